@@ -1,0 +1,96 @@
+"""RecordIO framing, as MXNet and SageMaker's pipes write it: a magic number, a length, the payload, padding to 4 bytes.
+
+Takes and gives bytes over any binary stream (file, FIFO, socket file); holds one record in memory at a time.
+Knows nothing of images or labels.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+MAGIC = 0xCED7230A
+MAGIC_BYTES = struct.pack("<I", MAGIC)
+MAX_PART = (1 << 29) - 1  # the upper three bits of the length word say which part of a record this is
+
+_HEADER = struct.Struct("<II")
+_WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
+
+
+class RecordIOError(ValueError):
+    """The stream is not RecordIO, or ends inside a record."""
+
+
+def write(stream: BinaryIO, payload: bytes) -> None:
+    """Write one record.
+
+    A payload that contains the magic number at a multiple of 4 bytes is cut there and written as several parts, so
+    that a reader can find the next record by looking for the magic number. Raises RecordIOError above 512 MiB.
+    """
+    if len(payload) > MAX_PART:
+        raise RecordIOError(f"a record of {len(payload)} bytes is too long: RecordIO allows {MAX_PART}")
+    parts = _split(payload)
+    last = len(parts) - 1
+    frames = bytearray()
+    for number, part in enumerate(parts):
+        if last == 0:
+            flag = _WHOLE
+        elif number == 0:
+            flag = _FIRST
+        else:
+            flag = _LAST if number == last else _MIDDLE
+        frames += _HEADER.pack(MAGIC, flag << 29 | len(part))
+        frames += part
+        frames += b"\0" * (-len(part) % 4)
+    stream.write(bytes(frames))  # one call: a FIFO's reader wakes once per record
+
+
+def read(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield each record's payload until the stream ends; RecordIOError when it is malformed or cut short."""
+    parts: list[bytes] = []
+    while True:
+        header = _read_exactly(stream, _HEADER.size, may_end=not parts)
+        if header is None:
+            return
+        magic, word = _HEADER.unpack(header)
+        if magic != MAGIC:
+            raise RecordIOError(
+                f"the RecordIO header does not start with the magic number 0x{MAGIC:08x}, found 0x{magic:08x}: "
+                "is RecordWrapperType RecordIO?"
+            )
+        flag, length = word >> 29, word & MAX_PART
+        if flag > _LAST or (flag in (_WHOLE, _FIRST)) == bool(parts):
+            raise RecordIOError(f"unexpected part flag {flag} in a RecordIO header")
+        padded = _read_exactly(stream, length + (-length % 4))
+        parts.append(padded[:length])
+        if flag in (_WHOLE, _LAST):
+            yield MAGIC_BYTES.join(parts)  # each cut took one magic number out
+            parts = []
+
+
+def _split(payload: bytes) -> list[bytes]:
+    parts, start, found = [], 0, payload.find(MAGIC_BYTES)
+    while found >= 0:
+        if found % 4 == 0:
+            parts.append(payload[start:found])
+            start = found + 4
+            found = payload.find(MAGIC_BYTES, start)
+        else:
+            found = payload.find(MAGIC_BYTES, found + 1)
+    parts.append(payload[start:])
+    return parts
+
+
+def _read_exactly(stream: BinaryIO, count: int, may_end: bool = False) -> bytes | None:
+    """Read `count` bytes; a FIFO may hand them over in pieces. None at a clean end when `may_end`."""
+    pieces, missing = [], count
+    while missing:
+        piece = stream.read(missing)
+        if not piece:
+            if may_end and missing == count:
+                return None
+            raise RecordIOError(f"the stream ends inside a record: {missing} of {count} bytes are missing")
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces)

@@ -1,0 +1,83 @@
+"""What goes into a RecordIO stream comes out of it, and what is no RecordIO is refused with a reason."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.algorithms import recordio
+
+# Payloads rich in magic numbers, aligned or not: the only bytes that need care.
+payloads = st.lists(
+    st.one_of(st.binary(max_size=9), st.just(recordio.MAGIC_BYTES), st.just(recordio.MAGIC_BYTES[:3])), max_size=8
+).map(b"".join)
+
+
+@given(st.lists(payloads, max_size=6))
+def test_records_come_back_as_they_were_written(records):
+    stream = io.BytesIO()
+    for record in records:
+        recordio.write(stream, record)
+    stream.seek(0)
+    assert list(recordio.read(stream)) == records
+
+
+@given(payloads)
+def test_every_part_starts_on_four_bytes_and_the_magic_number_only_stands_there_in_headers(record):
+    stream = io.BytesIO()
+    recordio.write(stream, record)
+    data, at, headers = stream.getvalue(), 0, set()
+    assert len(data) % 4 == 0
+    while at < len(data):
+        magic, word = struct.unpack_from("<II", data, at)
+        assert magic == recordio.MAGIC
+        headers.add(at)
+        length = word & recordio.MAX_PART
+        at += 8 + length + (-length % 4)
+    aligned = {i for i in range(0, len(data), 4) if data[i : i + 4] == recordio.MAGIC_BYTES}
+    assert aligned == headers
+
+
+def test_the_framing_is_the_documented_one():
+    stream = io.BytesIO()
+    recordio.write(stream, b"12345")
+    assert stream.getvalue() == bytes.fromhex("0a23d7ce05000000") + b"12345\0\0\0"
+
+
+@given(st.integers(min_value=1, max_value=19))
+def test_a_stream_cut_inside_a_record_is_refused(cut):
+    stream = io.BytesIO()
+    recordio.write(stream, b"twelve bytes")
+    with pytest.raises(recordio.RecordIOError, match="ends inside a record"):
+        list(recordio.read(io.BytesIO(stream.getvalue()[:cut])))
+
+
+def test_bytes_that_are_no_recordio_are_refused_with_a_hint():
+    with pytest.raises(recordio.RecordIOError, match="RecordWrapperType"):
+        list(recordio.read(io.BytesIO(b"\xff\xd8\xff\xe0 a plain JPEG")))
+
+
+def test_a_continuation_without_a_beginning_is_refused():
+    data = struct.pack("<II", recordio.MAGIC, 3 << 29 | 4) + b"tail"
+    with pytest.raises(recordio.RecordIOError, match="part flag"):
+        list(recordio.read(io.BytesIO(data)))
+
+
+class Dripping(io.RawIOBase):
+    """A stream that hands over one byte per read, as a slow pipe may."""
+
+    def __init__(self, data: bytes) -> None:
+        self._inner = io.BytesIO(data)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._inner.read(min(size, 1))
+
+
+def test_short_reads_from_a_pipe_are_put_together():
+    stream = io.BytesIO()
+    recordio.write(stream, b"slow and steady")
+    assert list(recordio.read(Dripping(stream.getvalue()))) == [b"slow and steady"]
