@@ -37,9 +37,9 @@ class Reply:
 class AwsError(Exception):
     """An error as an AWS service reports it.
 
-    ``code`` is the code that boto3 shows in ``error.response["Error"]["Code"]``. ``status`` is the HTTP status;
-    left out, the service model decides, and 400 stands where the model is silent. ``fields`` are further
-    modelled members of the error, such as ``OriginalStatusCode`` of a ``ModelError``.
+    ``code`` is what boto3 shows in ``error.response["Error"]["Code"]``. ``status`` is the HTTP status; left
+    out, the service model decides, and 400 stands where the model is silent. ``fields`` are further modelled
+    members of the error, such as ``OriginalStatusCode`` of a ``ModelError``.
     """
 
     def __init__(self, code: str, message: str, status: int | None = None, **fields: Any) -> None:

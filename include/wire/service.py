@@ -1,8 +1,8 @@
 """One AWS service: finds the operation of a request, calls the implementation, and writes its reply.
 
-The operation, its input and output, and the HTTP status of each error come from botocore's model of the service, so
-an unmodified client cannot tell the difference. Two protocols are spoken: ``json`` (SageMaker's control plane) and
-``rest-json`` (the A2I and SageMaker runtimes). It knows ``messages`` and ``shapes``, and no server.
+The operation, its input and output, and the HTTP status of each error come from botocore's model of the
+service, so an unmodified client cannot tell the difference. Two protocols are spoken: ``json`` (SageMaker's
+control plane) and ``rest-json`` (the A2I and SageMaker runtimes). It knows ``messages`` and ``shapes`` only.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class AwsService:
     """Serves one botocore service model with an implementation of ours.
 
     The implementation has one snake_case method per operation that it knows, for instance
-    ``create_training_job(params)``: ``params`` are the validated, modelled members; it returns a dict of output
-    members (or None), or raises ``AwsError``. An operation without a method answers 501 and says so.
+    ``create_training_job(params)``: ``params`` are the validated, modelled members; it returns a dict of
+    output members (or None), or raises ``AwsError``. An operation without a method answers 501 and says so.
     """
 
     def __init__(self, name: str, implementation: object) -> None:
@@ -45,9 +45,7 @@ class AwsService:
         if self._target:
             prefix, _, name = request.headers.get("x-amz-target", "").partition(".")
             return name if prefix == self._target and name in self.model.operation_names else None
-        return next(
-            (name for method, path, name in self._matching(request) if method == request.method), None
-        )
+        return next((name for method, _, name in self._matching(request) if method == request.method), None)
 
     def matches(self, request: Request) -> bool:
         """Whether the request is addressed to this service, be its operation known or not."""
@@ -56,7 +54,7 @@ class AwsService:
         return next(self._matching(request), None) is not None
 
     def reply(self, request: Request) -> Reply:
-        """Answer the request. Never raises: a fault of ours is logged whole and answered with InternalFailure."""
+        """Answer the request. Never raises: a fault of ours is logged whole and becomes InternalFailure."""
         request_id = str(uuid.uuid4())
         name = self.operation(request)
         try:
@@ -77,7 +75,7 @@ class AwsService:
         except AwsError as error:
             return self._failure(error, request_id)
         except Exception:
-            # The border of the server: whatever went wrong inside, the client gets a documented 500 and retries.
+            # The border of the server: whatever went wrong inside, the client gets a documented 500.
             log.exception("%s %s failed, request id %s", self.name, name, request_id)
             return self._failure(
                 AwsError("InternalFailure", f"see the server's log, request id {request_id}", 500), request_id

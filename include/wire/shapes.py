@@ -1,8 +1,8 @@
 """Values by the letter of a botocore shape: from the wire, checked, and back to the wire.
 
-``parse`` turns JSON into Python (timestamps become aware datetimes, blobs bytes) and drops members that the model
-does not know, as AWS does. ``violations`` lists every constraint of the model that a value breaks, in AWS's own
-words. ``serialise`` is the way back and keeps modelled members only. It knows botocore's models and nothing else.
+``parse`` turns JSON into Python (timestamps become aware datetimes, blobs bytes) and drops members that the
+model does not know, as AWS does. ``violations`` lists every constraint of the model that a value breaks, in
+AWS's own words. ``serialise`` is the way back and keeps modelled members only. It knows botocore's models.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def violations(shape: Shape, value: Any, where: str = "") -> Iterator[str]:
     if isinstance(shape, StructureShape):
         for name in shape.required_members:
             if value.get(name) is None:
-                yield f"Value null at '{_join(where, name)}' failed to satisfy constraint: Member must not be null"
+                place = _join(where, name)
+                yield f"Value null at '{place}' failed to satisfy constraint: Member must not be null"
         for name, member in value.items():
             yield from violations(shape.members[name], member, _join(where, name))
         return
@@ -177,7 +178,7 @@ def _broken(value: Any, where: str, rule: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str | None) -> re.Pattern[str] | None:
-    """The pattern, or None when there is none or it is written in Java's dialect (``\\p{L}`` and the like)."""
+    """The pattern, or None when there is none or it speaks Java's dialect (``\\p{L}`` and the like)."""
     if pattern is None:
         return None
     try:
