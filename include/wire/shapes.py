@@ -42,8 +42,7 @@ def parse(shape: Shape, value: Any, where: str = "") -> Any:
         return _timestamp(value, where)
     if shape.type_name == "blob":
         return _blob(value, where)
-    expected = _PYTHON_TYPES[shape.type_name]
-    if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
+    if not _has_type(value, _PYTHON_TYPES[shape.type_name]):
         raise AwsError(
             "SerializationException",
             f"{where or 'the request'} must be a JSON {shape.type_name}, not {type(value).__name__}",
@@ -134,6 +133,11 @@ def timestamp_text(value: datetime, form: str) -> float | str:
     if form == "rfc822":
         return format_datetime(moment, usegmt=True)
     return round(moment.timestamp(), 3)
+
+
+def _has_type(value: Any, expected: tuple[type, ...]) -> bool:
+    # Python counts a bool as an int; JSON and AWS do not.
+    return isinstance(value, expected) and (bool in expected or not isinstance(value, bool))
 
 
 def _wire_name(name: str, member: Shape) -> str:
