@@ -1,0 +1,63 @@
+# Everything a person types. `make` alone lists it.
+#
+# Plain pip is enough; uv is used when it is on PATH. State lives in .nightloop/, packages in .venv/.
+# Ports: NIGHTLOOP_CLOUD_PORT (4566), NIGHTLOOP_REVIEW_PORT (4567), NIGHTLOOP_AIRFLOW_PORT (8080).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+REQUIREMENTS := requirements.txt requirements-local.txt requirements-dev.txt constraints.txt
+STAMP := $(VENV)/.installed
+TESTS ?= tests
+WORKERS ?= 2
+
+export PYTHONPATH := $(CURDIR)
+export PYTHONUNBUFFERED := 1
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## make .venv and install every package (2 to 4 minutes, once)
+
+# The stamp is newer than the requirement files, or the packages are not what those files say.
+$(STAMP): $(REQUIREMENTS)
+	@bash .ci/setup $(VENV)
+	@touch $@
+
+demo: setup  ## the whole loop on sample images: train, ask, learn, compare (KEEP=1 leaves it up)
+	@exec $(PY) -m include.demo
+
+up: setup  ## start the local cloud, the review server and Airflow
+	@exec $(PY) -m include.stack up
+
+down: setup  ## stop all of it; state is kept in .nightloop/
+	@exec $(PY) -m include.stack down
+
+status: setup  ## what is running, and where
+	@exec $(PY) -m include.stack status
+
+logs: setup  ## the last lines of every process's log
+	@exec $(PY) -m include.stack logs
+
+lint: setup  ## ruff and mypy
+	@echo "ruff";  $(PY) -m ruff check .
+
+	@echo "mypy";  $(PY) -m mypy
+
+format: setup  ## let ruff rewrite what it can
+	@$(PY) -m ruff check --fix-only . ; $(PY) -m ruff format .
+
+test: lint  ## lint, then every test
+	@$(PY) -m pytest $(TESTS) -n $(WORKERS) --dist loadscope
+
+constraints:  ## resolve requirements*.txt anew into constraints.txt
+	@bash .ci/setup --resolve
+
+clean: down  ## remove .nightloop/ and .venv/
+	@rm -rf .nightloop $(VENV)
+
+.PHONY: help setup demo up down status logs lint format test constraints clean
