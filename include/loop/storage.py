@@ -1,0 +1,250 @@
+"""The bucket: where everything lies, and the few safe ways to read and write it.
+
+Takes a boto3 S3 client, a bucket and a pipeline's folder; gives bytes, JSON values, JSON Lines and listings. It is
+the only module that knows the key layout (the functions at the end of the file). A *location* is a key below the
+pipeline's folder (``runs/dt=2026-11-01/batch.json``) or a full S3 URI. What is written once is written with
+``If-None-Match: *``, what is replaced with ``If-Match``, so that two runs cannot overwrite each other unseen.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from include.loop.errors import ConcurrentWrite, ConfigurationError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# 412: the condition does not hold. 409: a conditional write to the same key is going on at this moment.
+LOST_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+# Enough to hide S3's latency, few enough for the client's default pool of ten connections.
+THREADS = 8
+SPOOL_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One listed object: its S3 URI, ETag without quotes, and size in bytes."""
+
+    uri: str
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Typed access to one bucket, relative to one folder."""
+
+    s3: Any
+    bucket: str
+    folder: str
+
+    def uri(self, location: str) -> str:
+        bucket, key = self.resolve(location)
+        return f"s3://{bucket}/{key}"
+
+    def resolve(self, location: str) -> tuple[str, str]:
+        """Bucket and key of a location."""
+        if location.startswith("s3://"):
+            return split_uri(location)
+        return self.bucket, f"{self.folder}/{location}"
+
+    def read(self, location: str, last_byte: int | None = None) -> bytes:
+        """The object's bytes, or its first ``last_byte + 1``. FileNotFoundError when there is none."""
+        found = self.find(location, last_byte)
+        if found is None:
+            raise FileNotFoundError(f"no object at {self.uri(location)}")
+        return found[0]
+
+    def find(self, location: str, last_byte: int | None = None) -> tuple[bytes, str] | None:
+        """Bytes and ETag, or None when there is no such object."""
+        bucket, key = self.resolve(location)
+        part = {} if last_byte is None else {"Range": f"bytes=0-{last_byte}"}
+        try:
+            reply = self.s3.get_object(Bucket=bucket, Key=key, **part)
+        except ClientError as error:
+            if error_code(error) in MISSING:
+                return None
+            raise
+        return reply["Body"].read(), reply["ETag"].strip('"')
+
+    def exists(self, location: str) -> bool:
+        bucket, key = self.resolve(location)
+        try:
+            self.s3.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) in MISSING:
+                return False
+            raise
+        return True
+
+    def read_json(self, location: str) -> Any:
+        return json.loads(self.read(location))
+
+    def find_json(self, location: str) -> Any | None:
+        found = self.find(location)
+        return None if found is None else json.loads(found[0])
+
+    def read_raw_lines(self, location: str) -> Iterator[bytes]:
+        """The non-empty lines of an object, streamed. FileNotFoundError when there is none."""
+        bucket, key = self.resolve(location)
+        try:
+            body = self.s3.get_object(Bucket=bucket, Key=key)["Body"]
+        except ClientError as error:
+            if error_code(error) in MISSING:
+                raise FileNotFoundError(f"no object at {self.uri(location)}") from None
+            raise
+        return (line for line in body.iter_lines(chunk_size=64 * 1024) if line.strip())
+
+    def read_lines(self, location: str) -> Iterator[Any]:
+        """The values of a JSON Lines object of ours, streamed."""
+        return (json.loads(line) for line in self.read_raw_lines(location))
+
+    def write(self, location: str, body: bytes) -> None:
+        bucket, key = self.resolve(location)
+        self.s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def write_json(self, location: str, value: Any) -> None:
+        self.write(location, dump(value))
+
+    def write_once(self, location: str, body: bytes) -> bool:
+        """Write unless something is there; whether this call wrote it."""
+        bucket, key = self.resolve(location)
+        try:
+            self.s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if error_code(error) in LOST_RACE:
+                return False
+            raise
+        return True
+
+    def write_json_once(self, location: str, value: Any) -> Any:
+        """Write unless something is there; what is there afterwards."""
+        return value if self.write_once(location, dump(value)) else self.read_json(location)
+
+    def replace(self, location: str, body: bytes, etag: str | None) -> None:
+        """Replace the object that had this ETag (None: there was none); ConcurrentWrite when it changed meanwhile."""
+        bucket, key = self.resolve(location)
+        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": f'"{etag}"'}
+        try:
+            self.s3.put_object(Bucket=bucket, Key=key, Body=body, **condition)
+        except ClientError as error:
+            if error_code(error) in LOST_RACE | MISSING:
+                raise ConcurrentWrite(f"{self.uri(location)} was changed by somebody else; read it again") from None
+            raise
+
+    def write_lines(self, location: str, values: Iterable[Any]) -> int:
+        """Write JSON Lines through a spooled file, in constant memory; how many lines. Atomic, as S3 puts are."""
+        bucket, key = self.resolve(location)
+        count = 0
+        with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+            for value in values:
+                spool.write(dump(value) + b"\n")
+                count += 1
+            spool.seek(0)
+            self.s3.upload_fileobj(spool, bucket, key)
+        return count
+
+    def list(self, location: str) -> Iterator[StoredObject]:
+        """Every object whose key starts with the location, in key order, by pages of 1000."""
+        bucket, prefix = self.resolve(location)
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        for page in pages:
+            for item in page.get("Contents", ()):
+                yield StoredObject(f"s3://{bucket}/{item['Key']}", item["ETag"].strip('"'), item["Size"])
+
+    def list_folders(self, location: str) -> Iterator[str]:
+        """The names of the folders directly below a location, in order."""
+        bucket, prefix = self.resolve(location)
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        for page in pages:
+            for item in page.get("CommonPrefixes", ()):
+                yield item["Prefix"][len(prefix) :].rstrip("/")
+
+
+def dump(value: Any) -> bytes:
+    """One JSON value as bytes that depend on nothing but the value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Apply blocking work to items by a few threads, in order, a bounded number ahead of the reader."""
+    waiting = iter(items)
+    with ThreadPoolExecutor(THREADS) as pool:
+        while chunk := list(islice(waiting, THREADS * 8)):
+            yield from pool.map(work, chunk)
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """``s3://bucket/key`` as bucket and key; ConfigurationError for anything else."""
+    # Not urlsplit: a key may contain '#' and '?'.
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket or not key:
+        raise ConfigurationError(f"not an S3 URI of an object or folder: {uri!r} (s3://bucket/key)")
+    return bucket, key
+
+
+def error_code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The layout, below s3://{bucket}/{pipeline}/. A batch is "2026-11-01", or "2026-11-01.1" when it was forced anew.
+
+
+def run_file(batch: str, name: str) -> str:
+    """What one night knows: batch.json, transform-<n>.json, predictions.json, triage.parquet, questions.jsonl, …"""
+    return f"runs/dt={batch}/{name}"
+
+
+def label_file(batch: str, name: str) -> str:
+    """What one night learned from people: augmented.manifest, quarantine.jsonl, summary.json."""
+    return f"labels/dt={batch}/{name}"
+
+
+def dataset_file(dataset_id: str, name: str) -> str:
+    """train.manifest, validation.manifest, rejected.jsonl, dataset.json."""
+    return f"datasets/{dataset_id}/{name}"
+
+
+def model_file(training_job: str, name: str) -> str:
+    """model.json; SageMaker adds output/model.tar.gz."""
+    return f"models/{training_job}/{name}"
+
+
+def evaluation_file(training_job: str, name: str) -> str:
+    """metrics.json, verdict.json, and the predictions on the test sets."""
+    return f"evaluations/{training_job}/{name}"
+
+
+LABELS = "labels/"
+MODELS = "models/"
+REVIEWS = "reviews"
+CHAMPION = "champion.json"
+
+
+def champion_history(number: int) -> str:
+    return f"champions/{number:04d}.json"
+
+
+def committed_shards(storage: Storage) -> Iterator[str]:
+    """The batches whose labels are committed (they have a summary), oldest date first."""
+    for folder in storage.list_folders(LABELS):
+        batch = folder.removeprefix("dt=")
+        if batch != folder and storage.exists(label_file(batch, "summary.json")):
+            yield batch
+
+
+def labels_uri(bucket: str, pipeline: str) -> str:
+    """The folder of all label shards of a pipeline."""
+    return f"s3://{bucket}/{pipeline}/{LABELS}"
