@@ -1,0 +1,114 @@
+"""The command line of the local stack: up, down, status, logs, env, run.
+
+python -m include.stack up                      start everything and print the addresses
+python -m include.stack run airflow dags list   a command in the environment of Airflow's processes
+eval "$(python -m include.stack env)"           the same environment in this shell
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from include.stack import environment, health, leftovers, lifecycle
+from include.stack.processes import PROGRAMS, Supervisor
+from include.stack.settings import StackError, StackSettings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        settings = StackSettings.from_environment()
+        with lifecycle.interruptible():
+            return options.command(settings, options)
+    except StackError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _up(settings: StackSettings, options: argparse.Namespace) -> int:
+    started = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"[{time.monotonic() - started:4.0f} s] {line}", flush=True)
+
+    new = lifecycle.up(settings, say)
+    print(f"Nightloop is {'up' if new else 'already up'}. Stop it with `make down`.")
+    print(lifecycle.addresses(settings))
+    return 0
+
+
+def _down(settings: StackSettings, options: argparse.Namespace) -> int:
+    count = lifecycle.down(settings, below=True)
+    print(
+        f"stopped {count} processes; the state is kept in {settings.home}" if count else "nothing was running"
+    )
+    return 0
+
+
+def _status(settings: StackSettings, options: argparse.Namespace) -> int:
+    """Exit code 0 when everything answers, 3 otherwise."""
+    programs = Supervisor(settings).programs()
+    if not programs:
+        orphans = len(leftovers.find(settings.home))
+        print(f"down, but {orphans} processes are left: `make down` ends them" if orphans else "down")
+        return 3
+    for program in programs:
+        print(f"  {program.name:14} {program.state:9} {program.description}")
+    if missing := health.missing_parts(settings):
+        print(f"not ready: {', '.join(missing)}")
+        return 3
+    print(lifecycle.addresses(settings))
+    return 0
+
+
+def _logs(settings: StackSettings, options: argparse.Namespace) -> int:
+    print(health.log_tails(settings, options.program or PROGRAMS, options.lines))
+    return 0
+
+
+def _env(settings: StackSettings, options: argparse.Namespace) -> int:
+    print(environment.as_exports(environment.airflow(settings) | environment.aws(settings)))
+    return 0
+
+
+def _run(settings: StackSettings, options: argparse.Namespace) -> int:
+    """Become the given command; a supervised program first ends what a killed predecessor left running.
+
+    Without that a restarted scheduler and its predecessor's workers would both run the same task.
+    """
+    if program := os.environ.get("SUPERVISOR_PROCESS_NAME"):
+        leftovers.end(settings.home, program, grace=5)
+    if not options.words:
+        raise StackError("run what? For example: python -m include.stack run airflow dags list")
+    variables = {**os.environ, **environment.airflow(settings)}
+    os.execvpe(options.words[0], options.words, variables)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m include.stack", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, function, text in (
+        ("up", _up, "start the local cloud, the review server and Airflow; print their addresses"),
+        ("down", _down, "stop all of it, and make sure that nothing is left running"),
+        ("status", _status, "what is running, and where"),
+        ("env", _env, "shell lines with the environment of Airflow's processes"),
+    ):
+        commands.add_parser(name, help=text).set_defaults(command=function)
+    logs = commands.add_parser("logs", help="the last lines of the programs' logs")
+    logs.add_argument("program", nargs="*", choices=[*PROGRAMS, "migrate", []], metavar="PROGRAM")
+    logs.add_argument("--lines", type=int, default=15)
+    logs.set_defaults(command=_logs)
+    run = commands.add_parser("run", help="run a command in the environment of Airflow's processes")
+    run.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND …")
+    run.set_defaults(command=_run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

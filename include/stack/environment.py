@@ -1,0 +1,136 @@
+"""The environment of the stack's processes: Airflow's settings, its two AWS connections, the import path.
+
+Two layers: `base` is what every process gets, the local cloud included; `airflow` adds what Airflow
+reads. The second needs the credentials that the local cloud generates at its first start. Knows settings
+and secrets, starts nothing.
+"""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from include.stack.secrets import ADMINISTRATOR, load_or_create, passwords_file
+from include.stack.settings import PROJECT, StackSettings
+
+# Marks a process as belonging to the stack of one home. Only supervised processes and their children have
+# it, so that `down` can end all of them and never the shell or test that started the stack.
+MARKER = "NIGHTLOOP_STACK"
+REGION = "us-east-1"
+
+
+def base(settings: StackSettings) -> dict[str, str]:
+    """Variables for every process of the stack."""
+    local = "127.0.0.1,localhost"
+    return {
+        "NIGHTLOOP_HOME": str(settings.home),
+        "NIGHTLOOP_ENVIRONMENT": "local",
+        **{port.variable: str(port.number) for port in settings.ports},
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PYTHONPATH": str(PROJECT),
+        "PYTHONUNBUFFERED": "1",
+        # Process titles are written over the memory of the environment otherwise, and the marker would be
+        # lost.
+        "SPT_NOENV": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": local,
+        "no_proxy": local,
+    }
+
+
+def aws(settings: StackSettings) -> dict[str, str]:
+    """The two variables that point the AWS CLI and every SDK at the local cloud."""
+    return {
+        "AWS_SHARED_CREDENTIALS_FILE": str(settings.aws_credentials),
+        "AWS_CONFIG_FILE": str(settings.aws_config),
+    }
+
+
+def airflow(settings: StackSettings) -> dict[str, str]:
+    """Variables for Airflow's processes, `base` included; the connections once the cloud has started."""
+    secrets = load_or_create(settings)
+    database = settings.airflow_home / "airflow.db"
+    options: dict[str, dict[str, object]] = {
+        "CORE": {
+            "DAGS_FOLDER": PROJECT / "dags",
+            "PLUGINS_FOLDER": PROJECT / "plugins",
+            "LOAD_EXAMPLES": False,
+            "EXECUTOR": "LocalExecutor",
+            "PARALLELISM": 4,  # two cores: the tasks wait for the cloud's jobs more than they compute
+            "FERNET_KEY": secrets.fernet_key,
+            "EXECUTION_API_SERVER_URL": f"{settings.airflow.url}/execution/",
+            "SIMPLE_AUTH_MANAGER_USERS": f"{ADMINISTRATOR}:admin",
+            "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": passwords_file(settings),
+            "HOSTNAME_CALLABLE": "socket.gethostname",  # no name server is asked
+        },
+        "DATABASE": {
+            # A busy SQLite answers "database is locked" after 5 s by default.
+            "SQL_ALCHEMY_CONN": f"sqlite:///{database}?timeout=60",
+            "SQL_ALCHEMY_CONN_ASYNC": f"sqlite+aiosqlite:///{database}?timeout=60",
+        },
+        "API": {
+            "HOST": "127.0.0.1",
+            "PORT": settings.airflow.number,
+            "BASE_URL": settings.airflow.url,
+            "WORKERS": 1,
+            "SECRET_KEY": secrets.api_secret_key,
+            "INSTANCE_NAME": "Nightloop (local)",
+        },
+        "API_AUTH": {"JWT_SECRET": secrets.jwt_secret},
+        "WORKERS": {"EXECUTION_API_TIMEOUT": 30},  # seconds; 5 is short for two cores that also train
+        "DAG_PROCESSOR": {"REFRESH_INTERVAL": 30, "PARSING_PROCESSES": 1, "MIN_FILE_PROCESS_INTERVAL": 60},
+        "SCHEDULER": {
+            # After kill -9 of a scheduler or a worker, its tasks are seen to within a minute or two, not
+            # five.
+            "ORPHANED_TASKS_CHECK_INTERVAL": 20,
+            "TASK_INSTANCE_HEARTBEAT_TIMEOUT": 90,
+        },
+        "LOGGING": {"BASE_LOG_FOLDER": settings.logs / "tasks", "COLORED_CONSOLE_LOG": False},
+    }
+    return {
+        **base(settings),
+        "AIRFLOW_HOME": str(settings.airflow_home),
+        **{
+            f"AIRFLOW__{section}__{name}": str(value)
+            for section, values in options.items()
+            for name, value in values.items()
+        },
+        **_connections(settings),
+    }
+
+
+def _connections(settings: StackSettings) -> dict[str, str]:
+    """`aws_default` (S3, SageMaker) and `aws_review` (the review plane), as JSON in AIRFLOW_CONN_*."""
+    parser = configparser.ConfigParser()
+    if not parser.read(settings.aws_credentials):
+        return {}
+    keys = parser["default"]
+    endpoints = {"aws_default": settings.cloud.url, "aws_review": settings.review.url}
+    return {
+        f"AIRFLOW_CONN_{name.upper()}": json.dumps(
+            {
+                "conn_type": "aws",
+                "login": keys["aws_access_key_id"],
+                "password": keys["aws_secret_access_key"],
+                "extra": {
+                    "region_name": REGION,
+                    "endpoint_url": url,
+                    # The provider ignores the endpoint above for STS (assume-role, connection test):
+                    # named again.
+                    "service_config": {"sts": {"endpoint_url": settings.cloud.url}},
+                },
+            }
+        )
+        for name, url in endpoints.items()
+    }
+
+
+def as_exports(variables: Mapping[str, str]) -> str:
+    """Shell lines that set the variables: `eval "$(python -m include.stack env)"`."""
+    import shlex
+
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items()))

@@ -1,0 +1,171 @@
+"""The stack's process manager: supervisord, one per home, spoken to over its own Unix socket.
+
+Five programs: the local cloud (with the review server) and Airflow's scheduler, DAG processor, triggerer
+and API server. Each is started again when it dies. Knows settings and environments; whether a program is
+*ready* is for `health`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from include.stack import environment
+from include.stack.secrets import write_private
+from include.stack.settings import PROJECT, StackError, StackSettings
+
+CLOUD = "cloud"
+AIRFLOW = ("scheduler", "dag-processor", "triggerer", "api-server")
+PROGRAMS = (CLOUD, *AIRFLOW)
+_GROUP = "nightloop"
+
+
+@dataclass(frozen=True)
+class ProgramState:
+    """What supervisord says of one program; `state` is its word (RUNNING, BACKOFF, FATAL, STOPPED, …)."""
+
+    name: str
+    state: str
+    pid: int
+    description: str
+
+    @property
+    def given_up(self) -> bool:
+        """supervisord has stopped trying to start it."""
+        return self.state in ("FATAL", "UNKNOWN")
+
+
+class Supervisor:
+    """Starts, asks and stops the supervisord of one stack."""
+
+    def __init__(self, settings: StackSettings) -> None:
+        self._settings = settings
+        self._rpc = ServerProxy(
+            "http://127.0.0.1",  # never used: the transport goes to the socket
+            transport=SupervisorTransport(None, None, f"unix://{settings.socket}"),
+        ).supervisor
+
+    def running(self) -> bool:
+        try:
+            self._rpc.getState()
+        except (OSError, HTTPException, Fault):
+            return False
+        return True
+
+    def start(self) -> None:
+        """Start supervisord in a session of its own, with no program running yet."""
+        settings = self._settings
+        write_private(settings.run / "supervisord.conf", _configuration(settings))
+        result = subprocess.run(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", str(settings.run / "supervisord.conf")],
+            env={**os.environ, **environment.base(settings), environment.MARKER: str(settings.home)},
+            cwd=PROJECT,
+            start_new_session=True,  # Ctrl-C is for the command, which then stops the stack in order
+            capture_output=True,
+            text=True,
+        )
+        deadline = time.monotonic() + 15
+        while not self.running():
+            if result.returncode or time.monotonic() > deadline:
+                raise StackError(f"supervisord did not start: {result.stderr.strip() or 'no message'}")
+            time.sleep(0.1)
+
+    def start_program(self, name: str) -> None:
+        with contextlib.suppress(Fault):  # already started
+            self._rpc.startProcess(f"{_GROUP}:{name}", False)
+
+    def programs(self) -> list[ProgramState]:
+        """The five programs in the order of PROGRAMS; empty when supervisord is not running."""
+        try:
+            answers: Any = self._rpc.getAllProcessInfo()
+        except (OSError, HTTPException, Fault):
+            return []
+        states = {
+            answer["name"]: ProgramState(
+                name=answer["name"],
+                state=answer["statename"],
+                pid=answer["pid"],
+                description=answer["spawnerr"] or answer["description"],
+            )
+            for answer in answers
+        }
+        return [states[name] for name in PROGRAMS if name in states]
+
+    def shut_down(self, patience: float = 40) -> None:
+        """Ask supervisord to stop all programs and itself; returns when it has, or after `patience` s."""
+        try:
+            self._rpc.shutdown()
+        except (OSError, HTTPException, Fault):
+            return
+        deadline = time.monotonic() + patience
+        while self.running() and time.monotonic() < deadline:
+            time.sleep(0.2)
+
+
+def log_file(settings: StackSettings, program: str) -> str:
+    return str(settings.logs / f"{program}.log")
+
+
+def _configuration(settings: StackSettings) -> str:
+    python = f'"{sys.executable}"'
+    commands = {
+        CLOUD: f"{python} -m include.local_cloud --port {settings.cloud.number}"
+        f' --review-port {settings.review.number} --data "{settings.cloud_data}"',
+        # The logs are read from disk by the API server, so nobody needs to serve them on another port.
+        "scheduler": f"{python} -m include.stack run airflow scheduler --skip-serve-logs",
+        "dag-processor": f"{python} -m include.stack run airflow dag-processor",
+        "triggerer": f"{python} -m include.stack run airflow triggerer --skip-serve-logs",
+        "api-server": f"{python} -m include.stack run airflow api-server",
+    }
+    supervisord = {
+        "logfile": log_file(settings, "supervisord"),
+        "logfile_maxbytes": "5MB",
+        "logfile_backups": 1,
+        "pidfile": settings.run / "supervisord.pid",
+        "directory": PROJECT,
+    }
+    program = {
+        "directory": PROJECT,
+        "autostart": "false",  # `up` starts them in the order in which they need each other
+        "autorestart": "true",
+        "startsecs": 2,
+        "startretries": 20,
+        "stopasgroup": "true",
+        "killasgroup": "true",
+        "stopwaitsecs": 15,
+        "redirect_stderr": "true",
+        "stdout_logfile_maxbytes": "20MB",
+        "stdout_logfile_backups": 1,
+    }
+    interface: dict[str, object] = {
+        "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+    }
+    sections: dict[str, dict[str, object]] = {
+        "supervisord": supervisord,
+        "unix_http_server": {"file": settings.socket, "chmod": "0700"},
+        "rpcinterface:supervisor": interface,
+        f"group:{_GROUP}": {"programs": ",".join(PROGRAMS)},  # one group: all are stopped at the same time
+    }
+    for name, command in commands.items():
+        sections[f"program:{name}"] = {
+            "command": command,
+            "stdout_logfile": log_file(settings, name),
+            **program,
+        }
+    return "\n".join(_section(title, options) for title, options in sections.items())
+
+
+def _section(title: str, options: Mapping[str, object]) -> str:
+    # supervisord expands %(name)s in values, so a percent sign in a path is doubled.
+    lines = (f"{name} = {str(value).replace('%', '%%')}" for name, value in options.items())
+    return f"[{title}]\n" + "\n".join(lines) + "\n"

@@ -1,0 +1,109 @@
+"""Where one local stack lives and which ports it takes: NIGHTLOOP_HOME, NIGHTLOOP_*_PORT.
+
+Everything a stack writes is below its home, so two stacks with different homes and ports run side by side.
+Knows nothing of the rest of the stack.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+BUCKET = "nightloop-local"  # the bucket of include/environments/local.yaml
+
+# A Unix socket's path may have 107 bytes (sun_path), and supervisord binds it under a name a little longer.
+_LONGEST_SOCKET_PATH = 90
+
+
+class StackError(RuntimeError):
+    """The local stack cannot be started or has stopped; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """One listening port: what listens there, and the environment variable that moves it."""
+
+    number: int
+    purpose: str
+    variable: str
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.number}"
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """Directories and ports of one stack."""
+
+    home: Path
+    cloud: Port
+    review: Port
+    airflow: Port
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StackSettings:
+        """Read NIGHTLOOP_HOME and the three ports. Raises StackError for a port that is none."""
+        home = Path(environment.get("NIGHTLOOP_HOME") or PROJECT / ".nightloop")
+        return cls(
+            home=home.resolve(),
+            cloud=_port(environment, "NIGHTLOOP_CLOUD_PORT", 4566, "the local cloud"),
+            review=_port(environment, "NIGHTLOOP_REVIEW_PORT", 4567, "the review portal"),
+            airflow=_port(environment, "NIGHTLOOP_AIRFLOW_PORT", 8080, "Airflow"),
+        )
+
+    @property
+    def ports(self) -> tuple[Port, Port, Port]:
+        return self.cloud, self.review, self.airflow
+
+    @property
+    def cloud_data(self) -> Path:
+        return self.home / "cloud"
+
+    @property
+    def aws_credentials(self) -> Path:
+        """Written by the local cloud when it first starts."""
+        return self.cloud_data / "credentials"
+
+    @property
+    def aws_config(self) -> Path:
+        return self.cloud_data / "config"
+
+    @property
+    def airflow_home(self) -> Path:
+        return self.home / "airflow"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Secrets, the supervisor's configuration and its process id: readable by the owner only."""
+        return self.home / "run"
+
+    @property
+    def socket(self) -> Path:
+        """Where supervisord takes commands; in the temporary directory when the home's path is long."""
+        inside = self.run / "supervisor.sock"
+        if len(os.fsencode(inside)) <= _LONGEST_SOCKET_PATH:
+            return inside
+        digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"nightloop-{os.getuid()}-{digest}.sock"
+
+    def make_directories(self) -> None:
+        for directory in (self.home, self.cloud_data, self.airflow_home, self.logs, self.run):
+            directory.mkdir(parents=True, exist_ok=True)
+        self.run.chmod(0o700)
+
+
+def _port(environment: Mapping[str, str], variable: str, default: int, purpose: str) -> Port:
+    text = environment.get(variable) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise StackError(f"{variable}={text!r} is not a port for {purpose}: give a number from 1 to 65535")
+    return Port(int(text), purpose, variable)
