@@ -1,0 +1,183 @@
+"""SageMaker jobs as tasks: batch inference, training, evaluation, all on one base.
+
+The domain describes, else creates, else attaches (`include.loop.jobs`); the base defers while jobs run, stops them when the
+task is killed or late, and calls the domain again when they have ended. Job names are computed from what the job
+works on, so a retry or a second run attaches to the job that is there and nothing is billed twice.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from a2i.links import SageMakerJobLink
+from a2i.step import LoopOperator, domain_errors
+
+from airflow.sdk.exceptions import AirflowException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from include.loop.jobs import Running
+
+CONSOLE = "https://{region}.console.aws.amazon.com/sagemaker/home?region={region}#/{section}/{name}"
+SECTIONS = {"training": "jobs", "transform": "transform-jobs"}
+
+
+class SageMakerJobOperator(LoopOperator):
+    """A step that needs SageMaker jobs: goes as far as it can, waits without a worker slot, goes on.
+
+    A job that failed raises with SageMaker's own reason and is tried again under the next attempt number, as often as the
+    task has retries; a job that SageMaker calls the caller's fault (ClientError) fails the task at once.
+
+    :param job_timeout: the longest one job may take, counted from its creation; it is stopped then.
+    """
+
+    operator_extra_links = (SageMakerJobLink(),)
+    ui_color = "#fdf2e0"
+
+    def __init__(self, *, job_timeout: timedelta = timedelta(hours=12), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job_timeout = job_timeout
+        self.console_url = ""
+        self._running: Running | None = None
+
+    @abstractmethod
+    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+        """Call the domain: the jobs to wait for next, or the finished step's result."""
+
+    @abstractmethod
+    def tell(self, result: dict[str, Any]) -> None:
+        """Log what came of the step, where it is, and what happens next."""
+
+    def work(self, context: Context) -> dict[str, Any]:
+        return self._go_on(None)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        from a2i.trigger import Ending
+
+        from include.loop.jobs import Running, stop
+
+        running = self._watch(Running.from_dict(event["running"]))
+        if event["ending"] == Ending.DEADLINE:
+            stop(self.sagemaker, running)
+            raise AirflowException(f"Stopped after {self.job_timeout}, without an end: {', '.join(running.names)}")
+        if event["ending"] == Ending.ERROR:
+            # Nobody knows how the jobs are: the retry attaches to them again.
+            raise AirflowException(f"Could not watch {', '.join(running.names)}: {event['message']}")
+        with domain_errors():
+            return self._go_on(running)
+
+    def on_kill(self) -> None:
+        from include.loop.jobs import stop
+
+        if self._running:
+            self.log.warning("Stopping %s, because the task is killed.", ", ".join(self._running.names))
+            stop(self.sagemaker, self._running)
+
+    def _go_on(self, waited_for: Running | None) -> dict[str, Any]:
+        from a2i.trigger import SageMakerJobsTrigger
+
+        outcome = self.advance(waited_for)
+        if isinstance(outcome, dict):
+            self._running = None
+            self.tell(outcome)
+            return outcome
+        self._watch(outcome)
+        self.log.info("Waiting for %s job %s, without a worker slot.", outcome.kind, ", ".join(outcome.names))
+        self.defer(
+            trigger=SageMakerJobsTrigger(
+                running=outcome.to_dict(),
+                seconds=self.job_timeout.total_seconds(),
+                interval=self.workspace.environment.poll_seconds,
+                aws_conn_id=self.aws_conn_id,
+                region_name=self.workspace.environment.region,
+            ),
+            method_name="execute_complete",
+        )
+
+    def _watch(self, running: Running) -> Running:
+        self._running = running
+        # An endpoint of one's own has no console to link to.
+        if self.sagemaker.meta.endpoint_url.endswith("amazonaws.com"):
+            self.console_url = CONSOLE.format(
+                region=self.workspace.environment.region, section=SECTIONS[running.kind], name=running.names[0]
+            )
+        return running
+
+
+class BatchInferenceOperator(SageMakerJobOperator):
+    """Predicts on a batch's images by batch transform with the champion that the batch is pinned to.
+
+    What has no prediction after the first job is submitted once more, alone; what then has none is quarantined later.
+    Without a champion there is nothing to predict with: 0 predicted, no job.
+
+    :param batch: id of the batch, as `ListBatchOperator` returned it.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch")
+
+    def __init__(self, *, batch: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+
+    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+        from include.loop.predictions import predict
+
+        return predict(self.workspace, self.sagemaker, self.batch, waited_for)
+
+    def tell(self, result: dict[str, Any]) -> None:
+        self.log.info(
+            "%s: %d images predicted, %d without a prediction; %s",
+            self.batch, result["predicted"], result["missing"], result["predictions_uri"],
+        )  # fmt: skip
+
+
+class IncrementalTrainingOperator(SageMakerJobOperator):
+    """Trains a challenger on a dataset, from the champion's artifact when there is a champion.
+
+    :param dataset_id: id of the dataset, as `BuildDatasetOperator` returned it.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "dataset_id")
+
+    def __init__(self, *, dataset_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataset_id = dataset_id
+
+    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+        from include.loop.training import train
+
+        return train(self.workspace, self.sagemaker, self.dataset_id, waited_for)
+
+    def tell(self, result: dict[str, Any]) -> None:
+        self.log.info(
+            "%s: trained in %.0f s, attempt %s; %s; next: evaluation against the champion",
+            result["training_job"], result["seconds"], result["attempt"], result["model_data"],
+        )  # fmt: skip
+
+
+class EvaluateModelsOperator(SageMakerJobOperator):
+    """Measures challenger and champion on the pipeline's fixed test sets, by batch transform.
+
+    :param training_job: name of the challenger's training job.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "training_job")
+
+    def __init__(self, *, training_job: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.training_job = training_job
+
+    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+        from include.loop.evaluation import evaluate
+
+        return evaluate(self.workspace, self.sagemaker, self.training_job, waited_for)
+
+    def tell(self, result: dict[str, Any]) -> None:
+        for test_set, scores in result["map50"].items():
+            self.log.info(
+                "mAP@0.5 on %s: champion %s, challenger %s", test_set, scores.get("champion"), scores.get("challenger")
+            )
+        self.log.info("Measured %s; %s; next: the gate", result["training_job"], result["metrics_uri"])

@@ -1,0 +1,173 @@
+"""The steps around training as operators: is it time to learn, build the dataset, judge, promote, look again.
+
+Each calls one function of `include.loop`, logs what came of it and returns a small dict. The jobs between them are in
+`a2i.jobs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from a2i.step import LoopClients, LoopOperator, domain_errors
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# A task instance in one of these has not ended yet; "null" is how the API spells a task that nobody has looked at.
+UNFINISHED_TASK = [
+    "null", "scheduled", "queued", "running", "restarting", "deferred", "up_for_retry", "up_for_reschedule",
+]  # fmt: skip
+UNFINISHED_RUN = ["queued", "running"]
+
+
+class PlanTrainingOperator(LoopOperator):
+    """Says what there is to learn, and skips the run when this is not the time for it.
+
+    A run rung by the labels asset leaves the work to the last of the nights in progress: each rings when it ends, so ten
+    backfilled nights cause one training instead of ten. Runs of the clock and of people do not wait for anybody.
+
+    :param nights: (dag id, task id) of the task that rings at the end of a night.
+    :param plan_only: print the plan and stop.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "plan_only")
+
+    def __init__(self, *, nights: tuple[str, str], plan_only: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.nights = nights
+        self.plan_only = plan_only
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.plan import plan_training
+
+        plan = plan_training(self.workspace)
+        self.log.info("%s", plan["text"])
+        if self.plan_only:
+            context["ti"].xcom_push(key="return_value", value=plan)
+            raise AirflowSkipException("plan_only: nothing is trained.")
+        if context["dag_run"].run_type == "asset_triggered" and (others := self._nights_in_progress(context)):
+            raise AirflowSkipException(
+                f"Left to the last of {others} nights that are still in progress: each rings when it ends, and the clock"
+                " trains anyway."
+            )
+        return plan
+
+    def _nights_in_progress(self, context: Context) -> int:
+        """How many nights are still going to ring.
+
+        The task that rings ends in the same transaction as its event, so a night that has rung is never counted, even while
+        its run is still being closed. Its run is counted as well, because a run that died may leave tasks without a state.
+        """
+        dag_id, task_id = self.nights
+        ti = context["ti"]
+        bells = ti.get_ti_count(dag_id=dag_id, task_ids=[task_id], states=UNFINISHED_TASK)
+        return min(bells, ti.get_dr_count(dag_id=dag_id, states=UNFINISHED_RUN)) if bells else 0
+
+
+class BuildDatasetOperator(LoopOperator):
+    """Writes the manifests that the next model learns from: new labels, replay, and a validation part.
+
+    :param initial: take the pipeline's initial labels instead of what people answered.
+    :param min_new_labels: overrides the pipeline's: with fewer new labels there is nothing to learn, and the run skips.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "min_new_labels")
+
+    def __init__(self, *, initial: bool = False, min_new_labels: int | None = None, **kwargs: Any) -> None:
+        super().__init__(multiple_outputs=True, **kwargs)
+        self.initial = initial
+        self.min_new_labels = min_new_labels
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.dataset import build, build_initial
+
+        result = build_initial(self.workspace) if self.initial else build(self.workspace, self.min_new_labels)
+        self.log.info(
+            "Dataset %s: %d to train (%d new, %d replayed), %d to validate, from %s; %s",
+            result["dataset_id"], result["train"], result["new"], result["replayed"], result["validation"],
+            result["parent"] or "scratch", result["dataset_uri"],
+        )  # fmt: skip
+        if result["rejected"]:
+            self.log.warning("%d label lines were left out; dataset.json says which and why.", result["rejected"])
+        return result
+
+
+class JudgeOperator(LoopOperator):
+    """Compares the two models' metrics with the pipeline's gate: better on average, and nowhere much worse.
+
+    :param training_job: the challenger.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "training_job")
+
+    def __init__(self, *, training_job: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.training_job = training_job
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.gate import judge
+
+        verdict = judge(self.workspace, self.training_job)
+        for reason in verdict["reasons"]:
+            self.log.info("%s", reason)
+        self.log.info(
+            "%s %s; %s", self.training_job, "passes" if verdict["promote"] else "does not pass", verdict["verdict_uri"]
+        )
+        return verdict
+
+
+class PromoteOperator(LoopOperator):
+    """Makes the challenger the champion when the verdict says so; otherwise the champion stays.
+
+    :param training_job: the challenger.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "training_job")
+
+    def __init__(self, *, training_job: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.training_job = training_job
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.champion import promote
+
+        result = promote(self.workspace, self.training_job)
+        if result["promoted"]:
+            self.log.info("Champion number %s is %s; %s", result["number"], self.training_job, result["champion_uri"])
+        else:
+            self.log.warning("%s is not promoted: %s", self.training_job, result["reason"])
+        return result
+
+
+class TrainAgainOperator(LoopClients, TriggerDagRunOperator):
+    """Starts the same flow again when labels came in after its dataset was built: an asset event can stay unconsumed.
+
+    The new run is named after the dataset, so a retry of this task does not start a second one.
+
+    :param dataset_id: the dataset this run learned from.
+    """
+
+    template_fields: Sequence[str] = (*TriggerDagRunOperator.template_fields, "pipeline", "dataset_id")
+
+    def __init__(
+        self, *, pipeline: str, dataset_id: str, aws_conn_id: str = "aws_default", **kwargs: Any
+    ) -> None:
+        super().__init__(logical_date=None, skip_when_already_exists=True, **kwargs)
+        self.pipeline = pipeline
+        self.dataset_id = dataset_id
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> None:
+        from include.loop.dataset import pending
+
+        with domain_errors():
+            came_in = pending(self.workspace, self.dataset_id)
+        if not came_in["labels"]:
+            raise AirflowSkipException("No labels came in meanwhile.")
+        self.log.info("%(labels)d labels in %(shards)s came in meanwhile: training again.", came_in)
+        self.trigger_run_id = f"again__{self.dataset_id}"
+        super().execute(context)

@@ -1,0 +1,34 @@
+"""Links that a task shows in the UI while it works and waits: the review portal, and SageMaker's console.
+
+Airflow calls `get_link` in the worker whenever an execution of the task ends, deferral included, and stores the finished
+URL: a link is there while people are being waited for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseOperatorLink
+from include.loop.config import load_environment
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+
+class ReviewPortalLink(BaseOperatorLink):
+    """Where the reviewers sign in: the environment's `review.portal_url`."""
+
+    name = "Review portal"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        return load_environment().review.portal_url or ""
+
+
+class SageMakerJobLink(BaseOperatorLink):
+    """The job in SageMaker's console; empty where jobs run at an endpoint of one's own, which has no console."""
+
+    name = "SageMaker job"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        return getattr(operator, "console_url", "")

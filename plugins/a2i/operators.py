@@ -1,0 +1,182 @@
+"""The night's steps as operators: list the batch, triage, ask, collect the labels, ring for training.
+
+Each calls one function of `include.loop`, logs the counts, the place of the result and what happens next, and returns a small
+dict. Takes the batch id from the step before; knows the domain and Airflow, no AWS by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from a2i.batch_date import resolve_batch_date
+from a2i.links import ReviewPortalLink
+from a2i.step import LoopOperator, domain_errors
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class ListBatchOperator(LoopOperator):
+    """Pins the images of a date, and the champion that will predict on them, in `batch.json`. Skips a date without images.
+
+    :param batch_date: YYYY-MM-DD; None takes the start of the run's data interval.
+    :param force_new: ask again about a date that was done before, as a new batch (`2026-11-01.1`).
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch_date", "force_new")
+
+    def __init__(self, *, batch_date: str | None = None, force_new: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch_date = batch_date
+        self.force_new = force_new
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.batch import batch_id, list_batch
+
+        date = resolve_batch_date(self.batch_date, context)
+        batch = batch_id(self.workspace, date, context["run_id"], self.force_new)
+        result = list_batch(self.workspace, batch)
+        self.log.info(
+            "Batch %s: %d images, %d objects rejected; predicts with %s; %s",
+            batch, result["images"], result["rejected"], result["champion"] or "no model yet", result["batch_uri"],
+        )  # fmt: skip
+        return result
+
+
+class TriageOperator(LoopOperator):
+    """Decides which images are worth a person's time, and says what asking would cost.
+
+    :param threshold: overrides the pipeline's, for this batch: ask below this top score.
+    :param cap: overrides the pipeline's, for this batch: ask about at most this many images.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch", "threshold", "cap")
+
+    def __init__(self, *, batch: str, threshold: float | None = None, cap: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+        self.threshold = threshold
+        self.cap = cap
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.plan import plan_review
+        from include.loop.triage import triage
+
+        result = triage(self.workspace, self.batch, threshold=self.threshold, cap=self.cap)
+        self.log.info("%s", plan_review(self.workspace, self.batch)["text"])
+        self.log.info("Every image with its decision and reason: %s", result["triage_uri"])
+        return result
+
+
+class StartHumanLoopsOperator(LoopOperator):
+    """Asks people: one human loop for each image that triage chose, and none twice.
+
+    A flow definition holds 5,000 open loops. When there is no room (HTTP 402), the task defers and tries again, until
+    everything is asked or the batch's deadline has passed.
+
+    :param plan_only: ask nobody; the plan is in the log and the XCom of the triage task.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch", "plan_only")
+    operator_extra_links = (ReviewPortalLink(),)
+
+    def __init__(self, *, batch: str, plan_only: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+        self.plan_only = plan_only
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.questions import prepare
+
+        if self.plan_only:
+            raise AirflowSkipException(f"plan_only: nobody was asked about {self.batch}.")
+        prepared = prepare(self.workspace, self.control, self.batch)
+        self.log.info(
+            "%d questions (%d images unreadable) in %s; asking by %s",
+            prepared["asked"], prepared["unreadable"], prepared["questions_uri"], prepared["flow_definition_arn"],
+        )  # fmt: skip
+        return self._start(tries=0)
+
+    def room_looked_for(self, context: Context, event: Any, tries: int) -> dict[str, Any]:
+        with domain_errors():
+            return self._start(tries)
+
+    def _start(self, tries: int) -> dict[str, Any]:
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+        from include.loop.questions import start
+
+        state = start(self.workspace, self.runtime, self.batch)
+        self.log.info(
+            "%d of %d human loops are there: %d started now, %d were there before, %d refused",
+            state["asked"] - state["remaining"] - state["refused"], state["asked"],
+            state["started"], state["existing"], state["refused"],
+        )  # fmt: skip
+        now = datetime.now(UTC)
+        if not state["remaining"] or now >= datetime.fromisoformat(state["deadline"]):
+            if state["remaining"]:
+                self.log.warning("Deadline %s: %d are left unasked.", state["deadline"], state["remaining"])
+            return state
+        # People need a while to make room: look less and less often, up to every ten intervals.
+        pause = self.workspace.environment.review.poll_seconds * min(tries + 1, 10)
+        self.log.info("No room for %d more: looking again in %.0f s, without a worker slot.", state["remaining"], pause)
+        self.defer(
+            trigger=DateTimeTrigger(moment=now + timedelta(seconds=pause)),
+            method_name="room_looked_for",
+            kwargs={"tries": tries + 1},
+        )
+
+
+class AugmentedManifestOperator(LoopOperator):
+    """Turns the answers into labels: an augmented manifest for the batch, and a quarantine with a reason for each bad record.
+
+    Once committed, a batch's labels never change: a second run returns the same. Answers that came after the deadline of
+    an earlier night are picked up here, so give it `max_active_tis_per_dag=1`.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch")
+
+    def __init__(self, *, batch: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.labels import assemble
+
+        result = assemble(self.workspace, self.runtime, self.batch)
+        self.log.info(
+            "%d labels (%d without an object, %d late ones of earlier nights) in %s",
+            result["labels"], result["negatives"], result["late"], result["manifest_uri"],
+        )  # fmt: skip
+        if result["quarantined"]:
+            self.log.warning("%d bad records, with reasons: %s", result["quarantined"], result["quarantine_uri"])
+        if result["open"]:
+            self.log.warning("%d loops are still open: the next night picks their answers up.", result["open"])
+        return result
+
+
+class RingForTrainingOperator(LoopOperator):
+    """Succeeds, and so emits its outlet, when there are labels that the champion has not learned from; skips otherwise.
+
+    The event is a doorbell only: training reads from S3 what is new.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "plan_only")
+
+    def __init__(self, *, plan_only: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.plan_only = plan_only
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.plan import plan_training
+
+        if self.plan_only:
+            raise AirflowSkipException("plan_only: no labels were made.")
+        waiting = plan_training(self.workspace)
+        if not waiting["new_labels"]:
+            raise AirflowSkipException("The champion has learned from every label there is: nothing to ring for.")
+        self.log.info("%d labels in %s wait to be learned: ringing.", waiting["new_labels"], waiting["shards"])
+        return {"new_labels": waiting["new_labels"]}

@@ -1,0 +1,111 @@
+"""What every task of the loop shares: its workspace, its AWS clients, and how an error of the domain ends a task.
+
+`LoopOperator` is the base of all operators here. A subclass says in `work` which function of `include.loop` it calls and
+logs what came of it; the small dict that function returns becomes the task's XCom.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from include.loop.errors import Fatal, Skip
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from include.loop.workspace import Workspace
+
+AWS_CONN_ID = "aws_default"  # S3 and SageMaker
+REVIEW_CONN_ID = "aws_review"  # A2I or the review server; aws_default where it is not defined
+
+
+class LoopClients:
+    """The workspace and the clients of a task, made when first used.
+
+    `sagemaker` runs jobs; `control` (flow definitions, templates, teams) and `runtime` (human loops) are the review plane.
+    """
+
+    pipeline: str
+    aws_conn_id: str
+    review_conn_id: str
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        from include.loop.workspace import open_workspace
+
+        return open_workspace(self._client("s3"), self.pipeline)
+
+    @cached_property
+    def sagemaker(self) -> Any:
+        return self._client("sagemaker")
+
+    @cached_property
+    def control(self) -> Any:
+        from a2i.hook import AugmentedAIHook
+
+        return AugmentedAIHook(self.review_conn_id, client_type="sagemaker", region_name=self._region()).get_conn()
+
+    @cached_property
+    def runtime(self) -> Any:
+        from a2i.hook import AugmentedAIHook
+
+        return AugmentedAIHook(self.review_conn_id, region_name=self._region()).get_conn()
+
+    def _client(self, service: str) -> Any:
+        from a2i.hook import LoopAwsHook
+
+        return LoopAwsHook(self.aws_conn_id, client_type=service, region_name=self._region()).get_conn()
+
+    def _region(self) -> str:
+        from include.loop.config import load_environment
+
+        return load_environment().region
+
+
+class LoopOperator(LoopClients, BaseOperator):
+    """Runs one step of the loop for one pipeline.
+
+    :param pipeline: name of a file in `include/pipelines`, without `.yaml`.
+    :param aws_conn_id: connection for S3 and SageMaker.
+    :param review_conn_id: connection for the review plane.
+    """
+
+    template_fields: Sequence[str] = ("pipeline",)
+    ui_color = "#e8f0fb"
+
+    def __init__(
+        self,
+        *,
+        pipeline: str,
+        aws_conn_id: str = AWS_CONN_ID,
+        review_conn_id: str = REVIEW_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.aws_conn_id = aws_conn_id
+        self.review_conn_id = review_conn_id
+
+    def execute(self, context: Context) -> Any:
+        with domain_errors():
+            return self.work(context)
+
+    @abstractmethod
+    def work(self, context: Context) -> dict[str, Any]:
+        """Do the step, log what came of it, return counts and S3 URIs."""
+
+
+@contextmanager
+def domain_errors() -> Iterator[None]:
+    """Nothing to do skips the task, what a person must change fails it at once; anything else is left to its retries."""
+    try:
+        yield
+    except Skip as error:
+        raise AirflowSkipException(str(error)) from error
+    except Fatal as error:
+        raise AirflowFailException(str(error)) from error
