@@ -1,0 +1,124 @@
+"""The model artifact: weights in safetensors, and the hyperparameters that say what network they belong to.
+
+Written into SM_ML_ROOT/model, from where SageMaker packs model.tar.gz; read back unpacked (serving) or packed
+(incremental training). Nothing is ever unpicked or unpacked to disk: an archive is read member by member, by name,
+so neither paths nor links in it can lead anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
+
+from include.algorithms.container import ClientError
+
+WEIGHTS = "model_algo_1-0000.safetensors"
+SETTINGS = "hyperparams.json"
+_MOST_BYTES = 1 << 30  # of one member, unpacked: far above any weights of this network
+_SEPARATOR = "."
+
+
+class ArtifactSettings(BaseModel):
+    """hyperparams.json: what is needed to rebuild the network and to read its output."""
+
+    num_classes: int = Field(gt=0)
+    base_network: str
+    image_shape: int = Field(ge=96)
+    nms_threshold: float = Field(gt=0, le=1)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A trained network: flax variables as a nested dict of arrays, and its settings."""
+
+    variables: dict[str, Any]
+    settings: ArtifactSettings
+
+
+def write(directory: Path, artifact: Artifact) -> Path:
+    """Write both files, each in one step; returns the path of the weights."""
+    directory.mkdir(parents=True, exist_ok=True)
+    arrays = {name: np.ascontiguousarray(array) for name, array in flatten(artifact.variables).items()}
+    _replace(directory / SETTINGS, json.dumps(artifact.settings.model_dump(), indent=2).encode())
+    _replace(directory / WEIGHTS, safetensors.save(arrays))
+    return directory / WEIGHTS
+
+
+def read(directory: Path) -> Artifact:
+    """Read an unpacked artifact, or model.tar.gz in this directory; ClientError when it holds no usable model."""
+    archive = directory / "model.tar.gz"
+    if archive.is_file():
+        try:
+            with tarfile.open(archive, "r:*") as members:
+                return _parse(lambda name: _member(members, name), archive)
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise ClientError(f"cannot read {archive.name}: {error}") from error
+    return _parse(lambda name: _file(directory / name), directory)
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
+    """A nested dict of arrays as one dict with dotted names."""
+    flat: dict[str, np.ndarray] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{name}{_SEPARATOR}")
+        else:
+            flat[prefix + name] = np.asarray(value)
+    return flat
+
+
+def _parse(load: Callable[[str], bytes | None], source: Path) -> Artifact:
+    content = {name: load(name) for name in (SETTINGS, WEIGHTS)}
+    missing = [name for name, data in content.items() if data is None]
+    if missing:
+        raise ClientError(
+            f"{source.name} holds no model of this algorithm: {' and '.join(missing)} missing. Models trained by "
+            "SageMaker's own container hold weights of another framework and cannot be continued here"
+        )
+    try:
+        settings = ArtifactSettings.model_validate_json(content[SETTINGS] or b"")
+        arrays = safetensors.load(content[WEIGHTS] or b"")
+    except (ValidationError, SafetensorError) as error:
+        raise ClientError(f"{source.name} is damaged: {error}") from error
+    return Artifact(_nest(arrays), settings)
+
+
+def _member(archive: tarfile.TarFile, name: str) -> bytes | None:
+    for member in archive:
+        if member.name.removeprefix("./") == name:
+            if not member.isreg() or member.size > _MOST_BYTES:
+                raise ClientError(f"{name} in the model archive must be a regular file of at most {_MOST_BYTES} bytes")
+            stream = archive.extractfile(member)
+            return stream.read() if stream else None
+    return None
+
+
+def _file(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _nest(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, array in arrays.items():
+        *parents, leaf = name.split(_SEPARATOR)
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[leaf] = array
+    return tree
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)  # whoever is killed meanwhile leaves the last whole file

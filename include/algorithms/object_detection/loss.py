@@ -1,0 +1,71 @@
+"""What a batch should have answered, and how far the network was from it: assignment of boxes to cells, and two losses.
+
+Takes the network's outputs and padded boxes, gives class loss (focal cross entropy) and box loss (smooth L1 on log
+distances), each a mean per object. All shapes are static, so one compiled step serves every batch.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from include.algorithms.object_detection.network import STRIDES
+
+# A box belongs to the grid whose stride is about an eighth to a quarter of its longer side.
+_LARGEST = {8: 56.0, 16: 112.0, 32: float("inf")}  # pixels, longer side; the next finer grid's limit is the lower end
+_RADIUS = 1.5  # cells around a box's centre that answer for it
+_FOCUS = 2.0  # focal loss: how much easy cells are turned down
+_POSITIVE = 0.25
+_BETA = 0.2  # smooth L1: quadratic below it
+
+
+class Targets(NamedTuple):
+    """Per cell: its class (-1 where nothing is) and log distances to the four sides of its box, in strides."""
+
+    classes: jnp.ndarray  # (B, N) int
+    distances: jnp.ndarray  # (B, N, 4): left, top, right, bottom
+
+
+def assign(boxes: jnp.ndarray, centres: jnp.ndarray, strides: jnp.ndarray) -> Targets:
+    """Give each cell at most one box: of the boxes whose centre is near and whose size suits its grid, the smallest.
+
+    `boxes` (B, M, 5): class, xmin, ymin, xmax, ymax in pixels; class -1 is padding.
+    """
+    low, high = boxes[:, None, :, 1:3], boxes[:, None, :, 3:5]
+    at = centres[None, :, None, :]
+    stride = strides[None, :, None]
+    size = (high - low).max(-1)
+    finest = min(STRIDES)
+    limits = jnp.array([_LARGEST[s] for s in STRIDES])
+    floors = jnp.array([0.0, *(_LARGEST[s] for s in STRIDES[:-1])])
+    level = jnp.round(jnp.log2(strides / finest)).astype(int)
+    suits = (size > floors[level][None, :, None]) & (size <= limits[level][None, :, None])
+    offset = jnp.abs(at - (low + high) / 2).max(-1)
+    inside = ((at > low) & (at < high)).all(-1)
+    # The cell that holds the centre answers even for a box so thin that no cell's centre lies inside.
+    near = (offset <= stride / 2) | (inside & (offset <= _RADIUS * stride))
+    chosen = near & suits & (boxes[:, None, :, 0] >= 0)
+    area = jnp.where(chosen, (high - low).prod(-1), jnp.inf)
+    best = area.argmin(-1)  # (B, N)
+    taken = chosen.any(-1)
+    owner = jnp.take_along_axis(boxes, best[:, :, None], axis=1)  # (B, N, 5)
+    sides = jnp.concatenate([centres - owner[..., 1:3], owner[..., 3:5] - centres], -1) / strides[:, None]
+    classes = jnp.where(taken, owner[..., 0], -1).astype(jnp.int32)
+    return Targets(classes, jnp.log(jnp.clip(sides, 0.05)))
+
+
+def losses(logits: jnp.ndarray, distances: jnp.ndarray, targets: Targets) -> tuple[jnp.ndarray, jnp.ndarray]:
+    """Class loss and box loss, both per answering cell of the batch."""
+    positive = targets.classes >= 0
+    count = jnp.maximum(positive.sum(), 1)
+    wanted = jax.nn.one_hot(targets.classes, logits.shape[-1])
+    probability = jax.nn.sigmoid(logits)
+    entropy = jax.nn.softplus(logits) - logits * wanted
+    miss = jnp.where(wanted > 0, 1 - probability, probability)
+    weight = jnp.where(wanted > 0, _POSITIVE, 1 - _POSITIVE) * miss**_FOCUS
+    difference = jnp.abs(distances - targets.distances)
+    smooth = jnp.where(difference < _BETA, difference**2 / (2 * _BETA), difference - _BETA / 2)
+    box = jnp.where(positive[..., None], smooth, 0.0).sum()
+    return (weight * entropy).sum() / count, box / count

@@ -1,0 +1,94 @@
+"""From an image to detections: resize, run the network, decode the cells, suppress what overlaps.
+
+Takes pixels and a trained network, gives rows of (class, score, xmin, ymin, xmax, ymax), normalised to 0..1 and
+sorted by score. Knows the network, not where images or weights come from.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from include.algorithms.object_detection.network import Detector, Variables, cells
+
+MAX_DETECTIONS = 100
+_CANDIDATES = 300  # best cells that go into suppression
+_LOWEST_SCORE = 0.01
+
+Detections = np.ndarray  # (K, 6): class, score, xmin, ymin, xmax, ymax; best first
+Forward = Callable[[Variables, np.ndarray], tuple[jnp.ndarray, jnp.ndarray]]
+
+
+class Predictor:
+    """A trained network ready to look at images of one size."""
+
+    def __init__(self, num_classes: int, image_shape: int, nms_threshold: float, variables: Variables) -> None:
+        self.image_shape = image_shape
+        self._nms_threshold = nms_threshold
+        self._variables = jax.tree.map(jnp.asarray, variables)
+        self._forward = forward(num_classes, image_shape)
+
+    def warm_up(self) -> None:
+        """Compile for single images."""
+        self.detect(np.zeros((1, self.image_shape, self.image_shape, 3), np.uint8))
+
+    def detect(self, pixels: np.ndarray, batch: int = 1) -> list[Detections]:
+        """Detections of up to `batch` images (n, S, S, 3; uint8); `batch` is the shape that is compiled once."""
+        padded = np.zeros((batch, *pixels.shape[1:]), np.uint8)
+        padded[: len(pixels)] = pixels
+        scores, boxes = (np.asarray(array) for array in self._forward(self._variables, padded))
+        return [suppress(scores[index], boxes[index], self._nms_threshold) for index in range(len(pixels))]
+
+
+@functools.cache
+def forward(num_classes: int, image_shape: int) -> Forward:
+    """A compiled function from images (B, S, S, 3; uint8) to scores (B, N, classes) and boxes (B, N, 4; 0..1)."""
+    network = Detector(num_classes)
+    centres, strides = (jnp.asarray(array) for array in cells(image_shape))
+
+    @jax.jit
+    def run(variables: Variables, images: jnp.ndarray) -> tuple[jnp.ndarray, jnp.ndarray]:
+        logits, distances = network.apply(variables, images, train=False)
+        return jax.nn.sigmoid(logits), decode(distances, centres, strides) / image_shape
+
+    return run
+
+
+def decode(distances: jnp.ndarray, centres: jnp.ndarray, strides: jnp.ndarray) -> jnp.ndarray:
+    """Log distances (…, N, 4), in strides, to corners xmin, ymin, xmax, ymax in pixels."""
+    sides = jnp.exp(jnp.clip(distances, -6.0, 6.0)) * strides[:, None]
+    return jnp.concatenate([centres - sides[..., :2], centres + sides[..., 2:]], -1)
+
+
+def suppress(scores: np.ndarray, boxes: np.ndarray, nms_threshold: float) -> np.ndarray:
+    """Non-maximum suppression within each class: scores (N, classes), boxes (N, 4) to rows (K, 6), best first."""
+    cell, kind = np.nonzero(scores >= _LOWEST_SCORE)
+    score = scores[cell, kind]
+    order = np.argsort(-score, kind="stable")[:_CANDIDATES]
+    cell, kind, score = cell[order], kind[order], score[order]
+    box = boxes[cell].clip(0.0, 1.0)
+    # Boxes of different classes never meet once each class is moved to a square of its own.
+    kept = _suppress(box + 2.0 * kind[:, None], nms_threshold)[:MAX_DETECTIONS]
+    return np.column_stack([kind[kept], score[kept], box[kept]]).astype(np.float64)
+
+
+def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of every pair: (K, 4) and (L, 4) corners to (K, L)."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = (high - low).clip(0).prod(-1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None] + (others[:, 2:] - others[:, :2]).prod(-1)[None]
+    return shared / np.maximum(areas - shared, 1e-12)
+
+
+def _suppress(boxes: np.ndarray, threshold: float) -> np.ndarray:
+    overlaps = iou(boxes, boxes) > threshold
+    alive = np.ones(len(boxes), bool)
+    for index in range(len(boxes)):
+        if alive[index]:
+            alive[index + 1 :] &= ~overlaps[index, index + 1 :]
+    return np.flatnonzero(alive)

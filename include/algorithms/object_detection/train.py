@@ -1,0 +1,185 @@
+"""The `train` command: channels in, the best model out, and a log in the documented line shapes.
+
+Reads hyperparameters and channels below SM_ML_ROOT, continues from the `model` channel when there is one, keeps the
+model with the best validation mAP, and stops after the current batch on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from include.algorithms.container import AlgorithmError, ClientError, Container, emit, logger
+from include.algorithms.object_detection import artifact
+from include.algorithms.object_detection.artifact import Artifact, ArtifactSettings
+from include.algorithms.object_detection.channels import read_channel
+from include.algorithms.object_detection.dataset import Dataset, collect
+from include.algorithms.object_detection.evaluation import mean_average_precision
+from include.algorithms.object_detection.hyperparameters import Hyperparameters, parse_hyperparameters
+from include.algorithms.object_detection.learner import Learner
+from include.algorithms.object_detection.predict import Detections, Predictor
+
+_SEED = 0  # same data, same hyperparameters, same model
+_LOG_EVERY = 100  # batches
+
+
+def train(container: Container) -> None:
+    """Run one training job; ClientError for wrong configuration or data, AlgorithmError when training fails."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    given = container.configuration("hyperparameters")
+    settings = parse_hyperparameters(given)
+    parent = _parent(container, settings)
+    logger.info("hyperparameters: %s", settings)
+    if idle := settings.idle(given):
+        logger.info("without effect in this job: %s", ", ".join(idle))
+    if settings.use_pretrained_model and parent is None:
+        logger.warning("use_pretrained_model=1: there are no pretrained weights here; the network starts from scratch")
+    training = collect("train", read_channel(container, "train", settings), settings.image_shape)
+    validation = collect("validation", read_channel(container, "validation", settings), settings.image_shape)
+    _check_sizes(training, validation, settings)
+    learner = Learner(settings, steps_per_epoch=len(training) // settings.mini_batch_size, seed=_SEED)
+    if parent is not None:
+        learner.restore(parent.variables)
+        logger.info("continuing from the model channel")
+    logger.info(
+        "base_network %s: a compact single-shot network of %d weights stands in for it",
+        settings.base_network,
+        learner.weights,
+    )
+    _Job(container, settings, training, validation, learner, stop).run()
+
+
+@dataclass
+class _Job:
+    """The epochs of one training: what they share, and the best model so far."""
+
+    container: Container
+    settings: Hyperparameters
+    training: Dataset
+    validation: Dataset
+    learner: Learner
+    stop: threading.Event
+    best: float = -1.0
+
+    def run(self) -> None:
+        patience = _Patience(self.settings)
+        host = self.container.host()
+        generator = np.random.default_rng(_SEED)
+        for epoch in range(self.settings.epochs):
+            self._epoch(epoch, host, generator)
+            if self.stop.is_set():
+                break
+            score = self._validate()
+            emit(f"#quality_metric: host={host}, epoch={epoch}, validation mAP <score>=({score:.6f})")
+            if score >= self.best:  # of equals the later: it has seen more
+                self._keep(score)
+            emit(f"#progress_metric: host={host}, completed {100 * (epoch + 1) // self.settings.epochs} %")
+            if patience.exhausted(epoch, score):
+                logger.info("early stopping: validation mAP has not improved for %d epochs", patience.waited)
+                break
+        if self.stop.is_set():
+            logger.info("stopped by SIGTERM: keeping the best model so far")
+            if self.best < 0:
+                self._keep(0.0)
+
+    def _epoch(self, epoch: int, host: str, generator: np.random.Generator) -> None:
+        started = time.monotonic()
+        batches = seen = 0
+        for images, boxes in self.training.batches(self.settings.mini_batch_size, generator):
+            self.learner.step(images, boxes)
+            batches += 1
+            seen = batches * self.settings.mini_batch_size
+            if batches % _LOG_EVERY == 0:
+                self._report(epoch, batches, seen, started, host)
+            if self.stop.is_set():
+                return
+        if batches % _LOG_EVERY:
+            self._report(epoch, batches, seen, started, host)
+        emit(f"#throughput_metric: host={host}, train throughput={seen / (time.monotonic() - started):.1f} records/second")
+
+    def _report(self, epoch: int, batches: int, seen: int, started: float, host: str) -> None:
+        classes, boxes = self.learner.losses()
+        if not np.isfinite([classes, boxes]).all():
+            raise AlgorithmError(f"the loss is not finite in epoch {epoch}: lower learning_rate")
+        elapsed = time.monotonic() - started
+        logger.info(
+            "Epoch: %4d, batches: %6d, num_examples: %6d, %.1f samples/sec, epoch time so far:  %s",
+            epoch, batches, seen, seen / elapsed, dt.timedelta(seconds=elapsed),
+        )  # fmt: skip
+        metric = f"#quality_metric: host={host}, epoch={epoch}, batch={batches} train"
+        emit(f"{metric} cross_entropy <loss>=({classes:.6f})")
+        emit(f"{metric} smooth_l1 <loss>=({boxes:.6f})")
+
+    def _validate(self) -> float:
+        predictor = Predictor(
+            self.settings.num_classes, self.settings.image_shape, self.settings.nms_threshold, self.learner.variables
+        )
+        size = self.settings.mini_batch_size
+        found: list[Detections] = []
+        for start in range(0, len(self.validation), size):
+            found += predictor.detect(self.validation.pixels[start : start + size], batch=size)
+        return mean_average_precision(found, self.validation.boxes, self.settings.overlap_threshold)
+
+    def _keep(self, score: float) -> None:
+        self.best = score
+        logger.info("Updating the best model with validation-mAP=%s", f"{score:.6f}")
+        kept = ArtifactSettings.model_validate(self.settings, from_attributes=True)
+        path = artifact.write(self.container.model, Artifact(self.learner.variables, kept))
+        logger.info('Saved checkpoint to "%s"', path)
+
+
+class _Patience:
+    """Early stopping as documented: relative improvements of the mAP, after a minimum of epochs."""
+
+    def __init__(self, settings: Hyperparameters) -> None:
+        self._settings = settings
+        self._best = 0.0
+        self.waited = 0
+
+    def exhausted(self, epoch: int, score: float) -> bool:
+        if score > self._best * (1 + self._settings.early_stopping_tolerance):
+            self._best, self.waited = score, 0
+        else:
+            self.waited += 1
+        enough = epoch + 1 >= self._settings.early_stopping_min_epochs
+        return self._settings.early_stopping and enough and self.waited >= self._settings.early_stopping_patience
+
+
+def _parent(container: Container, settings: Hyperparameters) -> Artifact | None:
+    """The model to continue from, if the job has a model channel; it must be of the same classes and network."""
+    if "model" not in container.configuration("inputdataconfig"):
+        return None
+    parent = artifact.read(container.channel("model"))
+    for name in ("num_classes", "base_network"):
+        had: Any = getattr(parent.settings, name)
+        wanted = getattr(settings, name)
+        if had != wanted:
+            raise ClientError(
+                f"incremental training must keep {name}: the model channel has {had}, this job asks for {wanted}"
+            )
+    return parent
+
+
+def _check_sizes(training: Dataset, validation: Dataset, settings: Hyperparameters) -> None:
+    if len(training) < settings.mini_batch_size:
+        raise ClientError(
+            "The number of input images must be bigger or equal to the mini_batch_size. "
+            f"{len(training)} usable images ({training.bad} skipped), mini_batch_size {settings.mini_batch_size}"
+        )
+    if not len(validation):
+        raise ClientError(f"the validation channel has no usable image ({validation.bad} skipped)")
+    expected = settings.num_training_samples // settings.mini_batch_size
+    batches = len(training) // settings.mini_batch_size
+    if expected != batches:
+        logger.warning(
+            "Expected number of batches: %d, did not match the number of batches processed: %d. This may happen when "
+            "some images or annotations are invalid and cannot be parsed, or num_training_samples is wrong.",
+            expected, batches,
+        )  # fmt: skip
