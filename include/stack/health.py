@@ -92,7 +92,7 @@ def require_free(ports: Iterable[Port]) -> None:
     if taken:
         lines = [
             f"Port {port.number}, for {port.purpose}, is in use by {_holder(port)}.\n"
-            f"  Stop that, or choose another port: {port.variable}={port.number + 1000} make up"
+            f"  Stop that, or choose another port, for example {port.variable}={port.number + 1000}"
             for port in taken
         ]
         raise StackError("\n".join(lines))

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from include.stack.environment import MARKER
+from include.stack.settings import StackError
 
 
 def find(home: Path, program: str | None = None, *, below: bool = False) -> list[psutil.Process]:
@@ -36,15 +37,17 @@ def find(home: Path, program: str | None = None, *, below: bool = False) -> list
     return found
 
 
-def end(home: Path, program: str | None = None, *, below: bool = False, grace: float = 10) -> int:
+def end(home: Path, program: str | None = None, *, below: bool = False, grace: float = 5) -> int:
     """End those processes: SIGTERM, SIGKILL after `grace` seconds, and again until none is left.
 
-    Returns how many there were. Looks again after each round, because a process may start another while
-    it is ended.
+    Returns how many there were. Looks again after each round, because a process may start another while it is
+    ended. Raises StackError when one survives SIGKILL for half a minute (it hangs inside the kernel).
     """
     ended: set[int] = set()
     deadline = time.monotonic() + grace
     while alive := find(home, program, below=below):
+        if time.monotonic() > deadline + 30:
+            raise StackError(f"processes that cannot be ended: {', '.join(str(p.pid) for p in alive)}")
         for process in alive:
             try:
                 if time.monotonic() > deadline:

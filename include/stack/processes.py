@@ -50,10 +50,12 @@ class Supervisor:
 
     def __init__(self, settings: StackSettings) -> None:
         self._settings = settings
-        self._rpc = ServerProxy(
-            "http://127.0.0.1",  # never used: the transport goes to the socket
-            transport=SupervisorTransport(None, None, f"unix://{settings.socket}"),
-        ).supervisor
+
+    @property
+    def _rpc(self) -> Any:
+        # A new transport for every call: one that has failed to connect keeps its broken connection.
+        transport = SupervisorTransport(None, None, f"unix://{self._settings.socket}")
+        return ServerProxy("http://127.0.0.1", transport=transport).supervisor  # the URL is not used
 
     def running(self) -> bool:
         try:
@@ -75,9 +77,10 @@ class Supervisor:
             text=True,
         )
         deadline = time.monotonic() + 15
+        log = log_file(settings, "supervisord")
         while not self.running():
             if result.returncode or time.monotonic() > deadline:
-                raise StackError(f"supervisord did not start: {result.stderr.strip() or 'no message'}")
+                raise StackError(f"supervisord did not start: {result.stderr.strip()} (log: {log})")
             time.sleep(0.1)
 
     def start_program(self, name: str) -> None:
@@ -87,7 +90,7 @@ class Supervisor:
     def programs(self) -> list[ProgramState]:
         """The five programs in the order of PROGRAMS; empty when supervisord is not running."""
         try:
-            answers: Any = self._rpc.getAllProcessInfo()
+            answers = self._rpc.getAllProcessInfo()
         except (OSError, HTTPException, Fault):
             return []
         states = {
@@ -139,7 +142,7 @@ def _configuration(settings: StackSettings) -> str:
         "autostart": "false",  # `up` starts them in the order in which they need each other
         "autorestart": "true",
         "startsecs": 2,
-        "startretries": 20,
+        "startretries": 4,  # about 10 s of trying, then `up` and `status` tell
         "stopasgroup": "true",
         "killasgroup": "true",
         "stopwaitsecs": 15,
@@ -147,13 +150,11 @@ def _configuration(settings: StackSettings) -> str:
         "stdout_logfile_maxbytes": "20MB",
         "stdout_logfile_backups": 1,
     }
-    interface: dict[str, object] = {
-        "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
-    }
+    factory = "supervisor.rpcinterface:make_main_rpcinterface"
     sections: dict[str, dict[str, object]] = {
         "supervisord": supervisord,
         "unix_http_server": {"file": settings.socket, "chmod": "0700"},
-        "rpcinterface:supervisor": interface,
+        "rpcinterface:supervisor": {"supervisor.rpcinterface_factory": factory},
         f"group:{_GROUP}": {"programs": ",".join(PROGRAMS)},  # one group: all are stopped at the same time
     }
     for name, command in commands.items():
