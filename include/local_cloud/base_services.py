@@ -1,0 +1,103 @@
+"""S3, IAM, STS, SQS, EventBridge and CloudWatch Logs: ministack, mounted in this process, made to survive kill -9.
+
+Takes ASGI requests that are not SageMaker's. ministack writes S3 objects through to disk, but everything else only
+at an orderly exit; here bucket settings and IAM are saved before the client hears that they were made, and the
+chattier services (logs, queues, events) a moment later. Knows ``object_files`` and ministack.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from include.local_cloud.settings import ACCOUNT_ID, REGION
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+SERVICES = ("s3", "iam", "sts", "sqs", "sns", "events", "logs")
+_SAVED_AT_ONCE = ("s3", "iam")
+_SAVED_LATER_SECONDS = 5.0  # a copy of all log lines costs time: at most one each few seconds
+
+
+class BaseServices:
+    """The ASGI application of the base services. ``start`` and ``stop`` belong to the server's lifespan."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        # ministack reads its settings from the environment when it is imported, once.
+        os.environ.update(
+            {
+                "PERSIST_STATE": "1",
+                "STATE_DIR": str(data / "base-services"),
+                "SERVICES": ",".join(SERVICES),
+                "GATEWAY_PORT": str(port),
+                "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
+                "MINISTACK_REGION": REGION,
+                "SFTP_ENABLED": "0",
+                "IOT_MTLS_ENABLED": "0",
+                "LOG_LEVEL": "WARNING",
+            }
+        )
+        from ministack import app as ministack
+        from ministack.core import persistence
+
+        from include.local_cloud import object_files
+
+        object_files.install(data / "s3")
+        self._ministack, self._persistence = ministack, persistence
+        self._unsaved: set[str] = set()
+        self._saver: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        for service in SERVICES:  # restores what was saved: each module loads its state when it is imported
+            self._module(service)
+        self._saver = asyncio.create_task(self._save_later())
+
+    async def stop(self) -> None:
+        if self._saver:
+            self._saver.cancel()
+        for service in SERVICES:
+            self._save(service)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send, service: str) -> None:
+        if not _changes_settings(scope, service):
+            await self._ministack.app(scope, receive, send)
+            return
+
+        async def save_then_send(message: Message) -> None:
+            # The promise of a 200 is kept even when the process is killed right after it.
+            if message["type"] == "http.response.start" and message["status"] < 300:
+                if service in _SAVED_AT_ONCE:
+                    self._save(service)
+                else:
+                    self._unsaved.add(service)
+            await send(message)
+
+        await self._ministack.app(scope, receive, save_then_send)
+
+    async def _save_later(self) -> None:
+        while True:
+            await asyncio.sleep(_SAVED_LATER_SECONDS)
+            while self._unsaved:
+                self._save(self._unsaved.pop())
+
+    def _save(self, service: str) -> None:
+        module = self._module(service)
+        if hasattr(module, "get_state"):
+            self._persistence.save_state(module.__name__.rpartition(".")[2], module.get_state())
+
+    def _module(self, service: str) -> ModuleType:
+        return self._ministack._get_module(self._ministack.SERVICE_REGISTRY[service]["module"])
+
+
+def _changes_settings(scope: Message, service: str) -> bool:
+    """Whether the request may change state that ministack itself does not write to disk."""
+    if service != "s3":
+        return scope["method"] != "GET"
+    is_bucket = "/" not in scope["path"].strip("/")
+    return is_bucket and scope["method"] in ("PUT", "DELETE")

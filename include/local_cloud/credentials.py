@@ -1,0 +1,44 @@
+"""The access key of this cloud, and AWS's own two files that let any AWS tool use it.
+
+``DIR/credentials`` and ``DIR/config`` are made at the first start with a random key (mode 0600) and keep that key
+for ever; the endpoint in ``config`` follows the port. Takes the data directory, gives a ``Key``; knows ``settings``.
+"""
+
+from __future__ import annotations
+
+import configparser
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.local_cloud.settings import REGION, write_atomically
+
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+@dataclass(frozen=True)
+class Key:
+    """An access key: its public id and its secret."""
+
+    id: str
+    secret: str
+
+
+def load_or_create(data: Path) -> Key:
+    """The key in ``DIR/credentials``, generated at the first call."""
+    path = data / "credentials"
+    if path.exists():
+        file = configparser.RawConfigParser()
+        file.read(path)
+        return Key(file["default"]["aws_access_key_id"], file["default"]["aws_secret_access_key"])
+    key = Key("AKIA" + "".join(secrets.choice(_BASE32) for _ in range(16)), secrets.token_hex(20))
+    text = f"[default]\naws_access_key_id = {key.id}\naws_secret_access_key = {key.secret}\n"
+    write_atomically(path, text)
+    return key
+
+
+def write_config(data: Path, endpoint_url: str) -> None:
+    """Point the default profile at this cloud: ``DIR/config``."""
+    # The base services check the signature of presigned URLs of version 4 only.
+    s3 = "s3 =\n  signature_version = s3v4\n  addressing_style = path\n"
+    write_atomically(data / "config", f"[default]\nregion = {REGION}\nendpoint_url = {endpoint_url}\n{s3}")

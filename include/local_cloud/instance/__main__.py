@@ -1,0 +1,56 @@
+"""``python -m include.local_cloud.instance KIND NAME --data DIR``: started by the dispatcher, never by hand.
+
+Holds the lock of its place while it works. Ends with status 0 when its work is done, and leaves its record behind
+when it was interrupted, so that the next cloud starts the job again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+
+from include.local_cloud.algorithms import Algorithms
+from include.local_cloud.instance.faults import Interrupted
+from include.local_cloud.instance.post import Post
+from include.local_cloud.instance.training import TrainingJob
+from include.local_cloud.locks import Lock
+from include.local_cloud.settings import Settings
+from include.local_cloud.store import DEPLOYMENT, INSTANCE, TRAINING_JOB, TRANSFORM_JOB, Store
+
+
+def main() -> None:
+    kinds = {kind.arn: kind for kind in (TRAINING_JOB, TRANSFORM_JOB, DEPLOYMENT)}
+    parser = argparse.ArgumentParser(prog="python -m include.local_cloud.instance", description=__doc__)
+    parser.add_argument("kind", choices=kinds)
+    parser.add_argument("name")
+    parser.add_argument("--data", type=Path, required=True)
+    arguments = parser.parse_args()
+
+    settings = Settings.load(arguments.data)
+    kind = kinds[arguments.kind]
+    lock = Lock.take(settings.instances / kind.arn / arguments.name / "lock")
+    if lock is None:
+        return  # another instance works here
+    post = Post(settings, Store(settings.documents), kind, arguments.name)
+    post.watch.listen()
+    with post.store.change(INSTANCE, post.key) as record:
+        record |= {"pid": os.getpid(), "interrupted": False}
+    try:
+        run(post, Algorithms(settings.algorithms))
+    except Interrupted:
+        with post.store.change(INSTANCE, post.key) as record:
+            record["interrupted"] = True
+        return
+    shutil.rmtree(post.home / "ml", ignore_errors=True)
+    post.store.delete(INSTANCE, post.key)
+
+
+def run(post: Post, algorithms: Algorithms) -> None:
+    if post.kind is TRAINING_JOB:
+        TrainingJob(post, algorithms.of_image(post.document["AlgorithmSpecification"]["TrainingImage"])).run()
+
+
+if __name__ == "__main__":
+    main()

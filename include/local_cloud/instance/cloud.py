@@ -1,0 +1,115 @@
+"""S3 as an instance sees it: over HTTP, and patient while the cloud is being restarted.
+
+Takes bucket, key and paths; gives bytes and files. What is missing or refused is a ``ClientFault`` in the words of
+the failure reason. A connection that is refused is tried again for as long as the watch allows. Knows boto3.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+
+from include.local_cloud.credentials import load_or_create
+from include.local_cloud.instance.faults import ClientFault
+from include.local_cloud.instance.watch import Watch
+from include.local_cloud.settings import REGION
+
+T = TypeVar("T")
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """``s3://bucket/key`` → ("bucket", "key")."""
+    if not uri.startswith("s3://") or not uri[5:].partition("/")[0]:
+        raise ClientFault(f"{uri!r} is not an S3 URI: s3://bucket/key is expected")
+    bucket, _, key = uri[5:].partition("/")
+    return bucket, key
+
+
+class Cloud:
+    """The clients of one instance. Thread-safe."""
+
+    def __init__(self, data: Path, watch: Watch) -> None:
+        self._data, self._watch = data, watch
+        self._clients: dict[str, BaseClient] = {}
+
+    def read(self, uri: str) -> bytes:
+        bucket, key = split_uri(uri)
+        return self.call("s3", lambda s3: s3.get_object(Bucket=bucket, Key=key)["Body"].read(), uri)
+
+    def write(self, uri: str, body: bytes, content_type: str) -> None:
+        bucket, key = split_uri(uri)
+        self.call(
+            "s3", lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type), uri
+        )
+
+    def download(self, uri: str, path: Path) -> None:
+        bucket, key = split_uri(uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+        def stream(s3: Any) -> None:
+            with open(path, "wb") as file:
+                for part in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(1 << 20):
+                    file.write(part)
+
+        self.call("s3", stream, uri)
+
+    def upload(self, path: Path, uri: str) -> None:
+        bucket, key = split_uri(uri)
+        self.call("s3", lambda s3: s3.upload_file(str(path), bucket, key), uri)
+
+    def keys(self, uri: str) -> Iterator[str]:
+        """The URIs of all objects whose key starts with the one in ``uri``, folder markers left out."""
+        bucket, prefix = split_uri(uri)
+        token: dict[str, str] = {}
+        while True:
+            page = self.call(
+                "s3", lambda s3, token=token: s3.list_objects_v2(Bucket=bucket, Prefix=prefix, **token), uri
+            )
+            for item in page.get("Contents", []):
+                if not item["Key"].endswith("/"):
+                    yield f"s3://{bucket}/{item['Key']}"
+            if not page.get("IsTruncated"):
+                return
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def call(self, service: str, request: Callable[[Any], T], what: str) -> T:
+        """Make a request; ``what`` names the object in the failure reason."""
+        while True:
+            client = self._client(service)
+            try:
+                return request(client)
+            except ClientError as error:
+                detail = error.response["Error"]
+                raise ClientFault(f"{what}: {detail['Code']}, {detail['Message']}") from error
+            except (HTTPClientError, ConnectionError, IncompleteReadError):
+                # The cloud is down for a moment, or for good: the watch knows how long is too long.
+                self._clients.pop(service, None)
+                self._watch.look()
+                self._watch.sleep(0.5)
+
+    def _client(self, service: str) -> BaseClient:
+        if service not in self._clients:
+            # Read anew each time: a cloud that was restarted may listen on another port.
+            key = load_or_create(self._data)
+            self._clients[service] = boto3.session.Session().client(
+                service,
+                region_name=REGION,
+                endpoint_url=json.loads((self._data / "endpoints.json").read_text())["cloud"],
+                aws_access_key_id=key.id,
+                aws_secret_access_key=key.secret,
+                config=Config(
+                    max_pool_connections=32,
+                    connect_timeout=5,
+                    read_timeout=60,
+                    retries={"mode": "standard", "total_max_attempts": 3},
+                    s3={"addressing_style": "path"},
+                ),
+            )
+        return self._clients[service]

@@ -1,0 +1,81 @@
+"""The CloudWatch log stream of one container.
+
+Takes lines from any thread, sends them every half second, and makes the group and the stream when they are not
+there. A cloud that is away for a moment gets the lines when it is back. Knows ``cloud``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from include.local_cloud.instance.cloud import Cloud
+from include.local_cloud.instance.faults import Interrupted
+
+_SEND_SECONDS = 0.5
+_BATCH = 1_000  # PutLogEvents allows 10,000 events and 1 MiB
+_MAX_LINE = 8_000
+
+
+class LogStream:
+    """Use as a context manager: everything said inside has been sent when the block ends."""
+
+    def __init__(self, cloud: Cloud, group: str, stream: str) -> None:
+        self._cloud, self._group, self._stream = cloud, group, stream
+        self._lines: list[tuple[int, str]] = []
+        self._guard = threading.Lock()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._exists = False
+
+    def __enter__(self) -> LogStream:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def say(self, line: str) -> None:
+        with self._guard:
+            self._lines.append((int(time.time() * 1000), line[:_MAX_LINE] or " "))
+
+    def _run(self) -> None:
+        try:
+            while not self._ending.wait(_SEND_SECONDS):
+                self._send()
+            self._send()
+        except Interrupted:
+            return  # the job starts again elsewhere, with a stream of its own
+
+    def _send(self) -> None:
+        while True:
+            with self._guard:
+                batch, self._lines = self._lines[:_BATCH], self._lines[_BATCH:]
+            if not batch:
+                return
+            events = [{"timestamp": moment, "message": line} for moment, line in batch]
+            self._cloud.call("logs", lambda logs, events=events: self._put(logs, events), self._group)
+
+    def _put(self, logs: Any, events: list[dict[str, Any]]) -> None:
+        if not self._exists:
+            self._make(logs)
+        place = {"logGroupName": self._group, "logStreamName": self._stream}
+        try:
+            logs.put_log_events(**place, logEvents=events)
+        except logs.exceptions.ResourceNotFoundException:
+            # A cloud killed a moment ago may have forgotten a group that it was about to save.
+            self._make(logs)
+            logs.put_log_events(**place, logEvents=events)
+
+    def _make(self, logs: Any) -> None:
+        try:
+            logs.create_log_group(logGroupName=self._group)
+        except logs.exceptions.ResourceAlreadyExistsException:
+            pass
+        try:
+            logs.create_log_stream(logGroupName=self._group, logStreamName=self._stream)
+        except logs.exceptions.ResourceAlreadyExistsException:
+            pass
+        self._exists = True

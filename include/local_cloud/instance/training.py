@@ -1,0 +1,195 @@
+"""A training job on its machine: Downloading, Training, Uploading, and one of the three ends.
+
+Takes the job's document, leaves the model archive in S3, the log in CloudWatch and the outcome in the document.
+Knows the other modules of this package and ``training_jobs.move``.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from include.local_cloud import outcomes
+from include.local_cloud.algorithms import Algorithm
+from include.local_cloud.instance import archives, channels
+from include.local_cloud.instance.cloud import Cloud
+from include.local_cloud.instance.container import Container, MlTree, wait_for
+from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
+from include.local_cloud.instance.logs import LogStream
+from include.local_cloud.instance.pipes import Pipe
+from include.local_cloud.instance.post import Post
+from include.local_cloud.store import TRAINING_JOB, Document
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+_REASON_PREFIXES = ("ClientError", "AlgorithmError", "InternalServerError")
+
+
+class TrainingJob:
+    """``run`` takes the job from where it is to its end; it raises only when this process must end."""
+
+    def __init__(self, post: Post, algorithm: Algorithm) -> None:
+        self._post, self._algorithm = post, algorithm
+        self._job = post.document
+        self._out_of_time = False
+        definitions = self._job["AlgorithmSpecification"].get("MetricDefinitions", [])
+        self._metrics = Metrics({item["Name"]: item["Regex"] for item in definitions})
+
+    def run(self) -> None:
+        post = self._post
+        stream = f"{post.name}/algo-1-{int(time.time() * 1000)}"
+        try:
+            with LogStream(post.cloud, LOG_GROUP, stream) as log:
+                self._work(log)
+        except StopRequested:
+            self._end("Stopped")
+        except ClientFault as fault:
+            self._end("Failed", reason=f"ClientError: {fault}")
+        except AlgorithmFault as fault:
+            self._end("Failed", reason=str(fault))
+        else:
+            if self._out_of_time:
+                self._end(
+                    "Stopped",
+                    secondary="MaxRuntimeExceeded",
+                    message="Training job runtime exceeded MaxRuntimeInSeconds",
+                )
+            else:
+                self._end("Stopped" if post.watch.stop_requested else "Completed")
+
+    def _work(self, log: LogStream) -> None:
+        post, job = self._post, self._job
+        post.watch.check()
+        if post.restarted:
+            post.move("Restarting", "The machine was lost: the training job starts again")
+        with post.change() as document:
+            document["TrainingStartTime"] = datetime.now(UTC)
+        post.move("Downloading", "Downloading input data")
+        tree = MlTree(post.home / "ml")
+        channels.write_configuration(tree, job)
+        pipes = []
+        for channel in job.get("InputDataConfig", []):
+            post.watch.check()
+            if channels.mode_of(channel, job) == "Pipe":
+                pipes.append(Pipe(post.cloud, channel, tree.data))
+            else:
+                channels.download(post.cloud, channel, tree.data / channel["ChannelName"], post.watch.check)
+        post.move("Training", "Training image download completed. Training in progress.")
+        self._train(tree, pipes, log)
+        post.move("Uploading", "Uploading generated training model")
+        self._upload(tree, post.cloud)
+
+    def _train(self, tree: MlTree, pipes: list[Pipe], log: LogStream) -> None:
+        """Run the container to its end, asked for or not. Raises ``AlgorithmFault`` when it failed."""
+
+        def say(line: str) -> None:
+            log.say(line)
+            self._metrics.read(line)
+
+        job = self._job
+        environment = {
+            "TRAINING_JOB_NAME": job["TrainingJobName"],
+            "TRAINING_JOB_ARN": job["TrainingJobArn"],
+            **job.get("Environment", {}),
+        }
+        container = Container(self._algorithm.package, "train", tree, environment, say)
+        try:
+            self._post.record(container.identity)
+            for pipe in pipes:
+                pipe.start()
+            self._attend(container, pipes)
+            code = container.finish()
+        finally:
+            container.kill()
+            for pipe in pipes:
+                pipe.stop()
+        asked_to_stop = self._post.watch.stop_requested or self._out_of_time
+        if code != 0 and not asked_to_stop:
+            raise AlgorithmFault(_reason(tree.failure(), code, list(container.last_lines)))
+
+    def _attend(self, container: Container, pipes: list[Pipe]) -> None:
+        """Until the container has exited: stop it when asked to or when its time is up, and mind the pipes."""
+        watch = self._post.watch
+        give_up = time.monotonic() + self._job["StoppingCondition"]["MaxRuntimeInSeconds"]
+        kill_at: float | None = None
+
+        def look() -> None:
+            nonlocal kill_at
+            watch.look()
+            for pipe in pipes:
+                if pipe.fault is not None:
+                    raise ClientFault(f"channel {pipe.name}: {pipe.fault}")
+            now = time.monotonic()
+            if kill_at is None and (watch.stop_requested or now > give_up):
+                self._out_of_time = not watch.stop_requested
+                container.terminate()
+                kill_at = now + self._post.settings.stop_grace
+            elif kill_at is not None and now > kill_at:
+                container.kill()
+
+        wait_for(lambda: container.exit_code() is not None, look)
+
+    def _upload(self, tree: MlTree, cloud: Cloud) -> None:
+        """``{S3OutputPath}/{job}/output/model.tar.gz`` and ``output.tar.gz``; what is empty is not uploaded."""
+        target = self._job["OutputDataConfig"]["S3OutputPath"].rstrip("/") + f"/{self._post.name}/output"
+        compressed = self._job["OutputDataConfig"].get("CompressionType", "GZIP") == "GZIP"
+        for directory, name in ((tree.model, "model"), (tree.output_data, "output")):
+            if archives.is_empty(directory):
+                continue
+            where = f"{target}/{name}.tar.gz" if compressed else f"{target}/{name}/"
+            if compressed:
+                archive = tree.root / f"{name}.tar.gz"
+                archives.pack(directory, archive)
+                cloud.upload(archive, where)
+            else:
+                _upload_files(cloud, directory, where)
+            if name == "model":
+                with self._post.change() as document:
+                    document["ModelArtifacts"] = {"S3ModelArtifacts": where}
+
+    def _end(self, status: str, *, secondary: str = "", message: str = "", reason: str = "") -> None:
+        with self._post.change() as document:
+            document["FinalMetricDataList"] = self._metrics.final()
+            outcomes.end(document, TRAINING_JOB, status, secondary=secondary, message=message, reason=reason)
+
+
+class Metrics:
+    """The last value of each metric that the log has shown."""
+
+    def __init__(self, definitions: Mapping[str, str]) -> None:
+        self._patterns = {name: re.compile(regex) for name, regex in definitions.items()}
+        self._last: dict[str, tuple[float, datetime]] = {}
+
+    def read(self, line: str) -> None:
+        for name, pattern in self._patterns.items():
+            if (found := pattern.search(line)) and (value := _number(found)) is not None:
+                self._last[name] = (value, datetime.now(UTC))
+
+    def final(self) -> list[Document]:
+        return [
+            {"MetricName": name, "Value": value, "Timestamp": moment}
+            for name, (value, moment) in self._last.items()
+        ]
+
+
+def _number(found: re.Match[str]) -> float | None:
+    try:
+        return float(found.group(found.re.groups and 1))
+    except ValueError:
+        return None
+
+
+def _reason(failure: str, code: int, last_lines: list[str]) -> str:
+    said = failure or " | ".join(last_lines) or "the container said nothing"
+    ending = f", exit code: {code}" if code > 0 else f", killed by signal {-code}"
+    prefix = "" if said.startswith(_REASON_PREFIXES) else "AlgorithmError: "
+    return prefix + said[: outcomes.MAX_REASON - len(prefix) - len(ending)] + ending
+
+
+def _upload_files(cloud: Cloud, directory: Path, where: str) -> None:
+    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
+        cloud.upload(path, where + str(path.relative_to(directory)))
+
+

@@ -1,0 +1,37 @@
+"""SageMaker's control plane: one object whose methods are the operations, put together from its parts.
+
+Each part implements the operations of one kind of resource. A part knows ``store`` and not the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from include.local_cloud.algorithms import Algorithms
+from include.local_cloud.store import Store
+from include.local_cloud.tags import Tags
+from include.local_cloud.training_jobs import TrainingJobs
+
+
+class Operations:
+    """Operations found by name in the parts, first come first served; what none has is not implemented."""
+
+    def __init__(self, *parts: object) -> None:
+        self._parts = parts
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        for part in self._parts:
+            if (method := getattr(part, name, None)) is not None:
+                return method  # type: ignore[no-any-return]
+        raise AttributeError(name)
+
+
+class SageMaker(Operations):
+    """Jobs, models, endpoints and tags; ``further`` are parts of others, such as human review's."""
+
+    def __init__(
+        self, store: Store, algorithms: Algorithms, wake: Callable[[], None], *further: object
+    ) -> None:
+        tags = Tags(store)
+        super().__init__(TrainingJobs(store, algorithms, tags, wake), tags, *further)

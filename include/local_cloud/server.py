@@ -1,0 +1,117 @@
+"""The cloud as one process: two ports, one event loop, and everything behind them in its order of start and stop.
+
+Takes ``Settings``; ``serve`` returns when the process was asked to end and nothing is left running. Knows every
+part of this package and the review server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+import uvicorn
+
+from include.local_cloud import credentials
+from include.local_cloud.access import Access
+from include.local_cloud.algorithms import Algorithms
+from include.local_cloud.base_services import BaseServices
+from include.local_cloud.dispatcher import Dispatcher
+from include.local_cloud.gateway import Gateway
+from include.local_cloud.locks import Lock
+from include.local_cloud.sagemaker import SageMaker
+from include.local_cloud.settings import Settings, write_atomically
+from include.local_cloud.store import Store
+from include.wire import AwsService
+
+
+class AlreadyRunning(RuntimeError):
+    """Another cloud works in the same data directory."""
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Raises ``AlreadyRunning``, and OSError when a port is taken."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = Lock.take(settings.lock)
+    if lock is None:
+        raise AlreadyRunning(f"a local cloud is running in {settings.data} already: stop it, or use another --data")
+    with _listening(settings.host, settings.port) as cloud, _listening(settings.host, settings.review_port) as review:
+        settings = replace(settings, port=cloud.getsockname()[1], review_port=review.getsockname()[1])
+        await _serve(settings, cloud, review)
+    lock.release()
+
+
+async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket) -> None:
+    key = credentials.load_or_create(settings.data)
+    cloud_url, review_url = (f"http://{settings.host}:{port}" for port in (settings.port, settings.review_port))
+    settings.save()
+    store = Store(settings.documents)
+    dispatcher = Dispatcher(settings, store)
+    requests: Counter[str] = Counter()
+    base = BaseServices(settings.data, settings.port)
+    jobs = SageMaker(store, Algorithms(settings.algorithms), dispatcher.wake)
+    gateway = Gateway([AwsService("sagemaker", jobs)], base, Access(key), requests)
+    servers = [_Server(gateway), _Server(gateway)]
+
+    await base.start()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: [server.ask_to_end() for server in servers])
+    running = [
+        asyncio.create_task(server.serve(sockets=[sock]))
+        for server, sock in zip(servers, (cloud, review), strict=True)
+    ]
+    credentials.write_config(settings.data, cloud_url)
+    write_atomically(
+        settings.data / "endpoints.json", json.dumps({"cloud": cloud_url, "review": review_url}), mode=0o644
+    )
+    dispatcher.start()
+    print(f"local cloud ready: {cloud_url} (review {review_url})", flush=True)
+    try:
+        # Whichever ends first, ends the other: half a cloud is no use to anybody.
+        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        # Instances end while the ports still answer, so that none waits for a cloud that is going.
+        await asyncio.to_thread(dispatcher.stop)
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*running)
+        await base.stop()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: two servers share this process, and the order of the end is ours."""
+
+    def __init__(self, app: Gateway) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                access_log=False,
+                log_level="warning",
+                # botocore keeps connections for a minute; closing them earlier makes it stumble over a dead one.
+                timeout_keep_alive=90,
+                timeout_graceful_shutdown=5,
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def ask_to_end(self) -> None:
+        self.should_exit = True
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A bound TCP socket; port 0 takes a free one."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        yield sock

@@ -1,0 +1,70 @@
+"""Where the local cloud lives and what it is: one frozen value made by the command line and handed to every part.
+
+Also the names that are fixed: the account, the Region, and the form of an ARN. Knows nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ACCOUNT_ID = "000000000000"
+REGION = "us-east-1"
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The local cloud's own settings. Times are seconds."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 4566
+    review_port: int = 4567
+    algorithms: tuple[tuple[str, str], ...] = ()  # further training images: (repository name, Python package)
+    jobs_at_once: int = max(1, os.cpu_count() or 1)
+    stop_grace: float = 120.0  # SageMaker's time between SIGTERM and SIGKILL
+    orphan_grace: float = 60.0  # how long an instance goes on without its cloud
+
+    def __post_init__(self) -> None:
+        if self.jobs_at_once < 1:
+            raise ValueError(f"--jobs is {self.jobs_at_once}; at least one job must be allowed to run")
+
+    @property
+    def documents(self) -> Path:
+        return self.data / "sagemaker.sqlite"
+
+    @property
+    def instances(self) -> Path:
+        return self.data / "instances"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the running cloud; instances look at it to see whether their cloud is alive."""
+        return self.data / "cloud.lock"
+
+    def save(self) -> None:
+        """Write what an instance needs to know, next to the data it is about."""
+        values = {"algorithms": self.algorithms, "stop_grace": self.stop_grace, "orphan_grace": self.orphan_grace}
+        write_atomically(self.data / "settings.json", json.dumps(values, indent=1))
+
+    @classmethod
+    def load(cls, data: Path) -> Settings:
+        values = json.loads((data / "settings.json").read_text())
+        return cls(data=data, **values | {"algorithms": tuple(tuple(pair) for pair in values["algorithms"])})
+
+
+def arn(kind: str, name: str) -> str:
+    """``arn:aws:sagemaker:us-east-1:000000000000:training-job/name``; SageMaker writes names in lower case."""
+    return f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:{kind}/{name.lower()}"
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file as a whole: a reader sees the old text or the new one, never half."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text)
+    os.replace(part, path)

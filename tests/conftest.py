@@ -1,0 +1,22 @@
+"""Fixtures for every room's tests: a real local cloud per session, and a bucket per test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.cloud import LocalCloud
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """One local cloud for all tests of this worker: tests share it, so each uses names of its own."""
+    with LocalCloud(tmp_path_factory.mktemp("cloud"), "--stop-grace", "1", "--jobs", "3") as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(cloud: LocalCloud, request: pytest.FixtureRequest) -> str:
+    """A bucket that no other test has."""
+    return cloud.make_bucket(request.node.nodeid)

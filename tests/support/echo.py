@@ -1,0 +1,115 @@
+"""A training image for tests, under the same container contract as the real ones but done in a moment.
+
+Hyperparameters say what it shall do: ``{"do": "fail"}`` and the like, see ``train``. ``serve`` answers with the
+size and the digest of what it was sent, and refuses a body that says ``bad``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from include.algorithms import recordio
+
+ROOT = Path(os.environ.get("SM_ML_ROOT", "/opt/ml"))
+
+
+def train() -> int:
+    """Write what was seen to ``model/seen.json`` and behave as hyperparameter ``do`` says."""
+    settings = json.loads((ROOT / "input/config/hyperparameters.json").read_text())
+    inputs = json.loads((ROOT / "input/config/inputdataconfig.json").read_text())
+    do = settings.get("do", "learn")
+    print("started", flush=True)
+    model = ROOT / "model"
+    if do == "fail":
+        (ROOT / "output" / "failure").write_text(settings.get("reason", "the data made no sense"))
+        print("score=0.1", flush=True)
+        return 3
+    if do == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if do in ("sleep", "ignore-sigterm"):
+        (model / "half.txt").write_text("half done")
+        if do == "ignore-sigterm":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        else:
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        print("sleeping", flush=True)
+        if "until" in settings:
+            while not Path(settings["until"]).exists():
+                time.sleep(0.05)
+        else:
+            time.sleep(600)
+    seen = {name: _seen(name, config, int(settings.get("epochs", 1))) for name, config in inputs.items()}
+    (model / "seen.json").write_text(json.dumps({"hyperparameters": settings, "inputs": inputs, "seen": seen}))
+    (ROOT / "output" / "data" / "notes.txt").write_text("notes")
+    for score in (0.5, 0.75):
+        print(f"score={score}", flush=True)
+    return 0
+
+
+def _seen(name: str, config: dict[str, str], epochs: int) -> object:
+    directory = ROOT / "input/data"
+    if config["TrainingInputMode"] == "File":
+        files = sorted(path for path in (directory / name).rglob("*") if path.is_file())
+        return {str(path.relative_to(directory / name)): len(path.read_bytes()) for path in files}
+    found = []
+    for epoch in range(epochs):
+        with open(directory / f"{name}_{epoch}", "rb") as pipe:
+            if config["RecordWrapperType"] == "RecordIO":
+                found.append([record.decode("latin-1") for record in recordio.read(pipe)])
+            else:
+                found.append([pipe.read().decode("latin-1")])
+    return found
+
+
+class Server(BaseHTTPRequestHandler):
+    """``/ping`` and ``/invocations``."""
+
+    def do_GET(self) -> None:
+        self._reply(200 if self.path == "/ping" else 404, {})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if body == b"bad":
+            self._reply(400, {"error": "unable to decode the image"})
+        elif body == b"crash":
+            os._exit(1)
+        else:
+            answer = {
+                "bytes": len(body),
+                "sha256": hashlib.sha256(body).hexdigest(),
+                "content_type": self.headers["Content-Type"],
+                "accept": self.headers["Accept"],
+                "model": sorted(path.name for path in (ROOT / "model").rglob("*")),
+                "environment": os.environ.get("ECHO", ""),
+            }
+            self._reply(200, answer)
+
+    def _reply(self, status: int, value: object) -> None:
+        body = json.dumps(value, sort_keys=True).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        print(format % args, flush=True)
+
+
+def serve() -> int:
+    if os.environ.get("ECHO") == "broken":
+        print("cannot load the model", flush=True)
+        return 1
+    ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Server).serve_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit({"train": train, "serve": serve}[sys.argv[1]]())
