@@ -1,7 +1,8 @@
 """Where AWS clients come from: an Airflow connection, with a fallback, for synchronous and asynchronous code.
 
-Takes connection ids, gives boto3 clients (`get_conn`) and aiobotocore clients (`get_async_conn`).
-Imports boto3 at the top, so operators and triggers import this module inside their methods, never at the head of a file.
+Takes connection ids, gives boto3 clients (`get_conn`) and aiobotocore clients (`get_async_conn`). Imports
+boto3 at the top, so operators and triggers import this module inside their methods, never at the head of
+a file.
 """
 
 from __future__ import annotations
@@ -9,12 +10,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from asgiref.sync import sync_to_async
-from botocore.config import Config
-
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from airflow.sdk.exceptions import AirflowNotFoundException
+from asgiref.sync import sync_to_async
+from botocore.config import Config
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -40,7 +40,7 @@ class LoopAwsHook(AwsBaseHook):
         """An aiobotocore client, to be used as `async with await hook.get_async_conn() as client`."""
         if "conn_config" not in vars(self):
             connection = await self._afind_connection()
-            # In a thread: reading the extras masks their secrets through the supervisor, which is a blocking call.
+            # In a thread: reading the extras masks their secrets by a blocking call to the supervisor.
             self.conn_config = await sync_to_async(self._wrap)(connection)
         return await super().get_async_conn()
 
@@ -54,7 +54,8 @@ class LoopAwsHook(AwsBaseHook):
                 return self._found(self.get_connection(conn_id))
             except AirflowNotFoundException:
                 continue
-        return self._not_found()
+        self._tell_default()
+        return None
 
     async def _afind_connection(self) -> Connection | None:
         for conn_id in self._candidates():
@@ -62,18 +63,24 @@ class LoopAwsHook(AwsBaseHook):
                 return self._found(await self.aget_connection(conn_id))
             except AirflowNotFoundException:
                 continue
-        return self._not_found()
+        self._tell_default()
+        return None
 
     def _found(self, connection: Connection) -> Connection:
         if connection.conn_id != self.aws_conn_id:
             self.log.info(
-                "Connection %r is not defined: %s uses %r.", self.aws_conn_id, self.client_type, connection.conn_id
+                "Connection %r is not defined: %s uses %r.",
+                self.aws_conn_id,
+                self.client_type,
+                connection.conn_id,
             )
         return connection
 
-    def _not_found(self) -> None:
+    def _tell_default(self) -> None:
         # As the provider's own hooks do: on MWAA the role of the environment needs no connection at all.
-        self.log.warning("No connection %s: using the default AWS credentials.", " or ".join(self._candidates()))
+        self.log.warning(
+            "No connection %s: using the default AWS credentials.", " or ".join(self._candidates())
+        )
 
     def _wrap(self, connection: Connection | None) -> AwsConnectionWrapper:
         wrapper = AwsConnectionWrapper(
@@ -87,8 +94,9 @@ class LoopAwsHook(AwsBaseHook):
 class AugmentedAIHook(LoopAwsHook):
     """The review plane: Amazon A2I, or the review server that takes its place.
 
-    Uses the connection `aws_review`; where it is not defined, `aws_default`. `client_type` is "sagemaker-a2i-runtime" (human
-    loops) unless "sagemaker" is asked for (flow definitions, task templates, work teams of the same plane).
+    Uses the connection `aws_review`; where it is not defined, `aws_default`. `client_type` is
+    "sagemaker-a2i-runtime" (human loops) unless "sagemaker" is asked for (flow definitions, task
+    templates, work teams of the same plane).
 
     >>> loops = AugmentedAIHook().get_conn()  # doctest: +SKIP
     >>> loops.list_human_loops(FlowDefinitionArn=arn, MaxResults=100)  # doctest: +SKIP
@@ -99,6 +107,10 @@ class AugmentedAIHook(LoopAwsHook):
     fallback_conn_id = "aws_default"
 
     def __init__(
-        self, aws_conn_id: str | None = default_conn_name, *, client_type: str = "sagemaker-a2i-runtime", **kwargs: Any
+        self,
+        aws_conn_id: str | None = default_conn_name,
+        *,
+        client_type: str = "sagemaker-a2i-runtime",
+        **kwargs: Any,
     ) -> None:
         super().__init__(aws_conn_id=aws_conn_id, client_type=client_type, **kwargs)

@@ -1,8 +1,9 @@
 """SageMaker jobs as tasks: batch inference, training, evaluation, all on one base.
 
-The domain describes, else creates, else attaches (`include.loop.jobs`); the base defers while jobs run, stops them when the
-task is killed or late, and calls the domain again when they have ended. Job names are computed from what the job
-works on, so a retry or a second run attaches to the job that is there and nothing is billed twice.
+The domain describes, else creates, else attaches (`include.loop.jobs`); the base defers while jobs run,
+stops them when the task is killed or late, and calls the domain again when they have ended. Job names are
+computed from what the job works on, so a retry or a second run attaches to the job that is there and
+nothing is billed twice.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowException
+
 from a2i.links import SageMakerJobLink
 from a2i.step import LoopOperator, domain_errors
 
-from airflow.sdk.exceptions import AirflowException
-
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
     from include.loop.jobs import Running
 
 CONSOLE = "https://{region}.console.aws.amazon.com/sagemaker/home?region={region}#/{section}/{name}"
@@ -28,8 +30,9 @@ SECTIONS = {"training": "jobs", "transform": "transform-jobs"}
 class SageMakerJobOperator(LoopOperator):
     """A step that needs SageMaker jobs: goes as far as it can, waits without a worker slot, goes on.
 
-    A job that failed raises with SageMaker's own reason and is tried again under the next attempt number, as often as the
-    task has retries; a job that SageMaker calls the caller's fault (ClientError) fails the task at once.
+    A job that failed raises with SageMaker's own reason and is tried again under the next attempt number,
+    as often as the task has retries; a job that SageMaker calls the caller's fault (ClientError) fails
+    the task at once.
 
     :param job_timeout: the longest one job may take, counted from its creation; it is stopped then.
     """
@@ -56,13 +59,14 @@ class SageMakerJobOperator(LoopOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         from a2i.trigger import Ending
-
         from include.loop.jobs import Running, stop
 
         running = self._watch(Running.from_dict(event["running"]))
         if event["ending"] == Ending.DEADLINE:
             stop(self.sagemaker, running)
-            raise AirflowException(f"Stopped after {self.job_timeout}, without an end: {', '.join(running.names)}")
+            raise AirflowException(
+                f"Stopped after {self.job_timeout}, without an end: {', '.join(running.names)}"
+            )
         if event["ending"] == Ending.ERROR:
             # Nobody knows how the jobs are: the retry attaches to them again.
             raise AirflowException(f"Could not watch {', '.join(running.names)}: {event['message']}")
@@ -102,7 +106,9 @@ class SageMakerJobOperator(LoopOperator):
         # An endpoint of one's own has no console to link to.
         if self.sagemaker.meta.endpoint_url.endswith("amazonaws.com"):
             self.console_url = CONSOLE.format(
-                region=self.workspace.environment.region, section=SECTIONS[running.kind], name=running.names[0]
+                region=self.workspace.environment.region,
+                section=SECTIONS[running.kind],
+                name=running.names[0],
             )
         return running
 
@@ -110,8 +116,8 @@ class SageMakerJobOperator(LoopOperator):
 class BatchInferenceOperator(SageMakerJobOperator):
     """Predicts on a batch's images by batch transform with the champion that the batch is pinned to.
 
-    What has no prediction after the first job is submitted once more, alone; what then has none is quarantined later.
-    Without a champion there is nothing to predict with: 0 predicted, no job.
+    What has no prediction after the first job is submitted once more, alone; what then has none is
+    quarantined later. Without a champion there is nothing to predict with: 0 predicted, no job.
 
     :param batch: id of the batch, as `ListBatchOperator` returned it.
     """
@@ -178,6 +184,9 @@ class EvaluateModelsOperator(SageMakerJobOperator):
     def tell(self, result: dict[str, Any]) -> None:
         for test_set, scores in result["map50"].items():
             self.log.info(
-                "mAP@0.5 on %s: champion %s, challenger %s", test_set, scores.get("champion"), scores.get("challenger")
+                "mAP@0.5 on %s: champion %s, challenger %s",
+                test_set,
+                scores.get("champion"),
+                scores.get("challenger"),
             )
         self.log.info("Measured %s; %s; next: the gate", result["training_job"], result["metrics_uri"])

@@ -1,7 +1,7 @@
 """The steps around training as operators: is it time to learn, build the dataset, judge, promote, look again.
 
-Each calls one function of `include.loop`, logs what came of it and returns a small dict. The jobs between them are in
-`a2i.jobs`.
+Each calls one function of `include.loop`, logs what came of it and returns a small dict. The jobs between
+them are in `a2i.jobs`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from a2i.step import LoopClients, LoopOperator, domain_errors
-
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk.exceptions import AirflowSkipException
+
+from a2i.step import LoopClients, LoopOperator, domain_errors
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# A task instance in one of these has not ended yet; "null" is how the API spells a task that nobody has looked at.
+# A task instance in one of these has not ended; "null" is how the API spells a task without a state yet.
 UNFINISHED_TASK = [
     "null", "scheduled", "queued", "running", "restarting", "deferred", "up_for_retry", "up_for_reschedule",
 ]  # fmt: skip
@@ -27,8 +27,9 @@ UNFINISHED_RUN = ["queued", "running"]
 class PlanTrainingOperator(LoopOperator):
     """Says what there is to learn, and skips the run when this is not the time for it.
 
-    A run rung by the labels asset leaves the work to the last of the nights in progress: each rings when it ends, so ten
-    backfilled nights cause one training instead of ten. Runs of the clock and of people do not wait for anybody.
+    A run rung by the labels asset leaves the work to the last of the nights in progress: each rings when
+    it ends, so ten backfilled nights cause one training instead of ten. Runs of the clock and of people
+    do not wait for anybody.
 
     :param nights: (dag id, task id) of the task that rings at the end of a night.
     :param plan_only: print the plan and stop.
@@ -45,22 +46,23 @@ class PlanTrainingOperator(LoopOperator):
         from include.loop.plan import plan_training
 
         plan = plan_training(self.workspace)
-        self.log.info("%s", plan["text"])
         if self.plan_only:
-            context["ti"].xcom_push(key="return_value", value=plan)
-            raise AirflowSkipException("plan_only: nothing is trained.")
+            context["ti"].xcom_push(key="plan", value=plan)
+            raise AirflowSkipException(f"plan_only: {plan['text']}")
+        self.log.info("%d labels in %d shards are new to the champion.", plan["new_labels"], plan["shards"])
         if context["dag_run"].run_type == "asset_triggered" and (others := self._nights_in_progress(context)):
             raise AirflowSkipException(
-                f"Left to the last of {others} nights that are still in progress: each rings when it ends, and the clock"
-                " trains anyway."
+                f"Left to the last of {others} nights that are still in progress: each rings when it ends,"
+                " and the clock trains anyway."
             )
         return plan
 
     def _nights_in_progress(self, context: Context) -> int:
         """How many nights are still going to ring.
 
-        The task that rings ends in the same transaction as its event, so a night that has rung is never counted, even while
-        its run is still being closed. Its run is counted as well, because a run that died may leave tasks without a state.
+        The task that rings ends in the same transaction as its event, so a night that has rung is never
+        counted, even while its run is still being closed. Its run is counted as well, because a run that
+        died may leave tasks without a state.
         """
         dag_id, task_id = self.nights
         ti = context["ti"]
@@ -72,13 +74,14 @@ class BuildDatasetOperator(LoopOperator):
     """Writes the manifests that the next model learns from: new labels, replay, and a validation part.
 
     :param initial: take the pipeline's initial labels instead of what people answered.
-    :param min_new_labels: overrides the pipeline's: with fewer new labels there is nothing to learn, and the run skips.
+    :param min_new_labels: overrides the pipeline's: with fewer new labels there is nothing to learn, and
+        the run skips.
     """
 
     template_fields: Sequence[str] = (*LoopOperator.template_fields, "min_new_labels")
 
     def __init__(self, *, initial: bool = False, min_new_labels: int | None = None, **kwargs: Any) -> None:
-        super().__init__(multiple_outputs=True, **kwargs)
+        super().__init__(**kwargs)
         self.initial = initial
         self.min_new_labels = min_new_labels
 
@@ -92,7 +95,9 @@ class BuildDatasetOperator(LoopOperator):
             result["parent"] or "scratch", result["dataset_uri"],
         )  # fmt: skip
         if result["rejected"]:
-            self.log.warning("%d label lines were left out; dataset.json says which and why.", result["rejected"])
+            self.log.warning(
+                "%d label lines were left out; dataset.json says which and why.", result["rejected"]
+            )
         return result
 
 
@@ -115,7 +120,10 @@ class JudgeOperator(LoopOperator):
         for reason in verdict["reasons"]:
             self.log.info("%s", reason)
         self.log.info(
-            "%s %s; %s", self.training_job, "passes" if verdict["promote"] else "does not pass", verdict["verdict_uri"]
+            "%s %s; %s",
+            self.training_job,
+            "passes" if verdict["promote"] else "does not pass",
+            verdict["verdict_uri"],
         )
         return verdict
 
@@ -137,14 +145,17 @@ class PromoteOperator(LoopOperator):
 
         result = promote(self.workspace, self.training_job)
         if result["promoted"]:
-            self.log.info("Champion number %s is %s; %s", result["number"], self.training_job, result["champion_uri"])
+            self.log.info(
+                "Champion number %s is %s; %s", result["number"], self.training_job, result["champion_uri"]
+            )
         else:
             self.log.warning("%s is not promoted: %s", self.training_job, result["reason"])
         return result
 
 
 class TrainAgainOperator(LoopClients, TriggerDagRunOperator):
-    """Starts the same flow again when labels came in after its dataset was built: an asset event can stay unconsumed.
+    """Starts the same flow again when labels came in after its dataset was built: an asset event can stay
+    unconsumed.
 
     The new run is named after the dataset, so a retry of this task does not start a second one.
 
@@ -168,6 +179,6 @@ class TrainAgainOperator(LoopClients, TriggerDagRunOperator):
             came_in = pending(self.workspace, self.dataset_id)
         if not came_in["labels"]:
             raise AirflowSkipException("No labels came in meanwhile.")
-        self.log.info("%(labels)d labels in %(shards)s came in meanwhile: training again.", came_in)
+        self.log.info("%(labels)d labels in %(shards)d shards came in meanwhile: training again.", came_in)
         self.trigger_run_id = f"again__{self.dataset_id}"
         super().execute(context)

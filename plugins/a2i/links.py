@@ -1,7 +1,7 @@
 """Links that a task shows in the UI while it works and waits: the review portal, and SageMaker's console.
 
-Airflow calls `get_link` in the worker whenever an execution of the task ends, deferral included, and stores the finished
-URL: a link is there while people are being waited for.
+Airflow calls `get_link` in the worker whenever an execution of the task ends, deferral included, and
+stores the finished URL: a link is there while people are being waited for.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperatorLink
+
 from include.loop.config import load_environment
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class ReviewPortalLink(BaseOperatorLink):
 
 
 class SageMakerJobLink(BaseOperatorLink):
-    """The job in SageMaker's console; empty where jobs run at an endpoint of one's own, which has no console."""
+    """The job in SageMaker's console; empty where jobs run at an endpoint of one's own, which has no
+    console."""
 
     name = "SageMaker job"
 

@@ -1,7 +1,8 @@
 """The night's steps as operators: list the batch, triage, ask, collect the labels, ring for training.
 
-Each calls one function of `include.loop`, logs the counts, the place of the result and what happens next, and returns a small
-dict. Takes the batch id from the step before; knows the domain and Airflow, no AWS by itself.
+Each calls one function of `include.loop`, logs the counts, the place of the result and what happens next,
+and returns a small dict. Takes the batch id from the step before; knows the domain and Airflow, no AWS by
+itself.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 
 class ListBatchOperator(LoopOperator):
-    """Pins the images of a date, and the champion that will predict on them, in `batch.json`. Skips a date without images.
+    """Pins the images of a date, and the champion that will predict on them, in `batch.json`. Skips a
+    date without images.
 
     :param batch_date: YYYY-MM-DD; None takes the start of the run's data interval.
     :param force_new: ask again about a date that was done before, as a new batch (`2026-11-01.1`).
@@ -41,8 +43,8 @@ class ListBatchOperator(LoopOperator):
         batch = batch_id(self.workspace, date, context["run_id"], self.force_new)
         result = list_batch(self.workspace, batch)
         self.log.info(
-            "Batch %s: %d images, %d objects rejected; predicts with %s; %s",
-            batch, result["images"], result["rejected"], result["champion"] or "no model yet", result["batch_uri"],
+            "Batch %s: %d images, %d objects rejected; predicts with %s; %s", batch, result["images"],
+            result["rejected"], result["champion"] or "no model yet", result["batch_uri"],
         )  # fmt: skip
         return result
 
@@ -56,18 +58,18 @@ class TriageOperator(LoopOperator):
 
     template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch", "threshold", "cap")
 
-    def __init__(self, *, batch: str, threshold: float | None = None, cap: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.batch = batch
-        self.threshold = threshold
-        self.cap = cap
+    def __init__(self, *, batch: str, threshold: float | None = None, cap: int | None = None, **kwargs:
+    Any) -> None: super().__init__(**kwargs) self.batch = batch self.threshold = threshold self.cap = cap
 
     def work(self, context: Context) -> dict[str, Any]:
-        from include.loop.plan import plan_review
         from include.loop.triage import triage
 
         result = triage(self.workspace, self.batch, threshold=self.threshold, cap=self.cap)
-        self.log.info("%s", plan_review(self.workspace, self.batch)["text"])
+        self.log.info(
+            "Of %d images: ask about %d (%d as audits), leave %d, unreadable %d; %.0f minutes, %.2f dollars",
+            result["images"], result["ask"], result["audit"], result["skip"], result["unreadable"],
+            result["expected_seconds"] / 60, result["expected_dollars"],
+        )  # fmt: skip
         self.log.info("Every image with its decision and reason: %s", result["triage_uri"])
         return result
 
@@ -75,10 +77,10 @@ class TriageOperator(LoopOperator):
 class StartHumanLoopsOperator(LoopOperator):
     """Asks people: one human loop for each image that triage chose, and none twice.
 
-    A flow definition holds 5,000 open loops. When there is no room (HTTP 402), the task defers and tries again, until
-    everything is asked or the batch's deadline has passed.
+    A flow definition holds 5,000 open loops. When there is no room (HTTP 402), the task defers and tries
+    again, until everything is asked or the batch's deadline has passed.
 
-    :param plan_only: ask nobody; the plan is in the log and the XCom of the triage task.
+    :param plan_only: ask nobody: log counts and cost, leave them in the XCom `plan`, and skip.
     """
 
     template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch", "plan_only")
@@ -90,14 +92,17 @@ class StartHumanLoopsOperator(LoopOperator):
         self.plan_only = plan_only
 
     def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.plan import plan_review
         from include.loop.questions import prepare
 
         if self.plan_only:
-            raise AirflowSkipException(f"plan_only: nobody was asked about {self.batch}.")
+            plan = plan_review(self.workspace, self.batch)
+            context["ti"].xcom_push(key="plan", value=plan)
+            raise AirflowSkipException(f"plan_only: {plan['text']}")
         prepared = prepare(self.workspace, self.control, self.batch)
         self.log.info(
-            "%d questions (%d images unreadable) in %s; asking by %s",
-            prepared["asked"], prepared["unreadable"], prepared["questions_uri"], prepared["flow_definition_arn"],
+            "%d questions (%d images unreadable) in %s; asking by %s", prepared["asked"],
+            prepared["unreadable"], prepared["questions_uri"], prepared["flow_definition_arn"],
         )  # fmt: skip
         return self._start(tries=0)
 
@@ -122,7 +127,7 @@ class StartHumanLoopsOperator(LoopOperator):
             return state
         # People need a while to make room: look less and less often, up to every ten intervals.
         pause = self.workspace.environment.review.poll_seconds * min(tries + 1, 10)
-        self.log.info("No room for %d more: looking again in %.0f s, without a worker slot.", state["remaining"], pause)
+        self.log.info("No room for %d more: trying again in %.0f s.", state["remaining"], pause)
         self.defer(
             trigger=DateTimeTrigger(moment=now + timedelta(seconds=pause)),
             method_name="room_looked_for",
@@ -131,10 +136,11 @@ class StartHumanLoopsOperator(LoopOperator):
 
 
 class AugmentedManifestOperator(LoopOperator):
-    """Turns the answers into labels: an augmented manifest for the batch, and a quarantine with a reason for each bad record.
+    """Turns the answers into labels: an augmented manifest for the batch, and a quarantine with a reason
+    for each bad record.
 
-    Once committed, a batch's labels never change: a second run returns the same. Answers that came after the deadline of
-    an earlier night are picked up here, so give it `max_active_tis_per_dag=1`.
+    Once committed, a batch's labels never change: a second run returns the same. Answers that came after
+    the deadline of an earlier night are picked up here, so give it `max_active_tis_per_dag=1`.
     """
 
     template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch")
@@ -152,14 +158,15 @@ class AugmentedManifestOperator(LoopOperator):
             result["labels"], result["negatives"], result["late"], result["manifest_uri"],
         )  # fmt: skip
         if result["quarantined"]:
-            self.log.warning("%d bad records, with reasons: %s", result["quarantined"], result["quarantine_uri"])
+            self.log.warning("%d bad records: %s", result["quarantined"], result["quarantine_uri"])
         if result["open"]:
-            self.log.warning("%d loops are still open: the next night picks their answers up.", result["open"])
+            self.log.warning("%d loops are still open: the next night collects them.", result["open"])
         return result
 
 
 class RingForTrainingOperator(LoopOperator):
-    """Succeeds, and so emits its outlet, when there are labels that the champion has not learned from; skips otherwise.
+    """Succeeds, and so emits its outlet, when there are labels that the champion has not learned from;
+    skips otherwise.
 
     The event is a doorbell only: training reads from S3 what is new.
     """
@@ -177,6 +184,6 @@ class RingForTrainingOperator(LoopOperator):
             raise AirflowSkipException("plan_only: no labels were made.")
         waiting = plan_training(self.workspace)
         if not waiting["new_labels"]:
-            raise AirflowSkipException("The champion has learned from every label there is: nothing to ring for.")
-        self.log.info("%d labels in %s wait to be learned: ringing.", waiting["new_labels"], waiting["shards"])
+            raise AirflowSkipException("The champion has learned from every label there is.")
+        self.log.info("%d labels in %d shards are new: ringing.", waiting["new_labels"], waiting["shards"])
         return {"new_labels": waiting["new_labels"]}

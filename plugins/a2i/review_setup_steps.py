@@ -1,4 +1,5 @@
-"""Setting up the review plane as operators, each safe to run again: bucket, team, template, flow definition, portal."""
+"""Setting up the review plane as operators, each safe to run again: bucket, team, template, flow
+definition, portal."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class SetupWorkteamOperator(LoopOperator):
 
 
 class SetupTemplateOperator(LoopOperator):
-    """Puts the worker task template there; its name carries a hash of its text, because it cannot be changed."""
+    """Puts the worker task template there; its name carries a hash of its text, because it cannot be
+    changed."""
 
     def work(self, context: Context) -> dict[str, Any]:
         from include.loop.review import setup_template
@@ -58,13 +60,16 @@ class SetupFlowDefinitionOperator(LoopOperator):
         from datetime import timedelta
 
         from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
         from include.loop.review import setup_flow_definition
 
         result = setup_flow_definition(self.workspace, self.control)
         self.log.info("Flow definition %s is %s", result["flow_definition_arn"], result["status"])
         if not result["active"]:
             pause = timedelta(seconds=self.workspace.environment.review.poll_seconds)
-            self.defer(trigger=TimeDeltaTrigger(pause), method_name="looked_again", timeout=timedelta(minutes=30))
+            self.defer(
+                trigger=TimeDeltaTrigger(pause), method_name="looked_again", timeout=timedelta(minutes=30)
+            )
         return result
 
 

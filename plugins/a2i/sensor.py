@@ -1,25 +1,28 @@
-"""The wait for people: one deferred task, one trigger, one paged listing per interval, however many loops there are."""
+"""The wait for people: one deferred task, one trigger, one paged listing per interval, however many loops
+there are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from a2i.links import ReviewPortalLink
-from a2i.step import AWS_CONN_ID, REVIEW_CONN_ID, LoopClients, domain_errors
-
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowException
+
+from a2i.links import ReviewPortalLink
+from a2i.step import AWS_CONN_ID, REVIEW_CONN_ID, LoopClients, domain_errors
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
 class HumanLoopsSensor(LoopClients, BaseSensorOperator):
-    """Waits until a batch's human loops have come to an end, or until the batch's deadline, and returns counts.
+    """Waits until a batch's human loops have come to an end, or until the batch's deadline, and returns
+    counts.
 
-    The deadline is no failure: the flow goes on with the answers that are there, and later ones are picked up by the next
-    night. It is carried by the trigger, because a deferral that times out would fail the sensor for good.
+    The deadline is no failure: the flow goes on with the answers that are there, and later ones are
+    picked up by the next night. It is carried by the trigger, because a deferral that times out would
+    fail the sensor for good.
 
     :param batch: id of the batch.
     """
@@ -45,13 +48,14 @@ class HumanLoopsSensor(LoopClients, BaseSensorOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         from a2i.trigger import HumanLoopsTrigger
-
         from include.loop.loops import watch
 
         with domain_errors():
             waited_for = watch(self.workspace, self.batch)
         if not waited_for.expected:
-            self.log.info("Nothing is asked about %s that is not in its labels yet: no one to wait for.", self.batch)
+            self.log.info(
+                "Nothing is asked about %s that is not in its labels yet: no one to wait for.", self.batch
+            )
             return {"expected": 0}
         self.log.info(
             "Waiting for %d human loops of %s, until %s at the latest, without a worker slot.",

@@ -1,7 +1,9 @@
-"""What every task of the loop shares: its workspace, its AWS clients, and how an error of the domain ends a task.
+"""What every task of the loop shares: its workspace, its AWS clients, and how an error of the domain ends
+a task.
 
-`LoopOperator` is the base of all operators here. A subclass says in `work` which function of `include.loop` it calls and
-logs what came of it; the small dict that function returns becomes the task's XCom.
+`LoopOperator` is the base of all operators here. A subclass says in `work` which function of
+`include.loop` it calls and logs what came of it; the small dict that function returns becomes the task's
+XCom.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ REVIEW_CONN_ID = "aws_review"  # A2I or the review server; aws_default where it 
 class LoopClients:
     """The workspace and the clients of a task, made when first used.
 
-    `sagemaker` runs jobs; `control` (flow definitions, templates, teams) and `runtime` (human loops) are the review plane.
+    `sagemaker` runs jobs; `control` (flow definitions, templates, teams) and `runtime` (human loops) are
+    the review plane.
     """
 
     pipeline: str
@@ -48,7 +51,8 @@ class LoopClients:
     def control(self) -> Any:
         from a2i.hook import AugmentedAIHook
 
-        return AugmentedAIHook(self.review_conn_id, client_type="sagemaker", region_name=self._region()).get_conn()
+        hook = AugmentedAIHook(self.review_conn_id, client_type="sagemaker", region_name=self._region())
+        return hook.get_conn()
 
     @cached_property
     def runtime(self) -> Any:
@@ -102,10 +106,6 @@ class LoopOperator(LoopClients, BaseOperator):
 
 @contextmanager
 def domain_errors() -> Iterator[None]:
-    """Nothing to do skips the task, what a person must change fails it at once; anything else is left to its retries."""
-    try:
-        yield
-    except Skip as error:
-        raise AirflowSkipException(str(error)) from error
-    except Fatal as error:
-        raise AirflowFailException(str(error)) from error
+    """Nothing to do skips the task, what a person must change fails it at once; anything else is left to
+    its retries.""" try: yield except Skip as error: raise AirflowSkipException(str(error)) from error
+    except Fatal as error: raise AirflowFailException(str(error)) from error

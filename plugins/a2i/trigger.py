@@ -1,8 +1,9 @@
 """Waiting without a worker slot: one trigger for a batch's human loops, one for SageMaker jobs.
 
-Both ask an AWS service by aiobotocore at a jittered interval until there is an answer or the deadline has passed, which
-they carry themselves: Airflow does not enforce `execution_timeout` while a task is deferred, and a deferral that times
-out ends the task without its partial result. A trigger may run twice (after a restart of the triggerer), so `run` only reads.
+Both ask an AWS service by aiobotocore at a jittered interval until there is an answer or the deadline has
+passed, which they carry themselves: Airflow does not enforce `execution_timeout` while a task is
+deferred, and a deferral that times out ends the task without its partial result. A trigger may run twice
+(after a restart of the triggerer), so `run` only reads.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Ending(StrEnum):
 class PollingTrigger(BaseTrigger):
     """Looks, waits a jittered interval, looks again; ends with exactly one event `{"ending": …, …}`.
 
-    A service that is away for a moment (restart, throttling, 5xx) is asked again until the deadline; any other error of
-    AWS ends the wait with its message, and the task decides.
+    A service that is away for a moment (restart, throttling, 5xx) is asked again until the deadline; any
+    other error of AWS ends the wait with its message, and the task decides.
 
     :param interval: seconds between two looks; grows to `slowest` times as much while nothing changes.
     """
@@ -74,8 +75,8 @@ class PollingTrigger(BaseTrigger):
                         self.log.warning("No answer, asking again: %s", error)
                         done = False
                     if done or self.is_late():
-                        yield TriggerEvent({"ending": str(Ending.DONE if done else Ending.DEADLINE), **self.result()})
-                        return
+                        yield TriggerEvent({"ending": str(Ending.DONE if done else Ending.DEADLINE),
+                        **self.result()}) return
                     changed, seen = self.result() != seen, self.result()
                     pause = self.interval if changed else min(pause * 1.5, self.interval * self.slowest)
                     await asyncio.sleep(min(jittered(pause), self.seconds_left()))
@@ -113,8 +114,9 @@ class PollingTrigger(BaseTrigger):
 class HumanLoopsTrigger(PollingTrigger):
     """Waits until people have answered a batch's human loops, or until the batch's deadline.
 
-    One trigger per batch: it pages ListHumanLoops (100 per call) and never describes a single loop. Ends with counts. Killing
-    the task leaves the loops open on purpose: people's answers are worth more than the task that waited for them.
+    One trigger per batch: it pages ListHumanLoops (100 per call) and never describes a single loop. Ends
+    with counts. Killing the task leaves the loops open on purpose: people's answers are worth more than
+    the task that waited for them.
 
     :param watch: a `include.loop.loops.Watch` as a dict.
     """
@@ -163,24 +165,23 @@ class HumanLoopsTrigger(PollingTrigger):
 
 
 def progress(watch: Watch, counts: LoopCounts, oldest_open: datetime | None) -> str:
-    """One line for the log: how many are answered, what else happened, how long the oldest open one has been waiting."""
-    parts = [f"{counts.completed} of {watch.expected} answered"]
-    if counts.failed or counts.stopped:
-        parts.append(f"{counts.failed} failed, {counts.stopped} stopped")
-    if oldest_open:
-        parts.append(f"{counts.open} open, the oldest since {oldest_open.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
-    return "; ".join([*parts, f"deadline {watch.deadline}"])
+    """One line for the log: how many are answered, what else happened, how long the oldest open one has
+    been waiting.""" parts = [f"{counts.completed} of {watch.expected} answered"] if counts.failed or
+    counts.stopped: parts.append(f"{counts.failed} failed, {counts.stopped} stopped") if oldest_open:
+    parts.append(f"{counts.open} open, the oldest since {oldest_open.astimezone(UTC):%Y-%m-%d %H:%M:%S}
+    UTC") return "; ".join([*parts, f"deadline {watch.deadline}"])
 
 
 class SageMakerJobsTrigger(PollingTrigger):
     """Waits until each of a few SageMaker jobs has ended, by one Describe per running job and interval.
 
-    Logs what SageMaker says while the jobs run. Ends with each job's status: the task reads the outcome itself. When a user
-    clears or marks the waiting task, `on_kill` stops the jobs, so that nothing runs on unwatched and billed.
+    Logs what SageMaker says while the jobs run. Ends with each job's status: the task reads the outcome
+    itself. When a user clears or marks the waiting task, `on_kill` stops the jobs, so that nothing runs
+    on unwatched and billed.
 
     :param running: a `include.loop.jobs.Running` as a dict.
-    :param seconds: the longest a job may take, counted from its own CreationTime: a retry that attaches to a job does not
-        start the clock again.
+    :param seconds: the longest a job may take, counted from its own CreationTime: a retry that attaches
+        to a job does not start the clock again.
     """
 
     def __init__(self, *, running: dict[str, Any], seconds: float, **kwargs: Any) -> None:
@@ -219,7 +220,7 @@ class SageMakerJobsTrigger(PollingTrigger):
             for name in self._waiting():
                 try:
                     await operation(client, kind.stop_operation, kind, name)
-                    self.log.warning("Asked SageMaker to stop %s, because the task was cleared or marked.", name)
+                    self.log.warning("Stopping %s, because the task was cleared or marked.", name)
                 except ClientError as error:  # it ended a moment ago
                     self.log.info("%s was not stopped: %s", name, error)
 
@@ -255,8 +256,8 @@ def jittered(seconds: float) -> float:
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether the same question can be answered a moment later: no connection, throttled, or the service's own fault."""
-    from botocore.exceptions import ClientError, HTTPClientError
+    """Whether the same question can be answered a moment later: no connection, throttled, or the
+    service's own fault.""" from botocore.exceptions import ClientError, HTTPClientError
 
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

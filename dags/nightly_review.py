@@ -1,0 +1,155 @@
+"""
+# Ask people about the night's hardest images
+
+The run of a date works on the images of that date, after it has ended (midnight, UTC): predict with the
+champion, ask people about the images worth asking about, turn their answers into labels, and ring for
+training.
+
+| Task | What it does | Result below `s3://<bucket>/<pipeline>/` |
+|---|---|---|
+| `list_batch` | pins the images and the champion; **skips a date without images** | `runs/dt=D/batch.json` |
+| `batch_inference` | predicts by batch transform | `runs/dt=D/predictions/` |
+| `triage` | one row per image: ask or leave, why, expected seconds and dollars | `runs/dt=D/triage.parquet` |
+| `start_human_loops` | one question per chosen image, none twice | `runs/dt=D/questions.jsonl` |
+| `wait_for_human_loops` | waits, without a worker slot, until all is answered or the deadline | |
+| `assemble_manifest` | labels, and a quarantine with a reason for each bad record | `labels/dt=D/` |
+| `ring_for_training` | rings when there is something new to learn, else skips | |
+
+**One night by hand**: trigger it with `batch_date`. `plan_only` shows how many it would ask about and
+what that would cost (log of `start_human_loops`, XCom `plan`) and asks nobody.
+
+**Many nights**: `airflow backfill create --dag-id nightly_review --from-date 2026-10-01 --to-date
+2026-10-08`; both ends are included.
+
+**The same date again** attaches to the finished job, asks nobody a second time and writes the same
+manifest, even after a new champion. `force_new` is the way to ask again on purpose: it makes a new batch,
+`2026-10-01.1`.
+
+**The deadline** (`review.deadline_hours`) is no failure: the flow goes on with the answers that are
+there; later ones are picked up by the next night. Clearing or failing `wait_for_human_loops` leaves the
+questions open.
+
+**When it fails**: a task's log ends with the reason and where to look. `NotSetUp`: run `review_setup`.
+Bad records never fail a run: see `quarantine.jsonl`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import CronDataIntervalTimetable, Param
+
+from a2i.dag_factory import labels_asset, loop_dag, output, param, pipelines
+from a2i.jobs import BatchInferenceOperator
+from a2i.operators import (
+    AugmentedManifestOperator,
+    ListBatchOperator,
+    RingForTrainingOperator,
+    StartHumanLoopsOperator,
+    TriageOperator,
+)
+from a2i.sensor import HumanLoopsSensor
+
+PARAMS = {
+    "batch_date": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Date of the images",
+        description="The day whose images are looked at. Empty: the run's own date.",
+    ),
+    "plan_only": Param(
+        False,
+        type="boolean",
+        title="Plan only",
+        description="Predict and count, but ask nobody: the log of start_human_loops shows counts and cost.",
+    ),
+    "threshold": Param(
+        None,
+        type=["null", "number"],
+        minimum=0,
+        maximum=1,
+        title="Ask below this score",
+        description="Ask about an image whose best detection scores less. Empty: as in the pipeline's YAML.",
+        section="Only for this run",
+    ),
+    "cap": Param(
+        None,
+        type=["null", "integer"],
+        minimum=1,
+        maximum=5000,
+        title="Ask about at most",
+        description="The most images people are asked about. Empty: as in the pipeline's YAML.",
+        section="Only for this run",
+    ),
+    "force_new": Param(
+        False,
+        type="boolean",
+        title="Ask again",
+        description="Make a new batch of a date that was done before, and ask about its images again.",
+        section="Only for this run",
+    ),
+}
+
+
+def nightly_review(pipeline: str) -> None:
+    with loop_dag(
+        "nightly_review",
+        pipeline,
+        manual=__doc__,
+        tags=["review"],
+        schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+        params=PARAMS,
+        max_active_runs=8,  # people may take days, and a new night comes every day
+    ) as dag:
+        batch = output("list_batch", "batch")
+
+        list_batch = ListBatchOperator(
+            pipeline=pipeline,
+            task_id="list_batch",
+            batch_date=param(dag, "batch_date"),
+            force_new=param(dag, "force_new"),
+        )
+        batch_inference = BatchInferenceOperator(pipeline=pipeline, task_id="batch_inference", batch=batch)
+        triage = TriageOperator(
+            pipeline=pipeline,
+            task_id="triage",
+            batch=batch,
+            threshold=param(dag, "threshold"),
+            cap=param(dag, "cap"),
+        )
+        start_human_loops = StartHumanLoopsOperator(
+            pipeline=pipeline, task_id="start_human_loops", batch=batch, plan_only=param(dag, "plan_only")
+        )
+        wait_for_human_loops = HumanLoopsSensor(
+            pipeline=pipeline, task_id="wait_for_human_loops", batch=batch
+        )
+        assemble_manifest = AugmentedManifestOperator(
+            pipeline=pipeline,
+            task_id="assemble_manifest",
+            batch=batch,
+            execution_timeout=timedelta(hours=2),
+            max_active_tis_per_dag=1,  # two nights would both pick up the same late answers
+        )
+        ring_for_training = RingForTrainingOperator(
+            pipeline=pipeline,
+            task_id="ring_for_training",
+            plan_only=param(dag, "plan_only"),
+            outlets=[labels_asset(pipeline)],
+            # A date without images may be the last of a backfill: the nights before it rely on this bell.
+            trigger_rule="none_failed",
+        )
+
+        (
+            list_batch
+            >> batch_inference
+            >> triage
+            >> start_human_loops
+            >> wait_for_human_loops
+            >> assemble_manifest
+            >> ring_for_training
+        )
+
+
+for name in pipelines():
+    nightly_review(name)
