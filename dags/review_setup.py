@@ -35,12 +35,16 @@ from a2i.review_setup_steps import (
 
 
 def review_setup(pipeline: str) -> None:
-    with loop_dag("review_setup", pipeline, manual=__doc__, tags=["review"], schedule=None,
-    max_active_runs=1): setup_bucket = SetupBucketOperator( pipeline=pipeline, task_id="setup_bucket")
-    setup_workteam = SetupWorkteamOperator( pipeline=pipeline, task_id="setup_workteam") setup_template =
-    SetupTemplateOperator( pipeline=pipeline, task_id="setup_template") setup_flow_definition =
-    SetupFlowDefinitionOperator( pipeline=pipeline, task_id="setup_flow_definition") show_portal =
-    ShowPortalOperator( pipeline=pipeline, task_id="show_portal")
+    with loop_dag(
+        "review_setup", pipeline, manual=__doc__, tags=["review"], schedule=None, max_active_runs=1
+    ):
+        setup_bucket = SetupBucketOperator(pipeline=pipeline, task_id="setup_bucket")
+        setup_workteam = SetupWorkteamOperator(pipeline=pipeline, task_id="setup_workteam")
+        setup_template = SetupTemplateOperator(pipeline=pipeline, task_id="setup_template")
+        setup_flow_definition = SetupFlowDefinitionOperator(
+            pipeline=pipeline, task_id="setup_flow_definition"
+        )
+        show_portal = ShowPortalOperator(pipeline=pipeline, task_id="show_portal")
 
         [setup_bucket, setup_workteam, setup_template] >> setup_flow_definition >> show_portal
 

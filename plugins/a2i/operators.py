@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from a2i.batch_date import resolve_batch_date
 from a2i.links import ReviewPortalLink
 from a2i.step import LoopOperator, domain_errors
-
-from airflow.sdk.exceptions import AirflowSkipException
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -58,8 +58,13 @@ class TriageOperator(LoopOperator):
 
     template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch", "threshold", "cap")
 
-    def __init__(self, *, batch: str, threshold: float | None = None, cap: int | None = None, **kwargs:
-    Any) -> None: super().__init__(**kwargs) self.batch = batch self.threshold = threshold self.cap = cap
+    def __init__(
+        self, *, batch: str, threshold: float | None = None, cap: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+        self.threshold = threshold
+        self.cap = cap
 
     def work(self, context: Context) -> dict[str, Any]:
         from include.loop.triage import triage
@@ -112,6 +117,7 @@ class StartHumanLoopsOperator(LoopOperator):
 
     def _start(self, tries: int) -> dict[str, Any]:
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
         from include.loop.questions import start
 
         state = start(self.workspace, self.runtime, self.batch)

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
 from include.loop.errors import Fatal, Skip
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
     from include.loop.workspace import Workspace
 
 AWS_CONN_ID = "aws_default"  # S3 and SageMaker
@@ -106,6 +108,10 @@ class LoopOperator(LoopClients, BaseOperator):
 
 @contextmanager
 def domain_errors() -> Iterator[None]:
-    """Nothing to do skips the task, what a person must change fails it at once; anything else is left to
-    its retries.""" try: yield except Skip as error: raise AirflowSkipException(str(error)) from error
-    except Fatal as error: raise AirflowFailException(str(error)) from error
+    """Nothing to do: skip. A person must change something: fail at once. All else is left to the retries."""
+    try:
+        yield
+    except Skip as error:
+        raise AirflowSkipException(str(error)) from error
+    except Fatal as error:
+        raise AirflowFailException(str(error)) from error

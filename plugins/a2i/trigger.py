@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
 from include.loop.identity import is_loop_of
 from include.loop.jobs import JobKind, Running, has_ended
 from include.loop.loops import PAGE_SIZE, HumanLoopStatus, LoopCounts, Watch, count_page
@@ -75,8 +76,9 @@ class PollingTrigger(BaseTrigger):
                         self.log.warning("No answer, asking again: %s", error)
                         done = False
                     if done or self.is_late():
-                        yield TriggerEvent({"ending": str(Ending.DONE if done else Ending.DEADLINE),
-                        **self.result()}) return
+                        ending = Ending.DONE if done else Ending.DEADLINE
+                        yield TriggerEvent({"ending": str(ending), **self.result()})
+                        return
                     changed, seen = self.result() != seen, self.result()
                     pause = self.interval if changed else min(pause * 1.5, self.interval * self.slowest)
                     await asyncio.sleep(min(jittered(pause), self.seconds_left()))
@@ -165,11 +167,15 @@ class HumanLoopsTrigger(PollingTrigger):
 
 
 def progress(watch: Watch, counts: LoopCounts, oldest_open: datetime | None) -> str:
-    """One line for the log: how many are answered, what else happened, how long the oldest open one has
-    been waiting.""" parts = [f"{counts.completed} of {watch.expected} answered"] if counts.failed or
-    counts.stopped: parts.append(f"{counts.failed} failed, {counts.stopped} stopped") if oldest_open:
-    parts.append(f"{counts.open} open, the oldest since {oldest_open.astimezone(UTC):%Y-%m-%d %H:%M:%S}
-    UTC") return "; ".join([*parts, f"deadline {watch.deadline}"])
+    """One line for the log: how many are answered, what else happened, the oldest one that is open."""
+    parts = [f"{counts.completed} of {watch.expected} answered"]
+    if counts.failed or counts.stopped:
+        parts.append(f"{counts.failed} failed, {counts.stopped} stopped")
+    if oldest_open:
+        parts.append(
+            f"{counts.open} open, the oldest since {oldest_open.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        )
+    return "; ".join([*parts, f"deadline {watch.deadline}"])
 
 
 class SageMakerJobsTrigger(PollingTrigger):
@@ -256,8 +262,8 @@ def jittered(seconds: float) -> float:
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether the same question can be answered a moment later: no connection, throttled, or the
-    service's own fault.""" from botocore.exceptions import ClientError, HTTPClientError
+    """Whether asking again can help: no connection, throttled, or the service's own fault."""
+    from botocore.exceptions import ClientError, HTTPClientError
 
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
