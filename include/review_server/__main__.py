@@ -1,0 +1,171 @@
+"""``python -m include.review_server``: run the review server alone, or manage the people who answer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from include.review_server.accounts import Accounts
+from include.review_server.app import create_review
+from include.review_server.clock import utc_now
+from include.review_server.database import Database
+from include.review_server.settings import ReviewSettings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (LookupError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m include.review_server",
+        description="Amazon Augmented AI's API for boto3 clients, and the people who answer.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the server", description="Run the server.")
+    _data_options(serve)
+    serve.add_argument("--port", type=int, default=4567, help="0: any free port (default: %(default)s)")
+    serve.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; anything but this machine belongs behind TLS (default: %(default)s)",
+    )
+    serve.add_argument("--public-url", help="where browsers reach the server (default: host and port)")
+    serve.add_argument(
+        "--s3-endpoint-url", metavar="URL", help="an S3 other than Amazon's (default: real S3)"
+    )
+    serve.add_argument("--region", default="us-east-1", help="Region in ARNs and signatures (%(default)s)")
+    serve.add_argument("--account-id", default="000000000000", help="account in ARNs (%(default)s)")
+    serve.set_defaults(run=_serve)
+
+    members = commands.add_parser("members", help="add, list, reset and remove the people who answer")
+    actions = members.add_subparsers(title="actions", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="put a person in a work team; a new one gets a password, shown once")
+    reset = actions.add_parser("reset", help="give a member a new password, shown once")
+    for action in (add, reset):
+        action.add_argument("name", help="what the person signs in with")
+        action.add_argument(
+            "--credentials",
+            type=Path,
+            metavar="FILE",
+            help="write the password to this JSON file (mode 0600) instead of showing it",
+        )
+    add.add_argument("--team", required=True, help="name of the work team; it may be created later")
+    remove = actions.add_parser("remove", help="take a person out of a team, or out of all")
+    remove.add_argument("name")
+    remove.add_argument("--team", help="only out of this team")
+    listing = actions.add_parser("list", help="who is in which team")
+    listing.add_argument("--json", action="store_true", help="for machines")
+    for action, run in ((add, _add), (reset, _reset), (remove, _remove), (listing, _list)):
+        _data_options(action)
+        action.set_defaults(run=run)
+    return parser
+
+
+def _data_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, default=Path("review-data"), metavar="DIR", help="data directory (%(default)s)"
+    )
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        default=os.environ.get("NIGHTLOOP_REVIEW_DATABASE"),
+        help="SQLAlchemy URL, for instance postgresql+psycopg://… (default: DIR/review.db; also by the "
+        "variable NIGHTLOOP_REVIEW_DATABASE, which keeps a password out of the process list)",
+    )
+
+
+def _serve(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((options.host, options.port))
+        address = f"http://{options.host}:{listener.getsockname()[1]}"
+        review = create_review(
+            ReviewSettings(
+                data_dir=options.data,
+                database_url=options.database,
+                s3_endpoint_url=options.s3_endpoint_url,
+                region=options.region,
+                account_id=options.account_id,
+                public_url=options.public_url or address,
+            )
+        )
+        review.start()
+        listener.listen(512)
+        print(f"review server ready: {address}", flush=True)
+        config = uvicorn.Config(review.asgi, log_level="warning", timeout_graceful_shutdown=5)
+        uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _add(options: argparse.Namespace) -> int:
+    member, password = _accounts(options).add(options.name, options.team)
+    if password is None:
+        print(f"{member.name} was a member already and keeps the password; teams: {', '.join(member.teams)}")
+    else:
+        _hand_over(member.name, password, options.credentials)
+    return 0
+
+
+def _reset(options: argparse.Namespace) -> int:
+    member, password = _accounts(options).reset(options.name)
+    _hand_over(member.name, password, options.credentials)
+    return 0
+
+
+def _remove(options: argparse.Namespace) -> int:
+    _accounts(options).remove(options.name, options.team)
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    members = _accounts(options).members()
+    if options.json:
+        rows = [{"worker_id": m.worker_id, "name": m.name, "teams": list(m.teams)} for m in members]
+        print(json.dumps(rows, indent=2))
+    else:
+        for member in members:
+            print(f"{member.name}\t{member.worker_id}\t{', '.join(member.teams)}")
+    return 0
+
+
+def _accounts(options: argparse.Namespace) -> Accounts:
+    settings = ReviewSettings(data_dir=options.data, database_url=options.database)
+    database = Database(settings.database)
+    database.upgrade()
+    return Accounts(database, utc_now)
+
+
+def _hand_over(name: str, password: str, file: Path | None) -> None:
+    if file is None:
+        print(f"{name} signs in with this password, which is not shown again:\n{password}")
+        return
+    kept = json.loads(file.read_text())["workers"] if file.exists() else []
+    workers = [entry for entry in kept if entry["name"] != name] + [{"name": name, "password": password}]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Written beside and moved, and never readable by others, not even for a moment.
+    draft = file.with_name(f".{file.name}.draft")
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        json.dump({"workers": workers}, stream, indent=2)
+    draft.replace(file)
+    print(f"{name}: the password is in {file}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""The review server put together: the AWS operations, the workers' interface, and the background.
+
+``create_review`` gives one ``Review``; its ``control`` and ``runtime`` are implementations for
+``include.wire.AwsService``, its ``asgi`` is the whole server for a port of its own. Whoever mounts it starts
+and stops it, or lets the ASGI lifespan do so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from include import wire
+from include.review_server.accounts import Accounts
+from include.review_server.arns import Arns
+from include.review_server.clock import Clock, utc_now
+from include.review_server.database import Database
+from include.review_server.delivery import Deliveries
+from include.review_server.flows import FlowChores, FlowDefinitionOperations
+from include.review_server.keeper import Keeper
+from include.review_server.loops import HumanLoopOperations
+from include.review_server.s3 import ObjectStore
+from include.review_server.settings import ReviewSettings
+from include.review_server.task_uis import TaskUiOperations
+from include.review_server.tasks import Tasks
+from include.review_server.teams import WorkteamOperations
+from include.review_server.templates import Templates
+from include.review_server.worker_api import WorkerApi
+
+# InputContent may have three megabytes, and JSON in JSON doubles its quotes and backslashes.
+_LARGEST_BODY = 16 * 1024 * 1024
+
+
+class Control:
+    """The human-review operations of the ``sagemaker`` API, found by name among the parts that have them."""
+
+    def __init__(self, *parts: object) -> None:
+        self._parts = parts
+
+    def __getattr__(self, name: str) -> object:
+        for part in self._parts:
+            if hasattr(part, name) and not name.startswith("_"):
+                return getattr(part, name)
+        raise AttributeError(name)
+
+
+class Review:
+    """A review server. Made by ``create_review``; does nothing until it is started."""
+
+    def __init__(self, settings: ReviewSettings, clock: Clock = utc_now) -> None:
+        self.settings = settings
+        self.database = Database(settings.database)
+        store = ObjectStore(settings)
+        arns = Arns(settings.region, settings.account_id)
+        url = settings.public_url
+        self.accounts = Accounts(self.database, clock)
+        self.tasks = Tasks(self.database, clock, self.wake)
+        self.flow_chores = FlowChores(self.database, clock, store)
+        self.deliveries = Deliveries(self.database, clock, arns, store, url)
+        self.control = Control(
+            TaskUiOperations(self.database, clock, arns, Templates(store.signed_url), url),
+            WorkteamOperations(self.database, clock, arns, url),
+            FlowDefinitionOperations(self.database, clock, arns, self.wake),
+        )
+        self.runtime = HumanLoopOperations(self.database, clock, arns, store, self.wake)
+        self.keeper = Keeper(
+            [
+                self.flow_chores.activate,
+                self.flow_chores.delete,
+                self.tasks.end_leases,
+                self.tasks.end_availability,
+                self.deliveries.deliver,
+            ]
+        )
+        worker_api = WorkerApi(self.accounts, self.tasks, clock, secure_cookie=url.startswith("https:"))
+        self.asgi = Starlette(
+            routes=[
+                Route("/_nightloop/health", self._health),
+                *worker_api.routes(),
+                Route("/{path:path}", self._aws, methods=["GET", "POST", "PUT", "DELETE"]),
+            ],
+            lifespan=self._lifespan,
+        )
+        self._services = [
+            wire.AwsService("sagemaker", self.control),
+            wire.AwsService("sagemaker-a2i-runtime", self.runtime),
+        ]
+
+    def start(self) -> None:
+        """Bring the database up to date and begin with what an earlier process left. Safe to call again."""
+        self.database.upgrade()
+        self.keeper.start()
+
+    def stop(self) -> None:
+        """Finish the chore in hand. Everything else is in the database. Safe to call again."""
+        self.keeper.stop()
+
+    def wake(self) -> None:
+        """There is something for the background to do."""
+        self.keeper.wake()
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        await run_in_threadpool(self.start)
+        yield
+        await run_in_threadpool(self.stop)
+
+    async def _health(self, _request: Request) -> Response:
+        ill = not self.keeper.is_alive
+        return JSONResponse({"status": "ill" if ill else "ok"}, 503 if ill else 200)
+
+    async def _aws(self, request: Request) -> Response:
+        """An AWS call. Unsigned ones are refused: no page of another site can send a signed one."""
+        raw = wire.Request(
+            method=request.method,
+            path=request.scope["raw_path"].decode("ascii"),
+            query=request.scope["query_string"].decode("ascii"),
+            headers={name.lower(): value for name, value in request.headers.items()},
+        )
+        service = next((service for service in self._services if service.matches(raw)), None)
+        if service is None:
+            return _aws_error(404, "UnknownOperationException", "no operation has that address")
+        if not raw.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 "):
+            return _aws_error(403, "MissingAuthenticationTokenException", "the request is not signed (SigV4)")
+        body = await _bounded_body(request)
+        if body is None:
+            return _aws_error(413, "RequestEntityTooLargeException", f"at most {_LARGEST_BODY} bytes")
+        call = wire.Request(raw.method, raw.path, raw.query, raw.headers, body)
+        reply = await run_in_threadpool(service.reply, call)
+        return Response(reply.body, reply.status, dict(reply.headers))
+
+
+def create_review(settings: ReviewSettings, clock: Clock = utc_now) -> Review:
+    """A review server by its settings. ``clock`` is there for tests that cannot wait for a lease to end."""
+    return Review(settings, clock)
+
+
+async def _bounded_body(request: Request) -> bytes | None:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _LARGEST_BODY:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _aws_error(status: int, code: str, message: str) -> Response:
+    body = json.dumps({"__type": code, "message": message, "Message": message})
+    return Response(body, status, {"x-amzn-ErrorType": code}, media_type="application/json")

@@ -1,0 +1,71 @@
+"""The background of the review server: one thread that does the chores whenever there is something to do.
+
+A chore is a function that does a bounded piece of work in its own transaction and returns whether more is
+waiting. The keeper knows nothing of what the chores do.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.exc import DBAPIError
+
+log = logging.getLogger(__name__)
+
+Chore = Callable[[], bool]
+
+# Deadlines by the clock are seen within this time even when nobody wakes the keeper.
+_TICK_SECONDS = 0.5
+
+
+class Keeper:
+    """Runs chores until it is stopped."""
+
+    def __init__(self, chores: Sequence[Chore]) -> None:
+        self._chores = chores
+        self._wanted = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._run, name="review-keeper", daemon=True)
+            self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to do now."""
+        self._wanted.set()
+
+    def stop(self) -> None:
+        """Finish the chore in hand and end."""
+        if self._thread is not None:
+            self._stopping.set()
+            self._wanted.set()
+            self._thread.join()
+            self._thread = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether chores are being done: a server whose keeper has died must say that it is ill."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wanted.wait(_TICK_SECONDS)
+            self._wanted.clear()
+            more = True
+            while more and not self._stopping.is_set():
+                # Every chore gets its turn, whatever the others found.
+                more = sum(self._done(chore) for chore in self._chores) > 0
+
+    def _done(self, chore: Chore) -> bool:
+        try:
+            return chore()
+        except DBAPIError as error:
+            # The database may be away for a while (a restart of PostgreSQL, a full disk): every chore is a
+            # transaction of its own, so the next tick simply tries again.
+            log.error("chore %s failed, will try again: %s", getattr(chore, "__qualname__", chore), error)
+            return False

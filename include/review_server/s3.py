@@ -1,0 +1,167 @@
+"""S3 as the review plane needs it: write an output, look at a bucket, sign a URL for a worker's browser.
+
+A thin layer over boto3, for real S3 and for any endpoint that speaks it. It knows nothing of loops.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from include.review_server.settings import ReviewSettings
+
+# What can go wrong on the way to S3 and may go right later.
+S3_ERRORS = (BotoCoreError, ClientError)
+
+_SIGNED_SECONDS = 900
+_CORS_TRUSTED_SECONDS = 600
+_IMAGE = re.compile(r"\.(jpe?g|png|gif|webp|bmp)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class S3Location:
+    """A bucket and a key (or a prefix)."""
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, text: str) -> S3Location:
+        """From ``s3://bucket/key``, or from S3's two kinds of https addresses. ``ValueError`` otherwise."""
+        parts = urlsplit(text)
+        path = parts.path.lstrip("/")
+        if parts.scheme == "s3" and parts.netloc:
+            # Keys may hold ? and #, which are not separators in an S3 URI.
+            return cls(parts.netloc, text.removeprefix(f"s3://{parts.netloc}").lstrip("/"))
+        host = parts.netloc
+        if parts.scheme in ("http", "https") and re.fullmatch(r"s3[.-][a-z0-9.-]*amazonaws\.com", host):
+            bucket, _, key = path.partition("/")
+            if bucket:
+                return cls(bucket, unquote(key))
+        virtual = re.fullmatch(r"(.+)\.s3[.-][a-z0-9.-]*amazonaws\.com", host)
+        if parts.scheme in ("http", "https") and virtual:
+            return cls(virtual[1], unquote(path))
+        raise ValueError(f"{text!r} is not an S3 location: write s3://bucket/key")
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    def below(self, *parts: str) -> S3Location:
+        """The location of a key under this prefix."""
+        return S3Location(self.bucket, "/".join([p for p in [self.key.rstrip("/")] if p] + list(parts)))
+
+
+class ObjectStore:
+    """One account's S3."""
+
+    def __init__(self, settings: ReviewSettings) -> None:
+        self._client = boto3.session.Session(
+            aws_access_key_id=settings.access_key_id,
+            aws_secret_access_key=settings.secret_access_key,
+            region_name=settings.region,
+        ).client(
+            "s3",
+            endpoint_url=settings.s3_endpoint_url,
+            config=Config(
+                # Version 4 is the only signature whose expiry every S3 checks.
+                signature_version="s3v4",
+                s3={"addressing_style": "path" if settings.s3_endpoint_url else "auto"},
+                connect_timeout=3,
+                read_timeout=20,
+                max_pool_connections=16,
+                retries={"total_max_attempts": 2, "mode": "standard"},
+            ),
+        )
+        self._origin = settings.public_url.rstrip("/")
+        self._cors_seen: dict[str, float] = {}
+        self._cors_lock = threading.Lock()
+
+    def put_json(self, location: S3Location, text: str, kms_key_id: str | None) -> None:
+        """Write a JSON object. Raises one of ``S3_ERRORS``."""
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
+        self._client.put_object(
+            Bucket=location.bucket,
+            Key=location.key,
+            Body=text.encode(),
+            ContentType="application/json",
+            **encryption,
+        )
+
+    def bucket_problem(self, bucket: str) -> str | None:
+        """Why nothing can be written to the bucket, or None. Raises one of ``S3_ERRORS`` when S3 is away."""
+        try:
+            self._client.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return f"bucket {bucket} does not exist"
+            # 403: looking is not allowed, writing may be. 5xx: later.
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                raise
+        return None
+
+    def cors_problem(self, bucket: str) -> str | None:
+        """Why a browser may not read the bucket's images, or None (also when that cannot be told)."""
+        with self._cors_lock:
+            if time.monotonic() < self._cors_seen.get(bucket, 0):
+                return None
+            try:
+                rules = self._client.get_bucket_cors(Bucket=bucket)["CORSRules"]
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code == "NoSuchBucket":
+                    return f"bucket {bucket} does not exist"
+                # Without the permission to look, AWS itself would only find out in the worker's browser.
+                rules = [] if code == "NoSuchCORSConfiguration" else None
+            except BotoCoreError:
+                rules = None
+            if rules is None:
+                return None
+            if any(self._allows_reading(rule) for rule in rules):
+                self._cors_seen[bucket] = time.monotonic() + _CORS_TRUSTED_SECONDS
+                return None
+        return (
+            f"bucket {bucket} has no CORS rule that allows GET from {self._origin}: "
+            "workers' browsers could not show its images. Put one with PutBucketCors "
+            '({"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]})'
+        )
+
+    def signed_url(self, location: S3Location) -> str:
+        """A URL by which a browser may read the object for a quarter of an hour."""
+        params = {"Bucket": location.bucket, "Key": location.key}
+        url: str = self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=_SIGNED_SECONDS)
+        return url
+
+    def _allows_reading(self, rule: dict[str, Any]) -> bool:
+        origins = rule.get("AllowedOrigins", [])
+        return "GET" in rule.get("AllowedMethods", []) and ("*" in origins or self._origin in origins)
+
+
+def image_buckets(value: Any) -> set[str]:
+    """The buckets of every ``s3://`` image that a loop's input names, wherever in it."""
+    return {
+        S3Location.parse(text).bucket
+        for text in _strings(value)
+        if text.startswith("s3://") and _IMAGE.search(text) and urlsplit(text).netloc
+    }
+
+
+def _strings(value: Any) -> Iterator[str]:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)

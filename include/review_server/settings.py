@@ -1,0 +1,45 @@
+"""What a review server must be told: where its data, its database and its S3 are, and how it is reached.
+
+A frozen value that checks itself; it knows nobody. Credentials left out mean boto3's own chain
+(environment, shared files, instance role), so that the server runs beside real S3 unchanged.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class ReviewSettings:
+    """Settings of one review server.
+
+    ``data_dir`` holds the SQLite database unless ``database_url`` names another (a SQLAlchemy URL).
+    ``s3_endpoint_url`` is None for real S3. ``public_url`` is where workers' browsers reach the server.
+    """
+
+    data_dir: Path
+    database_url: str | None = None
+    s3_endpoint_url: str | None = None
+    region: str = "us-east-1"
+    account_id: str = "000000000000"
+    public_url: str = "http://127.0.0.1:4567"
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\d{12}", self.account_id):
+            raise ValueError(f"account_id must be 12 digits, not {self.account_id!r}")
+        for name in ("public_url", "s3_endpoint_url"):
+            url = getattr(self, name)
+            if url is not None and urlsplit(url).scheme not in ("http", "https"):
+                raise ValueError(f"{name} must be an http or https URL, not {url!r}")
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key belong together: give both or neither")
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'review.db').resolve()}"

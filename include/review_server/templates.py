@@ -1,0 +1,85 @@
+"""Worker task templates: Liquid as AWS speaks it, rendered with a task's input.
+
+Takes a template's text and the parsed input, gives HTML and a list of errors. Everything is escaped on its
+way out; ``to_json`` and ``skip_autoescape`` are the documented exceptions. It knows S3 only through the
+function that signs a location.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from liquid import Environment
+from liquid.exceptions import FilterArgumentError, LiquidError
+from markupsafe import Markup
+
+from include.review_server.s3 import S3Location
+
+
+@dataclass(frozen=True)
+class RenderingError:
+    """One thing that is wrong with a template, in the API's form."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """HTML for the worker's browser; empty when there are errors."""
+
+    content: str
+    errors: tuple[RenderingError, ...] = ()
+
+
+class Templates:
+    """Renders templates. ``sign`` turns an S3 location into a short-lived URL."""
+
+    def __init__(self, sign: Callable[[S3Location], str]) -> None:
+        self._sign = sign
+        self._environment = _BoundedEnvironment(autoescape=True)
+        self._environment.add_filter("to_json", to_json)
+        self._environment.add_filter("skip_autoescape", _skip_autoescape)
+        self._environment.add_filter("grant_read_access", self._grant_read_access)
+
+    def render(self, content: str, task_input: Any) -> Rendered:
+        """The template with ``task.input`` filled in. Never raises for what a template's author wrote."""
+        try:
+            html = self._environment.from_string(content).render(task={"input": task_input})
+        except LiquidError as error:
+            return Rendered("", (RenderingError(type(error).__name__, str(error)),))
+        except RecursionError:
+            return Rendered("", (RenderingError("TooDeep", "template or input is nested too deeply"),))
+        return Rendered(html)
+
+    def _grant_read_access(self, value: object) -> str:
+        try:
+            return self._sign(S3Location.parse(str(value)))
+        except ValueError as error:
+            raise FilterArgumentError(f"grant_read_access: {error}", token=None) from None
+
+
+class _BoundedEnvironment(Environment):
+    # A template comes from a caller: it may not hold a thread or the memory for ever.
+    context_depth_limit = 30
+    loop_iteration_limit = 200_000
+    output_stream_limit = 16 * 1024 * 1024
+
+
+def to_json(value: object) -> Markup:
+    """JSON that is not escaped further, as documented: it is meant for script blocks and quoted attributes.
+
+    The characters that could end a script block or a single-quoted attribute are written as JSON escapes. In
+    a double-quoted attribute chain ``| escape``.
+    """
+    text = json.dumps(value, default=str)
+    for character in "<>&'":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _skip_autoescape(value: object) -> Markup:
+    return Markup(str(value))

@@ -1,0 +1,225 @@
+"""The workers' HTTP interface: sign in, see the queue, take a task, answer, decline or give it back. JSON.
+
+It turns requests into calls of ``Accounts`` and ``Tasks`` and their refusals into 4xx replies. Writes need
+the session's CSRF token in a header, so that another site's page cannot act with a worker's cookie. The
+portal's pages stand on this interface.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from include.review_server import jsontext
+from include.review_server.accounts import Accounts, SignedIn
+from include.review_server.clock import Clock, iso
+from include.review_server.errors import BadAnswer, Forbidden, NotSignedIn, TaskNotInHand, UnknownTask
+from include.review_server.statuses import TaskStatus
+from include.review_server.tasks import Tasks, TaskView
+
+COOKIE = "nightloop_session"
+CSRF_HEADER = "x-csrf-token"
+_PREFIX = "/worker"
+
+# Every refusal that a worker can meet, and how HTTP says it.
+_STATUSES: dict[type[Exception], int] = {
+    BadAnswer: 400,
+    NotSignedIn: 401,
+    Forbidden: 403,
+    UnknownTask: 404,
+    TaskNotInHand: 409,
+}
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class WorkerApi:
+    """The routes below ``/worker``."""
+
+    def __init__(self, accounts: Accounts, tasks: Tasks, clock: Clock, secure_cookie: bool) -> None:
+        self._accounts = accounts
+        self._tasks = tasks
+        self._clock = clock
+        self._secure_cookie = secure_cookie
+
+    def routes(self) -> list[Route]:
+        return [
+            Route(f"{_PREFIX}/session", _refusals(self._sign_in), methods=["POST"]),
+            Route(f"{_PREFIX}/session", _refusals(self._session), methods=["GET"]),
+            Route(f"{_PREFIX}/session", _refusals(self._sign_out), methods=["DELETE"]),
+            Route(f"{_PREFIX}/queue", _refusals(self._queue), methods=["GET"]),
+            Route(f"{_PREFIX}/tasks", _refusals(self._take), methods=["POST"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}", _refusals(self._task), methods=["GET"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}/answer", _refusals(self._answer), methods=["POST"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}/decline", _refusals(self._decline), methods=["POST"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}/return", _refusals(self._give_back), methods=["POST"]),
+        ]
+
+    async def _sign_in(self, request: Request) -> Response:
+        body = await _object(request)
+        name, password = body.get("name"), body.get("password")
+        if not isinstance(name, str) or not isinstance(password, str):
+            raise BadAnswer('the body must be {"name": "…", "password": "…"}')
+        signed_in = await run_in_threadpool(self._accounts.sign_in, name, password)
+        reply = _json(201, {**_session(signed_in), "server_time": iso(self._clock())})
+        reply.set_cookie(
+            COOKIE,
+            signed_in.token or "",
+            path=_PREFIX,
+            httponly=True,
+            samesite="strict",
+            secure=self._secure_cookie,
+        )
+        return reply
+
+    async def _session(self, request: Request) -> Response:
+        signed_in = await self._signed_in(request)
+        return _json(200, {**_session(signed_in), "server_time": iso(self._clock())})
+
+    async def _sign_out(self, request: Request) -> Response:
+        await self._writer(request)
+        await run_in_threadpool(self._accounts.sign_out, request.cookies[COOKIE])
+        reply = Response(status_code=204)
+        reply.delete_cookie(COOKIE, path=_PREFIX, httponly=True, samesite="strict")
+        return reply
+
+    async def _queue(self, request: Request) -> Response:
+        worker = await self._signed_in(request)
+        flows = await run_in_threadpool(self._tasks.queue, worker.worker_id)
+        in_hand = await run_in_threadpool(self._tasks.in_hand, worker.worker_id)
+        return _json(
+            200,
+            {
+                "flows": [
+                    {
+                        "flow_definition": flow.flow_definition,
+                        "title": flow.title,
+                        "description": flow.description,
+                        "waiting": flow.waiting,
+                        "available_until": iso(flow.available_until) if flow.available_until else None,
+                    }
+                    for flow in flows
+                ],
+                "in_hand": [_summary(task) for task in in_hand],
+                "server_time": iso(self._clock()),
+            },
+        )
+
+    async def _take(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        flow = (await _object(request)).get("flow_definition")
+        if flow is not None and not isinstance(flow, str):
+            raise BadAnswer("flow_definition must be the name of a flow definition")
+        taken = await run_in_threadpool(self._tasks.take, worker.worker_id, flow)
+        if taken is None:
+            return Response(status_code=204)
+        task, is_new = taken
+        return self._shown(task, 201 if is_new else 200)
+
+    async def _task(self, request: Request) -> Response:
+        worker = await self._signed_in(request)
+        task = await run_in_threadpool(self._tasks.get, worker.worker_id, request.path_params["task_id"])
+        return self._shown(task, 200)
+
+    async def _answer(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        content = (await _object(request)).get("answer_content")
+        if not isinstance(content, dict):
+            raise BadAnswer('the body must be {"answer_content": {…}}: a JSON object, as a form gives it')
+        try:
+            text = jsontext.dump(content)
+        except ValueError as error:
+            raise BadAnswer(f"answer_content: {error}") from None
+        task_id = request.path_params["task_id"]
+        await run_in_threadpool(self._tasks.answer, worker.worker_id, task_id, text)
+        return self._ended(task_id, TaskStatus.ANSWERED)
+
+    async def _decline(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        task_id = request.path_params["task_id"]
+        await run_in_threadpool(self._tasks.decline, worker.worker_id, task_id)
+        return self._ended(task_id, TaskStatus.DECLINED)
+
+    async def _give_back(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        task_id = request.path_params["task_id"]
+        await run_in_threadpool(self._tasks.give_back, worker.worker_id, task_id)
+        return self._ended(task_id, TaskStatus.RETURNED)
+
+    async def _signed_in(self, request: Request) -> SignedIn:
+        return await run_in_threadpool(self._accounts.session, request.cookies.get(COOKIE))
+
+    async def _writer(self, request: Request) -> SignedIn:
+        """The worker, proven to be the sender: a foreign page may have the cookie sent, but not the token."""
+        worker = await self._signed_in(request)
+        token = request.headers.get(CSRF_HEADER, "")
+        if not secrets.compare_digest(token.encode(), worker.csrf_token.encode()):
+            raise Forbidden(f"send the session's csrf_token in the header {CSRF_HEADER}")
+        return worker
+
+    def _shown(self, task: TaskView, status: int) -> Response:
+        # A worker sees inputs, and so images, of tasks in hand only.
+        texts = {"input": task.input} if task.status is TaskStatus.IN_HAND else {}
+        values = {**_summary(task), "server_time": iso(self._clock())}
+        return Response(jsontext.splice(values, texts), status, media_type="application/json")
+
+    def _ended(self, task_id: str, status: TaskStatus) -> Response:
+        return _json(200, {"task_id": task_id, "status": status, "server_time": iso(self._clock())})
+
+
+def _refusals(handler: Handler) -> Handler:
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except tuple(_STATUSES) as error:
+            error_body = {"code": type(error).__name__, "message": str(error)}
+            return _json(_STATUSES[type(error)], {"error": error_body})
+
+    return answer
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    """The JSON object in the body; nothing at all counts as an empty one."""
+    body = await request.body()
+    # A form of another site cannot send this content type without asking the server first.
+    if body and request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise BadAnswer("the body must be sent as application/json")
+    try:
+        value = jsontext.parse(body.decode()) if body.strip() else {}
+    except ValueError as error:
+        raise BadAnswer(f"the body is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadAnswer("the body must be a JSON object")
+    return value
+
+
+def _session(worker: SignedIn) -> dict[str, Any]:
+    return {
+        "worker_id": worker.worker_id,
+        "name": worker.name,
+        "csrf_token": worker.csrf_token,
+        "expires_at": iso(worker.expires_at),
+    }
+
+
+def _summary(task: TaskView) -> dict[str, Any]:
+    return {
+        "task_id": task.id,
+        "status": task.status,
+        "human_loop_name": task.human_loop_name,
+        "flow_definition": task.flow_definition,
+        "title": task.title,
+        "description": task.description,
+        "accepted_at": iso(task.accepted_at),
+        "expires_at": iso(task.expires_at),
+    }
+
+
+def _json(status: int, value: dict[str, Any]) -> Response:
+    return Response(jsontext.dump(value), status, media_type="application/json")
