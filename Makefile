@@ -44,7 +44,7 @@ logs: setup  ## the last lines of every process's log
 	@exec $(PY) -m include.stack logs
 
 lint: setup  ## ruff and mypy
-	@echo "ruff";  $(PY) -m ruff check .
+	@echo "ruff";  $(PY) -m ruff check . && $(PY) -m ruff format --check --quiet .
 
 	@echo "mypy";  $(PY) -m mypy
 

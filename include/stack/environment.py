@@ -103,19 +103,25 @@ def airflow(settings: StackSettings) -> dict[str, str]:
     }
 
 
+def keys(settings: StackSettings) -> dict[str, str]:
+    """The local cloud's generated key pair, as boto3.Session takes it. The cloud must have started once."""
+    parser = configparser.ConfigParser()
+    parser.read(settings.aws_credentials)
+    return {name: parser["default"][name] for name in ("aws_access_key_id", "aws_secret_access_key")}
+
+
 def _connections(settings: StackSettings) -> dict[str, str]:
     """`aws_default` (S3, SageMaker) and `aws_review` (the review plane), as JSON in AIRFLOW_CONN_*."""
-    parser = configparser.ConfigParser()
-    if not parser.read(settings.aws_credentials):
+    if not settings.aws_credentials.exists():
         return {}
-    keys = parser["default"]
+    pair = keys(settings)
     endpoints = {"aws_default": settings.cloud.url, "aws_review": settings.review.url}
     return {
         f"AIRFLOW_CONN_{name.upper()}": json.dumps(
             {
                 "conn_type": "aws",
-                "login": keys["aws_access_key_id"],
-                "password": keys["aws_secret_access_key"],
+                "login": pair["aws_access_key_id"],
+                "password": pair["aws_secret_access_key"],
                 "extra": {
                     "region_name": REGION,
                     "endpoint_url": url,

@@ -32,7 +32,7 @@ def up(settings: StackSettings, say: health.Say) -> bool:
     settings.make_directories()
     supervisor = Supervisor(settings)
     with _only_one(settings):
-        if supervisor.running() and not health.missing_parts(settings):
+        if is_up(settings):
             return False
         if not supervisor.running():
             if ended := leftovers.end(settings.home):
@@ -55,6 +55,11 @@ def down(settings: StackSettings, *, below: bool = False) -> int:
         count = len(leftovers.find(settings.home, below=below))
         _take_down(settings, Supervisor(settings), below=below)
     return count
+
+
+def is_up(settings: StackSettings) -> bool:
+    """Whether every part of the stack answers."""
+    return Supervisor(settings).running() and not health.missing_parts(settings)
 
 
 def addresses(settings: StackSettings) -> str:
@@ -135,20 +140,12 @@ def _make_bucket(settings: StackSettings) -> None:
     import boto3
     from botocore.config import Config
 
-    session = boto3.Session(**_keys(settings), region_name=environment.REGION)
+    session = boto3.Session(**environment.keys(settings), region_name=environment.REGION)
     s3 = session.client(
         "s3", endpoint_url=settings.cloud.url, config=Config(proxies={}, retries={"max_attempts": 5})
     )
     if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=BUCKET)
-
-
-def _keys(settings: StackSettings) -> dict[str, str]:
-    import configparser
-
-    parser = configparser.ConfigParser()
-    parser.read(settings.aws_credentials)
-    return {name: parser["default"][name] for name in ("aws_access_key_id", "aws_secret_access_key")}
 
 
 @contextlib.contextmanager

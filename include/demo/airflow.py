@@ -1,0 +1,147 @@
+"""A person at Airflow's door: signs in, unpauses and triggers DAGs, watches their tasks, reads their logs.
+
+Speaks the public REST API (/api/v2) with the token of /auth/token and nothing else of Airflow.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from include.stack.settings import StackError
+
+_POLL_SECONDS = 1.5
+_FINISHED = frozenset({"success", "failed"})
+# What a task does next is told when it begins, waits (deferred: no worker slot is held) and ends.
+_TOLD = {
+    "running": "begins",
+    "deferred": "waits",
+    "success": "done",
+    "skipped": "skipped",
+    "failed": "FAILED",
+    "upstream_failed": "not run",
+    "up_for_retry": "failed, will be tried again",
+}
+
+
+class RunFailed(RuntimeError):
+    """A DAG run did not succeed; the message has the failing task's last log lines and where the rest is."""
+
+
+@dataclass
+class Airflow:
+    """One signed-in session. `logs` is the directory of the task logs."""
+
+    url: str
+    name: str
+    password: str
+    logs: Path
+    say: Callable[[str], None]
+    _client: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        # trust_env: a proxy of the user's environment does not know this machine's ports.
+        self._client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+
+    def sign_in(self) -> None:
+        reply = self._client.post("/auth/token", json={"username": self.name, "password": self.password})
+        reply.raise_for_status()
+        self._client.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
+
+    def unpause(self, dag: str, patience: float = 120) -> None:
+        """Wait until the DAG file has been read, then let its runs start. StackError with import errors."""
+        deadline = time.monotonic() + patience
+        while self._client.patch(f"/api/v2/dags/{dag}", json={"is_paused": False}).status_code != 200:
+            if time.monotonic() > deadline:
+                errors = self._get("/api/v2/importErrors")["import_errors"]
+                found = "\n".join(f"{error['filename']}\n{error['stack_trace']}" for error in errors)
+                raise StackError(
+                    f"Airflow does not know the DAG {dag}. {found or 'It has read no such file.'}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def trigger(self, dag: str, **parameters: Any) -> str:
+        """Start a run by hand, as the form in the UI does; returns its id."""
+        reply = self._client.post(
+            f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None, "conf": parameters}
+        )
+        if reply.is_error:
+            raise StackError(f"Airflow refused to start {dag}: {reply.text}")
+        return str(reply.json()["dag_run_id"])
+
+    def run_rung_by_asset(self, dag: str, patience: float = 90) -> str:
+        """The id of the run that an asset event has started, waiting for it."""
+        deadline = time.monotonic() + patience
+        while True:
+            runs = self._get(f"/api/v2/dags/{dag}/dagRuns")["dag_runs"]
+            if rung := [run["dag_run_id"] for run in runs if run["run_type"] == "asset_triggered"]:
+                return str(rung[0])
+            if time.monotonic() > deadline:
+                raise RunFailed(f"no label asset has started {dag} within {patience:.0f} s")
+            time.sleep(_POLL_SECONDS)
+
+    def follow(self, dag: str, run: str, watch: Callable[[dict[str, str]], None] | None = None) -> None:
+        """Tell what the run's tasks do until it ends; `watch` gets their states at every look.
+
+        Raises RunFailed when it does not end in success.
+        """
+        known: dict[str, str] = {}
+        path = f"/api/v2/dags/{dag}/dagRuns/{run}"
+        while True:
+            state = self._get(path)["state"]  # before the tasks: whatever they did before its end is told
+            tasks = self._get(f"{path}/taskInstances")["task_instances"]
+            for task in sorted(tasks, key=lambda task: task["start_date"] or "9"):
+                label = task["task_id"] + (f"[{task['map_index']}]" if task["map_index"] >= 0 else "")
+                if task["state"] != known.get(label) and task["state"] in _TOLD:
+                    seconds = (
+                        f" ({task['duration']:.0f} s)"
+                        if task["state"] == "success" and task["duration"]
+                        else ""
+                    )
+                    self.say(f"{label:28} {_TOLD[task['state']]}{seconds}")
+                known[label] = task["state"]
+            if watch:
+                watch(known)
+            if state in _FINISHED:
+                break
+            time.sleep(_POLL_SECONDS)
+        if state != "success":
+            raise RunFailed(self._story_of_failure(dag, run, tasks))
+
+    def _story_of_failure(self, dag: str, run: str, tasks: list[dict[str, Any]]) -> str:
+        lines = [f"{dag} failed (run {run}, {self.url}/dags/{dag}/runs/{run})."]
+        for task in tasks:
+            if task["state"] != "failed":
+                continue
+            name, number = task["task_id"], max(task["try_number"], 1)
+            reply = self._client.get(
+                f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{name}/logs/{number}",
+                params={"map_index": task["map_index"]},
+                headers={"Accept": "application/json"},
+            )
+            content = reply.json().get("content", []) if reply.is_success else []
+            lines.append(f"Task {name}, attempt {number}, ended with:")
+            lines += [f"    {_log_line(entry)}" for entry in content[-20:]]
+            lines.append(
+                f"  Its log: {self.logs}/dag_id={dag}/run_id={run}/task_id={name}/attempt={number}.log"
+            )
+        return "\n".join(lines)
+
+    def _get(self, path: str) -> dict[str, Any]:
+        reply = self._client.get(path, params={"limit": 100} if path.endswith("s") else None)
+        reply.raise_for_status()
+        return reply.json()
+
+
+def _log_line(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return str(entry)
+    errors = "".join(
+        f" {item.get('exc_type')}: {item.get('exc_value')}" for item in entry.get("error_detail") or []
+    )
+    return f"{entry.get('level', ''):8}{entry.get('event', '')}{errors}"

@@ -1,0 +1,164 @@
+"""What the demo sees of the loop from outside: the bucket, the jobs, the human loops, as any AWS client does.
+
+Takes the endpoints and credentials of a running stack, gives counts and metrics. Knows the layout of the
+bucket as the README describes it, and nothing of the code that writes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from include.stack import environment
+from include.stack.settings import BUCKET, StackSettings
+
+_TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One SageMaker job, as summary.json has it. `seconds` is the time from its start to its end."""
+
+    name: str
+    kind: str
+    status: str
+    seconds: float
+
+
+class Night:
+    """Reads what one night of one pipeline has produced. `folder` is the pipeline's, `date` its batch."""
+
+    def __init__(self, settings: StackSettings, folder: str, date: str) -> None:
+        session = boto3.Session(**environment.keys(settings), region_name=environment.REGION)
+        config = Config(proxies={}, retries={"max_attempts": 5})
+
+        def client(service: str, url: str) -> Any:
+            return session.client(service, endpoint_url=url, config=config)
+
+        self.s3 = client("s3", settings.cloud.url)
+        self._sagemaker = client("sagemaker", settings.cloud.url)
+        self._logs = client("logs", settings.cloud.url)
+        self._review = client("sagemaker", settings.review.url)
+        self._loops = client("sagemaker-a2i-runtime", settings.review.url)
+        self._folder = folder
+        self.date = date
+
+    # ---- the bucket
+
+    def read(self, key: str) -> bytes | None:
+        """An object below the pipeline's folder, or None."""
+        try:
+            return self.s3.get_object(Bucket=BUCKET, Key=f"{self._folder}/{key}")["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            raise
+
+    def read_json(self, key: str) -> dict[str, Any]:
+        """FileNotFoundError when it is not there."""
+        body = self.read(key)
+        if body is None:
+            raise FileNotFoundError(f"there is no s3://{BUCKET}/{self._folder}/{key}")
+        return json.loads(body)
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys below a prefix of the pipeline's folder, without that folder."""
+        start = f"{self._folder}/"
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=start + prefix)
+        return [item["Key"][len(start) :] for page in pages for item in page.get("Contents", ())]
+
+    def download(self, key: str, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.s3.get_object(Bucket=BUCKET, Key=f"{self._folder}/{key}")["Body"].read())
+
+    def champion(self) -> dict[str, Any] | None:
+        body = self.read("champion.json")
+        return None if body is None else json.loads(body)
+
+    def labels(self) -> dict[str, Any]:
+        """What the night's shard says of itself: asked, answers, labels, quarantined, reviewer_seconds."""
+        return self.read_json(f"labels/dt={self.date}/summary.json")
+
+    # ---- people
+
+    def loop_states(self) -> Counter[str]:
+        """How many of the pipeline's human loops are in which status."""
+        return Counter(loop["HumanLoopStatus"] for loop in self._all_loops())
+
+    def human_loops(self) -> dict[str, int]:
+        """started, completed, failed (neither completed nor open) and duplicates (an image asked twice)."""
+        loops = {loop["HumanLoopName"]: loop["HumanLoopStatus"] for loop in self._all_loops()}
+        asked = (json.loads(line) for line in (self.read(self._questions) or b"").splitlines())
+        images = Counter(question["image"] for question in asked if question["loop"] in loops)
+        completed = sum(status == "Completed" for status in loops.values())
+        waiting = sum(status in ("InProgress", "Stopping") for status in loops.values())
+        return {
+            "started": len(loops),
+            "completed": completed,
+            "failed": len(loops) - completed - waiting,
+            # A loop that no question of the night knows was not asked for, and counts as one too many.
+            "duplicates": len(loops) - len(images),
+        }
+
+    @property
+    def _questions(self) -> str:
+        return f"runs/dt={self.date}/questions.jsonl"
+
+    def _all_loops(self) -> list[dict[str, Any]]:
+        flows = self._review.get_paginator("list_flow_definitions").paginate()
+        pager = self._loops.get_paginator("list_human_loops")
+        return [
+            loop
+            for flow in flows
+            for summary in flow["FlowDefinitionSummaries"]
+            for page in pager.paginate(FlowDefinitionArn=summary["FlowDefinitionArn"])
+            for loop in page["HumanLoopSummaries"]
+            if loop["HumanLoopName"].startswith(f"{self._folder}-")
+        ]
+
+    # ---- jobs
+
+    def jobs(self) -> list[Job]:
+        """All training and transform jobs, oldest first."""
+        found: list[tuple[Any, Job]] = []
+        for kind, list_name, describe_name in (
+            ("training", "list_training_jobs", "describe_training_job"),
+            ("transform", "list_transform_jobs", "describe_transform_job"),
+        ):
+            word = kind.capitalize()
+            for page in self._sagemaker.get_paginator(list_name).paginate():
+                for summary in page[f"{word}JobSummaries"]:
+                    name = summary[f"{word}JobName"]
+                    job = getattr(self._sagemaker, describe_name)(**{f"{word}JobName": name})
+                    began, ended = job.get(f"{word}StartTime"), job.get(f"{word}EndTime")
+                    seconds = round((ended - began).total_seconds(), 1) if began and ended else 0.0
+                    found.append((job["CreationTime"], Job(name, kind, job[f"{word}JobStatus"], seconds)))
+        return [job for _, job in sorted(found, key=lambda pair: pair[0])]
+
+    def training_lines(self, job: str) -> list[str]:
+        """What the training container has printed so far, from CloudWatch Logs."""
+        try:
+            streams = self._logs.describe_log_streams(
+                logGroupName=_TRAINING_LOGS, logStreamNamePrefix=f"{job}/"
+            )
+        except ClientError:  # nothing has been logged yet
+            return []
+        return [
+            event["message"]
+            for stream in streams["logStreams"]
+            for event in self._logs.get_log_events(
+                logGroupName=_TRAINING_LOGS, logStreamName=stream["logStreamName"], startFromHead=True
+            )["events"]
+        ]
+
+    def running_training(self) -> str | None:
+        """The name of a training job that is in progress."""
+        running = self._sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
+        return running[0]["TrainingJobName"] if running else None

@@ -1,0 +1,80 @@
+"""Before and after, in pictures: held-out night scenes with the truth thin and each model's detections thick.
+
+Takes the two models' predictions as SageMaker wrote them ([class, score, xmin, ymin, xmax, ymax], 0..1),
+the test set's manifest and images, all from the bucket; writes one PNG per scene, the two models side by
+side.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from include.demo.night import Night
+
+_SCALE = 3  # the scenes are 128 pixels wide: too small to look at
+_TRUTH, _DETECTION, _PAPER, _INK = "#4caf50", "#ffb300", "#ffffff", "#202020"
+_MARGIN, _CAPTION = 12, 22
+
+
+def draw(
+    night: Night, test_set: str, before: str, after: str, out: Path, count: int = 4, score: float = 0.3
+) -> list[Path]:
+    """Draw `count` scenes of a test set with the detections of two models; their output lies below two prefixes.
+
+    Detections below `score` are left out. Returns the paths; none when either model has no predictions there.
+    """
+    outputs = [
+        {Path(key).name: key for key in night.keys(prefix) if key.endswith(".out")}
+        for prefix in (before, after)
+    ]
+    lines = [json.loads(line) for line in (night.read(f"test/{test_set}.manifest") or b"").splitlines()]
+    # The scenes with most to find, so that there is something to see; the file's order breaks ties.
+    lines.sort(key=lambda line: -len(_annotations(line)))
+    paths: list[Path] = []
+    for line in lines:
+        name = line["source-ref"].rsplit("/", 1)[1]
+        files = [found.get(f"{name}.out") for found in outputs]
+        if len(paths) == count or not all(files):
+            continue
+        image = night.read(f"test/{test_set}/{name}")
+        if image is None:
+            continue
+        predictions = [json.loads(night.read(file) or b"{}").get("prediction", []) for file in files if file]
+        path = out / f"{test_set}-{len(paths) + 1}.png"
+        _side_by_side(image, _annotations(line), predictions, score).save(path)
+        paths.append(path)
+    return paths
+
+
+def _annotations(line: dict[str, Any]) -> list[dict[str, Any]]:
+    labels = next(value for value in line.values() if isinstance(value, dict) and "annotations" in value)
+    return labels["annotations"]
+
+
+def _side_by_side(
+    image: bytes, truth: list[dict[str, Any]], predictions: list[list[list[float]]], score: float
+) -> Image.Image:
+    scene = Image.open(io.BytesIO(image)).convert("RGB")
+    wide, high = scene.width * _SCALE, scene.height * _SCALE
+    sheet = Image.new("RGB", (2 * wide + 3 * _MARGIN, high + _CAPTION + 2 * _MARGIN), _PAPER)
+    brush = ImageDraw.Draw(sheet)
+    for index, (caption, detections) in enumerate(
+        zip(("before", "after one night"), predictions, strict=True)
+    ):
+        left, top = _MARGIN + index * (wide + _MARGIN), _MARGIN + _CAPTION
+        shown = [detection for detection in detections if detection[1] >= score]
+        sheet.paste(scene.resize((wide, high), Image.Resampling.NEAREST), (left, top))
+        brush.text((left, _MARGIN), f"{caption}: {len(shown)} found, {len(truth)} there", fill=_INK)
+        for box in truth:
+            x, y = left + box["left"] * _SCALE, top + box["top"] * _SCALE
+            brush.rectangle((x, y, x + box["width"] * _SCALE, y + box["height"] * _SCALE), outline=_TRUTH)
+        for kind, confidence, xmin, ymin, xmax, ymax in shown:
+            corners = (left + xmin * wide, top + ymin * high, left + xmax * wide, top + ymax * high)
+            brush.rectangle(corners, outline=_DETECTION, width=3)
+            brush.text((corners[0] + 4, corners[1] + 2), f"{kind:.0f} {confidence:.2f}", fill=_DETECTION)
+    return sheet
