@@ -1,8 +1,9 @@
 """What to look for (pipelines) and where to run (environments), read from YAML and checked field by field.
 
-This is the only module that reads YAML. It takes the files in ``include/pipelines`` and ``include/environments``
-(and first those below ``NIGHTLOOP_CONFIG_DIR``, when that is set), gives frozen ``Pipeline`` and ``Environment``
-values, and knows only the names of the triage strategies. DAG files import it while they are parsed: it stays light.
+This is the only module that reads YAML. It takes the files in ``include/pipelines`` and
+``include/environments`` (and first those below ``NIGHTLOOP_CONFIG_DIR``, when that is set), gives frozen
+``Pipeline`` and ``Environment`` values, and knows only the names of the triage strategies. DAG files import
+it while they are parsed: it stays light.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ from include.loop.strategies import STRATEGIES
 HERE = Path(__file__).parent.parent
 SHARE = Annotated[float, Field(ge=0, le=1)]
 
-# Names go into job, loop and flow-definition names of at most 63 characters (identity.py): 24 leave room for a
-# date, an epoch, a hash and an attempt number.
+# Names go into job, loop and flow-definition names of at most 63 characters (identity.py): 24 leave room for
+# a date, an epoch, a hash and an attempt number.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_length=24)]
-# SageMaker's rule for label attribute names (LabelAttributeName), without the two endings that mean something else.
+# SageMaker's rule for label attribute names (LabelAttributeName), without the two endings that mean something
+# else.
 LabelAttribute = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}$")]
 Scalar = str | int | float | bool
+Stage = Literal["initial", "incremental"]
 # Counted or decided by the loop itself: a setting of the same name would silently disagree with the data.
 COMPUTED = frozenset({"num_classes", "num_training_samples", "label_width", "base_network"})
 
@@ -187,7 +190,7 @@ class TrainingPlace(Strict):
     instance_count: int = Field(default=1, ge=1, le=20)
     volume_gb: int = Field(default=50, ge=1)
     max_runtime_seconds: int = Field(default=86_400, ge=60, le=432_000)
-    hyperparameters: dict[Literal["initial", "incremental"], Hyperparameters] = {}
+    hyperparameters: dict[Stage, Hyperparameters] = {}
 
 
 class TransformPlace(Strict):
@@ -279,7 +282,9 @@ def _find(kind: str, name: str) -> Path:
         if (path := folder / f"{name}.yaml").is_file():
             return path
     known = sorted({path.stem for folder in _folders(kind) for path in folder.glob("*.yaml")})
-    raise ConfigurationError(f"no {kind[:-1]} named {name!r}: {folder / name}.yaml is missing; there are {known}")
+    raise ConfigurationError(
+        f"no {kind[:-1]} named {name!r}: {folder / name}.yaml is missing; there are {known}"
+    )
 
 
 def _explain(model: type[BaseModel], item: Any) -> str:

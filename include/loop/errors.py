@@ -1,9 +1,9 @@
 """The few ways in which a step can end early, told apart by what the caller should do about them.
 
-``Skip``: there is nothing to do, and that is fine. ``Fatal``: a person has to change something first; trying again
-gives the same answer. ``Retryable``: trying again later can succeed. Errors of botocore are not wrapped: they are
-retryable, and already say what happened. Bad records (``BadRecord``) never leave the step that met them: they go to
-the quarantine with their reason.
+``Skip``: there is nothing to do, and that is fine. ``Fatal``: a person has to change something first; trying
+again gives the same answer. ``Retryable``: trying again later can succeed. Errors of botocore are not
+wrapped: they are retryable, and already say what happened. Bad records (``BadRecord``) never leave the step
+that met them: they go to the quarantine with their reason.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Names and hashes: the same thing always gets the same name, so doing it twice does it once.
 
-Takes batch ids, image keys, ETags and content; gives names of at most 63 characters (the limit SageMaker and A2I
-share) in lower case, with inner hyphens only. Nothing here reads a clock or a random number. Knows nobody.
+Takes batch ids, image keys, ETags and content; gives names of at most 63 characters (the limit SageMaker and
+A2I share) in lower case, with inner hyphens only. Nothing here reads a clock or a random number. Knows
+nobody.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def batch_slug(batch: str) -> str:
 
 
 def content_hash(*parts: Any, length: int = HASH_CHARS) -> str:
-    """The first hex characters of SHA-256 over values, each as canonical JSON so that boundaries cannot blur."""
+    """The first hex characters of SHA-256 over the values as canonical JSON (boundaries cannot blur)."""
     return hashlib.sha256(dump(list(parts))).hexdigest()[:length]
 
 
@@ -70,7 +71,7 @@ def attempt_name(stem: str, attempt: int) -> str:
 
 
 def loop_prefix(pipeline: str, batch: str) -> str:
-    """What the names of all human loops of one batch start with; the rest is hash only, see ``is_loop_of``."""
+    """What the names of all human loops of one batch start with; a hash follows, see ``is_loop_of``."""
     return f"{pipeline}-{batch_slug(batch)}-"
 
 
@@ -89,7 +90,9 @@ def is_loop_of(prefix: str, name: str) -> bool:
 def check_name(name: str) -> str:
     """The name itself, when SageMaker and A2I accept it."""
     if len(name) > MAX_NAME or not re.fullmatch(r"[a-z0-9](-*[a-z0-9])*", name):
-        raise ConfigurationError(f"not a usable name (lower case, digits, inner hyphens, at most {MAX_NAME}): {name!r}")
+        raise ConfigurationError(
+            f"not a usable name (lower case, digits, inner hyphens, at most {MAX_NAME}): {name!r}"
+        )
     return name
 
 

@@ -1,11 +1,12 @@
 """SageMaker training and transform jobs: describe, else create, else attach.
 
 Takes a boto3 ``sagemaker`` client and a name stem; gives ``Job`` values and, for a caller who has to wait, a
-``Running``. A name is used once: the latest attempt is found by describing ``stem-1``, ``stem-2``, … and a failed or
-stopped one is followed by the next number, never by a timestamp. Knows errors and identity only.
+``Running``. A name is used once: the latest attempt is found by describing ``stem-1``, ``stem-2``, … and a
+failed or stopped one is followed by the next number, never by a timestamp. Knows errors and identity only.
 
-A step that needs jobs has the shape ``step(workspace, sagemaker, key, waited_for=None) -> Running | dict``: it goes
-as far as it can without waiting, and is called again with ``waited_for`` when the jobs it named have ended.
+A step that needs jobs has the shape ``step(workspace, sagemaker, key, waited_for=None) -> Running | dict``:
+it goes as far as it can without waiting, and is called again with ``waited_for`` when the jobs it named have
+ended.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class Running:
 
 
 def latest(sagemaker: Any, kind: JobKind, stem: str) -> Job | None:
-    """The last attempt under a stem, or None. One describe per attempt made, and one for the gap behind them."""
+    """The last attempt under a stem, or None. One describe per attempt, and one for the gap behind."""
     found = None
     attempt = 1
     while (job := _describe(sagemaker, kind, stem, attempt)) is not None:
@@ -137,12 +138,17 @@ def create(sagemaker: Any, kind: JobKind, stem: str, attempt: int, request: dict
 
 
 def attach_or_create(
-    sagemaker: Any, kind: JobKind, stem: str, request: Callable[[], dict[str, Any]], waited_for: Running | None
+    sagemaker: Any,
+    kind: JobKind,
+    stem: str,
+    request: Callable[[], dict[str, Any]],
+    waited_for: Running | None,
 ) -> Job:
     """The running or completed attempt of this stem, created when there is none or the last one failed.
 
-    ``request`` gives the create call's arguments without the name. When the failed attempt is the one that was just
-    waited for, JobFailed or JobRejected is raised instead: whether to try again is the caller's decision.
+    ``request`` gives the create call's arguments without the name. When the failed attempt is the one that
+    was just waited for, JobFailed or JobRejected is raised instead: whether to try again is the caller's
+    decision.
     """
     job = latest(sagemaker, kind, stem)
     if job is None:
@@ -155,7 +161,9 @@ def attach_or_create(
 
 
 def failure(job: Job) -> JobFailed | JobRejected:
-    """The error for a job that did not complete. A ``ClientError`` is the request's or the data's fault: fatal."""
+    """The error for a job that did not complete. A ``ClientError`` is the request's or the data's fault:
+    fatal.
+    """
     text = f"{job.kind} job {job.name} {job.status.lower()}: {job.reason}"
     return JobRejected(text) if job.reason.startswith("ClientError") else JobFailed(text)
 

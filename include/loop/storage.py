@@ -1,9 +1,10 @@
 """The bucket: where everything lies, and the few safe ways to read and write it.
 
-Takes a boto3 S3 client, a bucket and a pipeline's folder; gives bytes, JSON values, JSON Lines and listings. It is
-the only module that knows the key layout (the functions at the end of the file). A *location* is a key below the
-pipeline's folder (``runs/dt=2026-11-01/batch.json``) or a full S3 URI. What is written once is written with
-``If-None-Match: *``, what is replaced with ``If-Match``, so that two runs cannot overwrite each other unseen.
+Takes a boto3 S3 client, a bucket and a pipeline's folder; gives bytes, JSON values, JSON Lines and listings.
+It is the only module that knows the key layout (the functions at the end of the file). A *location* is a key
+below the pipeline's folder (``runs/dt=2026-11-01/batch.json``) or a full S3 URI. What is written once is
+written with ``If-None-Match: *``, what is replaced with ``If-Match``, so that two runs cannot overwrite each
+other unseen.
 """
 
 from __future__ import annotations
@@ -94,6 +95,11 @@ class Storage:
         found = self.find(location)
         return None if found is None else json.loads(found[0])
 
+    def find_version(self, location: str) -> tuple[Any | None, str | None]:
+        """A JSON value and its ETag, for ``replace``; twice None when there is no such object."""
+        found = self.find(location)
+        return (None, None) if found is None else (json.loads(found[0]), found[1])
+
     def read_raw_lines(self, location: str) -> Iterator[bytes]:
         """The non-empty lines of an object, streamed. FileNotFoundError when there is none."""
         bucket, key = self.resolve(location)
@@ -132,18 +138,24 @@ class Storage:
         return value if self.write_once(location, dump(value)) else self.read_json(location)
 
     def replace(self, location: str, body: bytes, etag: str | None) -> None:
-        """Replace the object that had this ETag (None: there was none); ConcurrentWrite when it changed meanwhile."""
+        """Replace the object that had this ETag (None: there was none); ConcurrentWrite when it changed
+        meanwhile.
+        """
         bucket, key = self.resolve(location)
         condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": f'"{etag}"'}
         try:
             self.s3.put_object(Bucket=bucket, Key=key, Body=body, **condition)
         except ClientError as error:
             if error_code(error) in LOST_RACE | MISSING:
-                raise ConcurrentWrite(f"{self.uri(location)} was changed by somebody else; read it again") from None
+                raise ConcurrentWrite(
+                    f"{self.uri(location)} was changed by somebody else; read it again"
+                ) from None
             raise
 
     def write_lines(self, location: str, values: Iterable[Any]) -> int:
-        """Write JSON Lines through a spooled file, in constant memory; how many lines. Atomic, as S3 puts are."""
+        """Write JSON Lines through a spooled file, in constant memory; how many lines. Atomic, as S3 puts
+        are.
+        """
         bucket, key = self.resolve(location)
         count = 0
         with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
@@ -173,7 +185,9 @@ class Storage:
 
 def dump(value: Any) -> bytes:
     """One JSON value as bytes that depend on nothing but the value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
 
 
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -198,13 +212,21 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# The layout, below s3://{bucket}/{pipeline}/. A batch is "2026-11-01", or "2026-11-01.1" when it was forced anew.
+# ------------------------------------------------------------------------------------------------------------
+# The layout, below s3://{bucket}/{pipeline}/. A batch is "2026-11-01", or "2026-11-01.1" when it was forced
+# anew.
 
 
 def run_file(batch: str, name: str) -> str:
-    """What one night knows: batch.json, transform-<n>.json, predictions.json, triage.parquet, questions.jsonl, …"""
+    """What one night knows: batch.json, transform-<n>.json, predictions.json, triage.parquet,
+    questions.jsonl, …
+    """
     return f"runs/dt={batch}/{name}"
+
+
+def questions_header(batch: str) -> str:
+    """Written when a night's questions are complete: from then on its decisions are final."""
+    return run_file(batch, "questions.json")
 
 
 def label_file(batch: str, name: str) -> str:
@@ -231,10 +253,11 @@ LABELS = "labels/"
 MODELS = "models/"
 REVIEWS = "reviews"
 CHAMPION = "champion.json"
+CHAMPIONS = "champions/"
 
 
 def champion_history(number: int) -> str:
-    return f"champions/{number:04d}.json"
+    return f"{CHAMPIONS}{number:04d}.json"
 
 
 def committed_shards(storage: Storage) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """The rules that decide whether a model's detections leave enough doubt to ask a person.
 
-A rule takes the detections of one image (a list of scores is all it needs) and the pipeline's threshold, and gives
-a ``Doubt``. To add one, write a function and name it in ``STRATEGIES``: a pipeline's ``triage.strategy`` picks it
-by that name. Pure functions; this module knows nobody.
+A rule takes the detections of one image (a list of scores is all it needs) and the pipeline's threshold, and
+gives a ``Doubt``. To add one, write a function and name it in ``STRATEGIES``: a pipeline's
+``triage.strategy`` picks it by that name. Pure functions; this module knows nobody.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ Strategy = Callable[[Sequence[float], float], Doubt]
 
 
 def least_confident(scores: Sequence[float], threshold: float) -> Doubt:
-    """Ask when the best score of the image is below the threshold; an image without detections has best score 0."""
+    """Ask when the best score of the image is below the threshold; an image without detections has best score
+    0.
+    """
     if not scores:
         return Doubt(ask=True, urgency=1.0, reason="no detection")
     top = max(scores)

@@ -1,9 +1,9 @@
 """Where a step works: one pipeline, one environment, and the pipeline's storage.
 
-Takes a boto3 S3 client and a pipeline's name, gives the ``Workspace`` that every step is handed. Knows config and
-storage only. Other AWS clients are separate arguments of the steps that need them, so that a signature says whom a
-step talks to: ``sagemaker`` (jobs), ``control`` (boto3 ``sagemaker`` at the review plane) and ``runtime``
-(``sagemaker-a2i-runtime``).
+Takes a boto3 S3 client and a pipeline's name, gives the ``Workspace`` that every step is handed. Knows config
+and storage only. Other AWS clients are separate arguments of the steps that need them, so that a signature
+says whom a step talks to: ``sagemaker`` (jobs), ``control`` (boto3 ``sagemaker`` at the review plane) and
+``runtime`` (``sagemaker-a2i-runtime``).
 """
 
 from __future__ import annotations

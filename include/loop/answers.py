@@ -1,0 +1,158 @@
+"""A2I's output.json, checked and turned into typed answers.
+
+Takes the bytes that A2I wrote and the question they answer; gives one ``Answer`` per worker whose answer is
+usable and one ``RejectedAnswer`` per worker whose answer is not, so that one bad answer never costs the good
+ones. A bad box spoils its whole answer: a training image with a box left out would teach that nothing is
+there. Pure functions.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from include.loop.errors import BadRecord
+
+# A worker's mouse may leave the image by a hair; more than a pixel is a box of some other image.
+TOLERANCE_PIXELS = 1.0
+# The name of the template's crowd-bounding-box element.
+ELEMENT = "annotatedResult"
+
+Pixels = Annotated[float, Field(allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, order=True)
+class Box:
+    """A labelled box in integer pixels of the stored image, origin top left, entirely inside the image."""
+
+    label: str
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One worker's usable answer. ``submitted`` is in UTC; ``seconds`` is None where A2I did not measure."""
+
+    worker: str
+    boxes: tuple[Box, ...]
+    width: int
+    height: int
+    submitted: datetime
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class RejectedAnswer:
+    """One worker's answer that cannot be used, and why."""
+
+    worker: str
+    reason: str
+
+
+class _Box(BaseModel):
+    label: str
+    left: Pixels
+    top: Pixels
+    width: Pixels
+    height: Pixels
+
+
+class _ImageProperties(BaseModel):
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+
+
+class _Result(BaseModel):
+    boundingBoxes: list[_Box]
+    inputImageProperties: _ImageProperties
+
+
+class _HumanAnswer(BaseModel):
+    """The documented fields that are always there, and those that newer outputs add."""
+
+    workerId: str
+    submissionTime: datetime
+    answerContent: dict[str, Any]
+    timeSpentInSeconds: float | None = None
+
+
+def read_output(
+    body: bytes, loop: str, classes: Sequence[str], size: tuple[int, int] | None = None
+) -> tuple[list[Answer], list[RejectedAnswer]]:
+    """The answers in an output.json, by worker. BadRecord when the file as a whole is unusable.
+
+    ``size`` is the image's width and height where it is known: boxes drawn on an image of another size
+    (rotated by its EXIF tag, or replaced meanwhile) do not fit the pixels that will be trained on.
+    """
+    answers, rejected = [], []
+    for item in _human_answers(body, loop):
+        worker = str(item.get("workerId", "unknown")) if isinstance(item, dict) else "unknown"
+        try:
+            answers.append(read_answer(item, classes, size))
+        except BadRecord as error:
+            rejected.append(RejectedAnswer(worker, str(error)))
+    return answers, rejected
+
+
+def read_answer(item: Any, classes: Sequence[str], size: tuple[int, int] | None = None) -> Answer:
+    """One entry of ``humanAnswers``; BadRecord names the field, the label or the box that is wrong."""
+    try:
+        human = _HumanAnswer.model_validate(item)
+        if ELEMENT not in human.answerContent:
+            raise BadRecord(f"answer lacks fields: answerContent.{ELEMENT}")
+        result = _Result.model_validate(human.answerContent[ELEMENT])
+    except ValidationError as error:
+        raise BadRecord(f"answer lacks fields: {_where(error)}") from None
+    width, height = result.inputImageProperties.width, result.inputImageProperties.height
+    if size is not None and (width, height) != tuple(size):
+        raise BadRecord(f"answer is for an image of {width} x {height} pixels, not {size[0]} x {size[1]}")
+    boxes = tuple(_box(box, classes, width, height) for box in result.boundingBoxes)
+    return Answer(human.workerId, boxes, width, height, _utc(human.submissionTime), human.timeSpentInSeconds)
+
+
+def _human_answers(body: bytes, loop: str) -> list[Any]:
+    try:
+        output = json.loads(body)
+    except ValueError:
+        raise BadRecord("output.json is not JSON") from None
+    if not isinstance(output, dict) or not isinstance(output.get("humanAnswers"), list):
+        raise BadRecord("output.json lacks fields: humanAnswers")
+    if not output["humanAnswers"]:
+        raise BadRecord("output.json holds no answer")
+    if output.get("humanLoopName") != loop:
+        raise BadRecord(f"output.json belongs to another loop: {output.get('humanLoopName')}")
+    return output["humanAnswers"]
+
+
+def _box(box: _Box, classes: Sequence[str], width: int, height: int) -> Box:
+    if box.label not in classes:
+        raise BadRecord(f"unknown label: {box.label!r} (the pipeline's classes are {', '.join(classes)})")
+    right, bottom = box.left + box.width, box.top + box.height
+    outside = max(-box.left, -box.top, right - width, bottom - height)
+    shown = f"{box.label} at {box.left:g},{box.top:g} of {box.width:g} x {box.height:g}"
+    if outside > TOLERANCE_PIXELS:
+        raise BadRecord(f"box outside the image: {shown} in {width} x {height} pixels")
+    left, top = max(0, math.floor(box.left + 0.5)), max(0, math.floor(box.top + 0.5))
+    right, bottom = min(width, math.floor(right + 0.5)), min(height, math.floor(bottom + 0.5))
+    if right <= left or bottom <= top:
+        raise BadRecord(f"box without area: {shown}")
+    return Box(box.label, left, top, right - left, bottom - top)
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _where(error: ValidationError) -> str:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    return f"{path}: {first['msg'].lower()}"

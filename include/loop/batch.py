@@ -1,0 +1,117 @@
+"""A batch: the images of one date, listed once and pinned.
+
+Takes a date, gives ``runs/dt=D/batch.json``: the images with their ETags, the objects that cannot be images,
+and the champion that predicts on them. It is written once, so that the same date again works on the same
+images with the same model, even after a new champion. Knows storage, champion and identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from include.loop import storage
+from include.loop.champion import Champion, read_champion
+from include.loop.errors import NoImages
+from include.loop.identity import batch_date, check_date, make_batch
+from include.loop.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Image:
+    """One version of one image: S3 URI, ETag without quotes, size in bytes."""
+
+    uri: str
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An object below the batch's prefix that cannot be an image, and why."""
+
+    uri: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A pinned batch, as batch.json holds it. ``prefix`` is the S3 URI all images start with."""
+
+    batch: str
+    prefix: str
+    images: tuple[Image, ...]
+    rejected: tuple[Rejected, ...]
+    champion: Champion | None
+
+
+def batch_id(workspace: Workspace, date: str, run_id: str, force_new: bool = False) -> str:
+    """The batch a run works on: the date, or with ``force_new`` a new epoch of it.
+
+    The epochs of a date are the runs that forced one, in order, kept in S3: a retry of the same run gets the
+    same epoch, and never a second one.
+    """
+    if not force_new:
+        return make_batch(date)
+    location = storage.run_file(check_date(date), "epochs.json")
+    value, etag = workspace.storage.find_version(location)
+    epochs: list[str] = value or []
+    if run_id not in epochs:
+        epochs = [*epochs, run_id]
+        workspace.storage.replace(location, storage.dump(epochs), etag)
+    return make_batch(date, epochs.index(run_id) + 1)
+
+
+def list_batch(workspace: Workspace, batch: str) -> dict[str, Any]:
+    """Pin the batch, or read it when it is pinned already. NoImages when there is nothing to look at."""
+    location = storage.run_file(batch, "batch.json")
+    value = workspace.storage.find_json(location)
+    if value is None:
+        listed = list_images(workspace, batch)
+        if not listed.images:
+            raise NoImages(
+                f"no images for {batch} below {listed.prefix} "
+                f"with a suffix of {', '.join(workspace.pipeline.batch.suffixes)} "
+                f"({len(listed.rejected)} other objects)"
+            )
+        value = workspace.storage.write_json_once(location, asdict(listed))
+    pinned = _from_json(value)
+    return {
+        "batch": batch,
+        "images": len(pinned.images),
+        "rejected": len(pinned.rejected),
+        "champion": pinned.champion.training_job if pinned.champion else None,
+        "batch_uri": workspace.storage.uri(location),
+    }
+
+
+def read_batch(workspace: Workspace, batch: str) -> Batch:
+    """The pinned batch. FileNotFoundError when it was never listed."""
+    return _from_json(workspace.storage.read_json(storage.run_file(batch, "batch.json")))
+
+
+def list_images(workspace: Workspace, batch: str) -> Batch:
+    """List what is there now, and pin nothing."""
+    settings = workspace.pipeline.batch
+    prefix = workspace.storage.uri(settings.prefix.format(date=batch_date(batch)))
+    images, rejected = [], []
+    for item in workspace.storage.list(prefix):
+        if item.uri.endswith("/"):
+            continue  # a console's "folder" marker is no record of anybody's
+        if not item.uri.lower().endswith(tuple(suffix.lower() for suffix in settings.suffixes)):
+            rejected.append(Rejected(item.uri, f"suffix is none of {', '.join(settings.suffixes)}"))
+        elif item.size == 0:
+            rejected.append(Rejected(item.uri, "empty object (0 bytes)"))
+        else:
+            images.append(Image(item.uri, item.etag, item.size))
+    return Batch(batch, prefix, tuple(images), tuple(rejected), read_champion(workspace))
+
+
+def _from_json(value: dict[str, Any]) -> Batch:
+    return Batch(
+        batch=value["batch"],
+        prefix=value["prefix"],
+        images=tuple(Image(**item) for item in value["images"]),
+        rejected=tuple(Rejected(**item) for item in value["rejected"]),
+        champion=Champion.from_dict(value["champion"]) if value["champion"] else None,
+    )

@@ -1,0 +1,210 @@
+"""The labels of a night: every answer that can be used, every record that cannot, committed once.
+
+Takes the loops of a batch and those of earlier nights that were still open, gives ``labels/dt=D/``:
+quarantine.jsonl, augmented.manifest and, written last as the commit mark, summary.json. A committed shard
+never changes: a rerun returns it. What is still open then is picked up by the next night that commits. Knows
+loops, answers, consensus and manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from include.loop import storage
+from include.loop.answers import Answer, read_output
+from include.loop.batch import read_batch
+from include.loop.consensus import agree
+from include.loop.errors import BadRecord
+from include.loop.loops import HumanLoopStatus, list_loops
+from include.loop.manifest import manifest_value
+from include.loop.questions import Question, read_questions, read_refused, read_unreadable
+from include.loop.storage import error_code, in_parallel
+from include.loop.triage import Decision, read_rows
+from include.loop.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """One record that could not be used: where it was met (batch, predict, ask, answer) and why."""
+
+    stage: str
+    image: str
+    reason: str
+    batch: str
+    loop: str | None = None
+    worker: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Without the fields that do not apply."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one question; with neither label nor problem it is still open."""
+
+    loop: str
+    batch: str
+    label: dict[str, Any] | None = None
+    problems: tuple[Quarantined, ...] = ()
+    answers: tuple[Answer, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        return self.label is None and not self.problems
+
+
+def assemble(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
+    """Collect and commit the shard of a batch; the counts of its summary."""
+    summary_location = storage.label_file(batch, "summary.json")
+    summary = workspace.storage.find_json(summary_location)
+    if summary is None:
+        summary = workspace.storage.write_json_once(summary_location, _collect(workspace, runtime, batch))
+    counts = {name: value for name, value in summary.items() if name not in {"open_loops", "late_loops"}}
+    return counts | {
+        "open": len(summary["open_loops"]),
+        "late": len(summary["late_loops"]),
+        "manifest_uri": workspace.storage.uri(storage.label_file(batch, "augmented.manifest")),
+        "quarantine_uri": workspace.storage.uri(storage.label_file(batch, "quarantine.jsonl")),
+        "summary_uri": workspace.storage.uri(summary_location),
+    }
+
+
+def _collect(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
+    mine = list(_settle(workspace, runtime, batch, read_questions(workspace, batch), final=False))
+    late = list(_settle_earlier_nights(workspace, runtime, batch))
+    settled = [outcome for outcome in (*mine, *late) if not outcome.open]
+    labels = sorted(
+        (outcome.label for outcome in settled if outcome.label is not None),
+        key=lambda value: (value["source-ref"], value["loop"]),
+    )
+    problems = [problem for outcome in settled for problem in outcome.problems]
+    problems += _problems_before_asking(workspace, batch)
+    problems.sort(key=lambda item: (item.image, item.loop or "", item.worker or "", item.reason))
+    answers = [answer for outcome in settled for answer in outcome.answers]
+    # The order is the commit: a reader trusts the manifest only when the summary is there.
+    workspace.storage.write_lines(
+        storage.label_file(batch, "quarantine.jsonl"), (item.to_dict() for item in problems)
+    )
+    workspace.storage.write_lines(storage.label_file(batch, "augmented.manifest"), labels)
+    attribute = workspace.pipeline.label_attribute
+    return {
+        "batch": batch,
+        "asked": len(mine),
+        "labels": len(labels),
+        "negatives": sum(not value[attribute]["annotations"] for value in labels),
+        "answers": len(answers),
+        "quarantined": len(problems),
+        "reviewer_seconds": round(sum(answer.seconds or 0.0 for answer in answers), 1),
+        "open_loops": sorted(outcome.loop for outcome in mine if outcome.open),
+        "late_loops": sorted([outcome.batch, outcome.loop] for outcome in late if not outcome.open),
+    }
+
+
+def _settle(
+    workspace: Workspace, runtime: Any, batch: str, questions: Iterable[Question], final: bool
+) -> Iterator[Outcome]:
+    """What became of each question. ``final``: an answer that is not in S3 by now will not come."""
+    started = workspace.storage.read_json(storage.run_file(batch, "started.json"))
+    refused = read_refused(workspace, batch)
+    created_after = datetime.fromisoformat(started["created_after"])
+    statuses = dict(list_loops(runtime, started["flow_definition_arn"], created_after))
+
+    def settle(question: Question) -> Outcome:
+        if question.loop in refused:
+            return _failed(question, batch, "ask", refused[question.loop])
+        status = statuses.get(question.loop)
+        if status is not None and status.is_open:
+            return Outcome(question.loop, batch)
+        return _read_outcome(workspace, runtime, batch, question, final)
+
+    return in_parallel(settle, questions)
+
+
+def _settle_earlier_nights(workspace: Workspace, runtime: Any, batch: str) -> Iterator[Outcome]:
+    """Loops that were open when their own night was committed, unless another shard has taken them since."""
+    waiting: dict[str, set[str]] = {}
+    taken: set[str] = set()
+    for shard in storage.committed_shards(workspace.storage):
+        summary = workspace.storage.read_json(storage.label_file(shard, "summary.json"))
+        if summary["open_loops"]:
+            waiting[shard] = set(summary["open_loops"])
+        taken |= {loop for _, loop in summary["late_loops"]}
+    for shard, loops in waiting.items():
+        if left := loops - taken:
+            questions = (item for item in read_questions(workspace, shard) if item.loop in left)
+            yield from _settle(workspace, runtime, shard, questions, final=True)
+
+
+def _read_outcome(workspace: Workspace, runtime: Any, batch: str, question: Question, final: bool) -> Outcome:
+    """Describe one loop that has ended (the listing has neither its output's place nor its failure code)."""
+    try:
+        loop = runtime.describe_human_loop(HumanLoopName=question.loop)
+    except ClientError as error:
+        if error_code(error) != "ResourceNotFoundException":
+            raise
+        return _failed(question, batch, "ask", "loop does not exist (never started, or deleted)")
+    status = HumanLoopStatus(loop["HumanLoopStatus"])
+    if status.is_open:
+        return Outcome(question.loop, batch)
+    if not status.has_answers:
+        why = ": ".join(loop[name] for name in ("FailureCode", "FailureReason") if loop.get(name))
+        return _failed(question, batch, "answer", f"loop {status}" + (f": {why}" if why else ""))
+    try:
+        body = workspace.storage.read(loop["HumanLoopOutput"]["OutputS3Uri"])
+    except (KeyError, FileNotFoundError):
+        # A loop can be Completed before its output is in S3: the next night looks once more.
+        return (
+            _failed(question, batch, "answer", "output.json is missing")
+            if final
+            else Outcome(question.loop, batch)
+        )
+    return _read_answers(workspace, batch, question, body)
+
+
+def _read_answers(workspace: Workspace, batch: str, question: Question, body: bytes) -> Outcome:
+    classes = workspace.pipeline.classes
+    try:
+        answers, rejected = read_output(body, question.loop, classes, (question.width, question.height))
+    except BadRecord as error:
+        return _failed(question, batch, "answer", str(error))
+    problems = tuple(
+        Quarantined("answer", question.image, item.reason, batch, question.loop, item.worker)
+        for item in rejected
+    )
+    if not answers:
+        return Outcome(question.loop, batch, problems=problems)
+    label = manifest_value(
+        attribute=workspace.pipeline.label_attribute,
+        classes=classes,
+        image=question.image,
+        etag=question.etag,
+        size=(question.width, question.height),
+        boxes=agree(answers),
+        loop=question.loop,
+        batch=batch,
+        submitted=max(answer.submitted for answer in answers).astimezone(UTC),
+    )
+    return Outcome(question.loop, batch, label, problems, tuple(answers))
+
+
+def _failed(question: Question, batch: str, stage: str, reason: str) -> Outcome:
+    problem = Quarantined(stage, question.image, reason, batch, question.loop)
+    return Outcome(question.loop, batch, problems=(problem,))
+
+
+def _problems_before_asking(workspace: Workspace, batch: str) -> list[Quarantined]:
+    """Everything of the night that never became a question."""
+    pinned = read_batch(workspace, batch)
+    problems = [Quarantined("batch", item.uri, item.reason, batch) for item in pinned.rejected]
+    for row in read_rows(workspace, batch):
+        if row.decision is Decision.UNREADABLE:
+            problems.append(Quarantined("predict", row.image, row.reason, batch))
+    for image, reason in read_unreadable(workspace, batch).items():
+        problems.append(Quarantined("ask", image, reason, batch))
+    return problems

@@ -1,0 +1,166 @@
+"""Lines of augmented manifests, written and read.
+
+Takes the agreed boxes of one image and gives the line Ground Truth would write for it (bounding box, with the
+loop, the batch and the ETag beside it); takes anybody's line and gives a typed ``LabelledImage``, or the
+reason why it cannot be trained on. The bytes of a line depend on the answers only. Knows answers and
+consensus.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from include.loop.consensus import AgreedBox
+from include.loop.errors import BadRecord
+
+# Limits of an input manifest line (Ground Truth developer guide).
+MAX_LINE_CHARS = 100_000
+
+Count = Annotated[int, Field(gt=0)]
+
+
+@dataclass(frozen=True)
+class ManifestBox:
+    """A labelled box by class index, in pixels."""
+
+    class_id: int
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """One training image: what a manifest line says, and the line itself (``value``)."""
+
+    source: str
+    width: int
+    height: int
+    boxes: tuple[ManifestBox, ...]
+    created: str
+    value: dict[str, Any]
+
+    @property
+    def identity(self) -> str:
+        """What makes two lines the same picture: its ETag where the line knows it, else its place."""
+        return str(self.value.get("etag") or self.source)
+
+
+class _Annotation(BaseModel):
+    class_id: int = Field(ge=0)
+    left: float = Field(allow_inf_nan=False)
+    top: float = Field(allow_inf_nan=False)
+    width: float = Field(gt=0, allow_inf_nan=False)
+    height: float = Field(gt=0, allow_inf_nan=False)
+
+
+class _Size(BaseModel):
+    width: Count
+    height: Count
+
+
+class _Label(BaseModel):
+    annotations: list[_Annotation]
+    image_size: list[_Size] = Field(min_length=1, max_length=1)
+
+
+def manifest_value(
+    attribute: str,
+    classes: Sequence[str],
+    image: str,
+    etag: str,
+    size: tuple[int, int],
+    boxes: Sequence[AgreedBox],
+    loop: str,
+    batch: str,
+    submitted: datetime,
+) -> dict[str, Any]:
+    """One line in the shape of Ground Truth's bounding-box output; ``boxes`` may be empty: a valid negative."""
+    used = sorted({classes.index(item.box.label) for item in boxes})
+    width, height = size
+    return {
+        "source-ref": image,
+        attribute: {
+            "annotations": [
+                {
+                    "class_id": classes.index(item.box.label),
+                    "left": item.box.left,
+                    "top": item.box.top,
+                    "width": item.box.width,
+                    "height": item.box.height,
+                }
+                for item in boxes
+            ],
+            # SageMaker's object detection takes images of three channels only.
+            "image_size": [{"width": width, "height": height, "depth": 3}],
+        },
+        f"{attribute}-metadata": {
+            "objects": [{"confidence": item.confidence} for item in boxes],
+            "class-map": {str(index): classes[index] for index in used},
+            "type": "groundtruth/object-detection",
+            "human-annotated": "yes",
+            # Ground Truth writes microseconds and no zone.
+            "creation-date": submitted.replace(tzinfo=None).isoformat(timespec="microseconds"),
+            "job-name": f"a2i/{loop}",
+        },
+        "loop": loop,
+        "batch": batch,
+        "etag": etag,
+    }
+
+
+def read_line(line: bytes, attribute: str, classes: Sequence[str]) -> LabelledImage:
+    """One manifest line, ours or anybody's. BadRecord says what keeps it from being trained on."""
+    if len(line) > MAX_LINE_CHARS:
+        raise BadRecord(f"manifest line of {len(line):,} characters is longer than {MAX_LINE_CHARS:,}")
+    try:
+        value = json.loads(line)
+    except ValueError:
+        raise BadRecord("manifest line is not JSON") from None
+    return read_value(value, attribute, classes)
+
+
+def read_value(value: Any, attribute: str, classes: Sequence[str]) -> LabelledImage:
+    """The same for a line that is parsed already."""
+    source = value.get("source-ref") if isinstance(value, dict) else None
+    if not isinstance(source, str) or not source.startswith("s3://"):
+        raise BadRecord("manifest line lacks source-ref (an S3 URI)")
+    if attribute not in value:
+        raise BadRecord(f"manifest line has no label {attribute!r}")
+    try:
+        label = _Label.model_validate(value[attribute])
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise BadRecord(f"manifest line: {attribute}.{path}: {first['msg'].lower()}") from None
+    metadata = value.get(f"{attribute}-metadata") or {}
+    _check_classes(label, metadata, classes)
+    return LabelledImage(
+        source=source,
+        width=label.image_size[0].width,
+        height=label.image_size[0].height,
+        boxes=tuple(ManifestBox(**item.model_dump()) for item in label.annotations),
+        created=str(metadata.get("creation-date", "")),
+        value=value,
+    )
+
+
+def _check_classes(label: _Label, metadata: Any, classes: Sequence[str]) -> None:
+    names = metadata.get("class-map", {}) if isinstance(metadata, dict) else {}
+    for item in label.annotations:
+        if item.class_id >= len(classes):
+            raise BadRecord(f"class_id {item.class_id} is not one of the pipeline's {len(classes)} classes")
+        name = names.get(str(item.class_id), classes[item.class_id])
+        if name != classes[item.class_id]:
+            # A manifest of another class list would teach every object the wrong name.
+            raise BadRecord(
+                f"class_id {item.class_id} is {name!r} in the line, "
+                f"but {classes[item.class_id]!r} in the pipeline"
+            )

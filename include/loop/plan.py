@@ -1,0 +1,63 @@
+"""What a run would do and cost, without asking anybody and without writing anything.
+
+Takes a batch (triaged or not) or the labels that are waiting; gives counts, seconds, dollars and a sentence
+for the operator. Knows triage, dataset and batch, and only reads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.loop import dataset, storage
+from include.loop.batch import list_images
+from include.loop.champion import read_champion
+from include.loop.triage import read_rows, summarise
+from include.loop.workspace import Workspace
+
+
+def plan_review(workspace: Workspace, batch: str) -> dict[str, Any]:
+    """The questions of a night. ``exact`` when triage has decided, else the most it can become."""
+    review = workspace.pipeline.review
+    if workspace.storage.exists(storage.run_file(batch, "triage.parquet")):
+        plan = summarise(batch, read_rows(workspace, batch)) | {"exact": True}
+    else:
+        images = len(list_images(workspace, batch).images)
+        ask = min(images, workspace.pipeline.triage.cap)
+        seconds = ask * review.seconds_per_image * review.task_count
+        plan = {
+            "batch": batch,
+            "images": images,
+            "ask": ask,
+            "expected_seconds": round(seconds, 1),
+            "expected_dollars": round(seconds / 3600 * review.dollars_per_hour, 2),
+            "exact": False,
+        }
+    reviewers = f"{review.task_count} reviewer{'s' if review.task_count > 1 else ''} each"
+    text = (
+        f"{batch}: {'would ask' if plan['exact'] else 'would ask at most'} about {plan['ask']} of "
+        f"{plan['images']} images, {reviewers}: about {plan['expected_seconds'] / 60:.0f} minutes of work, "
+        f"{plan['expected_dollars']:.2f} dollars. Nobody was asked."
+    )
+    return plan | {"text": text}
+
+
+def plan_training(workspace: Workspace) -> dict[str, Any]:
+    """The next training: how many labels the champion has not learned from, and whether they are enough."""
+    waiting = dataset.pending(workspace)
+    champion = read_champion(workspace)
+    settings = workspace.pipeline.training
+    enough = waiting["labels"] >= settings.min_new_labels
+    text = (
+        f"{waiting['labels']} labels from {waiting['shards']} nights are new to "
+        f"{champion.training_job if champion else 'the first model'}; "
+        f"{'enough' if enough else 'not enough'} to train (at least {settings.min_new_labels}). "
+        "Nothing was trained."
+    )
+    return {
+        "new_labels": waiting["labels"],
+        "shards": waiting["shards"],
+        "replay": round(waiting["labels"] * settings.replay_per_new) if champion else 0,
+        "champion": champion.training_job if champion else None,
+        "enough": enough,
+        "text": text,
+    }

@@ -1,0 +1,240 @@
+"""From triage rows to human loops: one question per image, asked once.
+
+Takes the rows that say ``ask``, gives ``runs/dt=D/questions.jsonl`` (loop name, image, and the loop's whole
+input, written once before the first start) and starts the loops. Names are computed from the image's content
+and the flow definition, and what is already there is found by listing: a retry, or the same date again, asks
+nobody twice. The deadline is anchored in ``started.json``, written once. Knows triage, predictions, review,
+loops and identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from include.loop import storage
+from include.loop.errors import BadRecord, NotSetUp
+from include.loop.identity import is_loop_of, loop_name, loop_prefix
+from include.loop.images import HEADER_BYTES, image_size
+from include.loop.loops import CLOCK_SLACK, list_loops
+from include.loop.predictions import predictions_of
+from include.loop.review import find_flow_definition
+from include.loop.storage import THREADS, dump, error_code, in_parallel
+from include.loop.transform import Detection
+from include.loop.triage import Decision, read_rows
+from include.loop.workspace import Workspace
+
+# The most StartHumanLoop takes as InputContent (A2I runtime model).
+MAX_INPUT_BYTES = 3_145_728
+
+
+@dataclass(frozen=True)
+class Question:
+    """One image and the loop that asks about it; ``input`` is the loop's InputContent, width and height are
+    pixels.
+    """
+
+    loop: str
+    image: str
+    etag: str
+    width: int
+    height: int
+    input: dict[str, Any]
+
+
+def prepare(workspace: Workspace, control: Any, batch: str) -> dict[str, Any]:
+    """Write the batch's questions once. NotSetUp when review_setup has not made the flow definition yet."""
+    location = storage.run_file(batch, "questions.jsonl")
+    header = workspace.storage.find_json(storage.questions_header(batch))
+    if header is None:
+        arn = find_flow_definition(workspace, control)
+        questions, unreadable = _compose(workspace, batch, arn)
+        # The header is written last: it says that the questions are complete. Until then nobody has been
+        # asked.
+        workspace.storage.write_lines(location, (asdict(question) for question in questions))
+        header = workspace.storage.write_json_once(
+            storage.questions_header(batch),
+            {"flow_definition_arn": arn, "asked": len(questions), "unreadable": unreadable},
+        )
+    return {
+        "batch": batch,
+        "asked": header["asked"],
+        "unreadable": len(header["unreadable"]),
+        "questions_uri": workspace.storage.uri(location),
+        "flow_definition_arn": header["flow_definition_arn"],
+    }
+
+
+def start(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
+    """Start the loops that are missing. ``remaining`` of them found no room: call again when people have
+    answered.
+    """
+    header = workspace.storage.read_json(storage.questions_header(batch))
+    anchor = _anchor(workspace, batch, header)
+    report = {"batch": batch, "asked": header["asked"], "deadline": anchor["deadline"]}
+    if workspace.storage.exists(storage.label_file(batch, "summary.json")):
+        return report | {"started": 0, "existing": header["asked"], "refused": 0, "remaining": 0}
+    prefix = loop_prefix(workspace.pipeline.name, batch)
+    created_after = datetime.fromisoformat(anchor["created_after"])
+    there = {
+        name
+        for name, _ in list_loops(runtime, header["flow_definition_arn"], created_after)
+        if is_loop_of(prefix, name)
+    }
+    missing = [question for question in read_questions(workspace, batch) if question.loop not in there]
+    refused: dict[str, str] = {}
+    started, full = 0, False
+    for chunk in _chunks(missing, THREADS * 4):
+        outcomes = list(in_parallel(_starter(runtime, header["flow_definition_arn"]), chunk))
+        started += sum(outcome is STARTED for outcome in outcomes)
+        full = any(outcome is NO_ROOM for outcome in outcomes)
+        for question, outcome in zip(chunk, outcomes, strict=True):
+            if outcome is not STARTED and outcome is not NO_ROOM:
+                refused[question.loop] = outcome
+        if full:
+            break
+    if refused and len(refused) == header["asked"]:
+        raise NotSetUp(f"every question of {batch} was refused; the first: {next(iter(refused.values()))}")
+    if refused:
+        workspace.storage.write_json(_refused_location(batch), refused)
+    return report | {
+        "started": started,
+        "existing": len(there),
+        "refused": len(refused),
+        "remaining": len(missing) - started - len(refused),
+    }
+
+
+def read_questions(workspace: Workspace, batch: str) -> Iterator[Question]:
+    """The questions of a prepared batch, streamed."""
+    location = storage.run_file(batch, "questions.jsonl")
+    return (Question(**line) for line in workspace.storage.read_lines(location))
+
+
+def read_unreadable(workspace: Workspace, batch: str) -> dict[str, str]:
+    """Images that could not be asked about, with the reason."""
+    return dict(workspace.storage.read_json(storage.questions_header(batch))["unreadable"])
+
+
+def read_refused(workspace: Workspace, batch: str) -> dict[str, str]:
+    """Loops that the review plane refused for good, with its reason."""
+    return dict(workspace.storage.find_json(_refused_location(batch)) or {})
+
+
+def prelabels(
+    detections: Sequence[Detection], classes: Sequence[str], width: int, height: int, threshold: float
+) -> list[dict[str, Any]]:
+    """The model's boxes as crowd-bounding-box wants them: label text, integer pixels inside the image."""
+    boxes = []
+    for item in detections:
+        if item.score < threshold:
+            continue
+        left, right = sorted(round(side * width) for side in (item.xmin, item.xmax))
+        top, bottom = sorted(round(side * height) for side in (item.ymin, item.ymax))
+        left, top = min(left, width - 1), min(top, height - 1)
+        boxes.append(
+            {
+                "label": classes[item.class_id],
+                "left": left,
+                "top": top,
+                "width": max(1, right - left),
+                "height": max(1, bottom - top),
+            }
+        )
+    return boxes
+
+
+# The two outcomes of a start that are not a refusal; a refusal is the reason itself.
+STARTED = "started"
+NO_ROOM = "no room"
+
+
+def _compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question], dict[str, str]]:
+    rows = [row for row in read_rows(workspace, batch) if row.decision is Decision.ASK]
+    detections = predictions_of(workspace, batch, [row.image for row in rows])
+    review, classes = workspace.pipeline.review, workspace.pipeline.classes
+
+    def measure(uri: str) -> tuple[int, int] | str:
+        try:
+            return image_size(workspace.storage.read(uri, last_byte=HEADER_BYTES - 1))
+        except BadRecord as error:
+            return str(error)
+        except FileNotFoundError:
+            return "the object is gone"
+
+    questions, unreadable = [], {}
+    sizes = in_parallel(measure, [row.image for row in rows])
+    for row, size in zip(rows, sizes, strict=True):
+        if isinstance(size, str):
+            unreadable[row.image] = size
+            continue
+        width, height = size
+        content = {
+            "taskObject": row.image,
+            "labels": list(classes),
+            "initialValue": prelabels(
+                detections.get(row.image, ()), classes, width, height, review.prelabel_threshold
+            ),
+            "instructions": review.instructions,
+            "etag": row.etag,
+            "batch": batch,
+        }
+        loop = loop_name(workspace.pipeline.name, batch, row.image, row.etag, arn)
+        questions.append(Question(loop, row.image, row.etag, width, height, content))
+    return questions, unreadable
+
+
+def _anchor(workspace: Workspace, batch: str, header: dict[str, Any]) -> dict[str, Any]:
+    """When asking began, and until when answers are waited for: the clock is read once per batch."""
+    now = datetime.now(UTC)
+    return dict(
+        workspace.storage.write_json_once(
+            storage.run_file(batch, "started.json"),
+            {
+                "flow_definition_arn": header["flow_definition_arn"],
+                "asked": header["asked"],
+                "started_at": now.isoformat(timespec="seconds"),
+                "created_after": (now - CLOCK_SLACK).isoformat(timespec="seconds"),
+                "deadline": (now + timedelta(hours=workspace.pipeline.review.deadline_hours)).isoformat(
+                    timespec="seconds"
+                ),
+            },
+        )
+    )
+
+
+def _starter(runtime: Any, arn: str) -> Any:
+    def start_one(question: Question) -> str:
+        content = dump(question.input)
+        if len(content) > MAX_INPUT_BYTES:
+            return f"the question has {len(content):,} bytes, more than {MAX_INPUT_BYTES:,}"
+        try:
+            runtime.start_human_loop(
+                HumanLoopName=question.loop,
+                FlowDefinitionArn=arn,
+                HumanLoopInput={"InputContent": content.decode()},
+                DataAttributes={"ContentClassifiers": ["FreeOfPersonallyIdentifiableInformation"]},
+            )
+        except ClientError as error:
+            # 402: the flow definition's quota of loops in flight (5,000) is reached.
+            if error_code(error) == "ServiceQuotaExceededException":
+                return NO_ROOM
+            # 409: the name is taken by a loop with other input; 400: the request itself. Neither gets better.
+            if error_code(error) in {"ConflictException", "ValidationException"}:
+                return f"could not be started: {error_code(error)}: {error.response['Error'].get('Message')}"
+            raise
+        return STARTED
+
+    return start_one
+
+
+def _chunks(items: Sequence[Question], size: int) -> Iterator[Sequence[Question]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _refused_location(batch: str) -> str:
+    return storage.run_file(batch, "refused.json")

@@ -1,0 +1,185 @@
+"""Training: one SageMaker job per dataset and parent model.
+
+Takes a dataset, gives a completed training job and ``models/<job>/model.json``, the record of what came from
+what. The request follows the incremental-training recipe of SageMaker's object detection: augmented manifests
+through Pipe mode, the parent's artifact as a File channel named ``model``. Knows dataset, algorithm, champion
+and jobs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.loop import storage
+from include.loop.algorithm import check_limits, training_image
+from include.loop.champion import Champion, find_champion
+from include.loop.config import Stage
+from include.loop.dataset import read_dataset
+from include.loop.errors import Incompatible
+from include.loop.identity import job_stem
+from include.loop.jobs import Job, JobKind, Running, attach_or_create
+from include.loop.workspace import Workspace
+
+# SageMaker's default label_width; it must hold five numbers per box of the fullest image, and two more.
+MIN_LABEL_WIDTH = 350
+NUMBERS_PER_BOX = 5
+
+
+def train(
+    workspace: Workspace, sagemaker: Any, dataset_id: str, waited_for: Running | None = None
+) -> Running | dict[str, Any]:
+    """Train on a dataset, from its parent when it has one (see jobs.py for the calling pattern).
+
+    Incompatible when the parent has another base network or other classes; ConfigurationError when
+    SageMaker's own algorithm would refuse a hyperparameter.
+    """
+    record = read_dataset(workspace, dataset_id)
+    parent = find_champion(workspace, record["parent"])
+    hyperparameters = make_hyperparameters(workspace, record, parent)
+    stem = job_stem(workspace.pipeline.name, "train", dataset_id, record["parent"])
+    job = attach_or_create(
+        sagemaker,
+        JobKind.TRAINING,
+        stem,
+        lambda: _request(workspace, dataset_id, parent, hyperparameters),
+        waited_for,
+    )
+    if not job.ended:
+        return Running(JobKind.TRAINING, (job.name,))
+    return _finish(workspace, record, job)
+
+
+def make_hyperparameters(
+    workspace: Workspace, record: dict[str, Any], parent: Champion | None
+) -> dict[str, str]:
+    """What is counted, then the pipeline's settings, then the environment's; all as text, as the API wants
+    them.
+    """
+    settings, place = workspace.pipeline.training, workspace.environment.training
+    stage: Stage = "incremental" if parent else "initial"
+    values: dict[str, Any] = {
+        "num_classes": len(workspace.pipeline.classes),
+        "base_network": settings.base_network,
+        "image_shape": parent.image_shape if parent else settings.image_shape,
+        "num_training_samples": record["train"],
+        "label_width": max(MIN_LABEL_WIDTH, NUMBERS_PER_BOX * record["max_boxes"] + 2),
+    }
+    values |= (settings.incremental if parent else settings.initial).hyperparameters
+    values |= place.hyperparameters.get(stage) or {}
+    if parent:
+        values["use_pretrained_model"] = 0  # the parent's weights take the place of SageMaker's
+        _check_parent(parent, values)
+    # "The number of input images must be bigger or equal to the mini_batch_size": so a small dataset trains
+    # too.
+    values["mini_batch_size"] = min(int(values.get("mini_batch_size", 32)), record["train"])
+    texts = {name: str(value) for name, value in sorted(values.items())}
+    if workspace.environment.algorithm == "sagemaker":
+        check_limits(texts)
+    return texts
+
+
+def read_model(workspace: Workspace, training_job: str) -> dict[str, Any]:
+    """model.json of a completed training job."""
+    return dict(workspace.storage.read_json(storage.model_file(training_job, "model.json")))
+
+
+def _check_parent(parent: Champion, values: dict[str, Any]) -> None:
+    """SageMaker's rule for incremental training: the same network and the same number of classes."""
+    for name in ("base_network", "num_classes"):
+        if values[name] != getattr(parent, name):
+            raise Incompatible(
+                f"{name} is {values[name]!r}, but the champion {parent.training_job} has "
+                f"{getattr(parent, name)!r}: a model cannot be trained further with another {name}. "
+                "Give the new model a pipeline of its own."
+            )
+
+
+def _request(
+    workspace: Workspace, dataset_id: str, parent: Champion | None, hyperparameters: dict[str, str]
+) -> dict[str, Any]:
+    environment = workspace.environment
+    place = environment.training
+    channels = [_data_channel(workspace, dataset_id, side) for side in ("train", "validation")]
+    if parent:
+        channels.append(_model_channel(parent.model_data))
+    return {
+        "AlgorithmSpecification": {
+            "TrainingImage": training_image(environment),
+            "TrainingInputMode": "Pipe",
+        },
+        "RoleArn": environment.role_arn,
+        "HyperParameters": hyperparameters,
+        "InputDataConfig": channels,
+        "OutputDataConfig": {"S3OutputPath": workspace.storage.uri(storage.MODELS)},
+        "ResourceConfig": {
+            "InstanceType": place.instance_type,
+            "InstanceCount": place.instance_count,
+            "VolumeSizeInGB": place.volume_gb,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": place.max_runtime_seconds},
+    }
+
+
+def _data_channel(workspace: Workspace, dataset_id: str, side: str) -> dict[str, Any]:
+    channel: dict[str, Any] = {
+        "ChannelName": side,
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": "AugmentedManifestFile",
+                "S3Uri": workspace.storage.uri(storage.dataset_file(dataset_id, f"{side}.manifest")),
+                "S3DataDistributionType": "FullyReplicated",
+                # The order counts: the image first, then its label.
+                "AttributeNames": ["source-ref", workspace.pipeline.label_attribute],
+            }
+        },
+        "ContentType": "application/x-recordio",
+        "RecordWrapperType": "RecordIO",
+        "CompressionType": "None",
+        "InputMode": "Pipe",
+    }
+    if side == "train":
+        channel["ShuffleConfig"] = {"Seed": 1}  # the manifest is sorted; learning wants it mixed
+    return channel
+
+
+def _model_channel(model_data: str) -> dict[str, Any]:
+    return {
+        "ChannelName": "model",
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": "S3Prefix",
+                "S3Uri": model_data,
+                "S3DataDistributionType": "FullyReplicated",
+            }
+        },
+        "ContentType": "application/x-sagemaker-model",
+        "CompressionType": "None",
+        "InputMode": "File",
+    }
+
+
+def _finish(workspace: Workspace, record: dict[str, Any], job: Job) -> dict[str, Any]:
+    used = job.details["HyperParameters"]
+    model = workspace.storage.write_json_once(
+        storage.model_file(job.name, "model.json"),
+        {
+            "training_job": job.name,
+            "dataset_id": record["dataset_id"],
+            "parent": record["parent"],
+            "model_data": job.details["ModelArtifacts"]["S3ModelArtifacts"],
+            "base_network": used["base_network"],
+            "num_classes": int(used["num_classes"]),
+            "image_shape": int(used["image_shape"]),
+            "hyperparameters": used,
+        },
+    )
+    metrics = {item["MetricName"]: item["Value"] for item in job.details.get("FinalMetricDataList", ())}
+    return {
+        "training_job": job.name,
+        "dataset_id": record["dataset_id"],
+        "parent": record["parent"],
+        "model_data": model["model_data"],
+        "attempt": job.attempt,
+        "seconds": job.seconds,
+        "metrics": metrics,
+    }
