@@ -1,0 +1,224 @@
+"""A running stack as the drills see it: the command line, Airflow's REST API, the bucket, and processes to kill.
+
+Nothing here reaches into the code under test: what a drill observes is what a user could observe.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from botocore.exceptions import BotoCoreError, ClientError
+
+from include.demo.airflow import Airflow
+from include.demo.night import Night
+from include.stack.environment import MARKER
+from include.stack.secrets import ADMINISTRATOR, load_or_create
+from include.stack.settings import PROJECT, StackSettings
+from tests.support.cloud import eventually
+
+PATIENCE = 300.0
+ENDED = frozenset({"success", "failed"})
+SAMPLE = ["--train", "48", "--validation", "12", "--test", "12", "--nights", "8", "--night-images", "8"]
+FIRST_DATE = "2026-10-01"
+
+
+class Stack:
+    """``environment`` is that of every command; ``root`` is a directory of the test's own."""
+
+    def __init__(self, root: Path, environment: dict[str, str]) -> None:
+        self.root = root
+        self.environment = environment
+        self.settings = StackSettings.from_environment(environment)
+        self.sample = root / "sample"
+        self.credentials = root / "reviewers.json"
+
+    # ---- the command line
+
+    def up(self) -> None:
+        self.run("include.stack", "up")
+
+    def down(self) -> None:
+        self.run("include.stack", "down")
+
+    def run(self, module: str, *arguments: str) -> str:
+        """Run a module as a user would; its output. Fails with what it printed."""
+        command = [sys.executable, "-m", module, *arguments]
+        environment = self.environment | {"PYTHONPATH": str(PROJECT)}
+        result = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)
+        assert result.returncode == 0, (
+            f"{module} {arguments}\n{result.stdout[-4000:]}\n{result.stderr[-4000:]}"
+        )
+        return result.stdout
+
+    def airflow_cli(self, *arguments: str) -> str:
+        return self.run("include.stack", "run", "airflow", *arguments)
+
+    def prepare(self) -> None:
+        """The sample in the bucket, accounts for two reviewers, the review plane and a first model."""
+        keys = {
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.settings.aws_credentials),
+            "AWS_CONFIG_FILE": str(self.settings.aws_config),
+        }
+        self.environment |= keys
+        self.run(
+            "include.samples.digit_scenes", "--seed", "5", "--out", str(self.sample), *SAMPLE,
+            "--first-date", FIRST_DATE, "--bucket", "nightloop-local", "--pipeline", "tiny",
+            "--endpoint-url", self.settings.cloud.url,
+        )  # fmt: skip
+        for name in ("ada", "ben"):
+            self.run(
+                "include.review_server", "members", "add", name, "--team", "reviewers",
+                "--data", str(self.settings.cloud_data), "--credentials", str(self.credentials),
+            )  # fmt: skip
+        for dag in ("review_setup", "initial_training", "incremental_training", "nightly_review"):
+            self.airflow.unpause(dag)
+        self.follow("review_setup")
+        self.follow("initial_training")
+
+    # ---- Airflow
+
+    @cached_property
+    def airflow(self) -> Airflow:
+        secrets = load_or_create(self.settings)
+        client = Airflow(
+            self.settings.airflow.url, ADMINISTRATOR, secrets.password, self.settings.logs, print
+        )
+        client.sign_in()
+        return client
+
+    def follow(self, dag: str, **parameters: Any) -> str:
+        """Trigger a run and wait for its success; its id."""
+        run = self.airflow.trigger(dag, **parameters)
+        self.airflow.follow(dag, run)
+        return run
+
+    def get(self, path: str) -> dict[str, Any]:
+        reply = self.airflow._client.get(f"/api/v2/{path}", params={"limit": 100})
+        reply.raise_for_status()
+        return dict(reply.json())
+
+    def runs(self, dag: str) -> list[dict[str, Any]]:
+        return list(self.get(f"dags/{dag}/dagRuns")["dag_runs"])
+
+    def tasks(self, dag: str, run: str) -> dict[str, str]:
+        found = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
+        return {task["task_id"]: task["state"] for task in found}
+
+    def wait_for(self, dag: str, run: str, task: str, *states: str) -> None:
+        eventually(lambda: self.tasks(dag, run).get(task) in states, within=PATIENCE, pause=0.5)
+
+    def state(self, dag: str, run: str) -> str:
+        """The run's state; "unknown" while the API server cannot be asked."""
+        try:
+            return str(self.get(f"dags/{dag}/dagRuns/{run}")["state"])
+        except httpx.HTTPError:
+            return "unknown"
+
+    def ended(self, dag: str, run: str) -> str:
+        """The run's state once it has ended."""
+        eventually(lambda: self.state(dag, run) in ENDED, within=600, pause=1.0)
+        return self.state(dag, run)
+
+    def settled(self, dag: str) -> list[dict[str, Any]]:
+        """All runs of a DAG, once none is queued or running."""
+
+        def ended() -> list[dict[str, Any]] | None:
+            runs = self.runs(dag)
+            return runs if runs and all(run["state"] in ENDED for run in runs) else None
+
+        return eventually(ended, within=PATIENCE, pause=1.0) or []
+
+    # ---- what came of it
+
+    def night(self, date: str, pipeline: str = "tiny") -> Night:
+        return Night(self.settings, pipeline, date)
+
+    def loops(self, date: str, pipeline: str = "tiny") -> dict[str, str]:
+        """Name and status of the human loops of one date."""
+        prefix = f"{pipeline}-{date.replace('-', '')}-"
+        found = self.night(date, pipeline)._all_loops()
+        return {
+            l["HumanLoopName"]: l["HumanLoopStatus"] for l in found if l["HumanLoopName"].startswith(prefix)
+        }
+
+    def answered(self, date: str) -> int:
+        """How many loops of a date are completed; 0 while the review server cannot be asked."""
+        try:
+            return sum(status == "Completed" for status in self.loops(date).values())
+        except (BotoCoreError, ClientError):
+            return 0
+
+    def labelled(self, date: str, pipeline: str = "tiny") -> list[str]:
+        """The loops whose answers are in the manifest of a date."""
+        body = self.night(date, pipeline).read(f"labels/dt={date}/augmented.manifest") or b""
+        return [json.loads(line)["loop"] for line in body.splitlines()]
+
+    def lessons(self, pipeline: str = "tiny") -> Counter[str]:
+        """How often each answered loop came to a champion as a new label (not as a replayed one)."""
+        night = self.night("", pipeline)
+        lessons: Counter[str] = Counter()
+        for key in night.keys("champions/"):
+            dataset = night.read_json(f"datasets/{night.read_json(key)['dataset_id']}/dataset.json")
+            for shard in dataset["shards"]:
+                lessons.update(self.labelled(shard["batch"], pipeline))
+        return lessons
+
+    # ---- people
+
+    @contextmanager
+    def reviewers(self, truth: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+        """Two simulated reviewers at work until the block ends."""
+        command = [
+            sys.executable, "-m", "include.samples.reviewers", "--review-url", self.settings.review.url,
+            "--truth", str(truth or self.sample / "truth.jsonl"), "--credentials", str(self.credentials),
+            "--workers", "2", "--until-idle", "600",
+        ]  # fmt: skip
+        with (self.root / "reviewers.log").open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=PROJECT,
+                env=self.environment | {"PYTHONPATH": str(PROJECT)},
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+    # ---- accidents
+
+    def processes(self, *words: str) -> list[psutil.Process]:
+        """The stack's processes whose command line has all the words."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                line = " ".join(process.cmdline())
+                if all(word in line for word in words) and process.environ().get(MARKER) == str(
+                    self.settings.home
+                ):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+        return found
+
+    def kill(self, *words: str) -> int:
+        """kill -9 of every process that has the words; fails when there is none."""
+        found = self.processes(*words)
+        assert found, f"no process with {words} is running"
+        for process in found:
+            os.kill(process.pid, signal.SIGKILL)
+        return len(found)

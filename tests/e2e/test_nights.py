@@ -1,0 +1,156 @@
+"""Nights as a team lives them: backfilled, repeated, interrupted, and with pictures of their own."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from tests.e2e.stack import Stack
+from tests.support.cloud import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_nights(stack: Stack) -> None:
+    before = len(stack.runs("incremental_training"))
+    dates = ["2026-10-01", "2026-10-02", "2026-10-03"]
+    with stack.reviewers():
+        # The sample begins on the 1st: the day before has no images, and is part of the range.
+        stack.airflow_cli(
+            "backfill", "create", "--dag-id", "nightly_review", "--from-date", "2026-09-30", "--to-date", dates[-1],
+            "--max-active-runs", "4",
+        )  # fmt: skip
+        eventually(lambda: len(stack.runs("nightly_review")) == 4, within=120, pause=1)
+        nights = stack.settled("nightly_review")
+    assert [run["state"] for run in nights] == ["success"] * 4
+
+    empty = next(run for run in nights if run["logical_date"].startswith("2026-09-30"))
+    assert stack.tasks("nightly_review", empty["dag_run_id"])["list_batch"] == "skipped"
+
+    for date in dates:
+        loops = stack.loops(date)
+        assert loops
+        assert set(loops.values()) == {"Completed"}
+        assert sorted(stack.labelled(date)) == sorted(loops)
+
+    eventually(lambda: len(stack.runs("incremental_training")) > before, within=120, pause=1)
+    everything = {loop for date in dates for loop in stack.labelled(date)}
+    eventually(lambda: set(stack.lessons()) >= everything, within=300, pause=2)
+    stack.settled("incremental_training")
+    trainings = {
+        job.name
+        for job in stack.night(dates[0]).jobs()
+        if job.kind == "training" and job.status == "Completed"
+    }
+    assert len(trainings) - 1 < len(dates), "one is the first model's"
+    lessons = stack.lessons()
+    assert {loop: lessons[loop] for loop in everything} == dict.fromkeys(everything, 1)
+
+
+def test_the_same_date_again_asks_nobody_starts_no_job_and_writes_the_same_bytes(stack: Stack) -> None:
+    date = "2026-10-01"
+    night = stack.night(date)
+    keys = [key for key in night.keys("") if f"dt={date}" in key]
+    before = {key: night.read(key) for key in keys}
+    jobs, loops = night.jobs(), stack.loops(date)
+
+    stack.follow("nightly_review", batch_date=date)
+
+    assert stack.loops(date) == loops
+    assert [job for job in night.jobs() if job.name not in {j.name for j in jobs}] == []
+    assert {key: night.read(key) for key in keys} == before
+    assert [key for key in night.keys("") if f"dt={date}" in key] == keys
+
+
+def test_a_plan_asks_nobody(stack: Stack) -> None:
+    date = "2026-10-08"
+    run = stack.follow("nightly_review", batch_date=date, plan_only=True)
+    assert stack.loops(date) == {}
+    plan = stack.get(f"dags/nightly_review/dagRuns/{run}/taskInstances/start_human_loops/xcomEntries/plan")
+    value = plan["value"] if isinstance(plan["value"], dict) else json.loads(plan["value"])
+    assert value["ask"] == 8
+    assert value["expected_dollars"] > 0
+
+
+def test_kill_9_of_every_part_while_people_are_asked_loses_nothing(stack: Stack) -> None:
+    date = "2026-10-04"
+    run = stack.airflow.trigger("nightly_review", batch_date=date)
+    eventually(lambda: stack.tasks("nightly_review", run).get("triage") in ("running", "success"), within=300)
+    stack.kill("airflow", "scheduler")  # its executor's workers and their tasks are left to themselves
+    stack.wait_for("nightly_review", run, "wait_for_human_loops", "deferred")
+    asked = set(stack.loops(date))
+    assert len(asked) == 8
+
+    stack.kill("airflow", "triggerer")
+    stack.kill("include.local_cloud")
+    with stack.reviewers() as reviewers:
+        eventually(lambda: stack.answered(date) > 0, within=300, pause=0.2)
+        stack.kill("include.local_cloud")  # this time between answers
+        # Whoever was cut off comes back: the reviewers' program is restarted as a browser would be.
+        reviewers.terminate()
+        reviewers.wait(30)
+    with stack.reviewers():
+        assert stack.ended("nightly_review", run) == "success"
+    assert set(stack.loops(date)) == asked
+    assert sorted(stack.labelled(date)) == sorted(asked)
+
+
+def test_kill_9_of_a_worker_in_the_middle_of_asking_asks_nobody_twice(stack: Stack) -> None:
+    date = "2026-10-05"
+    with stack.reviewers():
+        run = stack.airflow.trigger("nightly_review", batch_date=date)
+        eventually(
+            lambda: stack.tasks("nightly_review", run).get("start_human_loops") == "running",
+            within=300,
+            pause=0.05,
+        )
+        stack.kill("LocalExecutor")
+        assert stack.ended("nightly_review", run) == "success"
+    loops = stack.loops(date)
+    assert len(loops) == 8
+    assert sorted(stack.labelled(date)) == sorted(loops)
+
+
+def test_other_pictures_and_classes_start_from_nothing(stack: Stack, tmp_path: Path) -> None:
+    date, bucket = "2026-10-06", "nightloop-local"
+    truth = draw_shapes(tmp_path, stack.night(date).s3, bucket, f"shapes/camera/{date.replace('-', '/')}/")
+    for dag in ("review_setup", "incremental_training", "nightly_review"):
+        stack.airflow.unpause(f"{dag}__shapes")
+    stack.follow("review_setup__shapes")
+    with stack.reviewers(truth):
+        stack.follow("nightly_review__shapes", batch_date=date)
+    labels = stack.labelled(date, "shapes")
+    assert len(labels) == 10
+    eventually(lambda: stack.night(date, "shapes").champion(), within=300, pause=1)
+    champion = stack.night(date, "shapes").champion() or {}
+    assert champion["num_classes"] == 2
+    stack.settled("incremental_training__shapes")
+
+
+def draw_shapes(folder: Path, s3: object, bucket: str, prefix: str) -> Path:
+    """Ten photographs of squares and discs in three sizes into the bucket; the reviewers' truth as a file."""
+    dice = random.Random(3)
+    lines = []
+    for number in range(10):
+        width, height = dice.choice([(320, 240), (200, 300), (641, 481)])
+        image = Image.new("RGB", (width, height), "grey")
+        brush = ImageDraw.Draw(image)
+        boxes = []
+        for label in ("square", "disc")[: 1 + number % 2]:
+            side = dice.randrange(40, 90)
+            left, top = dice.randrange(width - side), dice.randrange(height - side)
+            shape = brush.rectangle if label == "square" else brush.ellipse
+            shape((left, top, left + side - 1, top + side - 1), fill=dice.choice(["red", "blue", "yellow"]))
+            boxes.append({"label": label, "left": left, "top": top, "width": side, "height": side})
+        path = folder / f"shape-{number}.png"
+        image.save(path)
+        s3.upload_file(str(path), bucket, prefix + path.name)  # type: ignore[attr-defined]
+        uri = f"s3://{bucket}/{prefix}{path.name}"
+        lines.append({"source-ref": uri, "width": width, "height": height, "boxes": boxes})
+    truth = folder / "truth.jsonl"
+    truth.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return truth
