@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, chain
 
 from a2i.dag_factory import dag_id, labels_asset, loop_dag, output, param, pipelines
 from a2i.jobs import EvaluateModelsOperator, IncrementalTrainingOperator
@@ -99,7 +99,7 @@ def incremental_training(pipeline: str) -> None:
             trigger_dag_id=dag_id("incremental_training", pipeline),
         )
 
-        plan >> build_dataset >> train >> evaluate >> gate >> promote >> look_again
+        chain(plan, build_dataset, train, evaluate, gate, promote, look_again)
 
 
 for name in pipelines():

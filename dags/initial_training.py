@@ -27,6 +27,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from airflow.sdk import chain
+
 from a2i.dag_factory import loop_dag, output, pipelines
 from a2i.jobs import EvaluateModelsOperator, IncrementalTrainingOperator
 from a2i.learning import BuildDatasetOperator, JudgeOperator, PromoteOperator
@@ -49,7 +51,7 @@ def initial_training(pipeline: str) -> None:
         gate = JudgeOperator(pipeline=pipeline, task_id="gate", training_job=training_job)
         promote = PromoteOperator(pipeline=pipeline, task_id="promote", training_job=training_job)
 
-        build_dataset >> train >> evaluate >> gate >> promote
+        chain(build_dataset, train, evaluate, gate, promote)
 
 
 for name in pipelines():

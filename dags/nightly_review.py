@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import CronDataIntervalTimetable, Param
+from airflow.sdk import CronDataIntervalTimetable, Param, chain
 
 from a2i.dag_factory import labels_asset, loop_dag, output, param, pipelines
 from a2i.jobs import BatchInferenceOperator
@@ -140,14 +140,14 @@ def nightly_review(pipeline: str) -> None:
             trigger_rule="none_failed",
         )
 
-        (
-            list_batch
-            >> batch_inference
-            >> triage
-            >> start_human_loops
-            >> wait_for_human_loops
-            >> assemble_manifest
-            >> ring_for_training
+        chain(
+            list_batch,
+            batch_inference,
+            triage,
+            start_human_loops,
+            wait_for_human_loops,
+            assemble_manifest,
+            ring_for_training,
         )
 
 

@@ -24,6 +24,8 @@ Reads `include/pipelines/<pipeline>.yaml` (`review`) and `include/environments/<
 
 from __future__ import annotations
 
+from airflow.sdk import chain
+
 from a2i.dag_factory import loop_dag, pipelines
 from a2i.review_setup_steps import (
     SetupBucketOperator,
@@ -46,7 +48,7 @@ def review_setup(pipeline: str) -> None:
         )
         show_portal = ShowPortalOperator(pipeline=pipeline, task_id="show_portal")
 
-        [setup_bucket, setup_workteam, setup_template] >> setup_flow_definition >> show_portal
+        chain([setup_bucket, setup_workteam, setup_template], setup_flow_definition, show_portal)
 
 
 for name in pipelines():

@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperatorLink
 
-from include.loop.config import load_environment
-
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
 
 class ReviewPortalLink(BaseOperatorLink):
-    """Where the reviewers sign in: the environment's `review.portal_url`."""
+    """Where the reviewers sign in: the environment's `review.portal_url`, else the work team's own address."""
 
     name = "Review portal"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        return load_environment().review.portal_url or ""
+        return getattr(operator, "portal_url", "")
 
 
 class SageMakerJobLink(BaseOperatorLink):

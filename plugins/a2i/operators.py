@@ -109,6 +109,7 @@ class StartHumanLoopsOperator(LoopOperator):
             "%d questions (%d images unreadable) in %s; asking by %s", prepared["asked"],
             prepared["unreadable"], prepared["questions_uri"], prepared["flow_definition_arn"],
         )  # fmt: skip
+        self.log.info("Reviewers answer at %s", self.find_portal())
         return self._start(tries=0)
 
     def room_looked_for(self, context: Context, event: Any, tries: int) -> dict[str, Any]:

@@ -82,5 +82,5 @@ class ShowPortalOperator(LoopOperator):
         from include.loop.review import portal
 
         result = portal(self.workspace, self.control)
-        self.log.info("Reviewers sign in at %s; nightly_review can run.", result["portal_url"])
+        self.log.info("Reviewers sign in at %s; nightly_review can run.", self.find_portal())
         return result

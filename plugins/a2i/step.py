@@ -38,6 +38,7 @@ class LoopClients:
     pipeline: str
     aws_conn_id: str
     review_conn_id: str
+    portal_url: str = ""
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -61,6 +62,14 @@ class LoopClients:
         from a2i.hook import AugmentedAIHook
 
         return AugmentedAIHook(self.review_conn_id, region_name=self._region()).get_conn()
+
+    def find_portal(self) -> str:
+        """Where the reviewers sign in; kept in `portal_url` for the link."""
+        from include.loop.review import portal
+
+        place = self.workspace.environment.review
+        self.portal_url = place.portal_url or portal(self.workspace, self.control)["portal_url"]
+        return self.portal_url
 
     def _client(self, service: str) -> Any:
         from a2i.hook import LoopAwsHook

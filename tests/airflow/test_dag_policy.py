@@ -1,0 +1,144 @@
+"""Rules that every DAG keeps, whoever writes the next one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from tests.support.cloud import ROOT
+
+FLOWS = ["review_setup", "initial_training", "nightly_review", "incremental_training"]
+ENVIRONMENT = """
+region: us-east-1
+bucket: a-bucket
+pipeline: digits
+role_arn: arn:aws:iam::000000000000:role/nightloop
+algorithm: local
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pipelines: the environment's own and one more, whose YAML is broken."""
+    folder = tmp_path_factory.mktemp("config")
+    for name, text in {
+        "environments/local.yaml": ENVIRONMENT,
+        "pipelines/digits.yaml": "classes: ['0']",
+        "pipelines/helmets.yaml": "classes: 5",
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bag(config: Path) -> DagBag:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTLOOP_CONFIG_DIR", str(config))
+        patch.setenv("NIGHTLOOP_ENVIRONMENT", "local")
+        return DagBag(str(ROOT / "dags"))
+
+
+@pytest.fixture(scope="module")
+def dags(bag: DagBag) -> list[Any]:
+    return list(bag.dags.values())
+
+
+def test_dag_files_import_without_errors(bag: DagBag) -> None:
+    assert bag.import_errors == {}
+
+
+def test_every_file_in_dags_is_a_listed_flow() -> None:
+    files = {path.relative_to(ROOT / "dags").as_posix() for path in (ROOT / "dags").rglob("*.py")}
+    assert files == {f"{flow}.py" for flow in FLOWS}
+
+
+def test_the_environments_pipeline_has_plain_ids_and_each_other_a_suffix(bag: DagBag) -> None:
+    """A broken YAML does not take its neighbours' DAGs away."""
+    ours = {dag_id for dag_id in bag.dags if dag_id.rpartition("__")[2] in {*FLOWS, "helmets"}}
+    assert ours == {*FLOWS, *(f"{flow}__helmets" for flow in FLOWS)}
+
+
+def test_every_dag_says_who_what_and_how(dags: list[Any]) -> None:
+    for dag in dags:
+        assert dag.owner == "nightloop", dag.dag_id
+        assert "nightloop" in dag.tags, dag.dag_id
+        assert len(dag.tags) >= 3, dag.dag_id
+        assert "# " in dag.doc_md, dag.dag_id
+        for word in ("Safe to run again", "The same date again"):
+            if word in dag.doc_md:
+                break
+        else:
+            pytest.fail(f"{dag.dag_id}: the manual does not say what a second run does")
+        assert "When it fails" in dag.doc_md, dag.dag_id
+        assert dag.description, dag.dag_id
+
+
+def test_every_dag_is_bounded(dags: list[Any]) -> None:
+    for dag in dags:
+        assert dag.catchup is False, dag.dag_id
+        assert 1 <= dag.max_active_runs <= 8, dag.dag_id
+
+
+def test_every_task_is_retried_after_a_pause_and_has_a_time_limit(dags: list[Any]) -> None:
+    for task in (task for dag in dags for task in dag.tasks):
+        assert task.retries >= 1, task
+        assert task.retry_delay >= timedelta(seconds=10), task
+        assert task.execution_timeout is not None, task
+        assert task.execution_timeout <= timedelta(hours=2), task
+
+
+def test_the_manual_names_every_task(dags: list[Any]) -> None:
+    for dag in dags:
+        missing = [task.task_id for task in dag.tasks if f"`{task.task_id}`" not in dag.doc_md]
+        assert not missing, dag.dag_id
+
+
+def test_every_parameter_has_a_title_a_description_limits_and_a_default(dags: list[Any]) -> None:
+    for dag in dags:
+        for name, value in dag.params.items():
+            param = dag.params.get_param(name)
+            where = f"{dag.dag_id}: {name}"
+            assert param.description, where
+            assert {"type", "title"} <= param.schema.keys(), where
+            kinds = param.schema["type"] if isinstance(param.schema["type"], list) else [param.schema["type"]]
+            if {"number", "integer"} & set(kinds):
+                assert {"minimum", "maximum"} <= param.schema.keys(), where
+            param.resolve(value)  # the default is allowed, so that a scheduled run can start
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("batch_date", "yesterday"), ("threshold", 1.5), ("cap", 0), ("cap", 100_000), ("plan_only", "maybe")],
+)
+def test_the_form_refuses_what_makes_no_sense(bag: DagBag, name: str, value: object) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        bag.dags["nightly_review"].params.get_param(name).resolve(value)
+
+
+def test_a_dag_serialises_to_the_same_version_at_every_parse(bag: DagBag, config: Path) -> None:
+    """Anything that changes between parses would give the DAG a new version each time."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTLOOP_CONFIG_DIR", str(config))
+        other = DagBag(str(ROOT / "dags"))
+    for dag_id, dag in bag.dags.items():
+        assert DagSerialization.to_dict(dag) == DagSerialization.to_dict(other.dags[dag_id])
+
+
+def test_only_the_last_step_of_a_night_rings_for_training(bag: DagBag) -> None:
+    outlets = {task.task_id: task.outlets for task in bag.dags["nightly_review"].tasks if task.outlets}
+    assert [asset.name for asset in outlets.pop("ring_for_training")] == ["nightloop_labels_digits"]
+    assert outlets == {}
+
+
+def test_two_nights_never_collect_late_answers_at_once(bag: DagBag) -> None:
+    assert bag.dags["nightly_review"].get_task("assemble_manifest").max_active_tis_per_dag == 1
+    assert bag.dags["incremental_training"].max_active_runs == 1

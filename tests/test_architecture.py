@@ -1,0 +1,91 @@
+"""Arrows between the rooms run one way, wherever the import stands: at the head of a file or inside a function."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Room → whom of ours it may import. Every room may import itself.
+MAY_IMPORT: dict[str, set[str]] = {
+    "dags": {"a2i"},
+    "a2i": {"include.loop"},
+    "include.loop": set(),
+    "include.wire": set(),
+    "include.review_server": {"include.wire"},
+    "include.local_cloud": {"include.wire", "include.review_server", "include.algorithms.recordio"},
+    "include.algorithms": set(),
+    "include.samples": set(),
+    "include.stack": {"include.samples"},
+    "include.demo": {"include.samples", "include.stack"},
+}
+FOLDERS = {"a2i": "plugins/a2i"}
+KNOW_AIRFLOW = {"dags", "a2i"}
+OURS = ("include", "a2i", "dags", "tests")
+
+
+def folder(room: str) -> Path:
+    return ROOT / FOLDERS.get(room, room.replace(".", "/"))
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of every import; `from a.b import c` counts as a.b.c, for c may be a module."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = "." * node.level + (node.module or "")
+            yield from ((node.lineno, f"{start}.{alias.name}") for alias in node.names)
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def sources(room: str) -> list[Path]:
+    return sorted(folder(room).rglob("*.py"))
+
+
+def test_every_room_is_listed() -> None:
+    rooms = {f"include.{path.name}" for path in (ROOT / "include").iterdir() if any(path.glob("*.py"))}
+    assert rooms <= MAY_IMPORT.keys(), "say in MAY_IMPORT whom the new room may know"
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_whom_it_may_know(room: str) -> None:
+    allowed = {room, *MAY_IMPORT[room]}
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in sources(room)
+        for line, name in imports(path)
+        if name.split(".")[0] in OURS
+        if not any(within(name, friend) for friend in allowed)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("room", sorted(MAY_IMPORT.keys() - KNOW_AIRFLOW))
+def test_only_dags_and_plugins_know_airflow(room: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in sources(room)
+        for line, name in imports(path)
+        if within(name, "airflow")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_imports_are_absolute() -> None:
+    """Airflow may run a file under its bare name, where a relative import has no parent."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for room in MAY_IMPORT
+        for path in sources(room)
+        for line, name in imports(path)
+        if name.startswith(".")
+    ]
+    assert not wrong, "\n".join(wrong)
