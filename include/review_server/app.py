@@ -95,8 +95,9 @@ class Review:
 
     def start(self) -> None:
         """Bring the database up to date and begin with what an earlier process left. Safe to call again."""
-        self.database.upgrade()
-        self.keeper.start()
+        if not self.keeper.is_alive:
+            self.database.upgrade()
+            self.keeper.start()
 
     def stop(self) -> None:
         """Finish the chore in hand. Everything else is in the database. Safe to call again."""

@@ -1,0 +1,252 @@
+"""Taking, answering and giving back, as a signed-in worker's program meets it over HTTP."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import httpx
+import pytest
+
+from tests.review_server.rig import Flow, Person, Rig
+from tests.support.cloud import eventually
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def test_a_taken_task_carries_the_input_and_a_lease_by_the_servers_clock(rig: Rig):
+    flow = rig.flow(TaskTimeLimitInSeconds=900)
+    name = flow.start(content={"taskObject": "s3://photos/1.txt", "labels": ["cat"]})
+    task = rig.worker(flow.team).take()
+    assert task["human_loop_name"] == name
+    assert task["flow_definition"] == flow.name
+    assert (task["title"], task["description"]) == ("Check the boxes", "Mend what is wrong")
+    assert task["input"] == {"taskObject": "s3://photos/1.txt", "labels": ["cat"]}
+    assert (_time(task["expires_at"]) - _time(task["accepted_at"])).total_seconds() == 900
+    assert _time(task["server_time"]) >= _time(task["accepted_at"])
+
+
+def test_nothing_to_do_is_an_empty_reply(rig: Rig):
+    flow = rig.flow()
+    worker = rig.worker(flow.team)
+    assert worker.http.post("/worker/tasks").status_code == 204
+
+
+def test_asking_again_gives_the_task_in_hand(rig: Rig):
+    flow = rig.flow()
+    flow.start()
+    flow.start()
+    worker = rig.worker(flow.team)
+    first = worker.http.post("/worker/tasks")
+    again = worker.http.post("/worker/tasks")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["task_id"] == again.json()["task_id"]
+
+
+def test_two_tabs_at_once_hold_one_place(rig: Rig):
+    flow = rig.flow(TaskCount=3)
+    for _ in range(5):
+        flow.start()
+    worker = rig.worker(flow.team)
+    with ThreadPoolExecutor(8) as pool:
+        tasks = list(pool.map(lambda _: worker.take(flow), range(8)))
+    assert len({task["task_id"] for task in tasks}) == 1
+
+
+def test_the_queue_tells_what_waits_and_for_how_long(rig: Rig):
+    flow = rig.flow(TaskAvailabilityLifetimeInSeconds=3_600)
+    for _ in range(3):
+        flow.start()
+    worker = rig.worker(flow.team)
+    task = worker.take()
+    queue = worker.http.get("/worker/queue").json()
+    assert [(f["flow_definition"], f["waiting"]) for f in queue["flows"]] == [(flow.name, 2)]
+    left = _time(queue["flows"][0]["available_until"]) - _time(queue["server_time"])
+    assert 3_500 < left.total_seconds() <= 3_600
+    assert [t["task_id"] for t in queue["in_hand"]] == [task["task_id"]]
+
+
+def test_each_loop_is_answered_by_distinct_workers_however_many_ask_at_once(rig: Rig):
+    flow = rig.flow(TaskCount=2)
+    names = [flow.start() for _ in range(24)]
+    workers = [rig.worker(flow.team) for _ in range(8)]
+
+    def work(worker: Person) -> list[str]:
+        done = []
+        while task := worker.take(flow):
+            assert worker.do("answer", task, {"by": worker.name}).status_code == 200
+            done.append(task["human_loop_name"])
+        return done
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        done = list(pool.map(work, workers))
+    assert sorted(sum(done, [])) == sorted(names * 2)
+    for name in names:
+        answers = flow.output(name)["humanAnswers"]
+        assert len({answer["workerId"] for answer in answers}) == 2
+    assert flow.in_flight() == 0
+
+
+def test_an_expired_lease_is_refused_and_offered_again(rig: Rig):
+    flow = rig.flow(TaskTimeLimitInSeconds=30)
+    name = flow.start()
+    slow, other = rig.worker(flow.team), rig.worker(flow.team)
+    task = slow.take(flow)
+    assert other.take(flow) is None
+    rig.clock.advance(31)
+    late = slow.do("answer", task, {"a": 1})
+    assert late.status_code == 409
+    assert late.json()["error"]["code"] == "TaskNotInHand"
+    again = eventually(lambda: other.take(flow))
+    assert again["human_loop_name"] == name
+    assert again["task_id"] != task["task_id"]
+    assert other.do("answer", again, {"a": 2}).status_code == 200
+    assert [a["answerContent"] for a in flow.output(name)["humanAnswers"]] == [{"a": 2}]
+
+
+def test_a_worker_may_take_an_own_expired_or_returned_task_again(rig: Rig):
+    flow = rig.flow(TaskTimeLimitInSeconds=30)
+    name = flow.start()
+    worker = rig.worker(flow.team)
+    worker.take(flow)
+    rig.clock.advance(31)
+    second = worker.take(flow)
+    assert second["human_loop_name"] == name
+    assert worker.do("return", second).status_code == 200
+    assert worker.do("return", second).status_code == 200, "a lost reply can be asked for again"
+    assert worker.take(flow)["human_loop_name"] == name
+
+
+def test_a_declined_task_goes_to_someone_else_for_good(rig: Rig):
+    flow = rig.flow()
+    name = flow.start()
+    picky, other = rig.worker(flow.team), rig.worker(flow.team)
+    assert picky.do("decline", picky.take(flow)).status_code == 200
+    assert picky.take(flow) is None
+    assert other.answer(flow=flow)["human_loop_name"] == name
+
+
+def test_an_answer_counts_once_however_often_it_is_sent(rig: Rig):
+    flow = rig.flow(TaskCount=2)
+    name = flow.start()
+    worker = rig.worker(flow.team)
+    task = worker.take(flow)
+    assert worker.do("answer", task, {"a": 1}).status_code == 200
+    assert worker.do("answer", task, {"a": 1}).status_code == 200
+    other = worker.do("answer", task, {"a": 2})
+    assert other.status_code == 409
+    assert "Answered" in other.json()["error"]["message"]
+    assert worker.take(flow) is None, "the second answer must be another person's"
+    assert flow.loop(name)["HumanLoopStatus"] == "InProgress"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"not json",
+        b"[]",
+        b'{"answer_content": null}',
+        b'{"answer_content": []}',
+        b'{"answer_content": "{}"}',
+        b'{"answer_content": {"score": NaN}}',
+        b'{"answer_content": {"score": 1e999}}',
+        b'\xff{"answer_content": {}}',
+    ],
+)
+def test_an_answer_that_is_no_json_object_is_refused_with_the_reason(rig: Rig, held, body: bytes):
+    worker, task = held
+    reply = worker.http.post(
+        f"/worker/tasks/{task['task_id']}/answer", content=body, headers={"content-type": "application/json"}
+    )
+    assert reply.status_code == 400
+    assert reply.json()["error"]["code"] == "BadAnswer"
+    assert reply.json()["error"]["message"]
+    assert worker.http.get(f"/worker/tasks/{task['task_id']}").json()["status"] == "InHand"
+
+
+@pytest.fixture(scope="module")
+def held(rig: Rig):
+    flow = rig.flow()
+    flow.start()
+    worker = rig.worker(flow.team)
+    return worker, worker.take(flow)
+
+
+def test_a_form_of_another_site_cannot_answer(held):
+    worker, task = held
+    address = f"/worker/tasks/{task['task_id']}/answer"
+    body = '{"answer_content": {}}'
+    as_form = worker.http.post(address, content=body, headers={"content-type": "text/plain"})
+    assert as_form.status_code == 400
+    for token in ("", "guessed", "ä"):
+        without = worker.http.post(
+            address, json={"answer_content": {}}, headers={"x-csrf-token": token.encode()}
+        )
+        assert without.status_code == 403
+
+
+def test_a_worker_sees_nothing_of_others(rig: Rig, held):
+    worker, task = held
+    colleague_flow = rig.flow()
+    stranger = rig.worker(colleague_flow.team)
+    for action in ("answer", "decline", "return"):
+        assert stranger.do(action, task, {"a": 1}).status_code == 404
+    assert stranger.http.get(f"/worker/tasks/{task['task_id']}").status_code == 404
+    assert stranger.take() is None
+    queue = stranger.http.get("/worker/queue").json()
+    assert [flow["flow_definition"] for flow in queue["flows"]] == [colleague_flow.name]
+    asked = stranger.http.post("/worker/tasks", json={"flow_definition": task["flow_definition"]})
+    assert asked.status_code == 404
+
+
+def test_an_ended_task_shows_no_input_any_more(rig: Rig):
+    flow = rig.flow()
+    flow.start()
+    worker = rig.worker(flow.team)
+    task = worker.answer(flow=flow)
+    shown = worker.http.get(f"/worker/tasks/{task['task_id']}").json()
+    assert shown["status"] == "Answered"
+    assert "input" not in shown
+
+
+def test_signing_in_needs_name_and_password_and_gives_a_guarded_cookie(rig: Rig):
+    flow = rig.flow()
+    worker = rig.worker(flow.team)
+    for name, password in ((worker.name, "wrong"), ("nobody", "wrong"), (worker.name, "")):
+        reply = httpx.post(f"{rig.url}/worker/session", json={"name": name, "password": password})
+        assert reply.status_code == 401
+        assert reply.json()["error"]["message"] == "wrong name or password"
+    for body in ({}, {"name": worker.name}, {"name": 1, "password": 2}):
+        assert httpx.post(f"{rig.url}/worker/session", json=body).status_code == 400
+    assert httpx.get(f"{rig.url}/worker/queue").status_code == 401
+    _, password = rig.review.accounts.reset(worker.name)
+    assert worker.http.get("/worker/queue").status_code == 401, "a new password ends every session"
+    reply = httpx.post(f"{rig.url}/worker/session", json={"name": worker.name, "password": password})
+    cookie = reply.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+
+
+def test_a_session_ends_by_signing_out_and_by_itself(rig: Rig):
+    flow = rig.flow()
+    worker, other = rig.worker(flow.team), rig.worker(flow.team)
+    cookies = dict(worker.http.cookies)
+    assert worker.http.delete("/worker/session").status_code == 204
+    stolen = httpx.get(f"{rig.url}/worker/queue", cookies=cookies)
+    assert stolen.status_code == 401
+    rig.clock.advance(13 * 3600)
+    assert other.http.get("/worker/queue").status_code == 401
+
+
+def test_a_removed_member_gives_the_task_back_and_is_signed_out(rig: Rig):
+    flow: Flow = rig.flow()
+    name = flow.start()
+    leaver, stayer = rig.worker(flow.team), rig.worker(flow.team)
+    assert leaver.take(flow)
+    rig.review.accounts.remove(leaver.name)
+    assert leaver.http.get("/worker/queue").status_code == 401
+    assert stayer.take(flow)["human_loop_name"] == name
