@@ -24,7 +24,7 @@ _MARGIN, _CAPTION = 12, 22
 def draw(
     night: Night, test_set: str, before: str, after: str, out: Path, count: int = 4, score: float = 0.3
 ) -> list[Path]:
-    """Draw `count` scenes of a test set with the detections of two models; their output lies below two prefixes.
+    """Draw `count` scenes of a test set with two models' detections, whose output lies below two prefixes.
 
     Detections below `score` are left out. Returns the paths; none when either model has no predictions there.
     """

@@ -1,4 +1,4 @@
-"""What the demo tells while a DAG run waits: the quality lines of a training job, and how many images are answered.
+"""What the demo tells while a DAG run waits: a training job's quality lines, how many images are answered.
 
 Each watch is called with the states of the run's tasks at every look, and says only what is new.
 """
@@ -28,7 +28,7 @@ class TrainingWatch:
 
 
 class ReviewWatch:
-    """While people are asked, counts the answers; sends the reviewers to work when the first question is there."""
+    """While people are asked, counts the answers; sends the reviewers to work at the first question."""
 
     def __init__(self, night: Night, reviewers: Reviewers, progress: Progress) -> None:
         self._night = night

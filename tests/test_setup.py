@@ -1,0 +1,242 @@
+"""The files around the code agree with each other and with the tree: requirements, compose, make, git."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUIREMENT_FILES = ("requirements.txt", "requirements-local.txt", "requirements-dev.txt")
+# Services that run images of others; everything else runs ours.
+FOREIGN_SERVICES = {"postgres", "redis"}
+
+
+def requirements(name: str) -> list[Requirement]:
+    lines = (line.split(" #")[0].strip() for line in (ROOT / name).read_text().splitlines())
+    return [Requirement(line) for line in lines if line and not line.startswith(("#", "-r"))]
+
+
+def constraints() -> Mapping[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pairs = (line.split("==") for line in lines if "==" in line)
+    return {str(canonicalize_name(name)): version for name, version in pairs}
+
+
+def compose() -> dict:
+    return yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
+
+
+def own_services() -> dict[str, dict]:
+    return {name: service for name, service in compose()["services"].items() if name not in FOREIGN_SERVICES}
+
+
+class TestRequirements:
+    @pytest.mark.parametrize("name", REQUIREMENT_FILES)
+    def test_every_requirement_is_pinned_to_a_version_that_it_allows(self, name):
+        pinned = constraints()
+        for requirement in requirements(name):
+            version = pinned.get(canonicalize_name(requirement.name))
+            assert version is not None, (
+                f"{requirement} of {name} is not in constraints.txt: `make constraints`"
+            )
+            assert requirement.specifier.contains(version), (
+                f"{requirement} does not allow the pinned {version}"
+            )
+
+    def test_the_installed_packages_are_the_pinned_ones(self):
+        installed = {str(canonicalize_name(item.name)): item.version for item in metadata.distributions()}
+        differing = {
+            name: (installed.get(name), version)
+            for name, version in constraints().items()
+            if installed.get(name) != version
+        }
+        assert not differing, "run `make setup`: installed and pinned versions differ"
+
+    def test_what_a_worker_installs_is_what_the_airflow_image_installs(self):
+        assert "-r /opt/nightloop/requirements.txt -c /opt/nightloop/constraints.txt" in dockerfile()
+
+    def test_the_image_is_of_the_pinned_airflow(self):
+        assert f"ARG AIRFLOW_VERSION={constraints()['apache-airflow']}\n" in dockerfile()
+
+    def test_the_review_image_installs_pinned_packages_only(self):
+        names = re.search(r"RUN pip install [^\n]*\\\n(.+)\n", dockerfile().split(" AS review")[1])
+        assert names is not None
+        packages = [Requirement(word.strip('"')) for word in names[1].split()]
+        assert packages
+        assert {canonicalize_name(package.name) for package in packages} <= constraints().keys()
+
+
+def dockerfile() -> str:
+    return (ROOT / "Dockerfile").read_text()
+
+
+class TestDockerfile:
+    def test_everything_it_copies_is_there(self):
+        for line in dockerfile().splitlines():
+            if line.startswith("COPY "):
+                *sources, _ = [word for word in line.split()[1:] if not word.startswith("--")]
+                assert sources
+                assert all((ROOT / source).exists() for source in sources), line
+
+
+class TestCompose:
+    def test_it_follows_the_compose_specification(self):
+        result = subprocess.run(
+            [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec",
+             str(ROOT / "docker-compose.yaml")],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    def test_every_mounted_folder_of_the_project_is_there(self):
+        mounted = {
+            volume.split(":")[0]
+            for service in own_services().values()
+            for volume in service["volumes"]
+            if volume.startswith("./")
+        }
+        assert mounted == {"./dags", "./plugins", "./include"}
+        assert all((ROOT / folder).is_dir() for folder in mounted)
+
+    @pytest.mark.parametrize("name", own_services())
+    def test_every_service_has_include_mounted_on_its_import_path(self, name):
+        service = own_services()[name]
+        targets = [volume.split(":")[1] for volume in service["volumes"] if volume.startswith("./include:")]
+        assert targets == [f"{service['environment']['PYTHONPATH']}/include"]
+
+    @pytest.mark.parametrize("name", own_services())
+    def test_every_build_target_is_a_stage_of_the_dockerfile(self, name):
+        assert f" AS {own_services()[name]['build']['target']}\n" in dockerfile()
+
+    def test_every_port_is_on_this_machine_only(self):
+        ports = [port for service in compose()["services"].values() for port in service.get("ports", ())]
+        assert ports == ["127.0.0.1:8080:8080", "127.0.0.1:4567:4567"]
+
+    def test_every_named_volume_and_config_is_declared(self):
+        document = compose()
+        for service in document["services"].values():
+            named = {
+                volume.split(":")[0] for volume in service.get("volumes", ()) if not volume.startswith("./")
+            }
+            assert named <= document["volumes"].keys()
+            assert {config["source"] for config in service.get("configs", ())} <= document["configs"].keys()
+
+    def test_every_host_of_an_address_is_a_service(self):
+        document = compose()
+        text = yaml.safe_dump(document["services"])
+        hosts = set(re.findall(r"(?:@|http://)([a-z-]+)[:/]", text)) - {"localhost"}
+        assert hosts == {"postgres", "redis", "review", "airflow-apiserver"}
+        assert hosts <= document["services"].keys()
+
+    def test_no_secret_has_a_default(self):
+        text = (ROOT / "docker-compose.yaml").read_text()
+        variables = re.findall(r"\$\{([A-Z_]+)(:?[-?]?)", text)
+        with_default = {name for name, operator in variables if operator != ":?"}
+        assert with_default == {"AWS_SESSION_TOKEN", "NIGHTLOOP_REVIEW_URL"}
+
+    def test_every_airflow_setting_exists_in_airflow(self):
+        known = airflow_settings()
+        used = {
+            name
+            for service in own_services().values()
+            for name in service["environment"]
+            if name.startswith("AIRFLOW__")
+        }
+        assert used
+        assert used <= known
+
+    def test_every_variable_of_ours_is_read_by_our_code(self):
+        ours = {
+            name
+            for service in own_services().values()
+            for name in service["environment"]
+            if name.startswith("NIGHTLOOP_")
+        }
+        code = "\n".join(path.read_text() for path in (ROOT / "include").rglob("*.py"))
+        assert ours == {"NIGHTLOOP_ENVIRONMENT", "NIGHTLOOP_REVIEW_DATABASE"}
+        assert all(name in code for name in ours)
+
+    def test_the_review_server_takes_the_options_it_is_given(self):
+        command = own_services()["review"]["command"]
+        help_text = subprocess.run(
+            [sys.executable, *command[1:4], "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        options = [word.split("=")[0] for word in command[4:]]
+        assert options
+        assert all(option in help_text for option in options)
+
+    def test_airflow_knows_every_command_it_is_given(self):
+        from airflow.cli.cli_parser import airflow_commands
+
+        known = {command.name for command in airflow_commands} | {"celery"}  # celery: of its provider
+        commands = {service["command"][0] for name, service in own_services().items() if name != "review"}
+        assert commands == {"db", "api-server", "scheduler", "dag-processor", "triggerer", "celery"}
+        assert commands <= known
+
+
+def airflow_settings() -> set[str]:
+    """Every AIRFLOW__SECTION__OPTION variable that Airflow or the Celery provider documents."""
+    import airflow.providers.celery.get_provider_info as celery
+
+    config = metadata.distribution("apache-airflow-core").locate_file("airflow/config_templates/config.yml")
+    sections = yaml.safe_load(Path(str(config)).read_text()) | celery.get_provider_info()["config"]
+    return {
+        f"AIRFLOW__{section}__{option}".upper()
+        for section, body in sections.items()
+        for option in body["options"]
+    }
+
+
+class TestStackSettings:
+    def test_every_airflow_setting_of_the_local_stack_exists_in_airflow(self, tmp_path):
+        from include.stack import environment
+        from include.stack.settings import StackSettings
+
+        settings = StackSettings.from_environment({"NIGHTLOOP_HOME": str(tmp_path)})
+        used = {name for name in environment.airflow(settings) if name.startswith("AIRFLOW__")}
+        assert used <= airflow_settings()
+
+
+class TestMake:
+    def test_every_target_named_in_the_readme_exists(self):
+        makefile = (ROOT / "Makefile").read_text()
+        targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+        readme = (ROOT / "README.md").read_text()
+        named = set(re.findall(r"^(?:[A-Z_]+=\S+ )*make ([a-z-]+)", readme, re.MULTILINE))
+        named |= set(re.findall(r"`(?:[A-Z_]+=\S+ )*make ([a-z-]+)`", readme))
+        assert {"demo", "test", "up", "down"} <= named
+        assert named <= targets
+
+    def test_ci_runs_what_a_developer_runs(self):
+        assert "exec make test" in (ROOT / ".ci" / "run").read_text()
+
+    def test_a_second_make_finds_nothing_to_install(self):
+        result = subprocess.run(
+            ["make", "--question", "setup"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0, "a file of requirements is newer than .venv/.installed"
+
+
+class TestGit:
+    @pytest.mark.parametrize("path", [".venv/bin/python", ".nightloop/run/secrets.json", ".env"])
+    def test_packages_state_and_secrets_are_not_committed(self, path):
+        assert subprocess.run(["git", "check-ignore", "--quiet", path], cwd=ROOT).returncode == 0
+
+
+class TestPlugins:
+    def test_airflow_executes_only_the_plugin_file(self):
+        """Airflow runs every .py below plugins/ under its bare name, unless this file says otherwise."""
+        lines = (ROOT / "plugins" / ".airflowignore").read_text().split()
+        assert lines[0] == "*"
+        exceptions = [line.removeprefix("!") for line in lines[1:]]
+        assert exceptions
+        assert all((ROOT / "plugins" / name).is_file() for name in exceptions)
