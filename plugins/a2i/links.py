@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ReviewPortalLink(BaseOperatorLink):
-    """Where the reviewers sign in: the environment's `review.portal_url`, else the work team's own address."""
+    """Where the reviewers sign in: the environment's `review.portal_url`, else the team's own address."""
 
     name = "Review portal"
 

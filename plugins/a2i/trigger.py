@@ -241,13 +241,13 @@ class SageMakerJobsTrigger(PollingTrigger):
         return [name for name in self.running.names if name not in self._ended]
 
     def _tell(self, name: str, job: dict[str, Any]) -> None:
-        """Log each secondary status once; a job without them (batch transform) when its status changes."""
+        """Log each secondary status once, with its message; transform jobs have none, so log their status."""
         steps = job.get("SecondaryStatusTransitions", [])
         for step in steps[self._told.get(name, 0) :]:
             self.log.info("%s: %s %s", name, step["Status"], step.get("StatusMessage", ""))
         self._told[name] = len(steps)
         status = job[self.running.kind.status_field]
-        if status != self.statuses.get(name):
+        if status != self.statuses.get(name) and ("FailureReason" in job or not steps):
             self.log.info("%s: %s %s", name, status, job.get("FailureReason", ""))
 
 
@@ -263,9 +263,9 @@ def jittered(seconds: float) -> float:
 
 def is_passing(error: Exception) -> bool:
     """Whether asking again can help: no connection, throttled, or the service's own fault."""
-    from botocore.exceptions import ClientError, HTTPClientError
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or status == 429 or error.response["Error"]["Code"] == "ThrottlingException"
-    return isinstance(error, HTTPClientError)
+    return isinstance(error, ConnectionError | HTTPClientError)

@@ -1,7 +1,7 @@
 """A training image for tests: learns nothing, in no time, and finds one box in every image.
 
 The box's score is computed from the image's bytes, so that triage has something to choose from, and a later
-model (an incremental one) is surer than the first. A body that is no JPEG is refused as the real algorithm does.
+model (an incremental one) is surer than the first. A body that is no JPEG is refused.
 """
 
 from __future__ import annotations

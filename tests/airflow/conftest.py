@@ -1,4 +1,4 @@
-"""Airflow for tests: an AIRFLOW_HOME of its own, a place (bucket, YAML files, connections), tasks run for real.
+"""Airflow for tests: an AIRFLOW_HOME of its own, a place to work in, tasks run for real.
 
 Airflow reads its settings when it is imported, so they are written here, before any test module is. What the
 other rooms' tests see of the environment is put back at once.

@@ -1,4 +1,4 @@
-"""Where a test's tasks work: YAML files, connections, images in a bucket, and reviewers who answer by HTTP."""
+"""Where a test's tasks work: YAML files, connections, images, and reviewers who answer by HTTP."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def connection(cloud: LocalCloud) -> str:
 
 
 def run(task: Any, context: Mapping[str, Any], while_deferred: Callable[[Any], None] | None = None) -> Any:
-    """Execute a task as Airflow does: a deferral's trigger is serialised, made anew, run, and the task resumed."""
+    """Execute a task as Airflow does: serialise a deferral's trigger, make it anew, run it, resume."""
     from airflow.sdk.exceptions import TaskDeferred
 
     method, kwargs = "execute", {}
