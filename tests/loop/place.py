@@ -1,0 +1,197 @@
+"""A pipeline in a bucket of its own, on a real local cloud and a real review server, and what tests do with it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from include.loop import batch, labels, loops, predictions, questions, review, storage, triage
+from include.loop.config import Environment, Pipeline
+from include.loop.jobs import Running, has_ended
+from include.loop.storage import Storage
+from include.loop.workspace import Workspace
+from tests.review_server.rig import Person, Rig
+from tests.support.cloud import ROLE, LocalCloud, eventually
+
+DETECTOR_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/detector:1"
+SIZE = (32, 24)
+NIGHT = "2026-11-01"
+
+Step = Callable[..., Running | dict[str, Any]]
+Respond = Callable[[dict[str, Any]], Any]
+
+
+class Place:
+    """One pipeline under test. Keyword arguments are fields of the pipeline file."""
+
+    def __init__(self, cloud: LocalCloud, rig: Rig, bucket: str, **pipeline: Any) -> None:
+        self.cloud, self.rig, self.bucket = cloud, rig, bucket
+        self.s3 = cloud.client("s3")
+        self.sagemaker = cloud.client("sagemaker")
+        self.control, self.runtime = rig.sagemaker, rig.a2i
+        self.team = f"team-{bucket[-12:]}"
+        self._person: Person | None = None
+        settings: dict[str, Any] = {
+            "classes": ["cat", "dog"],
+            "training": {
+                "initial": {"hyperparameters": {"quality": 0.2}},
+                "incremental": {"hyperparameters": {"quality": 1}},
+                "validation_share": 0.3,
+            },
+            "triage": {"audit_share": 0},
+        }
+        self.pipeline = Pipeline(name="pets", path=Path("pets.yaml"), **(settings | pipeline))
+        self.environment = Environment(
+            name="test",
+            path=Path("test.yaml"),
+            region="us-east-1",
+            bucket=bucket,
+            pipeline="pets",
+            role_arn=ROLE,
+            algorithm="local",
+            image=DETECTOR_IMAGE,
+            review={"workteam": self.team},
+        )
+        self.storage = Storage(self.s3, bucket, "pets")
+        self.workspace = Workspace(self.pipeline, self.environment, self.storage)
+
+    def but(self, **pipeline: Any) -> Workspace:
+        """The same place with some settings changed, as an operator would edit the file."""
+        return Workspace(self.pipeline.model_copy(update=pipeline), self.environment, self.storage)
+
+    def put(self, key: str, body: bytes) -> str:
+        self.s3.put_object(Bucket=self.bucket, Key=f"pets/{key}", Body=body)
+        return f"s3://{self.bucket}/pets/{key}"
+
+    def add_images(self, brightness: Mapping[str, int], date: str = NIGHT) -> list[str]:
+        """One plain image per name."""
+        return [
+            self.put(f"images/dt={date}/{name}", picture(level, name)) for name, level in brightness.items()
+        ]
+
+    def add_labels(self, location: str, brightness: Mapping[str, int]) -> None:
+        """Images with the one object that the detector looks for, and their manifest."""
+        lines = []
+        for name, level in brightness.items():
+            source = self.put(f"{location.rsplit('/', 1)[0]}/images/{name}", picture(level, name))
+            lines.append(json.dumps(labelled(source)).encode())
+        self.put(location, b"\n".join(lines) + b"\n")
+
+    def finish(self, step: Step, key: str) -> dict[str, Any]:
+        """Call a step until it is done, waiting for its jobs as an operator would."""
+        answer = step(self.workspace, self.sagemaker, key)
+        while isinstance(answer, Running):
+            self.wait(answer)
+            answer = step(self.workspace, self.sagemaker, key, waited_for=answer)
+        return answer
+
+    def wait(self, running: Running) -> None:
+        describe = getattr(self.sagemaker, running.kind.describe_operation)
+        for name in running.names:
+            arguments = {running.kind.name_field: name}
+            eventually(lambda args=arguments: has_ended(running.kind, describe(**args)), within=60)
+
+    def set_up_review(self) -> dict[str, Any]:
+        review.setup_bucket(self.workspace)
+        review.setup_workteam(self.workspace, self.control)
+        review.setup_template(self.workspace, self.control)
+        eventually(lambda: review.setup_flow_definition(self.workspace, self.control)["active"])
+        return review.portal(self.workspace, self.control)
+
+    def ask(self, night: str = NIGHT) -> dict[str, Any]:
+        """Everything of a night up to the open questions."""
+        batch.list_batch(self.workspace, night)
+        self.finish(predictions.predict, night)
+        triage.triage(self.workspace, night)
+        questions.prepare(self.workspace, self.control, night)
+        return questions.start(self.workspace, self.runtime, night)
+
+    def person(self) -> Person:
+        if self._person is None:
+            self._person = self.rig.worker(self.team)
+        return self._person
+
+    def answer(self, respond: Respond, at_most: int = 1000) -> int:
+        """Let a person answer what is waiting; ``respond`` gives the answer content for a task's input."""
+        person, count = self.person(), 0
+        while count < at_most and (task := person.take()) is not None:
+            reply = person.do("answer", task, respond(task["input"]))
+            assert reply.status_code == 200, reply.text
+            count += 1
+        return count
+
+    def settle(self, night: str = NIGHT, open_loops: int = 0) -> None:
+        """Wait until no more than so many loops are open, as the sensor does."""
+        watch = loops.watch(self.workspace, night)
+        eventually(lambda: loops.count_loops(self.runtime, watch).open <= open_loops)
+
+    def assemble(self, night: str = NIGHT) -> dict[str, Any]:
+        return labels.assemble(self.workspace, self.runtime, night)
+
+    def night(self, night: str = NIGHT, respond: Respond | None = None) -> dict[str, Any]:
+        """A whole night with people who answer everything."""
+        self.ask(night)
+        self.answer(respond or correct)
+        self.settle(night)
+        return self.assemble(night)
+
+    def manifest(self, night: str = NIGHT) -> list[dict[str, Any]]:
+        return list(self.storage.read_lines(storage.label_file(night, "augmented.manifest")))
+
+    def quarantine(self, night: str = NIGHT) -> list[dict[str, Any]]:
+        return list(self.storage.read_lines(storage.label_file(night, "quarantine.jsonl")))
+
+    def questions(self, night: str = NIGHT) -> dict[str, questions.Question]:
+        """By the image's file name."""
+        return {
+            item.image.rsplit("/", 1)[-1]: item for item in questions.read_questions(self.workspace, night)
+        }
+
+    def output_uri(self, loop: str) -> str:
+        described = self.runtime.describe_human_loop(HumanLoopName=loop)
+        return str(described["HumanLoopOutput"]["OutputS3Uri"])
+
+
+def picture(brightness: int, salt: str = "") -> bytes:
+    """A plain JPEG; the salt makes its ETag differ."""
+    image = Image.new("RGB", SIZE, (brightness,) * 3)
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", comment=salt.encode())
+    return stream.getvalue()
+
+
+def box(
+    label: str = "cat", left: float = 8, top: float = 6, width: float = 16, height: float = 12
+) -> dict[str, Any]:
+    """What a crowd-bounding-box gives; the default is exactly what the detector looks for."""
+    return {"label": label, "left": left, "top": top, "width": width, "height": height}
+
+
+def content(*boxes: dict[str, Any], size: tuple[int, int] = SIZE) -> dict[str, Any]:
+    return {
+        "annotatedResult": {
+            "boundingBoxes": list(boxes),
+            "inputImageProperties": {"width": size[0], "height": size[1]},
+        }
+    }
+
+
+def correct(_: dict[str, Any]) -> dict[str, Any]:
+    return content(box())
+
+
+def labelled(source: str, created: str = "2026-10-01T00:00:00.000000", class_id: int = 0) -> dict[str, Any]:
+    """A manifest line as Ground Truth writes it, with the one object that the detector looks for."""
+    return {
+        "source-ref": source,
+        "review": {
+            "annotations": [{"class_id": class_id, "left": 8, "top": 6, "width": 16, "height": 12}],
+            "image_size": [{"width": SIZE[0], "height": SIZE[1], "depth": 3}],
+        },
+        "review-metadata": {"creation-date": created, "class-map": {}, "human-annotated": "yes"},
+    }
