@@ -244,11 +244,11 @@ class SageMakerJobsTrigger(PollingTrigger):
         """Log each secondary status once, with its message; transform jobs have none, so log their status."""
         steps = job.get("SecondaryStatusTransitions", [])
         for step in steps[self._told.get(name, 0) :]:
-            self.log.info("%s: %s %s", name, step["Status"], step.get("StatusMessage", ""))
+            self.log.info("%s: %s: %s", name, step["Status"], step.get("StatusMessage", ""))
         self._told[name] = len(steps)
         status = job[self.running.kind.status_field]
         if status != self.statuses.get(name) and ("FailureReason" in job or not steps):
-            self.log.info("%s: %s %s", name, status, job.get("FailureReason", ""))
+            self.log.info("%s: %s: %s", name, status, job.get("FailureReason", "no failure"))
 
 
 def operation(client: Any, name: str, kind: JobKind, job: str) -> Any:

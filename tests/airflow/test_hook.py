@@ -60,7 +60,7 @@ def test_a_connections_own_client_settings_win_over_the_patient_ones(
 def test_asynchronous_code_never_looks_for_a_connection_in_the_blocking_way(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sixty waiting tasks start at once when a triggerer comes up: a blocking look-up would stop its event loop."""
+    """Sixty waits start at once when a triggerer comes up: a blocking look-up would stop its event loop."""
 
     def blocking(conn_id: str) -> object:
         raise AssertionError(f"looked for {conn_id} in the blocking way")
