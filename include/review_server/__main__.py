@@ -117,6 +117,11 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _add(options: argparse.Namespace) -> int:
     member, password = _accounts(options).add(options.name, options.team)
+    if password is None and options.credentials and member.name not in _kept(options.credentials):
+        raise ValueError(
+            f"{member.name} is a member already, and {options.credentials} does not have the password: "
+            "make a new one with `members reset`"
+        )
     if password is None:
         print(f"{member.name} was a member already and keeps the password; teams: {', '.join(member.teams)}")
     else:
@@ -157,8 +162,8 @@ def _hand_over(name: str, password: str, file: Path | None) -> None:
     if file is None:
         print(f"{name} signs in with this password, which is not shown again:\n{password}")
         return
-    kept = json.loads(file.read_text())["workers"] if file.exists() else []
-    workers = [entry for entry in kept if entry["name"] != name] + [{"name": name, "password": password}]
+    passwords = _kept(file) | {name: password}
+    workers = [{"name": name, "password": password} for name, password in passwords.items()]
     file.parent.mkdir(parents=True, exist_ok=True)
     # Written beside and moved, and never readable by others, not even for a moment.
     draft = file.with_name(f".{file.name}.draft")
@@ -167,6 +172,12 @@ def _hand_over(name: str, password: str, file: Path | None) -> None:
         json.dump({"workers": workers}, stream, indent=2)
     draft.replace(file)
     print(f"{name}: the password is in {file}")
+
+
+def _kept(file: Path) -> dict[str, str]:
+    """The passwords that a credentials file has, by name."""
+    workers = json.loads(file.read_text())["workers"] if file.exists() else []
+    return {worker["name"]: worker["password"] for worker in workers}
 
 
 if __name__ == "__main__":

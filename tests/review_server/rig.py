@@ -175,7 +175,8 @@ class Person:
         self.id: str = reply.json()["worker_id"]
         self.http.headers["x-csrf-token"] = reply.json()["csrf_token"]
 
-    def take(self, flow: Flow | None = None) -> dict[str, Any] | None:
+    def take(self, flow: Flow | None = None) -> Any:
+        """The task in hand or the next one; None when nothing waits."""
         body = {"flow_definition": flow.name} if flow else {}
         reply = self.http.post("/worker/tasks", json=body)
         assert reply.status_code in (200, 201, 204), reply.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
+from itertools import chain
 
 import httpx
 import pytest
@@ -140,7 +141,7 @@ def test_a_listing_comes_in_pages_of_a_hundred_with_each_loop_once(rig: Rig):
         )
         found = [[loop["HumanLoopName"] for loop in page["HumanLoopSummaries"]] for page in pages]
         assert [len(page) for page in found] == [100, 100, 3]
-        assert sum(found, []) == expected
+        assert list(chain.from_iterable(found)) == expected
     first = rig.a2i.list_human_loops(FlowDefinitionArn=many.arn)["HumanLoopSummaries"]
     assert first[0]["HumanLoopName"] == names[-1], "newest first, unless told otherwise"
     assert len(rig.a2i.list_human_loops(FlowDefinitionArn=many.arn, MaxResults=1)["HumanLoopSummaries"]) == 1

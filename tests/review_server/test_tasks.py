@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import chain
 
 import httpx
 import pytest
@@ -82,7 +83,7 @@ def test_each_loop_is_answered_by_distinct_workers_however_many_ask_at_once(rig:
 
     with ThreadPoolExecutor(len(workers)) as pool:
         done = list(pool.map(work, workers))
-    assert sorted(sum(done, [])) == sorted(names * 2)
+    assert sorted(chain.from_iterable(done)) == sorted(names * 2)
     for name in names:
         answers = flow.output(name)["humanAnswers"]
         assert len({answer["workerId"] for answer in answers}) == 2
@@ -190,7 +191,7 @@ def test_a_form_of_another_site_cannot_answer(held):
 
 
 def test_a_worker_sees_nothing_of_others(rig: Rig, held):
-    worker, task = held
+    _, task = held
     colleague_flow = rig.flow()
     stranger = rig.worker(colleague_flow.team)
     for action in ("answer", "decline", "return"):
