@@ -24,6 +24,9 @@ def train() -> int:
     if "hold" in settings:  # until the file is there, as long as a test wants to watch
         while not Path(str(settings["hold"])).exists():
             time.sleep(0.05)
+    if "fail_without" in settings and not Path(settings["fail_without"]).exists():
+        (ROOT / "output" / "failure").write_text(settings["reason"])
+        return 1
     (ROOT / "model" / "age.json").write_text(json.dumps(int("model" in channels)))
     return 0
 
