@@ -68,8 +68,8 @@ class Learner:
 
         def objective(params: Any) -> tuple[jnp.ndarray, tuple[Any, jnp.ndarray]]:
             known = {"params": params, "batch_stats": variables["batch_stats"]}
-            (logits, distances), moved = self._network.apply(known, images, train=True, mutable=["batch_stats"])
-            pair = jnp.stack(losses(logits, distances, targets))
+            output, moved = self._network.apply(known, images, train=True, mutable=["batch_stats"])
+            pair = jnp.stack(losses(output, targets))
             return pair.sum(), (moved["batch_stats"], pair)
 
         gradients, (statistics, pair) = jax.grad(objective, has_aux=True)(variables["params"])

@@ -1,7 +1,7 @@
 """What a batch should have answered, and how far the network was from it: assignment of boxes to cells, and two losses.
 
-Takes the network's outputs and padded boxes, gives class loss (focal cross entropy) and box loss (smooth L1 on log
-distances), each a mean per object. All shapes are static, so one compiled step serves every batch.
+Takes the network's output and padded boxes, gives the cross entropy (focal for "is there an object", plain for "which
+class") and the smooth L1 of the log distances, each a mean per answering cell. All shapes are static, so one compiled step serves every batch.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from include.algorithms.object_detection.network import STRIDES
+from include.algorithms.object_detection.network import STRIDES, Output
 
 # A box belongs to the grid whose stride is about an eighth to a quarter of its longer side.
 _LARGEST = {8: 56.0, 16: 112.0, 32: float("inf")}  # pixels, longer side; the next finer grid's limit is the lower end
@@ -56,16 +56,22 @@ def assign(boxes: jnp.ndarray, centres: jnp.ndarray, strides: jnp.ndarray) -> Ta
     return Targets(classes, jnp.log(jnp.clip(sides, 0.05)))
 
 
-def losses(logits: jnp.ndarray, distances: jnp.ndarray, targets: Targets) -> tuple[jnp.ndarray, jnp.ndarray]:
-    """Class loss and box loss, both per answering cell of the batch."""
+def losses(output: Output, targets: Targets) -> tuple[jnp.ndarray, jnp.ndarray]:
+    """Cross entropy and smooth L1 of a batch.
+
+    One objectness and exclusive classes, rather than an independent score per class: the classes then learn from the
+    first step on, where focal loss alone would first have to find out that there are objects at all.
+    """
     positive = targets.classes >= 0
     count = jnp.maximum(positive.sum(), 1)
-    wanted = jax.nn.one_hot(targets.classes, logits.shape[-1])
+    logits = output.objectness
     probability = jax.nn.sigmoid(logits)
-    entropy = jax.nn.softplus(logits) - logits * wanted
-    miss = jnp.where(wanted > 0, 1 - probability, probability)
-    weight = jnp.where(wanted > 0, _POSITIVE, 1 - _POSITIVE) * miss**_FOCUS
-    difference = jnp.abs(distances - targets.distances)
-    smooth = jnp.where(difference < _BETA, difference**2 / (2 * _BETA), difference - _BETA / 2)
-    box = jnp.where(positive[..., None], smooth, 0.0).sum()
-    return (weight * entropy).sum() / count, box / count
+    miss = jnp.where(positive, 1 - probability, probability)
+    weight = jnp.where(positive, _POSITIVE, 1 - _POSITIVE) * miss**_FOCUS
+    presence = weight * (jax.nn.softplus(logits) - logits * positive)
+    kind = jnp.maximum(targets.classes, 0)[..., None]
+    entropy = -jnp.take_along_axis(jax.nn.log_softmax(output.classes), kind, axis=-1)[..., 0]
+    difference = jnp.abs(output.distances - targets.distances)
+    smooth = jnp.where(difference < _BETA, difference**2 / (2 * _BETA), difference - _BETA / 2).sum(-1)
+    cross_entropy = presence.sum() + jnp.where(positive, entropy, 0.0).sum()
+    return cross_entropy / count, jnp.where(positive, smooth, 0.0).sum() / count

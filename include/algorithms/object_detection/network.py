@@ -1,14 +1,14 @@
 """The compact single-shot network: a patch stem, strided convolutions, a small top-down pyramid, one shared head.
 
-Takes square images, gives class scores and box distances for the cells of three grids (strides 8, 16 and 32), so that
-small and large objects each have cells of their size. Sized for CPUs: XLA is slow with convolutions at full
+Takes square images, gives for each cell of three grids (strides 8, 16 and 32, so that small and large objects have
+cells of their size) whether an object is there, which class it would be, and how far its four sides are. Sized for CPUs: XLA is slow with convolutions at full
 resolution, so the stem goes straight to a quarter of it. Knows nothing of labels or files.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,25 +18,33 @@ from jax import nn as activations
 STRIDES = (8, 16, 32)
 _COARSEST = STRIDES[-1]
 _NECK = 96  # channels of every pyramid level
-_RARE = -4.0  # bias of the class scores: at first every cell says "hardly anything here", which focal loss needs
+_RARE = -4.0  # bias of the objectness: at first every cell says "hardly anything here", which focal loss needs
+
+
+class Output(NamedTuple):
+    """The network's answer for N cells, in the order of `cells`."""
+
+    objectness: jnp.ndarray  # (B, N) logits
+    classes: jnp.ndarray  # (B, N, classes) logits, each cell's classes excluding one another
+    distances: jnp.ndarray  # (B, N, 4) logarithms of the distances left, top, right, bottom, in strides
 
 
 class Detector(nn.Module):
-    """Images (B, S, S, 3), 0 to 255, to class logits (B, N, classes) and log distances (B, N, 4); N: see `cells`."""
+    """Images (B, S, S, 3), 0 to 255, to an Output."""
 
     num_classes: int
 
     @nn.compact
-    def __call__(self, images: jnp.ndarray, train: bool) -> tuple[jnp.ndarray, jnp.ndarray]:
+    def __call__(self, images: jnp.ndarray, train: bool) -> Output:
         layer = functools.partial(Layer, train=train)
         x = (images.astype(jnp.float32) - 127.5) / 64.0
         rest = -x.shape[1] % _COARSEST
         x = jnp.pad(x, ((0, 0), (0, rest), (0, rest), (0, 0)))  # so that every cell lies on its grid exactly
         x = layer(32, kernel=4, stride=4, name="conv1_patches")(x)
         x = layer(32, name="conv2_1")(x)
-        x = layer(80, stride=2, name="conv3_1")(x)
-        x = x + layer(80, name="conv3_2")(x)
-        fine = x + layer(80, name="conv3_3")(x)
+        x = layer(64, stride=2, name="conv3_1")(x)
+        x = x + layer(64, name="conv3_2")(x)
+        fine = x + layer(64, name="conv3_3")(x)
         x = layer(96, stride=2, name="conv4_1")(fine)
         middle = x + layer(96, name="conv4_2")(x)
         x = layer(128, stride=2, name="conv5_1")(middle)
@@ -46,21 +54,14 @@ class Detector(nn.Module):
         level4 = layer(_NECK, kernel=1, name="neck4")(middle) + _double(level5)
         level3 = layer(_NECK, kernel=1, name="neck3")(fine) + _double(level4)
 
-        # The three grids as one row of cells would need padding between them; the head is shared by name instead.
-        tower = Layer(_NECK, train=train, name="head_tower")
-        classes = nn.Dense(
-            self.num_classes,
-            bias_init=nn.initializers.constant(_RARE),
-            kernel_init=nn.initializers.normal(0.01),
-            name="head_classes",
-        )
-        boxes = nn.Dense(4, kernel_init=nn.initializers.normal(0.01), name="head_boxes")
-        logits, distances = [], []
-        for level in (level3, level4, level5):
-            features = tower(level)
-            logits.append(classes(features).reshape(len(images), -1, self.num_classes))
-            distances.append(boxes(features).reshape(len(images), -1, 4))
-        return jnp.concatenate(logits, 1), jnp.concatenate(distances, 1)
+        # From here on each cell is on its own, so the three grids become one row: (B, N, 1, channels).
+        levels = (level3, level4, level5)
+        row = jnp.concatenate([level.reshape(len(images), -1, 1, _NECK) for level in levels], axis=1)
+        row = layer(_NECK, kernel=1, name="head_tower")(row)[:, :, 0]
+        objectness = nn.Dense(1, bias_init=nn.initializers.constant(_RARE), name="head_objectness")(row)
+        classes = nn.Dense(self.num_classes, name="head_classes")(row)
+        distances = nn.Dense(4, kernel_init=nn.initializers.normal(0.01), name="head_distances")(row)
+        return Output(objectness[..., 0], classes, distances)
 
 
 class Layer(nn.Module):

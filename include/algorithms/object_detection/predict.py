@@ -52,8 +52,9 @@ def forward(num_classes: int, image_shape: int) -> Forward:
 
     @jax.jit
     def run(variables: Variables, images: jnp.ndarray) -> tuple[jnp.ndarray, jnp.ndarray]:
-        logits, distances = network.apply(variables, images, train=False)
-        return jax.nn.sigmoid(logits), decode(distances, centres, strides) / image_shape
+        output = network.apply(variables, images, train=False)
+        scores = jax.nn.sigmoid(output.objectness)[..., None] * jax.nn.softmax(output.classes)
+        return scores, decode(output.distances, centres, strides) / image_shape
 
     return run
 
