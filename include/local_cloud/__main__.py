@@ -38,17 +38,27 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m include.local_cloud",
         description=(
-            "S3, IAM, STS, SQS, EventBridge, CloudWatch Logs, SageMaker jobs and human review on this machine. "
+            "S3, IAM, STS, SQS, EventBridge, CloudWatch Logs, SageMaker jobs and human review on "
+            "this machine. "
             "Prints one line when it is ready. Set AWS_SHARED_CREDENTIALS_FILE=DIR/credentials and "
             "AWS_CONFIG_FILE=DIR/config, and any AWS tool talks to it."
         ),
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="where everything is kept")
-    parser.add_argument("--port", type=int, default=4566, help="the AWS APIs (default 4566; 0 takes a free port)")
-    parser.add_argument("--review-port", type=int, default=4567, help="human review (default 4567; 0 likewise)")
-    parser.add_argument("--host", default="127.0.0.1", choices=_LOOPBACK, help="loopback only (default 127.0.0.1)")
     parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, help="jobs that run at once, the others wait (default: cores)"
+        "--port", type=int, default=4566, help="the AWS APIs (default 4566; 0 takes a free port)"
+    )
+    parser.add_argument(
+        "--review-port", type=int, default=4567, help="human review (default 4567; 0 likewise)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", choices=_LOOPBACK, help="loopback only (default 127.0.0.1)"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="jobs that run at once, the others wait (default: cores)",
     )
     parser.add_argument(
         "--algorithm",
@@ -59,10 +69,16 @@ def _parser() -> argparse.ArgumentParser:
         help="a further training image: its repository name, and the Python package run with train or serve",
     )
     parser.add_argument(
-        "--stop-grace", type=float, default=120, help="seconds between SIGTERM and SIGKILL for a job (default 120)"
+        "--stop-grace",
+        type=float,
+        default=120,
+        help="seconds between SIGTERM and SIGKILL for a job (default 120)",
     )
     parser.add_argument(
-        "--orphan-grace", type=float, default=60, help="seconds that jobs go on when the cloud is gone (default 60)"
+        "--orphan-grace",
+        type=float,
+        default=60,
+        help="seconds that jobs go on when the cloud is gone (default 60)",
     )
     return parser
 
@@ -70,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
 def _algorithm(text: str) -> tuple[str, str]:
     name, _, package = text.partition("=")
     if not name or not package:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PACKAGE, such as my-detector=my_package.detector")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not NAME=PACKAGE, such as my-detector=my_package.detector"
+        )
     return name, package
 
 

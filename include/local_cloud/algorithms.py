@@ -1,8 +1,8 @@
 """Training images that this machine can run, found by their repository name.
 
-Takes an image URI such as ``811284229777.dkr.ecr.us-east-1.amazonaws.com/object-detection:1`` and gives the Python
-package that implements it; registry, account, Region and tag do not matter, so SageMaker's own URIs work unchanged.
-Knows nobody: an algorithm is only ever started as a process.
+Takes an image URI such as ``811284229777.dkr.ecr.us-east-1.amazonaws.com/object-detection:1`` and gives the
+Python package that implements it; registry, account, Region and tag do not matter, so SageMaker's own URIs
+work unchanged. Knows nobody: an algorithm is only ever started as a process.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from include.wire import AwsError
 class Algorithm:
     """An image's repository name, the package run as ``python -m <package> train|serve``, and its metrics.
 
-    ``metrics`` (name → regular expression with one group, over the log) are what SageMaker attaches to a job of its
-    own algorithms; an algorithm without them takes the MetricDefinitions of the request.
+    ``metrics`` (name → regular expression with one group, over the log) are what SageMaker attaches to a
+    job of its own algorithms; an algorithm without them takes the MetricDefinitions of the request.
     """
 
     name: str
@@ -32,7 +32,8 @@ BUILT_IN = (
         "include.algorithms.object_detection",
         {
             "train:progress": r"#progress_metric: host=\S+, completed (\S+) %",
-            "train:smooth_l1": r"#quality_metric: host=\S+, epoch=\S+, batch=\S+ train smooth_l1 <loss>=(\S+)",
+            "train:smooth_l1": r"#quality_metric: host=\S+, epoch=\S+, batch=\S+ train smooth_l1 "
+            "<loss>=(\S+)",
             "train:cross_entropy": (
                 r"#quality_metric: host=\S+, epoch=\S+, batch=\S+ train cross_entropy <loss>=(\S+)"
             ),
@@ -56,7 +57,8 @@ class Algorithms:
         if repository not in self._known:
             raise AwsError(
                 "ValidationException",
-                f"Unknown image {image}: no algorithm of this cloud has the repository name {repository!r}. It has "
+                f"Unknown image {image}: no algorithm of this cloud has the repository name "
+                f"{repository!r}. It has "
                 f"{', '.join(sorted(self._known))}; others are added with --algorithm NAME=PACKAGE",
             )
         return self._known[repository]

@@ -1,24 +1,21 @@
-"""S3, IAM, STS, SQS, EventBridge and CloudWatch Logs: ministack, mounted in this process, made to survive kill -9.
+"""S3, IAM, STS, SQS, EventBridge and CloudWatch Logs: ministack, mounted in this process, made to survive
+kill -9.
 
-Takes ASGI requests that are not SageMaker's. ministack writes S3 objects through to disk, but everything else only
-at an orderly exit; here bucket settings and IAM are saved before the client hears that they were made, and the
-chattier services (logs, queues, events) a moment later. Knows ``object_files`` and ministack.
+Takes ASGI requests that are not SageMaker's. ministack writes S3 objects through to disk, but everything
+else only at an orderly exit; here bucket settings and IAM are saved before the client hears that they were
+made, and the chattier services (logs, queues, events) a moment later. Knows ``object_files`` and ministack.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
+from include.local_cloud.credentials import Key
+from include.local_cloud.messages import Message, Receive, Send
 from include.local_cloud.settings import ACCOUNT_ID, REGION
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 SERVICES = ("s3", "iam", "sts", "sqs", "sns", "events", "logs")
 _SAVED_AT_ONCE = ("s3", "iam")
@@ -28,13 +25,15 @@ _SAVED_LATER_SECONDS = 5.0  # a copy of all log lines costs time: at most one ea
 class BaseServices:
     """The ASGI application of the base services. ``start`` and ``stop`` belong to the server's lifespan."""
 
-    def __init__(self, data: Path, port: int) -> None:
+    def __init__(self, data: Path, port: int, key: Key) -> None:
         # ministack reads its settings from the environment when it is imported, once.
         os.environ.update(
             {
                 "PERSIST_STATE": "1",
                 "STATE_DIR": str(data / "base-services"),
                 "SERVICES": ",".join(SERVICES),
+                "AWS_ACCESS_KEY_ID": key.id,
+                "AWS_SECRET_ACCESS_KEY": key.secret,  # what presigned URLs are checked against
                 "GATEWAY_PORT": str(port),
                 "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
                 "MINISTACK_REGION": REGION,
@@ -52,6 +51,10 @@ class BaseServices:
         self._ministack, self._persistence = ministack, persistence
         self._unsaved: set[str] = set()
         self._saver: asyncio.Task[None] | None = None
+
+    def issued(self, key_id: str) -> bool:
+        """Whether STS gave out this access key: AssumeRole and the like."""
+        return key_id in self._module("sts")._sessions
 
     async def start(self) -> None:
         for service in SERVICES:  # restores what was saved: each module loads its state when it is imported

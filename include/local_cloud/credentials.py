@@ -1,7 +1,8 @@
 """The access key of this cloud, and AWS's own two files that let any AWS tool use it.
 
-``DIR/credentials`` and ``DIR/config`` are made at the first start with a random key (mode 0600) and keep that key
-for ever; the endpoint in ``config`` follows the port. Takes the data directory, gives a ``Key``; knows ``settings``.
+``DIR/credentials`` and ``DIR/config`` are made at the first start with a random key (mode 0600) and keep
+that key for ever; the endpoint in ``config`` follows the port. Takes the data directory, gives a ``Key``;
+knows ``settings``.
 """
 
 from __future__ import annotations

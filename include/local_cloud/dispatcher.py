@@ -1,11 +1,11 @@
 """Gives every job and every deployment its instance process, and notices when one has died.
 
-One thread in the cloud, which looks at the documents a few times a second: what is in progress and has no living
-instance gets one, oldest first and not too many jobs at once. An instance that died without a word (killed, out
-of memory, the machine went down) is replaced and its job starts again under the same name with the secondary status
-Restarting, as SageMaker retries its own internal errors; after a few such deaths the job is Failed with a reason.
-An instance that lived through a restart of the cloud still holds its lock, and is simply found at work.
-Knows ``store``, ``locks`` and the outcomes of each kind.
+One thread in the cloud, which looks at the documents a few times a second: what is in progress and has no
+living instance gets one, oldest first and not too many jobs at once. An instance that died without a word
+(killed, out of memory, the machine went down) is replaced and its job starts again under the same name with
+the secondary status Restarting, as SageMaker retries its own internal errors; after a few such deaths the
+job is Failed with a reason. An instance that lived through a restart of the cloud still holds its lock, and
+is simply found at work. Knows ``store``, ``locks`` and the outcomes of each kind.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from include.local_cloud import outcomes, processes
+from include.local_cloud import outcomes, processes, rollout
 from include.local_cloud.locks import is_held
 from include.local_cloud.settings import PROJECT_ROOT, Settings
 from include.local_cloud.store import DEPLOYMENT, INSTANCE, TRAINING_JOB, TRANSFORM_JOB, Document, Kind, Store
@@ -62,7 +62,9 @@ class Dispatcher:
         self._wake.set()
 
     def stop(self, patience: float = 10.0) -> None:
-        """End every instance and its container; jobs in progress stay so and start again with the next cloud."""
+        """End every instance and its container; jobs in progress stay so and start again with the next
+        cloud.
+        """
         self._ending.set()
         self._wake.set()
         self._thread.join()
@@ -87,8 +89,6 @@ class Dispatcher:
                 self._round()
 
     def _round(self) -> None:
-        for post in [post for post, child in self._children.items() if child.poll() is not None]:
-            del self._children[post]
         busy = 0
         idle: list[tuple[Post, Document]] = []
         for kind, statuses in _AT_WORK.items():
@@ -98,6 +98,11 @@ class Dispatcher:
                     busy += kind is not DEPLOYMENT
                 else:
                     idle.append((post, document))
+        for document in self._store.with_status(DEPLOYMENT, ("Deleting",)):
+            post = Post(DEPLOYMENT, document["DeploymentName"])
+            if not self._is_alive(post):
+                self._kill_leftover(post)
+                rollout.bury(self._store, document)
         for post, document in sorted(idle, key=lambda item: item[1]["CreationTime"]):
             if post.kind is DEPLOYMENT:
                 self._fill(post, document)
@@ -142,7 +147,11 @@ class Dispatcher:
             )
 
     def _is_alive(self, post: Post) -> bool:
-        return post in self._children or is_held(self._settings.instances / post.kind.arn / post.name / "lock")
+        child = self._children.get(post)
+        if child is not None and child.poll() is None:
+            return True  # perhaps so young that it has not taken its lock yet
+        self._children.pop(post, None)
+        return is_held(self._settings.instances / post.kind.arn / post.name / "lock")
 
     def _all_posts(self) -> list[tuple[Kind, str]]:
         return [

@@ -1,9 +1,9 @@
 """One port for many services: looks at who a request is signed for, and hands it on.
 
-Takes ASGI requests; gives them to SageMaker's two APIs and the A2I runtime (``AwsService`` objects, run in threads
-because they are plain synchronous code) or to the base services. The credential scope decides before the path
-does, so that buckets named ``human-loops`` or ``endpoints`` keep working. Counts requests per operation for tests
-that promise few of them. Knows ``wire``, ``access`` and ``base_services``.
+Takes ASGI requests; gives them to SageMaker's two APIs and the A2I runtime (``AwsService`` objects, run in
+threads because they are plain synchronous code) or to the base services. The credential scope decides
+before the path does, so that buckets named ``human-loops`` or ``endpoints`` keep working. Counts requests
+per operation for tests that promise few of them. Knows ``wire``, ``access`` and ``base_services``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from include.local_cloud.access import Access, Caller
-from include.local_cloud.base_services import SERVICES, BaseServices, Message, Receive, Send
+from include.local_cloud.base_services import SERVICES, BaseServices
+from include.local_cloud.messages import Message, Receive, Send
 from include.wire import AwsError, AwsService, Reply, Request
 
 MAX_BODY = 16 << 20  # SageMaker's requests are small; InvokeEndpoint, the largest, allows 6 MiB
@@ -24,7 +25,8 @@ MAX_BODY = 16 << 20  # SageMaker's requests are small; InvokeEndpoint, the large
 class Gateway:
     """The ASGI application of the cloud's own port.
 
-    ``services`` are the SageMaker-scoped APIs in order of asking; ``requests`` counts what was asked, by operation.
+    ``services`` are the SageMaker-scoped APIs in order of asking; ``requests`` counts what was asked, by
+    operation.
     """
 
     def __init__(
@@ -32,7 +34,8 @@ class Gateway:
     ) -> None:
         self._services, self._base, self._access = services, base, access
         self.requests = requests
-        # Model calls may take a minute each: they wait in threads of their own, never in those of the control plane.
+        # Model calls may take a minute each: they wait in threads of their own, never in those of the
+        # control plane.
         self._control = ThreadPoolExecutor(8, "control")
         self._invocations = ThreadPoolExecutor(16, "invocation")
 
@@ -80,7 +83,9 @@ class Gateway:
             return _json(200, {"status": "ok"})
         if path == "/_nightloop/requests":
             return _json(200, dict(sorted(self.requests.items())))
-        return _json(404, {"message": f"{path} is not here; there are /_nightloop/health and /_nightloop/requests"})
+        return _json(
+            404, {"message": f"{path} is not here; there are /_nightloop/health and /_nightloop/requests"}
+        )
 
 
 def _base_operation(caller: Caller, scope: Message) -> str:
@@ -116,7 +121,9 @@ def _error(error: AwsError, scope: Message) -> Reply:
     else:
         content = f"<Error><Code>{error.code}</Code><Message>{error.message}</Message></Error>"
         kind = "application/xml"
-    return Reply(error.status or 400, {"Content-Type": kind, "x-amzn-ErrorType": error.code}, content.encode())
+    return Reply(
+        error.status or 400, {"Content-Type": kind, "x-amzn-ErrorType": error.code}, content.encode()
+    )
 
 
 def _json(status: int, value: object) -> Reply:

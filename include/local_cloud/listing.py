@@ -1,7 +1,7 @@
 """List operations: filters, order and pages, the same for every kind of resource.
 
-Takes the validated parameters of a List request, gives documents and the next token. A token names the last row
-that was given, not an offset, so rows that come or go between two pages neither repeat nor hide others.
+Takes the validated parameters of a List request, gives documents and the next token. A token names the last
+row that was given, not an offset, so rows that come or go between two pages neither repeat nor hide others.
 Knows ``store``.
 """
 
@@ -27,12 +27,17 @@ _TIMES = (
 
 
 def page(
-    store: Store, kind: Kind, params: Document, *, order: str = "Descending", status_after_the_cut: bool = False
+    store: Store,
+    kind: Kind,
+    params: Document,
+    *,
+    order: str = "Descending",
+    status_after_the_cut: bool = False,
 ) -> tuple[list[Document], str | None]:
     """One page of documents, each with its ``LastModifiedTime``, and the token of the next page or None.
 
-    ``order`` is the operation's documented default. ListTrainingJobs applies StatusEquals after the page was cut
-    (``status_after_the_cut``): its pages may be short, or empty, and still have a next token.
+    ``order`` is the operation's documented default. ListTrainingJobs applies StatusEquals after the page
+    was cut (``status_after_the_cut``): its pages may be short, or empty, and still have a next token.
     """
     column = _COLUMNS[params.get("SortBy", "CreationTime")]
     descending = params.get("SortOrder", order) == "Descending"
@@ -53,7 +58,9 @@ def page(
     token = _write_token(column, rows[-1]) if further else None
     if status and status_after_the_cut:
         rows = [row for row in rows if row.status == status]
-    return [row.document | {"LastModifiedTime": datetime.fromtimestamp(row.modified, UTC)} for row in rows], token
+    return [
+        row.document | {"LastModifiedTime": datetime.fromtimestamp(row.modified, UTC)} for row in rows
+    ], token
 
 
 def _write_token(column: str, row: Row) -> str:

@@ -1,9 +1,9 @@
 """S3 keys as files, so that every key survives a restart.
 
-ministack writes an object to the path its key spells. Two kinds of keys then never reach the disk or come back
-wrong: a folder marker ``images/`` beside ``images/1.jpg`` (one path would be a file and a directory), and keys with
-empty or dotted parts, or ending in ``.meta.json``. This module gives keys an unambiguous path and reads them back.
-Knows ministack's S3 module, of the version pinned in constraints.txt.
+ministack writes an object to the path its key spells. Two kinds of keys then never reach the disk or come
+back wrong: a folder marker ``images/`` beside ``images/1.jpg`` (one path would be a file and a directory),
+and keys with empty or dotted parts, or ending in ``.meta.json``. This module gives keys an unambiguous path
+and reads them back. Knows ministack's S3 module, of the version pinned in constraints.txt.
 """
 
 from __future__ import annotations
@@ -39,9 +39,11 @@ def install(root: Path) -> None:
 
 
 def to_path(key: str) -> str:
-    """The relative path of a key: ``images/a.jpg`` → ``images+/a.jpg``. One to one; ``to_key`` is the way back.
+    """The relative path of a key: ``images/a.jpg`` → ``images+/a.jpg``. One to one; ``to_key`` is the way
+    back.
 
-    A directory ends in ``+``, so it never clashes with an object; a part that is too long goes on after ``~``.
+    A directory ends in ``+``, so it never clashes with an object; a part that is too long goes on after
+    ``~``.
     """
     *directories, leaf = (_part(segment) for segment in key.split("/"))
     return "/".join([*(part + _DIRECTORY for part in directories), leaf or _EMPTY])

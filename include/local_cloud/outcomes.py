@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from include.local_cloud import rollout
 from include.local_cloud.store import DEPLOYMENT, TRAINING_JOB, Document, Kind, Store
 from include.local_cloud.training_jobs import move
 
@@ -29,10 +30,17 @@ def stopped_before_it_ran(store: Store, kind: Kind, name: str) -> None:
 
 def failed(store: Store, kind: Kind, name: str, reason: str) -> None:
     with store.change(kind, name) as job:
+        before = job[kind.status]
         end(job, kind, "Failed", reason=reason)
+    if kind is DEPLOYMENT:
+        if before == "InService":
+            rollout.broke(store, job["EndpointName"], job["Version"], reason)
+        rollout.settle(store, job["EndpointName"])
 
 
-def end(job: Document, kind: Kind, status: str, *, secondary: str = "", message: str = "", reason: str = "") -> None:
+def end(
+    job: Document, kind: Kind, status: str, *, secondary: str = "", message: str = "", reason: str = ""
+) -> None:
     """Bring a job to its last status, with end times; ``reason`` is cut to SageMaker's 1,024 characters."""
     now = datetime.now(UTC)
     job[kind.status] = status

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from include.local_cloud.algorithms import Algorithms
+from include.local_cloud.endpoints import Endpoints
+from include.local_cloud.models import Models
 from include.local_cloud.store import Store
 from include.local_cloud.tags import Tags
 from include.local_cloud.training_jobs import TrainingJobs
+from include.local_cloud.transform_jobs import TransformJobs
 
 
 class Operations:
@@ -20,10 +23,10 @@ class Operations:
     def __init__(self, *parts: object) -> None:
         self._parts = parts
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Any:
         for part in self._parts:
             if (method := getattr(part, name, None)) is not None:
-                return method  # type: ignore[no-any-return]
+                return method
         raise AttributeError(name)
 
 
@@ -34,4 +37,11 @@ class SageMaker(Operations):
         self, store: Store, algorithms: Algorithms, wake: Callable[[], None], *further: object
     ) -> None:
         tags = Tags(store)
-        super().__init__(TrainingJobs(store, algorithms, tags, wake), tags, *further)
+        super().__init__(
+            TrainingJobs(store, algorithms, tags, wake),
+            TransformJobs(store, tags, wake),
+            Models(store, algorithms, tags),
+            Endpoints(store, tags, wake),
+            tags,
+            *further,
+        )

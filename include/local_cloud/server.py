@@ -1,7 +1,8 @@
-"""The cloud as one process: two ports, one event loop, and everything behind them in its order of start and stop.
+"""The cloud as one process: two ports, one event loop, and everything behind them in its order of start and
+stop.
 
-Takes ``Settings``; ``serve`` returns when the process was asked to end and nothing is left running. Knows every
-part of this package and the review server.
+Takes ``Settings``; ``serve`` returns when the process was asked to end and nothing is left running. Knows
+every part of this package and the review server.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from include.local_cloud.algorithms import Algorithms
 from include.local_cloud.base_services import BaseServices
 from include.local_cloud.dispatcher import Dispatcher
 from include.local_cloud.gateway import Gateway
+from include.local_cloud.invocations import Invocations
 from include.local_cloud.locks import Lock
 from include.local_cloud.sagemaker import SageMaker
 from include.local_cloud.settings import Settings, write_atomically
@@ -39,8 +41,13 @@ async def serve(settings: Settings) -> None:
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = Lock.take(settings.lock)
     if lock is None:
-        raise AlreadyRunning(f"a local cloud is running in {settings.data} already: stop it, or use another --data")
-    with _listening(settings.host, settings.port) as cloud, _listening(settings.host, settings.review_port) as review:
+        raise AlreadyRunning(
+            f"a local cloud is running in {settings.data} already: stop it, or use another --data"
+        )
+    with (
+        _listening(settings.host, settings.port) as cloud,
+        _listening(settings.host, settings.review_port) as review,
+    ):
         settings = replace(settings, port=cloud.getsockname()[1], review_port=review.getsockname()[1])
         await _serve(settings, cloud, review)
     lock.release()
@@ -48,20 +55,28 @@ async def serve(settings: Settings) -> None:
 
 async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket) -> None:
     key = credentials.load_or_create(settings.data)
-    cloud_url, review_url = (f"http://{settings.host}:{port}" for port in (settings.port, settings.review_port))
+    cloud_url, review_url = (
+        f"http://{settings.host}:{port}" for port in (settings.port, settings.review_port)
+    )
     settings.save()
     store = Store(settings.documents)
     dispatcher = Dispatcher(settings, store)
     requests: Counter[str] = Counter()
-    base = BaseServices(settings.data, settings.port)
+    base = BaseServices(settings.data, settings.port, key)
     jobs = SageMaker(store, Algorithms(settings.algorithms), dispatcher.wake)
-    gateway = Gateway([AwsService("sagemaker", jobs)], base, Access(key), requests)
+    services = [AwsService("sagemaker", jobs), AwsService("sagemaker-runtime", Invocations(store))]
+    gateway = Gateway(services, base, Access(key, base.issued), requests)
     servers = [_Server(gateway), _Server(gateway)]
 
     await base.start()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        for server in servers:
+            server.should_exit = True
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: [server.ask_to_end() for server in servers])
+        loop.add_signal_handler(number, end)
     running = [
         asyncio.create_task(server.serve(sockets=[sock]))
         for server, sock in zip(servers, (cloud, review), strict=True)
@@ -78,14 +93,15 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
     finally:
         # Instances end while the ports still answer, so that none waits for a cloud that is going.
         await asyncio.to_thread(dispatcher.stop)
-        for server in servers:
-            server.should_exit = True
+        end()
         await asyncio.gather(*running)
         await base.stop()
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: two servers share this process, and the order of the end is ours."""
+    """uvicorn without its own signal handlers: two servers share this process, and the order of the end
+    is ours.
+    """
 
     def __init__(self, app: Gateway) -> None:
         super().__init__(
@@ -94,7 +110,8 @@ class _Server(uvicorn.Server):
                 lifespan="off",
                 access_log=False,
                 log_level="warning",
-                # botocore keeps connections for a minute; closing them earlier makes it stumble over a dead one.
+                # botocore keeps connections for a minute; closing them earlier makes it stumble over a dead
+                # one.
                 timeout_keep_alive=90,
                 timeout_graceful_shutdown=5,
             )
@@ -103,9 +120,6 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-    def ask_to_end(self) -> None:
-        self.should_exit = True
 
 
 @contextlib.contextmanager

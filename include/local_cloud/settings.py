@@ -1,4 +1,5 @@
-"""Where the local cloud lives and what it is: one frozen value made by the command line and handed to every part.
+"""Where the local cloud lives and what it is: one frozen value made by the command line and handed to every
+part.
 
 Also the names that are fixed: the account, the Region, and the form of an ARN. Knows nobody.
 """
@@ -47,7 +48,11 @@ class Settings:
 
     def save(self) -> None:
         """Write what an instance needs to know, next to the data it is about."""
-        values = {"algorithms": self.algorithms, "stop_grace": self.stop_grace, "orphan_grace": self.orphan_grace}
+        values = {
+            "algorithms": self.algorithms,
+            "stop_grace": self.stop_grace,
+            "orphan_grace": self.orphan_grace,
+        }
         write_atomically(self.data / "settings.json", json.dumps(values, indent=1))
 
     @classmethod
@@ -57,7 +62,9 @@ class Settings:
 
 
 def arn(kind: str, name: str) -> str:
-    """``arn:aws:sagemaker:us-east-1:000000000000:training-job/name``; SageMaker writes names in lower case."""
+    """``arn:aws:sagemaker:us-east-1:000000000000:training-job/name``; SageMaker writes names in lower
+    case.
+    """
     return f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:{kind}/{name.lower()}"
 
 

@@ -1,8 +1,8 @@
 """The cloud's memory: one JSON document per resource, in SQLite, shared by the cloud and its instances.
 
-Takes and gives plain dicts in the members of AWS's Describe replies. Each change is one transaction, so that a
-stop request from the cloud and a status from an instance never overwrite each other. Any process may open the
-file; a kill -9 loses nothing that was committed. Knows nobody.
+Takes and gives plain dicts in the members of AWS's Describe replies. Each change is one transaction, so
+that a stop request from the cloud and a status from an instance never overwrite each other. Any process may
+open the file; a kill -9 loses nothing that was committed. Knows nobody.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Missing(LookupError):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of resource: its name in ARNs, and the stem of its members (``TrainingJob`` → ``TrainingJobName``)."""
+    """A kind of resource: its name in ARNs, and the stem of its members (``TrainingJob`` →
+    ``TrainingJobName``).
+    """
 
     arn: str
     stem: str
@@ -146,12 +148,16 @@ class Store:
     def with_status(self, kind: Kind, statuses: Sequence[str]) -> list[Document]:
         """All documents in one of these statuses, oldest first."""
         marks = ", ".join("?" * len(statuses))
-        query = f"SELECT document FROM resources WHERE kind = ? AND status IN ({marks}) ORDER BY created, name"
+        query = (
+            f"SELECT document FROM resources WHERE kind = ? AND status IN ({marks}) ORDER BY created, name"
+        )
         with self._connection() as connection:
             return [_load(row[0]) for row in connection.execute(query, (kind.arn, *statuses))]
 
     def rows(self, kind: Kind, where: Sequence[tuple[str, Any]], order: str, limit: int) -> list[Row]:
-        """The first ``limit`` rows that meet all conditions: (SQL with one ``?`` per value, value or tuple)."""
+        """The first ``limit`` rows that meet all conditions: (SQL with one ``?`` per value, value or
+        tuple).
+        """
         conditions = "".join(f" AND {condition}" for condition, _ in where)
         values = [v for _, value in where for v in (value if isinstance(value, tuple) else (value,))]
         query = (
@@ -160,7 +166,7 @@ class Store:
         )
         with self._connection() as connection:
             found = connection.execute(query, (kind.arn, *values, limit))
-            return [Row(*row[:4], _load(row[4])) for row in found]
+            return [Row(row[0], row[1], row[2], row[3], _load(row[4])) for row in found]
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

@@ -5,6 +5,8 @@ Knows ``store``.
 
 from __future__ import annotations
 
+import contextlib
+
 from include.local_cloud.store import TAGS, AlreadyExists, Document, Store
 from include.wire import AwsError
 
@@ -35,14 +37,14 @@ class Tags:
         name = arn.lower()
         if not tags:
             return []
-        try:
+        with contextlib.suppress(AlreadyExists):
             self._store.create(TAGS, name, {})
-        except AlreadyExists:
-            pass
         with self._store.change(TAGS, name) as kept:
             kept |= {tag["Key"]: tag["Value"] for tag in tags}
             if len(kept) > MAX_TAGS:
-                raise AwsError("ValidationException", f"A resource has at most {MAX_TAGS} tags, not {len(kept)}")
+                raise AwsError(
+                    "ValidationException", f"A resource has at most {MAX_TAGS} tags, not {len(kept)}"
+                )
         return tags
 
     def forget(self, arn: str) -> None:

@@ -1,8 +1,8 @@
 """The training-job operations of SageMaker's control plane.
 
-A request is checked, written down as the document that Describe gives back, and left to the dispatcher; nothing
-is waited for. Rules beyond the service model (which the wire has checked) are those of the developer guide.
-Knows ``store``, ``listing``, ``tags`` and ``algorithms``.
+A request is checked, written down as the document that Describe gives back, and left to the dispatcher;
+nothing is waited for. Rules beyond the service model (which the wire has checked) are those of the
+developer guide. Knows ``store``, ``listing``, ``tags`` and ``algorithms``.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class TrainingJobs:
         except AlreadyExists:
             raise AwsError(
                 "ResourceInUse",
-                "Training job names must be unique within an AWS account and region, and a training job with this "
+                "Training job names must be unique within an AWS account and region, and a training "
+                "job with this "
                 f"name already exists ({job_arn})",
             ) from None
         self._tags.put(job_arn, params.get("Tags", []))
@@ -86,7 +87,8 @@ class TrainingJobs:
             if job["TrainingJobStatus"] != "InProgress":
                 raise AwsError(
                     "ValidationException",
-                    f"The request was rejected because the training job is in status {job['TrainingJobStatus']}",
+                    "The request was rejected because the training job is in status "
+                    f"{job['TrainingJobStatus']}",
                 )
             job["TrainingJobStatus"] = "Stopping"
             move(job, "Stopping", "Stopping the training job")
@@ -108,7 +110,8 @@ class TrainingJobs:
             if specification.get("MetricDefinitions"):
                 raise AwsError(
                     "ValidationException",
-                    "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the "
+                    "You can't override the metric definitions for Amazon SageMaker algorithms. "
+                    "Please retry the "
                     "request without specifying metric definitions.",
                 )
             definitions = [{"Name": name, "Regex": regex} for name, regex in algorithm.metrics.items()]
@@ -138,10 +141,13 @@ class TrainingJobs:
                 mode = channel.get("InputMode", job_mode)
                 if mode != "Pipe":
                     raise AwsError(
-                        "ValidationException", f"{where}: AugmentedManifestFile needs InputMode Pipe, not {mode}"
+                        "ValidationException",
+                        f"{where}: AugmentedManifestFile needs InputMode Pipe, not {mode}",
                     )
                 if not source.get("AttributeNames"):
-                    raise AwsError("ValidationException", f"{where}: AugmentedManifestFile needs AttributeNames")
+                    raise AwsError(
+                        "ValidationException", f"{where}: AugmentedManifestFile needs AttributeNames"
+                    )
 
     @staticmethod
     def _check_stopping(condition: Document, spot: bool) -> None:
@@ -149,7 +155,8 @@ class TrainingJobs:
         if runtime > MAX_RUNTIME:
             raise AwsError(
                 "ResourceLimitExceeded",
-                f"The account-level service limit 'Longest run time for a training job' is {MAX_RUNTIME} Seconds, "
+                "The account-level service limit 'Longest run time for a training job' is "
+                f"{MAX_RUNTIME} Seconds, "
                 f"with a request of {runtime} Seconds",
             )
         if spot and (wait is None or wait < runtime):

@@ -1,4 +1,5 @@
-"""A real local cloud for tests: one process on free ports in a directory of its own, met through boto3 and HTTP.
+"""A real local cloud for tests: one process on free ports in a directory of its own, met through boto3 and
+HTTP.
 
     with LocalCloud(tmp_path) as cloud:
         cloud.client("s3").create_bucket(Bucket="photos")
@@ -40,6 +41,8 @@ class LocalCloud:
         self._options = ("--algorithm", "echo=tests.support.echo", *options)
         self._process: subprocess.Popen[str] | None = None
         self._ports = ("0", "0")
+        self._session: boto3.Session | None = None
+        self._clients: dict[tuple[Any, ...], Any] = {}
 
     def start(self) -> LocalCloud:
         """Start it and wait until it answers; the ports of the first start are kept."""
@@ -62,7 +65,9 @@ class LocalCloud:
         ready = self._process.stdout.readline()
         if not ready.startswith("local cloud ready:"):
             self._process.wait(_START_SECONDS)
-            raise RuntimeError(f"the local cloud did not start: {(self.data / 'cloud.log').read_text()[-3000:]}")
+            raise RuntimeError(
+                f"the local cloud did not start: {(self.data / 'cloud.log').read_text()[-3000:]}"
+            )
         self._ports = (self.endpoint_url.rpartition(":")[2], self.review_url.rpartition(":")[2])
         return self
 
@@ -124,10 +129,17 @@ class LocalCloud:
         return boto3.Session(botocore_session=core)
 
     def client(self, service: str, **config: Any) -> Any:
-        """A boto3 client of this cloud; A2I's answers from here as well as from ``review_url``."""
-        return self.session().client(
-            service, endpoint_url=self.endpoint_url, config=Config(**config) if config else None
-        )
+        """A boto3 client of this cloud; A2I's answers from here as well as from ``review_url``.
+
+        Clients are kept: reading SageMaker's service model takes botocore half a second each time.
+        """
+        kept = (service, self.endpoint_url, tuple(sorted(config.items())))
+        if kept not in self._clients:
+            self._session = self._session or self.session()
+            self._clients[kept] = self._session.client(
+                service, endpoint_url=self.endpoint_url, config=Config(**config) if config else None
+            )
+        return self._clients[kept]
 
     def requests(self) -> dict[str, int]:
         """How often each operation was asked for since the cloud started."""
@@ -135,13 +147,15 @@ class LocalCloud:
 
     def make_bucket(self, test_name: str) -> str:
         """A bucket of its own for one test, so that tests can share the cloud."""
-        digest = hashlib.sha256(f"{test_name}{os.environ.get('PYTEST_XDIST_WORKER', '')}".encode()).hexdigest()
+        digest = hashlib.sha256(
+            f"{test_name}{os.environ.get('PYTEST_XDIST_WORKER', '')}".encode()
+        ).hexdigest()
         bucket = f"test-{digest[:16]}"
         self.client("s3").create_bucket(Bucket=bucket)
         return bucket
 
 
-def eventually(condition: Callable[[], T], *, within: float = 30.0, pause: float = 0.05) -> T:
+def eventually(condition: Callable[[], T | None], *, within: float = 30.0, pause: float = 0.05) -> T:
     """The first true value of the condition; fails with its last value when that takes too long."""
     deadline = time.monotonic() + within
     while True:

@@ -1,7 +1,7 @@
 """A training image for tests, under the same container contract as the real ones but done in a moment.
 
-Hyperparameters say what it shall do: ``{"do": "fail"}`` and the like, see ``train``. ``serve`` answers with the
-size and the digest of what it was sent, and refuses a body that says ``bad``.
+Hyperparameters say what it shall do: ``{"do": "fail"}`` and the like, see ``train``. ``serve`` answers with
+the size and the digest of what it was sent, and refuses a body that says ``bad``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def train() -> int:
         else:
             time.sleep(600)
     seen = {name: _seen(name, config, int(settings.get("epochs", 1))) for name, config in inputs.items()}
-    (model / "seen.json").write_text(json.dumps({"hyperparameters": settings, "inputs": inputs, "seen": seen}))
+    (model / "seen.json").write_text(
+        json.dumps({"hyperparameters": settings, "inputs": inputs, "seen": seen})
+    )
     (ROOT / "output" / "data" / "notes.txt").write_text("notes")
     for score in (0.5, 0.75):
         print(f"score={score}", flush=True)

@@ -1,7 +1,7 @@
 """``python -m include.local_cloud.instance KIND NAME --data DIR``: started by the dispatcher, never by hand.
 
-Holds the lock of its place while it works. Ends with status 0 when its work is done, and leaves its record behind
-when it was interrupted, so that the next cloud starts the job again.
+Holds the lock of its place while it works. Ends with status 0 when its work is done, and leaves its record
+behind when it was interrupted, so that the next cloud starts the job again.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import shutil
 from pathlib import Path
 
 from include.local_cloud.algorithms import Algorithms
+from include.local_cloud.instance.deployment import Deployment
 from include.local_cloud.instance.faults import Interrupted
 from include.local_cloud.instance.post import Post
 from include.local_cloud.instance.training import TrainingJob
+from include.local_cloud.instance.transform import TransformJob
 from include.local_cloud.locks import Lock
 from include.local_cloud.settings import Settings
 from include.local_cloud.store import DEPLOYMENT, INSTANCE, TRAINING_JOB, TRANSFORM_JOB, Store
@@ -43,12 +45,17 @@ def main() -> None:
         with post.store.change(INSTANCE, post.key) as record:
             record["interrupted"] = True
         return
-    shutil.rmtree(post.home / "ml", ignore_errors=True)
+    for leftover in ("ml", "out"):
+        shutil.rmtree(post.home / leftover, ignore_errors=True)
     post.store.delete(INSTANCE, post.key)
 
 
 def run(post: Post, algorithms: Algorithms) -> None:
-    if post.kind is TRAINING_JOB:
+    if post.kind is TRANSFORM_JOB:
+        TransformJob(post).run()
+    elif post.kind is DEPLOYMENT:
+        Deployment(post).run()
+    else:
         TrainingJob(post, algorithms.of_image(post.document["AlgorithmSpecification"]["TrainingImage"])).run()
 
 

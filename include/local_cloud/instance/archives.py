@@ -15,14 +15,18 @@ MAX_MEMBERS = 100_000
 
 
 def pack(directory: Path, archive: Path) -> None:
-    """All files of a directory, at the archive's root. The same files give the same bytes but for their times."""
+    """All files of a directory, at the archive's root. The same files give the same bytes but for their
+    times.
+    """
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:  # weights hardly compress: fast is right
         for path in sorted(directory.rglob("*")):
             tar.add(path, arcname=str(path.relative_to(directory)), recursive=False)
 
 
 def unpack(archive: Path, directory: Path, name: str) -> None:
-    """Unpack with the filter that refuses links and paths out of the directory; ``name`` is for the message."""
+    """Unpack with the filter that refuses links and paths out of the directory; ``name`` is for the
+    message.
+    """
     size = count = 0
     try:
         with tarfile.open(archive, "r:*") as tar:

@@ -1,7 +1,8 @@
 """The input of a training job as files: S3 prefixes and manifests, downloaded before the container starts.
 
-Takes the ``InputDataConfig`` of the request, gives the directories ``input/data/<channel>/`` and the configuration
-files of the container contract; Pipe channels go to ``pipes``. Knows ``cloud`` and ``container``.
+Takes the ``InputDataConfig`` of the request, gives the directories ``input/data/<channel>/`` and the
+configuration files of the container contract; Pipe channels go to ``pipes``. Knows ``cloud`` and
+``container``.
 """
 
 from __future__ import annotations
@@ -87,13 +88,15 @@ def objects(cloud: Cloud, source: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield found_uri, relative_to(uri, found_uri)
     if not found:
         raise ClientFault(
-            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
-            "exists and that objects exist under that S3 prefix"
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please '
+            "ensure that the bucket exists and that objects exist under that S3 prefix"
         )
 
 
 def relative_to(prefix: str, uri: str) -> str:
-    """The path of an object below the prefix that found it: ``s3://b/in/`` and ``s3://b/in/a/1.jpg`` → ``a/1.jpg``."""
+    """The path of an object below the prefix that found it: ``s3://b/in/`` and ``s3://b/in/a/1.jpg`` →
+    ``a/1.jpg``.
+    """
     below = prefix if prefix.endswith("/") else prefix + "/"
     if uri.startswith(below):
         return uri.removeprefix(below)

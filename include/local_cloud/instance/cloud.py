@@ -1,13 +1,15 @@
 """S3 as an instance sees it: over HTTP, and patient while the cloud is being restarted.
 
-Takes bucket, key and paths; gives bytes and files. What is missing or refused is a ``ClientFault`` in the words of
-the failure reason. A connection that is refused is tried again for as long as the watch allows. Knows boto3.
+Takes bucket, key and paths; gives bytes and files. What is missing or refused is a ``ClientFault`` in the
+words of the failure reason. A connection that is refused is tried again for as long as the watch allows.
+Knows boto3.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,17 +69,15 @@ class Cloud:
     def keys(self, uri: str) -> Iterator[str]:
         """The URIs of all objects whose key starts with the one in ``uri``, folder markers left out."""
         bucket, prefix = split_uri(uri)
-        token: dict[str, str] = {}
+        place = {"Bucket": bucket, "Prefix": prefix}
         while True:
-            page = self.call(
-                "s3", lambda s3, token=token: s3.list_objects_v2(Bucket=bucket, Prefix=prefix, **token), uri
-            )
+            page = self.call("s3", partial(_list_objects, **place), uri)
             for item in page.get("Contents", []):
                 if not item["Key"].endswith("/"):
                     yield f"s3://{bucket}/{item['Key']}"
             if not page.get("IsTruncated"):
                 return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+            place["ContinuationToken"] = page["NextContinuationToken"]
 
     def call(self, service: str, request: Callable[[Any], T], what: str) -> T:
         """Make a request; ``what`` names the object in the failure reason."""
@@ -113,3 +113,8 @@ class Cloud:
                 ),
             )
         return self._clients[service]
+
+
+def _list_objects(s3: Any, **place: str) -> dict[str, Any]:
+    page: dict[str, Any] = s3.list_objects_v2(**place)
+    return page

@@ -1,11 +1,13 @@
 """A container without a container engine: an algorithm's process, its ``/opt/ml`` tree, and its log.
 
-Starts ``python -m <package> train|serve`` in a session of its own with ``SM_ML_ROOT`` in place of ``/opt/ml``, hands
-on its output line by line, and ends it with all its children. Knows ``processes`` and ``store``.
+Starts ``python -m <package> train|serve`` in a session of its own with ``SM_ML_ROOT`` in place of
+``/opt/ml``, hands on its output line by line, and ends it with all its children. Knows ``processes`` and
+``store``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -74,7 +76,7 @@ class Container:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=PROJECT_ROOT,
-            env=processes.clean_environment() | own | environment,
+            env=processes.clean_environment() | own | dict(environment),
             start_new_session=True,
         )
         psutil.Process(self.pid).nice(NICENESS)
@@ -103,10 +105,8 @@ class Container:
 
     def kill(self) -> None:
         """End it and whatever it started, now."""
-        try:
+        with contextlib.suppress(ProcessLookupError):  # nobody of the group is left
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # nobody of the group is left
         self._process.wait()
         self._reader.join(timeout=5)
 

@@ -12,7 +12,9 @@ class AlgorithmFault(RuntimeError):
 
 
 class Interrupted(RuntimeError):
-    """This process must end now and its job starts again elsewhere: the cloud is going, or has gone for good."""
+    """This process must end now and its job starts again elsewhere: the cloud is going, or has gone for
+    good.
+    """
 
 
 class StopRequested(RuntimeError):

@@ -1,13 +1,15 @@
 """The CloudWatch log stream of one container.
 
-Takes lines from any thread, sends them every half second, and makes the group and the stream when they are not
-there. A cloud that is away for a moment gets the lines when it is back. Knows ``cloud``.
+Takes lines from any thread, sends them every half second, and makes the group and the stream when they are
+not there. A cloud that is away for a moment gets the lines when it is back. Knows ``cloud``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from include.local_cloud.instance.cloud import Cloud
@@ -56,9 +58,9 @@ class LogStream:
             if not batch:
                 return
             events = [{"timestamp": moment, "message": line} for moment, line in batch]
-            self._cloud.call("logs", lambda logs, events=events: self._put(logs, events), self._group)
+            self._cloud.call("logs", partial(self._put, events), self._group)
 
-    def _put(self, logs: Any, events: list[dict[str, Any]]) -> None:
+    def _put(self, events: list[dict[str, Any]], logs: Any) -> None:
         if not self._exists:
             self._make(logs)
         place = {"logGroupName": self._group, "logStreamName": self._stream}
@@ -70,12 +72,8 @@ class LogStream:
             logs.put_log_events(**place, logEvents=events)
 
     def _make(self, logs: Any) -> None:
-        try:
+        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
             logs.create_log_group(logGroupName=self._group)
-        except logs.exceptions.ResourceAlreadyExistsException:
-            pass
-        try:
+        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
             logs.create_log_stream(logGroupName=self._group, logStreamName=self._stream)
-        except logs.exceptions.ResourceAlreadyExistsException:
-            pass
         self._exists = True

@@ -1,8 +1,8 @@
 """Pipe mode: a channel as a series of FIFOs, one per epoch, each made before the one ahead of it is read.
 
 Takes a channel of the request; a thread per channel streams its objects, or the attributes of an augmented
-manifest's lines (``…-ref`` as the bytes of the object, others as JSON), wrapped in RecordIO when the channel says
-so. A container may stop reading whenever it likes. Knows ``cloud``, ``channels`` and RecordIO.
+manifest's lines (``…-ref`` as the bytes of the object, others as JSON), wrapped in RecordIO when the
+channel says so. A container may stop reading whenever it likes. Knows ``cloud``, ``channels`` and RecordIO.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Pipe:
         self._thread.join()
 
     def _plan(self, source: dict[str, Any]) -> list[list[Item]]:
-        """What is streamed each epoch: groups of records that belong together. Faults in a manifest show up here."""
+        """What is streamed each epoch: groups of records that belong together. Faults in a manifest show
+        up here.
+        """
         if source["S3DataType"] != "AugmentedManifestFile":
             return [[uri] for uri, _ in channels.objects(self._cloud, source)]
         return list(_records(source["S3Uri"], self._cloud.read(source["S3Uri"]), source["AttributeNames"]))
@@ -81,8 +83,13 @@ class Pipe:
             groups = random.Random(self._seed + epoch).sample(groups, len(groups))
         try:
             with os.fdopen(descriptor, "wb", buffering=1 << 16) as stream:
-                for record in self._fetched(groups):
-                    self._write(stream, record)
+                try:
+                    for record in self._fetched(groups):
+                        self._write(stream, record)
+                except ClientFault as fault:
+                    # To close the pipe now would look like the end of the epoch: the job would learn from less.
+                    self.fault = fault
+                    self._ending.wait()
         except BrokenPipeError:
             pass  # the container has read enough of this epoch
         path.unlink()
@@ -140,7 +147,9 @@ class Pipe:
 
 
 def _records(uri: str, text: bytes, attributes: Sequence[str]) -> Iterator[list[Item]]:
-    """One group per line of an augmented manifest, one item per attribute. Raises ``ClientFault`` with the line."""
+    """One group per line of an augmented manifest, one item per attribute. Raises ``ClientFault`` with
+    the line.
+    """
     found = False
     for number, line in enumerate(text.decode("utf-8", errors="replace").splitlines(), 1):
         if not line.strip():
@@ -156,7 +165,8 @@ def _records(uri: str, text: bytes, attributes: Sequence[str]) -> Iterator[list[
                 f"line {number} of {uri} has no attribute {error}; AttributeNames are {', '.join(attributes)}"
             ) from None
         yield [
-            str(value) if name.endswith("-ref") else json.dumps(value).encode("utf-8") for name, value in values
+            str(value) if name.endswith("-ref") else json.dumps(value).encode("utf-8")
+            for name, value in values
         ]
     if not found:
         raise ClientFault(f"{uri} has no lines")

@@ -1,4 +1,5 @@
-"""What every instance holds in its hands: its place, its document, its home directory, its watch and its cloud.
+"""What every instance holds in its hands: its place, its document, its home directory, its watch and its
+cloud.
 
 Knows ``store``, ``watch`` and ``cloud``.
 """

@@ -1,7 +1,7 @@
 """A training job on its machine: Downloading, Training, Uploading, and one of the three ends.
 
-Takes the job's document, leaves the model archive in S3, the log in CloudWatch and the outcome in the document.
-Knows the other modules of this package and ``training_jobs.move``.
+Takes the job's document, leaves the model archive in S3, the log in CloudWatch and the outcome in the
+document. Knows the other modules of this package and ``training_jobs.move``.
 """
 
 from __future__ import annotations
@@ -105,12 +105,15 @@ class TrainingJob:
             container.kill()
             for pipe in pipes:
                 pipe.stop()
+        self._check(pipes)
         asked_to_stop = self._post.watch.stop_requested or self._out_of_time
         if code != 0 and not asked_to_stop:
             raise AlgorithmFault(_reason(tree.failure(), code, list(container.last_lines)))
 
     def _attend(self, container: Container, pipes: list[Pipe]) -> None:
-        """Until the container has exited: stop it when asked to or when its time is up, and mind the pipes."""
+        """Until the container has exited: stop it when asked to or when its time is up, and mind the
+        pipes.
+        """
         watch = self._post.watch
         give_up = time.monotonic() + self._job["StoppingCondition"]["MaxRuntimeInSeconds"]
         kill_at: float | None = None
@@ -118,9 +121,7 @@ class TrainingJob:
         def look() -> None:
             nonlocal kill_at
             watch.look()
-            for pipe in pipes:
-                if pipe.fault is not None:
-                    raise ClientFault(f"channel {pipe.name}: {pipe.fault}")
+            self._check(pipes)
             now = time.monotonic()
             if kill_at is None and (watch.stop_requested or now > give_up):
                 self._out_of_time = not watch.stop_requested
@@ -131,8 +132,16 @@ class TrainingJob:
 
         wait_for(lambda: container.exit_code() is not None, look)
 
+    @staticmethod
+    def _check(pipes: list[Pipe]) -> None:
+        for pipe in pipes:
+            if pipe.fault is not None:
+                raise ClientFault(f"channel {pipe.name}: {pipe.fault}")
+
     def _upload(self, tree: MlTree, cloud: Cloud) -> None:
-        """``{S3OutputPath}/{job}/output/model.tar.gz`` and ``output.tar.gz``; what is empty is not uploaded."""
+        """``{S3OutputPath}/{job}/output/model.tar.gz`` and ``output.tar.gz``; what is empty is not
+        uploaded.
+        """
         target = self._job["OutputDataConfig"]["S3OutputPath"].rstrip("/") + f"/{self._post.name}/output"
         compressed = self._job["OutputDataConfig"].get("CompressionType", "GZIP") == "GZIP"
         for directory, name in ((tree.model, "model"), (tree.output_data, "output")):
@@ -191,5 +200,3 @@ def _reason(failure: str, code: int, last_lines: list[str]) -> str:
 def _upload_files(cloud: Cloud, directory: Path, where: str) -> None:
     for path in sorted(path for path in directory.rglob("*") if path.is_file()):
         cloud.upload(path, where + str(path.relative_to(directory)))
-
-

@@ -35,7 +35,9 @@ class Watch:
         signal.signal(signal.SIGINT, interrupt)
 
     def look(self) -> None:
-        """Notice a stop request. Raises ``Interrupted`` when this process must end. Cheap: looks a few times a second."""
+        """Notice a stop request. Raises ``Interrupted`` when this process must end. Cheap: looks a few
+        times a second.
+        """
         if self._interrupted.is_set():
             raise Interrupted("the cloud is going down")
         now = time.monotonic()

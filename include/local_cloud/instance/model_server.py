@@ -1,0 +1,89 @@
+"""A model being served: its archive unpacked, its container up, and one HTTP request per record.
+
+Takes a model's container definition; gives replies of ``/invocations``. Used by batch transform and by
+endpoints. Knows ``container``, ``archives`` and ``cloud``.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import httpx
+
+from include.local_cloud.algorithms import Algorithms
+from include.local_cloud.instance import archives
+from include.local_cloud.instance.container import Container, MlTree, wait_for
+from include.local_cloud.instance.faults import AlgorithmFault
+from include.local_cloud.instance.post import Post
+from include.local_cloud.models import data_url
+from include.local_cloud.store import Document
+
+STARTUP_SECONDS = 600.0
+_PING_SECONDS = 2.0
+
+
+class ModelServer:
+    """``start`` returns when the model answers; ``stop`` ends it and all it started."""
+
+    def __init__(
+        self, post: Post, definition: Document, environment: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
+        self._post, self._definition, self._say = post, definition, say
+        self._environment = {**definition.get("Environment", {}), **environment}
+        self._algorithm = Algorithms(post.settings.algorithms).of_image(definition["Image"])
+        self._container: Container | None = None
+        self._tree: MlTree | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, within: float = STARTUP_SECONDS) -> None:
+        """Raises ``ClientFault`` for a bad archive, ``AlgorithmFault`` when the model does not come up."""
+        if self._tree is None:
+            self._tree = MlTree(self._post.home / "ml")
+            if url := data_url(self._definition):
+                archive = Path(self._post.home / "model.tar.gz")
+                self._post.cloud.download(url, archive)
+                archives.unpack(archive, self._tree.model, url)
+                archive.unlink()
+        self.port = _free_port()
+        environment = {"SAGEMAKER_BIND_TO_PORT": str(self.port)} | self._environment
+        self._container = Container(self._algorithm.package, "serve", self._tree, environment, self._say)
+        self._post.record(self._container.identity)
+        deadline = time.monotonic() + within
+        wait_for(lambda: self._answers(deadline), self._post.watch.check)
+
+    def is_running(self) -> bool:
+        return self._container is not None and self._container.exit_code() is None
+
+    def stop(self) -> None:
+        if self._container is not None:
+            self._container.kill()
+
+    def _answers(self, deadline: float) -> bool:
+        assert self._container is not None
+        assert self._tree is not None
+        if (code := self._container.exit_code()) is not None:
+            self._container.finish()
+            said = self._tree.failure() or " | ".join(self._container.last_lines) or "it said nothing"
+            raise AlgorithmFault(f"AlgorithmError: The model server ended with exit code {code}: {said}")
+        if time.monotonic() > deadline:
+            raise AlgorithmFault(
+                "AlgorithmError: The model server did not pass the ping health check in time"
+            )
+        try:
+            return httpx.get(f"{self.url}/ping", timeout=_PING_SECONDS).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port

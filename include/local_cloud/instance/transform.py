@@ -1,0 +1,208 @@
+"""A batch-transform job on its machine: one request per object, one ``.out`` per good answer.
+
+A bad object spoils only itself: the job ends Failed, and the other outputs are kept, as documented. Outputs
+are uploaded when all is done; a job that is stopped stores none. Knows the other modules of this package.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from include.local_cloud import outcomes
+from include.local_cloud.instance import channels
+from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
+from include.local_cloud.instance.logs import LogStream
+from include.local_cloud.instance.model_server import ModelServer
+from include.local_cloud.instance.post import Post
+from include.local_cloud.models import container_of, model_named
+from include.local_cloud.store import TRANSFORM_JOB
+from include.wire import AwsError
+
+LOG_GROUP = "/aws/sagemaker/TransformJobs"
+_UPLOADS = 8
+_MAX_RETRIES = 3  # ModelClientConfig's default
+_TIMEOUT = 600
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One object without an output, and why."""
+
+    uri: str
+    reason: str
+    client: bool  # whether the object is to blame, or the model
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many requests at once, and how large one may be (bytes, None for any)."""
+
+    concurrent: int
+    payload: int | None
+
+
+class TransformJob:
+    """``run`` takes the job to its end; it raises only when this process must end."""
+
+    def __init__(self, post: Post) -> None:
+        self._post, self._job = post, post.document
+        self._outputs = post.home / "out"
+        client = self._job.get("ModelClientConfig", {})
+        self._retries: int = client.get("InvocationsMaxRetries", _MAX_RETRIES)
+        self._http = httpx.Client(timeout=client.get("InvocationsTimeoutInSeconds", _TIMEOUT))
+
+    def run(self) -> None:
+        machine = f"{self._post.name}/algo-1-{int(time.time() * 1000)}"
+        try:
+            with ExitStack() as stack:
+                log, data_log = (
+                    stack.enter_context(LogStream(self._post.cloud, LOG_GROUP, stream))
+                    for stream in (machine, f"{machine}/data-log")
+                )
+                failures, total = self._work(log, data_log)
+        except StopRequested:
+            self._end("Stopped")
+        except ClientFault as fault:
+            self._end("Failed", f"ClientError: {fault}")
+        except AlgorithmFault as fault:
+            self._end("Failed", str(fault))
+        else:
+            self._end("Failed" if failures else "Completed", _summary(failures, total))
+
+    def _work(self, log: LogStream, data_log: LogStream) -> tuple[list[Failure], int]:
+        post, job = self._post, self._job
+        shutil.rmtree(self._outputs, ignore_errors=True)  # of an instance that was lost
+        with post.change() as document:
+            document["TransformStartTime"] = datetime.now(UTC)
+        post.watch.check()
+        try:
+            definition = container_of(model_named(post.store, job["ModelName"]))
+        except AwsError as error:
+            raise ClientFault(error.message) from None
+        objects = list(channels.objects(post.cloud, job["TransformInput"]["DataSource"]["S3DataSource"]))
+        server = ModelServer(post, definition, job.get("Environment", {}), log.say)
+        try:
+            server.start()
+            limits = self._limits(server.url)
+            data_log.say(
+                f"[sagemaker logs]: MaxConcurrentTransforms={limits.concurrent}, "
+                f"MaxPayloadInMB={job.get('MaxPayloadInMB', 6)}, BatchStrategy=SINGLE_RECORD"
+            )
+            with ThreadPoolExecutor(limits.concurrent) as pool:
+                done = pool.map(lambda item: self._one(server, item, limits, data_log), objects)
+                failures = [failure for failure in done if failure is not None]
+        finally:
+            server.stop()
+        self._upload()
+        return failures, len(objects)
+
+    def _one(
+        self, server: ModelServer, item: tuple[str, str], limits: Limits, log: LogStream
+    ) -> Failure | None:
+        """Transform one object; its output waits on disk."""
+        self._post.watch.check()
+        uri, relative = item
+        failure: Failure | None
+        try:
+            body = self._post.cloud.read(uri)
+            if self._job["TransformInput"].get("CompressionType") == "Gzip":
+                body = gzip.decompress(body)
+        except (ClientFault, gzip.BadGzipFile) as fault:
+            failure = Failure(uri, str(fault), client=True)
+        else:
+            failure = self._ask(server, uri, relative, body, limits)
+        if failure is not None:
+            log.say(f"[sagemaker logs]: {uri.removeprefix('s3://')}: {failure.reason}")
+        return failure
+
+    def _ask(
+        self, server: ModelServer, uri: str, relative: str, body: bytes, limits: Limits
+    ) -> Failure | None:
+        if limits.payload is not None and len(body) > limits.payload:
+            return Failure(
+                uri, f"{len(body)} bytes exceed MaxPayloadInMB ({limits.payload >> 20} MB)", client=True
+            )
+        output, source = self._job["TransformOutput"], self._job["TransformInput"]
+        headers = {
+            name: value
+            for name, value in (("Content-Type", source.get("ContentType")), ("Accept", output.get("Accept")))
+            if value
+        }
+        failure: Failure | None = None
+        for _ in range(1 + self._retries):
+            self._post.watch.check()
+            try:
+                reply = self._http.post(f"{server.url}/invocations", content=body, headers=headers)
+            except httpx.TransportError as error:
+                failure = Failure(
+                    uri, f"AlgorithmError: the model server did not answer: {error!r}", client=False
+                )
+                if not server.is_running():
+                    return failure
+                continue
+            if reply.status_code < 300:
+                path = self._outputs / f"{relative}.out"
+                if not path.resolve().is_relative_to(self._outputs.resolve()):
+                    return Failure(uri, "its name leads out of the output's directory", client=True)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(reply.content)
+                return None
+            said = " ".join(reply.text.split())[:400]
+            failure = Failure(
+                uri, f"Bad HTTP status received from algorithm: {reply.status_code} {said}", client=True
+            )
+            if reply.status_code < 500:
+                return failure
+            failure = Failure(uri, failure.reason, client=False)
+        return failure
+
+    def _limits(self, url: str) -> Limits:
+        """The request's own numbers, else those of the container's /execution-parameters, else one and 6
+        MB.
+        """
+        told: dict[str, int] = {}
+        reply = self._http.get(f"{url}/execution-parameters")
+        if reply.status_code == 200:
+            told = reply.json()
+        concurrent = self._job.get("MaxConcurrentTransforms") or told.get("MaxConcurrentTransforms") or 1
+        payload = self._job.get("MaxPayloadInMB", told.get("MaxPayloadInMB", 6))
+        return Limits(concurrent, payload << 20 if payload else None)
+
+    def _upload(self) -> None:
+        target = self._job["TransformOutput"]["S3OutputPath"].rstrip("/")
+        paths = [path for path in sorted(self._outputs.rglob("*.out")) if path.is_file()]
+
+        def send(path: Path) -> None:
+            self._post.watch.check()
+            relative = path.relative_to(self._outputs)
+            accept = self._job["TransformOutput"].get("Accept", "application/json")
+            self._post.cloud.write(f"{target}/{relative}", path.read_bytes(), accept)
+
+        with ThreadPoolExecutor(_UPLOADS) as pool:
+            for _ in pool.map(send, paths):
+                pass
+
+    def _end(self, status: str, reason: str = "") -> None:
+        with self._post.change() as document:
+            outcomes.end(document, TRANSFORM_JOB, status, reason=reason)
+
+
+def _summary(failures: list[Failure], total: int) -> str:
+    if not failures:
+        return ""
+    first = failures[0]
+    blame = "ClientError" if all(failure.client for failure in failures) else "AlgorithmError"
+    return (
+        f"{blame}: {len(failures)} of {total} objects have no output, the first is {first.uri} "
+        f"({first.reason}). "
+        "See job logs for more information"
+    )

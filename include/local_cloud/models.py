@@ -1,0 +1,93 @@
+"""Models: a training image and an archive of weights, checked when they are made and looked up when they
+are used.
+
+Knows ``store``, ``listing``, ``tags`` and ``algorithms``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from include.local_cloud import listing
+from include.local_cloud.algorithms import Algorithms
+from include.local_cloud.settings import arn
+from include.local_cloud.store import MODEL, AlreadyExists, Document, Store
+from include.local_cloud.tags import Tags
+from include.wire import AwsError
+
+
+class Models:
+    def __init__(self, store: Store, algorithms: Algorithms, tags: Tags) -> None:
+        self._store, self._algorithms, self._tags = store, algorithms, tags
+
+    def create_model(self, params: Document) -> Document:
+        name = params["ModelName"]
+        model_arn = arn(MODEL.arn, name)
+        self._check(container_of(params))
+        kept = {member: value for member, value in params.items() if member != "Tags"}
+        document = {"EnableNetworkIsolation": False} | kept
+        document |= {"ModelArn": model_arn, "CreationTime": datetime.now(UTC)}
+        try:
+            self._store.create(MODEL, name, document)
+        except AlreadyExists:
+            raise AwsError(
+                "ValidationException", f'Cannot create already existing model "{model_arn}".'
+            ) from None
+        self._tags.put(model_arn, params.get("Tags", []))
+        return {"ModelArn": model_arn}
+
+    def describe_model(self, params: Document) -> Document:
+        return model_named(self._store, params["ModelName"])
+
+    def list_models(self, params: Document) -> Document:
+        models, token = listing.page(self._store, MODEL, params)
+        return {"Models": models, "NextToken": token}
+
+    def delete_model(self, params: Document) -> None:
+        name = params["ModelName"]
+        model_named(self._store, name)
+        self._store.delete(MODEL, name)
+        self._tags.forget(arn(MODEL.arn, name))
+
+    def _check(self, container: Document) -> None:
+        if container.get("ModelPackageName"):
+            raise AwsError("ValidationException", "ModelPackageName is not available in the local cloud")
+        if not container.get("Image"):
+            raise AwsError("ValidationException", "A container needs an Image")
+        self._algorithms.of_image(container["Image"])
+        url = data_url(container)
+        if url and not url.startswith("s3://"):
+            raise AwsError("ValidationException", f"ModelDataUrl must be an S3 URI, not {url!r}")
+
+
+def model_named(store: Store, name: str) -> Document:
+    """The model's document, or AWS's error for a model that is not there."""
+    document = store.find(MODEL, name)
+    if document is None:
+        raise AwsError("ValidationException", f'Could not find model "{arn(MODEL.arn, name)}".')
+    return document
+
+
+def container_of(model: Document) -> Document:
+    """The one container of a model. Raises ``ValidationException`` for none and for a pipeline of several."""
+    if model.get("PrimaryContainer") and model.get("Containers"):
+        raise AwsError("ValidationException", "Give PrimaryContainer or Containers, not both")
+    containers = [model["PrimaryContainer"]] if model.get("PrimaryContainer") else model.get("Containers", [])
+    if len(containers) != 1:
+        raise AwsError("ValidationException", f"A model here has one container, not {len(containers)}")
+    container: Document = containers[0]
+    return container
+
+
+def data_url(container: Document) -> str:
+    """The archive with the weights: ModelDataUrl, or its newer form ModelDataSource; "" when there is
+    none.
+    """
+    source = container.get("ModelDataSource", {}).get("S3DataSource")
+    if source is None:
+        return str(container.get("ModelDataUrl", ""))
+    if source.get("S3DataType") != "S3Object" or source.get("CompressionType") != "Gzip":
+        raise AwsError(
+            "ValidationException", "ModelDataSource must be an S3Object with CompressionType Gzip here"
+        )
+    return str(source["S3Uri"])

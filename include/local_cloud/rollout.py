@@ -1,0 +1,127 @@
+"""How an endpoint gets from one version to the next: all at once, when every new variant answers.
+
+A version's deployments are created, each reports ``InService`` or ``Failed``, and ``settle`` draws the
+conclusion for the endpoint: switch, or stay with the old version. Called by the cloud and by instances, in
+any order and as often as they like. Knows ``store`` and ``models``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+
+from include.local_cloud.models import container_of, model_named
+from include.local_cloud.store import DEPLOYMENT, ENDPOINT, INSTANCE, Document, Missing, Store
+
+_ALL = ("Creating", "InService", "Failed", "Deleting")
+
+
+def begin(store: Store, endpoint: str, config: Document, version: int) -> None:
+    """Put the deployments of a new version in place; the dispatcher starts them."""
+    now = datetime.now(UTC)
+    with store.change(ENDPOINT, endpoint) as document:
+        document["PendingDeploymentSummary"] = {
+            "EndpointConfigName": config["EndpointConfigName"],
+            "ProductionVariants": [{"VariantName": v["VariantName"]} for v in config["ProductionVariants"]],
+            "StartTime": now,
+        }
+        document["PendingVersion"] = version
+    for variant in config["ProductionVariants"]:
+        name = f"{endpoint}.{version}.{variant['VariantName']}"
+        deployment = {
+            "DeploymentName": name,
+            "DeploymentStatus": "Creating",
+            "EndpointName": endpoint,
+            "Version": version,
+            "VariantName": variant["VariantName"],
+            "Weight": variant["InitialVariantWeight"],
+            "Instances": variant.get("InitialInstanceCount", 1),
+            "StartupSeconds": variant.get("ContainerStartupHealthCheckTimeoutInSeconds"),
+            # A copy: an endpoint goes on serving when its model is deleted.
+            "Container": container_of(model_named(store, variant["ModelName"])),
+            "CreationTime": now,
+        }
+        store.put(DEPLOYMENT, name, deployment)
+
+
+def settle(store: Store, endpoint: str) -> None:
+    """Bring the endpoint's status in line with its deployments."""
+    document = store.find(ENDPOINT, endpoint)
+    if document is None or "PendingVersion" not in document:
+        return
+    version = document["PendingVersion"]
+    pending = [d for d in deployments(store, endpoint) if d["Version"] == version]
+    statuses = {deployment["DeploymentStatus"] for deployment in pending}
+    if statuses == {"InService"}:
+        with store.change(ENDPOINT, endpoint) as document:
+            if document.get("PendingVersion") != version:
+                return
+            document["EndpointConfigName"] = document["PendingDeploymentSummary"]["EndpointConfigName"]
+            document["ProductionVariants"] = [_variant(deployment) for deployment in pending]
+            document["Version"] = version
+            _close(document, "InService")
+        retire(store, endpoint, keep=version)
+    elif "Failed" in statuses:
+        failed = next(deployment for deployment in pending if deployment["DeploymentStatus"] == "Failed")
+        with store.change(ENDPOINT, endpoint) as document:
+            if document.get("PendingVersion") != version:
+                return
+            document["FailureReason"] = f"Variant {failed['VariantName']}: {failed['FailureReason']}"[:1024]
+            current = document["Version"]
+            # A failed update leaves the endpoint as it was; a failed creation leaves nothing.
+            _close(document, "InService" if current else "Failed")
+        retire(store, endpoint, keep=current)
+
+
+def broke(store: Store, endpoint: str, version: int, reason: str) -> None:
+    """A deployment in service broke and did not come up again."""
+    with store.change(ENDPOINT, endpoint) as document:
+        if document["Version"] == version and document["EndpointStatus"] == "InService":
+            document["EndpointStatus"] = "Failed"
+            document["FailureReason"] = reason[:1024]
+
+
+def retire(store: Store, endpoint: str, keep: int | None) -> None:
+    """Let every deployment of other versions end."""
+    for deployment in deployments(store, endpoint):
+        if deployment["Version"] != keep:
+            with store.change(DEPLOYMENT, deployment["DeploymentName"]) as document:
+                document["DeploymentStatus"] = "Deleting"
+
+
+def bury(store: Store, deployment: Document) -> None:
+    """A retired deployment has no process any more; with its last one a deleted endpoint is gone."""
+    with contextlib.suppress(Missing):
+        store.delete(INSTANCE, f"{DEPLOYMENT.arn}/{deployment['DeploymentName']}")
+    store.delete(DEPLOYMENT, deployment["DeploymentName"])
+    endpoint = store.find(ENDPOINT, deployment["EndpointName"])
+    if (
+        endpoint
+        and endpoint["EndpointStatus"] == "Deleting"
+        and not deployments(store, deployment["EndpointName"])
+    ):
+        store.delete(ENDPOINT, deployment["EndpointName"])
+
+
+def deployments(store: Store, endpoint: str) -> list[Document]:
+    return [d for d in store.with_status(DEPLOYMENT, _ALL) if d["EndpointName"] == endpoint]
+
+
+def _close(document: Document, status: str) -> None:
+    document["EndpointStatus"] = status
+    document.pop("PendingDeploymentSummary")
+    document.pop("PendingVersion")
+
+
+def _variant(deployment: Document) -> Document:
+    image = deployment["Container"]["Image"]
+    return {
+        "VariantName": deployment["VariantName"],
+        "DeployedImages": [
+            {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": deployment["CreationTime"]}
+        ],
+        "CurrentWeight": deployment["Weight"],
+        "DesiredWeight": deployment["Weight"],
+        "CurrentInstanceCount": deployment["Instances"],
+        "DesiredInstanceCount": deployment["Instances"],
+    }

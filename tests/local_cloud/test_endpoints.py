@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.cloud import LocalCloud, eventually
+from tests.support.sagemaker import log_of, make_model
+
+
+def make_config(cloud: LocalCloud, bucket: str, name: str, **environment: str) -> str:
+    model = make_model(cloud, bucket, f"{bucket}-{name}", **environment)
+    cloud.client("sagemaker").create_endpoint_config(
+        EndpointConfigName=f"{bucket}-{name}",
+        ProductionVariants=[
+            {
+                "VariantName": "main",
+                "ModelName": model,
+                "InitialInstanceCount": 1,
+                "InstanceType": "ml.m5.large",
+            }
+        ],
+    )
+    return f"{bucket}-{name}"
+
+
+def settled(cloud: LocalCloud, name: str) -> dict[str, Any]:
+    sagemaker = cloud.client("sagemaker")
+
+    def reached() -> dict[str, Any] | None:
+        endpoint: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
+        return endpoint if endpoint["EndpointStatus"] in ("InService", "Failed") else None
+
+    return eventually(reached)
+
+
+def gone(cloud: LocalCloud, name: str) -> bool:
+    try:
+        cloud.client("sagemaker").describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        return "Could not find endpoint" in error.response["Error"]["Message"]
+    return False
+
+
+def test_an_endpoint_serves_updates_and_goes(cloud: LocalCloud, bucket: str) -> None:
+    sagemaker, runtime, name = cloud.client("sagemaker"), cloud.client("sagemaker-runtime"), f"{bucket}-e"
+    first = make_config(cloud, bucket, "one", ECHO="first")
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=first)
+    with pytest.raises(ClientError, match="Cannot create already existing endpoint"):
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=first)
+    endpoint = settled(cloud, name)
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", first)
+    assert endpoint["ProductionVariants"][0]["VariantName"] == "main"
+
+    reply = runtime.invoke_endpoint(
+        EndpointName=name, Body=b"\x00image", ContentType="image/jpeg", Accept="application/json"
+    )
+    assert reply["InvokedProductionVariant"] == "main"
+    answer = json.loads(reply["Body"].read())
+    assert (answer["bytes"], answer["content_type"], answer["environment"]) == (6, "image/jpeg", "first")
+
+    with pytest.raises(ClientError) as error:
+        runtime.invoke_endpoint(EndpointName=name, Body=b"bad")
+    assert error.value.response["Error"]["Code"] == "ModelError"
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert error.value.response["OriginalStatusCode"] == 400
+    assert "unable to decode the image" in error.value.response["OriginalMessage"]
+
+    second = make_config(cloud, bucket, "two", ECHO="second")
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second)
+    assert settled(cloud, name)["EndpointConfigName"] == second
+    answer = json.loads(runtime.invoke_endpoint(EndpointName=name, Body=b"x")["Body"].read())
+    assert answer["environment"] == "second"
+    with pytest.raises(ClientError, match="to the configuration that it has"):
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second)
+
+    assert any("invocations" in line for line in log_of(cloud, f"/aws/sagemaker/Endpoints/{name}", "main/"))
+    sagemaker.delete_endpoint(EndpointName=name)
+    eventually(lambda: gone(cloud, name))
+    with pytest.raises(ClientError, match="not found"):
+        runtime.invoke_endpoint(EndpointName=name, Body=b"x")
+
+
+def test_a_failed_update_leaves_the_old_version_serving(cloud: LocalCloud, bucket: str) -> None:
+    sagemaker, name = cloud.client("sagemaker"), f"{bucket}-e"
+    first = make_config(cloud, bucket, "one", ECHO="first")
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=first)
+    settled(cloud, name)
+
+    broken = make_config(cloud, bucket, "two", ECHO="broken")
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=broken)
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=broken)
+    endpoint = settled(cloud, name)
+
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", first)
+    assert "cannot load the model" in endpoint["FailureReason"]
+    assert cloud.client("sagemaker-runtime").invoke_endpoint(EndpointName=name, Body=b"x")["Body"].read()
+    sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_an_endpoint_that_does_not_come_up_has_failed_with_a_reason(cloud: LocalCloud, bucket: str) -> None:
+    sagemaker, name = cloud.client("sagemaker"), f"{bucket}-e"
+    sagemaker.create_endpoint(
+        EndpointName=name, EndpointConfigName=make_config(cloud, bucket, "one", ECHO="broken")
+    )
+    endpoint = settled(cloud, name)
+    assert endpoint["EndpointStatus"] == "Failed"
+    assert "cannot load the model" in endpoint["FailureReason"]
+    sagemaker.delete_endpoint(EndpointName=name)
+    eventually(lambda: gone(cloud, name))
+
+
+def test_a_server_that_dies_is_started_again(cloud: LocalCloud, bucket: str) -> None:
+    sagemaker, runtime, name = cloud.client("sagemaker"), cloud.client("sagemaker-runtime"), f"{bucket}-e"
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=make_config(cloud, bucket, "one"))
+    settled(cloud, name)
+    with pytest.raises(ClientError):
+        runtime.invoke_endpoint(EndpointName=name, Body=b"crash")
+
+    def answers() -> bool:
+        try:
+            return bool(runtime.invoke_endpoint(EndpointName=name, Body=b"x")["Body"].read())
+        except ClientError:
+            return False
+
+    assert eventually(answers)
+    sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_a_body_over_six_mebibytes_is_refused(cloud: LocalCloud) -> None:
+    with pytest.raises(ClientError, match="less than or equal to 6291456"):
+        cloud.client("sagemaker-runtime").invoke_endpoint(EndpointName="any", Body=b"x" * 6_291_457)
+
+
+def test_configurations_and_models_are_listed_described_and_deleted(cloud: LocalCloud, bucket: str) -> None:
+    sagemaker, name = cloud.client("sagemaker"), make_config(cloud, bucket, "one")
+    (config,) = sagemaker.list_endpoint_configs(NameContains=bucket)["EndpointConfigs"]
+    (model,) = sagemaker.list_models(NameContains=bucket)["Models"]
+    assert (config["EndpointConfigName"], model["ModelName"]) == (name, name)
+    described = sagemaker.describe_endpoint_config(EndpointConfigName=name)
+    assert described["ProductionVariants"][0]["InitialVariantWeight"] == 1
+    with pytest.raises(ClientError, match="Cannot create already existing model"):
+        make_model(cloud, bucket, name)
+
+    sagemaker.delete_endpoint_config(EndpointConfigName=name)
+    sagemaker.delete_model(ModelName=name)
+
+    for lookup, said in (
+        (
+            lambda: sagemaker.describe_endpoint_config(EndpointConfigName=name),
+            "Could not find endpoint config",
+        ),
+        (lambda: sagemaker.describe_model(ModelName=name), "Could not find model"),
+        (lambda: sagemaker.delete_model(ModelName=name), "Could not find model"),
+    ):
+        with pytest.raises(ClientError, match=said) as error:
+            lookup()
+        assert error.value.response["Error"]["Code"] == "ValidationException"

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+
+import boto3
+import httpx
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.support.cloud import ROOT, LocalCloud
+
+
+def test_the_two_files_are_all_that_an_aws_tool_needs(cloud: LocalCloud, bucket: str) -> None:
+    """AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE and ``boto3.Session()``: S3, SageMaker and STS answer."""
+    program = (
+        "import boto3; s = boto3.Session();"
+        f"s.client('s3').put_object(Bucket={bucket!r}, Key='k', Body=b'v');"
+        "s.client('sagemaker').list_training_jobs();"
+        "print(s.client('sts').get_caller_identity()['Account'], s.region_name)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=cloud.env(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["000000000000", "us-east-1"]
+    assert cloud.client("s3").get_object(Bucket=bucket, Key="k")["Body"].read() == b"v"
+    for name in ("credentials", "config"):
+        assert stat.S_IMODE((cloud.data / name).stat().st_mode) == 0o600
+
+
+def test_both_ports_tell_that_they_are_well(cloud: LocalCloud) -> None:
+    for url in (cloud.endpoint_url, cloud.review_url):
+        reply = httpx.get(f"{url}/_nightloop/health")
+        assert (reply.status_code, reply.json()) == (200, {"status": "ok"})
+
+
+def test_strangers_are_refused(cloud: LocalCloud, bucket: str) -> None:
+    """No signature, or the signature of another key: neither reads an object nor starts a job."""
+    cloud.client("s3").put_object(Bucket=bucket, Key="k", Body=b"v")
+    assert httpx.get(f"{cloud.endpoint_url}/{bucket}/k").status_code == 403
+    assert httpx.post(f"{cloud.endpoint_url}/_ministack/reset").status_code == 403
+    settings = {"endpoint_url": cloud.endpoint_url, "region_name": "us-east-1"}
+    anonymous = boto3.client("s3", config=Config(signature_version=UNSIGNED), **settings)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        anonymous.get_object(Bucket=bucket, Key="k")
+    other = {"aws_access_key_id": "AKIAOTHER", "aws_secret_access_key": "x"} | settings
+    for call, code in (
+        (boto3.client("s3", **other).list_buckets, "InvalidAccessKeyId"),
+        (boto3.client("sagemaker", **other).list_models, "UnrecognizedClientException"),
+    ):
+        with pytest.raises(ClientError) as error:
+            call()
+        assert error.value.response["Error"]["Code"] == code
+
+
+def test_a_presigned_url_opens_one_object(cloud: LocalCloud, bucket: str) -> None:
+    s3 = cloud.client("s3")
+    s3.put_object(Bucket=bucket, Key="a b/ü.jpg", Body=b"pixels")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a b/ü.jpg"})
+    assert "X-Amz-Signature" in url
+    assert httpx.get(url).content == b"pixels"
+
+
+@pytest.mark.parametrize("name", ["human-loops", "endpoints"])
+def test_buckets_may_be_named_like_paths_of_other_services(cloud: LocalCloud, name: str) -> None:
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="x/invocations", Body=b"v")
+    assert s3.get_object(Bucket=name, Key="x/invocations")["Body"].read() == b"v"
+
+
+def test_what_is_not_implemented_says_so(cloud: LocalCloud) -> None:
+    for call, said in (
+        (cloud.client("sagemaker").list_notebook_instances, "ListNotebookInstances is not implemented here"),
+        (cloud.client("dynamodb").list_tables, "the local cloud has no service 'dynamodb'"),
+    ):
+        with pytest.raises(ClientError, match=said) as error:
+            call()
+        assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_requests_are_counted_by_operation(cloud: LocalCloud) -> None:
+    before = cloud.requests().get("ListModels", 0)
+    for _ in range(3):
+        cloud.client("sagemaker").list_models()
+    assert cloud.requests()["ListModels"] == before + 3
+
+
+def test_tags_are_added_listed_and_removed(cloud: LocalCloud) -> None:
+    sagemaker, arn = cloud.client("sagemaker"), "arn:aws:sagemaker:us-east-1:000000000000:model/tagged"
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "3"}])
+    sagemaker.delete_tags(ResourceArn=arn, TagKeys=["b"])
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "3"}]
+
+
+def test_the_command_explains_itself_and_binds_loopback_only() -> None:
+    command = [sys.executable, "-m", "include.local_cloud"]
+    helped = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "AWS_SHARED_CREDENTIALS_FILE" in helped.stdout
+    refused = subprocess.run(
+        [*command, "--data", "/nowhere", "--host", "0.0.0.0"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert refused.returncode == 2
+    assert "invalid choice: '0.0.0.0'" in refused.stderr
+
+
+def test_endpoints_json_names_both_ports(cloud: LocalCloud) -> None:
+    urls = json.loads((cloud.data / "endpoints.json").read_text())
+    assert urls == {"cloud": cloud.endpoint_url, "review": cloud.review_url}
+
+
+def test_temporary_credentials_of_an_assumed_role_open_the_cloud(cloud: LocalCloud, bucket: str) -> None:
+    """Airflow's connections with a role_arn work this way."""
+    role = cloud.client("iam").create_role(RoleName=bucket, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    given = cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="airflow")["Credentials"]
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=cloud.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+    )
+    s3.put_object(Bucket=bucket, Key="k", Body=b"v")

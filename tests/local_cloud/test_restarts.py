@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+from include.local_cloud.locks import is_held
+from tests.local_cloud.test_endpoints import make_config, settled
+from tests.support.cloud import LocalCloud, eventually
+from tests.support.sagemaker import log_of, trained, training_request, unpacked
+
+
+@pytest.fixture
+def own_cloud(tmp_path: Path) -> Iterator[LocalCloud]:
+    """A cloud of the test's own, to be killed; its instances give up two seconds after it has gone."""
+    with LocalCloud(tmp_path / "cloud", "--orphan-grace", "2") as running:
+        yield running
+
+
+def work_of(cloud: LocalCloud) -> list[psutil.Process]:
+    """The instances and containers of this cloud."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = " ".join(process.cmdline())
+            environment = process.environ() if "tests.support.echo" in command else {}
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        mine = str(cloud.data) in command or str(cloud.data) in environment.get("SM_ML_ROOT", "")
+        if mine and process.pid != cloud.process.pid:
+            found.append(process)
+    return found
+
+
+def start_sleeper(cloud: LocalCloud, gate: Path) -> str:
+    """A training job that goes on until the file ``gate`` is there."""
+    bucket = cloud.make_bucket("sleeper")
+    settings = {"do": "sleep", "until": str(gate)}
+    cloud.client("sagemaker").create_training_job(
+        **training_request("sleeper", bucket, HyperParameters=settings)
+    )
+    trained(cloud, "sleeper", "Training")
+    eventually(lambda: "sleeping" in log_of(cloud, "/aws/sagemaker/TrainingJobs", "sleeper/"))
+    return bucket
+
+
+def test_a_training_job_outlives_a_kill_of_the_cloud(own_cloud: LocalCloud, tmp_path: Path) -> None:
+    """The same process goes on, and even finishes while there is no cloud; nothing is done twice."""
+    gate = tmp_path / "gate"
+    start_sleeper(own_cloud, gate)
+    before = {process.pid for process in work_of(own_cloud)}
+
+    own_cloud.kill()
+    gate.touch()
+    own_cloud.start()
+    job = trained(own_cloud, "sleeper")
+
+    assert len(before) == 2
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    assert "Restarting" not in [item["Status"] for item in job["SecondaryStatusTransitions"]]
+    assert "seen.json" in unpacked(own_cloud, job["ModelArtifacts"]["S3ModelArtifacts"])
+    assert log_of(own_cloud, "/aws/sagemaker/TrainingJobs", "sleeper/")[-1] == "score=0.75"
+
+
+def test_nothing_runs_for_ever_when_the_cloud_never_comes_back(own_cloud: LocalCloud, tmp_path: Path) -> None:
+    start_sleeper(own_cloud, tmp_path / "gate")
+    own_cloud.kill()
+    eventually(lambda: not work_of(own_cloud))
+
+    (tmp_path / "gate").touch()
+    own_cloud.start()
+
+    job = trained(own_cloud, "sleeper")
+    assert job["TrainingJobStatus"] == "Completed"
+    assert "Restarting" in [item["Status"] for item in job["SecondaryStatusTransitions"]]
+
+
+def test_an_orderly_stop_leaves_no_process_and_the_job_starts_again(
+    own_cloud: LocalCloud, tmp_path: Path
+) -> None:
+    start_sleeper(own_cloud, tmp_path / "gate")
+    own_cloud.stop()
+    assert work_of(own_cloud) == []
+    assert own_cloud.process.returncode == 0
+
+    (tmp_path / "gate").touch()
+    own_cloud.start()
+    assert trained(own_cloud, "sleeper")["TrainingJobStatus"] == "Completed"
+
+
+def test_a_job_whose_instance_is_killed_starts_again_and_leaves_no_container(
+    own_cloud: LocalCloud, tmp_path: Path
+) -> None:
+    start_sleeper(own_cloud, tmp_path / "gate")
+    instance, container = sorted(
+        work_of(own_cloud), key=lambda process: "tests.support.echo" in process.cmdline()
+    )
+    instance.kill()
+    trained(own_cloud, "sleeper", "Restarting", "Training")
+    eventually(lambda: not container.is_running() or container.status() == psutil.STATUS_ZOMBIE)
+    (tmp_path / "gate").touch()
+    assert trained(own_cloud, "sleeper")["TrainingJobStatus"] == "Completed"
+
+
+def test_a_job_whose_instances_keep_dying_fails_with_a_reason(own_cloud: LocalCloud, tmp_path: Path) -> None:
+    start_sleeper(own_cloud, tmp_path / "gate")
+    lock = own_cloud.data / "instances" / "training-job" / "sleeper" / "lock"
+    sagemaker = own_cloud.client("sagemaker")
+
+    def killed_until_it_ended() -> dict | None:
+        for process in work_of(own_cloud):
+            if "include.local_cloud.instance" in process.cmdline() and is_held(lock):
+                process.kill()
+        job = sagemaker.describe_training_job(TrainingJobName="sleeper")
+        return job if job["TrainingJobStatus"] == "Failed" else None
+
+    job = eventually(killed_until_it_ended)
+    assert job["FailureReason"] == "InternalServerError: its process died 3 times without a word"
+    assert work_of(own_cloud) == []
+
+
+def test_an_endpoint_is_back_after_a_restart(own_cloud: LocalCloud) -> None:
+    bucket = own_cloud.make_bucket("endpoint")
+    config = make_config(own_cloud, bucket, "one", ECHO="first")
+    own_cloud.client("sagemaker").create_endpoint(EndpointName="e", EndpointConfigName=config)
+    settled(own_cloud, "e")
+
+    for end in (own_cloud.kill, own_cloud.stop):
+        end()
+        own_cloud.start()
+
+        def answer() -> str | None:
+            try:
+                reply = own_cloud.client("sagemaker-runtime").invoke_endpoint(EndpointName="e", Body=b"x")
+            except ClientError:
+                return None
+            return str(json.loads(reply["Body"].read())["environment"])
+
+        assert eventually(answer) == "first"
+
+
+def test_base_services_remember_what_ministack_forgets(own_cloud: LocalCloud) -> None:
+    s3, iam = own_cloud.client("s3"), own_cloud.client("iam")
+    rules = [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "ExposeHeaders": ["ETag"]}]
+    keys = ["images/", "images/a.jpg", "images/a.jpg/b", "x//y", "ünï/ .meta.json", "k.tmp", "a" * 900]
+    s3.create_bucket(Bucket="photos")
+    s3.create_bucket(Bucket="empty")
+    s3.put_bucket_cors(Bucket="photos", CORSConfiguration={"CORSRules": rules})
+    for key in keys:
+        s3.put_object(
+            Bucket="photos", Key=key, Body=key.encode(), ContentType="image/jpeg", Metadata={"a": "b"}
+        )
+    tag = s3.head_object(Bucket="photos", Key="images/a.jpg")["ETag"]
+    iam.create_role(RoleName="nightloop", AssumeRolePolicyDocument="{}")
+
+    own_cloud.kill()
+    own_cloud.start()
+
+    assert sorted(item["Name"] for item in s3.list_buckets()["Buckets"]) == ["empty", "photos"]
+    assert s3.get_bucket_cors(Bucket="photos")["CORSRules"] == rules
+    assert sorted(item["Key"] for item in s3.list_objects_v2(Bucket="photos")["Contents"]) == sorted(keys)
+    for key in keys:
+        found = s3.get_object(Bucket="photos", Key=key)
+        assert (found["Body"].read(), found["ContentType"], found["Metadata"]) == (
+            key.encode(),
+            "image/jpeg",
+            {"a": "b"},
+        )
+    assert s3.head_object(Bucket="photos", Key="images/a.jpg")["ETag"] == tag
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.put_object(Bucket="photos", Key="k.tmp", Body=b"", IfNoneMatch="*")
+    assert iam.get_role(RoleName="nightloop")["Role"]["RoleName"] == "nightloop"
+
+
+def test_two_clouds_never_share_a_data_directory(own_cloud: LocalCloud) -> None:
+    with pytest.raises(RuntimeError, match=r"running in .* already"):
+        LocalCloud(own_cloud.data).start()

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.cloud import ECHO_IMAGE, ROLE, LocalCloud
+from tests.support.sagemaker import log_of, make_model, transform_request, transformed
+
+GROUP = "/aws/sagemaker/TransformJobs"
+
+
+def outputs(cloud: LocalCloud, bucket: str) -> dict[str, dict]:
+    s3 = cloud.client("s3")
+    found = s3.list_objects_v2(Bucket=bucket, Prefix="out/").get("Contents", [])
+    return {
+        item["Key"]: json.loads(s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read())
+        for item in found
+    }
+
+
+def fill(cloud: LocalCloud, bucket: str, **objects: bytes) -> None:
+    for key, body in objects.items():
+        cloud.client("s3").put_object(Bucket=bucket, Key=f"in/{key.replace('__', '/')}", Body=body)
+
+
+def test_each_object_becomes_one_out(cloud: LocalCloud, bucket: str) -> None:
+    fill(cloud, bucket, a=b"one", deep__b=b"three")
+    model = make_model(cloud, bucket, f"{bucket}-m", ECHO="from the model")
+    name = f"{bucket}-t"
+    cloud.client("sagemaker").create_transform_job(**transform_request(name, bucket, model))
+
+    job = transformed(cloud, name)
+
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    assert job["TransformEndTime"] >= job["TransformStartTime"] >= job["CreationTime"]
+    found = outputs(cloud, bucket)
+    assert sorted(found) == ["out/a.out", "out/deep/b.out"]
+    answer = found["out/deep/b.out"]
+    assert answer["bytes"] == 5
+    assert answer["content_type"] == "application/x-image"
+    assert answer["accept"] == "application/json"
+    assert answer["model"] == ["weights.bin"]
+    assert answer["environment"] == "from the model"
+
+
+def test_a_bad_object_fails_the_job_and_spoils_nothing_else(cloud: LocalCloud, bucket: str) -> None:
+    fill(cloud, bucket, a=b"one", b=b"bad", c=b"three")
+    model, name = make_model(cloud, bucket, f"{bucket}-m"), f"{bucket}-t"
+    cloud.client("sagemaker").create_transform_job(**transform_request(name, bucket, model))
+
+    job = transformed(cloud, name)
+
+    assert job["TransformJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith(
+        f"ClientError: 1 of 3 objects have no output, the first is s3://{bucket}"
+    )
+    assert "unable to decode the image" in job["FailureReason"]
+    assert sorted(outputs(cloud, bucket)) == ["out/a.out", "out/c.out"]
+    assert any(f"{bucket}/in/b: Bad HTTP status" in line for line in log_of(cloud, GROUP, name))
+
+
+def test_a_manifest_names_the_objects(cloud: LocalCloud, bucket: str) -> None:
+    fill(cloud, bucket, a=b"one", deep__b=b"three", c=b"no")
+    manifest = [{"prefix": f"s3://{bucket}/in/"}, "deep/b", "a"]
+    cloud.client("s3").put_object(Bucket=bucket, Key="list.json", Body=json.dumps(manifest).encode())
+    model, name = make_model(cloud, bucket, f"{bucket}-m"), f"{bucket}-t"
+    request = transform_request(name, bucket, model, MaxConcurrentTransforms=2)
+    request["TransformInput"]["DataSource"]["S3DataSource"] = {
+        "S3DataType": "ManifestFile",
+        "S3Uri": f"s3://{bucket}/list.json",
+    }
+    cloud.client("sagemaker").create_transform_job(**request)
+
+    assert transformed(cloud, name)["TransformJobStatus"] == "Completed"
+    assert sorted(outputs(cloud, bucket)) == ["out/a.out", "out/deep/b.out"]
+
+
+def test_a_model_that_dies_leaves_the_outputs_it_gave(cloud: LocalCloud, bucket: str) -> None:
+    fill(cloud, bucket, a=b"one", b=b"crash")
+    model, name = make_model(cloud, bucket, f"{bucket}-m"), f"{bucket}-t"
+    request = transform_request(name, bucket, model, ModelClientConfig={"InvocationsMaxRetries": 0})
+    cloud.client("sagemaker").create_transform_job(**request)
+
+    job = transformed(cloud, name)
+
+    assert job["TransformJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("AlgorithmError: 1 of 2")
+    assert sorted(outputs(cloud, bucket)) == ["out/a.out"]
+
+
+def test_an_object_over_the_payload_limit_has_no_output(cloud: LocalCloud, bucket: str) -> None:
+    fill(cloud, bucket, a=b"one", b=b"x" * (2 << 20))
+    model, name = make_model(cloud, bucket, f"{bucket}-m"), f"{bucket}-t"
+    cloud.client("sagemaker").create_transform_job(**transform_request(name, bucket, model, MaxPayloadInMB=1))
+    assert "exceed MaxPayloadInMB" in transformed(cloud, name)["FailureReason"]
+    assert sorted(outputs(cloud, bucket)) == ["out/a.out"]
+
+
+def test_a_model_that_does_not_come_up_fails_the_job(cloud: LocalCloud, bucket: str) -> None:
+    fill(cloud, bucket, a=b"one")
+    model, name = make_model(cloud, bucket, f"{bucket}-m", ECHO="broken"), f"{bucket}-t"
+    cloud.client("sagemaker").create_transform_job(**transform_request(name, bucket, model))
+    reason = transformed(cloud, name)["FailureReason"]
+    assert reason == "AlgorithmError: The model server ended with exit code 1: cannot load the model"
+
+
+def test_an_archive_that_leads_out_of_its_directory_is_refused(cloud: LocalCloud, bucket: str) -> None:
+    fill(cloud, bucket, a=b"one")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("../../evil"), io.BytesIO(b""))
+    cloud.client("s3").put_object(Bucket=bucket, Key="evil.tar.gz", Body=archive.getvalue())
+    container = {"Image": ECHO_IMAGE, "ModelDataUrl": f"s3://{bucket}/evil.tar.gz"}
+    sagemaker, name = cloud.client("sagemaker"), f"{bucket}-t"
+    sagemaker.create_model(ModelName=f"{bucket}-m", PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    sagemaker.create_transform_job(**transform_request(name, bucket, f"{bucket}-m"))
+    assert "is not a model archive" in transformed(cloud, name)["FailureReason"]
+
+
+def test_requests_that_sagemaker_refuses(cloud: LocalCloud, bucket: str) -> None:
+    sagemaker = cloud.client("sagemaker")
+    model, name = make_model(cloud, bucket, f"{bucket}-m"), f"{bucket}-t"
+    sound = transform_request(name, bucket, model)
+    augmented = transform_request(name, bucket, model)
+    augmented["TransformInput"]["DataSource"]["S3DataSource"]["S3DataType"] = "AugmentedManifestFile"
+    for request, said in (
+        (sound | {"ModelName": "no-such-model"}, "Could not find model"),
+        (augmented, "not for batch transform"),
+        (sound | {"MaxConcurrentTransforms": 20, "MaxPayloadInMB": 6}, "at most 100"),
+        (sound | {"BatchStrategy": "MultiRecord"}, "needs SplitType"),
+    ):
+        with pytest.raises(ClientError, match=said) as error:
+            sagemaker.create_transform_job(**request)
+        assert error.value.response["Error"]["Code"] == "ValidationException"
+    with pytest.raises(ClientError) as error:
+        sagemaker.describe_transform_job(TransformJobName="no-such-job")
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+
+    sagemaker.create_transform_job(**sound)
+    with pytest.raises(ClientError) as error:
+        sagemaker.create_transform_job(**sound)
+    assert error.value.response["Error"]["Code"] == "ResourceInUse"
+    transformed(cloud, name)
+    (listed,) = sagemaker.list_transform_jobs(NameContains=bucket)["TransformJobSummaries"]
+    assert listed["TransformJobName"] == name
+
+
+def test_a_stopped_job_stores_no_output(cloud: LocalCloud, bucket: str) -> None:
+    fill(cloud, bucket, **{f"k{number}": b"slow" for number in range(30)})
+    sagemaker, model, name = (
+        cloud.client("sagemaker"),
+        make_model(cloud, bucket, f"{bucket}-m"),
+        f"{bucket}-t",
+    )
+    sagemaker.create_transform_job(**transform_request(name, bucket, model))
+    sagemaker.stop_transform_job(TransformJobName=name)
+    assert transformed(cloud, name)["TransformJobStatus"] == "Stopped"
+    assert outputs(cloud, bucket) == {}
