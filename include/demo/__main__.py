@@ -146,7 +146,7 @@ def _make_sample(settings: StackSettings, out: Path, seed: int, progress: Progre
             settings.cloud.url,
         ],
         cwd=PROJECT,
-        env={**os.environ, **environment.base(settings), **environment.aws(settings)},
+        env=environment.inherited() | environment.base(settings) | environment.aws(settings),
         capture_output=True,
         text=True,
     )

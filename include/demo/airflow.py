@@ -98,12 +98,7 @@ class Airflow:
             for task in sorted(tasks, key=lambda task: task["start_date"] or "9"):
                 label = task["task_id"] + (f"[{task['map_index']}]" if task["map_index"] >= 0 else "")
                 if task["state"] != known.get(label) and task["state"] in _TOLD:
-                    seconds = (
-                        f" ({task['duration']:.0f} s)"
-                        if task["state"] == "success" and task["duration"]
-                        else ""
-                    )
-                    self.say(f"{label:28} {_TOLD[task['state']]}{seconds}")
+                    self.say(f"{label:24} {_TOLD[task['state']]}{self._more(dag, run, task)}")
                 known[label] = task["state"]
             if watch:
                 watch(known)
@@ -113,24 +108,36 @@ class Airflow:
         if state != "success":
             raise RunFailed(self._story_of_failure(dag, run, tasks))
 
+    def _more(self, dag: str, run: str, task: dict[str, Any]) -> str:
+        """How long a task took, or why it will be tried again."""
+        if task["state"] == "success" and task["duration"]:
+            return f" ({task['duration']:.0f} s)"
+        if task["state"] == "up_for_retry":
+            errors = [line for line in self._log(dag, run, task) if line.startswith("error")]
+            return f": {errors[-1][8:]}" if errors else ""
+        return ""
+
     def _story_of_failure(self, dag: str, run: str, tasks: list[dict[str, Any]]) -> str:
         lines = [f"{dag} failed (run {run}, {self.url}/dags/{dag}/runs/{run})."]
         for task in tasks:
-            if task["state"] != "failed":
-                continue
-            name, number = task["task_id"], max(task["try_number"], 1)
-            reply = self._client.get(
-                f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{name}/logs/{number}",
-                params={"map_index": task["map_index"]},
-                headers={"Accept": "application/json"},
-            )
-            content = reply.json().get("content", []) if reply.is_success else []
-            lines.append(f"Task {name}, attempt {number}, ended with:")
-            lines += [f"    {_log_line(entry)}" for entry in content[-20:]]
-            lines.append(
-                f"  Its log: {self.logs}/dag_id={dag}/run_id={run}/task_id={name}/attempt={number}.log"
-            )
+            if task["state"] == "failed":
+                name, number = task["task_id"], max(task["try_number"], 1)
+                lines.append(f"Task {name}, attempt {number}, ended with:")
+                lines += [f"    {line}" for line in self._log(dag, run, task)[-15:]]
+                place = f"dag_id={dag}/run_id={run}/task_id={name}/attempt={number}.log"
+                lines.append(f"  All of it: {self.logs}/{place}")
         return "\n".join(lines)
+
+    def _log(self, dag: str, run: str, task: dict[str, Any]) -> list[str]:
+        """The lines of a task's last attempt, without Airflow's headings."""
+        number = max(task["try_number"], 1)
+        reply = self._client.get(
+            f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task['task_id']}/logs/{number}",
+            params={"map_index": task["map_index"]},
+            headers={"Accept": "application/json"},
+        )
+        entries = reply.json().get("content", []) if reply.is_success else []
+        return [_log_line(entry) for entry in entries if isinstance(entry, dict) and entry.get("level")]
 
     def _get(self, path: str) -> dict[str, Any]:
         reply = self._client.get(path, params={"limit": 100} if path.endswith("s") else None)
@@ -138,10 +145,8 @@ class Airflow:
         return reply.json()
 
 
-def _log_line(entry: Any) -> str:
-    if not isinstance(entry, dict):
-        return str(entry)
-    errors = "".join(
-        f" {item.get('exc_type')}: {item.get('exc_value')}" for item in entry.get("error_detail") or []
+def _log_line(entry: dict[str, Any]) -> str:
+    causes = (
+        f"{cause.get('exc_type')}: {cause.get('exc_value')}" for cause in entry.get("error_detail") or []
     )
-    return f"{entry.get('level', ''):8}{entry.get('event', '')}{errors}"
+    return " ".join([f"{entry['level']:8}{entry.get('event', '')}", *causes])

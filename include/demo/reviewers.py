@@ -6,7 +6,6 @@ They are processes of their own that work through the review server's HTTP inter
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,4 +88,4 @@ def _told(lines: list[str]) -> str:
 
 def _environment(settings: StackSettings) -> dict[str, str]:
     # With the marker, so that `down` ends them too, whatever becomes of the demo.
-    return {**os.environ, **environment.base(settings), environment.MARKER: str(settings.home)}
+    return environment.inherited() | environment.base(settings) | {environment.MARKER: str(settings.home)}

@@ -86,7 +86,7 @@ def _run(settings: StackSettings, options: argparse.Namespace) -> int:
         leftovers.end(settings.home, program, grace=5)
     if not options.words:
         raise StackError("run what? For example: python -m include.stack run airflow dags list")
-    variables = {**os.environ, **environment.airflow(settings)}
+    variables = environment.inherited() | environment.airflow(settings)
     os.execvpe(options.words[0], options.words, variables)
 
 

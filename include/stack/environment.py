@@ -42,6 +42,11 @@ def base(settings: StackSettings) -> dict[str, str]:
     }
 
 
+def inherited() -> dict[str, str]:
+    """The user's environment, without what would lead the stack to another Airflow or to real AWS."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "AWS_"))}
+
+
 def aws(settings: StackSettings) -> dict[str, str]:
     """The two variables that point the AWS CLI and every SDK at the local cloud."""
     return {

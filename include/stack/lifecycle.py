@@ -124,7 +124,9 @@ def _migrate(settings: StackSettings) -> None:
     with log.open("w") as stream:
         result = subprocess.run(
             [sys.executable, "-m", "airflow", "db", "migrate"],
-            env={**os.environ, **environment.airflow(settings), environment.MARKER: str(settings.home)},
+            env=environment.inherited()
+            | environment.airflow(settings)
+            | {environment.MARKER: str(settings.home)},
             cwd=PROJECT,
             stdout=stream,
             stderr=subprocess.STDOUT,

@@ -8,7 +8,6 @@ and API server. Each is started again when it dies. Knows settings and environme
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -70,7 +69,9 @@ class Supervisor:
         write_private(settings.run / "supervisord.conf", _configuration(settings))
         result = subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(settings.run / "supervisord.conf")],
-            env={**os.environ, **environment.base(settings), environment.MARKER: str(settings.home)},
+            env=environment.inherited()
+            | environment.base(settings)
+            | {environment.MARKER: str(settings.home)},
             cwd=PROJECT,
             start_new_session=True,  # Ctrl-C is for the command, which then stops the stack in order
             capture_output=True,
