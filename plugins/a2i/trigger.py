@@ -19,9 +19,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from include.loop.identity import is_loop_of
 from include.loop.jobs import JobKind, Running, has_ended
-from include.loop.loops import PAGE_SIZE, HumanLoopStatus, LoopCounts, Watch, count_page
+from include.loop.loops import PAGE_SIZE, LoopCounts, Watch, count_page
 
 JITTER = 0.2  # ten batches that start together shall not ask together for ever
 
@@ -140,23 +139,16 @@ class HumanLoopsTrigger(PollingTrigger):
         return AugmentedAIHook(self.aws_conn_id, region_name=self.region_name)
 
     async def look(self, client: Any) -> bool:
-        counts, waiting_since = LoopCounts(), []
+        counts = LoopCounts()
         pages = client.get_paginator("list_human_loops").paginate(
             **self.watch.list_arguments(), PaginationConfig={"PageSize": PAGE_SIZE}
         )
         async for page in pages:
-            summaries = page["HumanLoopSummaries"]
-            counts += count_page(self.watch, summaries)
-            waiting_since += [
-                item["CreationTime"]
-                for item in summaries
-                if is_loop_of(self.watch.name_prefix, item["HumanLoopName"])
-                and HumanLoopStatus(item["HumanLoopStatus"]).is_open
-            ]
+            counts += count_page(self.watch, page["HumanLoopSummaries"])
         self.counts = counts
         if counts != self._told:
             self._told = counts
-            self.log.info("%s", progress(self.watch, counts, min(waiting_since, default=None)))
+            self.log.info("%s", progress(self.watch, counts))
         return counts.settled(self.watch.expected)
 
     def result(self) -> dict[str, Any]:
@@ -166,15 +158,14 @@ class HumanLoopsTrigger(PollingTrigger):
         return datetime.fromisoformat(self.watch.deadline)
 
 
-def progress(watch: Watch, counts: LoopCounts, oldest_open: datetime | None) -> str:
+def progress(watch: Watch, counts: LoopCounts) -> str:
     """One line for the log: how many are answered, what else happened, the oldest one that is open."""
     parts = [f"{counts.completed} of {watch.expected} answered"]
     if counts.failed or counts.stopped:
         parts.append(f"{counts.failed} failed, {counts.stopped} stopped")
-    if oldest_open:
-        parts.append(
-            f"{counts.open} open, the oldest since {oldest_open.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        )
+    if counts.oldest_open:
+        since = counts.oldest_open.astimezone(UTC)
+        parts.append(f"{counts.open} open, the oldest since {since:%Y-%m-%d %H:%M:%S} UTC")
     return "; ".join([*parts, f"deadline {watch.deadline}"])
 
 

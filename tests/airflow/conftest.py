@@ -47,6 +47,7 @@ else:
     os.environ["AIRFLOW_HOME"] = _before
 
 from tests.airflow.place import Place  # noqa: E402
+from tests.review_server.rig import Rig  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -68,10 +69,17 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def rig(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A review server of its own, beside the cloud's: the connection `aws_review` leads to it."""
+    with Rig(cloud, tmp_path_factory.mktemp("review")) as running:
+        yield running
+
+
 @pytest.fixture
-def place(cloud: LocalCloud, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """An environment and a pipeline in a bucket of their own, with `aws_default` set and `aws_review` not."""
-    place = Place(cloud, bucket, tmp_path / "config")
+def place(cloud: LocalCloud, rig: Rig, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """An environment and a pipeline in a bucket of their own, and both connections."""
+    place = Place(cloud, rig, bucket, tmp_path / "config")
     for name, value in place.variables().items():
         monkeypatch.setenv(name, value)
     return place

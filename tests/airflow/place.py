@@ -5,28 +5,33 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import yaml
 from PIL import Image
 
-from tests.support.cloud import ROLE, ROOT, LocalCloud
+from tests.review_server.rig import Person, Rig
+from tests.support.cloud import ROLE, LocalCloud
 
 BOXES_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/boxes:1"
 CLASSES = ["cat", "dog"]
+CAT = {
+    "annotatedResult": {
+        "boundingBoxes": [{"label": "cat", "left": 4, "top": 5, "width": 20, "height": 10}],
+        "inputImageProperties": {"width": 64, "height": 48},
+    }
+}
 
 
 class Place:
     """One environment (`local`) and one pipeline, named after the bucket so that tests can share a cloud."""
 
-    def __init__(self, cloud: LocalCloud, bucket: str, config: Path) -> None:
-        self.cloud, self.bucket, self.config = cloud, bucket, config
+    def __init__(self, cloud: LocalCloud, rig: Rig, bucket: str, config: Path) -> None:
+        self.cloud, self.rig, self.bucket, self.config = cloud, rig, bucket, config
+        self._reviewer: Person | None = None
         self.pipeline = f"p{bucket.removeprefix('test-')[:12]}"
         self.s3 = cloud.client("s3")
         self.environment: dict[str, Any] = {
@@ -37,7 +42,10 @@ class Place:
             "algorithm": "local",
             "image": BOXES_IMAGE,
             "poll_seconds": 0.2,
-            "review": {"workteam": self.pipeline, "poll_seconds": 0.2, "portal_url": cloud.review_url},
+            "review": {
+                "workteam": self.pipeline,
+                "poll_seconds": 0.2,
+            },
         }
         self.settings: dict[str, Any] = {
             "classes": CLASSES,
@@ -59,8 +67,15 @@ class Place:
         return {
             "NIGHTLOOP_CONFIG_DIR": str(self.config),
             "NIGHTLOOP_ENVIRONMENT": "local",
-            "AIRFLOW_CONN_AWS_DEFAULT": connection(self.cloud),
+            "AIRFLOW_CONN_AWS_DEFAULT": self.connection(self.cloud.endpoint_url),
+            "AIRFLOW_CONN_AWS_REVIEW": self.connection(self.rig.url),
         }
+
+    def connection(self, endpoint_url: str) -> str:
+        """An Airflow connection, as an environment variable's value."""
+        login, password = self.cloud.keys()
+        extra = {"region_name": "us-east-1", "endpoint_url": endpoint_url}
+        return json.dumps({"conn_type": "aws", "login": login, "password": password, "extra": extra})
 
     def put_images(self, date: str, count: int) -> list[str]:
         """Small JPEGs, each of its own colour; their S3 URIs."""
@@ -106,8 +121,16 @@ class Place:
         ):
             self.run(operator(task_id=f"setup_{number}", pipeline=self.pipeline))
 
-    def reviewer(self) -> Reviewer:
-        return Reviewer(self)
+    def answer(self, most: int = 1000) -> int:
+        """Let a reviewer of the place's team answer what waits, drawing one cat; how many were answered."""
+        if self._reviewer is None:
+            self._reviewer = self.rig.worker(self.pipeline)
+        for done in range(most):
+            task = self._reviewer.take()
+            if task is None:
+                return done
+            assert self._reviewer.do("answer", task, CAT).status_code == 200
+        return most
 
 
 class Pushed(dict[str, Any]):
@@ -115,52 +138,6 @@ class Pushed(dict[str, Any]):
 
     def xcom_push(self, key: str, value: Any) -> None:
         self[key] = value
-
-
-class Reviewer:
-    """A member of the place's team, who answers as any worker's browser would."""
-
-    def __init__(self, place: Place) -> None:
-        credentials = place.config / "reviewer.json"
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "include.review_server", "members", "add", f"ann-{place.pipeline}"),
-                *("--team", place.pipeline, "--data", str(place.cloud.data / "review")),
-                *("--credentials", str(credentials)),
-            ],
-            cwd=ROOT,
-            check=True,
-        )
-        [worker] = json.loads(credentials.read_text())["workers"]
-        self.http = httpx.Client(base_url=place.cloud.review_url)
-        session = self.http.post("/worker/session", json=worker)
-        session.raise_for_status()
-        self.http.headers["x-csrf-token"] = session.json()["csrf_token"]
-
-    def answer(self, most: int = 1000) -> int:
-        """Take tasks and draw one cat into each, until the queue is empty; how many were answered."""
-        for done in range(most):
-            task = self.http.post("/worker/tasks", json={})
-            if task.status_code == 204:
-                return done
-            task.raise_for_status()
-            boxes = [{"label": "cat", "left": 4, "top": 5, "width": 20, "height": 10}]
-            answer = {
-                "annotatedResult": {
-                    "boundingBoxes": boxes,
-                    "inputImageProperties": {"width": 64, "height": 48},
-                }
-            }
-            path = f"/worker/tasks/{task.json()['task_id']}/answer"
-            self.http.post(path, json={"answer_content": answer}).raise_for_status()
-        return most
-
-
-def connection(cloud: LocalCloud) -> str:
-    """An Airflow connection to the cloud, as an environment variable's value."""
-    login, password = cloud.keys()
-    extra = {"region_name": "us-east-1", "endpoint_url": cloud.endpoint_url}
-    return json.dumps({"conn_type": "aws", "login": login, "password": password, "extra": extra})
 
 
 def run(task: Any, context: Mapping[str, Any], while_deferred: Callable[[Any], None] | None = None) -> Any:

@@ -32,18 +32,16 @@ def test_boto3_and_aiobotocore_reach_the_same_endpoint(place: Place) -> None:
     assert asyncio.run(list_jobs()) == []
 
 
-def test_the_review_plane_falls_back_to_aws_default(place: Place) -> None:
+def test_the_review_plane_falls_back_to_aws_default(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_AWS_REVIEW")
     assert endpoint(AugmentedAIHook().get_conn()) == place.cloud.endpoint_url
     assert asyncio.run(aioendpoint(AugmentedAIHook())) == place.cloud.endpoint_url
 
 
-def test_a_connection_of_its_own_wins(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = json.loads(place.variables()["AIRFLOW_CONN_AWS_DEFAULT"])
-    own["extra"]["endpoint_url"] = place.cloud.review_url
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_REVIEW", json.dumps(own))
-    assert endpoint(AugmentedAIHook().get_conn()) == place.cloud.review_url
-    assert endpoint(AugmentedAIHook(client_type="sagemaker").get_conn()) == place.cloud.review_url
-    assert asyncio.run(aioendpoint(AugmentedAIHook())) == place.cloud.review_url
+def test_a_connection_of_its_own_wins(place: Place) -> None:
+    assert endpoint(AugmentedAIHook().get_conn()) == place.rig.url
+    assert endpoint(AugmentedAIHook(client_type="sagemaker").get_conn()) == place.rig.url
+    assert asyncio.run(aioendpoint(AugmentedAIHook())) == place.rig.url
     assert endpoint(LoopAwsHook(client_type="sagemaker").get_conn()) == place.cloud.endpoint_url
 
 
@@ -61,6 +59,7 @@ def test_asynchronous_code_never_looks_for_a_connection_in_the_blocking_way(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sixty waits start at once when a triggerer comes up: a blocking look-up would stop its event loop."""
+    monkeypatch.delenv("AIRFLOW_CONN_AWS_REVIEW")
 
     def blocking(conn_id: str) -> object:
         raise AssertionError(f"looked for {conn_id} in the blocking way")
