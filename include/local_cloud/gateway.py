@@ -52,7 +52,7 @@ class Gateway:
         try:
             caller = self._access.caller(scope)
         except AwsError as error:
-            await _send(send, _error(error, scope))
+            await refuse(send, error, scope)
             return
         if caller.service == "sagemaker":
             await _send(send, await self._sagemaker(scope, receive))
@@ -62,13 +62,14 @@ class Gateway:
         else:
             known = ", ".join(["sagemaker", *SERVICES])
             message = f"the local cloud has no service {caller.service!r}; it has {known}"
-            await _send(send, _error(AwsError("NotImplementedException", message, 501), scope))
+            await refuse(send, AwsError("NotImplementedException", message, 501), scope)
 
     async def _sagemaker(self, scope: Message, receive: Receive) -> Reply:
-        request = await _read(scope, receive)
-        if request is None:
+        body = await _body(receive)
+        if body is None:
             error = AwsError("RequestEntityTooLargeException", f"the body exceeds {MAX_BODY} bytes", 413)
             return _error(error, scope)
+        request = request_of(scope, body)
         for service in self._services:
             if service.matches(request):
                 self.requests[service.operation(request) or "UnknownOperation"] += 1
@@ -93,25 +94,32 @@ def _base_operation(caller: Caller, scope: Message) -> str:
     return f"{caller.service}:{target.rpartition('.')[2] or scope['method']}"
 
 
-async def _read(scope: Message, receive: Receive) -> Request | None:
-    """The whole request, or None when it is larger than any operation allows."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            return None
-        if not message.get("more_body"):
-            break
+def request_of(scope: Message, body: bytes = b"") -> Request:
+    """The HTTP request of an ASGI scope, with its raw path."""
     return Request(
         method=scope["method"],
         path=scope["raw_path"].partition(b"?")[0].decode("latin-1"),
         query=scope["query_string"].decode("latin-1"),
         headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
-        body=bytes(body),
+        body=body,
     )
+
+
+async def refuse(send: Send, error: AwsError, scope: Message) -> None:
+    """Answer with an error."""
+    await _send(send, _error(error, scope))
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body, or None when it is larger than any operation allows."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            return None
+        if message["type"] == "http.disconnect" or not message.get("more_body"):
+            return bytes(body)
 
 
 def _error(error: AwsError, scope: Message) -> Reply:

@@ -26,9 +26,12 @@ from include.local_cloud.dispatcher import Dispatcher
 from include.local_cloud.gateway import Gateway
 from include.local_cloud.invocations import Invocations
 from include.local_cloud.locks import Lock
+from include.local_cloud.review_port import ReviewPort
 from include.local_cloud.sagemaker import SageMaker
-from include.local_cloud.settings import Settings, write_atomically
+from include.local_cloud.settings import ACCOUNT_ID, REGION, Settings, write_atomically
 from include.local_cloud.store import Store
+from include.review_server.app import create_review
+from include.review_server.settings import ReviewSettings
 from include.wire import AwsService
 
 
@@ -63,12 +66,28 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
     dispatcher = Dispatcher(settings, store)
     requests: Counter[str] = Counter()
     base = BaseServices(settings.data, settings.port, key)
-    jobs = SageMaker(store, Algorithms(settings.algorithms), dispatcher.wake)
-    services = [AwsService("sagemaker", jobs), AwsService("sagemaker-runtime", Invocations(store))]
-    gateway = Gateway(services, base, Access(key, base.issued), requests)
-    servers = [_Server(gateway), _Server(gateway)]
+    human = create_review(
+        ReviewSettings(
+            data_dir=settings.data,
+            s3_endpoint_url=cloud_url,
+            region=REGION,
+            account_id=ACCOUNT_ID,
+            public_url=review_url,
+            access_key_id=key.id,
+            secret_access_key=key.secret,
+        )
+    )
+    jobs = SageMaker(store, Algorithms(settings.algorithms), dispatcher.wake, human.control)
+    control = AwsService("sagemaker", jobs)
+    loops = AwsService("sagemaker-a2i-runtime", human.runtime)
+    access = Access(key, base.issued)
+    gateway = Gateway(
+        [control, loops, AwsService("sagemaker-runtime", Invocations(store))], base, access, requests
+    )
+    servers = [_Server(gateway), _Server(ReviewPort(human.asgi, [control, loops], access, requests))]
 
     await base.start()
+    await asyncio.to_thread(human.start)
     loop = asyncio.get_running_loop()
 
     def end() -> None:
@@ -93,6 +112,7 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
     finally:
         # Instances end while the ports still answer, so that none waits for a cloud that is going.
         await asyncio.to_thread(dispatcher.stop)
+        await asyncio.to_thread(human.stop)
         end()
         await asyncio.gather(*running)
         await base.stop()
@@ -103,7 +123,7 @@ class _Server(uvicorn.Server):
     is ours.
     """
 
-    def __init__(self, app: Gateway) -> None:
+    def __init__(self, app: Gateway | ReviewPort) -> None:
         super().__init__(
             uvicorn.Config(
                 app,

@@ -127,3 +127,28 @@ def test_temporary_credentials_of_an_assumed_role_open_the_cloud(cloud: LocalClo
         aws_session_token=given["SessionToken"],
     )
     s3.put_object(Bucket=bucket, Key="k", Body=b"v")
+
+
+def test_human_review_answers_on_both_ports(cloud: LocalCloud) -> None:
+    """The A2I runtime and its control plane are the review server's; the cloud's port has them as well."""
+    for url in (cloud.endpoint_url, cloud.review_url):
+        settings = {"endpoint_url": url}
+        sagemaker = cloud.session().client("sagemaker", **settings)
+        loops = cloud.session().client("sagemaker-a2i-runtime", **settings)
+        before = cloud.requests()
+        assert sagemaker.list_flow_definitions()["FlowDefinitionSummaries"] is not None
+        with pytest.raises(ClientError) as error:
+            loops.describe_human_loop(HumanLoopName="no-such-loop")
+        assert error.value.response["Error"]["Code"] == "ResourceNotFoundException"
+        after = cloud.requests()
+        for operation in ("ListFlowDefinitions", "DescribeHumanLoop"):
+            assert after[operation] == before.get(operation, 0) + 1
+        stranger = boto3.client(
+            "sagemaker-a2i-runtime",
+            region_name="us-east-1",
+            aws_access_key_id="AKIAOTHER",
+            aws_secret_access_key="x",
+            **settings,
+        )
+        with pytest.raises(ClientError, match="UnrecognizedClientException"):
+            stranger.describe_human_loop(HumanLoopName="any")

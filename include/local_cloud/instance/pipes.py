@@ -87,7 +87,7 @@ class Pipe:
                     for record in self._fetched(groups):
                         self._write(stream, record)
                 except ClientFault as fault:
-                    # To close the pipe now would look like the end of the epoch: the job would learn from less.
+                    # Closing the pipe now would look like the end of the epoch: a job that learns from less.
                     self.fault = fault
                     self._ending.wait()
         except BrokenPipeError:
