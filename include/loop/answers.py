@@ -8,7 +8,6 @@ there. Pure functions.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from include.loop.errors import BadRecord
+from include.loop.images import MAX_PIXELS
+from include.loop.storage import parse
 
 # A worker's mouse may leave the image by a hair; more than a pixel is a box of some other image.
 TOLERANCE_PIXELS = 1.0
@@ -67,8 +68,8 @@ class _Box(BaseModel):
 
 
 class _ImageProperties(BaseModel):
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
+    width: int = Field(gt=0, le=MAX_PIXELS)
+    height: int = Field(gt=0, le=MAX_PIXELS)
 
 
 class _Result(BaseModel):
@@ -121,7 +122,7 @@ def read_answer(item: Any, classes: Sequence[str], size: tuple[int, int] | None 
 
 def _human_answers(body: bytes, loop: str) -> list[Any]:
     try:
-        output = json.loads(body)
+        output = parse(body)
     except ValueError:
         raise BadRecord("output.json is not JSON") from None
     if not isinstance(output, dict) or not isinstance(output.get("humanAnswers"), list):

@@ -176,7 +176,7 @@ def _age(line: LabelledImage) -> tuple[str, bytes]:
 def _split(
     workspace: Workspace, lineage: Lineage, new: dict[str, LabelledImage]
 ) -> tuple[dict[str, LabelledImage], dict[str, LabelledImage]]:
-    """Training and validation side: what the lineage validates with stays there, new images go by their hash."""
+    """Training and validation: what the lineage validates with stays there, new images go by hash."""
     old = {}
     if lineage.champion:
         old = _newest(_read(workspace, _dataset_manifest(lineage.champion.dataset_id, "validation"), []))

@@ -65,7 +65,7 @@ def evaluate(
 
 
 def read_tests(workspace: Workspace, dataset_id: str) -> Tests:
-    """The labelled images of every test set. ConfigurationError when one is missing or holds no usable line."""
+    """The labelled images of every test set. ConfigurationError when one is missing, empty or damaged."""
     pipeline = workspace.pipeline
     places = pipeline.test_sets or {"validation": storage.dataset_file(dataset_id, "validation.manifest")}
     return {name: _read_set(workspace, name, location) for name, location in sorted(places.items())}

@@ -11,7 +11,7 @@ import io
 
 from include.loop.errors import BadRecord
 
-# Enough for the header of a JPEG with a large EXIF block and thumbnail.
+# Enough for the header of nearly every image, thumbnails and colour profiles included.
 HEADER_BYTES = 256 * 1024
 # Ground Truth and A2I show images of up to 100 megapixels; more is a decompression bomb rather than a
 # photograph.
@@ -27,8 +27,10 @@ def image_size(header: bytes) -> tuple[int, int]:
             size = image.size
     except UnidentifiedImageError:
         raise BadRecord("not an image") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadRecord(f"not an image: {error}") from None
+    except Image.DecompressionBombError as error:
+        raise BadRecord(f"image is too large: {error}") from None
+    except (OSError, SyntaxError, ValueError) as error:  # begins like an image
+        raise BadRecord(f"truncated image: {error}") from None
     if size[0] * size[1] > MAX_PIXELS:
         raise BadRecord(f"image of {size[0]} x {size[1]} pixels is larger than {MAX_PIXELS:,} pixels")
     return size

@@ -8,7 +8,6 @@ consensus.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +17,13 @@ from pydantic import BaseModel, Field, ValidationError
 
 from include.loop.consensus import AgreedBox
 from include.loop.errors import BadRecord
+from include.loop.images import MAX_PIXELS
+from include.loop.storage import parse
 
 # Limits of an input manifest line (Ground Truth developer guide).
 MAX_LINE_CHARS = 100_000
 
-Count = Annotated[int, Field(gt=0)]
+Pixels = Annotated[int, Field(gt=0, le=MAX_PIXELS)]
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class _Annotation(BaseModel):
 
 
 class _Size(BaseModel):
-    width: Count
-    height: Count
+    width: Pixels
+    height: Pixels
 
 
 class _Label(BaseModel):
@@ -82,7 +83,7 @@ def manifest_value(
     batch: str,
     submitted: datetime,
 ) -> dict[str, Any]:
-    """One line in the shape of Ground Truth's bounding-box output; ``boxes`` may be empty: a valid negative."""
+    """One line in the shape of Ground Truth's bounding-box output; no ``boxes``: a valid negative."""
     used = sorted({classes.index(item.box.label) for item in boxes})
     width, height = size
     return {
@@ -121,7 +122,7 @@ def read_line(line: bytes, attribute: str, classes: Sequence[str]) -> LabelledIm
     if len(line) > MAX_LINE_CHARS:
         raise BadRecord(f"manifest line of {len(line):,} characters is longer than {MAX_LINE_CHARS:,}")
     try:
-        value = json.loads(line)
+        value = parse(line)
     except ValueError:
         raise BadRecord("manifest line is not JSON") from None
     return read_value(value, attribute, classes)

@@ -158,16 +158,8 @@ def _compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question]
     detections = predictions_of(workspace, batch, [row.image for row in rows])
     review, classes = workspace.pipeline.review, workspace.pipeline.classes
 
-    def measure(uri: str) -> tuple[int, int] | str:
-        try:
-            return image_size(workspace.storage.read(uri, last_byte=HEADER_BYTES - 1))
-        except BadRecord as error:
-            return str(error)
-        except FileNotFoundError:
-            return "the object is gone"
-
     questions, unreadable = [], {}
-    sizes = in_parallel(measure, [row.image for row in rows])
+    sizes = in_parallel(lambda row: _measure(workspace, row.image), rows)
     for row, size in zip(rows, sizes, strict=True):
         if isinstance(size, str):
             unreadable[row.image] = size
@@ -186,6 +178,19 @@ def _compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question]
         loop = loop_name(workspace.pipeline.name, batch, row.image, row.etag, arn)
         questions.append(Question(loop, row.image, row.etag, width, height, content))
     return questions, unreadable
+
+
+def _measure(workspace: Workspace, uri: str) -> tuple[int, int] | str:
+    """Width and height of an image, or why people cannot be shown it."""
+    try:
+        try:
+            return image_size(workspace.storage.read(uri, last_byte=HEADER_BYTES - 1))
+        except BadRecord:
+            return image_size(workspace.storage.read(uri))
+    except BadRecord as error:
+        return str(error)
+    except FileNotFoundError:
+        return "the object is gone"
 
 
 def _anchor(workspace: Workspace, batch: str, header: dict[str, Any]) -> dict[str, Any]:
@@ -217,7 +222,6 @@ def _starter(runtime: Any, arn: str) -> Any:
                 HumanLoopName=question.loop,
                 FlowDefinitionArn=arn,
                 HumanLoopInput={"InputContent": content.decode()},
-                DataAttributes={"ContentClassifiers": ["FreeOfPersonallyIdentifiableInformation"]},
             )
         except ClientError as error:
             # 402: the flow definition's quota of loops in flight (5,000) is reached.

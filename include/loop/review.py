@@ -48,7 +48,7 @@ def setup_bucket(workspace: Workspace) -> dict[str, Any]:
 
 
 def setup_workteam(workspace: Workspace, control: Any) -> dict[str, Any]:
-    """The environment's work team: the one whose ARN it names, else one of its own name, made when missing."""
+    """The environment's work team: the one whose ARN it names, else one by name, made when missing."""
     place = workspace.environment.review
     team = _find_workteam(workspace, control)
     if team is None:
@@ -104,7 +104,7 @@ def setup_flow_definition(workspace: Workspace, control: Any) -> dict[str, Any]:
 
 
 def find_flow_definition(workspace: Workspace, control: Any) -> str:
-    """The ARN of the active flow definition of today's settings; NotSetUp when review_setup has to run first."""
+    """The ARN of the active flow definition of today's settings; NotSetUp before review_setup has run."""
     name = _flow_definition_request(workspace, control)["FlowDefinitionName"]
     described = _describe_flow_definition(control, name)
     if described is None or described["FlowDefinitionStatus"] != "Active":

@@ -190,6 +190,14 @@ def dump(value: Any) -> bytes:
     ).encode()
 
 
+def parse(body: bytes) -> Any:
+    """Somebody else's JSON. ValueError for whatever is wrong with it, absurdly deep nesting included."""
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Apply blocking work to items by a few threads, in order, a bounded number ahead of the reader."""
     waiting = iter(items)

@@ -8,7 +8,6 @@ sets (evaluation.py).
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 from include.loop.algorithm import ensure_model
 from include.loop.errors import BadRecord, ConfigurationError, JobFailed
 from include.loop.jobs import Job, JobKind, JobStatus, Running, create, failure, latest
-from include.loop.storage import split_uri
+from include.loop.storage import parse, split_uri
 from include.loop.workspace import Workspace
 
 
@@ -89,7 +88,7 @@ def read_detections(payload: bytes, num_classes: int) -> list[Detection]:
     image.
     """
     try:
-        rows = json.loads(payload)["prediction"]
+        rows = parse(payload)["prediction"]
         detections = [_detection(row, num_classes) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
         raise BadRecord(f"no prediction: unreadable output ({error})") from None

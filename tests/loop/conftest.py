@@ -1,4 +1,6 @@
-"""A local cloud that knows the tests' own training image, a review server, and pipelines in buckets of their own."""
+"""A local cloud that knows the tests' own training image, a review server, and pipelines in buckets of their
+own.
+"""
 
 from __future__ import annotations
 

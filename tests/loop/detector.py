@@ -1,7 +1,9 @@
-"""A training image for the domain's tests, under the same container contract as the real ones, done in a moment.
+"""A training image for the domain's tests, under the same container contract as the real ones, done in a
+moment.
 
-It "sees" one object of class 0 in every image that is not black, with the image's brightness as its score. How well
-the box fits is the hyperparameter ``quality``: 1 is exact, 0 is beside it. ``fail`` makes training fail with that text.
+It "sees" one object of class 0 in every image that is not black, with the image's brightness as its score.
+How well the box fits is the hyperparameter ``quality``: 1 is exact, 0 is beside it. ``fail`` makes training
+fail with that text.
 """
 
 from __future__ import annotations

@@ -1,10 +1,13 @@
-"""A pipeline in a bucket of its own, on a real local cloud and a real review server, and what tests do with it."""
+"""A pipeline in a bucket of its own, on a real local cloud and a real review server, and what tests do with
+it.
+"""
 
 from __future__ import annotations
 
 import io
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +106,16 @@ class Place:
         eventually(lambda: review.setup_flow_definition(self.workspace, self.control)["active"])
         return review.portal(self.workspace, self.control)
 
-    def ask(self, night: str = NIGHT) -> dict[str, Any]:
-        """Everything of a night up to the open questions."""
+    def prepare(self, night: str = NIGHT) -> dict[str, Any]:
+        """Everything of a night up to the written questions."""
         batch.list_batch(self.workspace, night)
         self.finish(predictions.predict, night)
         triage.triage(self.workspace, night)
-        questions.prepare(self.workspace, self.control, night)
+        return questions.prepare(self.workspace, self.control, night)
+
+    def ask(self, night: str = NIGHT) -> dict[str, Any]:
+        """Everything of a night up to the open questions."""
+        self.prepare(night)
         return questions.start(self.workspace, self.runtime, night)
 
     def person(self) -> Person:
@@ -129,6 +136,14 @@ class Place:
         """Wait until no more than so many loops are open, as the sensor does."""
         watch = loops.watch(self.workspace, night)
         eventually(lambda: loops.count_loops(self.runtime, watch).open <= open_loops)
+
+    def settle_flow(self) -> None:
+        """Wait until no loop of any night is open."""
+        arn = review.find_flow_definition(self.workspace, self.control)
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        eventually(
+            lambda: not any(status.is_open for _, status in loops.list_loops(self.runtime, arn, long_ago))
+        )
 
     def assemble(self, night: str = NIGHT) -> dict[str, Any]:
         return labels.assemble(self.workspace, self.runtime, night)

@@ -1,0 +1,145 @@
+"""Lines are written as Ground Truth writes them, byte for byte the same; lines of others are checked."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.loop.answers import Box
+from include.loop.consensus import AgreedBox
+from include.loop.errors import BadRecord
+from include.loop.manifest import manifest_value, read_line
+from include.loop.storage import dump
+
+CLASSES = ("cat", "dog", "bird")
+SUBMITTED = datetime(2026, 11, 2, 3, 4, 5, 678000, UTC)
+
+
+def value(*boxes: AgreedBox, submitted=SUBMITTED, **other):
+    arguments = {
+        "attribute": "review",
+        "classes": CLASSES,
+        "image": "s3://b/pets/images/1.jpg",
+        "etag": "e1",
+        "size": (100, 80),
+        "boxes": boxes,
+        "loop": "pets-20261101-0123456789abcdef",
+        "batch": "2026-11-01",
+        "submitted": submitted,
+    }
+    return manifest_value(**(arguments | other))
+
+
+def test_a_line_has_ground_truths_shape_for_bounding_boxes():
+    line = value(AgreedBox(Box("bird", 1, 2, 3, 4), 0.6667), AgreedBox(Box("cat", 5, 6, 7, 8), 1.0))
+    assert line == {
+        "source-ref": "s3://b/pets/images/1.jpg",
+        "review": {
+            "annotations": [
+                {"class_id": 2, "left": 1, "top": 2, "width": 3, "height": 4},
+                {"class_id": 0, "left": 5, "top": 6, "width": 7, "height": 8},
+            ],
+            "image_size": [{"width": 100, "height": 80, "depth": 3}],
+        },
+        "review-metadata": {
+            "objects": [{"confidence": 0.6667}, {"confidence": 1.0}],
+            "class-map": {"0": "cat", "2": "bird"},
+            "type": "groundtruth/object-detection",
+            "human-annotated": "yes",
+            "creation-date": "2026-11-02T03:04:05.678000",
+            "job-name": "a2i/pets-20261101-0123456789abcdef",
+        },
+        "loop": "pets-20261101-0123456789abcdef",
+        "batch": "2026-11-01",
+        "etag": "e1",
+    }
+
+
+def test_an_image_without_objects_keeps_its_size_and_empty_lists():
+    line = value()
+    assert line["review"] == {"annotations": [], "image_size": [{"width": 100, "height": 80, "depth": 3}]}
+    assert (line["review-metadata"]["objects"], line["review-metadata"]["class-map"]) == ([], {})
+    assert read_line(dump(line), "review", CLASSES).boxes == ()
+
+
+BOXES = st.builds(
+    AgreedBox,
+    st.builds(Box, st.sampled_from(CLASSES), *[st.integers(0, 50)] * 2, *[st.integers(1, 50)] * 2),
+    st.floats(0.1, 1),
+)
+
+
+@given(st.lists(BOXES, max_size=6), st.text(min_size=1), st.text(min_size=1))
+def test_what_is_written_is_one_line_and_reads_back(boxes, name, etag):
+    body = dump(value(*boxes, image=f"s3://b/{name}", etag=etag))
+    assert b"\n" not in body
+    line = read_line(body, "review", CLASSES)
+    assert (line.source, line.identity) == (f"s3://b/{name}", etag)
+    assert [CLASSES[item.class_id] for item in line.boxes] == [item.box.label for item in boxes]
+    assert dump(line.value) == body
+
+
+def test_the_creation_date_is_utc_without_a_zone():
+    line = value(submitted=SUBMITTED.astimezone(timezone(timedelta(hours=5))).astimezone(UTC))
+    assert line["review-metadata"]["creation-date"] == "2026-11-02T03:04:05.678000"
+
+
+def ground_truth(**changes):
+    line = {
+        "source-ref": "s3://b/1.jpg",
+        "review": {
+            "annotations": [{"class_id": 1, "left": 1, "top": 1, "width": 5, "height": 5}],
+            "image_size": [{"width": 10, "height": 10, "depth": 3}],
+        },
+        "review-metadata": {"class-map": {"1": "dog"}, "creation-date": "2026-01-01T00:00:00"},
+        "camera": 3,
+    }
+    return json.dumps(line | changes).encode()
+
+
+def test_a_line_of_ground_truth_is_read_with_its_other_keys_kept():
+    line = read_line(ground_truth(), "review", CLASSES)
+    assert line.identity == "s3://b/1.jpg"
+    assert line.value["camera"] == 3
+    assert line.created == "2026-01-01T00:00:00"
+
+
+def annotation(**changes):
+    one = {"class_id": 1, "left": 1, "top": 1, "width": 5, "height": 5} | changes
+    return {"annotations": [one], "image_size": [{"width": 10, "height": 10}]}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{", "not JSON"),
+        (b"[" * 50_000, "not JSON"),
+        (b'{"a": "' + b"x" * 100_000 + b'"}', "longer than 100,000"),
+        (b"[]", "lacks source-ref"),
+        (ground_truth(**{"source-ref": "/tmp/1.jpg"}), "lacks source-ref (an S3 URI)"),
+        (ground_truth(review=None), "review"),
+        (b'{"source-ref": "s3://b/1.jpg"}', "has no label 'review'"),
+        (ground_truth(review=annotation(class_id=3)), "class_id 3 is not one of the pipeline's 3 classes"),
+        (ground_truth(review=annotation(class_id=-1)), "review.annotations.0.class_id"),
+        (ground_truth(review=annotation(width=0)), "review.annotations.0.width"),
+        (ground_truth(review={"annotations": [], "image_size": []}), "review.image_size"),
+        (
+            ground_truth(**{"review-metadata": {"class-map": {"1": "horse"}}}),
+            "class_id 1 is 'horse' in the line, but 'dog' in the pipeline",
+        ),
+    ],
+)
+def test_a_line_that_cannot_be_trained_on_is_refused_with_its_reason(line, reason):
+    with pytest.raises(BadRecord) as caught:
+        read_line(line, "review", CLASSES)
+    assert reason in str(caught.value)
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_whatever_crash_the_reader(line):
+    with pytest.raises(BadRecord):
+        read_line(line, "review", CLASSES)
