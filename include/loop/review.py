@@ -190,7 +190,9 @@ def _portal_url(workspace: Workspace, team: dict[str, Any]) -> str:
     if workspace.environment.review.portal_url:
         return workspace.environment.review.portal_url
     domain = str(team.get("SubDomain", ""))
-    return domain if "://" in domain else f"https://{domain}"
+    # SubDomain is a bare host: TLS everywhere but on this machine itself.
+    scheme = "http" if domain.startswith(("127.0.0.1", "localhost")) else "https"
+    return domain if "://" in domain else f"{scheme}://{domain}"
 
 
 def _is_missing(error: ClientError) -> bool:
