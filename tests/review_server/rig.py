@@ -18,12 +18,16 @@ from urllib.parse import urlsplit
 import httpx
 import uvicorn
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.model import OperationModel, StructureShape
 from botocore.validate import ParamValidator
 
 from include.review_server.app import Review, create_review
 from include.review_server.clock import utc_now
+from include.review_server.database import Database
+from include.review_server.models import FlowDefinition, HumanTaskUi
 from include.review_server.settings import ReviewSettings
+from include.review_server.statuses import FlowStatus
 from tests.support.cloud import ROLE, LocalCloud, eventually
 
 TEMPLATE = "<crowd-form>{{ task.input.taskObject }}</crowd-form>"
@@ -210,10 +214,30 @@ def read_output(s3: Any, loop: dict[str, Any]) -> dict[str, Any]:
     return output
 
 
+def insert_flow(database: Database, **changes: Any) -> None:
+    """The flow definition "flow" of the team "team", Active, straight into the tables."""
+    values: dict[str, Any] = {
+        "name": "flow",
+        "status": FlowStatus.ACTIVE,
+        "created_at": utc_now(),
+        "workteam_name": "team",
+        "human_task_ui_id": 1,
+        "title": "t",
+        "description": "d",
+        "task_count": 1,
+        "availability_seconds": 9_999,
+        "time_limit_seconds": 9_999,
+        "output_path": "s3://bucket/out",
+        "request": "{}",
+    }
+    with database.write() as session:
+        session.add(HumanTaskUi(id=1, name="ui", content="x", content_sha256="0", created_at=utc_now()))
+        session.flush()
+        session.add(FlowDefinition(**values | changes))
+
+
 def refused(call: Callable[..., Any], **params: Any) -> tuple[str, int, str]:
     """The (code, HTTP status, message) with which an AWS call is refused."""
-    from botocore.exceptions import ClientError
-
     try:
         call(**params)
     except ClientError as error:

@@ -1,0 +1,66 @@
+"""A review server as a process of its own, to be killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.cloud import ROOT, LocalCloud
+
+
+class Process:
+    """``python -m include.review_server serve`` on a free port that it keeps over restarts."""
+
+    def __init__(self, cloud: LocalCloud, data: Path) -> None:
+        self._cloud = cloud
+        self._data = data
+        self._port = "0"
+        self._process: subprocess.Popen[str] | None = None
+        self.url = ""
+
+    def start(self, s3_endpoint_url: str | None = None) -> Process:
+        command = [sys.executable, "-m", "include.review_server", "serve", "--port", self._port]
+        command += [
+            "--data",
+            str(self._data),
+            "--s3-endpoint-url",
+            s3_endpoint_url or self._cloud.endpoint_url,
+        ]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self._data.mkdir(parents=True, exist_ok=True)
+        with open(self._data / "server.log", "a") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=clean | self._cloud.env() | {"PYTHONPATH": str(ROOT)},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        ready = self._process.stdout.readline()
+        assert ready.startswith("review server ready: "), (self._data / "server.log").read_text()[-2000:]
+        self.url = ready.split()[-1]
+        self._port = self.url.rpartition(":")[2]
+        return self
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    def terminate(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(20)
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()

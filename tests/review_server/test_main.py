@@ -1,0 +1,75 @@
+"""The program: serving alone, and the members' commands."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import httpx
+import pytest
+
+from include.review_server.__main__ import main
+from tests.review_server.process import Process
+from tests.support.cloud import LocalCloud
+
+
+def _members(data: Path, *arguments: str) -> int:
+    return main(["members", *arguments, "--data", str(data)])
+
+
+def test_a_new_members_password_is_shown_once_and_opens_the_server(
+    cloud: LocalCloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    with Process(cloud, tmp_path).start() as server:
+        assert httpx.get(f"{server.url}/_nightloop/health").json() == {"status": "ok"}
+        assert _members(tmp_path, "add", "ann", "--team", "reviewers") == 0
+        password = capsys.readouterr().out.splitlines()[-1]
+        assert len(password) >= 16
+        reply = httpx.post(f"{server.url}/worker/session", json={"name": "ann", "password": password})
+        assert reply.status_code == 201
+        assert _members(tmp_path, "add", "ann", "--team", "others") == 0
+        assert password not in capsys.readouterr().out
+        assert _members(tmp_path, "list", "--json") == 0
+        (member,) = json.loads(capsys.readouterr().out)
+        assert (member["name"], member["teams"]) == ("ann", ["others", "reviewers"])
+        assert member["worker_id"] == reply.json()["worker_id"]
+        assert _members(tmp_path, "remove", "ann") == 0
+        gone = httpx.post(f"{server.url}/worker/session", json={"name": "ann", "password": password})
+        assert gone.status_code == 401
+        assert server.terminate() in (0, -15)
+
+
+def test_passwords_can_go_to_a_file_that_only_its_owner_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "secret" / "crew.json"
+    for name in ("ann", "ben", "ann"):
+        assert _members(tmp_path, "add", name, "--team", "t", "--credentials", str(file)) == 0
+    workers = json.loads(file.read_text())["workers"]
+    assert [worker["name"] for worker in workers] == ["ann", "ben"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    told = capsys.readouterr().out
+    assert not any(worker["password"] in told for worker in workers)
+    assert _members(tmp_path, "reset", "ben", "--credentials", str(file)) == 0
+    renewed = json.loads(file.read_text())["workers"]
+    assert [worker["name"] for worker in renewed] == ["ann", "ben"]
+    assert renewed[1]["password"] != workers[1]["password"]
+
+
+def test_what_cannot_be_done_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert _members(tmp_path, "remove", "nobody") == 1
+    assert "no member is called 'nobody'" in capsys.readouterr().err
+    assert _members(tmp_path, "add", " ann", "--team", "t") == 1
+    assert "printable" in capsys.readouterr().err
+    assert _members(tmp_path, "add", "ann", "--team", "t") == 0
+    assert _members(tmp_path, "add", "ann", "--team", "t", "--credentials", str(tmp_path / "f")) == 1
+    assert "members reset" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["members", "add", "--help"]])
+def test_help_is_there(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    assert "usage:" in capsys.readouterr().out
