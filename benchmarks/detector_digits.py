@@ -2,9 +2,10 @@
 
     python -m benchmarks.detector_digits --seeds 1 2 3 4
 
-Each row is the loop without its cloud: train on day scenes as a process under the container contract, score a night's
-batch, let a noisy reviewer label the images scored lowest, train on from the artifact with replayed day scenes, and
-measure both models on test scenes by other writers. Wall seconds depend on what else runs; CPU seconds hardly do.
+Each row is the loop without its cloud: train on day scenes as a process under the container contract, score a
+night's batch, let a noisy reviewer label the images scored lowest, train on from the artifact with replayed
+day scenes, and measure both models on test scenes by other writers. Wall seconds depend on what else runs;
+CPU seconds hardly do.
 """
 
 from __future__ import annotations
@@ -48,12 +49,21 @@ class Run:
 
 
 def train(
-    root: Path, images: Path, lines: Lines, validation: Lines, settings: dict[str, str], parent: Path | None = None
+    root: Path,
+    images: Path,
+    lines: Lines,
+    validation: Lines,
+    settings: dict[str, str],
+    parent: Path | None = None,
 ) -> Run:
-    """Run the train command below `root` on these manifest lines; the pipes are plain files, which read the same."""
+    """Run the train command below `root` on these manifest lines; plain files stand for pipes."""
     data = root / "input/data"
     data.mkdir(parents=True)
-    channel = {"TrainingInputMode": "Pipe", "ContentType": "application/x-recordio", "RecordWrapperType": "RecordIO"}
+    channel = {
+        "TrainingInputMode": "Pipe",
+        "ContentType": "application/x-recordio",
+        "RecordWrapperType": "RecordIO",
+    }
     channels = {"train": channel, "validation": channel}
     for name, content in (("train", lines), ("validation", validation)):
         with (data / f"{name}_0").open("wb") as stream:
@@ -81,7 +91,9 @@ def train(
 def detect(model: Path, images: Path, lines: Lines) -> list[Detections]:
     trained = artifact.read(model)
     settings = trained.settings
-    predictor = Predictor(settings.num_classes, settings.image_shape, settings.nms_threshold, trained.variables)
+    predictor = Predictor(
+        settings.num_classes, settings.image_shape, settings.nms_threshold, trained.variables
+    )
     return [
         predictor.detect(decode((images / key(line)).read_bytes(), settings.image_shape).pixels[None])[0]
         for line in lines
@@ -106,7 +118,9 @@ def review(line: dict, rng: np.random.Generator) -> dict:
         annotations.append({name: int(value) for name, value in box.items()})
     if rng.random() < 0.01:
         left, top = (int(value) for value in rng.integers(0, 90, 2))
-        annotations.append({"class_id": int(rng.integers(10)), "left": left, "top": top, "width": 25, "height": 30})
+        annotations.append(
+            {"class_id": int(rng.integers(10)), "left": left, "top": top, "width": 25, "height": 30}
+        )
     return {**line, ATTRIBUTE: {**line[ATTRIBUTE], "annotations": annotations}}
 
 
@@ -128,7 +142,9 @@ def measure(seed: int, folder: Path, image_shape: int) -> str:
     chosen = [*order[:REVIEWED], *rng.choice(order[REVIEWED:], AUDITED, replace=False)]
     answers = [review(batch[index], rng) for index in chosen]
     held = len(answers) // 10  # as the loop does: a share of the new labels validates
-    replay = [lines["initial/train"][index] for index in rng.choice(len(lines["initial/train"]), REPLAYED, False)]
+    replay = [
+        lines["initial/train"][index] for index in rng.choice(len(lines["initial/train"]), REPLAYED, False)
+    ]
     second = train(
         folder / "2", images, answers[held:] + replay, answers[:held] + lines["initial/validation"],
         INCREMENTAL | shape, first.model,
@@ -145,7 +161,10 @@ def measure(seed: int, folder: Path, image_shape: int) -> str:
 def night(truth: dict) -> dict:
     """A truth record as the manifest line that a perfect reviewer would cause."""
     boxes = [
-        {"class_id": CLASSES.index(box["label"]), **{name: box[name] for name in ("left", "top", "width", "height")}}
+        {
+            "class_id": CLASSES.index(box["label"]),
+            **{name: box[name] for name in ("left", "top", "width", "height")},
+        }
         for box in truth["boxes"]
     ]
     size = {"width": truth["width"], "height": truth["height"], "depth": 3}

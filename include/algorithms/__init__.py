@@ -1,1 +1,1 @@
-"""SageMaker-compatible training images that run on any CPU: one package each, plus the RecordIO framing they share."""
+"""SageMaker-compatible training images for any CPU: one package each, and the RecordIO framing they share."""

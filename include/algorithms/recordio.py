@@ -1,4 +1,5 @@
-"""RecordIO framing, as MXNet and SageMaker's pipes write it: a magic number, a length, the payload, padding to 4 bytes.
+"""RecordIO framing, as MXNet and SageMaker's pipes write it: a magic number, a length, the payload, padding
+to 4 bytes.
 
 Takes and gives bytes over any binary stream (file, FIFO, socket file); holds one record in memory at a time.
 Knows nothing of images or labels.
@@ -25,8 +26,9 @@ class RecordIOError(ValueError):
 def write(stream: BinaryIO, payload: bytes) -> None:
     """Write one record.
 
-    A payload that contains the magic number at a multiple of 4 bytes is cut there and written as several parts, so
-    that a reader can find the next record by looking for the magic number. Raises RecordIOError above 512 MiB.
+    A payload that contains the magic number at a multiple of 4 bytes is cut there and written as several
+    parts, so that a reader can find the next record by looking for the magic number. Raises RecordIOError
+    above 512 MiB.
     """
     if len(payload) > MAX_PART:
         raise RecordIOError(f"a record of {len(payload)} bytes is too long: RecordIO allows {MAX_PART}")
@@ -51,12 +53,12 @@ def read(stream: BinaryIO) -> Iterator[bytes]:
     parts: list[bytes] = []
     while True:
         header = _read_exactly(stream, _HEADER.size, may_end=not parts)
-        if header is None:
+        if not header:
             return
         magic, word = _HEADER.unpack(header)
         if magic != MAGIC:
             raise RecordIOError(
-                f"the RecordIO header does not start with the magic number 0x{MAGIC:08x}, found 0x{magic:08x}: "
+                f"the Record IO header does not start with the magic number: found 0x{magic:08x}; "
                 "is RecordWrapperType RecordIO?"
             )
         flag, length = word >> 29, word & MAX_PART
@@ -82,14 +84,14 @@ def _split(payload: bytes) -> list[bytes]:
     return parts
 
 
-def _read_exactly(stream: BinaryIO, count: int, may_end: bool = False) -> bytes | None:
-    """Read `count` bytes; a FIFO may hand them over in pieces. None at a clean end when `may_end`."""
+def _read_exactly(stream: BinaryIO, count: int, may_end: bool = False) -> bytes:
+    """Read `count` bytes; a FIFO may hand them over in pieces. Nothing at a clean end when `may_end`."""
     pieces, missing = [], count
     while missing:
         piece = stream.read(missing)
         if not piece:
             if may_end and missing == count:
-                return None
+                return b""
             raise RecordIOError(f"the stream ends inside a record: {missing} of {count} bytes are missing")
         pieces.append(piece)
         missing -= len(piece)

@@ -1,10 +1,10 @@
-"""Makes the sample data set: day scenes with labels, nightly batches of night scenes without, and held-out tests.
+"""Makes the sample data set: day scenes with labels, nightly batches of night scenes without, and tests.
 
-    python -m include.samples.digit_scenes --seed 7 --out DIR [--nights 3 --first-date 2026-11-01] [--bucket B]
+    python -m include.samples.digit_scenes --seed 7 --out DIR [--nights 3] [--bucket B]
 
-Below DIR lies what belongs below s3://BUCKET/PIPELINE/, and beside it `truth.jsonl`: what the simulated reviewers of
-the nightly batches know, which never goes into the bucket. The same arguments give the same bytes, another seed gives
-other images. Knows boto3 and nothing of ours but the drawing.
+Below DIR lies what belongs below s3://BUCKET/PIPELINE/, and beside it `truth.jsonl`: what the simulated
+reviewers of the nightly batches know, which never goes into the bucket. The same arguments give the same
+bytes, another seed gives other images. Knows boto3 and nothing of ours but the drawing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -56,33 +57,48 @@ def generate(sample: Sample, out: Path) -> dict[str, int]:
     parts: dict[str, int] = {}
 
     def part(name: str, folder: str, light: Light, writers: Writers, count: int, *words: int) -> list[dict]:
-        """Draw one part into `folder`; the records of its images. File names are unique in the whole sample."""
+        """Draw one part into `folder`; its records. File names are unique in the whole sample."""
         (out / folder).mkdir(parents=True, exist_ok=True)
         records = []
         for index in range(count):
             scene = draw(light, writers, sample.seed, *words, index)
             key = f"{folder}/{name}-{index:04d}.jpg"
             Image.fromarray(scene.pixels).save(out / key, quality=_JPEG_QUALITY, subsampling=0)
-            records.append({"source-ref": f"s3://{sample.bucket}/{sample.pipeline}/{key}", "boxes": scene.boxes})
+            records.append(
+                {"source-ref": f"s3://{sample.bucket}/{sample.pipeline}/{key}", "boxes": scene.boxes}
+            )
         parts[name] = count
         return records
 
-    for name, words, count in (("train", _TRAIN, sample.train), ("validation", _VALIDATION, sample.validation)):
+    for name, words, count in (
+        ("train", _TRAIN, sample.train),
+        ("validation", _VALIDATION, sample.validation),
+    ):
         records = part(name, "initial/images", "day", "learning", count, words)
-        _write_lines(out / f"initial/{name}.manifest", (_manifest_line(r, sample.first_date) for r in records))
+        _write_lines(
+            out / f"initial/{name}.manifest", (_manifest_line(r, sample.first_date) for r in records)
+        )
     lights: tuple[tuple[Light, int], ...] = (("day", _TEST_DAY), ("night", _TEST_NIGHT))
     for light, words in lights:
         records = part(f"test-{light}", f"test/{light}", light, "test", sample.test, words)
         _write_lines(out / f"test/{light}.manifest", (_manifest_line(r, sample.first_date) for r in records))
         truth += records
     for date in sample.dates():
-        truth += part(f"night-{date}", f"images/dt={date}", "night", "learning", sample.night_images, _NIGHTLY, date.toordinal())
+        truth += part(
+            f"night-{date}",
+            f"images/dt={date}",
+            "night",
+            "learning",
+            sample.night_images,
+            _NIGHTLY,
+            date.toordinal(),
+        )
     _write_lines(out / TRUTH, (_truth_line(record) for record in truth))
     return parts
 
 
-def upload(sample: Sample, out: Path, s3) -> int:
-    """Copy what `generate` wrote to the bucket, which must exist; returns the number of objects. `s3`: a boto3 client."""
+def upload(sample: Sample, out: Path, s3: Any) -> int:
+    """Copy what `generate` wrote to the existing bucket; `s3` is a boto3 client. Returns how many files."""
     files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.name != TRUTH]
 
     def put(path: Path) -> None:
@@ -138,15 +154,23 @@ def _write_lines(path: Path, records: Iterator[dict]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m include.samples.digit_scenes", description=__doc__.split("\n")[0])
-    parser.add_argument("--seed", type=int, required=True, help="not negative; another seed gives other images")
+    parser = argparse.ArgumentParser(
+        prog="python -m include.samples.digit_scenes", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "--seed", type=int, required=True, help="not negative; another seed gives other images"
+    )
     parser.add_argument("--out", type=Path, required=True, help="directory to write to")
     parser.add_argument("--train", type=int, default=Sample.train, help="labelled day scenes to learn from")
     parser.add_argument("--validation", type=int, default=Sample.validation)
-    parser.add_argument("--test", type=int, default=Sample.test, help="held-out scenes by day, and as many by night")
+    parser.add_argument(
+        "--test", type=int, default=Sample.test, help="held-out scenes by day, and as many by night"
+    )
     parser.add_argument("--nights", type=int, default=Sample.nights, help="number of nightly batches")
     parser.add_argument("--night-images", type=int, default=Sample.night_images, help="scenes in each batch")
-    parser.add_argument("--first-date", type=dt.date.fromisoformat, default=Sample.first_date, metavar="YYYY-MM-DD")
+    parser.add_argument(
+        "--first-date", type=dt.date.fromisoformat, default=Sample.first_date, metavar="YYYY-MM-DD"
+    )
     parser.add_argument("--bucket", help=f"upload there too; without it, the manifests name {DEFAULT_BUCKET}")
     parser.add_argument("--pipeline", default=Sample.pipeline)
     parser.add_argument("--endpoint-url", help="where S3 is, when the profile does not say it")
@@ -171,7 +195,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         import boto3
 
         s3 = boto3.Session(profile_name=options.profile).client("s3", endpoint_url=options.endpoint_url)
-        print(f"uploaded {upload(sample, options.out, s3)} objects to s3://{sample.bucket}/{sample.pipeline}/")
+        print(
+            f"uploaded {upload(sample, options.out, s3)} objects to s3://{sample.bucket}/{sample.pipeline}/"
+        )
 
 
 if __name__ == "__main__":

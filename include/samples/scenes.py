@@ -1,7 +1,7 @@
 """Draws one scene: handwritten digits on a crop of a photograph, and the tight box of each digit.
 
-Digits and photographs are those scikit-learn carries, so nothing is fetched. A scene is a pure function of its seed
-words; knows nothing of files, manifests or S3.
+Digits and photographs are those scikit-learn carries, so nothing is fetched. A scene is a pure function of
+its seed words; knows nothing of files, manifests or S3.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Scene:
 
 
 def draw(light: Light, writers: Writers, *seed: int) -> Scene:
-    """Draw the scene of these seed words: dark ink on a lightened photograph by day, light on dark by night."""
+    """The scene of these seed words: dark ink on a lightened photograph by day, light on dark by night."""
     rng = np.random.default_rng(seed)
     canvas = _background(light, rng)
     boxes: list[Box] = []
@@ -67,7 +67,9 @@ def _background(light: Light, rng: np.random.Generator) -> np.ndarray:
     side = float(rng.uniform(110, 400))
     left = float(rng.uniform(0, photograph.width - side))
     top = float(rng.uniform(0, photograph.height - side))
-    crop = photograph.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+    crop = photograph.resize(
+        (SIDE, SIDE), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
+    )
     pixels = np.asarray(crop, np.float32)
     if rng.random() < 0.5:
         pixels = pixels[:, ::-1]  # the photograph mirrored, before any digit is on it
@@ -87,7 +89,9 @@ def _glyph(writers: Writers, rng: np.random.Generator) -> tuple[str, np.ndarray]
     images, targets = _digits()
     low, high = (0, LEARNING_DIGITS) if writers == "learning" else (LEARNING_DIGITS, len(targets))
     chosen = int(rng.integers(low, high))
-    ink = np.pad(images[chosen], 2).astype(np.float32) / 16.0  # a margin, so that smoothing and turning lose nothing
+    ink = (
+        np.pad(images[chosen], 2).astype(np.float32) / 16.0
+    )  # a margin, so that smoothing and turning lose nothing
     height = float(rng.uniform(*_DIGIT_HEIGHT))
     scale = height / 8.0
     size = (round(12 * scale * rng.uniform(0.85, 1.15)), round(12 * scale))

@@ -13,7 +13,8 @@ from include.algorithms import recordio
 
 # Payloads rich in magic numbers, aligned or not: the only bytes that need care.
 payloads = st.lists(
-    st.one_of(st.binary(max_size=9), st.just(recordio.MAGIC_BYTES), st.just(recordio.MAGIC_BYTES[:3])), max_size=8
+    st.one_of(st.binary(max_size=9), st.just(recordio.MAGIC_BYTES), st.just(recordio.MAGIC_BYTES[:3])),
+    max_size=8,
 ).map(b"".join)
 
 
@@ -67,14 +68,11 @@ def test_a_continuation_without_a_beginning_is_refused():
         list(recordio.read(io.BytesIO(data)))
 
 
-class Dripping(io.RawIOBase):
+class Dripping(io.BytesIO):
     """A stream that hands over one byte per read, as a slow pipe may."""
 
-    def __init__(self, data: bytes) -> None:
-        self._inner = io.BytesIO(data)
-
-    def read(self, size: int = -1) -> bytes:
-        return self._inner.read(min(size, 1))
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(min(size or 0, 1))
 
 
 def test_short_reads_from_a_pipe_are_put_together():

@@ -1,8 +1,11 @@
-"""`python -m include.algorithms.object_detection train|serve`: the two commands of SageMaker's container contract."""
+"""`python -m include.algorithms.object_detection train|serve`: SageMaker's container contract."""
 
 from __future__ import annotations
 
+import functools
+import signal
 import sys
+import threading
 
 from include.algorithms.container import Container, run
 
@@ -11,7 +14,9 @@ def main(arguments: list[str]) -> int:
     if arguments == ["train"]:
         from include.algorithms.object_detection.train import train
 
-        return run(Container.here(), train)
+        stop = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())  # SageMaker leaves 120 seconds to save the model
+        return run(Container.here(), functools.partial(train, stop=stop))
     if arguments == ["serve"]:
         from include.algorithms.object_detection.serve import serve
 

@@ -1,8 +1,8 @@
 """The model artifact: weights in safetensors, and the hyperparameters that say what network they belong to.
 
 Written into SM_ML_ROOT/model, from where SageMaker packs model.tar.gz; read back unpacked (serving) or packed
-(incremental training). Nothing is ever unpicked or unpacked to disk: an archive is read member by member, by name,
-so neither paths nor links in it can lead anywhere.
+(incremental training). Nothing is ever unpicked or unpacked to disk: an archive is read member by member, by
+name, so neither paths nor links in it can lead anywhere.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def write(directory: Path, artifact: Artifact) -> Path:
 
 
 def read(directory: Path) -> Artifact:
-    """Read an unpacked artifact, or model.tar.gz in this directory; ClientError when it holds no usable model."""
+    """An unpacked artifact, or the model.tar.gz in this directory; ClientError without a usable model."""
     archive = directory / "model.tar.gz"
     if archive.is_file():
         try:
@@ -79,11 +79,11 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
 
 def _parse(load: Callable[[str], bytes | None], source: Path) -> Artifact:
     content = {name: load(name) for name in (SETTINGS, WEIGHTS)}
-    missing = [name for name, data in content.items() if data is None]
+    missing = " and ".join(name for name, data in content.items() if data is None)
     if missing:
         raise ClientError(
-            f"{source.name} holds no model of this algorithm: {' and '.join(missing)} missing. Models trained by "
-            "SageMaker's own container hold weights of another framework and cannot be continued here"
+            f"{source.name} holds no model of this algorithm: {missing} missing. "
+            "Models trained by SageMaker's own container hold weights of another framework and cannot be continued here"
         )
     try:
         settings = ArtifactSettings.model_validate_json(content[SETTINGS] or b"")
@@ -97,7 +97,9 @@ def _member(archive: tarfile.TarFile, name: str) -> bytes | None:
     for member in archive:
         if member.name.removeprefix("./") == name:
             if not member.isreg() or member.size > _MOST_BYTES:
-                raise ClientError(f"{name} in the model archive must be a regular file of at most {_MOST_BYTES} bytes")
+                raise ClientError(
+                    f"{name} in the model archive must be a regular file of at most {_MOST_BYTES} bytes"
+                )
             stream = archive.extractfile(member)
             return stream.read() if stream else None
     return None

@@ -1,11 +1,13 @@
 """The train and validation channels, in each form the algorithm documents, as one stream of records.
 
-Augmented manifests come through pipes (image, label, image, …), images with JSON files as directories, and .rec files
-either way. Gives examples and, in the same stream, the records that could not be used, each with its reason.
+Augmented manifests come through pipes (image, label, image, …), images with JSON files as directories, and
+.rec files either way. Gives examples and, in the same stream, the records that could not be used, each with
+its reason.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +31,8 @@ from include.algorithms.object_detection.labels import (
 _RECORDIO = "application/x-recordio"
 _IMAGES = ("image/jpeg", "image/png", "application/x-image")
 _PAIR_HINT = (
-    "Got empty batch from pipe. Please check if the manifest file contains valid batches and the value of training "
-    "job parameter AttributeNames matches attributes names in the augmented manifest."
+    "Got empty batch from pipe. Please check if the manifest file contains valid batches and the value of "
+    "training job parameter AttributeNames matches attributes names in the augmented manifest."
 )
 
 
@@ -68,8 +70,8 @@ def read_channel(container: Container, name: str, settings: Hyperparameters) -> 
     if mode != "Pipe" and kind in ("", *_IMAGES):
         return _annotated_images(folder, container.channel(f"{name}_annotation"), settings)
     raise ClientError(
-        f"channel '{name}': ContentType {kind!r} in {mode} mode is not supported; use {_RECORDIO} (Pipe or File) or "
-        f"{', '.join(_IMAGES)} (File)"
+        f"channel '{name}': ContentType {kind!r} in {mode} mode is not supported; use {_RECORDIO} "
+        f"(Pipe or File) or {', '.join(_IMAGES)} (File)"
     )
 
 
@@ -103,12 +105,14 @@ def _records(source: str, payloads: Iterable[bytes], settings: Hyperparameters) 
             elif image is None:
                 image = payload
             else:
-                yield _example(f"{source}[{count}]", image, settings, _from_text(payload, settings))
+                yield _example(
+                    f"{source}[{count}]", image, settings, functools.partial(parse_label, payload, settings)
+                )
                 count, image = count + 1, None
     except recordio.RecordIOError as error:
         raise ClientError(
-            f"Unable to parse record {count} of {source}. Please make sure input data is in correct recordio format: "
-            f"{error}"
+            f"Unable to parse record {count} of {source}. Please make sure input data is in correct recordio "
+            f"format: {error}"
         ) from error
     if image is not None:
         yield BadRecord(f"{source}[{count}]", "an image without a label; are there two AttributeNames?")
@@ -119,7 +123,9 @@ def _records(source: str, payloads: Iterable[bytes], settings: Hyperparameters) 
 def _annotated_images(images: Path, annotations: Path, settings: Hyperparameters) -> Iterator[Record]:
     files = sorted(annotations.rglob("*.json"))
     if not files:
-        raise ClientError(f"no .json file in the channel {annotations.name}: each image needs one of the same name")
+        raise ClientError(
+            f"no .json file in the channel {annotations.name}: each image needs one of the same name"
+        )
     root = images.resolve()
     for path in files:
         name = str(path.relative_to(annotations))
@@ -132,11 +138,7 @@ def _annotated_images(images: Path, annotations: Path, settings: Hyperparameters
         if not source.is_relative_to(root) or not source.is_file():
             yield BadRecord(name, f"there is no image {label.file!r} in the channel {images.name}")
             continue
-        yield _example(name, source.read_bytes(), settings, lambda label=label: boxes_of(label, settings))
-
-
-def _from_text(text: bytes, settings: Hyperparameters) -> Callable[[], np.ndarray]:
-    return lambda: parse_label(text, settings)
+        yield _example(name, source.read_bytes(), settings, functools.partial(boxes_of, label, settings))
 
 
 def _packed_example(name: str, payload: bytes, settings: Hyperparameters) -> Record:

@@ -1,8 +1,8 @@
 """A channel decoded once into a temporary file mapped into memory, and batches of it.
 
-The operating system keeps as much of the file as fits, so a data set may be larger than memory. Training batches are
-jittered (scale, place, brightness, contrast, tint); nothing is mirrored, because mirrored digits, letters and signs
-are other things.
+The operating system keeps as much of the file as fits, so a data set may be larger than memory. Training
+batches are jittered (scale, place, brightness, contrast, tint); nothing is mirrored, because mirrored digits,
+letters and signs are other things.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ class Dataset:
         return max([1, *(len(rows) for rows in self.boxes)])
 
     def batches(self, size: int, generator: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """One epoch of jittered batches in random order: images, and boxes (size, widest, 5) padded with class -1.
+        """One epoch of jittered batches in random order: images, and boxes (size, widest, 5) padded with
+        class -1.
 
-        Every batch has the same shape, so that one compiled step serves all; the few images that fill no batch
-        are others in each epoch.
+        Every batch has the same shape, so that one compiled step serves all; the few images that fill no
+        batch are others in each epoch.
         """
         order = generator.permutation(len(self))
         for start in range(0, len(self) - size + 1, size):

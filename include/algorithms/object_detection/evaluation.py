@@ -1,7 +1,7 @@
 """Mean average precision at one overlap, as the training log reports it.
 
-Takes detections and true boxes per image, gives one number. The area under the interpolated precision-recall curve
-(every recall level, as PASCAL VOC counts it since 2010), averaged over the classes that occur.
+Takes detections and true boxes per image, gives one number. The area under the interpolated precision-recall
+curve (every recall level, as PASCAL VOC counts it since 2010), averaged over the classes that occur.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def mean_average_precision(
 ) -> float:
     """`detections`: per image rows (class, score, box), best first; `truths`: per image rows (class, box).
 
-    A detection is right when it overlaps a true box of its class, not yet found by a better one, by at least the
-    threshold. 0.0 when no image has a box.
+    A detection is right when it overlaps a true box of its class, not yet found by a better one, by at least
+    the threshold. 0.0 when no image has a box.
     """
     kinds = sorted({int(row[0]) for rows in truths for row in rows})
     if not kinds:

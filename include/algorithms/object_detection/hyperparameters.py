@@ -1,7 +1,7 @@
 """The hyperparameters of SageMaker's built-in Object Detection: names, defaults and limits as documented.
 
-Takes the strings of hyperparameters.json, gives typed values; ClientError names the parameter, its value and what is
-allowed. One limit differs: image_shape may go down to 96, because this network is small.
+Takes the strings of hyperparameters.json, gives typed values; ClientError names the parameter, its value and
+what is allowed. One limit differs: image_shape may go down to 96, because this network is small.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def _pattern(text: str) -> re.Pattern[str] | None:
 
 
 def _parameter(parse: Callable[[str], Any], default: Any = None, *, required: bool = False) -> Any:
-    # Fields without a default come first in a dataclass; required ones are checked by `parse_hyperparameters`.
+    # Fields without a default come first in a dataclass; required ones are checked by
+    # `parse_hyperparameters`.
     return field(default=default, metadata={"parse": parse, "required": required})
 
 
@@ -95,7 +96,7 @@ class Hyperparameters:
     early_stopping_tolerance: float = _parameter(_real("[0, 1]"), 0.0)
     image_shape: int = _parameter(_integer(96), 300)
     epochs: int = _parameter(_integer(1), 30)
-    freeze_layer_pattern: re.Pattern[str] | None = _parameter(_pattern)
+    freeze_layer_pattern: re.Pattern[str] | None = _parameter(_pattern)  # noqa: RUF009 — a field like the others
     kv_store: str | None = _parameter(_choice("dist_sync", "dist_async"))
     label_width: int = _parameter(_integer(1), 350)
     learning_rate: float = _parameter(_real("(0, 1]"), 0.001)
@@ -124,7 +125,10 @@ class Hyperparameters:
         if not self.lr_scheduler_step:
             reasons["lr_scheduler_factor"] = "lr_scheduler_step is empty"
         if not self.early_stopping:
-            reasons |= {f"early_stopping_{name}": "early_stopping is False" for name in ("min_epochs", "patience", "tolerance")}
+            reasons |= {
+                f"early_stopping_{name}": "early_stopping is False"
+                for name in ("min_epochs", "patience", "tolerance")
+            }
         return [f"{name} ({reasons[name]})" for name in sorted(given) if name in reasons]
 
 
@@ -141,7 +145,9 @@ def parse_hyperparameters(given: Mapping[str, str]) -> Hyperparameters:
         try:
             values[name] = known[name].metadata["parse"](str(text))
         except _Refused as refused:
-            complaints.append(f"Invalid parameter value '{name}': {str(text)[:80]!r} is not allowed; expected {refused}")
+            complaints.append(
+                f"Invalid parameter value '{name}': {str(text)[:80]!r} is not allowed; expected {refused}"
+            )
     for name, item in known.items():
         if item.metadata["required"] and name not in given:
             complaints.append(f"hyperparameter '{name}' is required")

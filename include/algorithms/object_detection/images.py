@@ -1,7 +1,8 @@
 """Encoded image bytes to a square of pixels, the same way in training and in serving.
 
-Takes JPEG, PNG or whatever else Pillow opens, gives uint8 RGB. Stored pixels are used as they are: EXIF orientation
-is not applied, because label tools and browsers' boxes refer to the same stored pixels throughout the loop.
+Takes JPEG, PNG or whatever else Pillow opens, gives uint8 RGB. Stored pixels are used as they are: EXIF
+orientation is not applied, because label tools and browsers' boxes refer to the same stored pixels throughout
+the loop.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ def decode(data: bytes, side: int) -> Picture:
         raise ImageError(f"not an image: {len(data)} bytes in no known format") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(f"image too large: {error}") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:  # what Pillow's decoders raise on damaged files
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+    ) as error:  # what Pillow's decoders raise on damaged files
         raise ImageError(f"damaged image: {error}") from error
     return Picture(np.asarray(pixels), width, height)

@@ -1,7 +1,8 @@
-"""Labels as they arrive, to boxes: the JSON of augmented manifests and annotation files, and the numbers in a .rec.
+"""Labels as they arrive, to boxes: the JSON of augmented manifests and annotation files, and the numbers in a
+.rec.
 
-Gives rows (class, xmin, ymin, xmax, ymax) as fractions of the image, clipped to it. LabelError says why a record
-cannot be used; too many objects for label_width is the user's setting and ends the job instead.
+Gives rows (class, xmin, ymin, xmax, ymax) as fractions of the image, clipped to it. LabelError says why a
+record cannot be used; too many objects for label_width is the user's setting and ends the job instead.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ def boxes_of(label: _Label, settings: Hyperparameters) -> np.ndarray:
 
 
 def parse_packed(record: bytes, settings: Hyperparameters) -> tuple[bytes, np.ndarray]:
-    """A record of a .rec file to image bytes and boxes: header width, object width, then objects as fractions."""
+    """A record of a .rec file to image bytes and boxes: header width, object width, objects as fractions."""
+    if not is_packed(record):
+        raise LabelError("no JPEG or PNG behind a packed label")
     count = _PACKED.unpack_from(record)[0]
     start = _PACKED.size + 4 * count
     values = np.frombuffer(record[_PACKED.size : start], "<f4")
@@ -106,12 +109,14 @@ def is_packed(record: bytes) -> bool:
 def _checked(boxes: np.ndarray, settings: Hyperparameters) -> np.ndarray:
     if len(boxes) > settings.most_objects:
         raise ClientError(
-            f"Invalid parameter value 'label_width'. An image has {len(boxes)} objects and needs a label_width of at "
-            f"least {len(boxes) * 5 + 2}, not {settings.label_width}"
+            f"Invalid parameter value 'label_width'. An image has {len(boxes)} objects and needs a "
+            f"label_width of at least {len(boxes) * 5 + 2}, not {settings.label_width}"
         )
     for row in boxes:
         if not (0 <= row[0] < settings.num_classes and row[0] == int(row[0])):
-            raise LabelError(f"class_id {row[0]:g} is not one of 0 to {settings.num_classes - 1} (num_classes)")
+            raise LabelError(
+                f"class_id {row[0]:g} is not one of 0 to {settings.num_classes - 1} (num_classes)"
+            )
     boxes[:, 1:] = boxes[:, 1:].clip(0.0, 1.0)
     if not ((boxes[:, 3:] - boxes[:, 1:3]) > 0).all():
         raise LabelError("a box has no area inside the image")

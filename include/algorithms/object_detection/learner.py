@@ -1,7 +1,7 @@
 """The learning step: network, losses and optimiser compiled into one function, and the state it moves on.
 
-Takes batches of a constant shape, keeps flax variables and the optimiser's state. All of SageMaker's optimiser
-hyperparameters act here. Knows no files.
+Takes batches of a constant shape, keeps flax variables and the optimiser's state. All of SageMaker's
+optimiser hyperparameters act here. Knows no files.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Learner:
     def __init__(self, settings: Hyperparameters, steps_per_epoch: int, seed: int) -> None:
         side = settings.image_shape
         self._network = Detector(settings.num_classes)
-        self._initialise = jax.jit(lambda key: self._network.init(key, jnp.zeros((1, side, side, 3)), train=True))
+        self._initialise = jax.jit(
+            lambda key: self._network.init(key, jnp.zeros((1, side, side, 3)), train=True)
+        )
         self.variables: Variables = self._initialise(jax.random.key(seed))
         self._optimizer = optimizer(settings, steps_per_epoch, self.variables["params"])
         self._state = self._optimizer.init(self.variables["params"])
@@ -46,12 +48,14 @@ class Learner:
     def restore(self, variables: Variables) -> None:
         """Take over trained variables; ClientError when they belong to another network."""
         ours, theirs = flatten(self.variables), flatten(variables)
-        if {name: array.shape for name, array in ours.items()} != {name: a.shape for name, a in theirs.items()}:
+        if {name: array.shape for name, array in ours.items()} != {
+            name: a.shape for name, a in theirs.items()
+        }:
             raise ClientError("the weights of the model channel belong to another version of the network")
         self.variables = jax.tree.map(jnp.asarray, variables)
 
     def step(self, images: np.ndarray, boxes: np.ndarray) -> None:
-        """Learn from one batch: images (B, S, S, 3; uint8), boxes (B, M, 5; fractions, class -1 is padding)."""
+        """Learn from a batch: images (B, S, S, 3; uint8), boxes (B, M, 5; fractions, class -1 is padding)."""
         self.variables, self._state, pair = self._compiled(self.variables, self._state, images, boxes)
         self._losses.append(pair)
 
@@ -62,7 +66,9 @@ class Learner:
         classes, boxes = pairs.mean(0)
         return float(classes), float(boxes)
 
-    def _step(self, variables: Variables, state: Any, images: Any, boxes: Any) -> tuple[Variables, Any, jnp.ndarray]:
+    def _step(
+        self, variables: Variables, state: Any, images: Any, boxes: Any
+    ) -> tuple[Variables, Any, jnp.ndarray]:
         scale = jnp.array([1.0, *[float(self._side)] * 4])
         targets = assign(boxes * scale, self._centres, self._strides)
 
@@ -79,7 +85,7 @@ class Learner:
 
 
 def optimizer(settings: Hyperparameters, steps_per_epoch: int, params: Any) -> optax.GradientTransformation:
-    """The optimiser these hyperparameters describe; weights whose dotted name matches freeze_layer_pattern stay."""
+    """The optimiser described; weights whose dotted name matches freeze_layer_pattern stay as they are."""
     rate = schedule(settings, steps_per_epoch)
     decay = optax.add_decayed_weights(settings.weight_decay)
     rules = {
@@ -98,15 +104,20 @@ def optimizer(settings: Hyperparameters, steps_per_epoch: int, params: Any) -> o
 def schedule(settings: Hyperparameters, steps_per_epoch: int) -> optax.Schedule:
     """The learning rate per step.
 
-    With lr_scheduler_step: multiplied by lr_scheduler_factor at those epochs, as documented. Without: a rise to
-    learning_rate over the first tenth, then a cosine down, which is how this implementation applies a single rate.
+    With lr_scheduler_step: multiplied by lr_scheduler_factor at those epochs, as documented. Without: a rise
+    to learning_rate over the first tenth, then a cosine down, which is how this implementation applies a
+    single rate.
     """
     total = settings.epochs * steps_per_epoch
     if settings.lr_scheduler_step:
-        drops = {epoch * steps_per_epoch: settings.lr_scheduler_factor for epoch in settings.lr_scheduler_step}
+        drops = {
+            epoch * steps_per_epoch: settings.lr_scheduler_factor for epoch in settings.lr_scheduler_step
+        }
         return optax.piecewise_constant_schedule(settings.learning_rate, drops)
     rate = settings.learning_rate
-    return optax.warmup_cosine_decay_schedule(rate * 0.05, rate, max(1, int(total * _WARM_UP)), max(2, total), rate * _FLOOR)
+    return optax.warmup_cosine_decay_schedule(
+        rate * 0.05, rate, max(1, int(total * _WARM_UP)), max(2, total), rate * _FLOOR
+    )
 
 
 def _labels(params: Any, pattern: re.Pattern[str], prefix: str = "") -> Any:

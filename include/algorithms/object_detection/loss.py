@@ -1,7 +1,9 @@
-"""What a batch should have answered, and how far the network was from it: assignment of boxes to cells, and two losses.
+"""What a batch should have answered, and how far the network was from it: assignment of boxes to cells, and
+two losses.
 
-Takes the network's output and padded boxes, gives the cross entropy (focal for "is there an object", plain for "which
-class") and the smooth L1 of the log distances, each a mean per answering cell. All shapes are static, so one compiled step serves every batch.
+Takes the network's output and padded boxes, gives the cross entropy (focal for "is there an object", plain
+for "which class") and the smooth L1 of the log distances, each a mean per answering cell. All shapes are
+static, so one compiled step serves every batch.
 """
 
 from __future__ import annotations
@@ -14,7 +16,11 @@ import jax.numpy as jnp
 from include.algorithms.object_detection.network import STRIDES, Output
 
 # A box belongs to the grid whose stride is about an eighth to a quarter of its longer side.
-_LARGEST = {8: 56.0, 16: 112.0, 32: float("inf")}  # pixels, longer side; the next finer grid's limit is the lower end
+_LARGEST = {
+    8: 56.0,
+    16: 112.0,
+    32: float("inf"),
+}  # pixels, longer side; the next finer grid's limit is the lower end
 _RADIUS = 1.5  # cells around a box's centre that answer for it
 _FOCUS = 2.0  # focal loss: how much easy cells are turned down
 _POSITIVE = 0.25
@@ -29,7 +35,7 @@ class Targets(NamedTuple):
 
 
 def assign(boxes: jnp.ndarray, centres: jnp.ndarray, strides: jnp.ndarray) -> Targets:
-    """Give each cell at most one box: of the boxes whose centre is near and whose size suits its grid, the smallest.
+    """Give each cell at most one box: of those near it whose size suits its grid, the smallest.
 
     `boxes` (B, M, 5): class, xmin, ymin, xmax, ymax in pixels; class -1 is padding.
     """
@@ -59,8 +65,8 @@ def assign(boxes: jnp.ndarray, centres: jnp.ndarray, strides: jnp.ndarray) -> Ta
 def losses(output: Output, targets: Targets) -> tuple[jnp.ndarray, jnp.ndarray]:
     """Cross entropy and smooth L1 of a batch.
 
-    One objectness and exclusive classes, rather than an independent score per class: the classes then learn from the
-    first step on, where focal loss alone would first have to find out that there are objects at all.
+    One objectness and exclusive classes, rather than an independent score per class: the classes then learn
+    from the first step on, where focal loss alone would first have to find out that there are objects at all.
     """
     positive = targets.classes >= 0
     count = jnp.maximum(positive.sum(), 1)

@@ -1,8 +1,10 @@
-"""The compact single-shot network: a patch stem, strided convolutions, a small top-down pyramid, one shared head.
+"""The compact single-shot network: a patch stem, strided convolutions, a small top-down pyramid, one shared
+head.
 
-Takes square images, gives for each cell of three grids (strides 8, 16 and 32, so that small and large objects have
-cells of their size) whether an object is there, which class it would be, and how far its four sides are. Sized for CPUs: XLA is slow with convolutions at full
-resolution, so the stem goes straight to a quarter of it. Knows nothing of labels or files.
+Takes square images, gives for each cell of three grids (strides 8, 16 and 32, so that small and large objects
+have cells of their size) whether an object is there, which class it would be, and how far its four sides are.
+Sized for CPUs: XLA is slow with convolutions at full resolution, so the stem goes straight to a quarter of
+it. Knows nothing of labels or files.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from jax import nn as activations
 STRIDES = (8, 16, 32)
 _COARSEST = STRIDES[-1]
 _NECK = 96  # channels of every pyramid level
-_RARE = -4.0  # bias of the objectness: at first every cell says "hardly anything here", which focal loss needs
+_RARE = (
+    -4.0
+)  # bias of the objectness: at first every cell says "hardly anything here", which focal loss needs
 
 
 class Output(NamedTuple):
@@ -81,7 +85,7 @@ class Layer(nn.Module):
 
 
 def cells(image_shape: int) -> tuple[np.ndarray, np.ndarray]:
-    """Centres (N, 2; x then y, pixels) and strides (N,) of the cells, in the order of the network's outputs."""
+    """Centres (N, 2; x then y, pixels) and strides (N,) of the cells, in the output's order."""
     padded = image_shape + (-image_shape % _COARSEST)
     centres, strides = [], []
     for stride in STRIDES:

@@ -1,19 +1,20 @@
 """From an image to detections: resize, run the network, decode the cells, suppress what overlaps.
 
-Takes pixels and a trained network, gives rows of (class, score, xmin, ymin, xmax, ymax), normalised to 0..1 and
-sorted by score. Knows the network, not where images or weights come from.
+Takes pixels and a trained network, gives rows of (class, score, xmin, ymin, xmax, ymax), normalised to 0..1
+and sorted by score. Knows the network, not where images or weights come from.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from include.algorithms.object_detection.network import Detector, Variables, cells
+from include.algorithms.object_detection.network import Detector, Output, Variables, cells
 
 MAX_DETECTIONS = 100
 _CANDIDATES = 300  # best cells that go into suppression
@@ -26,7 +27,9 @@ Forward = Callable[[Variables, np.ndarray], tuple[jnp.ndarray, jnp.ndarray]]
 class Predictor:
     """A trained network ready to look at images of one size."""
 
-    def __init__(self, num_classes: int, image_shape: int, nms_threshold: float, variables: Variables) -> None:
+    def __init__(
+        self, num_classes: int, image_shape: int, nms_threshold: float, variables: Variables
+    ) -> None:
         self.image_shape = image_shape
         self._nms_threshold = nms_threshold
         self._variables = jax.tree.map(jnp.asarray, variables)
@@ -37,7 +40,7 @@ class Predictor:
         self.detect(np.zeros((1, self.image_shape, self.image_shape, 3), np.uint8))
 
     def detect(self, pixels: np.ndarray, batch: int = 1) -> list[Detections]:
-        """Detections of up to `batch` images (n, S, S, 3; uint8); `batch` is the shape that is compiled once."""
+        """Detections of up to `batch` images (n, S, S, 3; uint8), run in that one compiled shape."""
         padded = np.zeros((batch, *pixels.shape[1:]), np.uint8)
         padded[: len(pixels)] = pixels
         scores, boxes = (np.asarray(array) for array in self._forward(self._variables, padded))
@@ -46,13 +49,13 @@ class Predictor:
 
 @functools.cache
 def forward(num_classes: int, image_shape: int) -> Forward:
-    """A compiled function from images (B, S, S, 3; uint8) to scores (B, N, classes) and boxes (B, N, 4; 0..1)."""
+    """Compiled: images (B, S, S, 3; uint8) to scores (B, N, classes) and boxes (B, N, 4; 0..1)."""
     network = Detector(num_classes)
     centres, strides = (jnp.asarray(array) for array in cells(image_shape))
 
     @jax.jit
     def run(variables: Variables, images: jnp.ndarray) -> tuple[jnp.ndarray, jnp.ndarray]:
-        output = network.apply(variables, images, train=False)
+        output = cast(Output, network.apply(variables, images, train=False))
         scores = jax.nn.sigmoid(output.objectness)[..., None] * jax.nn.softmax(output.classes)
         return scores, decode(output.distances, centres, strides) / image_shape
 
@@ -66,7 +69,7 @@ def decode(distances: jnp.ndarray, centres: jnp.ndarray, strides: jnp.ndarray) -
 
 
 def suppress(scores: np.ndarray, boxes: np.ndarray, nms_threshold: float) -> np.ndarray:
-    """Non-maximum suppression within each class: scores (N, classes), boxes (N, 4) to rows (K, 6), best first."""
+    """Non-maximum suppression within each class: scores (N, classes), boxes (N, 4) to rows, best first."""
     cell, kind = np.nonzero(scores >= _LOWEST_SCORE)
     score = scores[cell, kind]
     order = np.argsort(-score, kind="stable")[:_CANDIDATES]

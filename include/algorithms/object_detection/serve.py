@@ -31,10 +31,14 @@ def serve(container: Container) -> None:
     """Load the model, compile it, then listen: a server that answers /ping answers everything."""
     trained = artifact.read(container.model)
     settings = trained.settings
-    predictor = Predictor(settings.num_classes, settings.image_shape, settings.nms_threshold, trained.variables)
+    predictor = Predictor(
+        settings.num_classes, settings.image_shape, settings.nms_threshold, trained.variables
+    )
     predictor.warm_up()
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
-    logger.info("serving %d classes at %d pixels on port %d", settings.num_classes, settings.image_shape, port)
+    logger.info(
+        "serving %d classes at %d pixels on port %d", settings.num_classes, settings.image_shape, port
+    )
     uvicorn.run(application(predictor), host=container.bind_host, port=port, log_level="warning")
 
 
@@ -47,13 +51,19 @@ def application(predictor: Predictor) -> Starlette:
 
     async def execution_parameters(_: Request) -> Response:
         return JSONResponse(
-            {"MaxConcurrentTransforms": os.cpu_count() or 1, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": _LARGEST}
+            {
+                "MaxConcurrentTransforms": os.cpu_count() or 1,
+                "BatchStrategy": "SINGLE_RECORD",
+                "MaxPayloadInMB": _LARGEST,
+            }
         )
 
     async def invocations(request: Request) -> Response:
         kind = request.headers.get("content-type", "application/x-image").split(";")[0].strip().lower()
         if kind not in _CONTENT_TYPES:
-            return _problem(415, f"Content-Type {kind!r} is not supported; use one of {', '.join(_CONTENT_TYPES)}")
+            return _problem(
+                415, f"Content-Type {kind!r} is not supported; use one of {', '.join(_CONTENT_TYPES)}"
+            )
         body = await request.body()
         try:
             picture, rows = await run_in_threadpool(detect, body)

@@ -1,13 +1,12 @@
 """The `train` command: channels in, the best model out, and a log in the documented line shapes.
 
-Reads hyperparameters and channels below SM_ML_ROOT, continues from the `model` channel when there is one, keeps the
-model with the best validation mAP, and stops after the current batch on SIGTERM.
+Reads hyperparameters and channels below SM_ML_ROOT, continues from the `model` channel when there is one,
+keeps the model with the best validation mAP, and stops after the current batch when it is told to.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import signal
 import threading
 import time
 from dataclasses import dataclass
@@ -29,10 +28,11 @@ _SEED = 0  # same data, same hyperparameters, same model
 _LOG_EVERY = 100  # batches
 
 
-def train(container: Container) -> None:
-    """Run one training job; ClientError for wrong configuration or data, AlgorithmError when training fails."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+def train(container: Container, stop: threading.Event) -> None:
+    """Run one training job until its last epoch, or until `stop` is set: then the best model so far is kept.
+
+    ClientError for wrong configuration or data, AlgorithmError when training fails.
+    """
     given = container.configuration("hyperparameters")
     settings = parse_hyperparameters(given)
     parent = _parent(container, settings)
@@ -40,7 +40,9 @@ def train(container: Container) -> None:
     if idle := settings.idle(given):
         logger.info("without effect in this job: %s", ", ".join(idle))
     if settings.use_pretrained_model and parent is None:
-        logger.warning("use_pretrained_model=1: there are no pretrained weights here; the network starts from scratch")
+        logger.warning(
+            "use_pretrained_model=1: there are no pretrained weights here; the network starts from scratch"
+        )
     training = collect("train", read_channel(container, "train", settings), settings.image_shape)
     validation = collect("validation", read_channel(container, "validation", settings), settings.image_shape)
     _check_sizes(training, validation, settings)
@@ -85,7 +87,7 @@ class _Job:
                 logger.info("early stopping: validation mAP has not improved for %d epochs", patience.waited)
                 break
         if self.stop.is_set():
-            logger.info("stopped by SIGTERM: keeping the best model so far")
+            logger.info("stopped: keeping the best model so far")
             if self.best < 0:
                 self._keep(0.0)
 
@@ -102,7 +104,8 @@ class _Job:
                 return
         if batches % _LOG_EVERY:
             self._report(epoch, batches, seen, started, host)
-        emit(f"#throughput_metric: host={host}, train throughput={seen / (time.monotonic() - started):.1f} records/second")
+        speed = seen / (time.monotonic() - started)
+        emit(f"#throughput_metric: host={host}, train throughput={speed:.1f} records/second")
 
     def _report(self, epoch: int, batches: int, seen: int, started: float, host: str) -> None:
         classes, boxes = self.learner.losses()
@@ -119,7 +122,10 @@ class _Job:
 
     def _validate(self) -> float:
         predictor = Predictor(
-            self.settings.num_classes, self.settings.image_shape, self.settings.nms_threshold, self.learner.variables
+            self.settings.num_classes,
+            self.settings.image_shape,
+            self.settings.nms_threshold,
+            self.learner.variables,
         )
         size = self.settings.mini_batch_size
         found: list[Detections] = []
@@ -149,11 +155,13 @@ class _Patience:
         else:
             self.waited += 1
         enough = epoch + 1 >= self._settings.early_stopping_min_epochs
-        return self._settings.early_stopping and enough and self.waited >= self._settings.early_stopping_patience
+        return (
+            self._settings.early_stopping and enough and self.waited >= self._settings.early_stopping_patience
+        )
 
 
 def _parent(container: Container, settings: Hyperparameters) -> Artifact | None:
-    """The model to continue from, if the job has a model channel; it must be of the same classes and network."""
+    """The model to continue from, when the job has a model channel; classes and network must be the same."""
     if "model" not in container.configuration("inputdataconfig"):
         return None
     parent = artifact.read(container.channel("model"))
@@ -162,7 +170,8 @@ def _parent(container: Container, settings: Hyperparameters) -> Artifact | None:
         wanted = getattr(settings, name)
         if had != wanted:
             raise ClientError(
-                f"incremental training must keep {name}: the model channel has {had}, this job asks for {wanted}"
+                f"incremental training must keep {name}: the model channel has {had}, this job asks for "
+                f"{wanted}"
             )
     return parent
 
@@ -170,8 +179,9 @@ def _parent(container: Container, settings: Hyperparameters) -> Artifact | None:
 def _check_sizes(training: Dataset, validation: Dataset, settings: Hyperparameters) -> None:
     if len(training) < settings.mini_batch_size:
         raise ClientError(
-            "The number of input images must be bigger or equal to the mini_batch_size. "
-            f"{len(training)} usable images ({training.bad} skipped), mini_batch_size {settings.mini_batch_size}"
+            "The number of input images must be bigger or equal to the mini_batch_size: "
+            f"{len(training)} usable images ({training.bad} skipped), "
+            f"mini_batch_size {settings.mini_batch_size}"
         )
     if not len(validation):
         raise ClientError(f"the validation channel has no usable image ({validation.bad} skipped)")
@@ -179,7 +189,8 @@ def _check_sizes(training: Dataset, validation: Dataset, settings: Hyperparamete
     batches = len(training) // settings.mini_batch_size
     if expected != batches:
         logger.warning(
-            "Expected number of batches: %d, did not match the number of batches processed: %d. This may happen when "
-            "some images or annotations are invalid and cannot be parsed, or num_training_samples is wrong.",
+            "Expected number of batches: %d, did not match the number of batches processed: %d. This may "
+            "happen when some images or annotations are invalid and cannot be parsed, or when "
+            "num_training_samples is wrong.",
             expected, batches,
         )  # fmt: skip

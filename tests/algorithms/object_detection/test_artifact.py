@@ -1,0 +1,79 @@
+"""An artifact comes back as it was written, and a hostile or foreign archive is refused."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+import numpy as np
+import pytest
+
+from include.algorithms.container import ClientError
+from include.algorithms.object_detection import artifact
+from include.algorithms.object_detection.artifact import SETTINGS, WEIGHTS, Artifact, ArtifactSettings
+
+TRAINED = Artifact(
+    {"params": {"conv1": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}},
+    ArtifactSettings(num_classes=3, base_network="vgg-16", image_shape=96, nms_threshold=0.45),
+)
+
+
+def pack(directory, target, names=(SETTINGS, WEIGHTS)):
+    target.mkdir(exist_ok=True)
+    with tarfile.open(target / "model.tar.gz", "w:gz") as archive:
+        for name in names:
+            archive.add(directory / name, name)
+
+
+def same(found):
+    assert found.settings == TRAINED.settings
+    np.testing.assert_array_equal(found.variables["params"]["conv1"]["kernel"], np.arange(6).reshape(2, 3))
+
+
+def test_what_was_written_is_read_unpacked_and_packed(tmp_path):
+    path = artifact.write(tmp_path / "model", TRAINED)
+    assert path.name == "model_algo_1-0000.safetensors"
+    same(artifact.read(tmp_path / "model"))
+    pack(tmp_path / "model", tmp_path / "channel")
+    same(artifact.read(tmp_path / "channel"))
+    assert [p.name for p in (tmp_path / "channel").iterdir()] == ["model.tar.gz"]  # nothing is unpacked
+
+
+def test_a_model_of_another_framework_is_refused(tmp_path):
+    (tmp_path / "model_algo_1-0000.params").write_bytes(b"mxnet")
+    pack(tmp_path, tmp_path, ["model_algo_1-0000.params"])
+    with pytest.raises(ClientError, match="weights of another framework"):
+        artifact.read(tmp_path)
+
+
+def test_links_and_paths_in_an_archive_lead_nowhere(tmp_path):
+    artifact.write(tmp_path / "model", TRAINED)
+    secret = tmp_path / "secret"
+    secret.write_text("{}")
+    channel = tmp_path / "channel"
+    channel.mkdir()
+    with tarfile.open(channel / "model.tar.gz", "w:gz") as archive:
+        link = tarfile.TarInfo(SETTINGS)
+        link.type, link.linkname = tarfile.SYMTYPE, str(secret)
+        archive.addfile(link)
+        outside = tarfile.TarInfo("../escaped")
+        outside.size = 4
+        archive.addfile(outside, io.BytesIO(b"evil"))
+        archive.add(tmp_path / "model" / WEIGHTS, WEIGHTS)
+    with pytest.raises(ClientError, match="must be a regular file"):
+        artifact.read(channel)
+    assert not (tmp_path / "escaped").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not gzip", b"\x1f\x8b\x08\x00broken"])
+def test_a_damaged_archive_is_refused(tmp_path, content):
+    (tmp_path / "model.tar.gz").write_bytes(content)
+    with pytest.raises(ClientError, match=r"model\.tar\.gz"):
+        artifact.read(tmp_path)
+
+
+def test_damaged_weights_are_refused(tmp_path):
+    artifact.write(tmp_path, TRAINED)
+    (tmp_path / WEIGHTS).write_bytes(b"\xff" * 64)
+    with pytest.raises(ClientError, match="is damaged"):
+        artifact.read(tmp_path)

@@ -1,0 +1,62 @@
+"""Batches have one shape, and jitter moves boxes with their pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.algorithms.object_detection.channels import BadRecord, Example
+from include.algorithms.object_detection.dataset import collect, jitter
+
+
+def square(left: int, top: int, side: int = 24) -> Example:
+    """A white square on grey, 96 pixels."""
+    pixels = np.full((96, 96, 3), 90, np.uint8)
+    pixels[top : top + side, left : left + side] = 250
+    box = np.array([[2, left / 96, top / 96, (left + side) / 96, (top + side) / 96]], np.float32)
+    return Example(pixels, box)
+
+
+def test_a_bad_record_is_counted_and_named(caplog):
+    dataset = collect("train", [square(10, 10), BadRecord("train_0[1]", "not an image")], 96)
+    assert (len(dataset), dataset.bad) == (1, 1)
+    assert "skipping train_0[1]: not an image" in caplog.text
+
+
+def test_every_batch_has_the_same_shape_and_padding_is_marked():
+    examples = [square(10, 10), Example(square(1, 1).pixels, np.empty((0, 5), np.float32))] * 3
+    dataset = collect("train", examples, 96)
+    batches = list(dataset.batches(4, np.random.default_rng(0)))
+    assert [(images.shape, boxes.shape) for images, boxes in batches] == [((4, 96, 96, 3), (4, 1, 5))]
+    assert set(batches[0][1][:, 0, 0]) == {2.0, -1.0}
+
+
+def test_the_same_seed_gives_the_same_batches():
+    dataset = collect("train", [square(at, at) for at in range(0, 60, 6)], 96)
+    first, second = (next(dataset.batches(8, np.random.default_rng(3))) for _ in range(2))
+    np.testing.assert_array_equal(first[0], second[0])
+    np.testing.assert_array_equal(first[1], second[1])
+
+
+@given(st.integers(0, 72), st.integers(0, 72), st.integers(0, 10_000))
+def test_a_jittered_box_still_holds_its_square(left, top, seed):
+    example = square(left, top)
+    pixels, boxes = jitter(example.pixels, example.boxes, np.random.default_rng(seed))
+    if not len(boxes):
+        return  # moved out of the picture
+    xmin, ymin, xmax, ymax = boxes[0, 1:] * 96
+    grey = pixels.astype(float).mean(-1)
+    bright = grey > (grey.min() + grey.max()) / 2
+    assert bright[int(ymin + 2) : int(ymax - 1), int(xmin + 2) : int(xmax - 1)].all()
+    outside = bright.copy()
+    outside[max(0, int(ymin - 1)) : int(ymax + 2), max(0, int(xmin - 1)) : int(xmax + 2)] = False
+    assert not outside.any()
+
+
+def test_jitter_never_turns_light_ink_into_dark():
+    example = square(30, 30)
+    for seed in range(50):
+        pixels, boxes = jitter(example.pixels, example.boxes, np.random.default_rng(seed))
+        x, y = ((boxes[0, 1:3] + boxes[0, 3:5]) / 2 * 96).astype(int)
+        assert pixels[y, x].mean() > np.median(pixels)

@@ -1,0 +1,56 @@
+"""Learning rates and optimisers do what their hyperparameters say."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from include.algorithms.object_detection.hyperparameters import parse_hyperparameters
+from include.algorithms.object_detection.learner import optimizer, schedule
+
+PARAMS = {"conv1_patches": {"kernel": np.ones(3, np.float32)}, "head_boxes": {"bias": np.ones(2, np.float32)}}
+
+
+def settings(**changes):
+    return parse_hyperparameters({"num_classes": "2", "num_training_samples": "8", **changes})
+
+
+def moved(**changes):
+    """How far each parameter goes in one step under a gradient of one."""
+    rule = optimizer(settings(lr_scheduler_step="99", **changes), 10, PARAMS)
+    updates, _ = rule.update(jax.tree.map(np.ones_like, PARAMS), rule.init(PARAMS), PARAMS)
+    return {name: float(-next(iter(leaf.values()))[0]) for name, leaf in updates.items()}
+
+
+def test_the_rate_drops_by_the_factor_at_each_listed_epoch():
+    rate = schedule(settings(learning_rate="0.1", lr_scheduler_step="2,4", lr_scheduler_factor="0.5"), 10)
+    assert [round(float(rate(step)), 4) for step in (0, 19, 21, 39, 41)] == [0.1, 0.1, 0.05, 0.05, 0.025]
+
+
+def test_a_single_rate_rises_to_its_value_and_falls():
+    rate = schedule(settings(learning_rate="0.1", epochs="10"), 10)
+    values = [float(rate(step)) for step in range(101)]
+    assert max(values) == pytest.approx(0.1)
+    assert values[0] < 0.01
+    assert values[-1] < 0.01
+    assert int(np.argmax(values)) == 10
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "rmsprop", "adadelta"])
+def test_every_optimizer_moves_against_the_gradient_in_step_with_its_rate(name):
+    slow, fast = (moved(optimizer=name, learning_rate=rate)["head_boxes"] for rate in ("0.01", "0.1"))
+    assert 0 < slow
+    assert fast == pytest.approx(10 * slow, rel=1e-3)
+
+
+def test_weight_decay_acts_on_sgd_and_not_on_adam():
+    heavy, light = {"weight_decay": "0.5"}, {"weight_decay": "0.0001"}
+    assert moved(optimizer="sgd", **heavy)["head_boxes"] > moved(optimizer="sgd", **light)["head_boxes"]
+    assert moved(optimizer="adam", **heavy) == moved(optimizer="adam", **light)
+
+
+def test_layers_that_match_the_pattern_stay():
+    found = moved(freeze_layer_pattern="^(conv1_|conv2_).*")
+    assert found["conv1_patches"] == 0
+    assert found["head_boxes"] > 0
