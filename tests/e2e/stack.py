@@ -1,4 +1,4 @@
-"""A running stack as the drills see it: the command line, Airflow's REST API, the bucket, and processes to kill.
+"""A running stack as the drills see it: the command line, Airflow's REST API, the bucket, processes to kill.
 
 Nothing here reaches into the code under test: what a drill observes is what a user could observe.
 """
@@ -109,8 +109,10 @@ class Stack:
         reply.raise_for_status()
         return dict(reply.json())
 
-    def runs(self, dag: str) -> list[dict[str, Any]]:
-        return list(self.get(f"dags/{dag}/dagRuns")["dag_runs"])
+    def runs(self, dag: str, kind: str | None = None) -> list[dict[str, Any]]:
+        """All runs of a DAG, or those of one type (scheduled, manual, backfill, asset_triggered)."""
+        runs = self.get(f"dags/{dag}/dagRuns")["dag_runs"]
+        return [run for run in runs if kind in (None, run["run_type"])]
 
     def tasks(self, dag: str, run: str) -> dict[str, str]:
         found = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
@@ -149,9 +151,8 @@ class Stack:
         """Name and status of the human loops of one date."""
         prefix = f"{pipeline}-{date.replace('-', '')}-"
         found = self.night(date, pipeline)._all_loops()
-        return {
-            l["HumanLoopName"]: l["HumanLoopStatus"] for l in found if l["HumanLoopName"].startswith(prefix)
-        }
+        mine = (loop for loop in found if loop["HumanLoopName"].startswith(prefix))
+        return {loop["HumanLoopName"]: loop["HumanLoopStatus"] for loop in mine}
 
     def answered(self, date: str) -> int:
         """How many loops of a date are completed; 0 while the review server cannot be asked."""

@@ -21,11 +21,12 @@ def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_nights(stack
     with stack.reviewers():
         # The sample begins on the 1st: the day before has no images, and is part of the range.
         stack.airflow_cli(
-            "backfill", "create", "--dag-id", "nightly_review", "--from-date", "2026-09-30", "--to-date", dates[-1],
-            "--max-active-runs", "4",
+            "backfill", "create", "--dag-id", "nightly_review", "--max-active-runs", "4",
+            "--from-date", "2026-09-30", "--to-date", dates[-1],
         )  # fmt: skip
-        eventually(lambda: len(stack.runs("nightly_review")) == 4, within=120, pause=1)
-        nights = stack.settled("nightly_review")
+        eventually(lambda: len(stack.runs("nightly_review", "backfill")) == 4, within=120, pause=1)
+        stack.settled("nightly_review")
+    nights = stack.runs("nightly_review", "backfill")
     assert [run["state"] for run in nights] == ["success"] * 4
 
     empty = next(run for run in nights if run["logical_date"].startswith("2026-09-30"))
