@@ -270,7 +270,7 @@ def champion_history(number: int) -> str:
 
 def committed_shards(storage: Storage) -> Iterator[str]:
     """The batches whose labels are committed (they have a summary), oldest date first."""
-    for folder in storage.list_folders(LABELS):
+    for folder in sorted(storage.list_folders(LABELS)):  # S3 would put 2026-11-01.1/ before 2026-11-01/
         batch = folder.removeprefix("dt=")
         if batch != folder and storage.exists(label_file(batch, "summary.json")):
             yield batch

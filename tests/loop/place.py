@@ -95,9 +95,11 @@ class Place:
 
     def wait(self, running: Running) -> None:
         describe = getattr(self.sagemaker, running.kind.describe_operation)
-        for name in running.names:
-            arguments = {running.kind.name_field: name}
-            eventually(lambda args=arguments: has_ended(running.kind, describe(**args)), within=60)
+        kind = running.kind
+        eventually(
+            lambda: all(has_ended(kind, describe(**{kind.name_field: name})) for name in running.names),
+            within=60,
+        )
 
     def set_up_review(self) -> dict[str, Any]:
         review.setup_bucket(self.workspace)

@@ -106,6 +106,8 @@ def test_bad_images_cost_one_more_job_and_nobody_elses_prediction(place: Place):
     done = place.finish(step, "")["done"]
     assert sorted(done.outputs) == sorted(good)
     assert sorted(done.missing) == sorted(bad)
-    assert latest(place.sagemaker, JobKind.TRANSFORM, transform.stem).attempt == 2
+    job = latest(place.sagemaker, JobKind.TRANSFORM, transform.stem)
+    assert job is not None
+    assert (done.job.name, done.job.attempt) == (job.name, 2)
     resent = place.storage.read_json("somewhere/input-2.json")
     assert resent == [{"prefix": f"s3://{place.bucket}/pets/in/"}, "a/text.jpg", "a/cut.jpg"]
