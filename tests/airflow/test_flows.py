@@ -1,0 +1,52 @@
+"""Whole DAGs, run by Airflow's own `dag.test()`: parameters, skips and XComs as a run leaves them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from tests.airflow.place import Place
+from tests.support.cloud import ROOT
+
+pytestmark = pytest.mark.usefixtures("airflow_database")
+
+
+def run_dag(dag_id: str, date: str, **conf: Any) -> tuple[str, dict[str, str], Any]:
+    """The run's state, the tasks' states, and the run."""
+    dag = DagBag(str(ROOT / "dags")).dags[dag_id]
+    run = dag.test(logical_date=datetime.fromisoformat(date).replace(tzinfo=UTC), run_conf=conf or None)
+    states = {task.task_id: str(task.state) for task in run.get_task_instances()}
+    return str(run.state), states, run
+
+
+def test_a_date_without_images_ends_as_skipped(place: Place) -> None:
+    place.put_images("2026-11-01", 1)  # the run of the 3rd works on the interval that ended: the 2nd
+    state, tasks, _ = run_dag("nightly_review", "2026-11-03")
+    assert state == "success"
+    assert set(tasks.values()) == {"skipped"}
+
+
+def test_plan_only_leaves_counts_and_cost_and_asks_nobody(place: Place) -> None:
+    place.set_up_review()
+    place.put_images("2026-11-01", 4)
+    _, tasks, run = run_dag("nightly_review", "2026-11-20", batch_date="2026-11-01", plan_only=True, cap=2)
+    assert {name for name, state in tasks.items() if state == "success"} == {
+        "list_batch",
+        "batch_inference",
+        "triage",
+    }
+    start = run.get_task_instance("start_human_loops")
+    assert start.state == "skipped"
+    plan = start.xcom_pull(task_ids="start_human_loops", key="plan")
+    assert (plan["batch"], plan["ask"], plan["images"]) == ("2026-11-01", 2, 4)
+    assert place.answer() == 0
+
+
+def test_with_nothing_new_training_is_skipped(place: Place) -> None:
+    state, tasks, _ = run_dag("incremental_training", "2026-11-01")
+    assert state == "success"
+    assert tasks.pop("plan") == "success"
+    assert set(tasks.values()) == {"skipped"}
