@@ -20,6 +20,7 @@ from starlette.routing import Route
 from include import wire
 from include.review_server.accounts import Accounts
 from include.review_server.arns import Arns
+from include.review_server.bodies import LARGEST_BODY, bounded_body
 from include.review_server.clock import Clock, utc_now
 from include.review_server.database import Database
 from include.review_server.delivery import Deliveries
@@ -33,9 +34,6 @@ from include.review_server.tasks import Tasks
 from include.review_server.teams import WorkteamOperations
 from include.review_server.templates import Templates
 from include.review_server.worker_api import WorkerApi
-
-# InputContent may have three megabytes, and JSON in JSON doubles its quotes and backslashes.
-_LARGEST_BODY = 16 * 1024 * 1024
 
 
 class Control:
@@ -121,8 +119,8 @@ class Review:
         """An AWS call. Unsigned ones are refused: no page of another site can send a signed one."""
         raw = wire.Request(
             method=request.method,
-            path=request.scope["raw_path"].decode("ascii"),
-            query=request.scope["query_string"].decode("ascii"),
+            path=request.scope["raw_path"].decode("latin-1"),
+            query=request.scope["query_string"].decode("latin-1"),
             headers={name.lower(): value for name, value in request.headers.items()},
         )
         service = next((service for service in self._services if service.matches(raw)), None)
@@ -130,9 +128,9 @@ class Review:
             return _aws_error(404, "UnknownOperationException", "no operation has that address")
         if not raw.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 "):
             return _aws_error(403, "MissingAuthenticationTokenException", "the request is not signed (SigV4)")
-        body = await _bounded_body(request)
+        body = await bounded_body(request)
         if body is None:
-            return _aws_error(413, "RequestEntityTooLargeException", f"at most {_LARGEST_BODY} bytes")
+            return _aws_error(413, "RequestEntityTooLargeException", f"at most {LARGEST_BODY} bytes")
         call = wire.Request(raw.method, raw.path, raw.query, raw.headers, body)
         reply = await run_in_threadpool(service.reply, call)
         return Response(reply.body, reply.status, dict(reply.headers))
@@ -141,16 +139,6 @@ class Review:
 def create_review(settings: ReviewSettings, clock: Clock = utc_now) -> Review:
     """A review server by its settings. ``clock`` is there for tests that cannot wait for a lease to end."""
     return Review(settings, clock)
-
-
-async def _bounded_body(request: Request) -> bytes | None:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > _LARGEST_BODY:
-            return None
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _aws_error(status: int, code: str, message: str) -> Response:

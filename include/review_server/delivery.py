@@ -65,7 +65,9 @@ class Deliveries:
         errors = dict(zip(due, self._pool.map(self._write, due), strict=True))
         if due:
             self._settle(errors)
-        return len(due) == steps and None in errors.values()
+        if failed := [error for error in errors.values() if error]:
+            log.warning("%d outputs are not written yet, will try again: %s", len(failed), failed[0])
+        return len(due) == steps and len(failed) < steps
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
@@ -79,8 +81,7 @@ class Deliveries:
         try:
             self._store.put_json(output.location, output.text, output.kms_key_id)
         except S3_ERRORS as error:
-            log.warning("%s is not written yet, will try again: %s", output.location.uri, error)
-            return str(error)[:1024] or type(error).__name__
+            return (str(error) or type(error).__name__)[:1024]
         return None
 
     def _settle(self, errors: dict[int, str | None]) -> None:

@@ -172,6 +172,7 @@ class FlowChores:
         self._clock = clock
         self._store = store
         self._steps = steps
+        self._told: set[int] = set()
 
     def activate(self) -> bool:
         """Initializing → Active, or Failed when the output bucket is not there."""
@@ -179,7 +180,10 @@ class FlowChores:
             try:
                 problem = self._store.bucket_problem(S3Location.parse(output_path).bucket)
             except S3_ERRORS as error:
-                log.warning("flow definition stays Initializing, S3 does not answer: %s", error)
+                # Asked again every tick, told once.
+                if flow_id not in self._told:
+                    log.warning("a flow definition stays Initializing, S3 does not answer: %s", error)
+                    self._told.add(flow_id)
                 continue
             with self._database.write() as session:
                 flow = session.get(FlowDefinition, flow_id, with_for_update=True)

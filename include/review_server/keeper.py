@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Keeper:
     def _done(self, chore: Chore) -> bool:
         try:
             return chore()
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             # The database may be away for a while (a restart of PostgreSQL, a full disk): every chore is a
             # transaction of its own, so the next tick simply tries again.
             log.error("chore %s failed, will try again: %s", getattr(chore, "__qualname__", chore), error)

@@ -36,7 +36,7 @@ def settle(session: Session, loop: HumanLoop, now: datetime) -> None:
             # What was submitted before the stop is still written; the delivery then ends the loop.
             _write_output(session, loop, now)
         return
-    wanted = _task_count(session, loop)
+    wanted = session.get_one(FlowDefinition, loop.flow_id).task_count
     if answered >= wanted:
         loop.status, loop.vacancies = LoopStatus.WRITING, 0
         _write_output(session, loop, now)
@@ -94,7 +94,3 @@ def _withdraw(session: Session, loop: HumanLoop, now: datetime) -> None:
 def _write_output(session: Session, loop: HumanLoop, now: datetime) -> None:
     if session.get(Delivery, loop.id) is None:
         session.add(Delivery(loop_id=loop.id, due_at=now, attempts=0))
-
-
-def _task_count(session: Session, loop: HumanLoop) -> int:
-    return session.scalars(select(FlowDefinition.task_count).where(FlowDefinition.id == loop.flow_id)).one()

@@ -151,7 +151,9 @@ class HumanLoopOperations:
             if flow is None or flow.status is not FlowStatus.ACTIVE:
                 state = "does not exist" if flow is None else f"is {flow.status}, not Active"
                 raise _invalid(f"Flow definition {flow_name} {state}")
-            if session.get_one(HumanTaskUi, flow.human_task_ui_id).deleted_at is not None:
+            # The column alone: a template may be long.
+            template = select(HumanTaskUi.deleted_at).where(HumanTaskUi.id == flow.human_task_ui_id)
+            if session.scalars(template).one() is not None:
                 raise _invalid(f"Flow definition {flow_name} starts no more: its human task UI was deleted")
             # One statement decides and counts, so that the quota holds whoever starts at the same time.
             counted = session.scalars(

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from include.review_server import jsontext
 from include.review_server.accounts import Accounts, SignedIn
+from include.review_server.bodies import LARGEST_BODY, bounded_body
 from include.review_server.clock import Clock, iso
 from include.review_server.errors import BadAnswer, Forbidden, NotSignedIn, TaskNotInHand, UnknownTask
 from include.review_server.statuses import TaskStatus
@@ -186,7 +187,9 @@ def _refusals(handler: Handler) -> Handler:
 
 async def _object(request: Request) -> dict[str, Any]:
     """The JSON object in the body; nothing at all counts as an empty one."""
-    body = await request.body()
+    body = await bounded_body(request)
+    if body is None:
+        raise BadAnswer(f"the body has more than {LARGEST_BODY} bytes")
     # A form of another site cannot send this content type without asking the server first.
     if body and request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise BadAnswer("the body must be sent as application/json")

@@ -190,6 +190,16 @@ def test_a_form_of_another_site_cannot_answer(held):
         assert without.status_code == 403
 
 
+def test_a_body_beyond_the_limit_is_refused(held):
+    worker, task = held
+    huge = b'{"answer_content": {"a": "' + b"x" * (16 * 1024 * 1024) + b'"}}'
+    reply = worker.http.post(
+        f"/worker/tasks/{task['task_id']}/answer", content=huge, headers={"content-type": "application/json"}
+    )
+    assert reply.status_code == 400
+    assert "16777216 bytes" in reply.json()["error"]["message"]
+
+
 def test_a_worker_sees_nothing_of_others(rig: Rig, held):
     _, task = held
     colleague_flow = rig.flow()

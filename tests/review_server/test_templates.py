@@ -100,6 +100,8 @@ def test_render_ui_template_gives_html_or_errors(rig: Rig):
         "HumanTaskUiArn"
     ]
     assert render(HumanTaskUiArn=arn, Task={"Input": "{}"}, RoleArn=ROLE)["RenderedContent"] == "<i/>"
+    largest = {"Input": '"' + "x" * 127_998 + '"'}
+    assert render(HumanTaskUiArn=arn, Task=largest, RoleArn=ROLE)["Errors"] == []
     unknown = arn.replace("rendered", "unknown")
     code, _, _ = refused(render, HumanTaskUiArn=unknown, Task={"Input": "{}"}, RoleArn=ROLE)
     assert code == "ResourceNotFound"
