@@ -104,14 +104,9 @@ def pending(workspace: Workspace, dataset_id: str | None = None) -> dict[str, An
     """Shards that neither the champion nor (if given) the dataset that was just tried has learned from."""
     known = read_lineage(workspace)
     tried = read_dataset(workspace, dataset_id)["learned"] if dataset_id else {}
-    labels, shards = 0, []
-    for shard in storage.committed_shards(workspace.storage):
-        if shard not in known.learned and shard not in tried:
-            count = workspace.storage.read_json(storage.label_file(shard, "summary.json"))["labels"]
-            if count:
-                labels += count
-                shards.append(shard)
-    return {"shards": len(shards), "labels": labels, "batches": shards}
+    summaries = storage.committed_shards(workspace.storage, known={*known.learned, *tried})
+    labels = {batch: summary["labels"] for batch, summary in summaries if summary["labels"]}
+    return {"shards": len(labels), "labels": sum(labels.values()), "batches": list(labels)}
 
 
 def read_dataset(workspace: Workspace, dataset_id: str) -> dict[str, Any]:
@@ -131,10 +126,9 @@ def read_lineage(workspace: Workspace) -> Lineage:
 def new_shards(workspace: Workspace, lineage: Lineage) -> dict[str, str]:
     """Committed shards the lineage has not learned from, with the SHA-256 of their manifests."""
     found = {}
-    for shard in storage.committed_shards(workspace.storage):
-        if shard not in lineage.learned:
-            body = workspace.storage.read(_shard_manifest(shard))
-            found[shard] = hashlib.sha256(body).hexdigest()
+    for shard, _ in storage.committed_shards(workspace.storage, known=lineage.learned):
+        body = workspace.storage.read(_shard_manifest(shard))
+        found[shard] = hashlib.sha256(body).hexdigest()
     return found
 
 

@@ -130,8 +130,7 @@ def _settle_earlier_nights(workspace: Workspace, runtime: Any, batch: str) -> It
     """Loops that were open when their own night was committed, unless another shard has taken them since."""
     waiting: dict[str, set[str]] = {}
     taken: set[str] = set()
-    for shard in storage.committed_shards(workspace.storage):
-        summary = workspace.storage.read_json(storage.label_file(shard, "summary.json"))
+    for shard, summary in storage.committed_shards(workspace.storage):
         if summary["open_loops"]:
             waiting[shard] = set(summary["open_loops"])
         taken |= {loop for _, loop in summary["late_loops"]}

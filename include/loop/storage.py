@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -268,12 +268,17 @@ def champion_history(number: int) -> str:
     return f"{CHAMPIONS}{number:04d}.json"
 
 
-def committed_shards(storage: Storage) -> Iterator[str]:
-    """The batches whose labels are committed (they have a summary), oldest date first."""
-    for folder in sorted(storage.list_folders(LABELS)):  # S3 would put 2026-11-01.1/ before 2026-11-01/
-        batch = folder.removeprefix("dt=")
-        if batch != folder and storage.exists(label_file(batch, "summary.json")):
-            yield batch
+def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Batch and summary of every committed label shard that is not known already, oldest date first."""
+
+    def read(batch: str) -> tuple[str, dict[str, Any] | None]:
+        return batch, storage.find_json(label_file(batch, "summary.json"))
+
+    folders = sorted(storage.list_folders(LABELS))  # S3 would put 2026-11-01.1/ before 2026-11-01/
+    batches = (folder.removeprefix("dt=") for folder in folders if folder.startswith("dt="))
+    for batch, summary in in_parallel(read, (batch for batch in batches if batch not in known)):
+        if summary is not None:
+            yield batch, summary
 
 
 def labels_uri(bucket: str, pipeline: str) -> str:

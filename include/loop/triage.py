@@ -9,7 +9,7 @@ All randomness is a hash of the image's content: the same batch is always triage
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -90,7 +90,7 @@ def summarise(batch: str, rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def choose(predictions: Sequence[Prediction], settings: TriageSettings) -> list[Row]:
+def choose(predictions: Iterable[Prediction], settings: TriageSettings) -> list[Row]:
     """One row per prediction: audits first, then the doubtful ones, most urgent first, up to the cap."""
     rule = STRATEGIES[settings.strategy]
     rows: list[Row] = []
@@ -118,7 +118,7 @@ def _rows(workspace: Workspace, pinned: Batch, settings: TriageSettings) -> list
     if pinned.champion is None:
         rows = _choose_blindly(workspace, pinned, settings.cap)
     else:
-        rows = choose(list(read_predictions(workspace, pinned)), settings)
+        rows = choose(read_predictions(workspace, pinned), settings)
     return [_with_cost(row, workspace.pipeline.review) for row in rows]
 
 

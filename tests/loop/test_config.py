@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.loop import config
@@ -129,6 +129,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
+@settings(max_examples=40)
 def test_whatever_a_file_holds_the_answer_is_a_pipeline_or_a_configuration_error(tmp_path_factory, value):
     folder = tmp_path_factory.mktemp("own")
     (folder / "pipelines").mkdir()

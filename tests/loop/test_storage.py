@@ -71,7 +71,9 @@ def test_a_shard_counts_only_when_it_is_committed(store: Storage):
         store.write(storage.label_file(batch, "augmented.manifest"), b"")
     for batch in ("2026-11-02", "2026-11-01", "2026-11-01.1"):
         store.write_json(storage.label_file(batch, "summary.json"), {})
-    assert list(storage.committed_shards(store)) == ["2026-11-01", "2026-11-01.1", "2026-11-02"]
+    committed = ["2026-11-01", "2026-11-01.1", "2026-11-02"]
+    assert [batch for batch, _ in storage.committed_shards(store)] == committed
+    assert [batch for batch, _ in storage.committed_shards(store, known=committed[:2])] == committed[2:]
 
 
 def test_the_first_bytes_of_an_object_can_be_read_alone(store: Storage):

@@ -1,0 +1,74 @@
+"""One model reigns; it is replaced by a better one of its own line, once, and never by accident."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.loop import storage
+from include.loop.champion import find_champion, promote, read_champion
+from include.loop.errors import NotSetUp
+from tests.loop.place import Place
+
+
+def challenger(place: Place, job: str, parent: str | None, promote: bool = True) -> str:
+    model = {
+        "model_data": f"s3://{place.bucket}/{job}.tar.gz",
+        "base_network": "resnet-50",
+        "num_classes": 2,
+        "image_shape": 300,
+        "dataset_id": "d",
+        "parent": parent,
+    }
+    verdict = {"promote": promote, "reasons": ["better" if promote else "worse"], "map50": {"day": 0.5}}
+    place.storage.write_json(storage.model_file(job, "model.json"), model)
+    place.storage.write_json(storage.evaluation_file(job, "verdict.json"), verdict)
+    return job
+
+
+def test_promotions_are_counted_and_remembered(place: Place):
+    assert read_champion(place.workspace) is None
+    promote(place.workspace, challenger(place, "one", None))
+    report = promote(place.workspace, challenger(place, "two", "one"))
+    assert (report["promoted"], report["number"], report["champion"]) == (True, 2, "two")
+    reigning = read_champion(place.workspace)
+    assert reigning is not None
+    assert (reigning.training_job, reigning.metrics) == ("two", {"day": 0.5})
+    first = find_champion(place.workspace, "one")
+    assert first is not None
+    assert first.number == 1
+    assert find_champion(place.workspace, None) is None
+
+
+def test_promoting_again_changes_nothing_and_mends_a_history_that_a_crash_left_short(place: Place):
+    promote(place.workspace, challenger(place, "one", None))
+    before = place.storage.read(storage.CHAMPION)
+    bucket, key = place.storage.resolve(storage.champion_history(1))
+    place.s3.delete_object(Bucket=bucket, Key=key)
+    assert promote(place.workspace, "one")["promoted"]
+    assert place.storage.read(storage.CHAMPION) == before
+    assert place.storage.read(storage.champion_history(1)) == before
+
+
+def test_a_verdict_of_no_leaves_the_champion(place: Place):
+    promote(place.workspace, challenger(place, "one", None))
+    report = promote(place.workspace, challenger(place, "two", "one", promote=False))
+    assert (report["promoted"], report["champion"], report["reason"]) == (False, "one", "worse")
+
+
+def test_a_challenger_whose_parent_reigns_no_more_is_not_promoted(place: Place):
+    for job, parent in (("one", None), ("two", "one")):
+        promote(place.workspace, challenger(place, job, parent))
+    report = promote(place.workspace, challenger(place, "late", "one"))
+    assert not report["promoted"]
+    assert report["reason"] == "was trained from one, but two reigns now"
+    assert promote(place.workspace, challenger(place, "afresh", None))["champion"] == "two"
+
+
+def test_nothing_is_promoted_without_a_verdict(place: Place):
+    with pytest.raises(NotSetUp, match="has no verdict"):
+        promote(place.workspace, "unknown")
+
+
+def test_a_parent_that_never_reigned_is_named(place: Place):
+    with pytest.raises(NotSetUp, match="ghost is named as a parent, but was never a champion"):
+        find_champion(place.workspace, "ghost")
