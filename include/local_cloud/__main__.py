@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from include.local_cloud.server import AlreadyRunning, serve
+from include.local_cloud.server import AlreadyRunning, DispatcherDied, serve
 from include.local_cloud.settings import Settings
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -28,7 +28,7 @@ def main() -> int:
     )
     try:
         asyncio.run(serve(settings))
-    except (AlreadyRunning, OSError) as error:
+    except (AlreadyRunning, DispatcherDied, OSError) as error:
         print(f"local cloud: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,62 +1,45 @@
-"""Who sends a request, and for which service: read from AWS's signature, version 4.
+"""Who may come in: whoever signed the request with a secret of this cloud.
 
-Takes an ASGI scope, gives a ``Caller`` or raises ``AwsError``. Requests without a signature, and those of
-another access key, are refused: a web page open in the same browser, or another user of the machine, is no
-caller of this cloud. Knows ``credentials``.
+Takes a ``wire.Request``, gives its ``Signature`` or raises ``AwsError`` with AWS's own codes. A web page
+open in the same browser, or another user of the machine, knows no secret of ours. Knows ``signatures``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from urllib.parse import parse_qs
 
 from include.local_cloud.credentials import Key
-from include.local_cloud.messages import Message
-from include.wire import AwsError
+from include.local_cloud.signatures import Signature
+from include.wire import AwsError, Request
 
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
-
-
-@dataclass(frozen=True)
-class Caller:
-    """The access key id that signed a request, and the service it signed for (``s3``, ``sagemaker``, …)."""
-
-    key_id: str
-    service: str
+_HINT = "its key is in the file credentials of the cloud's data directory (AWS_SHARED_CREDENTIALS_FILE)"
 
 
 class Access:
-    """Lets in who holds the key of this cloud, or one that its STS gave out (``issued``)."""
+    """``issued`` gives the secret of a temporary key that the cloud's STS gave out, or None."""
 
-    def __init__(self, key: Key, issued: Callable[[str], bool]) -> None:
+    def __init__(self, key: Key, issued: Callable[[str], str | None]) -> None:
         self._key, self._issued = key, issued
 
-    def caller(self, scope: Message) -> Caller:
-        found = _CREDENTIAL.search(_credential(scope))
-        if found is None:
+    @staticmethod
+    def signature(request: Request) -> Signature:
+        """What the request says about itself, still to be checked: raises when it is not signed."""
+        signature = Signature.of(request)
+        if signature is None:
             raise AwsError(
-                "AccessDenied",
-                "the request is not signed (signature version 4): point AWS_SHARED_CREDENTIALS_FILE and "
-                "AWS_CONFIG_FILE at the credentials and config files in the cloud's data directory",
-                403,
+                "AccessDenied", f"The request is not signed (version 4) for this cloud: {_HINT}", 403
             )
-        if found[1] != self._key.id and not self._issued(found[1]):
-            code = "InvalidAccessKeyId" if found[4] == "s3" else "UnrecognizedClientException"
-            raise AwsError(
-                code,
-                f"the access key {found[1]} is not of this cloud; its key is in the credentials file "
-                "of its data "
-                "directory",
-                403,
-            )
-        return Caller(found[1], found[4])
+        return signature
 
-
-def _credential(scope: Message) -> str:
-    headers = dict(scope["headers"])
-    if authorization := headers.get(b"authorization", b"").decode("latin-1"):
-        return authorization
-    query = parse_qs(scope["query_string"].decode("latin-1"))
-    return "Credential=" + query.get("X-Amz-Credential", [""])[0]
+    def check(self, signature: Signature, request: Request) -> None:
+        """Raises ``AwsError`` for an unknown key, a wrong signature, or a presigned URL past its time."""
+        is_s3 = signature.service == "s3"
+        secret = self._key.secret if signature.key_id == self._key.id else self._issued(signature.key_id)
+        if secret is None:
+            code = "InvalidAccessKeyId" if is_s3 else "UnrecognizedClientException"
+            raise AwsError(code, f"The access key {signature.key_id} is not of this cloud: {_HINT}", 403)
+        if not signature.matches(request, secret):
+            code = "SignatureDoesNotMatch" if is_s3 else "InvalidSignatureException"
+            raise AwsError(code, "The request signature does not match the one this cloud calculated", 403)
+        if signature.has_expired():
+            raise AwsError("AccessDenied", "Request has expired", 403)

@@ -52,9 +52,10 @@ class BaseServices:
         self._unsaved: set[str] = set()
         self._saver: asyncio.Task[None] | None = None
 
-    def issued(self, key_id: str) -> bool:
-        """Whether STS gave out this access key: AssumeRole and the like."""
-        return key_id in self._module("sts")._sessions
+    def issued(self, key_id: str) -> str | None:
+        """The secret of a temporary access key that STS gave out (AssumeRole and the like), or None."""
+        session = self._module("sts")._sessions.get(key_id)
+        return session["SecretAccessKey"] if session else None
 
     async def start(self) -> None:
         for service in SERVICES:  # restores what was saved: each module loads its state when it is imported

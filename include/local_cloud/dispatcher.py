@@ -10,29 +10,24 @@ is simply found at work. Knows ``store``, ``locks`` and the outcomes of each kin
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from include.local_cloud import outcomes, processes, rollout
 from include.local_cloud.locks import is_held
 from include.local_cloud.settings import PROJECT_ROOT, Settings
-from include.local_cloud.store import DEPLOYMENT, INSTANCE, TRAINING_JOB, TRANSFORM_JOB, Document, Kind, Store
-
-log = logging.getLogger(__name__)
+from include.local_cloud.store import AT_WORK, DEPLOYMENT, INSTANCE, Document, Kind, Store
 
 MAX_LAUNCHES = 3
 _ROUND_SECONDS = 0.3
-_AT_WORK = {
-    TRAINING_JOB: ("InProgress", "Stopping"),
-    TRANSFORM_JOB: ("InProgress", "Stopping"),
-    DEPLOYMENT: ("Creating", "InService"),
-}
 
 
 @dataclass(frozen=True)
@@ -48,8 +43,10 @@ class Post:
 
 
 class Dispatcher:
-    def __init__(self, settings: Settings, store: Store) -> None:
-        self._settings, self._store = settings, store
+    """``on_death`` is called when the thread ends by an error: a cloud that starts no jobs must not go on."""
+
+    def __init__(self, settings: Settings, store: Store, on_death: Callable[[], None]) -> None:
+        self._settings, self._store, self._on_death = settings, store, on_death
         self._children: dict[Post, subprocess.Popen[bytes]] = {}
         self._wake, self._ending = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
@@ -82,16 +79,20 @@ class Dispatcher:
             self._kill_leftover(post)
 
     def _run(self) -> None:
-        while not self._ending.is_set():
-            self._wake.wait(_ROUND_SECONDS)
-            self._wake.clear()
-            if not self._ending.is_set():
-                self._round()
+        try:
+            while not self._ending.is_set():
+                self._wake.wait(_ROUND_SECONDS)
+                self._wake.clear()
+                if not self._ending.is_set():
+                    self._round()
+        except BaseException:
+            self._on_death()
+            raise
 
     def _round(self) -> None:
         busy = 0
         idle: list[tuple[Post, Document]] = []
-        for kind, statuses in _AT_WORK.items():
+        for kind, statuses in AT_WORK.items():
             for document in self._store.with_status(kind, statuses):
                 post = Post(kind, document[kind.name])
                 if self._is_alive(post):
@@ -115,15 +116,17 @@ class Dispatcher:
                 outcomes.waits_for_room(self._store, post.kind, document, self._settings.jobs_at_once)
 
     def _fill(self, post: Post, document: Document) -> None:
+        # Its instance may have finished between the look at the documents and the look at its lock.
+        if self._store.get(post.kind, post.name)[post.kind.status] != document[post.kind.status]:
+            return
         record = self._store.find(INSTANCE, post.key)
-        if record is not None:
-            # It may have finished between the look at the documents and the look at its lock.
-            if self._store.get(post.kind, post.name)[post.kind.status] != document[post.kind.status]:
-                return
-            self._kill_leftover(post)
+        self._kill_leftover(post)
         launches = 0 if record is None else record["launches"] - record.get("interrupted", False)
         if launches >= MAX_LAUNCHES:
-            reason = f"InternalServerError: its process died {launches} times without a word"
+            reason = (
+                f"InternalServerError: its process died {launches} times without a word; what it wrote is in "
+                f"{self._home(post) / 'instance.log'}"
+            )
             outcomes.failed(self._store, post.kind, post.name, reason)
             self._store.delete(INSTANCE, post.key)
             return
@@ -131,7 +134,7 @@ class Dispatcher:
         self._launch(post)
 
     def _launch(self, post: Post) -> None:
-        home = self._settings.instances / post.kind.arn / post.name
+        home = self._home(post)
         home.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "include.local_cloud.instance"]
         command += [post.kind.arn, post.name, "--data", str(self._settings.data)]
@@ -151,12 +154,15 @@ class Dispatcher:
         if child is not None and child.poll() is None:
             return True  # perhaps so young that it has not taken its lock yet
         self._children.pop(post, None)
-        return is_held(self._settings.instances / post.kind.arn / post.name / "lock")
+        return is_held(self._home(post) / "lock")
+
+    def _home(self, post: Post) -> Path:
+        return self._settings.instances / post.kind.arn / post.name
 
     def _all_posts(self) -> list[tuple[Kind, str]]:
         return [
             (kind, document[kind.name])
-            for kind, statuses in _AT_WORK.items()
+            for kind, statuses in AT_WORK.items()
             for document in self._store.with_status(kind, statuses)
         ] + [(post.kind, post.name) for post in self._children]
 
@@ -170,10 +176,8 @@ class Dispatcher:
             return
         record = self._store.find(INSTANCE, post.key) or {}
         if pid := record.get("pid"):
-            try:
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself
                 os.kill(pid, number)
-            except ProcessLookupError:
-                log.info("instance of %s had ended", post.key)
 
     def _kill_leftover(self, post: Post) -> None:
         """A container whose instance was killed may still run."""

@@ -13,8 +13,9 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-from include.local_cloud.access import Access, Caller
+from include.local_cloud.access import Access
 from include.local_cloud.base_services import SERVICES, BaseServices
 from include.local_cloud.messages import Message, Receive, Send
 from include.wire import AwsError, AwsService, Reply, Request
@@ -50,26 +51,22 @@ class Gateway:
             await self._base(scope, receive, send, "s3")
             return
         try:
-            caller = self._access.caller(scope)
+            request, receive = await admitted(self._access, scope, receive)
         except AwsError as error:
             await refuse(send, error, scope)
             return
-        if caller.service == "sagemaker":
-            await _send(send, await self._sagemaker(scope, receive))
-        elif caller.service in SERVICES:
-            self.requests[_base_operation(caller, scope)] += 1
-            await self._base(scope, receive, send, caller.service)
+        service = Access.signature(request).service
+        if service == "sagemaker":
+            await _send(send, await self._sagemaker(request, scope))
+        elif service in SERVICES:
+            self.requests[f"{service}:{_base_operation(request)}"] += 1
+            await self._base(scope, receive, send, service)
         else:
             known = ", ".join(["sagemaker", *SERVICES])
-            message = f"the local cloud has no service {caller.service!r}; it has {known}"
+            message = f"the local cloud has no service {service!r}; it has {known}"
             await refuse(send, AwsError("NotImplementedException", message, 501), scope)
 
-    async def _sagemaker(self, scope: Message, receive: Receive) -> Reply:
-        body = await _body(receive)
-        if body is None:
-            error = AwsError("RequestEntityTooLargeException", f"the body exceeds {MAX_BODY} bytes", 413)
-            return _error(error, scope)
-        request = request_of(scope, body)
+    async def _sagemaker(self, request: Request, scope: Message) -> Reply:
         for service in self._services:
             if service.matches(request):
                 self.requests[service.operation(request) or "UnknownOperation"] += 1
@@ -89,20 +86,24 @@ class Gateway:
         )
 
 
-def _base_operation(caller: Caller, scope: Message) -> str:
-    target = dict(scope["headers"]).get(b"x-amz-target", b"").decode("latin-1")
-    return f"{caller.service}:{target.rpartition('.')[2] or scope['method']}"
+async def admitted(access: Access, scope: Message, receive: Receive) -> tuple[Request, Receive]:
+    """The request, once its signature is checked, and a ``receive`` that gives its body (again).
 
-
-def request_of(scope: Message, body: bytes = b"") -> Request:
-    """The HTTP request of an ASGI scope, with its raw path."""
-    return Request(
+    S3's clients sign a digest of the body that travels in a header, so that a large body need not be read
+    here: the request of an S3 call comes without one. Raises ``AwsError``.
+    """
+    request = Request(
         method=scope["method"],
         path=scope["raw_path"].partition(b"?")[0].decode("latin-1"),
         query=scope["query_string"].decode("latin-1"),
         headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
-        body=body,
     )
+    signature = access.signature(request)
+    if signature.service != "s3":
+        body = await _body(receive)
+        request, receive = replace(request, body=body), _again(body)
+    access.check(signature, request)
+    return request, receive
 
 
 async def refuse(send: Send, error: AwsError, scope: Message) -> None:
@@ -110,16 +111,29 @@ async def refuse(send: Send, error: AwsError, scope: Message) -> None:
     await _send(send, _error(error, scope))
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body, or None when it is larger than any operation allows."""
+async def _body(receive: Receive) -> bytes:
+    """The whole body. Raises ``AwsError`` when it is larger than any operation allows."""
     body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if len(body) > MAX_BODY:
-            return None
+            raise AwsError("RequestEntityTooLargeException", f"the body exceeds {MAX_BODY} bytes", 413)
         if message["type"] == "http.disconnect" or not message.get("more_body"):
             return bytes(body)
+
+
+def _again(body: bytes) -> Receive:
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    return receive
+
+
+def _base_operation(request: Request) -> str:
+    return request.headers.get("x-amz-target", "").rpartition(".")[2] or request.method
 
 
 def _error(error: AwsError, scope: Message) -> Reply:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from include.local_cloud.access import Access
-from include.local_cloud.gateway import refuse, request_of
+from include.local_cloud.gateway import admitted, refuse
 from include.local_cloud.messages import Message, Receive, Send
 from include.wire import AwsError, AwsService
 
@@ -28,10 +28,9 @@ class ReviewPort:
         self._app, self._services, self._access, self._requests = app, services, access, requests
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        request = request_of(scope) if scope["type"] == "http" else None
-        if request is not None and request.headers.get("authorization", "").startswith("AWS4-"):
+        if scope["type"] == "http" and dict(scope["headers"]).get(b"authorization", b"").startswith(b"AWS4-"):
             try:
-                self._access.caller(scope)
+                request, receive = await admitted(self._access, scope, receive)
             except AwsError as error:
                 await refuse(send, error, scope)
                 return

@@ -39,6 +39,10 @@ class AlreadyRunning(RuntimeError):
     """Another cloud works in the same data directory."""
 
 
+class DispatcherDied(RuntimeError):
+    """Nobody starts jobs any more: the process must be started again."""
+
+
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. Raises ``AlreadyRunning``, and OSError when a port is taken."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -63,7 +67,13 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
     )
     settings.save()
     store = Store(settings.documents)
-    dispatcher = Dispatcher(settings, store)
+    loop = asyncio.get_running_loop()
+    died = asyncio.Event()
+
+    def dispatcher_died() -> None:
+        loop.call_soon_threadsafe(died.set)
+
+    dispatcher = Dispatcher(settings, store, dispatcher_died)
     requests: Counter[str] = Counter()
     base = BaseServices(settings.data, settings.port, key)
     human = create_review(
@@ -88,7 +98,6 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
 
     await base.start()
     await asyncio.to_thread(human.start)
-    loop = asyncio.get_running_loop()
 
     def end() -> None:
         for server in servers:
@@ -108,7 +117,8 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
     print(f"local cloud ready: {cloud_url} (review {review_url})", flush=True)
     try:
         # Whichever ends first, ends the other: half a cloud is no use to anybody.
-        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        death = asyncio.create_task(died.wait())
+        await asyncio.wait([*running, death], return_when=asyncio.FIRST_COMPLETED)
     finally:
         # Instances end while the ports still answer, so that none waits for a cloud that is going.
         await asyncio.to_thread(dispatcher.stop)
@@ -116,6 +126,8 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
         end()
         await asyncio.gather(*running)
         await base.stop()
+    if died.is_set():
+        raise DispatcherDied("the dispatcher of jobs has ended by an error, see above")
 
 
 class _Server(uvicorn.Server):
@@ -147,5 +159,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """A bound TCP socket; port 0 takes a free one."""
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
+        try:
+            sock.bind((host, port))
+        except OSError as error:
+            raise OSError(f"port {port} on {host} cannot be used: {error.strerror}") from None
         yield sock

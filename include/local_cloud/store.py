@@ -65,6 +65,13 @@ DEPLOYMENT = Kind("deployment", "Deployment")  # one version of an endpoint: our
 INSTANCE = Kind("instance", "Instance")  # a running instance process: ours too
 TAGS = Kind("tags", "Tags")
 
+# The kinds that have an instance while they are in one of these statuses.
+AT_WORK = {
+    TRAINING_JOB: ("InProgress", "Stopping"),
+    TRANSFORM_JOB: ("InProgress", "Stopping"),
+    DEPLOYMENT: ("Creating", "InService"),
+}
+
 
 @dataclass(frozen=True)
 class Row:

@@ -48,9 +48,13 @@ def test_strangers_are_refused(cloud: LocalCloud, bucket: str) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         anonymous.get_object(Bucket=bucket, Key="k")
     other = {"aws_access_key_id": "AKIAOTHER", "aws_secret_access_key": "x"} | settings
+    guessed = {"aws_access_key_id": cloud.keys()[0], "aws_secret_access_key": "x"} | settings
     for call, code in (
         (boto3.client("s3", **other).list_buckets, "InvalidAccessKeyId"),
         (boto3.client("sagemaker", **other).list_models, "UnrecognizedClientException"),
+        (boto3.client("s3", **guessed).list_buckets, "SignatureDoesNotMatch"),
+        (boto3.client("sagemaker", **guessed).list_models, "InvalidSignatureException"),
+        (boto3.client("logs", **guessed).describe_log_groups, "InvalidSignatureException"),
     ):
         with pytest.raises(ClientError) as error:
             call()
@@ -63,6 +67,10 @@ def test_a_presigned_url_opens_one_object(cloud: LocalCloud, bucket: str) -> Non
     url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a b/ü.jpg"})
     assert "X-Amz-Signature" in url
     assert httpx.get(url).content == b"pixels"
+    assert httpx.put(url, content=b"other").status_code == 403
+    assert httpx.get(url.replace("%C3%BC", "x")).status_code == 403
+    old = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"}, ExpiresIn=0)
+    assert "Request has expired" in httpx.get(old).text
 
 
 @pytest.mark.parametrize("name", ["human-loops", "endpoints"])

@@ -16,8 +16,8 @@ from tests.support.sagemaker import log_of, trained, training_request, unpacked
 
 @pytest.fixture
 def own_cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    """A cloud of the test's own, to be killed; its instances give up two seconds after it has gone."""
-    with LocalCloud(tmp_path / "cloud", "--orphan-grace", "2") as running:
+    """A cloud of the test's own, to be killed."""
+    with LocalCloud(tmp_path / "cloud") as running:
         yield running
 
 
@@ -66,17 +66,18 @@ def test_a_training_job_outlives_a_kill_of_the_cloud(own_cloud: LocalCloud, tmp_
     assert log_of(own_cloud, "/aws/sagemaker/TrainingJobs", "sleeper/")[-1] == "score=0.75"
 
 
-def test_nothing_runs_for_ever_when_the_cloud_never_comes_back(own_cloud: LocalCloud, tmp_path: Path) -> None:
-    start_sleeper(own_cloud, tmp_path / "gate")
-    own_cloud.kill()
-    eventually(lambda: not work_of(own_cloud))
+def test_nothing_runs_for_ever_when_the_cloud_never_comes_back(tmp_path: Path) -> None:
+    with LocalCloud(tmp_path / "cloud", "--orphan-grace", "1") as own_cloud:
+        start_sleeper(own_cloud, tmp_path / "gate")
+        own_cloud.kill()
+        eventually(lambda: not work_of(own_cloud))
 
-    (tmp_path / "gate").touch()
-    own_cloud.start()
+        (tmp_path / "gate").touch()
+        own_cloud.start()
 
-    job = trained(own_cloud, "sleeper")
-    assert job["TrainingJobStatus"] == "Completed"
-    assert "Restarting" in [item["Status"] for item in job["SecondaryStatusTransitions"]]
+        job = trained(own_cloud, "sleeper")
+        assert job["TrainingJobStatus"] == "Completed"
+        assert "Restarting" in [item["Status"] for item in job["SecondaryStatusTransitions"]]
 
 
 def test_an_orderly_stop_leaves_no_process_and_the_job_starts_again(
@@ -119,7 +120,7 @@ def test_a_job_whose_instances_keep_dying_fails_with_a_reason(own_cloud: LocalCl
         return job if job["TrainingJobStatus"] == "Failed" else None
 
     job = eventually(killed_until_it_ended)
-    assert job["FailureReason"] == "InternalServerError: its process died 3 times without a word"
+    assert job["FailureReason"].startswith("InternalServerError: its process died 3 times without a word")
     assert work_of(own_cloud) == []
 
 

@@ -19,7 +19,7 @@ from include.local_cloud.instance.training import TrainingJob
 from include.local_cloud.instance.transform import TransformJob
 from include.local_cloud.locks import Lock
 from include.local_cloud.settings import Settings
-from include.local_cloud.store import DEPLOYMENT, INSTANCE, TRAINING_JOB, TRANSFORM_JOB, Store
+from include.local_cloud.store import AT_WORK, DEPLOYMENT, INSTANCE, TRAINING_JOB, TRANSFORM_JOB, Store
 
 
 def main() -> None:
@@ -36,18 +36,18 @@ def main() -> None:
     if lock is None:
         return  # another instance works here
     post = Post(settings, Store(settings.documents), kind, arguments.name)
-    post.watch.listen()
-    with post.store.change(INSTANCE, post.key) as record:
-        record |= {"pid": os.getpid(), "interrupted": False}
-    try:
-        run(post, Algorithms(settings.algorithms))
-    except Interrupted:
+    if post.document[kind.status] in AT_WORK[kind]:
+        post.watch.listen()
         with post.store.change(INSTANCE, post.key) as record:
-            record["interrupted"] = True
-        return
-    for leftover in ("ml", "out"):
-        shutil.rmtree(post.home / leftover, ignore_errors=True)
+            record |= {"pid": os.getpid(), "interrupted": False}
+        try:
+            run(post, Algorithms(settings.algorithms))
+        except Interrupted:
+            with post.store.change(INSTANCE, post.key) as record:
+                record["interrupted"] = True
+            return
     post.store.delete(INSTANCE, post.key)
+    shutil.rmtree(post.home)
 
 
 def run(post: Post, algorithms: Algorithms) -> None:

@@ -79,7 +79,8 @@ class Container:
             env=processes.clean_environment() | own | dict(environment),
             start_new_session=True,
         )
-        psutil.Process(self.pid).nice(NICENESS)
+        with contextlib.suppress(psutil.Error):  # it may have ended already
+            psutil.Process(self.pid).nice(NICENESS)
         self.last_lines: deque[str] = deque(maxlen=5)
         self._say = say
         self._reader = threading.Thread(target=self._read, name="output", daemon=True)
