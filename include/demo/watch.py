@@ -5,13 +5,18 @@ Each watch is called with the states of the run's tasks at every look, and says 
 
 from __future__ import annotations
 
+import re
+
 from include.demo.night import Night
 from include.demo.progress import Progress
 from include.demo.reviewers import Reviewers
 
+# SageMaker's own line: #quality_metric: host=algo-1, epoch=3, validation mAP <score>=(0.787721)
+_EPOCH = re.compile(r"epoch=(\d+), validation mAP <score>=\(([0-9.]+)\)")
+
 
 class TrainingWatch:
-    """While a training job runs, repeats its quality lines from CloudWatch Logs as they come."""
+    """While a training job runs, tells each epoch's quality from its lines in CloudWatch Logs."""
 
     def __init__(self, night: Night, progress: Progress) -> None:
         self._night = night
@@ -21,10 +26,12 @@ class TrainingWatch:
     def __call__(self, tasks: dict[str, str]) -> None:
         if tasks.get("train") != "deferred" or (job := self._night.running_training()) is None:
             return
-        lines = [line for line in self._night.training_lines(job) if "quality_metric" in line]
-        for line in lines[self._told.get(job, 0) :]:
-            self._progress.say(f"  {line.split('#quality_metric:')[-1].strip()}")
-        self._told[job] = len(lines)
+        epochs = [found for line in self._night.training_lines(job) if (found := _EPOCH.search(line))]
+        for found in epochs[self._told.get(job, 0) :]:
+            self._progress.say(
+                f"  epoch {int(found[1]) + 1}: mAP {float(found[2]):.3f} on the validation images"
+            )
+        self._told[job] = len(epochs)
 
 
 class ReviewWatch:
