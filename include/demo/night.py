@@ -89,7 +89,7 @@ class Night:
     # ---- people
 
     def loop_states(self) -> Counter[str]:
-        """How many of the pipeline's human loops are in which status."""
+        """How many of the night's human loops are in which status."""
         return Counter(loop["HumanLoopStatus"] for loop in self._all_loops())
 
     def human_loops(self) -> dict[str, int]:
@@ -114,13 +114,14 @@ class Night:
     def _all_loops(self) -> list[dict[str, Any]]:
         flows = self._review.get_paginator("list_flow_definitions").paginate()
         pager = self._loops.get_paginator("list_human_loops")
+        prefix = f"{self._folder}-{self.date.replace('-', '')}-"
         return [
             loop
             for flow in flows
             for summary in flow["FlowDefinitionSummaries"]
             for page in pager.paginate(FlowDefinitionArn=summary["FlowDefinitionArn"])
             for loop in page["HumanLoopSummaries"]
-            if loop["HumanLoopName"].startswith(f"{self._folder}-")
+            if loop["HumanLoopName"].startswith(prefix)
         ]
 
     # ---- jobs

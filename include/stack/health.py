@@ -120,7 +120,7 @@ def _holder(port: Port) -> str:
         )
         described = f"process {process.pid} ({' '.join(process.cmdline())[:120]})"
         if home := process.environ().get(MARKER):
-            described += f", the Nightloop of NIGHTLOOP_HOME={home}"
+            described += f", the Nightloop of NIGHTLOOP_HOME={home} (`make down` there ends it)"
         return described
     except (psutil.Error, StopIteration):  # another user's process: the system does not tell
         return "another process"
