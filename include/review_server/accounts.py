@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from include.review_server.clock import Clock
 from include.review_server.database import Database
 from include.review_server.errors import NotSignedIn
-from include.review_server.lifecycle import end_task, locked, settle
+from include.review_server.lifecycle import end_task, locked_all, settle
 from include.review_server.models import FlowDefinition, Membership, Task, Worker, WorkerSession
 from include.review_server.statuses import TaskStatus
 
@@ -92,12 +92,12 @@ class Accounts:
             gone = delete(Membership).where(Membership.worker_id == worker.id)
             session.execute(gone if team is None else gone.where(Membership.workteam_name == team))
             teams = _member(session, worker).teams
-            for task, flow_team in _tasks_in_hand(session, worker.id):
-                if flow_team not in teams:
-                    loop = locked(session, task.loop_id)
-                    end_task(session, task, TaskStatus.RETURNED, now)
-                    if loop:
-                        settle(session, loop, now)
+            held = [task for task, of_team in _tasks_in_hand(session, worker.id) if of_team not in teams]
+            loops = locked_all(session, [task.loop_id for task in held])
+            for task in held:
+                end_task(session, task, TaskStatus.RETURNED, now)
+            for loop in loops:
+                settle(session, loop, now)
             if not teams:
                 worker.password_hash = None
                 session.execute(delete(WorkerSession).where(WorkerSession.worker_id == worker.id))

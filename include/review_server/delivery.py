@@ -22,7 +22,7 @@ from include.review_server import jsontext
 from include.review_server.arns import Arns
 from include.review_server.clock import Clock, iso
 from include.review_server.database import Database
-from include.review_server.lifecycle import finish, locked
+from include.review_server.lifecycle import finish, locked_all
 from include.review_server.loops import output_location
 from include.review_server.models import Answer, Delivery, FlowDefinition, HumanLoop, LoopInput, Task
 from include.review_server.s3 import S3_ERRORS, ObjectStore, S3Location
@@ -88,18 +88,17 @@ class Deliveries:
         """One transaction for the batch: written loops end, the others wait longer each time."""
         now = self._clock()
         with self._database.write() as session:
-            for loop_id in sorted(errors):
-                loop = locked(session, loop_id)
-                delivery = session.get(Delivery, loop_id, populate_existing=True)
-                if loop is None or delivery is None:
+            for loop in locked_all(session, errors):
+                delivery = session.get(Delivery, loop.id, populate_existing=True)
+                if delivery is None:
                     continue
-                if errors[loop_id] is None:
+                if errors[loop.id] is None:
                     session.delete(delivery)
                     stopped = loop.status is LoopStatus.STOPPING
                     finish(session, loop, LoopStatus.STOPPED if stopped else LoopStatus.COMPLETED, now)
                 else:
                     delivery.attempts += 1
-                    delivery.last_error = errors[loop_id]
+                    delivery.last_error = errors[loop.id]
                     delivery.due_at = now + timedelta(seconds=2 ** min(delivery.attempts, _LONGEST_WAIT))
 
     def _output(self, session: Session, loop_id: int) -> Output | None:

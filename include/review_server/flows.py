@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from include.review_server.arns import Arns
 from include.review_server.clock import Clock
 from include.review_server.database import Database
-from include.review_server.lifecycle import locked, stop
+from include.review_server.lifecycle import locked_all, stop
 from include.review_server.models import FlowDefinition, HumanLoop, Workteam, inline
 from include.review_server.pages import page
 from include.review_server.s3 import S3_ERRORS, ObjectStore, S3Location
@@ -201,9 +201,8 @@ class FlowChores:
                     HumanLoop.flow_id == flow_id, HumanLoop.status == inline(LoopStatus.IN_PROGRESS)
                 )
                 open_loops = list(session.scalars(query.order_by(HumanLoop.id).limit(self._steps)))
-                for loop_id in open_loops:
-                    if loop := locked(session, loop_id):
-                        stop(session, loop, self._clock())
+                for loop in locked_all(session, open_loops):
+                    stop(session, loop, self._clock())
                 session.flush()
                 flow = session.get(FlowDefinition, flow_id, with_for_update=True, populate_existing=True)
                 if flow and not open_loops and flow.in_flight == 0:

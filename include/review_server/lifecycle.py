@@ -6,6 +6,7 @@ time. It knows the tables and nothing of HTTP, S3 or AWS.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -18,6 +19,16 @@ from include.review_server.statuses import SEATED_TASKS, FailureCode, LoopStatus
 def locked(session: Session, loop_id: int) -> HumanLoop | None:
     """The loop, fresh and locked until the transaction ends. Always lock a loop before its tasks."""
     return session.get(HumanLoop, loop_id, with_for_update=True, populate_existing=True)
+
+
+def locked_all(session: Session, loop_ids: Iterable[int]) -> list[HumanLoop]:
+    """The loops that are still there, locked by one statement in one order.
+
+    Lock all loops of a batch before the first is moved on: ending a loop locks its flow definition's row, and
+    whoever waited for another loop while holding that row could wait for ever.
+    """
+    query = select(HumanLoop).where(HumanLoop.id.in_(set(loop_ids))).order_by(HumanLoop.id).with_for_update()
+    return list(session.scalars(query.execution_options(populate_existing=True)))
 
 
 def settle(session: Session, loop: HumanLoop, now: datetime) -> None:

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, true
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
 from include.review_server.database import Database
 from include.review_server.errors import TaskNotInHand, UnknownTask
-from include.review_server.lifecycle import end_task, locked, settle
+from include.review_server.lifecycle import end_task, locked, locked_all, settle
 from include.review_server.models import (
     Answer,
     FlowDefinition,
@@ -129,8 +129,14 @@ class Tasks:
 
     def end_leases(self, steps: int = 200) -> bool:
         """Chore: end the leases that have run out and offer their places. Whether more are waiting."""
-        with self._database.write() as session:
-            return _end_leases(session, true(), self._clock(), steps) == steps
+        now = self._clock()
+        query = _run_out(now).order_by(Task.expires_at).limit(steps)
+        with self._database.read() as session:
+            due = [task.id for task in session.scalars(query)]
+        if due:
+            with self._database.write() as session:
+                _end_leases(session, _run_out(now).where(Task.id.in_(due)), now)
+        return len(due) == steps
 
     def end_availability(self, steps: int = 200) -> bool:
         """Chore: fail the loops whose availability has ended. Whether more are waiting."""
@@ -145,16 +151,15 @@ class Tasks:
             due = list(session.scalars(query))
         if due:
             with self._database.write() as session:
-                for loop_id in due:
-                    if loop := locked(session, loop_id):
-                        settle(session, loop, now)
+                for loop in locked_all(session, due):
+                    settle(session, loop, now)
         return len(due) == steps
 
     def _take(self, worker_id: str, flow_name: str | None) -> tuple[TaskView, bool] | None:
         with self._database.write() as session:
             now = self._clock()
             # The worker's own run-out leases only; the chore ends everyone's.
-            _end_leases(session, Task.worker_id == worker_id, now)
+            _end_leases(session, _run_out(now).where(Task.worker_id == worker_id), now)
             flows = _flows_of(session, worker_id, flow_name)
             if flow_name is not None and not flows:
                 raise UnknownTask(f"your teams have no active flow definition {flow_name}")
@@ -211,23 +216,17 @@ class Tasks:
         raise TaskNotInHand(f"the task is no longer yours: {status}")
 
 
-def _end_leases(session: Session, whose: ColumnElement[bool], now: datetime, steps: int = 200) -> int:
-    due = list(
-        session.execute(
-            select(Task.id, Task.loop_id)
-            .where(Task.status == inline(TaskStatus.IN_HAND), Task.expires_at <= now, whose)
-            .order_by(Task.expires_at)
-            .limit(steps)
-        )
-    )
-    # By loop: every transaction locks loops in the same order.
-    for task_id, loop_id in sorted(due, key=lambda row: row.loop_id):
-        loop = locked(session, loop_id)
-        task = session.get(Task, task_id, populate_existing=True)
-        if loop and task and task.status is TaskStatus.IN_HAND:
-            end_task(session, task, TaskStatus.EXPIRED, now)
-            settle(session, loop, now)
-    return len(due)
+def _end_leases(session: Session, run_out: Select[Task], now: datetime) -> None:
+    loops = locked_all(session, [task.loop_id for task in session.scalars(run_out)])
+    # Asked again under the locks: an answer may have come first.
+    for task in session.scalars(run_out.execution_options(populate_existing=True)):
+        end_task(session, task, TaskStatus.EXPIRED, now)
+    for loop in loops:
+        settle(session, loop, now)
+
+
+def _run_out(now: datetime) -> Select[Task]:
+    return select(Task).where(Task.status == inline(TaskStatus.IN_HAND), Task.expires_at <= now)
 
 
 def _flows_of(session: Session, worker_id: str, name: str | None) -> list[FlowDefinition]:
