@@ -52,6 +52,7 @@ class Dispatcher:
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
     def start(self) -> None:
+        rollout.recover(self._store)
         self._thread.start()
 
     def wake(self) -> None:

@@ -133,6 +133,7 @@ class Endpoints:
         with self._store.change(ENDPOINT, name) as document:
             document["EndpointStatus"] = "Deleting"
         rollout.retire(self._store, name, keep=None)
+        rollout.remove_when_empty(self._store, name)
         self._tags.forget(endpoint["EndpointArn"])
         self._wake()
 

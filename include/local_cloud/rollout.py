@@ -73,6 +73,23 @@ def settle(store: Store, endpoint: str) -> None:
         retire(store, endpoint, keep=current)
 
 
+def recover(store: Store) -> None:
+    """After a start of the cloud: draw the conclusions that a kill may have left undrawn. None hangs."""
+    for endpoint in store.with_status(ENDPOINT, ("Creating", "Updating", "Deleting")):
+        name, version = endpoint["EndpointName"], endpoint.get("PendingVersion")
+        found = deployments(store, name)
+        if endpoint["EndpointStatus"] == "Deleting":
+            retire(store, name, keep=None)
+            remove_when_empty(store, name)
+        elif len([d for d in found if d["Version"] == version]) < len(_pending_variants(endpoint)):
+            with store.change(ENDPOINT, name) as document:
+                document["FailureReason"] = "InternalServerError: the cloud was stopped while it began this"
+                _close(document, "InService" if document["Version"] else "Failed")
+            retire(store, name, keep=endpoint["Version"])
+        else:
+            settle(store, name)
+
+
 def broke(store: Store, endpoint: str, version: int, reason: str) -> None:
     """A deployment in service broke and did not come up again."""
     with store.change(ENDPOINT, endpoint) as document:
@@ -90,17 +107,19 @@ def retire(store: Store, endpoint: str, keep: int | None) -> None:
 
 
 def bury(store: Store, deployment: Document) -> None:
-    """A retired deployment has no process any more; with its last one a deleted endpoint is gone."""
+    """A retired deployment has no process any more."""
     with contextlib.suppress(Missing):
         store.delete(INSTANCE, f"{DEPLOYMENT.arn}/{deployment['DeploymentName']}")
     store.delete(DEPLOYMENT, deployment["DeploymentName"])
-    endpoint = store.find(ENDPOINT, deployment["EndpointName"])
-    if (
-        endpoint
-        and endpoint["EndpointStatus"] == "Deleting"
-        and not deployments(store, deployment["EndpointName"])
-    ):
-        store.delete(ENDPOINT, deployment["EndpointName"])
+    remove_when_empty(store, deployment["EndpointName"])
+
+
+def remove_when_empty(store: Store, endpoint: str) -> None:
+    """A deleted endpoint is gone when its last deployment is."""
+    document = store.find(ENDPOINT, endpoint)
+    if document and document["EndpointStatus"] == "Deleting" and not deployments(store, endpoint):
+        with contextlib.suppress(Missing):
+            store.delete(ENDPOINT, endpoint)
 
 
 def deployments(store: Store, endpoint: str) -> list[Document]:
@@ -109,8 +128,13 @@ def deployments(store: Store, endpoint: str) -> list[Document]:
 
 def _close(document: Document, status: str) -> None:
     document["EndpointStatus"] = status
-    document.pop("PendingDeploymentSummary")
-    document.pop("PendingVersion")
+    document.pop("PendingDeploymentSummary", None)
+    document.pop("PendingVersion", None)
+
+
+def _pending_variants(endpoint: Document) -> list[Document]:
+    # An endpoint that was created and never begun has none, and still lacks one.
+    return list(endpoint.get("PendingDeploymentSummary", {}).get("ProductionVariants", [{}]))
 
 
 def _variant(deployment: Document) -> Document:

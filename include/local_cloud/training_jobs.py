@@ -7,6 +7,7 @@ developer guide. Knows ``store``, ``listing``, ``tags`` and ``algorithms``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -116,6 +117,8 @@ class TrainingJobs:
                 )
             definitions = [{"Name": name, "Regex": regex} for name, regex in algorithm.metrics.items()]
             specification = specification | {"MetricDefinitions": definitions}
+        for definition in specification.get("MetricDefinitions", []):
+            _check_regex(definition)
         self._check_channels(params.get("InputDataConfig", []), specification["TrainingInputMode"])
         stopping = {"MaxRuntimeInSeconds": DEFAULT_RUNTIME} | params.get("StoppingCondition", {})
         self._check_stopping(stopping, bool(params.get("EnableManagedSpotTraining")))
@@ -167,6 +170,13 @@ class TrainingJobs:
             )
         if wait is not None and not spot:
             raise AwsError("ValidationException", "MaxWaitTimeInSeconds needs EnableManagedSpotTraining")
+
+
+def _check_regex(definition: Document) -> None:
+    try:
+        re.compile(definition["Regex"])
+    except re.error as error:
+        raise AwsError("ValidationException", f"Metric {definition['Name']} has no regex: {error}") from None
 
 
 def move(job: Document, secondary_status: str, message: str) -> None:

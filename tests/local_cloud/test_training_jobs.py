@@ -157,6 +157,11 @@ def test_requests_that_sagemaker_refuses(cloud: LocalCloud, bucket: str) -> None
             "ResourceLimitExceeded",
             "Longest run time",
         ),
+        (
+            {"AlgorithmSpecification": specification | {"MetricDefinitions": [{"Name": "a", "Regex": "("}]}},
+            "ValidationException",
+            "Metric a has no regex",
+        ),
         ({"TrainingJobName": "-no"}, "ValidationException", "regular expression"),
     ):
         with pytest.raises(ClientError) as error:

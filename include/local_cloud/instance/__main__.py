@@ -11,6 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
+from include.local_cloud import outcomes
 from include.local_cloud.algorithms import Algorithms
 from include.local_cloud.instance.deployment import Deployment
 from include.local_cloud.instance.faults import Interrupted
@@ -20,6 +21,7 @@ from include.local_cloud.instance.transform import TransformJob
 from include.local_cloud.locks import Lock
 from include.local_cloud.settings import Settings
 from include.local_cloud.store import AT_WORK, DEPLOYMENT, INSTANCE, TRAINING_JOB, TRANSFORM_JOB, Store
+from include.wire import AwsError
 
 
 def main() -> None:
@@ -42,6 +44,8 @@ def main() -> None:
             record |= {"pid": os.getpid(), "interrupted": False}
         try:
             run(post, Algorithms(settings.algorithms))
+        except AwsError as error:  # an image that this cloud knew when it accepted the request
+            outcomes.failed(post.store, post.kind, post.name, f"ClientError: {error.message}")
         except Interrupted:
             with post.store.change(INSTANCE, post.key) as record:
                 record["interrupted"] = True

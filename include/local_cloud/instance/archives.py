@@ -5,7 +5,9 @@ Knows nobody.
 
 from __future__ import annotations
 
+import gzip
 import tarfile
+import zlib
 from pathlib import Path
 
 from include.local_cloud.instance.faults import ClientFault
@@ -37,7 +39,7 @@ def unpack(archive: Path, directory: Path, name: str) -> None:
                         f"{name} unpacks to more than {MAX_UNPACKED >> 30} GiB or {MAX_MEMBERS} files"
                     )
                 tar.extract(member, directory, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise ClientFault(f"{name} is not a model archive (tar, gzip): {error}") from error
 
 

@@ -76,7 +76,7 @@ class Container:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=PROJECT_ROOT,
-            env=processes.clean_environment() | own | dict(environment),
+            env=processes.clean_environment() | dict(environment) | own,
             start_new_session=True,
         )
         with contextlib.suppress(psutil.Error):  # it may have ended already

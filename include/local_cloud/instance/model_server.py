@@ -52,7 +52,7 @@ class ModelServer:
                 archives.unpack(archive, self._tree.model, url)
                 archive.unlink()
         self.port = _free_port()
-        environment = {"SAGEMAKER_BIND_TO_PORT": str(self.port)} | self._environment
+        environment = self._environment | {"SAGEMAKER_BIND_TO_PORT": str(self.port)}
         self._container = Container(self._algorithm.package, "serve", self._tree, environment, self._say)
         self._post.record(self._container.identity)
         deadline = time.monotonic() + within
