@@ -32,8 +32,8 @@ from include.algorithms.object_detection.predict import Detections, Predictor
 from include.samples.digit_scenes import ATTRIBUTE, CLASSES, TRUTH, Sample, generate
 
 COMMON = {"num_classes": "10", "base_network": "resnet-50", "use_pretrained_model": "0", "optimizer": "adam"}
-INITIAL = {"learning_rate": "0.002", "mini_batch_size": "8", "epochs": "10"}
-INCREMENTAL = {"learning_rate": "0.001", "mini_batch_size": "8", "epochs": "12"}
+INITIAL = {"learning_rate": "0.002", "mini_batch_size": "8", "epochs": "8"}
+INCREMENTAL = {"learning_rate": "0.001", "mini_batch_size": "8", "epochs": "10"}
 REVIEWED, AUDITED, REPLAYED = 100, 8, 300
 
 Lines = list[dict]  # of an augmented manifest

@@ -6,7 +6,7 @@ import io
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.algorithms import recordio
@@ -18,6 +18,7 @@ payloads = st.lists(
 ).map(b"".join)
 
 
+@settings(deadline=None)
 @given(st.lists(payloads, max_size=6))
 def test_records_come_back_as_they_were_written(records):
     stream = io.BytesIO()
@@ -27,6 +28,7 @@ def test_records_come_back_as_they_were_written(records):
     assert list(recordio.read(stream)) == records
 
 
+@settings(deadline=None)
 @given(payloads)
 def test_every_part_starts_on_four_bytes_and_the_magic_number_only_stands_there_in_headers(record):
     stream = io.BytesIO()
@@ -49,6 +51,7 @@ def test_the_framing_is_the_documented_one():
     assert stream.getvalue() == bytes.fromhex("0a23d7ce05000000") + b"12345\0\0\0"
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=1, max_value=19))
 def test_a_stream_cut_inside_a_record_is_refused(cut):
     stream = io.BytesIO()

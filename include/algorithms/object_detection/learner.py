@@ -18,7 +18,7 @@ from include.algorithms.container import ClientError
 from include.algorithms.object_detection.artifact import flatten
 from include.algorithms.object_detection.hyperparameters import Hyperparameters
 from include.algorithms.object_detection.loss import assign, losses
-from include.algorithms.object_detection.network import Detector, Variables, cells
+from include.algorithms.object_detection.network import Detector, Variables, cells, initial_variables
 
 _WARM_UP = 0.1  # share of all steps in which the learning rate rises to its value
 _FLOOR = 0.01  # of the learning rate, where the cosine ends
@@ -30,10 +30,7 @@ class Learner:
     def __init__(self, settings: Hyperparameters, steps_per_epoch: int, seed: int) -> None:
         side = settings.image_shape
         self._network = Detector(settings.num_classes)
-        self._initialise = jax.jit(
-            lambda key: self._network.init(key, jnp.zeros((1, side, side, 3)), train=True)
-        )
-        self.variables: Variables = self._initialise(jax.random.key(seed))
+        self.variables = initial_variables(settings.num_classes, seed)
         self._optimizer = optimizer(settings, steps_per_epoch, self.variables["params"])
         self._state = self._optimizer.init(self.variables["params"])
         self._side = side
@@ -94,7 +91,8 @@ def optimizer(settings: Hyperparameters, steps_per_epoch: int, params: Any) -> o
         "rmsprop": lambda: optax.chain(decay, optax.rmsprop(rate)),
         "adadelta": lambda: optax.adadelta(rate),
     }
-    rule = rules[settings.optimizer]()
+    # One long vector instead of a hundred small arrays: far fewer kernels to compile.
+    rule = optax.flatten(rules[settings.optimizer]())
     if settings.freeze_layer_pattern is None:
         return rule
     labels = _labels(params, settings.freeze_layer_pattern)

@@ -10,8 +10,9 @@ it. Knows nothing of labels or files.
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
@@ -20,9 +21,11 @@ from jax import nn as activations
 STRIDES = (8, 16, 32)
 _COARSEST = STRIDES[-1]
 _NECK = 96  # channels of every pyramid level
-_RARE = (
-    -4.0
-)  # bias of the objectness: at first every cell says "hardly anything here", which focal loss needs
+# Added to the objectness: at first every cell says "hardly anything here", which focal loss needs.
+_RARE = -4.0
+
+
+Variables = dict[str, Any]  # flax's tree: {"params": …, "batch_stats": …}
 
 
 class Output(NamedTuple):
@@ -62,10 +65,10 @@ class Detector(nn.Module):
         levels = (level3, level4, level5)
         row = jnp.concatenate([level.reshape(len(images), -1, 1, _NECK) for level in levels], axis=1)
         row = layer(_NECK, kernel=1, name="head_tower")(row)[:, :, 0]
-        objectness = nn.Dense(1, bias_init=nn.initializers.constant(_RARE), name="head_objectness")(row)
+        objectness = nn.Dense(1, name="head_objectness")(row)[..., 0] + _RARE
         classes = nn.Dense(self.num_classes, name="head_classes")(row)
-        distances = nn.Dense(4, kernel_init=nn.initializers.normal(0.01), name="head_distances")(row)
-        return Output(objectness[..., 0], classes, distances)
+        distances = nn.Dense(4, name="head_distances")(row)
+        return Output(objectness, classes, distances)
 
 
 class Layer(nn.Module):
@@ -96,8 +99,27 @@ def cells(image_shape: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(centres), np.concatenate(strides)
 
 
+def initial_variables(num_classes: int, seed: int) -> Variables:
+    """Untrained variables: kernels normal with variance 1 / inputs, the rest neutral.
+
+    Drawn by NumPy, because compiling JAX's generators for every shape takes longer than an epoch of a small
+    job.
+    """
+    generator = np.random.default_rng(seed)
+    shapes = jax.eval_shape(
+        lambda images: Detector(num_classes).init(jax.random.key(0), images, train=True),
+        jax.ShapeDtypeStruct((1, _COARSEST, _COARSEST, 3), np.uint8),
+    )
+
+    def fill(path: tuple[Any, ...], leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+        kind = path[-1].key
+        if kind == "kernel":
+            spread = np.prod(leaf.shape[:-1]) ** -0.5
+            return generator.normal(0.0, spread, leaf.shape).astype(np.float32)
+        return np.full(leaf.shape, 1.0 if kind in ("scale", "var") else 0.0, np.float32)
+
+    return cast(Variables, jax.tree_util.tree_map_with_path(fill, shapes))
+
+
 def _double(x: jnp.ndarray) -> jnp.ndarray:
     return x.repeat(2, axis=1).repeat(2, axis=2)
-
-
-Variables = dict[str, Any]  # flax's tree: {"params": …, "batch_stats": …}

@@ -18,9 +18,9 @@ from include.samples.scenes import SIDE, Scene, draw
 PIPE = {"TrainingInputMode": "Pipe", "ContentType": "application/x-recordio", "RecordWrapperType": "RecordIO"}
 
 
-def jpeg(scene: Scene) -> bytes:
+def encode(image: Image.Image) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(scene.pixels).save(stream, "JPEG", quality=90)
+    image.save(stream, "JPEG", quality=90)
     return stream.getvalue()
 
 
@@ -37,7 +37,7 @@ def label(scene: Scene) -> dict[str, Any]:
 def records(count: int, seed: int = 1) -> list[tuple[bytes, bytes]]:
     """Image and label bytes of a few day scenes."""
     scenes = [draw("day", "learning", seed, index) for index in range(count)]
-    return [(jpeg(scene), json.dumps(label(scene)).encode()) for scene in scenes]
+    return [(encode(Image.fromarray(scene.pixels)), json.dumps(label(scene)).encode()) for scene in scenes]
 
 
 def stream_of(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:

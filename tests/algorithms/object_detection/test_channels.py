@@ -102,7 +102,9 @@ def test_images_with_annotation_files_are_read_and_no_path_leads_out(new_job):
     }
     files = {name: json.dumps(content).encode() for name, content in annotations.items()}
     files |= {"train/set/a.jpg": image, "secret.jpg": image}
-    found = read(new_job().channel("train", {"ContentType": "image/jpeg", "TrainingInputMode": "File"}, files))
+    found = read(
+        new_job().channel("train", {"ContentType": "image/jpeg", "TrainingInputMode": "File"}, files)
+    )
     assert [type(item) for item in found] == [Example, BadRecord, BadRecord]
     assert all("there is no image" in item.reason for item in found[1:])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.algorithms.object_detection.channels import BadRecord, Example
@@ -39,6 +39,7 @@ def test_the_same_seed_gives_the_same_batches():
     np.testing.assert_array_equal(first[1], second[1])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 72), st.integers(0, 72), st.integers(0, 10_000))
 def test_a_jittered_box_still_holds_its_square(left, top, seed):
     example = square(left, top)

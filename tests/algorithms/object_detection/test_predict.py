@@ -1,4 +1,4 @@
-"""Suppression keeps the best of what overlaps, class by class; average precision agrees with another's count."""
+"""Suppression keeps the best of what overlaps, class by class; average precision agrees with COCO's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.algorithms.object_detection.evaluation import mean_average_precision
@@ -32,6 +32,7 @@ def test_nothing_found_is_an_empty_table():
     assert suppress(np.zeros((3, 2), np.float32), np.zeros((3, 4), np.float32), 0.45).shape == (0, 6)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_rows_are_sorted_bounded_and_inside_the_image(seed):
     rng = np.random.default_rng(seed)
@@ -81,10 +82,13 @@ def coco(found, truths) -> float:
     def rectangle(row):
         return [float(v * 1000) for v in (row[0], row[1], row[2] - row[0], row[3] - row[1])]
 
-    data = {"images": [{"id": i} for i in range(len(truths))], "categories": [{"id": k} for k in range(3)]}
+    data: dict[str, list] = {
+        "images": [{"id": i} for i in range(len(truths))],
+        "categories": [{"id": k} for k in range(3)],
+    }
     data["annotations"] = [
         {"id": 1 + 100 * i + j, "image_id": i, "category_id": int(row[0]), "bbox": rectangle(row[1:]),
-         "area": 1e4, "iscrowd": 0}
+         "area": 10_000, "iscrowd": 0}
         for i, rows in enumerate(truths) for j, row in enumerate(rows)
     ]  # fmt: skip
     results = [
