@@ -22,14 +22,15 @@ UNFINISHED_TASK = [
     "null", "scheduled", "queued", "running", "restarting", "deferred", "up_for_retry", "up_for_reschedule",
 ]  # fmt: skip
 UNFINISHED_RUN = ["queued", "running"]
+RUNG = {"asset_triggered", "operator_triggered"}
 
 
 class PlanTrainingOperator(LoopOperator):
     """Says what there is to learn, and skips the run when this is not the time for it.
 
-    A run rung by the labels asset leaves the work to the last of the nights in progress: each rings when
-    it ends, so ten backfilled nights cause one training instead of ten. Runs of the clock and of people
-    do not wait for anybody.
+    A run rung by the labels asset, or by the run before it, leaves the work to the last of the nights in
+    progress: each rings when it ends, so ten backfilled nights cause one training instead of ten. Runs of
+    the clock and of people do not wait for anybody.
 
     :param nights: (dag id, task id) of the task that rings at the end of a night.
     :param plan_only: print the plan and stop.
@@ -50,7 +51,7 @@ class PlanTrainingOperator(LoopOperator):
             context["ti"].xcom_push(key="plan", value=plan)
             raise AirflowSkipException(f"plan_only: {plan['text']}")
         self.log.info("%d labels in %d shards are new to the champion.", plan["new_labels"], plan["shards"])
-        if context["dag_run"].run_type == "asset_triggered" and (others := self._nights_in_progress(context)):
+        if context["dag_run"].run_type in RUNG and (others := self._nights_in_progress(context)):
             raise AirflowSkipException(
                 f"Left to the last of {others} nights that are still in progress: each rings when it ends,"
                 " and the clock trains anyway."

@@ -239,7 +239,7 @@ class SageMakerJobsTrigger(PollingTrigger):
         self._told[name] = len(steps)
         status = job[self.running.kind.status_field]
         if status != self.statuses.get(name) and ("FailureReason" in job or not steps):
-            self.log.info("%s: %s: %s", name, status, job.get("FailureReason", "no failure"))
+            self.log.info("%s: %s %s", name, status, job.get("FailureReason", ""))
 
 
 def operation(client: Any, name: str, kind: JobKind, job: str) -> Any:

@@ -104,7 +104,7 @@ class Place:
         start = datetime.fromisoformat(date).replace(tzinfo=UTC) if date else None
         return {
             "run_id": "manual__1",
-            "ti": Pushed(),
+            "ti": TaskInstance(),
             **({"data_interval_start": start} if start else {}),
             **extra,
         }
@@ -132,11 +132,21 @@ class Place:
         return most
 
 
-class Pushed(dict[str, Any]):
-    """The XComs that a task pushed by itself."""
+class TaskInstance(dict[str, Any]):
+    """The XComs that a task pushed by itself, and what Airflow would count of other runs."""
+
+    def __init__(self, unfinished_tasks: int = 0, unfinished_runs: int = 0) -> None:
+        super().__init__()
+        self.unfinished_tasks, self.unfinished_runs = unfinished_tasks, unfinished_runs
 
     def xcom_push(self, key: str, value: Any) -> None:
         self[key] = value
+
+    def get_ti_count(self, **_: Any) -> int:
+        return self.unfinished_tasks
+
+    def get_dr_count(self, **_: Any) -> int:
+        return self.unfinished_runs
 
 
 def run(task: Any, context: Mapping[str, Any], while_deferred: Callable[[Any], None] | None = None) -> Any:

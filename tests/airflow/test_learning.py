@@ -1,0 +1,97 @@
+"""When training begins, when it is left to a later run, and when it starts itself again."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
+
+from a2i.learning import BuildDatasetOperator, PlanTrainingOperator, TrainAgainOperator
+from tests.airflow.place import Place, TaskInstance
+
+
+def commit_labels(place: Place, date: str, count: int) -> None:
+    """A shard as a finished night leaves it: the summary is what makes it count."""
+    lines = [
+        {
+            "source-ref": uri,
+            "review": {"annotations": [], "image_size": [{"width": 64, "height": 48, "depth": 3}]},
+            "review-metadata": {"objects": [], "creation-date": f"{date}T00:00:00.000000"},
+        }
+        for uri in place.put_images(date, count)
+    ]
+    body = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    place.put(f"labels/dt={date}/augmented.manifest", body)
+    place.put(f"labels/dt={date}/quarantine.jsonl", b"")
+    place.put(f"labels/dt={date}/summary.json", json.dumps({"batch": date, "labels": count}).encode())
+
+
+def plan(place: Place, run_type: str, ti: TaskInstance | None = None, **kwargs: Any) -> Any:
+    task = PlanTrainingOperator(
+        task_id="plan", pipeline=place.pipeline, nights=("nightly_review", "ring_for_training"), **kwargs
+    )
+    return place.run(
+        task, dag_run=SimpleNamespace(run_type=run_type), ti=TaskInstance() if ti is None else ti
+    )
+
+
+@pytest.fixture
+def taught(place: Place) -> Place:
+    commit_labels(place, "2026-11-01", 4)
+    return place
+
+
+def test_new_labels_are_counted_from_s3(taught: Place) -> None:
+    assert plan(taught, "manual")["new_labels"] == 4
+
+
+@pytest.mark.parametrize("run_type", ["asset_triggered", "operator_triggered"])
+def test_a_run_that_was_rung_leaves_it_to_the_last_night_in_progress(taught: Place, run_type: str) -> None:
+    with pytest.raises(AirflowSkipException, match="last of 2 nights"):
+        plan(taught, run_type, TaskInstance(unfinished_tasks=2, unfinished_runs=3))
+    assert plan(taught, run_type, TaskInstance(unfinished_tasks=0, unfinished_runs=1)), "that night has rung"
+    assert plan(taught, run_type, TaskInstance(unfinished_tasks=1, unfinished_runs=0)), "that night has died"
+
+
+@pytest.mark.parametrize("run_type", ["scheduled", "manual"])
+def test_the_clock_and_people_wait_for_nobody(taught: Place, run_type: str) -> None:
+    assert plan(taught, run_type, TaskInstance(unfinished_tasks=2, unfinished_runs=2))
+
+
+def test_plan_only_trains_nothing(taught: Place) -> None:
+    ti = TaskInstance()
+    with pytest.raises(AirflowSkipException, match="plan_only: 4 labels"):
+        plan(taught, "manual", ti, plan_only=True)
+    assert ti["plan"]["new_labels"] == 4
+
+
+def test_with_too_few_new_labels_there_is_nothing_to_learn(taught: Place) -> None:
+    task = BuildDatasetOperator(task_id="build_dataset", pipeline=taught.pipeline, min_new_labels=5)
+    with pytest.raises(AirflowSkipException, match="5"):
+        taught.run(task)
+
+
+def test_labels_that_came_in_meanwhile_start_the_flow_again_once(taught: Place) -> None:
+    pipeline = taught.pipeline
+    dataset_id = taught.run(BuildDatasetOperator(task_id="build_dataset", pipeline=pipeline))["dataset_id"]
+
+    def look_again() -> Any:
+        task = TrainAgainOperator(
+            task_id="look_again",
+            pipeline=pipeline,
+            dataset_id=dataset_id,
+            trigger_dag_id="incremental_training",
+        )
+        return taught.run(task)
+
+    with pytest.raises(AirflowSkipException, match="No labels came in"):
+        look_again()
+    commit_labels(taught, "2026-11-02", 2)
+    with pytest.raises(DagRunTriggerException) as again:
+        look_again()
+    assert again.value.trigger_dag_id == "incremental_training"
+    assert again.value.dag_run_id == f"again__{dataset_id}", "a retry names the same run"
+    assert again.value.skip_when_already_exists is True
