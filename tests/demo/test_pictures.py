@@ -1,0 +1,74 @@
+"""The before and after pictures show the scenes with most to find, from what lies in the bucket."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+
+from include.demo import pictures
+from include.demo.night import Night
+from include.stack.settings import BUCKET, Port, StackSettings
+from tests.support.cloud import LocalCloud
+
+SIDE = 32
+FOLDER = "pictures-test"
+
+
+@pytest.fixture
+def night(cloud: LocalCloud, tmp_path: Path) -> Night:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "cloud").symlink_to(cloud.data)
+    ports = [Port(urlsplit(url).port or 0, "", "") for url in (cloud.endpoint_url, cloud.review_url)]
+    night = Night(StackSettings(home, ports[0], ports[1], Port(1, "", "")), FOLDER, "2026-11-01")
+    with contextlib.suppress(night.s3.exceptions.BucketAlreadyOwnedByYou):
+        night.s3.create_bucket(Bucket=BUCKET)
+    return night
+
+
+def put(night: Night, key: str, body: bytes) -> None:
+    night.s3.put_object(Bucket=BUCKET, Key=f"{FOLDER}/{key}", Body=body)
+
+
+def jpeg() -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (SIDE, SIDE), "black").save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def test_the_fullest_scene_is_drawn_with_both_models_side_by_side(night, tmp_path):
+    lines = []
+    for name, boxes in (("sparse.jpg", 1), ("full.jpg", 3)):
+        annotations = [{"class_id": 1, "left": 4, "top": 4, "width": 8, "height": 8}] * boxes
+        source = f"s3://{BUCKET}/{FOLDER}/test/night/{name}"
+        lines.append(json.dumps({"source-ref": source, "review": {"annotations": annotations}}))
+        put(night, f"test/night/{name}", jpeg())
+        put(night, f"evaluations/old/{name}.out", b'{"prediction": []}')
+        found = {"prediction": [[1, 0.9, 0.5, 0.5, 0.75, 0.75], [2, 0.1, 0, 0, 1, 1]]}
+        put(night, f"evaluations/new/{name}.out", json.dumps(found).encode())
+    put(night, "test/night.manifest", "\n".join(lines).encode())
+
+    drawn = pictures.draw(night, "night", "evaluations/old/", "evaluations/new/", tmp_path, count=1)
+
+    assert drawn == [tmp_path / "night-1.png"]
+    sheet = Image.open(drawn[0]).convert("RGB")
+    colours = {colour for _, colour in sheet.getcolors(sheet.width * sheet.height) or ()}
+    assert {(76, 175, 80), (255, 179, 0)} <= colours  # the truth, and what was found
+    middle = sheet.width // 2
+    for edges, expected in (
+        ((0, 0, middle, sheet.height), False),
+        ((middle, 0, sheet.width, sheet.height), True),
+    ):
+        half = sheet.crop(edges)
+        there = {colour for _, colour in half.getcolors(half.width * half.height) or ()}
+        assert ((255, 179, 0) in there) is expected
+
+
+def test_without_predictions_nothing_is_drawn(night, tmp_path):
+    assert pictures.draw(night, "night", "evaluations/none/", "evaluations/none/", tmp_path) == []
