@@ -194,10 +194,11 @@ class TrainingPlace(Strict):
 
 
 class TransformPlace(Strict):
-    """The machines that predict."""
+    """The machines that predict. ``max_payload_mb`` None is SageMaker's own limit for one image, 6."""
 
     instance_type: str = "ml.m5.xlarge"
     instance_count: int = Field(default=1, ge=1, le=100)
+    max_payload_mb: int | None = Field(default=None, ge=1, le=100)
 
 
 class ReviewPlace(Strict):
@@ -255,7 +256,7 @@ Model = TypeVar("Model", Pipeline, Environment)
 def _load(model: type[Model], kind: str, name: str) -> Model:
     path = _find(kind, name)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(content, dict):
@@ -269,6 +270,20 @@ def _load(model: type[Model], kind: str, name: str) -> Model:
         raise ConfigurationError("\n".join(lines)) from None
     except TypeError as error:  # a key that is no text, `1: x`
         raise ConfigurationError(f"{path}: field names must be text: {error}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as data only, in which a field that is written twice is a mistake (YAML would keep the last)."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key.value!r} is written twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def _folders(kind: str) -> Iterator[Path]:

@@ -41,18 +41,18 @@ def evaluate(
     record = read_model(workspace, training_job)
     parent = find_champion(workspace, record["parent"])
     tests = read_tests(workspace, record["dataset_id"])
-    models = [Model(training_job, record["model_data"])]
-    if parent:
-        models.append(Model(parent.training_job, parent.model_data))
     # Both are asked for before either is waited for, so that their jobs run side by side.
-    steps = [_measure(workspace, sagemaker, model, tests, waited_for) for model in models]
-    if names := [name for step in steps if isinstance(step, Running) for name in step.names]:
-        return Running(JobKind.TRANSFORM, tuple(names))
-    challenger, champion = (*steps, None) if len(steps) == 1 else steps
+    challenger = _measure(workspace, sagemaker, Model(training_job, record["model_data"]), tests, waited_for)
+    champion: Running | dict[str, Any] | None = None
+    if parent:
+        model = Model(parent.training_job, parent.model_data)
+        champion = _measure(workspace, sagemaker, model, tests, waited_for)
+    if isinstance(challenger, Running) or isinstance(champion, Running):
+        both = (step for step in (challenger, champion) if isinstance(step, Running))
+        return Running(JobKind.TRANSFORM, tuple(name for step in both for name in step.names))
     location = storage.evaluation_file(training_job, "metrics.json")
     workspace.storage.write_json(location, {"challenger": challenger, "champion": champion})
-    assert isinstance(challenger, dict)
-    before = champion["map50"] if isinstance(champion, dict) else {}
+    before = champion["map50"] if champion else {}
     return {
         "training_job": training_job,
         "champion": parent.training_job if parent else None,
@@ -139,7 +139,7 @@ def _scores(workspace: Workspace, model: Model, tests: Tests, done: Transformed)
     results = {name: mean_average_precision(lines, detections, classes) for name, lines in tests.items()}
     return {
         "training_job": model.training_job,
-        "job": done.job.name,
+        "job": done.job.name if done.job else None,
         "map50": {name: result["map50"] for name, result in results.items()},
         "map": {name: result["map"] for name, result in results.items()},
         "classes": {name: result["classes"] for name, result in results.items()},

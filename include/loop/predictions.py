@@ -101,16 +101,14 @@ def _advance(
             raise
         # Not one image of the night can be opened: the job is not to blame, and the night goes on without
         # them.
-        job = latest(sagemaker, JobKind.TRANSFORM, transform.stem)
-        assert job is not None
-        step = Transformed({}, list(transform.images), job)
+        step = Transformed({}, list(transform.images), latest(sagemaker, JobKind.TRANSFORM, transform.stem))
     if isinstance(step, Running):
         return step
     return {
         "champion": pinned.champion.training_job,
         "outputs": step.outputs,
         "missing": step.missing,
-        "jobs": [step.job.name],
+        "jobs": [step.job.name] if step.job else [],
     }
 
 

@@ -25,7 +25,7 @@ from include.loop.predictions import predictions_of
 from include.loop.review import find_flow_definition
 from include.loop.storage import THREADS, dump, error_code, in_parallel
 from include.loop.transform import Detection
-from include.loop.triage import Decision, read_rows
+from include.loop.triage import Decision, Row, read_rows
 from include.loop.workspace import Workspace
 
 # The most StartHumanLoop takes as InputContent (A2I runtime model).
@@ -159,7 +159,7 @@ def _compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question]
     review, classes = workspace.pipeline.review, workspace.pipeline.classes
 
     questions, unreadable = [], {}
-    sizes = in_parallel(lambda row: _measure(workspace, row.image), rows)
+    sizes = in_parallel(lambda row: _measure(workspace, row), rows)
     for row, size in zip(rows, sizes, strict=True):
         if isinstance(size, str):
             unreadable[row.image] = size
@@ -180,17 +180,21 @@ def _compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question]
     return questions, unreadable
 
 
-def _measure(workspace: Workspace, uri: str) -> tuple[int, int] | str:
-    """Width and height of an image, or why people cannot be shown it."""
+def _measure(workspace: Workspace, row: Row) -> tuple[int, int] | str:
+    """Width and height of an image, or why people cannot be asked about it."""
+    found = workspace.storage.find(row.image, last_byte=HEADER_BYTES - 1)
+    if found is None:
+        return "the object is gone"
+    header, etag = found
+    if etag != row.etag:
+        return "the object was replaced after the batch was listed"
     try:
         try:
-            return image_size(workspace.storage.read(uri, last_byte=HEADER_BYTES - 1))
+            return image_size(header)
         except BadRecord:
-            return image_size(workspace.storage.read(uri))
+            return image_size(workspace.storage.read(row.image))
     except BadRecord as error:
         return str(error)
-    except FileNotFoundError:
-        return "the object is gone"
 
 
 def _anchor(workspace: Workspace, batch: str, header: dict[str, Any]) -> dict[str, Any]:

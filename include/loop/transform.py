@@ -52,7 +52,7 @@ class Transformed:
 
     outputs: dict[str, str]
     missing: list[str]
-    job: Job
+    job: Job | None
 
 
 def advance(
@@ -122,7 +122,7 @@ def _submit(
     location = _input_location(transform, attempt)
     storage.write_json_once(location, _manifest(transform.images, images))
     place = workspace.environment.transform
-    request = {
+    request: dict[str, Any] = {
         "ModelName": ensure_model(
             sagemaker, workspace.environment, transform.training_job, transform.model_data
         ),
@@ -140,6 +140,8 @@ def _submit(
         },
         "TransformResources": {"InstanceType": place.instance_type, "InstanceCount": place.instance_count},
     }
+    if place.max_payload_mb is not None:
+        request["MaxPayloadInMB"] = place.max_payload_mb
     job = create(sagemaker, JobKind.TRANSFORM, transform.stem, attempt, request)
     return Running(JobKind.TRANSFORM, (job.name,))
 

@@ -88,6 +88,7 @@ def test_a_template_beside_the_users_own_file_is_found_first(own):
         ("classes: [cat]\nname: other", "name: is taken from the file's name"),
         ("- cat", "must be a mapping"),
         ("classes: [cat", "not valid YAML"),
+        ("classes: [cat]\ngate: {}\ngate: {}", "'gate' is written twice"),
         ("1: 2\nclasses: [cat]", "field names must be text"),
     ],
 )

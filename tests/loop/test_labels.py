@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.loop import labels, questions, storage
+from include.loop import batch, labels, predictions, questions, storage, triage
 from include.loop.errors import NotSetUp
 from tests.loop.place import NIGHT, Place, box, content, correct, picture
 
@@ -82,6 +82,27 @@ def test_files_that_are_no_images_never_reach_a_person(ready: Place):
         "notes.txt": ("batch", "suffix is none of .jpg, .jpeg, .png"),
         "text.jpg": ("predict", "not an image"),
         "cut.jpg": ("predict", "truncated image"),
+    }
+
+
+def test_an_image_that_was_replaced_or_taken_away_after_the_listing_is_not_asked_about(ready: Place):
+    ready.add_images({"good.jpg": 100, "replaced.jpg": 100, "gone.jpg": 100, "emptied.jpg": 100})
+    batch.list_batch(ready.workspace, NIGHT)
+    ready.finish(predictions.predict, NIGHT)
+    triage.triage(ready.workspace, NIGHT)
+    ready.put(f"images/dt={NIGHT}/replaced.jpg", picture(101))
+    ready.put(f"images/dt={NIGHT}/emptied.jpg", b"")
+    ready.s3.delete_object(Bucket=ready.bucket, Key=f"pets/images/dt={NIGHT}/gone.jpg")
+    report = questions.prepare(ready.workspace, ready.control, NIGHT)
+    assert (report["asked"], report["unreadable"]) == (1, 3)
+    questions.start(ready.workspace, ready.runtime, NIGHT)
+    ready.answer(correct)
+    ready.settle()
+    ready.assemble()
+    assert {name: line["reason"] for name, line in by_file(ready.quarantine()).items()} == {
+        "replaced.jpg": "the object was replaced after the batch was listed",
+        "emptied.jpg": "the object was replaced after the batch was listed",
+        "gone.jpg": "the object is gone",
     }
 
 

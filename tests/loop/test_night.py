@@ -54,7 +54,10 @@ def test_a_night_asks_about_doubtful_images_and_its_labels_make_a_better_champio
     assert (report["labels"], report["quarantined"], report["open"]) == (3, 0, 0)
     built = dataset.build(trained.workspace)
     assert built["new"] == 3
+    before = trained.cloud.requests()["CreateTransformJob"]
     promoted = learn(trained, built["dataset_id"])
+    # The champion was measured on these tests when it was a challenger: only the new model predicts.
+    assert trained.cloud.requests()["CreateTransformJob"] == before + 1
     assert promoted["promoted"], promoted
     assert promoted["number"] == 2
     reigning = champion.read_champion(trained.workspace)

@@ -1,4 +1,4 @@
-"""A night is predicted once, by the champion it was pinned with, whatever some of its images do to the job."""
+"""A night is predicted once, by the champion it was pinned with, whatever its images do to the job."""
 
 from __future__ import annotations
 

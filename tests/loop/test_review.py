@@ -1,4 +1,4 @@
-"""Review is set up once; the same settings find the same things, and other settings make others beside them."""
+"""The same settings find what is set up; other settings make others beside it."""
 
 from __future__ import annotations
 
