@@ -91,14 +91,17 @@ class Airflow:
         Raises RunFailed when it does not end in success.
         """
         known: dict[str, str] = {}
+        told: set[tuple[str, str]] = set()
         path = f"/api/v2/dags/{dag}/dagRuns/{run}"
         while True:
             state = self._get(path)["state"]  # before the tasks: whatever they did before its end is told
             tasks = self._get(f"{path}/taskInstances")["task_instances"]
             for task in sorted(tasks, key=lambda task: task["start_date"] or "9"):
                 label = task["task_id"] + (f"[{task['map_index']}]" if task["map_index"] >= 0 else "")
-                if task["state"] != known.get(label) and task["state"] in _TOLD:
-                    self.say(f"{label:24} {_TOLD[task['state']]}{self._more(dag, run, task)}")
+                word = _TOLD.get(task["state"])
+                if word and task["state"] != known.get(label) and (label, word) not in told:
+                    self.say(f"{label:24} {word}{self._more(dag, run, task)}")
+                    told.add((label, word))  # a task that has waited begins once more: nobody's business
                 known[label] = task["state"]
             if watch:
                 watch(known)
