@@ -15,7 +15,8 @@ from tests.support.cloud import LocalCloud
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_passwords() -> Iterator[None]:
-    # Hashing is slow on purpose, and these tests sign in a hundred people; servers run as processes of their own pay the real price.
+    # Hashing is slow on purpose, and these tests sign in a hundred people. A server that runs as a process
+    # of its own still pays the real price.
     with pytest.MonkeyPatch.context() as patch:
         quick = partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
         patch.setattr(accounts, "PasswordHasher", quick)
