@@ -82,8 +82,8 @@ def _parse(load: Callable[[str], bytes | None], source: Path) -> Artifact:
     missing = " and ".join(name for name, data in content.items() if data is None)
     if missing:
         raise ClientError(
-            f"{source.name} holds no model of this algorithm: {missing} missing. Models trained by SageMaker's own "
-            "container hold weights of another framework and cannot be continued here"
+            f"{source.name} holds no model of this algorithm: {missing} missing. Models trained by "
+            "SageMaker's own container hold weights of another framework and cannot be continued here"
         )
     try:
         settings = ArtifactSettings.model_validate_json(content[SETTINGS] or b"")

@@ -28,7 +28,7 @@ _BETA = 0.2  # smooth L1: quadratic below it
 
 
 class Targets(NamedTuple):
-    """Per cell: its class (-1 where nothing is) and log distances to the four sides of its box, in strides."""
+    """Per cell: its class (-1: nothing there) and log distances to the four sides of its box, in strides."""
 
     classes: jnp.ndarray  # (B, N) int
     distances: jnp.ndarray  # (B, N, 4): left, top, right, bottom
