@@ -155,7 +155,7 @@ class LocalCloud:
         return bucket
 
 
-def eventually(condition: Callable[[], T | None], *, within: float = 30.0, pause: float = 0.05) -> T:
+def eventually(condition: Callable[[], T | None], *, within: float = 60.0, pause: float = 0.05) -> T:
     """The first true value of the condition; fails with its last value when that takes too long."""
     deadline = time.monotonic() + within
     while True:

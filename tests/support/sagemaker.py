@@ -67,7 +67,7 @@ def make_model(cloud: LocalCloud, bucket: str, name: str, **environment: str) ->
     return name
 
 
-def trained(cloud: LocalCloud, name: str, *statuses: str, within: float = 30) -> dict[str, Any]:
+def trained(cloud: LocalCloud, name: str, *statuses: str, within: float = 60) -> dict[str, Any]:
     """The training job, once it is in one of these statuses (default: ended)."""
     sagemaker = cloud.client("sagemaker")
 
@@ -79,7 +79,7 @@ def trained(cloud: LocalCloud, name: str, *statuses: str, within: float = 30) ->
     return eventually(reached, within=within)
 
 
-def transformed(cloud: LocalCloud, name: str, *statuses: str, within: float = 30) -> dict[str, Any]:
+def transformed(cloud: LocalCloud, name: str, *statuses: str, within: float = 60) -> dict[str, Any]:
     """The transform job, once it is in one of these statuses (default: ended)."""
     sagemaker = cloud.client("sagemaker")
 
