@@ -90,7 +90,7 @@ def read_detections(payload: bytes, num_classes: int) -> list[Detection]:
     try:
         rows = parse(payload)["prediction"]
         detections = [_detection(row, num_classes) for row in rows]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise BadRecord(f"no prediction: unreadable output ({error})") from None
     return sorted((item for item in detections if item is not None), key=lambda item: -item.score)
 

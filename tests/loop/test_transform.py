@@ -42,6 +42,7 @@ def test_the_algorithms_padding_rows_are_left_out():
         payload([2, 0.9, 0, 0, 1, 1]),
         payload([0.5, 0.9, 0, 0, 1, 1]),
         b'{"prediction": [[0, NaN, 0, 0, 1, 1]]}',
+        b'{"prediction": [[0, 1' + b"0" * 400 + b", 0, 0, 1, 1]]}",
     ],
 )
 def test_an_output_that_is_not_as_documented_is_a_reason_and_not_a_crash(body):
