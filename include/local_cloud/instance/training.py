@@ -184,8 +184,9 @@ class Metrics:
 
 
 def _number(found: re.Match[str]) -> float | None:
+    # The documented expressions of the losses take the parentheses along: "(0.912)".
     try:
-        return float(found.group(found.re.groups and 1))
+        return float(found.group(found.re.groups and 1).strip("()"))
     except ValueError:
         return None
 
