@@ -12,10 +12,10 @@ from include.algorithms.container import Container, run
 
 def main(arguments: list[str]) -> int:
     if arguments == ["train"]:
-        from include.algorithms.object_detection.train import train
-
         stop = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: stop.set())  # SageMaker leaves 120 seconds to save the model
+        from include.algorithms.object_detection.train import train
+
         return run(Container.here(), functools.partial(train, stop=stop))
     if arguments == ["serve"]:
         from include.algorithms.object_detection.serve import serve

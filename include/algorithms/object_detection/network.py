@@ -1,5 +1,4 @@
-"""The compact single-shot network: a patch stem, strided convolutions, a small top-down pyramid, one shared
-head.
+"""The compact single-shot network: patch stem, strided convolutions, a small pyramid, one shared head.
 
 Takes square images, gives for each cell of three grids (strides 8, 16 and 32, so that small and large objects
 have cells of their size) whether an object is there, which class it would be, and how far its four sides are.
@@ -23,7 +22,6 @@ _COARSEST = STRIDES[-1]
 _NECK = 96  # channels of every pyramid level
 # Added to the objectness: at first every cell says "hardly anything here", which focal loss needs.
 _RARE = -4.0
-
 
 Variables = dict[str, Any]  # flax's tree: {"params": …, "batch_stats": …}
 
