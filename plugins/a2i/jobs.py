@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from a2i.links import SageMakerJobLink
 from a2i.step import LoopOperator, domain_errors
@@ -34,7 +34,8 @@ class SageMakerJobOperator(LoopOperator):
     as often as the task has retries; a job that SageMaker calls the caller's fault (ClientError) fails
     the task at once.
 
-    :param job_timeout: the longest one job may take, counted from its creation; it is stopped then.
+    :param job_timeout: the longest one job may take, counted from its creation; then it is stopped, and the
+        task fails.
     """
 
     operator_extra_links = (SageMakerJobLink(),)
@@ -64,7 +65,8 @@ class SageMakerJobOperator(LoopOperator):
         running = self._watch(Running.from_dict(event["running"]))
         if event["ending"] == Ending.DEADLINE:
             stop(self.sagemaker, running)
-            raise AirflowException(
+            # Not tried again: it would be billed again, for as long.
+            raise AirflowFailException(
                 f"Stopped after {self.job_timeout}, without an end: {', '.join(running.names)}"
             )
         if event["ending"] == Ending.ERROR:

@@ -99,7 +99,7 @@ class Place:
     def run(self, task: Any, **extra: Any) -> Any:
         return run(task, self.context(**extra))
 
-    def context(self, date: str | None = None, **extra: Any) -> dict[str, Any]:
+    def context(self, date: str | None = None, **extra: Any) -> Any:
         """What a task finds of Airflow's context here."""
         start = datetime.fromisoformat(date).replace(tzinfo=UTC) if date else None
         return {
@@ -153,7 +153,7 @@ def run(task: Any, context: Mapping[str, Any], while_deferred: Callable[[Any], N
     """Execute a task as Airflow does: serialise a deferral's trigger, make it anew, run it, resume."""
     from airflow.sdk.exceptions import TaskDeferred
 
-    method, kwargs = "execute", {}
+    method, kwargs = "execute", dict[str, Any]()
     while True:
         try:
             return getattr(task, method)(context, **kwargs)
@@ -171,7 +171,8 @@ def again(trigger: Any) -> Any:
     from airflow.sdk.serde import deserialize, serialize
 
     path, kwargs = trigger.serialize()
-    return import_string(path)(**deserialize(json.loads(json.dumps(serialize(kwargs)))))
+    stored: Any = deserialize(json.loads(json.dumps(serialize(kwargs))))
+    return import_string(path)(**stored)
 
 
 async def first_event(trigger: Any) -> Any:

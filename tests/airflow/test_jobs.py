@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from a2i.jobs import BatchInferenceOperator, EvaluateModelsOperator, IncrementalTrainingOperator
 from a2i.learning import BuildDatasetOperator, JudgeOperator, PromoteOperator
@@ -146,7 +146,7 @@ def test_a_job_that_takes_too_long_is_stopped(labelled: Place, tmp_path: Path) -
     hyperparameters(labelled, hold=str(tmp_path / "never"))
     task = training(labelled, build(labelled), job_timeout=timedelta(seconds=1))
     job = job_of(defer(labelled, task))
-    with pytest.raises(AirflowException, match=f"Stopped after 0:00:01, without an end: {job}"):
+    with pytest.raises(AirflowFailException, match=f"Stopped after 0:00:01, without an end: {job}"):
         labelled.run(task)
     assert eventually(lambda: status(labelled, job) == "Stopped")
 

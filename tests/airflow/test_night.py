@@ -21,8 +21,10 @@ from a2i.operators import (
 )
 from a2i.sensor import HumanLoopsSensor
 from a2i.trigger import HumanLoopsTrigger
+from include.loop import loops
 from include.loop.identity import loop_name
 from tests.airflow.place import Place, first_event, run
+from tests.support.cloud import eventually
 
 DATE = "2026-11-01"
 
@@ -54,6 +56,11 @@ class Night:
             self.task(HumanLoopsSensor, batch=self.date).execute(self.place.context())
         assert isinstance(deferred.value.trigger, HumanLoopsTrigger)
         return deferred.value.trigger
+
+    def completed(self) -> int:
+        """How many loops the review plane has finished with, outputs in the bucket included."""
+        place = self.place
+        return loops.count_loops(place.rig.a2i, loops.watch(place.workspace(), self.date)).completed
 
     def assemble(self) -> dict[str, Any]:
         return self.place.run(self.task(AugmentedManifestOperator, batch=self.date))
@@ -143,6 +150,7 @@ def test_at_the_deadline_the_night_goes_on_with_half_the_answers(night: Night) -
     night.place.save()
     night.ask()
     assert night.place.answer(1) == 1
+    eventually(lambda: night.completed() == 1)
     counts = night.wait()
     assert (counts["expected"], counts["completed"], counts["open"]) == (3, 1, 2)
     labels = night.assemble()
@@ -150,6 +158,7 @@ def test_at_the_deadline_the_night_goes_on_with_half_the_answers(night: Night) -
 
     # The others answer later: the next night picks them up.
     assert night.place.answer() == 2
+    eventually(lambda: night.completed() == 3)
     night.place.put_images("2026-11-02", 1)
     following = Night(night.place, "2026-11-02")
     following.ask()

@@ -13,7 +13,7 @@ from a2i.review_setup_steps import (
 )
 from tests.airflow.place import Place
 
-STEPS = [
+STEPS: list[Any] = [
     SetupBucketOperator,
     SetupWorkteamOperator,
     SetupTemplateOperator,
