@@ -9,6 +9,7 @@ HTTP.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
@@ -60,6 +61,7 @@ class LocalCloud:
                 stderr=log,
                 text=True,
                 start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         assert self._process.stdout is not None
         ready = self._process.stdout.readline()
@@ -153,6 +155,11 @@ class LocalCloud:
         bucket = f"test-{digest[:16]}"
         self.client("s3").create_bucket(Bucket=bucket)
         return bucket
+
+
+def _end_with_parent() -> None:
+    """A test run that is killed takes its cloud along (prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def eventually(condition: Callable[[], T | None], *, within: float = 60.0, pause: float = 0.05) -> T:
