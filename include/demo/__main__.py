@@ -120,12 +120,15 @@ def _run(settings: StackSettings, directory: Path, seed: int, progress: Progress
             )
             champion = night.champion() or first
             progress.say(f"the champion now: {_metrics(champion)}")
-            reviewers.finish(progress)
+            work = reviewers.finish()
+            progress.say(f"the reviewers went home after {work['answers']} answers")
     finally:
         reviewers.stop()
 
     with progress.stage("report", "measure, and draw the before and after"):
         summary = _summary(night, seed, first, champion)
+        # What people would have needed, as the simulation models it: these reviewers do not look, they know.
+        summary["reviewer_seconds"] = work["reviewer_seconds"]
         trained = [job.name for job in night.jobs() if job.kind == "training"]
         drawn = _draw(night, trained, directory / "pictures")
         progress.say(f"{len(drawn)} pictures in {_shown(directory / 'pictures')}")

@@ -22,7 +22,7 @@ _MARGIN, _CAPTION = 12, 22
 
 
 def draw(
-    night: Night, test_set: str, before: str, after: str, out: Path, count: int = 4, score: float = 0.3
+    night: Night, test_set: str, before: str, after: str, out: Path, count: int = 4, score: float = 0.4
 ) -> list[Path]:
     """Draw `count` scenes of a test set with two models' detections, whose output lies below two prefixes.
 

@@ -19,6 +19,7 @@ _PROMISES: tuple[tuple[str, Callable[[Summary], bool]], ...] = (
         lambda s: s["human_loops"]["started"] == s["human_loops"]["completed"] > 0,
     ),
     ("no image asked about twice", lambda s: s["human_loops"]["duplicates"] == 0),
+    ("one answer for each image asked about", lambda s: s["answers"] == s["reviewed"]),
     ("the better model became the champion", lambda s: s["promoted"]),
 )
 

@@ -9,9 +9,8 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from include.demo.progress import Progress
 from include.stack import environment
 from include.stack.settings import PROJECT, StackError, StackSettings
 
@@ -59,15 +58,15 @@ class Reviewers:
                 stderr=subprocess.STDOUT,
             )
 
-    def finish(self, progress: Progress) -> None:
-        """Wait until they have found no more work, and repeat what they said last."""
+    def finish(self) -> dict[str, Any]:
+        """Wait until they have found no more work; their own summary, the last line of what they print."""
         if self._process is None:
-            return
+            raise StackError("the reviewers were never sent to work: no question was there")
         code = self._process.wait(_SECONDS_WITHOUT_WORK + 60)
         lines = self._log.read_text(errors="replace").splitlines()
-        if code:
+        if code or not lines:
             raise StackError(f"the reviewers' program failed ({self._log}):\n" + "\n".join(lines[-10:]))
-        progress.say(f"the reviewers went home: {_told(lines)}")
+        return json.loads(lines[-1])
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -75,15 +74,6 @@ class Reviewers:
             self._process.wait(15)
         if self._stream is not None:
             self._stream.close()
-
-
-def _told(lines: list[str]) -> str:
-    """Their summary line in words."""
-    try:
-        summary = json.loads(lines[-1])
-    except (IndexError, ValueError):
-        return lines[-1] if lines else "they said nothing"
-    return ", ".join(f"{name} {value}" for name, value in summary.items() if isinstance(value, int | float))
 
 
 def _environment(settings: StackSettings) -> dict[str, str]:

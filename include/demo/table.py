@@ -19,7 +19,7 @@ def table(summary: dict[str, Any]) -> str:
         "answers": summary["answers"],
         "labels learned from": summary["labels"],
         "records in quarantine": summary["quarantined"],
-        "reviewer seconds": f"{summary['reviewer_seconds']:.0f}",
+        "reviewer seconds (modelled)": f"{summary['reviewer_seconds']:.0f}",
         "promoted": "yes" if summary["promoted"] else "no",
     }
     rows += ["", *(f"  {name:32}{value!s:>10}" for name, value in counts.items())]

@@ -105,7 +105,7 @@ def _bring_up(settings: StackSettings, supervisor: Supervisor, say: health.Say) 
     for program in AIRFLOW:
         supervisor.start_program(program)
     say("starting Airflow (about half a minute)")
-    health.wait(settings, supervisor, say, of="airflow", patience=240)
+    health.wait(settings, supervisor, say, of="airflow", patience=300)
 
 
 def _take_down(settings: StackSettings, supervisor: Supervisor, *, below: bool = False) -> None:

@@ -27,8 +27,8 @@ KEPT: dict[str, Any] = {
 }
 
 
-def changed(*path: str, to: object) -> dict[str, Any]:
-    summary = copy.deepcopy(KEPT)
+def changed(*path: str, to: object, **more: object) -> dict[str, Any]:
+    summary = copy.deepcopy(KEPT) | more
     place = summary
     for name in path[:-1]:
         place = place[name]
@@ -47,8 +47,9 @@ def test_a_good_run_keeps_all_of_them():
         (changed("map50", "night", "after", to=0.49), "at least 0.50"),
         (changed("map50", "night", "after", to=float("nan")), "at least 0.50"),
         (changed("map50", "day", "after", to=0.76), "at most 0.04"),
-        (changed("reviewed", to=121), "120 images"),
-        (changed("reviewed", to=0), "120 images"),
+        (changed("reviewed", to=121, answers=121), "120 images"),
+        (changed("reviewed", to=0, answers=0), "120 images"),
+        (changed("answers", to=101), "one answer"),
         (changed("human_loops", "completed", to=99), "completed"),
         (changed("human_loops", "started", to=0), "completed"),
         (changed("human_loops", "duplicates", to=1), "twice"),
