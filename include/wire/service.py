@@ -39,6 +39,8 @@ class AwsService:
         self.model = ServiceModel(botocore.loaders.Loader().load_service_model(name, "service-2"), name)
         self._target = self.model.metadata.get("targetPrefix")
         self._routes = [] if self._target else list(_routes(self.model))
+        # The SageMaker runtime models its own word; the others use the undeclared common one.
+        self._validation_code = "ValidationError" if self._has("ValidationError") else "ValidationException"
 
     def operation(self, request: Request) -> str | None:
         """The name of the operation that the request asks for, or None when it is not one of this service."""
@@ -98,9 +100,8 @@ class AwsService:
         broken = list(shapes.violations(shape, params))
         if broken:
             errors = "error" if len(broken) == 1 else "errors"
-            raise AwsError(
-                "ValidationException", f"{len(broken)} validation {errors} detected: {'; '.join(broken)}"
-            )
+            message = f"{len(broken)} validation {errors} detected: {'; '.join(broken)}"
+            raise AwsError(self._validation_code, message)
         return params
 
     def _located(self, operation: OperationModel, shape: StructureShape, request: Request) -> dict[str, Any]:
@@ -162,8 +163,11 @@ class AwsService:
         # The runtime replies with the model's own bytes under the model's own content type.
         return self.name == "sagemaker-runtime"
 
+    def _has(self, shape: str) -> bool:
+        return shape in self.model.shape_names
+
     def _modelled_status(self, code: str) -> int:
-        if code not in self.model.shape_names:
+        if not self._has(code):
             return 400
         return int(self.model.shape_for(code).metadata.get("error", {}).get("httpStatusCode", 400))
 

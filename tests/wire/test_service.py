@@ -223,6 +223,12 @@ def test_a_body_is_handed_through_as_bytes(client: Any) -> None:
     assert (reply["Body"].read(), reply["ContentType"]) == (b"cba\x00", "image/jpeg")
 
 
+def test_the_sagemaker_runtime_has_a_word_of_its_own_for_a_bad_request(client: Any) -> None:
+    runtime = client("sagemaker-runtime")
+    code, status, _ = failure(runtime.invoke_endpoint, EndpointName="a b", Body=b"x")
+    assert (code, status) == ("ValidationError", 400)
+
+
 def test_further_fields_of_an_error_reach_the_client(client: Any) -> None:
     with pytest.raises(ClientError) as caught:
         client("sagemaker-runtime").invoke_endpoint(EndpointName="sick", Body=b"x")
