@@ -1,4 +1,4 @@
-"""Arrows between the rooms run one way, wherever the import stands: at the head of a file or inside a function."""
+"""Arrows between the rooms run one way, at the head of a file or inside a function."""
 
 from __future__ import annotations
 

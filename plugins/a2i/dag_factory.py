@@ -38,7 +38,9 @@ def dag_id(flow: str, pipeline: str) -> str:
     return flow if pipeline == load_environment().pipeline else f"{flow}__{pipeline}"
 
 
-def loop_dag(flow: str, pipeline: str, *, manual: str | None, tags: list[str], **kwargs: Any) -> DAG:
+def loop_dag(
+    flow: str, pipeline: str, *, manual: str | None, tags: list[str], schedule: Any, **kwargs: Any
+) -> DAG:
     """The DAG of one flow for one pipeline.
 
     :param flow: name of the flow: the DAG's id, with a suffix where the pipeline is not the environment's
@@ -51,6 +53,7 @@ def loop_dag(flow: str, pipeline: str, *, manual: str | None, tags: list[str], *
         dag_id(flow, pipeline),
         description=manual.strip().splitlines()[0].strip("# "),
         doc_md=manual,
+        schedule=schedule,
         start_date=START,
         catchup=False,
         default_args=DEFAULT_ARGS,

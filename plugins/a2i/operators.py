@@ -109,7 +109,8 @@ class StartHumanLoopsOperator(LoopOperator):
             "%d questions (%d images unreadable) in %s; asking by %s", prepared["asked"],
             prepared["unreadable"], prepared["questions_uri"], prepared["flow_definition_arn"],
         )  # fmt: skip
-        self.log.info("Reviewers answer at %s", self.find_portal())
+        if self.find_portal():
+            self.log.info("Reviewers answer at %s", self.portal_url)
         return self._start(tries=0)
 
     def room_looked_for(self, context: Context, event: Any, tries: int) -> dict[str, Any]:

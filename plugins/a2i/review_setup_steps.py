@@ -82,5 +82,6 @@ class ShowPortalOperator(LoopOperator):
         from include.loop.review import portal
 
         result = portal(self.workspace, self.control)
-        self.log.info("Reviewers sign in at %s; nightly_review can run.", self.find_portal())
+        self.portal_url = result["portal_url"]
+        self.log.info("Reviewers sign in at %s; nightly_review can run.", self.portal_url)
         return result

@@ -52,7 +52,7 @@ class HumanLoopsSensor(LoopClients, BaseSensorOperator):
 
         with domain_errors():
             waited_for = watch(self.workspace, self.batch)
-            self.find_portal()
+        self.find_portal()
         if not waited_for.expected:
             self.log.info(
                 "Nothing is asked about %s that is not in its labels yet: no one to wait for.", self.batch
@@ -78,8 +78,7 @@ class HumanLoopsSensor(LoopClients, BaseSensorOperator):
 
         if event["ending"] == Ending.ERROR:
             raise AirflowException(f"Could not watch the human loops of {self.batch}: {event['message']}")
-        with domain_errors():
-            self.find_portal()  # the link is stored anew whenever an execution ends
+        self.find_portal()  # the link is stored anew whenever an execution ends
         counts = {"expected": expected, **event["counts"]}
         if event["ending"] == Ending.DEADLINE:
             self.log.warning("The deadline has passed, going on with what is there: %s", counts)

@@ -8,6 +8,7 @@ XCom.
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from include.loop.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 AWS_CONN_ID = "aws_default"  # S3 and SageMaker
 REVIEW_CONN_ID = "aws_review"  # A2I or the review server; aws_default where it is not defined
@@ -64,11 +67,16 @@ class LoopClients:
         return AugmentedAIHook(self.review_conn_id, region_name=self._region()).get_conn()
 
     def find_portal(self) -> str:
-        """Where the reviewers sign in; kept in `portal_url` for the link."""
+        """Where the reviewers sign in, kept in `portal_url` for the link. No reason to fail a task."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
         from include.loop.review import portal
 
         place = self.workspace.environment.review
-        self.portal_url = place.portal_url or portal(self.workspace, self.control)["portal_url"]
+        try:
+            self.portal_url = place.portal_url or portal(self.workspace, self.control)["portal_url"]
+        except (Fatal, BotoCoreError, ClientError) as error:
+            log.info("No link to the review portal: %s", error)
         return self.portal_url
 
     def _client(self, service: str) -> Any:

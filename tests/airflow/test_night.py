@@ -217,6 +217,16 @@ def test_waiting_asks_by_pages_of_a_hundred_and_not_by_loops(
     assert trigger.counts.open == 250
 
 
+def test_a_changed_setting_does_not_disturb_a_night_that_has_asked_already(night: Night) -> None:
+    """The new settings are not set up yet, and the old questions are still open."""
+    night.ask()
+    night.place.settings["review"]["title"] = "Look closely"
+    night.place.save()
+    assert night.ask()["existing"] == 3
+    night.place.answer()
+    assert night.wait()["completed"] == 3
+
+
 def test_the_portal_is_one_click_away_while_people_are_waited_for(night: Night) -> None:
     night.ask()
     sensor = night.task(HumanLoopsSensor, batch=DATE)
