@@ -42,24 +42,23 @@ def main() -> int:
     directory = outer.home / "demo"
     settings = replace(outer, home=directory / "home")  # apart from the state of `make up`, and new each time
     progress = Progress(STAGES)
-    interrupted = False
+    summary, interrupted = None, False
     try:
         with lifecycle.interruptible():
             summary = _run(settings, directory, seed, progress)
     except (StackError, RunFailed, FileNotFoundError) as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         interrupted = True
         print("\ninterrupted", file=sys.stderr)
-        return 130
     finally:
         if interrupted or not keep:
             progress.say("stopping what the demo started")
             lifecycle.down(settings)
-        elif lifecycle.is_up(settings):
-            print(f"\nLeft running. Stop it with `make down`.\n{lifecycle.addresses(settings)}")
-    return _verdict(summary, directory)
+    code = _verdict(summary, directory) if summary else 1
+    if keep and not interrupted and lifecycle.is_up(settings):
+        print(f"\nLeft running. Stop it with `make down`.\n{lifecycle.addresses(settings)}")
+    return 130 if interrupted else code
 
 
 def _run(settings: StackSettings, directory: Path, seed: int, progress: Progress) -> dict[str, object]:

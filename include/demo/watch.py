@@ -21,17 +21,21 @@ class TrainingWatch:
     def __init__(self, night: Night, progress: Progress) -> None:
         self._night = night
         self._progress = progress
-        self._told: dict[str, int] = {}
+        self._job: str | None = None
+        self._told = 0
 
     def __call__(self, tasks: dict[str, str]) -> None:
-        if tasks.get("train") != "deferred" or (job := self._night.running_training()) is None:
+        if tasks.get("train") == "deferred" and self._job is None:
+            self._job = self._night.running_training()
+        if self._job is None:
             return
-        epochs = [found for line in self._night.training_lines(job) if (found := _EPOCH.search(line))]
-        for found in epochs[self._told.get(job, 0) :]:
-            self._progress.say(
-                f"  epoch {int(found[1]) + 1}: mAP {float(found[2]):.3f} on the validation images"
-            )
-        self._told[job] = len(epochs)
+        epochs = [found for line in self._night.training_lines(self._job) if (found := _EPOCH.search(line))]
+        for found in epochs[self._told :]:
+            epoch, score = int(found[1]) + 1, float(found[2])
+            self._progress.say(f"  epoch {epoch}: mAP {score:.3f} on the validation images")
+        self._told = len(epochs)
+        if tasks.get("train") != "deferred":  # the last lines came with the job's end, and have been told now
+            self._job, self._told = None, 0
 
 
 class ReviewWatch:
