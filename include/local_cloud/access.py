@@ -1,16 +1,17 @@
 """Who may come in: whoever signed the request with a secret of this cloud.
 
 Takes a ``wire.Request``, gives its ``Signature`` or raises ``AwsError`` with AWS's own codes. A web page
-open in the same browser, or another user of the machine, knows no secret of ours. Knows ``signatures``.
+open in the same browser, or another user of the machine, knows no secret of ours. Knows ``wire``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from include.local_cloud.credentials import Key
-from include.local_cloud.signatures import Signature
 from include.wire import AwsError, Request
+from include.wire.sigv4 import Signature
 
 _HINT = "its key is in the file credentials of the cloud's data directory (AWS_SHARED_CREDENTIALS_FILE)"
 
@@ -34,12 +35,19 @@ class Access:
     def check(self, signature: Signature, request: Request) -> None:
         """Raises ``AwsError`` for an unknown key, a wrong signature, or a presigned URL past its time."""
         is_s3 = signature.service == "s3"
-        secret = self._key.secret if signature.key_id == self._key.id else self._issued(signature.key_id)
+        secret = self.secret(signature.key_id)
         if secret is None:
             code = "InvalidAccessKeyId" if is_s3 else "UnrecognizedClientException"
             raise AwsError(code, f"The access key {signature.key_id} is not of this cloud: {_HINT}", 403)
         if not signature.matches(request, secret):
             code = "SignatureDoesNotMatch" if is_s3 else "InvalidSignatureException"
             raise AwsError(code, "The request signature does not match the one this cloud calculated", 403)
-        if signature.has_expired():
-            raise AwsError("AccessDenied", "Request has expired", 403)
+        if not signature.is_timely(datetime.now(UTC)):
+            if signature.expires is not None:
+                raise AwsError("AccessDenied", "Request has expired", 403)
+            code = "RequestTimeTooSkewed" if is_s3 else "InvalidSignatureException"
+            raise AwsError(code, "The request was not signed within 15 minutes of this cloud's time", 403)
+
+    def secret(self, key_id: str) -> str | None:
+        """The secret of an access key of this cloud, or None."""
+        return self._key.secret if key_id == self._key.id else self._issued(key_id)

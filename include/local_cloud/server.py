@@ -76,6 +76,7 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
     dispatcher = Dispatcher(settings, store, dispatcher_died)
     requests: Counter[str] = Counter()
     base = BaseServices(settings.data, settings.port, key)
+    access = Access(key, base.issued)
     human = create_review(
         ReviewSettings(
             data_dir=settings.data,
@@ -85,16 +86,16 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
             public_url=review_url,
             access_key_id=key.id,
             secret_access_key=key.secret,
-        )
+        ),
+        secret_of=access.secret,
     )
     jobs = SageMaker(store, Algorithms(settings.algorithms), dispatcher.wake, human.control)
     control = AwsService("sagemaker", jobs)
     loops = AwsService("sagemaker-a2i-runtime", human.runtime)
-    access = Access(key, base.issued)
     gateway = Gateway(
         [control, loops, AwsService("sagemaker-runtime", Invocations(store))], base, access, requests
     )
-    servers = [_Server(gateway), _Server(ReviewPort(human.asgi, [control, loops], access, requests))]
+    servers = [_Server(gateway), _Server(ReviewPort(human.asgi, [control, loops], requests))]
 
     await base.start()
     await asyncio.to_thread(human.start)

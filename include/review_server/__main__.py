@@ -12,7 +12,9 @@ from pathlib import Path
 
 import uvicorn
 
+from include.review_server import private_files
 from include.review_server.accounts import Accounts
+from include.review_server.api_keys import ApiKeys
 from include.review_server.app import create_review
 from include.review_server.clock import utc_now
 from include.review_server.database import Database
@@ -24,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (LookupError, ValueError) as error:
+    except (LookupError, PermissionError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
@@ -50,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--region", default="us-east-1", help="Region in ARNs and signatures (%(default)s)")
     serve.add_argument("--account-id", default="000000000000", help="account in ARNs (%(default)s)")
+    serve.add_argument(
+        "--api-keys",
+        type=Path,
+        metavar="FILE",
+        help="keys that API callers sign with, as an AWS credentials file of mode 0600 (default: "
+        "DIR/api-keys, made with one random key when it is missing)",
+    )
     serve.set_defaults(run=_serve)
 
     members = commands.add_parser("members", help="add, list, reset and remove the people who answer")
@@ -73,7 +82,21 @@ def _parser() -> argparse.ArgumentParser:
     for action, run in ((add, _add), (reset, _reset), (remove, _remove), (listing, _list)):
         _data_options(action)
         action.set_defaults(run=run)
+    _api_keys_options(commands.add_parser("api-keys", help="list, add and revoke the keys of API callers"))
     return parser
+
+
+def _api_keys_options(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="names and ids, no secrets")
+    add = actions.add_parser("add", help="make a key for a caller; it goes into the file only")
+    add.add_argument("name", help="the caller; also the profile's name in the file")
+    revoke = actions.add_parser("revoke", help="take a key away, also from a server that is running")
+    revoke.add_argument("name", help="name or access key id")
+    for action, run in ((listing, _list_keys), (add, _add_key), (revoke, _revoke_key)):
+        _data_options(action)
+        action.add_argument("--api-keys", type=Path, metavar="FILE", help="default: DIR/api-keys")
+        action.set_defaults(run=run)
 
 
 def _data_options(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +128,7 @@ def _serve(options: argparse.Namespace) -> int:
                 region=options.region,
                 account_id=options.account_id,
                 public_url=options.public_url or address,
+                api_keys=options.api_keys,
             )
         )
         review.start()
@@ -151,6 +175,29 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
+def _list_keys(options: argparse.Namespace) -> int:
+    for key in _api_keys(options).all():
+        print(f"{key.name}\t{key.id}")
+    return 0
+
+
+def _add_key(options: argparse.Namespace) -> int:
+    keys = _api_keys(options)
+    key = keys.add(options.name)
+    print(f"{key.name}: {key.id}; use it with AWS_SHARED_CREDENTIALS_FILE={keys.path} AWS_PROFILE={key.name}")
+    return 0
+
+
+def _revoke_key(options: argparse.Namespace) -> int:
+    key = _api_keys(options).revoke(options.name)
+    print(f"{key.name}: {key.id} is revoked")
+    return 0
+
+
+def _api_keys(options: argparse.Namespace) -> ApiKeys:
+    return ApiKeys(ReviewSettings(data_dir=options.data, api_keys=options.api_keys).api_keys_file)
+
+
 def _accounts(options: argparse.Namespace) -> Accounts:
     settings = ReviewSettings(data_dir=options.data, database_url=options.database)
     database = Database(settings.database)
@@ -164,13 +211,7 @@ def _hand_over(name: str, password: str, file: Path | None) -> None:
         return
     passwords = _kept(file) | {name: password}
     workers = [{"name": name, "password": password} for name, password in passwords.items()]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside and moved, and never readable by others, not even for a moment.
-    draft = file.with_name(f".{file.name}.draft")
-    draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        json.dump({"workers": workers}, stream, indent=2)
-    draft.replace(file)
+    private_files.write(file, json.dumps({"workers": workers}, indent=2))
     print(f"{name}: the password is in {file}")
 
 

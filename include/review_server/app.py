@@ -8,7 +8,7 @@ and stops it, or lets the ASGI lifespan do so.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -19,8 +19,10 @@ from starlette.routing import Route
 
 from include import wire
 from include.review_server.accounts import Accounts
+from include.review_server.api_keys import ApiKeys
 from include.review_server.arns import Arns
 from include.review_server.bodies import LARGEST_BODY, bounded_body
+from include.review_server.callers import Callers
 from include.review_server.clock import Clock, utc_now
 from include.review_server.database import Database
 from include.review_server.delivery import Deliveries
@@ -34,6 +36,9 @@ from include.review_server.tasks import Tasks
 from include.review_server.teams import WorkteamOperations
 from include.review_server.templates import Templates
 from include.review_server.worker_api import WorkerApi
+from include.wire import AwsError
+
+SecretOf = Callable[[str], str | None]
 
 
 class Control:
@@ -52,9 +57,13 @@ class Control:
 class Review:
     """A review server. Made by ``create_review``; does nothing until it is started."""
 
-    def __init__(self, settings: ReviewSettings, clock: Clock = utc_now) -> None:
+    def __init__(self, settings: ReviewSettings, clock: Clock, secret_of: SecretOf | None) -> None:
         self.settings = settings
         self.database = Database(settings.database)
+        keys = ApiKeys(settings.api_keys_file)
+        self._own_keys = None if secret_of else keys
+        # Signatures are by the real time, whatever a test does to the clock of leases.
+        self.callers = Callers(self.database, utc_now, settings.region, secret_of or keys.secret)
         store = ObjectStore(settings)
         arns = Arns(settings.region, settings.account_id)
         url = settings.public_url
@@ -94,6 +103,8 @@ class Review:
     def start(self) -> None:
         """Bring the database up to date and begin with what an earlier process left. Safe to call again."""
         if not self.keeper.is_alive:
+            if self._own_keys:
+                self._own_keys.create()
             self.database.upgrade()
             self.keeper.start()
 
@@ -116,7 +127,7 @@ class Review:
         return JSONResponse({"status": "ill" if ill else "ok"}, 503 if ill else 200)
 
     async def _aws(self, request: Request) -> Response:
-        """An AWS call. Unsigned ones are refused: no page of another site can send a signed one."""
+        """An AWS call, once its signature is checked: no page of another site can send a signed one."""
         raw = wire.Request(
             method=request.method,
             path=request.scope["raw_path"].decode("latin-1"),
@@ -125,22 +136,33 @@ class Review:
         )
         service = next((service for service in self._services if service.matches(raw)), None)
         if service is None:
-            return _aws_error(404, "UnknownOperationException", "no operation has that address")
-        if not raw.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 "):
-            return _aws_error(403, "MissingAuthenticationTokenException", "the request is not signed (SigV4)")
-        body = await bounded_body(request)
-        if body is None:
-            return _aws_error(413, "RequestEntityTooLargeException", f"at most {LARGEST_BODY} bytes")
-        call = wire.Request(raw.method, raw.path, raw.query, raw.headers, body)
+            return _aws_error(AwsError("UnknownOperationException", "no operation has that address", 404))
+        try:
+            # Before the body is read: what is not signed at all costs nothing.
+            self.callers.claimed(raw)
+            body = await bounded_body(request)
+            if body is None:
+                raise AwsError("RequestEntityTooLargeException", f"at most {LARGEST_BODY} bytes", 413)
+            call = wire.Request(raw.method, raw.path, raw.query, raw.headers, body)
+            await run_in_threadpool(self.callers.check, call, service.operation(call) or "")
+        except AwsError as error:
+            return _aws_error(error)
         reply = await run_in_threadpool(service.reply, call)
         return Response(reply.body, reply.status, dict(reply.headers))
 
 
-def create_review(settings: ReviewSettings, clock: Clock = utc_now) -> Review:
-    """A review server by its settings. ``clock`` is there for tests that cannot wait for a lease to end."""
-    return Review(settings, clock)
+def create_review(
+    settings: ReviewSettings, clock: Clock = utc_now, secret_of: SecretOf | None = None
+) -> Review:
+    """A review server by its settings.
+
+    ``clock`` is there for tests that cannot wait for a lease to end. ``secret_of`` gives the secret of an API
+    caller's key to a server that is mounted where keys exist already; alone, it keeps its own (``api_keys``).
+    """
+    return Review(settings, clock, secret_of)
 
 
-def _aws_error(status: int, code: str, message: str) -> Response:
-    body = json.dumps({"__type": code, "message": message, "Message": message})
-    return Response(body, status, {"x-amzn-ErrorType": code}, media_type="application/json")
+def _aws_error(error: AwsError) -> Response:
+    body = json.dumps({"__type": error.code, "message": error.message, "Message": error.message})
+    headers = {"x-amzn-ErrorType": error.code}
+    return Response(body, error.status or 400, headers, media_type="application/json")

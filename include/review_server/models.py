@@ -21,6 +21,7 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    false,
     literal,
     text,
 )
@@ -213,6 +214,8 @@ class Task(Base):
     accepted_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    # What the worker's page measured without pauses; None when it measured nothing.
+    active_milliseconds: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
         # Distinct workers per loop, and one task in hand per worker and flow definition, whatever races.
@@ -264,8 +267,25 @@ class Delivery(Base):
     __table_args__ = (Index("deliveries_by_due_time", "due_at"),)
 
 
+class LoopEvent(Base):
+    """A loop's end that has not been told yet. Written together with the end; outlives the loop."""
+
+    __tablename__ = "loop_events"
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    body: Mapped[str] = mapped_column(Text)
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    last_error: Mapped[str | None] = mapped_column(String(1024))
+
+    __table_args__ = (Index("loop_events_by_due_time", "due_at"),)
+
+
 class Worker(Base):
-    """A person who answers. ``id`` is the 16 hex digits of A2I's workerId. Never removed: answers name it."""
+    """A person who answers. ``id`` is the 16 hex digits of A2I's workerId. Never removed: answers name it.
+
+    An owner also sees how the work goes, and tries templates.
+    """
 
     __tablename__ = "workers"
 
@@ -273,6 +293,7 @@ class Worker(Base):
     name: Mapped[str] = mapped_column(String(128), unique=True)
     password_hash: Mapped[str | None] = mapped_column(String(256))
     created_at: Mapped[datetime]
+    is_owner: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Membership(Base):
@@ -298,3 +319,44 @@ class WorkerSession(Base):
         Index("worker_sessions_by_worker", "worker_id"),
         Index("worker_sessions_by_end", "expires_at"),
     )
+
+
+class Invitation(Base):
+    """A link by which a member sets the own password, once. Only a hash of its secret is kept."""
+
+    __tablename__ = "invitations"
+
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    worker_id: Mapped[str] = mapped_column(ForeignKey("workers.id"))
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("invitations_by_worker", "worker_id"),
+        Index("invitations_by_end", "expires_at"),
+    )
+
+
+class FailedSignIn(Base):
+    """A wrong password, counted against a name and against an address (``subject``) for a while."""
+
+    __tablename__ = "failed_sign_ins"
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    subject: Mapped[str] = mapped_column(String(80))
+    failed_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("failed_sign_ins_by_subject", "subject", "failed_at"),
+        Index("failed_sign_ins_by_time", "failed_at"),
+    )
+
+
+class SeenSignature(Base):
+    """The signature of an API call that changed something, kept while it could be sent again."""
+
+    __tablename__ = "seen_signatures"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seen_at: Mapped[datetime]
+
+    __table_args__ = (Index("seen_signatures_by_time", "seen_at"),)

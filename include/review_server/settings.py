@@ -18,6 +18,7 @@ class ReviewSettings:
 
     ``data_dir`` holds the SQLite database unless ``database_url`` names another (a SQLAlchemy URL).
     ``s3_endpoint_url`` is None for real S3. ``public_url`` is where workers' browsers reach the server.
+    ``api_keys`` is the file of the keys that API callers sign with (``data_dir``/api-keys when left out).
     """
 
     data_dir: Path
@@ -28,6 +29,7 @@ class ReviewSettings:
     public_url: str = "http://127.0.0.1:4567"
     access_key_id: str | None = None
     secret_access_key: str | None = None
+    api_keys: Path | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d{12}", self.account_id):
@@ -38,6 +40,11 @@ class ReviewSettings:
                 raise ValueError(f"{name} must be an http or https URL, not {url!r}")
         if (self.access_key_id is None) != (self.secret_access_key is None):
             raise ValueError("access_key_id and secret_access_key belong together: give both or neither")
+
+    @property
+    def api_keys_file(self) -> Path:
+        """Where the API callers' keys are."""
+        return self.api_keys or self.data_dir / "api-keys"
 
     @property
     def database(self) -> str:

@@ -13,9 +13,11 @@ from tests.support.cloud import ROOT, LocalCloud
 class Process:
     """``python -m include.review_server serve`` on a free port that it keeps over restarts."""
 
-    def __init__(self, cloud: LocalCloud, data: Path) -> None:
+    def __init__(self, cloud: LocalCloud, data: Path, own_keys: bool = False) -> None:
         self._cloud = cloud
         self._data = data
+        # One key file for S3 and for the server itself, so that one client session meets both.
+        self._keys = [] if own_keys else ["--api-keys", str(cloud.data / "credentials")]
         self._port = "0"
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
@@ -27,6 +29,7 @@ class Process:
             str(self._data),
             "--s3-endpoint-url",
             s3_endpoint_url or self._cloud.endpoint_url,
+            *self._keys,
         ]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._data.mkdir(parents=True, exist_ok=True)

@@ -65,6 +65,7 @@ class Rig:
             public_url=self.url,
             access_key_id=access_key_id,
             secret_access_key=secret_access_key,
+            api_keys=cloud.data / "credentials",
         )
         self.review: Review = create_review(settings, self.clock)
         self._server = uvicorn.Server(uvicorn.Config(self.review.asgi, log_level="warning"))

@@ -261,3 +261,20 @@ def test_a_removed_member_gives_the_task_back_and_is_signed_out(rig: Rig):
     rig.review.accounts.remove(leaver.name)
     assert leaver.http.get("/worker/queue").status_code == 401
     assert stayer.take(flow)["human_loop_name"] == name
+
+
+def test_one_answer_is_asked_for_once_when_everybody_asks_at_once(rig: Rig):
+    flow = rig.flow(TaskCount=1)
+    names = [flow.start() for _ in range(30)]
+    workers = [rig.worker(flow.team) for _ in range(3)]
+
+    def work(worker: Person) -> list[str]:
+        done = []
+        while task := worker.take(flow):
+            assert worker.do("answer", task, {"by": worker.name}).status_code == 200
+            done.append(task["human_loop_name"])
+        return done
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        assert sorted(chain.from_iterable(pool.map(work, workers))) == sorted(names)
+    assert {len(flow.output(name)["humanAnswers"]) for name in names} == {1}

@@ -1,8 +1,9 @@
 """AWS's signature, version 4: read from a request and computed anew.
 
-Takes a ``wire.Request``, gives a ``Signature``, which says who signed for which service and whether a secret
-makes the same signature. Both forms are read: the Authorization header and the query of a presigned URL.
-The rules are those of the IAM guide, "Create a signed AWS API request". Knows ``wire``.
+Takes a ``Request``, gives a ``Signature``, which says who signed for which service and when, and whether a
+secret makes the same signature. Both forms are read: the Authorization header and the query of a presigned
+URL. The rules are those of the IAM guide, "Create a signed AWS API request". Whom to let in is the servers'
+own decision.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote
 
-from include.wire import Request
+from include.wire.messages import Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 _CREDENTIAL = re.compile(r"([^/\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 _UNSIGNED = "UNSIGNED-PAYLOAD"
+
+# How far the clocks of a caller and a server may be apart; AWS allows the same.
+SKEW = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -75,25 +79,42 @@ class Signature:
             key = hmac.digest(key, part.encode(), "sha256")
         return hmac.compare_digest(hmac.digest(key, text.encode(), "sha256").hex(), self.value)
 
-    def has_expired(self) -> bool:
-        """Whether a presigned URL is past its time; a header's signature is used at once and has none."""
-        if self.expires is None:
-            return False
+    @property
+    def signed_at(self) -> datetime | None:
+        """When the caller's clock says that it signed, or None when that is no time of AWS's form."""
         try:
-            begin = datetime.strptime(self.moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            signed_at = datetime.strptime(self.moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         except ValueError:
-            return True
-        return datetime.now(UTC) > begin + timedelta(seconds=self.expires)
+            return None
+        # The scope names the day as well: a key derived for another day must not sign for this one.
+        return signed_at if self.moment.startswith(self.day) else None
+
+    def is_timely(self, now: datetime) -> bool:
+        """Whether it was signed within ``SKEW`` of now; a presigned URL has its own end instead."""
+        if self.signed_at is None:
+            return False
+        if self.expires is None:
+            return abs(now - self.signed_at) <= SKEW
+        return self.signed_at - SKEW <= now <= self.signed_at + timedelta(seconds=self.expires)
+
+    def unsigned_headers(self, request: Request) -> list[str]:
+        """The headers that decide what the request does and that the signature does not cover."""
+        decisive = {"host"} | {name for name in request.headers if name.startswith("x-amz-")}
+        return sorted(decisive - set(self.headers))
 
     def _canonical(self, request: Request) -> str:
+        is_s3 = self.service == "s3"
         # S3 signs the path as it is sent, every other service encodes it once more.
-        path = request.path if self.service == "s3" else quote(request.path, safe="/~")
+        path = request.path if is_s3 else quote(request.path, safe="/~")
         pairs = sorted(pair for pair in _query(request.query) if pair[0] != "X-Amz-Signature")
         headers = [f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in self.headers]
-        if self.expires is not None:
-            body = _UNSIGNED
+        digest = hashlib.sha256(request.body).hexdigest()
+        if is_s3:
+            # The digest that a header states is S3's to compare with the body, which is not here.
+            stated = request.headers.get("x-amz-content-sha256")
+            body = _UNSIGNED if self.expires is not None else stated or digest
         else:
-            body = request.headers.get("x-amz-content-sha256") or hashlib.sha256(request.body).hexdigest()
+            body = digest
         return "\n".join(
             (
                 request.method,

@@ -1,24 +1,36 @@
+"""AWS's signature: what botocore signs is accepted, and nothing else is."""
+
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
-from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.local_cloud.signatures import Signature
 from include.wire import Request
+from include.wire.sigv4 import Signature
 
 SECRET = "wJalrXUtnFEMI"
+_NOW = partial(datetime.now, UTC)
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12)
 
 
 def signed(service: str, method: str, url: str, body: bytes = b"", *, in_query: bool = False) -> Request:
     """The request as botocore signs and sends it."""
-    authority = {True: S3SigV4QueryAuth, False: S3SigV4Auth if service == "s3" else SigV4Auth}[in_query]
+    authority = {
+        ("s3", True): S3SigV4QueryAuth,
+        ("s3", False): S3SigV4Auth,
+        ("sagemaker", True): SigV4QueryAuth,
+        ("sagemaker", False): SigV4Auth,
+    }[service, in_query]
     request = AWSRequest(method=method, url=url, data=body, headers={"X-Amz-Meta-A": "  one   two "})
     request.context["payload_signing_enabled"] = True
     authority(Credentials("AKIAEXAMPLE", SECRET), service, "us-east-1").add_auth(request)
@@ -64,13 +76,15 @@ def test_every_signed_part_counts() -> None:
         assert not signature.matches(Request(method, path, query, sound.headers, body), SECRET)
 
 
-def test_a_presigned_url_is_a_signature_with_an_end() -> None:
-    request = signed("s3", "GET", "http://127.0.0.1:4566/bucket/a%20b.jpg", in_query=True)
+@pytest.mark.parametrize("service", ["s3", "sagemaker"])
+def test_a_presigned_url_is_a_signature_with_an_end(service: str) -> None:
+    request = signed(service, "GET", "http://127.0.0.1:4566/bucket/a%20b.jpg", in_query=True)
     signature = Signature.of(request)
     assert signature is not None
     assert signature.expires == 3600
     assert signature.matches(request, SECRET)
-    assert not signature.has_expired()
+    assert signature.is_timely(_NOW())
+    assert not signature.is_timely(_NOW() + timedelta(seconds=3601))
 
 
 @pytest.mark.parametrize(
@@ -79,3 +93,32 @@ def test_a_presigned_url_is_a_signature_with_an_end() -> None:
 )
 def test_what_is_not_signed_is_not_signed(headers: dict[str, str]) -> None:
     assert Signature.of(Request("GET", "/", "", headers)) is None
+
+
+def test_a_body_is_not_what_a_header_says_it_is() -> None:
+    """Else a caught request would carry any other body: the header is signed, the body is not looked at."""
+    sound = signed("sagemaker", "POST", "http://h:1/human-loops", b"body")
+    stated = dict(sound.headers) | {"x-amz-content-sha256": hashlib.sha256(b"body").hexdigest()}
+    signature = Signature.of(sound)
+    assert signature is not None
+    assert not signature.matches(Request("POST", sound.path, sound.query, stated, b"other"), SECRET)
+
+
+def test_signatures_are_timely_for_a_quarter_of_an_hour_in_both_directions() -> None:
+    signature = Signature.of(signed("sagemaker", "GET", "http://h:1/human-loops/a"))
+    assert signature is not None
+    assert signature.signed_at is not None
+    for minutes, timely in ((0, True), (15, True), (-15, True), (15.1, False), (-15.1, False)):
+        assert signature.is_timely(signature.signed_at + timedelta(minutes=minutes)) is timely
+    for moment in ("", "yesterday", "20200101T000000Z"):
+        assert not replace(signature, moment=moment).is_timely(_NOW())
+
+
+def test_what_decides_and_is_not_signed_is_named() -> None:
+    sound = signed("sagemaker", "POST", "http://h:1/")
+    signature = Signature.of(sound)
+    assert signature is not None
+    assert signature.unsigned_headers(sound) == []
+    added = dict(sound.headers) | {"x-amz-target": "SageMaker.DeleteFlowDefinition", "accept": "*/*"}
+    assert signature.unsigned_headers(replace(sound, headers=added)) == ["x-amz-target"]
+    assert replace(signature, headers=("x-amz-date",)).unsigned_headers(sound) == ["host", "x-amz-meta-a"]
