@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "include.demo": {"include.samples", "include.stack"},
 }
 FOLDERS = {"a2i": "plugins/a2i"}
-KNOW_AIRFLOW = {"dags", "a2i"}
+KNOW_AIRFLOW = {"dags", "a2i", "include.stack"}  # the stack brings an executor of its own
 OURS = ("include", "a2i", "dags", "tests")
 
 

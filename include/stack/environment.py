@@ -64,7 +64,7 @@ def airflow(settings: StackSettings) -> dict[str, str]:
             "DAGS_FOLDER": PROJECT / "dags",
             "PLUGINS_FOLDER": PROJECT / "plugins",
             "LOAD_EXAMPLES": False,
-            "EXECUTOR": "LocalExecutor",
+            "EXECUTOR": "include.stack.executor.WatchfulLocalExecutor",
             "PARALLELISM": 4,  # two cores: the tasks wait for the cloud's jobs more than they compute
             "FERNET_KEY": secrets.fernet_key,
             "EXECUTION_API_SERVER_URL": f"{settings.airflow.url}/execution/",

@@ -166,15 +166,23 @@ class Stack:
         body = self.night(date, pipeline).read(f"labels/dt={date}/augmented.manifest") or b""
         return [json.loads(line)["loop"] for line in body.splitlines()]
 
-    def lessons(self, pipeline: str = "tiny") -> Counter[str]:
-        """How often each answered loop came to a champion as a new label (not as a replayed one)."""
+    def lessons(self, pipeline: str = "tiny") -> tuple[set[str], Counter[str]]:
+        """The batches some model was trained on as new, and how often each came to a champion as new.
+
+        A challenger that is not promoted takes nothing with it: its labels stay new for the next one.
+        """
         night = self.night("", pipeline)
-        lessons: Counter[str] = Counter()
-        for key in night.keys("champions/"):
-            dataset = night.read_json(f"datasets/{night.read_json(key)['dataset_id']}/dataset.json")
-            for shard in dataset["shards"]:
-                lessons.update(self.labelled(shard["batch"], pipeline))
-        return lessons
+        tried: set[str] = set()
+        learned: Counter[str] = Counter()
+        for key in night.keys("evaluations/"):
+            if key.endswith("/verdict.json"):
+                job = key.split("/")[1]
+                dataset = night.read_json(f"models/{job}/model.json")["dataset_id"]
+                shards = night.read_json(f"datasets/{dataset}/dataset.json")["shards"]
+                tried |= set(shards)
+                if night.read_json(key)["promote"]:
+                    learned.update(shards)
+        return tried, learned
 
     # ---- people
 

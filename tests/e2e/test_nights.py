@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.e2e.stack import Stack
+from tests.e2e.stack import PATIENCE, Stack
 from tests.support.cloud import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_nights(stack: Stack) -> None:
-    before = len(stack.runs("incremental_training"))
     dates = ["2026-10-01", "2026-10-02", "2026-10-03"]
     with stack.reviewers():
         # The sample begins on the 1st: the day before has no images, and is part of the range.
@@ -37,19 +36,14 @@ def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_nights(stack
         assert loops
         assert set(loops.values()) == {"Completed"}
         assert sorted(stack.labelled(date)) == sorted(loops)
+        assert stack.night(date).labels()["answers"] == len(loops)
 
-    eventually(lambda: len(stack.runs("incremental_training")) > before, within=120, pause=1)
-    everything = {loop for date in dates for loop in stack.labelled(date)}
-    eventually(lambda: set(stack.lessons()) >= everything, within=300, pause=2)
+    eventually(lambda: stack.lessons()[0] >= set(dates), within=PATIENCE, pause=2)
     stack.settled("incremental_training")
-    trainings = {
-        job.name
-        for job in stack.night(dates[0]).jobs()
-        if job.kind == "training" and job.status == "Completed"
-    }
-    assert len(trainings) - 1 < len(dates), "one is the first model's"
-    lessons = stack.lessons()
-    assert {loop: lessons[loop] for loop in everything} == dict.fromkeys(everything, 1)
+    jobs = [job for job in stack.night(dates[0]).jobs() if job.kind == "training"]
+    assert [job.status for job in jobs] == ["Completed"] * len(jobs)
+    assert len(jobs) - 1 < len(dates), "one is the first model's"
+    assert max(stack.lessons()[1].values(), default=0) <= 1
 
 
 def test_the_same_date_again_asks_nobody_starts_no_job_and_writes_the_same_bytes(stack: Stack) -> None:
