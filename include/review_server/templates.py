@@ -2,12 +2,14 @@
 
 Takes a template's text and the parsed input, gives HTML and a list of errors. Everything is escaped on its
 way out; ``to_json`` and ``skip_autoescape`` are the documented exceptions. It knows S3 only through the
-function that signs a location.
+function that signs a location. ``frame_document`` makes the HTML a page that runs with our components.
 """
 
 from __future__ import annotations
 
+import html as markup
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +18,14 @@ from liquid import Environment
 from liquid.exceptions import FilterArgumentError, LiquidError
 from markupsafe import Markup
 
+from include.review_server import template_elements
 from include.review_server.s3 import S3Location
+
+# Where templates load Amazon's elements from; whatever the host, the file's name tells it.
+_AMAZON_SCRIPT = re.compile(
+    r"<script\b[^>]*\bsrc\s*=\s*[\"']?[^\"'>\s]*crowd-html-elements[^>]*>\s*</script\s*>", re.IGNORECASE
+)
+_COMMENT = re.compile(r"<!--.*?(?:-->|$)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -29,10 +38,41 @@ class RenderingError:
 
 @dataclass(frozen=True)
 class Rendered:
-    """HTML for the worker's browser; empty when there are errors."""
+    """HTML for the worker's browser, and what is wrong with it.
+
+    ``content`` is empty when the template could not be rendered at all. With elements that are not supported
+    it is there: the page works but for them, and shows their names.
+    """
 
     content: str
     errors: tuple[RenderingError, ...] = ()
+
+
+def frame_document(rendered: str, components_url: str) -> str:
+    """A complete page from a rendered template: Amazon's script is replaced by ours.
+
+    ``components_url`` is the folder of the components, without a slash at the end
+    (``component_files.components_url``). A template that loads no script gets ours as well.
+    """
+    source = markup.escape(f"{components_url}/crowd.js")
+    script = f'<script type="module" crossorigin="anonymous" src="{source}"></script>'
+    comments = [match.span() for match in _COMMENT.finditer(rendered)]
+    found = [
+        match
+        for match in _AMAZON_SCRIPT.finditer(rendered)
+        if not any(start <= match.start() < end for start, end in comments)
+    ]
+    body = rendered
+    for match in reversed(found):
+        body = body[: match.start()] + body[match.end() :]
+    # First in the page: a module waits for the document anyway, and the browser fetches it sooner.
+    doctype = re.match(r"\s*<!doctype[^>]*>", body, re.IGNORECASE)
+    rest = body[doctype.end() :] if doctype else body
+    language = "" if re.search(r"<html\b", rest, re.IGNORECASE) else '<html lang="en">'
+    return (
+        f'<!doctype html>{language}<meta charset="utf-8"><meta name="viewport" content="width=device-width, '
+        f'initial-scale=1"><title>Task</title>{script}{rest}'
+    )
 
 
 class Templates:
@@ -53,7 +93,14 @@ class Templates:
             return Rendered("", (RenderingError(type(error).__name__, str(error)),))
         except RecursionError:
             return Rendered("", (RenderingError("TooDeep", "template or input is nested too deeply"),))
-        return Rendered(html)
+        unknown = template_elements.unsupported(template_elements.tags(html))
+        return Rendered(
+            html,
+            tuple(
+                RenderingError("UnsupportedElement", f"<{tag.name}> (line {tag.line}) is not supported")
+                for tag in unknown
+            ),
+        )
 
     def _grant_read_access(self, value: object) -> str:
         try:

@@ -1,0 +1,61 @@
+/** The look of the annotation elements. */
+
+import { sheet } from "../core/style.js";
+
+export const annotatorStyle = sheet(`
+  .head { margin: 0 0 8px; font-size: 1.2em; line-height: 1.3; }
+  .head:empty { display: none; }
+  .columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(200px, 260px); gap: 14px; align-items: start; }
+  .main { min-width: 0; }
+  .tools { display: flex; flex-wrap: wrap; align-items: center; gap: 4px; margin-bottom: 6px; }
+  .gap { width: 10px; }
+  .fill { flex: 1; }
+  .tool {
+    min-width: 38px; min-height: 38px; padding: 4px 10px; border: 1px solid var(--crowd-line); border-radius: 6px;
+    background: var(--crowd-raised); cursor: pointer;
+  }
+  .tool:hover { background: var(--crowd-wash); }
+  .tool[aria-disabled="true"] { opacity: 0.5; cursor: default; }
+  .tool[aria-pressed="true"] { background: var(--crowd-accent); color: var(--crowd-accent-ink); }
+  .tool[hidden] { display: none; }
+  .zoom { min-width: 4.2em; text-align: center; font-variant-numeric: tabular-nums; color: var(--crowd-quiet); }
+  .stage {
+    position: relative; overflow: hidden; height: max(320px, calc(100vh - 200px)); border: 1px solid var(--crowd-edge);
+    border-radius: 6px; cursor: crosshair; touch-action: none; user-select: none; -webkit-user-select: none;
+    background: repeating-conic-gradient(light-dark(#d7dbe1, #20252d) 0 25%, light-dark(#e6e9ee, #272d36) 0 50%) 0 0 / 24px 24px;
+  }
+  .stage:focus-visible { outline-offset: 1px; }
+  .stage img { position: absolute; left: 0; top: 0; max-width: none; transform-origin: 0 0; image-orientation: none; pointer-events: none; }
+  .stage svg { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; }
+  .stage text { font: 600 12px sans-serif; }
+  .waiting { position: absolute; inset: 0; display: grid; place-items: center; padding: 24px; text-align: center; pointer-events: none; }
+  .waiting:empty { display: none; }
+  .foot { display: flex; justify-content: space-between; gap: 12px; min-height: 24px; padding-top: 4px; font-size: 0.87em; color: var(--crowd-quiet); }
+  .position { font-variant-numeric: tabular-nums; white-space: nowrap; }
+  .side { display: flex; flex-direction: column; gap: 12px; max-height: max(390px, calc(100vh - 130px)); overflow: auto; padding: 3px; }
+  .side h3 { margin: 0 0 6px; font-size: 0.95em; }
+  .palette { display: grid; gap: 4px; }
+  .class, .shape {
+    display: flex; align-items: center; gap: 8px; width: 100%; min-height: 36px; padding: 4px 8px; text-align: left;
+    border: 1px solid var(--crowd-line); border-radius: 6px; background: var(--crowd-ground); cursor: pointer;
+  }
+  .class:hover, .shape:hover { background: var(--crowd-wash); }
+  .class[aria-pressed="true"] { border-color: var(--crowd-accent); background: var(--crowd-wash); box-shadow: inset 0 0 0 1px var(--crowd-accent); font-weight: 600; }
+  .text { flex: 1; min-width: 0; overflow-wrap: anywhere; }
+  .count { color: var(--crowd-quiet); font-weight: 400; font-size: 0.9em; }
+  .swatch { flex: none; width: 14px; height: 14px; border: 1px solid #000; border-radius: 3px; }
+  .shapes { display: grid; gap: 4px; margin: 0; padding: 0; list-style: none; }
+  .shapes li { display: flex; gap: 2px; }
+  .shapes li.selected .shape { border-color: var(--crowd-accent); background: var(--crowd-wash); box-shadow: inset 0 0 0 1px var(--crowd-accent); }
+  .shape .quiet { font-size: 0.82em; font-variant-numeric: tabular-nums; white-space: nowrap; }
+  .remove { flex: none; width: 34px; border: 0; border-radius: 6px; background: none; color: var(--crowd-quiet); cursor: pointer; }
+  .remove:hover { background: var(--crowd-error-wash); color: var(--crowd-error); }
+  .keys { margin-bottom: 16px; border-spacing: 0 4px; }
+  .keys th { padding-right: 16px; text-align: left; white-space: nowrap; font-weight: 400; vertical-align: top; }
+  @media (max-width: 760px) {
+    .columns { grid-template-columns: minmax(0, 1fr); }
+    .stage { height: max(300px, calc(100vh - 330px)); }
+    .side { max-height: none; }
+    .palette { grid-template-columns: repeat(auto-fill, minmax(120px, 1fr)); }
+  }
+`);

@@ -1,0 +1,228 @@
+/**
+ * crowd-classifier, crowd-image-classifier and their multi-select forms: categories to choose one or several from,
+ * by mouse or by number key; an exclusion category that stands alone; a comment region; boxes laid over the image.
+ */
+
+import { CrowdElement } from "../core/element.js";
+import { h, isTyping, svg } from "../core/dom.js";
+import { sheet } from "../core/style.js";
+import { tell } from "../core/bridge.js";
+import { colourOf, inkOn } from "../core/colours.js";
+import { keysFor } from "../core/shortcuts.js";
+import { instructionsPanel, panelStyle } from "../layout/instructions.js";
+
+const style = sheet(`
+  .head { margin: 0 0 8px; font-size: 1.2em; }
+  .head:empty { display: none; }
+  .columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(220px, 300px); gap: 16px; align-items: start; }
+  @media (max-width: 760px) { .columns { grid-template-columns: minmax(0, 1fr); } }
+  .target { min-width: 0; }
+  figure { position: relative; display: inline-block; max-width: 100%; margin: 0; line-height: 0; background: var(--crowd-sunken); }
+  figure img { display: block; max-width: 100%; max-height: 74vh; min-height: min(280px, 40vh); object-fit: contain; image-orientation: none; }
+  figure svg { position: absolute; inset: 0; width: 100%; height: 100%; }
+  .side { display: grid; gap: 12px; }
+  fieldset { margin: 0; padding: 0; border: 0; }
+  legend { padding: 0; margin-bottom: 6px; font-weight: 600; }
+  .category {
+    display: flex; align-items: center; gap: 10px; width: 100%; min-height: 40px; margin: 0 0 6px; padding: 6px 10px;
+    border: 1px solid var(--crowd-edge); border-radius: 6px; background: var(--crowd-ground); cursor: pointer;
+  }
+  .category:hover { background: var(--crowd-wash); }
+  .category:has(input:checked) { border-color: var(--crowd-accent); background: var(--crowd-wash); box-shadow: inset 0 0 0 1px var(--crowd-accent); }
+  .category:has(:focus-visible) { outline: 3px solid var(--crowd-accent); outline-offset: 2px; }
+  .category.apart { margin-top: 14px; }
+  .category span { flex: 1; }
+  input { flex: none; width: 18px; height: 18px; margin: 0; accent-color: var(--crowd-accent); outline: none; }
+  textarea { width: 100%; min-height: 76px; padding: 7px 10px; border: 1px solid var(--crowd-edge); border-radius: 6px; background: var(--crowd-ground); }
+`);
+
+class Classifier extends CrowdElement {
+  static answers = true;
+  static many = false;
+  static properties = ["header", "src", "exclusion-category", "overlay"];
+  static regions = ["full-instructions", "short-instructions", "classification-target", "worker-comment"];
+  static style = style;
+
+  static get observedAttributes() {
+    return [...super.observedAttributes, "categories"];
+  }
+
+  /** @param {ShadowRoot} root */
+  build(root) {
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, panelStyle];
+    this.head = h("h2", { class: "head" });
+    this.target = h("div", { class: "target" });
+    this.list = h("fieldset");
+    this.error = h("div", { class: "error", role: "alert" });
+    this.chosen = new Set();
+    root.append(this.head, h("div", { class: "columns" }, this.target,
+      h("div", { class: "side" }, instructionsPanel(this), this.list, this.error, this.commentRegion())));
+    this.list.addEventListener("change", (event) => this.choose(event.target.value, event.target.checked));
+    document.addEventListener("keydown", (event) => this.key(event));
+    this.buildTarget();
+  }
+
+  buildTarget() {
+    this.target.append(h("slot", { name: "classification-target" }), h("slot"));
+  }
+
+  update() {
+    this.head.textContent = this.header ?? "";
+    const shown = JSON.stringify([this.categories, this.exclusion]);
+    if (shown === this.shown) return;
+    this.shown = shown;
+    const all = [...this.categories, ...(this.exclusion ? [this.exclusion] : [])];
+    this.keys = keysFor(all);
+    const type = this.constructor.many ? "checkbox" : "radio";
+    this.list.replaceChildren(
+      h("legend", {}, this.constructor.many ? "Choose all that apply" : "Choose one"),
+      ...all.map((text, index) =>
+        h("label", { class: text === this.exclusion ? "category apart" : "category" },
+          h("input", { type, name: "category", value: text }), h("span", {}, text),
+          this.keys[index] ? h("kbd", { "aria-hidden": "true" }, this.keys[index]) : null)),
+    );
+    for (const text of [...this.chosen]) if (!all.includes(text)) this.chosen.delete(text);
+    this.show();
+  }
+
+  /** @returns {string[]} */
+  get categories() {
+    return this.texts("categories");
+  }
+
+  set categories(value) {
+    this.given.set("categories", value);
+    if (this.built) this.update();
+  }
+
+  /** The text of the category that excludes all others, or null. */
+  get exclusion() {
+    if (!this.constructor.many) return null;
+    const value = this.structure("exclusion-category", null);
+    return value === null ? null : String(value.text ?? value);
+  }
+
+  choose(text, on) {
+    this.error.textContent = "";
+    if (!this.constructor.many || text === this.exclusion) this.chosen.clear();
+    else this.chosen.delete(this.exclusion);
+    if (on) this.chosen.add(text);
+    else this.chosen.delete(text);
+    this.show();
+    this.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  show() {
+    for (const box of this.list.querySelectorAll("input")) box.checked = this.chosen.has(box.value);
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    if (!this.isConnected || event.defaultPrevented || isTyping(event) && !this.list.contains(event.composedPath()[0])) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // With several classifiers on a page, the one that has the focus.
+    const all = document.querySelectorAll(ALL);
+    if (all.length > 1 && !this.contains(document.activeElement)) return;
+    const at = this.keys?.indexOf(event.key) ?? -1;
+    if (at < 0) return;
+    event.preventDefault();
+    const box = this.list.querySelectorAll("input")[at];
+    this.choose(box.value, this.constructor.many ? !box.checked : true);
+  }
+
+  commentRegion() {
+    const region = this.querySelector(":scope > worker-comment");
+    if (!region) return null;
+    const header = region.getAttribute("header") || "Comment";
+    this.comment = h("textarea", { placeholder: region.getAttribute("placeholder"), "aria-label": header });
+    const linkText = region.getAttribute("link-text");
+    const inside = h("div", {}, h("strong", {}, header), h("slot", { name: "worker-comment" }), this.comment);
+    return linkText ? h("details", {}, h("summary", {}, linkText), inside) : inside;
+  }
+
+  get value() {
+    return this.answer();
+  }
+
+  answer() {
+    const order = [...this.list.querySelectorAll("input")].map((box) => box.value).filter((text) => this.chosen.has(text));
+    const answer = this.constructor.many ? { labels: order } : { label: order[0] };
+    if (this.comment?.value) answer.workerComment = this.comment.value;
+    return answer;
+  }
+
+  problem() {
+    if (this.chosen.size) return null;
+    this.error.textContent = this.constructor.many ? "Choose at least one." : "Choose one.";
+    return `${this.header ? `${this.header}: ` : ""}${this.error.textContent.toLowerCase()}`;
+  }
+
+  focus() {
+    this.list.querySelector("input")?.focus();
+  }
+
+  reset() {
+    this.chosen.clear();
+    this.error.textContent = "";
+    if (this.comment) this.comment.value = "";
+    this.show();
+  }
+}
+
+class ImageClassifier extends Classifier {
+  buildTarget() {
+    this.image = h("img", { class: "crowd-own", crossorigin: "anonymous", alt: "The image to classify" });
+    this.image.style.imageOrientation = "none";
+    this.image.addEventListener("load", () => this.drawOverlay());
+    this.image.addEventListener("error", () => {
+      const message = "The image could not be loaded (its bucket must allow reading by CORS).";
+      this.error.textContent = message;
+      tell("error", { message });
+    });
+    this.boxes = svg("svg", { "aria-hidden": "true" });
+    this.target.append(h("figure", {}, this.image, this.boxes));
+  }
+
+  update() {
+    super.update();
+    if (this.src && this.src !== this.image.getAttribute("src")) this.image.src = this.src;
+    if (this.image.complete && this.image.naturalWidth) this.drawOverlay();
+  }
+
+  drawOverlay() {
+    const overlay = this.structure("overlay", null);
+    if (!overlay) return;
+    if (!overlay.boundingBox) {
+      this.complain(`overlay of ${this.localName}: only boundingBox is supported`);
+      return;
+    }
+    const { naturalWidth: width, naturalHeight: height } = this.image;
+    const labels = overlay.boundingBox.labels ?? [];
+    this.boxes.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const unit = Math.max(width / (this.image.clientWidth || width), 0.001);
+    this.boxes.replaceChildren(...(overlay.boundingBox.value ?? []).map((box) => {
+      const colour = colourOf(Math.max(labels.indexOf(box.label), 0));
+      const size = 13 * unit;
+      const top = Math.max(Number(box.top), size * 1.4);
+      return svg("g", {},
+        svg("rect", { x: box.left, y: box.top, width: box.width, height: box.height, fill: "none", stroke: "#000", "stroke-width": 4 * unit, "stroke-opacity": 0.7 }),
+        svg("rect", { x: box.left, y: box.top, width: box.width, height: box.height, fill: "none", stroke: colour, "stroke-width": 2 * unit }),
+        svg("rect", { x: box.left, y: top - size * 1.4, width: size * 0.62 * (String(box.label).length + 1), height: size * 1.4, fill: colour }),
+        svg("text", { x: Number(box.left) + size * 0.3, y: top - size * 0.35, "font-size": size, fill: inkOn(colour) }, String(box.label)));
+    }));
+  }
+}
+
+export class CrowdClassifier extends Classifier {}
+
+export class CrowdClassifierMultiSelect extends Classifier {
+  static many = true;
+}
+
+export class CrowdImageClassifier extends ImageClassifier {}
+
+export class CrowdImageClassifierMultiSelect extends ImageClassifier {
+  static many = true;
+}
+
+const ALL = "crowd-classifier, crowd-classifier-multi-select, crowd-image-classifier, crowd-image-classifier-multi-select";

@@ -1,0 +1,40 @@
+/** Small helpers for building elements. Text always goes in as text: nothing here reads HTML. */
+
+/**
+ * An HTML element with attributes, listeners (`onclick`) and children.
+ * @param {string} name
+ * @param {Record<string, any>} [attributes] null, undefined and false leave an attribute out
+ * @param {...(Node | string | null | undefined)} children
+ * @returns {any}
+ */
+export function h(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+/** The same for SVG. @param {string} name @returns {any} */
+export function svg(name, attributes = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** Put `value` between `least` and `most`. */
+export function clamp(value, least, most) {
+  return Math.max(least, Math.min(most, value));
+}
+
+/** Whether keys typed here are text, and must not be taken for commands. @param {Event} event */
+export function isTyping(event) {
+  const target = event.composedPath()[0];
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || target.matches("textarea, select, audio, video")) return true;
+  return target.matches("input") && !["button", "submit", "reset", "checkbox"].includes(target.type);
+}

@@ -1,0 +1,105 @@
+/**
+ * The entry: makes every element known, tells the page around it what is there, and announces to the template that
+ * its elements are ready. Loaded as a module, hence after the document has been read; it is the only script that a
+ * template needs.
+ */
+
+import { CrowdElement, define } from "./core/element.js";
+import { stylePage } from "./core/style.js";
+import { listen, report, tell } from "./core/bridge.js";
+import { isTyping } from "./core/dom.js";
+import { CrowdButton, CrowdForm } from "./form/form.js";
+import { CrowdInput, CrowdTextArea } from "./form/text.js";
+import { CrowdCheckbox, CrowdRadioButton, CrowdRadioGroup, CrowdToggleButton } from "./form/choice.js";
+import { CrowdSlider } from "./form/slider.js";
+import {
+  CrowdAlert, CrowdBadge, CrowdCard, CrowdFab, CrowdIconButton, CrowdModal, CrowdTab, CrowdTabs, CrowdToast,
+} from "./layout/plain.js";
+import { CrowdInstructions } from "./layout/instructions.js";
+import {
+  CrowdClassifier, CrowdClassifierMultiSelect, CrowdImageClassifier, CrowdImageClassifierMultiSelect,
+} from "./classify/classifier.js";
+import { CrowdBoundingBox, CrowdKeypoint, CrowdLine, CrowdPolygon, CrowdPolyline } from "./annotate/elements.js";
+
+stylePage();
+define({
+  "crowd-button": CrowdButton,
+  "crowd-input": CrowdInput,
+  "crowd-text-area": CrowdTextArea,
+  "crowd-checkbox": CrowdCheckbox,
+  "crowd-radio-group": CrowdRadioGroup,
+  "crowd-radio-button": CrowdRadioButton,
+  "crowd-toggle-button": CrowdToggleButton,
+  "crowd-slider": CrowdSlider,
+  "crowd-alert": CrowdAlert,
+  "crowd-badge": CrowdBadge,
+  "crowd-card": CrowdCard,
+  "crowd-fab": CrowdFab,
+  "crowd-icon-button": CrowdIconButton,
+  "crowd-modal": CrowdModal,
+  "crowd-tab": CrowdTab,
+  "crowd-tabs": CrowdTabs,
+  "crowd-toast": CrowdToast,
+  "crowd-instructions": CrowdInstructions,
+  "crowd-classifier": CrowdClassifier,
+  "crowd-classifier-multi-select": CrowdClassifierMultiSelect,
+  "crowd-image-classifier": CrowdImageClassifier,
+  "crowd-image-classifier-multi-select": CrowdImageClassifierMultiSelect,
+  "crowd-bounding-box": CrowdBoundingBox,
+  "crowd-polygon": CrowdPolygon,
+  "crowd-polyline": CrowdPolyline,
+  "crowd-line": CrowdLine,
+  "crowd-keypoint": CrowdKeypoint,
+});
+customElements.define("crowd-form", CrowdForm);
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => setTimeout(begin));
+else setTimeout(begin);
+
+/** After the template's own scripts have had the document. */
+function begin() {
+  const names = new Set([...document.querySelectorAll("*")].map((element) => element.localName));
+  const crowd = [...names].filter((name) => name.startsWith("crowd-")).sort();
+  const unsupported = crowd.filter((name) => !customElements.get(name));
+  for (const name of unsupported) {
+    for (const element of document.querySelectorAll(name)) notice(element, `<${name}> is not supported here`);
+  }
+  for (const element of document.querySelectorAll("*")) {
+    if (element instanceof CrowdElement && element.constructor.answers && !element.name) {
+      notice(element, `<${element.localName}> has no name: its answer would be lost`);
+    }
+  }
+  const forms = [...document.querySelectorAll("crowd-form")];
+  for (const form of forms) form.complete();
+  if (!forms.length) notice(document.body.firstChild, "This template has no <crowd-form>: nothing can be submitted");
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.defaultPrevented) return;
+    if (isTyping(event) && event.composedPath()[0].localName === "select") return;
+    event.preventDefault();
+    forms[0]?.submit();
+  });
+  listen(receive);
+  report();
+  document.dispatchEvent(new Event("all-crowd-elements-ready"));
+  tell("ready", { elements: crowd.filter((name) => !unsupported.includes(name)), unsupported });
+}
+
+/** @param {any} message */
+function receive(message) {
+  if (message.nightloop === "submit") document.querySelector("crowd-form")?.submit();
+  if (message.nightloop === "theme") document.documentElement.style.colorScheme = message.dark ? "dark" : "light";
+  if (message.nightloop === "pause") {
+    document.body.inert = Boolean(message.paused);
+    document.body.style.opacity = message.paused ? "0.35" : "";
+  }
+}
+
+/** Something is wrong with the template: in sight, before the element that it is about. */
+function notice(element, text) {
+  const note = document.createElement("nightloop-notice");
+  note.setAttribute("role", "alert");
+  note.textContent = text;
+  if (element) element.before(note);
+  else document.body.append(note);
+  tell("error", { message: text });
+}

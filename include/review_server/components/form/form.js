@@ -1,0 +1,214 @@
+/**
+ * crowd-form and crowd-button. The form asks every crowd element and every plain control inside it for its value,
+ * by name, and hands the answer to the page around it. A template may veto with `form.onsubmit`.
+ */
+
+import { CrowdElement } from "../core/element.js";
+import { h } from "../core/dom.js";
+import { sheet } from "../core/style.js";
+import { tell } from "../core/bridge.js";
+
+const NATIVE = "input, select, textarea";
+const NO_ANSWER = ["submit", "button", "reset", "image", "file"];
+
+export class CrowdForm extends HTMLElement {
+  connectedCallback() {
+    if (this.listening) return;
+    this.listening = true;
+    this.addEventListener("click", (event) => {
+      const button = event.target.closest?.("button, input[type=submit], input[type=image]");
+      if (!button || button.disabled || event.defaultPrevented || button.type === "button") return;
+      event.preventDefault();
+      if (button.type === "reset") this.reset();
+      else this.submit();
+    });
+    // A real form inside the crowd-form would leave the page; its submit means ours.
+    this.addEventListener(
+      "submit",
+      (event) => {
+        if (event.target === this) return;
+        event.preventDefault();
+        event.stopPropagation();
+        this.submit();
+      },
+      { capture: true },
+    );
+  }
+
+  /** Add what the template left out: a way to submit. */
+  complete() {
+    const own = this.querySelector(
+      "crowd-button[form-action=submit], button:not([type]), button[type=submit], input[type=submit]",
+    );
+    if (own) return;
+    const button = document.createElement("crowd-button");
+    button.setAttribute("form-action", "submit");
+    button.setAttribute("variant", "primary");
+    button.textContent = "Submit";
+    button.style.marginTop = "12px";
+    this.append(button);
+  }
+
+  /** Everything in the form that can have an answer, in the document's order. */
+  get fields() {
+    return [...this.querySelectorAll("*")].filter(
+      (element) => element.constructor.answers || element.matches(NATIVE),
+    );
+  }
+
+  /** The answer as it stands, valid or not. @returns {Record<string, any>} */
+  get value() {
+    const answer = {};
+    for (const field of this.fields) {
+      if (!field.name || field.disabled) continue;
+      const value = field instanceof CrowdElement ? field.answer() : nativeValue(field);
+      if (value === undefined) continue;
+      // Boxes and radio buttons of one name are one object: {"blurry": true, "dark": false}.
+      const merges = isChoice(field) && typeof Object.getOwnPropertyDescriptor(answer, field.name)?.value === "object";
+      define(answer, field.name, merges ? { ...answer[field.name], ...value } : value);
+    }
+    return answer;
+  }
+
+  get _submittableValue() {
+    return this.value;
+  }
+
+  /** Submit when every field is valid and no listener objects. @returns {boolean} whether it was sent */
+  submit() {
+    for (const field of this.fields) {
+      if (field.disabled) continue;
+      if (field instanceof CrowdElement) {
+        const problem = field.problem();
+        if (problem) {
+          this.say(problem);
+          field.focus();
+          field.scrollIntoView({ block: "nearest" });
+          return false;
+        }
+      } else if (!field.reportValidity()) {
+        return false;
+      }
+    }
+    this.say("");
+    const event = new Event("submit", { bubbles: true, cancelable: true });
+    if (!this.dispatchEvent(event)) return false;
+    // Collected after the listeners: they may still put values into hidden inputs.
+    tell("answer", { content: this.value });
+    return true;
+  }
+
+  requestSubmit() {
+    this.submit();
+  }
+
+  reset() {
+    for (const field of this.fields) {
+      if (field instanceof CrowdElement) field.reset();
+      else resetNative(field);
+    }
+    this.say("");
+    this.dispatchEvent(new Event("reset", { bubbles: true }));
+  }
+
+  /** @param {string} problem */
+  say(problem) {
+    if (!this.notice && problem) {
+      this.notice = h("nightloop-notice", { role: "alert" });
+      const button = [...this.querySelectorAll("crowd-button[form-action=submit]")].at(-1);
+      if (button) button.before(this.notice);
+      else this.append(this.notice);
+    }
+    if (!this.notice) return;
+    this.notice.textContent = problem;
+    this.notice.hidden = !problem;
+    this.notice.style.display = problem ? "" : "none";
+  }
+}
+
+export class CrowdButton extends CrowdElement {
+  static properties = [
+    "disabled", "form-action", "href", "icon", "icon-align", "icon-url", "loading", "target", "variant",
+  ];
+  static delegatesFocus = true;
+  static style = sheet(`
+    :host { display: inline-block; }
+    .button img { width: 18px; height: 18px; }
+    .after { flex-direction: row-reverse; }
+    .spinner {
+      width: 14px; height: 14px; border: 2px solid currentColor; border-right-color: transparent; border-radius: 50%;
+      animation: turn 1s linear infinite;
+    }
+    @keyframes turn { to { rotate: 1turn; } }
+    @media (prefers-reduced-motion: reduce) { .spinner { animation: none; } }
+  `);
+
+  build(root) {
+    this.addEventListener(
+      "click",
+      (event) => {
+        if (!this.disabled && !this.hasAttribute("loading")) return;
+        event.stopImmediatePropagation();
+        event.preventDefault();
+      },
+      { capture: true },
+    );
+    this.addEventListener("click", (event) => {
+      const form = this.closest("crowd-form");
+      // The template's own listeners come first and may object.
+      queueMicrotask(() => {
+        if (event.defaultPrevented || !form) return;
+        if (this.formAction === "submit") form.submit();
+        if (this.formAction === "reset") form.reset();
+      });
+    });
+    this.root = root;
+  }
+
+  update() {
+    const variant = this.variant ?? (this.formAction === "submit" ? "primary" : "normal");
+    const look = { primary: "primary", link: "plain", icon: "plain" }[variant] ?? "";
+    const href = this.href && /^(https?:|mailto:|#|\/)/i.test(this.href) ? this.href : null;
+    const busy = this.hasAttribute("loading");
+    const content = [
+      busy ? h("span", { class: "spinner" }) : null,
+      this.iconUrl ? h("img", { src: this.iconUrl, alt: "" }) : null,
+      h("slot"),
+    ];
+    const after = this.iconAlign === "right" ? "after" : "";
+    const inner = href
+      ? h("a", {
+          class: `button ${look} ${after}`, href: this.disabled ? null : href, target: this.target,
+          rel: "noopener noreferrer", "aria-disabled": this.disabled ? "true" : null,
+        }, ...content)
+      : h("button", {
+          type: "button", class: `button ${look} ${after}`, disabled: this.disabled || busy,
+          "aria-label": this.textContent.trim() ? null : this.icon,
+        }, ...content);
+    this.root.replaceChildren(inner);
+  }
+}
+
+/** @param {any} field */
+function isChoice(field) {
+  return field.constructor.choice || ["checkbox", "radio"].includes(field.type);
+}
+
+function nativeValue(field) {
+  if (NO_ANSWER.includes(field.type)) return undefined;
+  if (isChoice(field)) return { [field.value]: field.checked };
+  if (field.type === "select-multiple") return [...field.selectedOptions].map((option) => option.value);
+  return field.value;
+}
+
+function resetNative(field) {
+  if (isChoice(field)) field.checked = field.defaultChecked;
+  else if (field.options) {
+    for (const option of field.options) option.selected = option.defaultSelected;
+  } else if (field.type !== "file") field.value = field.defaultValue;
+}
+
+/** A plain own property, whatever its name is. */
+function define(object, name, value) {
+  Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+}
