@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from include.review_server import private_files
-from include.review_server.accounts import Accounts
+from include.review_server.accounts import INVITATION_HOURS, Accounts
 from include.review_server.api_keys import ApiKeys
 from include.review_server.app import create_review
 from include.review_server.clock import utc_now
@@ -59,11 +59,33 @@ def _parser() -> argparse.ArgumentParser:
         help="keys that API callers sign with, as an AWS credentials file of mode 0600 (default: "
         "DIR/api-keys, made with one random key when it is missing)",
     )
+    serve.add_argument(
+        "--events-to",
+        metavar="TARGET",
+        help="tell of every loop's end: the URL of an SQS queue, which gets A2I's documented event, or the "
+        "name or ARN of an event bus, where its source is nightloop.sagemaker (default: nobody)",
+    )
+    serve.add_argument(
+        "--events-endpoint-url", metavar="URL", help="where that bus is (default: AWS's own EventBridge)"
+    )
     serve.set_defaults(run=_serve)
 
     members = commands.add_parser("members", help="add, list, reset and remove the people who answer")
     actions = members.add_subparsers(title="actions", required=True, metavar="ACTION")
     add = actions.add_parser("add", help="put a person in a work team; a new one gets a password, shown once")
+    invite = actions.add_parser(
+        "invite",
+        help="put a person in a work team and make a link by which they set their own password, once",
+    )
+    invite.add_argument("name", help="what the person will sign in with")
+    invite.add_argument(
+        "--public-url",
+        default="http://127.0.0.1:4567",
+        help="where browsers reach the server (default: %(default)s)",
+    )
+    for action in (add, invite):
+        action.add_argument("--team", help="name of the work team; it may be created later")
+        action.add_argument("--owner", action="store_true", help="may also see how the work goes")
     reset = actions.add_parser("reset", help="give a member a new password, shown once")
     for action in (add, reset):
         action.add_argument("name", help="what the person signs in with")
@@ -73,13 +95,20 @@ def _parser() -> argparse.ArgumentParser:
             metavar="FILE",
             help="write the password to this JSON file (mode 0600) instead of showing it",
         )
-    add.add_argument("--team", required=True, help="name of the work team; it may be created later")
     remove = actions.add_parser("remove", help="take a person out of a team, or out of all")
     remove.add_argument("name")
-    remove.add_argument("--team", help="only out of this team")
+    which = remove.add_mutually_exclusive_group()
+    which.add_argument("--team", help="only out of this team")
+    which.add_argument("--owner", action="store_true", help="only out of the owners")
     listing = actions.add_parser("list", help="who is in which team")
     listing.add_argument("--json", action="store_true", help="for machines")
-    for action, run in ((add, _add), (reset, _reset), (remove, _remove), (listing, _list)):
+    for action, run in (
+        (add, _add),
+        (invite, _invite),
+        (reset, _reset),
+        (remove, _remove),
+        (listing, _list),
+    ):
         _data_options(action)
         action.set_defaults(run=run)
     _api_keys_options(commands.add_parser("api-keys", help="list, add and revoke the keys of API callers"))
@@ -129,6 +158,8 @@ def _serve(options: argparse.Namespace) -> int:
                 account_id=options.account_id,
                 public_url=options.public_url or address,
                 api_keys=options.api_keys,
+                events_to=options.events_to,
+                events_endpoint_url=options.events_endpoint_url,
             )
         )
         review.start()
@@ -140,7 +171,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    member, password = _accounts(options).add(options.name, options.team)
+    member, password = _accounts(options).add(options.name, options.team, options.owner)
     if password is None and options.credentials and member.name not in _kept(options.credentials):
         raise ValueError(
             f"{member.name} is a member already, and {options.credentials} does not have the password: "
@@ -153,6 +184,14 @@ def _add(options: argparse.Namespace) -> int:
     return 0
 
 
+def _invite(options: argparse.Namespace) -> int:
+    member, token = _accounts(options).invite(options.name, options.team, options.owner)
+    # In the fragment, which browsers do not send: the secret is in no server's log.
+    print(f"{member.name} sets a password here, once, within {INVITATION_HOURS} hours:")
+    print(f"{options.public_url.rstrip('/')}/welcome#{token}")
+    return 0
+
+
 def _reset(options: argparse.Namespace) -> int:
     member, password = _accounts(options).reset(options.name)
     _hand_over(member.name, password, options.credentials)
@@ -160,18 +199,26 @@ def _reset(options: argparse.Namespace) -> int:
 
 
 def _remove(options: argparse.Namespace) -> int:
-    _accounts(options).remove(options.name, options.team)
+    accounts = _accounts(options)
+    if options.owner:
+        accounts.demote(options.name)
+    else:
+        accounts.remove(options.name, options.team)
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
     members = _accounts(options).members()
     if options.json:
-        rows = [{"worker_id": m.worker_id, "name": m.name, "teams": list(m.teams)} for m in members]
+        rows = [
+            {"worker_id": m.worker_id, "name": m.name, "teams": list(m.teams), "owner": m.is_owner}
+            for m in members
+        ]
         print(json.dumps(rows, indent=2))
     else:
         for member in members:
-            print(f"{member.name}\t{member.worker_id}\t{', '.join(member.teams)}")
+            role = " (owner)" if member.is_owner else ""
+            print(f"{member.name}{role}\t{member.worker_id}\t{', '.join(member.teams)}")
     return 0
 
 

@@ -26,6 +26,7 @@ from include.review_server.callers import Callers
 from include.review_server.clock import Clock, utc_now
 from include.review_server.database import Database
 from include.review_server.delivery import Deliveries
+from include.review_server.events import LoopEvents
 from include.review_server.flows import FlowChores, FlowDefinitionOperations
 from include.review_server.keeper import Keeper
 from include.review_server.loops import HumanLoopOperations
@@ -71,6 +72,7 @@ class Review:
         self.tasks = Tasks(self.database, clock, self.wake)
         self.flow_chores = FlowChores(self.database, clock, store)
         self.deliveries = Deliveries(self.database, clock, arns, store, url)
+        self.events = LoopEvents(self.database, clock, arns, settings)
         self.control = Control(
             TaskUiOperations(self.database, clock, arns, Templates(store.signed_url), url),
             WorkteamOperations(self.database, clock, arns, url),
@@ -84,6 +86,7 @@ class Review:
                 self.tasks.end_leases,
                 self.tasks.end_availability,
                 self.deliveries.deliver,
+                self.events.send,
             ]
         )
         worker_api = WorkerApi(self.accounts, self.tasks, clock, secure_cookie=url.startswith("https:"))
@@ -123,8 +126,11 @@ class Review:
         await run_in_threadpool(self.stop)
 
     async def _health(self, _request: Request) -> Response:
-        ill = not self.keeper.is_alive
-        return JSONResponse({"status": "ill" if ill else "ok"}, 503 if ill else 200)
+        if not self.keeper.is_alive:
+            return JSONResponse({"status": "ill", "failing": ["the background is not running"]}, 503)
+        if failing := self.keeper.failing:
+            return JSONResponse({"status": "ill", "failing": failing}, 503)
+        return JSONResponse({"status": "ok"})
 
     async def _aws(self, request: Request) -> Response:
         """An AWS call, once its signature is checked: no page of another site can send a signed one."""

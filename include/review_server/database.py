@@ -1,6 +1,6 @@
 """The database: sessions that read, sessions that write, and the migration at start.
 
-Takes a SQLAlchemy URL; SQLite (WAL) and PostgreSQL are meant. It knows the tables' migrations and nothing of
+Takes a SQLAlchemy URL; SQLite (WAL) and PostgreSQL are meant. It knows the tables' migrations and little of
 what is stored. A write session on SQLite begins as a writer at once: one that began by reading and then wrote
 could fail with "database is locked" however long it waited.
 """
@@ -8,7 +8,7 @@ could fail with "database is locked" however long it waited.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session
+
+from include.review_server.models import HumanLoop
 
 # Any fixed number: servers that start together take turns at migrating.
 _MIGRATION_LOCK = 4567_2019_11_07
@@ -38,6 +40,8 @@ class Database:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
         self._write_engine = self._engine.execution_options(nightloop_write=True)
+        # Who wants to know in the same transaction that a loop ended (``events``); usually nobody.
+        self.on_loop_end: Callable[[Session, HumanLoop], None] | None = None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -48,7 +52,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes are on disk when the block ends, or gone when it raises."""
-        with self._writer, Session(self._write_engine) as session, session.begin():
+        info = {"on_loop_end": self.on_loop_end}
+        with self._writer, Session(self._write_engine, info=info) as session, session.begin():
             yield session
 
     def upgrade(self) -> None:

@@ -124,11 +124,14 @@ class Deliveries:
     def _entry(self, task: Task, content: str) -> str:
         """One worker's answer, as A2I writes it."""
         submitted = task.ended_at or task.accepted_at
+        spent = (submitted - task.accepted_at).total_seconds()
+        if task.active_milliseconds is not None:
+            spent = task.active_milliseconds / 1000
         return jsontext.splice(
             {
                 "acceptanceTime": iso(task.accepted_at),
                 "submissionTime": iso(submitted),
-                "timeSpentInSeconds": (submitted - task.accepted_at).total_seconds(),
+                "timeSpentInSeconds": spent,
                 "workerId": task.worker_id,
                 "workerMetadata": {"identityData": self._identity(task.worker_id)},
             },

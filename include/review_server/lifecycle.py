@@ -89,6 +89,8 @@ def finish(
         .values(in_flight=FlowDefinition.in_flight - 1)
         .execution_options(synchronize_session=False)
     )
+    if on_loop_end := session.info.get("on_loop_end"):
+        on_loop_end(session, loop)
 
 
 def end_task(session: Session, task: Task, status: TaskStatus, now: datetime) -> None:

@@ -73,7 +73,7 @@ class HumanLoopOperations:
         with self._database.read() as session:
             loop = _existing(session, params["HumanLoopName"])
             flow = session.get_one(FlowDefinition, loop.flow_id)
-            written = _has_output(session, loop)
+            written = has_output(session, loop)
             return {
                 "CreationTime": loop.created_at,
                 "FailureReason": loop.failure_reason,
@@ -196,7 +196,7 @@ def output_location(flow: FlowDefinition, loop: HumanLoop) -> S3Location:
     return S3Location.parse(flow.output_path).below(flow.name, when, loop.name, "output.json")
 
 
-def _has_output(session: Session, loop: HumanLoop) -> bool:
+def has_output(session: Session, loop: HumanLoop) -> bool:
     """Whether to name the output: also before it is there, as A2I does, but not when it will never be."""
     if loop.status is not LoopStatus.STOPPED:
         return loop.status is not LoopStatus.FAILED

@@ -18,6 +18,8 @@ class ReviewSettings:
 
     ``data_dir`` holds the SQLite database unless ``database_url`` names another (a SQLAlchemy URL).
     ``s3_endpoint_url`` is None for real S3. ``public_url`` is where workers' browsers reach the server.
+    ``events_to`` is told of every loop's end: the URL of an SQS queue, or the name or ARN of an event bus
+    (at ``events_endpoint_url``, AWS's own when left out); None tells nobody.
     ``api_keys`` is the file of the keys that API callers sign with (``data_dir``/api-keys when left out).
     """
 
@@ -30,11 +32,18 @@ class ReviewSettings:
     access_key_id: str | None = None
     secret_access_key: str | None = None
     api_keys: Path | None = None
+    events_to: str | None = None
+    events_endpoint_url: str | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d{12}", self.account_id):
             raise ValueError(f"account_id must be 12 digits, not {self.account_id!r}")
-        for name in ("public_url", "s3_endpoint_url"):
+        if self.events_to is not None and not re.fullmatch(r"https?://\S+|[\w.:/-]+", self.events_to):
+            raise ValueError(
+                f"events_to must be the URL of an SQS queue or the name or ARN of an event bus, not "
+                f"{self.events_to!r}"
+            )
+        for name in ("public_url", "s3_endpoint_url", "events_endpoint_url"):
             url = getattr(self, name)
             if url is not None and urlsplit(url).scheme not in ("http", "https"):
                 raise ValueError(f"{name} must be an http or https URL, not {url!r}")

@@ -52,22 +52,25 @@ class MovableClock:
 class Rig:
     """One running review server."""
 
-    def __init__(self, cloud: LocalCloud, data: Path, s3_endpoint_url: str | None = None) -> None:
+    def __init__(
+        self, cloud: LocalCloud, data: Path, s3_endpoint_url: str | None = None, **settings: Any
+    ) -> None:
         self.cloud = cloud
         self.clock = MovableClock()
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         access_key_id, secret_access_key = cloud.keys()
-        settings = ReviewSettings(
+        review_settings = ReviewSettings(
             data_dir=data,
             s3_endpoint_url=s3_endpoint_url or cloud.endpoint_url,
             public_url=self.url,
             access_key_id=access_key_id,
             secret_access_key=secret_access_key,
             api_keys=cloud.data / "credentials",
+            **settings,
         )
-        self.review: Review = create_review(settings, self.clock)
+        self.review: Review = create_review(review_settings, self.clock)
         self._server = uvicorn.Server(uvicorn.Config(self.review.asgi, log_level="warning"))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
         self.s3 = cloud.client("s3")
