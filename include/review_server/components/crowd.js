@@ -21,6 +21,8 @@ import {
 } from "./classify/classifier.js";
 import { CrowdBoundingBox, CrowdKeypoint, CrowdLine, CrowdPolygon, CrowdPolyline } from "./annotate/elements.js";
 
+const PORTAL_KEYS = ["KeyS", "KeyT", "KeyW", "KeyQ"];
+
 stylePage();
 define({
   "crowd-button": CrowdButton,
@@ -78,10 +80,19 @@ function begin() {
     event.preventDefault();
     forms[0]?.submit();
   });
+  document.addEventListener("keydown", forward);
   listen(receive);
   report();
   document.dispatchEvent(new Event("all-crowd-elements-ready"));
   tell("ready", { elements: crowd.filter((name) => !unsupported.includes(name)), unsupported });
+}
+
+/** Keys of the page around this one do not reach it while the focus is here: hand them on. */
+function forward(event) {
+  const meant = event.altKey ? PORTAL_KEYS.includes(event.code) : event.key === "?" && !isTyping(event);
+  if (!meant || event.defaultPrevented) return;
+  event.preventDefault();
+  tell("key", { code: event.code, key: event.key, alt: event.altKey, ctrl: event.ctrlKey, shift: event.shiftKey });
 }
 
 /** @param {any} message */

@@ -5,7 +5,7 @@
  */
 
 import { CrowdElement } from "../core/element.js";
-import { h, svg } from "../core/dom.js";
+import { h, storedSize, svg } from "../core/dom.js";
 import { colourOf } from "../core/colours.js";
 import { keysFor } from "../core/shortcuts.js";
 import { tell } from "../core/bridge.js";
@@ -66,7 +66,6 @@ export class Annotator extends CrowdElement {
     this.keys = [];
     this.shownLabels = [];
     this.image = h("img", { crossorigin: "anonymous", alt: "", draggable: "false" });
-    // Also inline: it decides what naturalWidth says, and must hold before any style sheet does.
     this.image.style.imageOrientation = "none";
     this.image.addEventListener("load", () => this.loaded());
     this.image.addEventListener("error", () => this.failed());
@@ -78,6 +77,8 @@ export class Annotator extends CrowdElement {
     listenToPointers(this);
     listenToKeys(this);
     new ResizeObserver(() => {
+      // An image that came while the element was out of sight is measured now.
+      if (!this.size && this.image.complete && this.image.naturalWidth) this.loaded();
       this.view.resize(this.stage.clientWidth, this.stage.clientHeight);
       this.redraw();
     }).observe(this.stage);
@@ -149,9 +150,8 @@ export class Annotator extends CrowdElement {
   }
 
   loaded() {
-    this.size = { width: this.image.naturalWidth, height: this.image.naturalHeight };
-    this.image.width = this.size.width;
-    this.image.height = this.size.height;
+    this.size = storedSize(this.image);
+    if (!this.size) return;
     this.view.image = this.size;
     this.panel.waiting("");
     this.view.resize(this.stage.clientWidth, this.stage.clientHeight);

@@ -4,7 +4,7 @@
  */
 
 import { CrowdElement } from "../core/element.js";
-import { h, isTyping, svg } from "../core/dom.js";
+import { h, isTyping, storedSize, svg } from "../core/dom.js";
 import { sheet } from "../core/style.js";
 import { tell } from "../core/bridge.js";
 import { colourOf, inkOn } from "../core/colours.js";
@@ -196,7 +196,9 @@ class ImageClassifier extends Classifier {
       this.complain(`overlay of ${this.localName}: only boundingBox is supported`);
       return;
     }
-    const { naturalWidth: width, naturalHeight: height } = this.image;
+    const size = storedSize(this.image);
+    if (!size) return;
+    const { width, height } = size;
     const labels = overlay.boundingBox.labels ?? [];
     this.boxes.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const unit = Math.max(width / (this.image.clientWidth || width), 0.001);
@@ -225,4 +227,6 @@ export class CrowdImageClassifierMultiSelect extends ImageClassifier {
   static many = true;
 }
 
-const ALL = "crowd-classifier, crowd-classifier-multi-select, crowd-image-classifier, crowd-image-classifier-multi-select";
+// Elements that take number keys.
+const ALL = "crowd-classifier, crowd-classifier-multi-select, crowd-image-classifier, crowd-image-classifier-multi-select, "
+  + "crowd-bounding-box, crowd-polygon, crowd-polyline, crowd-line, crowd-keypoint";

@@ -2,7 +2,7 @@
  * What the page and its parent tell each other, by messages. The page runs on an opaque origin and cannot know
  * its parent's, so it sends to "*" (frame-ancestors names the only possible parent) and listens to it alone.
  *
- * page → parent: {nightloop: "ready" | "answer" | "size" | "activity" | "error", …}
+ * page → parent: {nightloop: "ready" | "answer" | "size" | "activity" | "key" | "error", …}
  * parent → page: {nightloop: "submit" | "pause" | "theme", …}
  */
 

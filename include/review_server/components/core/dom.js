@@ -38,3 +38,18 @@ export function isTyping(event) {
   if (target.isContentEditable || target.matches("textarea, select, audio, video")) return true;
   return target.matches("input") && !["button", "submit", "reset", "checkbox"].includes(target.type);
 }
+
+/**
+ * The stored size of a loaded image, in pixels; null while it is not laid out (a closed tab). `naturalWidth` would
+ * be the size after the turn that EXIF asks for, so the size is taken from the layout, where no turn is made.
+ * @param {HTMLImageElement} image with `image-orientation: none` in its style
+ * @returns {{width: number, height: number} | null}
+ */
+export function storedSize(image) {
+  const style = image.getAttribute("style") ?? "";
+  const bare = "position: absolute; width: auto; height: auto; min-width: 0; min-height: 0; max-width: none; max-height: none";
+  image.setAttribute("style", `image-orientation: none; ${bare}`);
+  const size = { width: image.offsetWidth, height: image.offsetHeight };
+  image.setAttribute("style", style);
+  return size.width && size.height ? size : null;
+}

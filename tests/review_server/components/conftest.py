@@ -1,0 +1,210 @@
+"""A browser, and a server of pages: templates rendered as the review server renders them, and images."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import uvicorn
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from include.review_server.component_files import component_routes, components_url
+from include.review_server.templates import Templates, frame_document
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDTH, HEIGHT = 320, 200  # of the pictures, unless a test asks for others
+
+
+def picture(width: int = WIDTH, height: int = HEIGHT, orientation: int | None = None) -> bytes:
+    """A JPEG of noise with a bright upper left corner; its EXIF says how a viewer would turn it."""
+    pixels = np.random.default_rng(7).integers(40, 120, (height, width, 3), dtype=np.uint8)
+    pixels[: height // 4, : width // 4] = 235
+    image = Image.fromarray(pixels)
+    exif = Image.Exif()
+    if orientation:
+        exif[0x0112] = orientation
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=92, exif=exif)
+    return stream.getvalue()
+
+
+@dataclass
+class Site:
+    """Pages by name, on a port of this machine. Listens as long as the tests run."""
+
+    url: str = ""
+    pages: dict[str, str] = field(default_factory=dict)
+    policies: dict[str, str] = field(default_factory=dict)
+
+    def put(self, template: str, task_input: Any = None, name: str = "page") -> str:
+        """Render a worker template as a task's page; the page's address."""
+        templates = Templates(lambda location: f"{self.url}/images/{location.key}")
+        rendered = templates.render(template, {"image": "s3://photos/plain.jpg"} | (task_input or {}))
+        assert rendered.content, rendered.errors
+        self.pages[name] = frame_document(rendered.content, components_url(self.url))
+        return f"{self.url}/pages/{name}"
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/pages/{name}", self._page),
+            Route("/images/{name}", self._image),
+            *component_routes(),
+        ]
+
+    async def _page(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        headers = {"Content-Security-Policy": self.policies[name]} if name in self.policies else {}
+        return HTMLResponse(self.pages[name], headers=headers)
+
+    async def _image(self, request: Request) -> Response:
+        name = request.path_params["name"].removesuffix(".jpg")
+        if name == "missing":
+            return Response("gone", 404)
+        headers = {} if name == "no-cors" else {"Access-Control-Allow-Origin": "*"}
+        orientation = int(name.removeprefix("exif-")) if name.startswith("exif-") else None
+        size = tuple(int(part) for part in name.split("x")) if "x" in name and name[0].isdigit() else ()
+        return Response(picture(*size, orientation=orientation), media_type="image/jpeg", headers=headers)
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    served = Site()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        served.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(Starlette(routes=served.routes()), log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        yield served
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Task:
+    """A worker template open in a browser, and what it told the page around it."""
+
+    def __init__(self, page: Page, site: Site) -> None:
+        self.page = page
+        self._site = site
+
+    def open(self, template: str, task_input: Any = None, *, ready: bool = True) -> Page:
+        """Show a template; wait until its elements, and their image, are there."""
+        self.page.goto(self._site.put(template, task_input))
+        self.page.wait_for_function("messages.some((message) => message.nightloop === 'ready')")
+        if ready:
+            self.page.wait_for_function(
+                "[...document.querySelectorAll('*')].every((e) => e.size === undefined || e.size !== null)"
+            )
+        return self.page
+
+    def messages(self, kind: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.page.evaluate(
+            "(kind) => messages.filter((m) => m.nightloop === kind)", kind
+        )
+        return found
+
+    def submit(self) -> dict[str, Any]:
+        """Press the submit button; the answer."""
+        before = len(self.messages("answer"))
+        self.page.locator("crowd-button[form-action=submit]").last.click()
+        self.page.wait_for_function(
+            "(n) => messages.filter((m) => m.nightloop === 'answer').length > n", arg=before
+        )
+        content: dict[str, Any] = self.messages("answer")[-1]["content"]
+        return content
+
+    def refuses(self) -> str:
+        """Press the submit button when something is missing; what the form says. Nothing was sent."""
+        before = len(self.messages("answer"))
+        self.page.locator("crowd-button[form-action=submit]").last.click()
+        text = self.page.locator("crowd-form > nightloop-notice:visible").inner_text()
+        assert len(self.messages("answer")) == before
+        return text
+
+    def value(self, selector: str = "[name=result]") -> dict[str, Any]:
+        value: dict[str, Any] = self.page.locator(selector).evaluate("(e) => e.value")
+        return value
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Where a stored pixel of the image is in the window."""
+        place: list[float] = self.page.evaluate(
+            """([x, y]) => {
+                const element = [...document.querySelectorAll("*")].find((e) => e.stage);
+                const frame = element.stage.getBoundingClientRect();
+                const at = element.view.toStage({x, y});
+                return [at.x + frame.left + 1, at.y + frame.top + 1];
+            }""",
+            [x, y],
+        )
+        return place[0], place[1]
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Drag the mouse from one stored pixel to another."""
+        self.page.mouse.move(*self.at(*start))
+        self.page.mouse.down()
+        middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+        self.page.mouse.move(*self.at(*middle))
+        self.page.mouse.move(*self.at(*end))
+        self.page.mouse.up()
+
+    def click(self, *at: float) -> None:
+        self.page.mouse.click(*self.at(*at))
+
+    def keys(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.add_init_script("messages = []; window.addEventListener('message', (e) => messages.push(e.data))")
+    yield page
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def task(page: Page, site: Site) -> Task:
+    return Task(page, site)
+
+
+def as_attribute(value: Any) -> str:
+    """JSON for a double-quoted attribute."""
+    return json.dumps(value).replace("&", "&amp;").replace('"', "&quot;")
