@@ -1,13 +1,15 @@
-"""The people who answer: members of work teams, their generated passwords, and their sessions.
+"""The people who answer: members of work teams, their passwords and invitations, and their sessions.
 
-Nobody registers and nothing has a default: whoever runs the server adds members, each gets a random password
-that is shown once and kept as an argon2 hash. A session is a random cookie of which only a hash is kept.
+Nobody registers and nothing has a default: whoever runs the server adds members. Each gets a random password,
+shown once, or a link by which they set their own. Passwords are kept as argon2 hashes; of sessions and
+invitations, which are random, only a plain hash is kept. Signing in is throttled (``throttle``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,21 +20,35 @@ from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
 from include.review_server.database import Database
-from include.review_server.errors import NotSignedIn
+from include.review_server.errors import BadInvitation, NotSignedIn, WeakPassword
 from include.review_server.lifecycle import end_task, locked_all, settle
-from include.review_server.models import FlowDefinition, Membership, Task, Worker, WorkerSession
+from include.review_server.models import (
+    FlowDefinition,
+    Invitation,
+    Membership,
+    Task,
+    Worker,
+    WorkerSession,
+)
 from include.review_server.statuses import TaskStatus
+from include.review_server.throttle import Throttle
 
 SESSION_HOURS = 12
+INVITATION_HOURS = 72
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 1024
+
+# Each verification takes 64 MiB for its time: guesses that come together wait for each other.
+_VERIFIED_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
 class Member:
-    """A worker and the teams the worker is in."""
+    """A worker, the teams the worker is in, and whether they may see the owners' pages."""
 
     worker_id: str
     name: str
     teams: tuple[str, ...]
+    is_owner: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,7 @@ class SignedIn:
     csrf_token: str
     expires_at: datetime
     token: str | None = None
+    is_owner: bool = False
 
 
 class Accounts:
@@ -52,26 +69,53 @@ class Accounts:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._throttle = Throttle(database, clock)
         self._hasher = PasswordHasher()
+        self._verifying = threading.BoundedSemaphore(_VERIFIED_AT_ONCE)
         # Verified when the name is unknown, so that the time of a refusal does not tell who exists.
         self._nobody = self._hasher.hash(secrets.token_urlsafe(12))
 
-    def add(self, name: str, team: str) -> tuple[Member, str | None]:
-        """Put a person in a team. The password is returned for a new member, None for one who has one."""
-        _check_name(name)
+    def add(self, name: str, team: str | None, owner: bool = False) -> tuple[Member, str | None]:
+        """Put a person in a team, or make them an owner, or both.
+
+        The password is returned for a new member, None for one who has one.
+        """
         password = None
         with self._database.write() as session:
-            worker = _by_name(session, name)
-            if worker is None:
-                # 16 hex digits, as workerId in A2I's output.
-                worker = Worker(id=secrets.token_hex(8), name=name, created_at=self._clock())
-                session.add(worker)
+            worker = self._admitted(session, name, team, owner)
             if worker.password_hash is None:
                 password = self._new_password(worker)
-            session.flush()
-            session.merge(Membership(worker_id=worker.id, workteam_name=team))
-            session.flush()
             return _member(session, worker), password
+
+    def invite(self, name: str, team: str | None, owner: bool = False) -> tuple[Member, str]:
+        """As ``add``, but the person sets the password: the secret of a link that works once, for three days.
+
+        Also for a member who forgot the password. A new invitation ends the one before.
+        """
+        token, now = secrets.token_urlsafe(32), self._clock()
+        with self._database.write() as session:
+            session.execute(delete(Invitation).where(Invitation.expires_at <= now))
+            worker = self._admitted(session, name, team, owner)
+            session.execute(delete(Invitation).where(Invitation.worker_id == worker.id))
+            expires_at = now + timedelta(hours=INVITATION_HOURS)
+            session.add(Invitation(token_sha256=_sha256(token), worker_id=worker.id, expires_at=expires_at))
+            return _member(session, worker), token
+
+    def accept(self, token: str, password: str) -> Member:
+        """Set the invited person's password; every session of theirs ends.
+
+        Raises ``BadInvitation`` (unknown, used or too old) or ``WeakPassword``, which leaves the link usable.
+        """
+        with self._database.write() as session:
+            invitation = session.get(Invitation, _sha256(token), with_for_update=True)
+            if invitation is None or self._clock() >= invitation.expires_at:
+                raise BadInvitation("this invitation was used or is too old: ask for a new one")
+            worker = session.get_one(Worker, invitation.worker_id)
+            _check_password(password, worker.name)
+            worker.password_hash = self._hasher.hash(password)
+            session.execute(delete(Invitation).where(Invitation.worker_id == worker.id))
+            session.execute(delete(WorkerSession).where(WorkerSession.worker_id == worker.id))
+            return _member(session, worker)
 
     def reset(self, name: str) -> tuple[Member, str]:
         """A new password for a member; every session of theirs ends. ``LookupError`` for an unknown name."""
@@ -81,8 +125,15 @@ class Accounts:
             session.execute(delete(WorkerSession).where(WorkerSession.worker_id == worker.id))
             return _member(session, worker), password
 
+    def demote(self, name: str) -> None:
+        """The person is no owner any more. ``LookupError`` for an unknown name."""
+        with self._database.write() as session:
+            _existing(session, name).is_owner = False
+
     def remove(self, name: str, team: str | None = None) -> None:
-        """Take a person out of a team, or out of all; without a team left they cannot sign in any more.
+        """Take a person out of a team, or out of all and out of the owners too.
+
+        Who is neither in a team nor an owner cannot sign in any more.
 
         Tasks in hand go back to the queue; what they answered stays. ``LookupError`` for an unknown name.
         """
@@ -98,27 +149,31 @@ class Accounts:
                 end_task(session, task, TaskStatus.RETURNED, now)
             for loop in loops:
                 settle(session, loop, now)
-            if not teams:
+            worker.is_owner = worker.is_owner and team is not None
+            if not teams and not worker.is_owner:
                 worker.password_hash = None
+                session.execute(delete(Invitation).where(Invitation.worker_id == worker.id))
                 session.execute(delete(WorkerSession).where(WorkerSession.worker_id == worker.id))
 
     def members(self) -> list[Member]:
-        """Everyone who is in a team, by name."""
+        """Everyone who is in a team or an owner, by name."""
         with self._database.read() as session:
             everyone = [_member(session, w) for w in session.scalars(select(Worker).order_by(Worker.name))]
-        return [member for member in everyone if member.teams]
+        return [member for member in everyone if member.teams or member.is_owner]
 
-    def sign_in(self, name: str, password: str) -> SignedIn:
-        """A new session. Raises ``NotSignedIn`` for a wrong name or password, without telling which."""
+    def sign_in(self, name: str, password: str, address: str = "") -> SignedIn:
+        """A new session. ``address`` is where the attempt comes from.
+
+        Raises ``NotSignedIn`` for a wrong name or password, without telling which, and ``TooManyAttempts``.
+        """
+        attempt = self._throttle.attempt(name, address)
         with self._database.read() as session:
             worker = _by_name(session, name)
-            worker_id, stored = (worker.id, worker.password_hash) if worker else ("", None)
-        try:
-            self._hasher.verify(stored or self._nobody, password)
-        except (VerificationError, InvalidHashError):
-            stored = None
-        if stored is None:
+            stored = worker.password_hash if worker else None
+        if not self._is_password(stored, password) or worker is None:
             raise NotSignedIn("wrong name or password")
+        attempt.succeeded()
+        worker_id, is_owner = worker.id, worker.is_owner
         token, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         now = self._clock()
         expires_at = now + timedelta(hours=SESSION_HOURS)
@@ -132,7 +187,7 @@ class Accounts:
                     expires_at=expires_at,
                 )
             )
-        return SignedIn(worker_id, name, csrf_token, expires_at, token)
+        return SignedIn(worker_id, name, csrf_token, expires_at, token, is_owner)
 
     def session(self, token: str | None) -> SignedIn:
         """The session of a cookie. Raises ``NotSignedIn`` when there is none or it has ended."""
@@ -141,12 +196,39 @@ class Accounts:
                 found = session.get(WorkerSession, _sha256(token))
                 if found and self._clock() < found.expires_at:
                     worker = session.get_one(Worker, found.worker_id)
-                    return SignedIn(worker.id, worker.name, found.csrf_token, found.expires_at)
+                    return SignedIn(
+                        worker.id, worker.name, found.csrf_token, found.expires_at, is_owner=worker.is_owner
+                    )
         raise NotSignedIn("sign in first: POST /worker/session")
 
     def sign_out(self, token: str) -> None:
         with self._database.write() as session:
             session.execute(delete(WorkerSession).where(WorkerSession.token_sha256 == _sha256(token)))
+
+    def _admitted(self, session: Session, name: str, team: str | None, owner: bool) -> Worker:
+        """The worker of that name, made when there is none, in the team and with the role."""
+        _check_name(name)
+        if team is None and not owner:
+            raise ValueError(f"say which team {name} is in, or that {name} is an owner")
+        worker = _by_name(session, name)
+        if worker is None:
+            # 16 hex digits, as workerId in A2I's output.
+            worker = Worker(id=secrets.token_hex(8), name=name, created_at=self._clock(), is_owner=owner)
+            session.add(worker)
+        worker.is_owner = worker.is_owner or owner
+        session.flush()
+        if team is not None:
+            session.merge(Membership(worker_id=worker.id, workteam_name=team))
+            session.flush()
+        return worker
+
+    def _is_password(self, stored: str | None, password: str) -> bool:
+        with self._verifying:
+            try:
+                self._hasher.verify(stored or self._nobody, password[:LONGEST_PASSWORD])
+            except (VerificationError, InvalidHashError):
+                return False
+        return stored is not None and len(password) <= LONGEST_PASSWORD
 
     def _new_password(self, worker: Worker) -> str:
         password = secrets.token_urlsafe(15)
@@ -157,6 +239,13 @@ class Accounts:
 def _check_name(name: str) -> None:
     if not (1 <= len(name) <= 128 and name.isprintable() and name == name.strip()):
         raise ValueError(f"a member's name has 1 to 128 printable characters, not {name!r}")
+
+
+def _check_password(password: str, name: str) -> None:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise WeakPassword(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    if len(set(password)) < 5 or name.lower() in password.lower():
+        raise WeakPassword("a password has five different characters or more, and not the name in it")
 
 
 def _sha256(token: str) -> str:
@@ -176,7 +265,7 @@ def _existing(session: Session, name: str) -> Worker:
 
 def _member(session: Session, worker: Worker) -> Member:
     teams = select(Membership.workteam_name).where(Membership.worker_id == worker.id)
-    return Member(worker.id, worker.name, tuple(sorted(session.scalars(teams))))
+    return Member(worker.id, worker.name, tuple(sorted(session.scalars(teams))), worker.is_owner)
 
 
 def _tasks_in_hand(session: Session, worker_id: str) -> list[tuple[Task, str]]:

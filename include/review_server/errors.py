@@ -14,6 +14,23 @@ class NotSignedIn(PermissionError):
     """No valid session: sign in first."""
 
 
+class TooManyAttempts(PermissionError):
+    """Too many wrong passwords for this name or from this address: wait ``retry_after`` seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        minutes = -(-retry_after // 60)
+        super().__init__(f"too many attempts to sign in: try again in {minutes} minutes")
+        self.retry_after = retry_after
+
+
+class BadInvitation(LookupError):
+    """The invitation is unknown, used or too old: ask for a new one."""
+
+
+class WeakPassword(ValueError):
+    """The password is too easy to guess: choose another."""
+
+
 class Forbidden(PermissionError):
     """Signed in, but the request does not prove that it comes from the worker's own page or program."""
 

@@ -169,6 +169,7 @@ class HumanLoop(Base):
 
     __table_args__ = (
         Index("human_loops_by_creation", "flow_id", "created_at", "id"),
+        Index("human_loops_by_status", "flow_id", "status"),
         Index(
             "human_loops_offered",
             "flow_id",
@@ -242,6 +243,20 @@ class Task(Base):
             postgresql_where=text("status = 'InHand'"),
         ),
         Index("tasks_by_loop", "loop_id"),
+        Index(
+            "tasks_answered_by_worker",
+            "worker_id",
+            "ended_at",
+            sqlite_where=text("status = 'Answered'"),
+            postgresql_where=text("status = 'Answered'"),
+        ),
+        Index(
+            "tasks_answered_by_flow",
+            "flow_id",
+            "ended_at",
+            sqlite_where=text("status = 'Answered'"),
+            postgresql_where=text("status = 'Answered'"),
+        ),
     )
 
 

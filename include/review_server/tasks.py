@@ -104,10 +104,35 @@ class Tasks:
         with self._database.read() as session:
             return _view(session, _own_task(session, worker_id, task_id))
 
-    def answer(self, worker_id: str, task_id: str, content: str) -> None:
+    def take_again(self, worker_id: str, task_id: str) -> TaskView | None:
+        """A task of this worker whose lease has run out or that was given back, anew, if nobody else has it.
+
+        So that someone whose time ran out can still send what is on the page. None when the place is taken,
+        the loop has ended, or the worker holds another task of that flow definition.
+        """
+        try:
+            with self._database.write() as session:
+                loop, task = self._locked(session, worker_id, task_id)
+                now = self._clock()
+                if task.status is TaskStatus.IN_HAND and now < task.expires_at:
+                    return _view(session, task)
+                if task.status is TaskStatus.IN_HAND:
+                    end_task(session, task, TaskStatus.EXPIRED, now)
+                    settle(session, loop, now)
+                flow = session.get_one(FlowDefinition, loop.flow_id)
+                offered = _offered(flow.id, worker_id, now).where(HumanLoop.id == loop.id)
+                if not _flows_of(session, worker_id, flow.name) or session.scalars(offered).first() is None:
+                    return None
+                return _view(session, _seat(session, flow, loop, worker_id, now))
+        except IntegrityError:
+            return None
+
+    def answer(self, worker_id: str, task_id: str, content: str, active_seconds: float | None = None) -> None:
         """Accept an answer (``answerContent`` as JSON text). It is on disk when this returns.
 
-        The same answer again is accepted again and counts once. Raises ``TaskNotInHand`` otherwise.
+        ``active_seconds`` is the time without pauses as the worker's page measured it; it is believed as far
+        as the server's clock allows. The same answer again is accepted again and counts once. Raises
+        ``TaskNotInHand`` otherwise.
         """
         with self._database.write() as session:
             loop, task = self._locked(session, worker_id, task_id)
@@ -115,6 +140,9 @@ class Tasks:
                 return
             now = self._check_in_hand(task)
             session.add(Answer(task_id=task_id, content=content))
+            if active_seconds is not None:
+                held = (now - task.accepted_at) / timedelta(milliseconds=1)
+                task.active_milliseconds = int(min(max(active_seconds * 1000, 0), held))
             end_task(session, task, TaskStatus.ANSWERED, now)
             settle(session, loop, now)
         self._wake()
@@ -175,19 +203,7 @@ class Tasks:
                 ).one_or_none()
                 if loop is None:
                     continue
-                task = Task(
-                    id=secrets.token_hex(16),
-                    loop_id=loop.id,
-                    flow_id=flow.id,
-                    worker_id=worker_id,
-                    status=TaskStatus.IN_HAND,
-                    accepted_at=now,
-                    # Nothing is worth answering after the loop has failed.
-                    expires_at=min(now + timedelta(seconds=flow.time_limit_seconds), loop.available_until),
-                )
-                session.add(task)
-                settle(session, loop, now)
-                return _view(session, task), True
+                return _view(session, _seat(session, flow, loop, worker_id, now)), True
             return None
 
     def _let_go(self, worker_id: str, task_id: str, status: TaskStatus) -> None:
@@ -214,6 +230,23 @@ class Tasks:
             return now
         status = TaskStatus.EXPIRED if task.status is TaskStatus.IN_HAND else task.status
         raise TaskNotInHand(f"the task is no longer yours: {status}")
+
+
+def _seat(session: Session, flow: FlowDefinition, loop: HumanLoop, worker_id: str, now: datetime) -> Task:
+    """A lease on the loop, which the caller has locked and found to be offered."""
+    task = Task(
+        id=secrets.token_hex(16),
+        loop_id=loop.id,
+        flow_id=flow.id,
+        worker_id=worker_id,
+        status=TaskStatus.IN_HAND,
+        accepted_at=now,
+        # Nothing is worth answering after the loop has failed.
+        expires_at=min(now + timedelta(seconds=flow.time_limit_seconds), loop.available_until),
+    )
+    session.add(task)
+    settle(session, loop, now)
+    return task
 
 
 def _end_leases(session: Session, run_out: Select[Task], now: datetime) -> None:

@@ -10,6 +10,10 @@ import httpx
 import pytest
 
 from include.review_server.__main__ import main
+from include.review_server.accounts import Accounts
+from include.review_server.clock import utc_now
+from include.review_server.database import Database
+from include.review_server.settings import ReviewSettings
 from tests.review_server.process import Process
 from tests.support.cloud import LocalCloud
 
@@ -60,11 +64,28 @@ def test_passwords_can_go_to_a_file_that_only_its_owner_reads(
 def test_what_cannot_be_done_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert _members(tmp_path, "remove", "nobody") == 1
     assert "no member is called 'nobody'" in capsys.readouterr().err
+    assert _members(tmp_path, "add", "ann") == 1
+    assert "which team" in capsys.readouterr().err
     assert _members(tmp_path, "add", " ann", "--team", "t") == 1
     assert "printable" in capsys.readouterr().err
     assert _members(tmp_path, "add", "ann", "--team", "t") == 0
     assert _members(tmp_path, "add", "ann", "--team", "t", "--credentials", str(tmp_path / "f")) == 1
     assert "members reset" in capsys.readouterr().err
+
+
+def test_an_invited_person_sets_the_own_password(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert _members(tmp_path, "invite", "ann", "--owner", "--public-url", "https://review.example/") == 0
+    link = capsys.readouterr().out.splitlines()[-1]
+    address, _, token = link.partition("#")
+    assert address == "https://review.example/welcome"
+    accounts = Accounts(Database(ReviewSettings(data_dir=tmp_path).database), utc_now)
+    assert accounts.accept(token, "a good password of mine").is_owner
+    assert accounts.sign_in("ann", "a good password of mine").is_owner
+    assert _members(tmp_path, "list", "--json") == 0
+    (member,) = json.loads(capsys.readouterr().out)
+    assert (member["name"], member["teams"], member["owner"]) == ("ann", [], True)
+    assert _members(tmp_path, "remove", "ann", "--owner") == 0
+    assert accounts.members() == []
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["members", "add", "--help"]])

@@ -9,6 +9,7 @@ from itertools import chain
 import httpx
 import pytest
 
+from include.review_server.errors import UnknownTask
 from tests.review_server.rig import Flow, Person, Rig
 from tests.support.cloud import eventually
 
@@ -278,3 +279,37 @@ def test_one_answer_is_asked_for_once_when_everybody_asks_at_once(rig: Rig):
     with ThreadPoolExecutor(len(workers)) as pool:
         assert sorted(chain.from_iterable(pool.map(work, workers))) == sorted(names)
     assert {len(flow.output(name)["humanAnswers"]) for name in names} == {1}
+
+
+def test_active_time_is_the_workers_as_far_as_the_servers_clock_allows(rig: Rig):
+    flow = rig.flow(TaskCount=3)
+    name = flow.start()
+    for active in (12.25, 9e300, -3):
+        worker = rig.worker(flow.team)
+        task = worker.take(flow)
+        rig.clock.advance(60)
+        rig.review.tasks.answer(worker.id, task["task_id"], "{}", active)
+    spent = [answer["timeSpentInSeconds"] for answer in flow.output(name)["humanAnswers"]]
+    assert spent[0] == 12.25
+    assert 60 <= spent[1] < 70
+    assert spent[2] == 0
+
+
+def test_a_task_whose_time_ran_out_may_be_taken_again_unless_somebody_else_has_it(rig: Rig):
+    flow = rig.flow(TaskTimeLimitInSeconds=30)
+    name = flow.start()
+    slow, other = rig.worker(flow.team), rig.worker(flow.team)
+    again = rig.review.tasks.take_again
+    task = slow.take(flow)
+    rig.clock.advance(31)
+    new = again(slow.id, task["task_id"])
+    assert new is not None
+    assert (new.human_loop_name, new.id != task["task_id"]) == (name, True)
+    assert again(slow.id, new.id) == new, "it is in hand"
+    rig.clock.advance(31)
+    eventually(lambda: other.take(flow))
+    assert again(slow.id, new.id) is None
+    with pytest.raises(UnknownTask):
+        again(other.id, new.id)
+    other.answer(flow=flow)
+    assert again(slow.id, new.id) is None

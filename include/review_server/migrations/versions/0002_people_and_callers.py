@@ -13,6 +13,15 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("tasks", sa.Column("active_milliseconds", sa.BigInteger))
+    for by in ("worker", "flow"):
+        op.create_index(
+            f"tasks_answered_by_{by}",
+            "tasks",
+            [f"{by}_id", "ended_at"],
+            sqlite_where=sa.text("status = 'Answered'"),
+            postgresql_where=sa.text("status = 'Answered'"),
+        )
+    op.create_index("human_loops_by_status", "human_loops", ["flow_id", "status"])
     op.add_column("workers", sa.Column("is_owner", sa.Boolean, nullable=False, server_default=sa.false()))
     op.create_table(
         "invitations",
@@ -50,6 +59,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("loop_events", "seen_signatures", "failed_sign_ins", "invitations"):
         op.drop_table(table)
+    op.drop_index("human_loops_by_status", "human_loops")
+    for by in ("worker", "flow"):
+        op.drop_index(f"tasks_answered_by_{by}", "tasks")
     with op.batch_alter_table("workers") as workers:
         workers.drop_column("is_owner")
     with op.batch_alter_table("tasks") as tasks:
