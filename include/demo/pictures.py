@@ -76,5 +76,7 @@ def _side_by_side(
         for kind, confidence, xmin, ymin, xmax, ymax in shown:
             corners = (left + xmin * wide, top + ymin * high, left + xmax * wide, top + ymax * high)
             brush.rectangle(corners, outline=_DETECTION, width=3)
-            brush.text((corners[0] + 4, corners[1] + 2), f"{kind:.0f} {confidence:.2f}", fill=_DETECTION)
+            said, at = f"class {kind:.0f}  {confidence:.2f}", (corners[0] + 4, corners[1] + 3)
+            brush.rectangle(brush.textbbox(at, said), fill=_DETECTION)
+            brush.text(at, said, fill=_INK)
     return sheet
