@@ -58,13 +58,20 @@ class Database:
 
     def upgrade(self) -> None:
         """Bring the tables to the newest revision. Safe while other servers start."""
+        self.migrate("head")
+
+    def migrate(self, revision: str) -> None:
+        """Bring the tables to a revision, forwards or back."""
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self._writer, self._write_engine.begin() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if revision == "head":
+                command.upgrade(config, revision)
+            else:
+                command.downgrade(config, revision)
 
     @property
     def engine(self) -> Engine:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event
@@ -20,22 +18,14 @@ from include.review_server.settings import ReviewSettings
 from tests.review_server.rig import insert_flow
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'new' / 'review.db'}")
-    database.upgrade()
-    yield database
-    database.close()
-
-
 def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database):
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_servers_that_start_together_migrate_once(tmp_path: Path):
-    databases = [Database(f"sqlite:///{tmp_path / 'review.db'}") for _ in range(6)]
+def test_servers_that_start_together_migrate_once(database_url: str):
+    databases = [Database(database_url) for _ in range(6)]
     threads = [threading.Thread(target=database.upgrade) for database in databases]
     for thread in threads:
         thread.start()
@@ -43,6 +33,17 @@ def test_servers_that_start_together_migrate_once(tmp_path: Path):
         thread.join()
     with databases[0].engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    for database in databases:
+        database.close()
+
+
+def test_the_migrations_lead_back_and_forth_with_the_data_in_place(database: Database):
+    Accounts(database, utc_now).add("ann", "reviewers")
+    for revision in ("0001", "head"):
+        database.migrate(revision)
+    with database.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    assert [member.name for member in Accounts(database, utc_now).members()] == ["ann"]
 
 
 def test_what_a_reading_session_changes_is_thrown_away(database: Database):

@@ -62,10 +62,8 @@ def downgrade() -> None:
     op.drop_index("human_loops_by_status", "human_loops")
     for by in ("worker", "flow"):
         op.drop_index(f"tasks_answered_by_{by}", "tasks")
-    with op.batch_alter_table("workers") as workers:
-        workers.drop_column("is_owner")
-    with op.batch_alter_table("tasks") as tasks:
-        tasks.drop_column("active_milliseconds")
+    op.drop_column("workers", "is_owner")
+    op.drop_column("tasks", "active_milliseconds")
 
 
 def _id() -> sa.Column[int]:
