@@ -130,10 +130,21 @@ class Task:
         return self.page
 
     def messages(self, kind: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.page.evaluate(
-            "(kind) => messages.filter((m) => m.nightloop === kind)", kind
+        # As text: every member is then exactly what the portal would send on.
+        text = self.page.evaluate(
+            "(kind) => JSON.stringify(messages.filter((m) => m.nightloop === kind))", kind
         )
+        found: list[dict[str, Any]] = json.loads(text)
         return found
+
+    def settle(self) -> None:
+        """Wait until every message that was sent before now has arrived: they keep their order."""
+        self.page.evaluate(
+            """new Promise((resolve) => {
+                window.addEventListener("message", (event) => event.data === "settled" && resolve());
+                window.postMessage("settled", "*");
+            })"""
+        )
 
     def submit(self) -> dict[str, Any]:
         """Press the submit button; the answer."""

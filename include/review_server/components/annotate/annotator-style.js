@@ -20,7 +20,7 @@ export const annotatorStyle = sheet(`
   .tool[hidden] { display: none; }
   .zoom { min-width: 4.2em; text-align: center; font-variant-numeric: tabular-nums; color: var(--crowd-quiet); }
   .stage {
-    position: relative; overflow: hidden; height: max(320px, calc(100vh - 200px)); border: 1px solid var(--crowd-edge);
+    position: relative; overflow: hidden; height: max(320px, calc(100vh - 205px)); border: 1px solid var(--crowd-edge);
     border-radius: 6px; cursor: crosshair; touch-action: none; user-select: none; -webkit-user-select: none;
     background: repeating-conic-gradient(light-dark(#d7dbe1, #20252d) 0 25%, light-dark(#e6e9ee, #272d36) 0 50%) 0 0 / 24px 24px;
   }
@@ -52,7 +52,13 @@ export const annotatorStyle = sheet(`
   .remove:hover { background: var(--crowd-error-wash); color: var(--crowd-error); }
   .keys { margin-bottom: 16px; border-spacing: 0 4px; }
   .keys th { padding-right: 16px; text-align: left; white-space: nowrap; font-weight: 400; vertical-align: top; }
-  @media (max-width: 760px) {
+  @media (max-width: 900px) {
+    .gap { width: 2px; }
+    .tool { padding: 4px 8px; }
+    .zoom { min-width: 3.6em; }
+  }
+  /* A tablet held upright: the image gets the whole width, classes and list go below. */
+  @media (max-width: 700px), (max-width: 900px) and (orientation: portrait) {
     .columns { grid-template-columns: minmax(0, 1fr); }
     .stage { height: max(300px, calc(100vh - 330px)); }
     .side { max-height: none; }

@@ -79,7 +79,7 @@ export class Annotator extends CrowdElement {
     new ResizeObserver(() => {
       // An image that came while the element was out of sight is measured now.
       if (!this.size && this.image.complete && this.image.naturalWidth) this.loaded();
-      this.view.resize(this.stage.clientWidth, this.stage.clientHeight);
+      this.fitStage();
       this.redraw();
     }).observe(this.stage);
   }
@@ -154,10 +154,19 @@ export class Annotator extends CrowdElement {
     if (!this.size) return;
     this.view.image = this.size;
     this.panel.waiting("");
-    this.view.resize(this.stage.clientWidth, this.stage.clientHeight);
+    this.fitStage();
     this.view.fit();
     this.redraw();
     this.dispatchEvent(new Event("load"));
+  }
+
+  /** The stage is no higher than its image needs: what stands below stays in sight on a narrow screen. */
+  fitStage() {
+    const { clientWidth, clientHeight } = this.stage;
+    if (this.size) {
+      this.stage.style.maxHeight = `${Math.max(320, Math.ceil((clientWidth / this.size.width) * this.size.height) + 26)}px`;
+    }
+    this.view.resize(clientWidth, this.stage.clientHeight || clientHeight);
   }
 
   failed() {

@@ -42,7 +42,7 @@ export const BOX = {
   large: ([a, b]) => b.x - a.x >= LEAST_SIDE && b.y - a.y >= LEAST_SIDE,
 
   describe: ([a, b]) => `left ${a.x}, top ${a.y}, ${b.x - a.x} wide, ${b.y - a.y} high`,
-  brief: ([a, b]) => `${b.x - a.x} × ${b.y - a.y} at ${a.x}, ${a.y}`,
+  brief: ([a, b]) => `${b.x - a.x} × ${b.y - a.y}`,
 };
 
 const PATH = {
@@ -65,7 +65,7 @@ export const POLYGON = { ...PATH, noun: "polygon", plural: "polygons", closed: t
 export const POLYLINE = { ...PATH, noun: "polyline", plural: "polylines", least: 2 };
 export const LINE = {
   ...PATH, noun: "line", plural: "lines", least: 2, most: 2,
-  brief: ([a, b]) => `${a.x}, ${a.y} to ${b.x}, ${b.y}`,
+  brief: ([a, b]) => `${Math.round(Math.hypot(b.x - a.x, b.y - a.y))} px`,
   describe: ([a, b]) => `from ${a.x}, ${a.y} to ${b.x}, ${b.y}`,
 };
 export const KEYPOINT = {

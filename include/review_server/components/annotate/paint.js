@@ -64,7 +64,9 @@ function labelOf(annotator, shape, places, colour) {
   const width = canvas.measureText(text).width + 12;
   const left = Math.min(...places.map((place) => place.x));
   const top = Math.min(...places.map((place) => place.y));
-  const above = annotator.kind.drawing === "point" ? top - 9 : top;
+  // Clear of the point, and of the handles of what is selected.
+  const clearance = annotator.kind.drawing === "point" ? 9 : shape.id === annotator.shapes.selectedId ? 7 : 0;
+  const above = top - clearance;
   const x = Math.max(0, Math.min(left - 1, annotator.view.stage.width - width));
   const y = above - LABEL_HEIGHT < 0 ? Math.max(above, 0) : above - LABEL_HEIGHT;
   return svg("g", { class: "label" },

@@ -15,10 +15,10 @@ const style = sheet(`
   .head { margin: 0 0 8px; font-size: 1.2em; }
   .head:empty { display: none; }
   .columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(220px, 300px); gap: 16px; align-items: start; }
-  @media (max-width: 760px) { .columns { grid-template-columns: minmax(0, 1fr); } }
+  @media (max-width: 700px), (max-width: 900px) and (orientation: portrait) { .columns { grid-template-columns: minmax(0, 1fr); } }
   .target { min-width: 0; }
-  figure { position: relative; display: inline-block; max-width: 100%; margin: 0; line-height: 0; background: var(--crowd-sunken); }
-  figure img { display: block; max-width: 100%; max-height: 74vh; min-height: min(280px, 40vh); object-fit: contain; image-orientation: none; }
+  figure { position: relative; margin: 0; line-height: 0; background: var(--crowd-sunken); border-radius: 6px; overflow: hidden; }
+  figure img { display: block; width: 100%; max-height: max(300px, calc(100vh - 150px)); object-fit: contain; image-orientation: none; }
   figure svg { position: absolute; inset: 0; width: 100%; height: 100%; }
   .side { display: grid; gap: 12px; }
   fieldset { margin: 0; padding: 0; border: 0; }
@@ -201,7 +201,9 @@ class ImageClassifier extends Classifier {
     const { width, height } = size;
     const labels = overlay.boundingBox.labels ?? [];
     this.boxes.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const unit = Math.max(width / (this.image.clientWidth || width), 0.001);
+    // Image pixels per pixel of the screen: outlines and letters keep their size.
+    const { clientWidth, clientHeight } = this.image;
+    const unit = clientWidth ? Math.max(width / clientWidth, height / clientHeight) : 1;
     this.boxes.replaceChildren(...(overlay.boundingBox.value ?? []).map((box) => {
       const colour = colourOf(Math.max(labels.indexOf(box.label), 0));
       const size = 13 * unit;

@@ -45,7 +45,7 @@ export class CrowdForm extends HTMLElement {
     button.setAttribute("form-action", "submit");
     button.setAttribute("variant", "primary");
     button.textContent = "Submit";
-    button.style.marginTop = "12px";
+    button.style.cssText = "display: block; width: fit-content; margin-top: 12px";
     this.append(button);
   }
 

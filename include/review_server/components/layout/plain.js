@@ -31,8 +31,8 @@ export class CrowdAlert extends CrowdElement {
 
   /** @param {ShadowRoot} root */
   build(root) {
-    this.close = h("button", { type: "button", "aria-label": "Dismiss", onclick: () => this.remove() }, "✕");
-    this.frame = h("div", {}, h("span", { class: "text" }, h("slot")), this.close);
+    this.dismiss = h("button", { type: "button", "aria-label": "Dismiss", onclick: () => this.remove() }, "✕");
+    this.frame = h("div", {}, h("span", { class: "text" }, h("slot")), this.dismiss);
     root.append(this.frame);
   }
 
@@ -40,7 +40,7 @@ export class CrowdAlert extends CrowdElement {
     const type = ["success", "error", "warning"].includes(this.type) ? this.type : "info";
     this.frame.className = type;
     this.setAttribute("role", type === "error" || type === "warning" ? "alert" : "status");
-    this.close.hidden = !this.hasAttribute("dismissible");
+    this.dismiss.hidden = !this.hasAttribute("dismissible");
   }
 }
 
@@ -66,7 +66,7 @@ export class CrowdBadge extends CrowdElement {
 export class CrowdCard extends CrowdElement {
   static properties = ["heading", "image"];
   static style = sheet(`
-    :host { border: 1px solid var(--crowd-line); border-radius: 8px; background: var(--crowd-raised); overflow: hidden; }
+    :host { margin: 8px 0; border: 1px solid var(--crowd-line); border-radius: 8px; background: var(--crowd-raised); overflow: hidden; }
     h3 { margin: 0; padding: 12px 16px 0; font-size: 1.1em; }
     h3:empty, img:not([src]) { display: none; }
     img { display: block; width: 100%; }
@@ -74,13 +74,13 @@ export class CrowdCard extends CrowdElement {
   `);
 
   build(root) {
-    this.title = h("h3");
+    this.caption = h("h3");
     this.picture = h("img", { alt: "" });
-    root.append(this.picture, this.title, h("div", {}, h("slot")));
+    root.append(this.picture, this.caption, h("div", {}, h("slot")));
   }
 
   update() {
-    this.title.textContent = this.heading ?? "";
+    this.caption.textContent = this.heading ?? "";
     if (this.image) this.picture.src = this.image;
     else this.picture.removeAttribute("src");
   }
@@ -160,6 +160,7 @@ export class CrowdTab extends CrowdElement {
 
 export class CrowdTabs extends CrowdElement {
   static style = sheet(`
+    :host { margin: 8px 0; }
     [role="tablist"] { display: flex; flex-wrap: wrap; gap: 2px; border-bottom: 1px solid var(--crowd-line); margin-bottom: 12px; }
     [role="tab"] { padding: 8px 16px; border: 0; border-bottom: 3px solid transparent; background: none; cursor: pointer; }
     [aria-selected="true"] { border-color: var(--crowd-accent); color: var(--crowd-accent); font-weight: 600; }

@@ -1,0 +1,181 @@
+"""crowd-polygon, -polyline, -line and -keypoint: drawn by mouse and by keyboard, answered as documented."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.review_server.components.conftest import HEIGHT, WIDTH, Task, as_attribute
+
+PROPERTIES = {"height": HEIGHT, "width": WIDTH}
+
+
+def _template(element: str, initial: Any = None, extra: str = "") -> str:
+    preset = f'initial-value="{as_attribute(initial)}"' if initial is not None else ""
+    return f"""
+      <crowd-form>
+        <crowd-{element} name="result" header="Draw" labels="['a', 'b']" {preset} {extra}
+          src="{{{{ task.input.image | grant_read_access }}}}">
+          <full-instructions header="How">All of it</full-instructions>
+          <short-instructions>Shortly</short-instructions>
+        </crowd-{element}>
+      </crowd-form>"""
+
+
+def _points(*points: tuple[int, int]) -> list[dict[str, int]]:
+    return [{"x": x, "y": y} for x, y in points]
+
+
+TRIANGLE = {"label": "a", "vertices": _points((20, 20), (120, 30), (60, 110))}
+BEND = {"label": "b", "vertices": _points((10, 10), (90, 40), (200, 20))}
+EDGE = {"label": "a", "vertices": _points((0, 5), (300, 7))}
+TIP = {"label": "b", "x": 33, "y": 91}
+
+
+@pytest.mark.parametrize(
+    ("element", "key", "shape", "initial"),
+    [
+        ("polygon", "polygons", TRIANGLE, [TRIANGLE]),
+        ("polyline", "polylines", BEND, {"polylines": [BEND]}),
+        ("line", "lines", EDGE, {"lines": [EDGE]}),
+        ("keypoint", "keypoints", TIP, [TIP]),
+    ],
+)
+def test_the_initial_value_comes_back(task: Task, element: str, key: str, shape: Any, initial: Any):
+    task.open(_template(element, initial))
+    assert task.submit() == {
+        "result": {"inputImageProperties": PROPERTIES, key: [shape], "initialValueModified": False}
+    }
+    task.page.locator(".stage").focus()
+    task.keys("Tab", "ArrowRight")
+    assert task.submit()["result"]["initialValueModified"] is True
+    task.keys("Control+z")
+    assert task.submit()["result"]["initialValueModified"] is False
+
+
+@pytest.mark.parametrize("ending", ["first point", "double click", "Enter", "button"])
+def test_a_polygon_by_mouse(task: Task, ending: str):
+    task.open(_template("polygon"))
+    for x, y in [(20, 20), (120, 30), (60, 110)]:
+        task.click(x, y)
+    if ending == "first point":
+        task.click(20, 20)
+    elif ending == "double click":
+        task.click(60, 110)
+    elif ending == "Enter":
+        task.keys("Enter")
+    else:
+        task.page.get_by_role("button", name="Finish the polygon").click()
+    assert task.submit() == {"result": {"inputImageProperties": PROPERTIES, "polygons": [TRIANGLE]}}
+
+
+def test_a_polyline_by_mouse(task: Task):
+    task.open(_template("polyline"))
+    task.keys("2")
+    for x, y in [(10, 10), (90, 40), (100, 190)]:
+        task.click(x, y)
+    task.keys("Backspace")
+    task.click(200, 20)
+    task.click(200, 20)
+    assert task.submit() == {"result": {"inputImageProperties": PROPERTIES, "polylines": [BEND]}}
+
+
+@pytest.mark.parametrize("manner", ["drag", "clicks"])
+def test_a_line_by_mouse(task: Task, manner: str):
+    task.open(_template("line"))
+    if manner == "drag":
+        task.drag((0, 5), (300, 7))
+    else:
+        task.click(0, 5)
+        task.click(300, 7)
+    assert task.submit() == {"result": {"inputImageProperties": PROPERTIES, "lines": [EDGE]}}
+
+
+def test_keypoints_by_mouse(task: Task):
+    task.open(_template("keypoint"))
+    task.keys("2")
+    task.click(33, 91)
+    task.keys("1")
+    task.keys("Control+z")
+    task.click(200, 100)
+    task.drag((200, 100), (319, 199))
+    answer = task.submit()["result"]
+    assert answer["keypoints"][0] == TIP
+    assert {"x": answer["keypoints"][1]["x"], "y": answer["keypoints"][1]["y"]} == {"x": 319, "y": 199}
+    assert answer["inputImageProperties"] == PROPERTIES
+
+
+def test_points_and_shapes_are_moved_by_mouse(task: Task):
+    task.open(_template("polygon", [TRIANGLE]))
+    task.click(60, 50)
+    task.drag((120, 30), (140, 40))
+    assert task.value()["polygons"][0]["vertices"] == _points((20, 20), (140, 40), (60, 110))
+    task.drag((70, 60), (80, 50))
+    assert task.value()["polygons"][0]["vertices"] == _points((30, 10), (150, 30), (70, 100))
+    task.drag((80, 50), (-90, -80))
+    assert task.value()["polygons"][0]["vertices"] == _points((0, 0), (120, 20), (40, 90))
+
+
+@pytest.mark.parametrize(
+    ("element", "key", "presses", "count"),
+    [
+        ("polygon", "polygons", 3, 3),
+        ("polyline", "polylines", 2, 2),
+        ("line", "lines", 2, 2),
+    ],
+)
+def test_paths_by_keyboard_alone(task: Task, element: str, key: str, presses: int, count: int):
+    task.open(_template(element))
+    task.page.locator(".stage").focus()
+    task.keys("n")
+    for turn in range(presses):
+        if turn:
+            task.keys(*["Alt+ArrowRight" if turn == 1 else "Alt+ArrowDown"] * 3)
+        task.keys("Enter")
+    if element != "line":
+        task.keys("Control+Enter")
+        assert "Finish" in task.page.locator("crowd-form > nightloop-notice").inner_text()
+        task.keys("Enter")
+    vertices = task.submit()["result"][key][0]["vertices"]
+    assert vertices == _points((160, 100), (190, 100), (190, 130))[:count]
+
+
+def test_a_keypoint_by_keyboard_alone(task: Task):
+    task.open(_template("keypoint"))
+    task.page.locator(".stage").focus()
+    task.keys("2", "n", "ArrowRight", "ArrowUp", "Enter")
+    assert task.value()["keypoints"] == [{"label": "b", "x": 161, "y": 99}]
+
+
+def test_single_points_are_moved_and_deleted_by_keyboard(task: Task):
+    square = {"label": "a", "vertices": _points((20, 20), (100, 20), (100, 100), (20, 100))}
+    task.open(_template("polygon", [square]))
+    task.page.locator(".stage").focus()
+    task.keys("Tab", "v", "v", "ArrowUp", "Alt+ArrowRight")
+    assert task.value()["polygons"][0]["vertices"][1] == {"x": 110, "y": 19}
+    task.keys("Delete")
+    assert task.value()["polygons"][0]["vertices"] == _points((20, 20), (100, 100), (20, 100))
+    task.keys("v", "Delete")
+    assert task.value()["polygons"] == []
+    task.keys("Control+z", "Control+z", "Control+z")
+    assert task.value()["polygons"] == [square]
+
+
+def test_escape_drops_what_is_being_drawn(task: Task):
+    task.open(_template("polygon"))
+    task.click(20, 20)
+    task.click(120, 30)
+    task.keys("Escape")
+    assert task.submit()["result"]["polygons"] == []
+
+
+def test_label_colors(task: Task):
+    page = task.open(_template("polyline", [BEND], extra="label-colors=\"['#123456', '#ABCDEF']\""))
+    assert page.locator("crowd-polyline svg [data-label=b] path").nth(1).get_attribute("stroke") == "#abcdef"
+
+
+def test_an_initial_value_that_is_none_is_told(task: Task):
+    page = task.open(_template("polygon", [{"label": "a", "vertices": [{"x": 1}]}, {"label": "a"}]))
+    assert page.locator("nightloop-notice", has_text="is not a polygon").count() == 2
+    assert task.value()["polygons"] == []
