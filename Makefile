@@ -52,6 +52,7 @@ format: setup  ## let ruff rewrite what it can
 	@$(PY) -m ruff check --fix-only . ; $(PY) -m ruff format .
 
 test: lint  ## lint, then every test
+	@.ci/system-packages
 	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest $(TESTS) -n $(WORKERS) --dist loadscope
 
 constraints:  ## resolve requirements*.txt anew into constraints.txt

@@ -24,12 +24,15 @@ from include.review_server.arns import Arns
 from include.review_server.bodies import LARGEST_BODY, bounded_body
 from include.review_server.callers import Callers
 from include.review_server.clock import Clock, utc_now
+from include.review_server.component_files import component_routes
 from include.review_server.database import Database
 from include.review_server.delivery import Deliveries
 from include.review_server.events import LoopEvents
 from include.review_server.flows import FlowChores, FlowDefinitionOperations
 from include.review_server.keeper import Keeper
 from include.review_server.loops import HumanLoopOperations
+from include.review_server.portal.portal import portal_routes
+from include.review_server.portal.statistics import Statistics
 from include.review_server.s3 import ObjectStore
 from include.review_server.settings import ReviewSettings
 from include.review_server.task_uis import TaskUiOperations
@@ -89,11 +92,15 @@ class Review:
                 self.events.send,
             ]
         )
-        worker_api = WorkerApi(self.accounts, self.tasks, clock, secure_cookie=url.startswith("https:"))
+        statistics = Statistics(self.database, clock)
+        secure = url.startswith("https:")
+        worker_api = WorkerApi(self.accounts, self.tasks, statistics, clock, secure_cookie=secure)
         self.asgi = Starlette(
             routes=[
                 Route("/_nightloop/health", self._health),
                 *worker_api.routes(),
+                *component_routes(),
+                *portal_routes(self.database, self.accounts, self.tasks, store, clock, url),
                 Route("/{path:path}", self._aws, methods=["GET", "POST", "PUT", "DELETE"]),
             ],
             lifespan=self._lifespan,

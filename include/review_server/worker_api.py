@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -20,7 +21,17 @@ from include.review_server import jsontext
 from include.review_server.accounts import Accounts, SignedIn
 from include.review_server.bodies import LARGEST_BODY, bounded_body
 from include.review_server.clock import Clock, iso
-from include.review_server.errors import BadAnswer, Forbidden, NotSignedIn, TaskNotInHand, UnknownTask
+from include.review_server.errors import (
+    BadAnswer,
+    BadInvitation,
+    Forbidden,
+    NotSignedIn,
+    TaskNotInHand,
+    TooManyAttempts,
+    UnknownTask,
+    WeakPassword,
+)
+from include.review_server.portal.statistics import Statistics
 from include.review_server.statuses import TaskStatus
 from include.review_server.tasks import Tasks, TaskView
 
@@ -31,10 +42,13 @@ _PREFIX = "/worker"
 # Every refusal that a worker can meet, and how HTTP says it.
 _STATUSES: dict[type[Exception], int] = {
     BadAnswer: 400,
+    WeakPassword: 400,
     NotSignedIn: 401,
     Forbidden: 403,
     UnknownTask: 404,
+    BadInvitation: 404,
     TaskNotInHand: 409,
+    TooManyAttempts: 429,
 }
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -43,9 +57,12 @@ Handler = Callable[[Request], Awaitable[Response]]
 class WorkerApi:
     """The routes below ``/worker``."""
 
-    def __init__(self, accounts: Accounts, tasks: Tasks, clock: Clock, secure_cookie: bool) -> None:
+    def __init__(
+        self, accounts: Accounts, tasks: Tasks, statistics: Statistics, clock: Clock, secure_cookie: bool
+    ) -> None:
         self._accounts = accounts
         self._tasks = tasks
+        self._statistics = statistics
         self._clock = clock
         self._secure_cookie = secure_cookie
 
@@ -54,10 +71,13 @@ class WorkerApi:
             Route(f"{_PREFIX}/session", _refusals(self._sign_in), methods=["POST"]),
             Route(f"{_PREFIX}/session", _refusals(self._session), methods=["GET"]),
             Route(f"{_PREFIX}/session", _refusals(self._sign_out), methods=["DELETE"]),
+            Route(f"{_PREFIX}/invitation", _refusals(self._accept), methods=["POST"]),
             Route(f"{_PREFIX}/queue", _refusals(self._queue), methods=["GET"]),
+            Route(f"{_PREFIX}/done", _refusals(self._done), methods=["GET"]),
             Route(f"{_PREFIX}/tasks", _refusals(self._take), methods=["POST"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}", _refusals(self._task), methods=["GET"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}/answer", _refusals(self._answer), methods=["POST"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}/again", _refusals(self._again), methods=["POST"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}/decline", _refusals(self._decline), methods=["POST"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}/return", _refusals(self._give_back), methods=["POST"]),
         ]
@@ -67,12 +87,17 @@ class WorkerApi:
         name, password = body.get("name"), body.get("password")
         if not isinstance(name, str) or not isinstance(password, str):
             raise BadAnswer('the body must be {"name": "…", "password": "…"}')
-        signed_in = await run_in_threadpool(self._accounts.sign_in, name, password)
+        # Behind a proxy on this machine uvicorn takes the address from X-Forwarded-For.
+        address = request.client.host if request.client else ""
+        signed_in = await run_in_threadpool(self._accounts.sign_in, name, password, address)
+        if before := request.cookies.get(COOKIE):
+            # Whoever planted or shared the old cookie keeps nothing.
+            await run_in_threadpool(self._accounts.sign_out, before)
         reply = _json(201, {**_session(signed_in), "server_time": iso(self._clock())})
         reply.set_cookie(
             COOKIE,
             signed_in.token or "",
-            path=_PREFIX,
+            path="/",
             httponly=True,
             samesite="strict",
             secure=self._secure_cookie,
@@ -87,8 +112,16 @@ class WorkerApi:
         await self._writer(request)
         await run_in_threadpool(self._accounts.sign_out, request.cookies[COOKIE])
         reply = Response(status_code=204)
-        reply.delete_cookie(COOKIE, path=_PREFIX, httponly=True, samesite="strict")
+        reply.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
         return reply
+
+    async def _accept(self, request: Request) -> Response:
+        body = await _object(request)
+        token, password = body.get("token"), body.get("password")
+        if not isinstance(token, str) or not isinstance(password, str):
+            raise BadAnswer('the body must be {"token": "…", "password": "…"}')
+        member = await run_in_threadpool(self._accounts.accept, token, password)
+        return _json(200, {"worker_id": member.worker_id, "name": member.name})
 
     async def _queue(self, request: Request) -> Response:
         worker = await self._signed_in(request)
@@ -112,6 +145,12 @@ class WorkerApi:
             },
         )
 
+    async def _done(self, request: Request) -> Response:
+        worker = await self._signed_in(request)
+        since = _moment(request.query_params.get("since", ""))
+        count = await run_in_threadpool(self._statistics.answered_since, worker.worker_id, since)
+        return _json(200, {"answered": count, "since": iso(since), "server_time": iso(self._clock())})
+
     async def _take(self, request: Request) -> Response:
         worker = await self._writer(request)
         flow = (await _object(request)).get("flow_definition")
@@ -130,7 +169,10 @@ class WorkerApi:
 
     async def _answer(self, request: Request) -> Response:
         worker = await self._writer(request)
-        content = (await _object(request)).get("answer_content")
+        body = await _object(request)
+        content, active = body.get("answer_content"), body.get("active_seconds")
+        if active is not None and (isinstance(active, bool) or not isinstance(active, int | float)):
+            raise BadAnswer("active_seconds must be a number: the time at work without pauses")
         if not isinstance(content, dict):
             raise BadAnswer('the body must be {"answer_content": {…}}: a JSON object, as a form gives it')
         try:
@@ -138,8 +180,16 @@ class WorkerApi:
         except ValueError as error:
             raise BadAnswer(f"answer_content: {error}") from None
         task_id = request.path_params["task_id"]
-        await run_in_threadpool(self._tasks.answer, worker.worker_id, task_id, text)
+        await run_in_threadpool(self._tasks.answer, worker.worker_id, task_id, text, active)
         return self._ended(task_id, TaskStatus.ANSWERED)
+
+    async def _again(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        task_id = request.path_params["task_id"]
+        task = await run_in_threadpool(self._tasks.take_again, worker.worker_id, task_id)
+        if task is None:
+            raise TaskNotInHand("somebody else has this task now, or it has ended: take the next one")
+        return self._shown(task, 200 if task.id == task_id else 201)
 
     async def _decline(self, request: Request) -> Response:
         worker = await self._writer(request)
@@ -180,7 +230,10 @@ def _refusals(handler: Handler) -> Handler:
             return await handler(request)
         except tuple(_STATUSES) as error:
             error_body = {"code": type(error).__name__, "message": str(error)}
-            return _json(_STATUSES[type(error)], {"error": error_body})
+            reply = _json(_STATUSES[type(error)], {"error": error_body})
+            if isinstance(error, TooManyAttempts):
+                reply.headers["retry-after"] = str(error.retry_after)
+            return reply
 
     return answer
 
@@ -202,10 +255,21 @@ async def _object(request: Request) -> dict[str, Any]:
     return value
 
 
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadAnswer(f"since must be a time with its zone, as 2026-03-04T00:00:00Z, not {text!r}")
+    return moment
+
+
 def _session(worker: SignedIn) -> dict[str, Any]:
     return {
         "worker_id": worker.worker_id,
         "name": worker.name,
+        "is_owner": worker.is_owner,
         "csrf_token": worker.csrf_token,
         "expires_at": iso(worker.expires_at),
     }

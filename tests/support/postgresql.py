@@ -1,6 +1,6 @@
 """A real PostgreSQL for tests and benchmarks: a cluster in a temporary directory, on a Unix socket only.
 
-Made from the system's packages (``.ci/setup-postgresql`` installs them). PostgreSQL refuses to run as root:
+Made from the system's packages (``.ci/system-packages`` installs them). PostgreSQL refuses to run as root:
 then it runs as the user ``postgres``. It listens on no network at all.
 """
 
@@ -92,5 +92,5 @@ def _as_server() -> dict[str, Any]:
 def _program(name: str) -> str:
     versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda p: int(p.parts[-3]))
     found = str(versions[-1]) if versions else shutil.which(name)
-    assert found, f"PostgreSQL's {name} is missing: run .ci/setup-postgresql"
+    assert found, f"PostgreSQL's {name} is missing: run .ci/system-packages"
     return found

@@ -1,0 +1,1 @@
+"""The portal: pages for the people who answer, and for the owners of the work."""

@@ -1,0 +1,120 @@
+"""The owners' pages: how the work goes, one flow definition at a time, and the bench for templates.
+
+Owners are members whom the operator made one; everybody else gets 403. ``/owner/flows/{name}`` is an address
+to keep: Airflow's tasks link to it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from include.review_server import jsontext
+from include.review_server.accounts import Accounts, SignedIn
+from include.review_server.bodies import bounded_body
+from include.review_server.clock import Clock
+from include.review_server.errors import BadAnswer, Forbidden, UnknownTask
+from include.review_server.portal.frames import Frames, message_frame
+from include.review_server.portal.pages import PersonalPages
+from include.review_server.portal.rendering import Pages
+from include.review_server.portal.statistics import SAMPLE, Statistics
+
+# In the order of a loop's life, as the API shows them.
+_STATUSES = ("InProgress", "Stopping", "Completed", "Stopped", "Failed")
+_EXAMPLE = """{
+  "taskObject": "s3://BUCKET/KEY.jpg",
+  "labels": ["cat", "dog"],
+  "initialValue": []
+}"""
+
+
+class OwnerPages(PersonalPages):
+    """The routes below ``/owner``."""
+
+    def __init__(
+        self, accounts: Accounts, statistics: Statistics, frames: Frames, pages: Pages, clock: Clock
+    ) -> None:
+        super().__init__(accounts, pages)
+        self._statistics = statistics
+        self._frames = frames
+        self._clock = clock
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/owner", self._shown(self._overview)),
+            Route("/owner/flows/{name}", self._shown(self._flow)),
+            Route("/owner/templates", self._shown(self._bench)),
+            Route("/owner/templates/preview", self._shown(self._preview), methods=["POST"]),
+        ]
+
+    async def _overview(self, request: Request) -> Response:
+        owner = await self._owner(request)
+        flows = await run_in_threadpool(self._statistics.flows)
+        return self._pages.page("owner", person=owner, flows=flows, statuses=_STATUSES, now=self._clock())
+
+    async def _flow(self, request: Request) -> Response:
+        owner = await self._owner(request)
+        name = request.path_params["name"]
+        flow = await run_in_threadpool(self._statistics.flow, name)
+        if flow is None:
+            raise UnknownTask(name)
+        hours = await run_in_threadpool(self._statistics.hours, name)
+        workers = await run_in_threadpool(self._statistics.workers, name)
+        return self._pages.page(
+            "flow",
+            person=owner,
+            flow=flow,
+            hours=hours,
+            workers=workers,
+            statuses=_STATUSES,
+            sample=SAMPLE,
+            now=self._clock(),
+        )
+
+    async def _bench(self, request: Request) -> Response:
+        owner = await self._owner(request)
+        return self._pages.page("bench", person=owner, example=_EXAMPLE)
+
+    async def _preview(self, request: Request) -> Response:
+        """The frame's document for a template that an owner tries, with the same policy as at work."""
+        try:
+            template, task_input = await self._tried(request)
+        except BadAnswer as error:
+            return message_frame(400, str(error))
+        frame = await run_in_threadpool(self._frames.document, template, task_input)
+        if not frame.html:
+            return message_frame(200, "; ".join(error.message for error in frame.rendered.errors))
+        return HTMLResponse(frame.html, headers=frame.headers)
+
+    async def _tried(self, request: Request) -> tuple[str, str]:
+        """The template and its input (JSON text), sent as a form that proves to be the portal's own."""
+        owner = await self._owner(request)
+        fields = await _form(request)
+        if not secrets.compare_digest(fields.get("csrf_token", "").encode(), owner.csrf_token.encode()):
+            raise Forbidden("send the form from the portal's own page: reload it")
+        task_input = fields.get("input", "").strip() or "{}"
+        try:
+            jsontext.parse(task_input)
+        except ValueError as error:
+            raise BadAnswer(f"the input is not JSON: {error}") from None
+        return fields.get("template", ""), task_input
+
+    async def _owner(self, request: Request) -> SignedIn:
+        person = await self._person(request)
+        if not person.is_owner:
+            raise Forbidden("It is for owners. Whoever runs the server can make you one.")
+        return person
+
+
+async def _form(request: Request) -> dict[str, Any]:
+    body = await bounded_body(request)
+    if body is None:
+        raise BadAnswer("the form is too large")
+    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
+    return {name: values[-1] for name, values in fields.items()}

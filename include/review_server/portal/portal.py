@@ -1,0 +1,30 @@
+"""The portal put together: its pages for workers and for owners, over the review server's own parts."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute
+
+from include.review_server.accounts import Accounts
+from include.review_server.clock import Clock
+from include.review_server.database import Database
+from include.review_server.portal.frames import Frames
+from include.review_server.portal.owner import OwnerPages
+from include.review_server.portal.pages import WorkerPages
+from include.review_server.portal.rendering import Pages
+from include.review_server.portal.statistics import Statistics
+from include.review_server.s3 import ObjectStore
+from include.review_server.tasks import Tasks
+
+
+def portal_routes(
+    database: Database, accounts: Accounts, tasks: Tasks, store: ObjectStore, clock: Clock, public_url: str
+) -> list[BaseRoute]:
+    """Every page's route, for the review server's application."""
+    pages = Pages()
+    frames = Frames(database, store, clock, public_url)
+    statistics = Statistics(database, clock)
+    return [
+        *pages.routes(),
+        *WorkerPages(accounts, tasks, frames, pages, clock).routes(),
+        *OwnerPages(accounts, statistics, frames, pages, clock).routes(),
+    ]

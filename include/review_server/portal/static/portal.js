@@ -1,0 +1,153 @@
+/**
+ * What every page of the portal does: calls with the CSRF token, messages, keys, theme, sign-out, local times.
+ * Other pages' scripts import from here.
+ */
+
+const token = () => document.querySelector("meta[name=csrf-token]")?.content ?? "";
+export const others = new BroadcastChannel("nightloop");
+
+/** What the server refused, or that it could not be reached (status 0). */
+export class Refused extends Error {
+  constructor(status, message, code = "") {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/**
+ * Call the server's interface for workers.
+ * @param {string} method @param {string} path @param {object} [body]
+ * @returns {Promise<any>} the reply; null when there is none
+ */
+export async function call(method, path, body) {
+  let reply;
+  try {
+    reply = await fetch(path, {
+      method,
+      headers: { "x-csrf-token": token(), ...(body ? { "content-type": "application/json" } : {}) },
+      body: body && JSON.stringify(body),
+      credentials: "same-origin",
+    });
+  } catch {
+    throw new Refused(0, "The server cannot be reached.");
+  }
+  if (reply.status === 204) return null;
+  const value = await reply.json().catch(() => ({}));
+  if (!reply.ok) throw new Refused(reply.status, value.error?.message ?? `The server says ${reply.status}.`, value.error?.code);
+  return value;
+}
+
+/** The session's token may have changed in another tab. @returns {Promise<boolean>} whether somebody is signed in */
+export async function renewToken() {
+  try {
+    const session = await call("GET", "/worker/session");
+    const meta = document.querySelector("meta[name=csrf-token]");
+    if (meta) meta.content = session.csrf_token;
+    return true;
+  } catch (error) {
+    if (error.status === 401) return false;
+    throw error;
+  }
+}
+
+/** Say what happened (politely) @param {string} text */
+export function say(text) {
+  show(document.getElementById("status"), text);
+}
+
+/** Say what went wrong, and what to do. @param {string} text */
+export function complain(text) {
+  show(document.getElementById("alert"), text);
+}
+
+/** A message for the page that comes next. @param {string} text */
+export function sayNext(text) {
+  sessionStorage.setItem("nightloop-message", text);
+}
+
+/** Run `act` when Alt and the key are pressed. @param {string} code @param {() => void} act */
+export function onAlt(code, act) {
+  keys.set(code, act);
+}
+
+/** A key, from this page or from the frame. @returns {boolean} whether it meant something */
+export function pressed({ code, key, alt, ctrl }) {
+  if (key === "?" && !alt && !ctrl) {
+    help();
+    return true;
+  }
+  if (!alt || ctrl || !keys.has(code)) return false;
+  if (!document.querySelector("dialog[open]")) keys.get(code)();
+  return true;
+}
+
+const keys = new Map([["KeyQ", () => document.querySelector(".brand").click()]]);
+
+function help() {
+  const dialog = document.getElementById("help");
+  if (!document.querySelector("dialog[open]")) dialog.showModal();
+}
+
+function show(place, text) {
+  place.hidden = !text;
+  place.textContent = text;
+}
+
+function typing(target) {
+  return target instanceof HTMLElement && target.matches("input, textarea, select");
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "?" && typing(event.target)) return;
+  const meant = pressed({ code: event.code, key: event.key, alt: event.altKey, ctrl: event.ctrlKey || event.metaKey });
+  if (meant) event.preventDefault();
+});
+
+document.querySelector("[data-help]").addEventListener("click", help);
+
+const toggle = document.querySelector("[data-theme-toggle]");
+const system = matchMedia("(prefers-color-scheme: dark)");
+/** @returns {boolean} */
+export const isDark = () =>
+  document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : system.matches;
+
+function nameToggle() {
+  toggle.textContent = isDark() ? "Light" : "Dark";
+  toggle.setAttribute("aria-label", isDark() ? "Light colours" : "Dark colours");
+  document.dispatchEvent(new Event("nightloop-theme"));
+}
+toggle.addEventListener("click", () => {
+  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+  try {
+    localStorage.setItem("nightloop-theme", document.documentElement.dataset.theme);
+  } catch {
+    // It holds for this page then.
+  }
+  nameToggle();
+});
+system.addEventListener("change", nameToggle);
+nameToggle();
+
+document.querySelector("[data-sign-out]")?.addEventListener("click", async () => {
+  try {
+    await call("DELETE", "/worker/session");
+  } catch (error) {
+    if (error.status !== 401) return complain(`You are still signed in: ${error.message} Try again.`);
+  }
+  others.postMessage({ kind: "signed out" });
+  sayNext("You are signed out.");
+  location.assign("/sign-in");
+});
+
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+for (const time of document.querySelectorAll("time[data-local]")) time.textContent = clock.format(new Date(time.dateTime));
+const hour = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "numeric", minute: "2-digit" });
+for (const time of document.querySelectorAll("time[data-hour]")) time.textContent = hour.format(new Date(time.dateTime));
+
+const message = sessionStorage.getItem("nightloop-message");
+if (message) {
+  sessionStorage.removeItem("nightloop-message");
+  // A moment later than the page, or a screen reader does not take it for news.
+  setTimeout(() => say(message), 150);
+}

@@ -1,0 +1,51 @@
+/** The list of tasks: take one, count what was done today, look again by itself. */
+
+import { call, complain, onAlt, others, say } from "./portal.js";
+
+const LOOK_AGAIN = 20_000;
+const buttons = [...document.querySelectorAll("[data-take]")];
+
+async function take(button) {
+  for (const other of buttons) other.disabled = true;
+  try {
+    const task = await call("POST", "/worker/tasks", { flow_definition: button.dataset.take });
+    if (task) return location.assign(`/work/${task.task_id}`);
+    say("Somebody was faster: nothing waits there any more.");
+    setTimeout(() => location.reload(), 1500);
+  } catch (error) {
+    if (error.status === 401) return location.assign("/sign-in");
+    complain(`The task could not be taken: ${error.message} Try again.`);
+  }
+  for (const other of buttons) other.disabled = false;
+}
+
+for (const button of buttons) button.addEventListener("click", () => take(button));
+onAlt("KeyN", () => document.querySelector("[data-first]")?.click());
+
+// "Today" is the reader's day, which only the browser knows.
+const midnight = new Date();
+midnight.setHours(0, 0, 0, 0);
+call("GET", `/worker/done?since=${encodeURIComponent(midnight.toISOString())}`).then(
+  ({ answered }) => {
+    const done = document.getElementById("done");
+    done.querySelector("strong").textContent = answered;
+    done.hidden = false;
+  },
+  () => {},
+);
+
+// Not while somebody reads with the keyboard on a button, and not in a tab that nobody sees.
+let left = false;
+setInterval(() => {
+  const choosing = document.activeElement?.closest("main button, main a") && !left;
+  if (!document.hidden && !document.querySelector("dialog[open]") && (!choosing || !buttons.length)) location.reload();
+}, LOOK_AGAIN);
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) left = true;
+  else if (left) location.reload();
+});
+others.addEventListener("message", ({ data }) => {
+  if (data.kind === "signed out") location.assign("/sign-in");
+});
+// A page out of the back-forward cache shows what was, not what is.
+window.addEventListener("pageshow", (event) => event.persisted && location.reload());
