@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
+import signal
 import socket
 import threading
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from sqlalchemy import select
 
 from include.review_server.accounts import Accounts
@@ -19,6 +26,7 @@ from include.review_server.clock import utc_now
 from include.review_server.database import Database
 from include.review_server.models import Delivery
 from include.review_server.settings import ReviewSettings
+from tests.review_server.killable import STEPS
 from tests.review_server.process import Process
 from tests.review_server.rig import CORS, MEMBERS, TEMPLATE, Person, Rig, checked_client, read_output
 from tests.support.cloud import ROLE, LocalCloud, eventually
@@ -100,8 +108,10 @@ def _holds(accepted: dict, count: int) -> bool:
 class _Cell:
     """A server process with a flow definition, and people who answer whatever happens to it."""
 
-    def __init__(self, cloud: LocalCloud, data: Path, task_count: int = 1) -> None:
-        self.server = Process(cloud, data).start()
+    def __init__(
+        self, cloud: LocalCloud, data: Path, task_count: int = 1, database_url: str | None = None
+    ) -> None:
+        self.server = Process(cloud, data, database_url=database_url).start()
         self.s3 = cloud.client("s3")
         self.bucket = f"killed-{self.server.url.rpartition(':')[2]}"
         self.s3.create_bucket(Bucket=self.bucket)
@@ -124,7 +134,7 @@ class _Cell:
         )["FlowDefinitionArn"]
         describe = sagemaker.describe_flow_definition
         eventually(lambda: describe(FlowDefinitionName="flow")["FlowDefinitionStatus"] == "Active")
-        settings = ReviewSettings(data_dir=data)
+        settings = ReviewSettings(data_dir=data, database_url=database_url)
         self._accounts = Accounts(Database(settings.database), utc_now)
 
     def start(self, name: str) -> None:
@@ -214,3 +224,68 @@ def test_kills_at_any_moment_lose_no_answer_and_count_none_twice(cloud: LocalClo
         assert accepted.keys() <= written
         summaries = cell.a2i.list_human_loops(FlowDefinitionArn=cell.arn)["HumanLoopSummaries"]
         assert {s["HumanLoopStatus"] for s in summaries} == {"Completed"}
+
+
+@pytest.mark.slow
+def test_a_kill_at_every_step_leaves_each_accepted_answer_in_the_output_exactly_once(
+    cloud: LocalCloud, tmp_path: Path, database_url: str
+):
+    rounds = int(os.environ.get("NIGHTLOOP_KILL_ROUNDS", "1"))
+    url = None if database_url.startswith("sqlite") else database_url
+    cell = _Cell(cloud, tmp_path, task_count=2, database_url=url)
+    people = [cell.person(name) for name in ("ann", "ben")]
+    steps = deque(STEPS * rounds)
+    names = [f"step-{number:03}" for number in range(len(steps))]
+    accepted: dict[tuple[str, str], int] = {}
+    done = threading.Event()
+    statuses = []
+
+    def keep_alive() -> None:
+        """Start the server again as often as it dies, with the next step to die at."""
+        while not done.is_set():
+            statuses.append(cell.server.wait())
+            cell.server.start(kill_at=steps.popleft() if steps else None)
+
+    def work(person: Person, marks: range) -> None:
+        """Answer everything; ask again for every reply that was lost, as the reviewers' program does."""
+        for mark in marks:
+            task = eventually(lambda: _patiently(person.take))
+            answer = partial(person.do, "answer", task, {"mark": mark})
+            assert _patiently(answer).status_code == 200
+            accepted[task["human_loop_name"], person.id] = mark
+
+    with cell.server, ThreadPoolExecutor(3) as pool:
+        for name in names:
+            cell.start(name)
+        pool.submit(keep_alive)
+        cell.server.kill()
+        count = len(names)
+        workers = [
+            pool.submit(work, person, range(i * count, (i + 1) * count)) for i, person in enumerate(people)
+        ]
+        for worker in workers:
+            worker.result()
+        outputs = {name: _patiently(partial(cell.output, name)) for name in names}
+        done.set()
+        eventually(lambda: not steps)
+        cell.server.kill()
+    assert statuses.count(-signal.SIGKILL) > len(STEPS) * rounds, "it died at every step"
+    written = {
+        (name, answer["workerId"]): answer["answerContent"]["mark"]
+        for name, output in outputs.items()
+        for answer in output["humanAnswers"]
+    }
+    assert written == accepted
+    assert all(len(output["humanAnswers"]) == 2 for output in outputs.values())
+
+
+def _patiently(call: Callable[[], Any]) -> Any:
+    """The reply, however often the server is away meanwhile."""
+
+    def reply() -> tuple[Any] | None:
+        try:
+            return (call(),)
+        except (httpx.TransportError, EndpointConnectionError, ConnectionClosedError, ReadTimeoutError):
+            return None
+
+    return eventually(reply, within=120)[0]
