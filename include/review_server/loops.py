@@ -58,7 +58,7 @@ class HumanLoopOperations:
         sha256 = hashlib.sha256(content.encode()).hexdigest()
         # Asked before the quota and the flow definition's state: a retry of a start that succeeded succeeds.
         if not self._is_replay(name, flow_name, sha256):
-            for bucket in sorted(image_buckets(value)):
+            for bucket in self._image_buckets(value):
                 if problem := self._store.cors_problem(bucket):
                     raise _invalid(f"HumanLoopInput.InputContent: {problem}")
             try:
@@ -182,6 +182,12 @@ class HumanLoopOperations:
             session.add(loop)
             session.flush()
             session.add(LoopInput(loop_id=loop.id, content=content))
+
+    def _image_buckets(self, value: Any) -> list[str]:
+        try:
+            return sorted(image_buckets(value))
+        except ValueError as error:
+            raise _invalid(f"HumanLoopInput.InputContent: {error}") from None
 
     def _flow_name(self, arn: str) -> str:
         name = self._arns.name_in(arn, "flow-definition")

@@ -24,6 +24,7 @@ S3_ERRORS = (BotoCoreError, ClientError)
 
 _SIGNED_SECONDS = 900
 _CORS_TRUSTED_SECONDS = 600
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _IMAGE = re.compile(r"\.(jpe?g|png|gif|webp|bmp)$", re.IGNORECASE)
 
 
@@ -36,7 +37,20 @@ class S3Location:
 
     @classmethod
     def parse(cls, text: str) -> S3Location:
-        """From ``s3://bucket/key``, or from S3's two kinds of https addresses. ``ValueError`` otherwise."""
+        """From ``s3://bucket/key``, or from S3's two kinds of https addresses. ``ValueError`` otherwise.
+
+        Only bucket and key are taken from the text: what is asked is always the configured S3. Keys with
+        ``.`` or ``..`` as a part are refused, because browsers and servers disagree about what they name.
+        """
+        location = cls._parse(text)
+        if not _BUCKET.fullmatch(location.bucket):
+            raise ValueError(f"{text!r} names no bucket: {location.bucket!r} is no bucket's name")
+        if {".", ".."} & set(location.key.split("/")):
+            raise ValueError(f"{text!r} is not an S3 location: its key has . or .. as a part")
+        return location
+
+    @classmethod
+    def _parse(cls, text: str) -> S3Location:
         parts = urlsplit(text)
         path = parts.path.lstrip("/")
         if parts.scheme == "s3" and parts.netloc:
@@ -147,12 +161,12 @@ class ObjectStore:
 
 
 def image_buckets(value: Any) -> set[str]:
-    """The buckets of every ``s3://`` image that a loop's input names, wherever in it."""
-    return {
-        S3Location.parse(text).bucket
-        for text in _strings(value)
-        if text.startswith("s3://") and _IMAGE.search(text) and urlsplit(text).netloc
-    }
+    """The buckets of every ``s3://`` image that a loop's input names, wherever in it.
+
+    ``ValueError`` names an image whose address no worker's browser could be given.
+    """
+    texts = (text for text in _strings(value) if text.startswith("s3://") and _IMAGE.search(text))
+    return {S3Location.parse(text).bucket for text in texts}
 
 
 def _strings(value: Any) -> Iterator[str]:
