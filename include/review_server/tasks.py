@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -274,16 +274,24 @@ def _flows_of(session: Session, worker_id: str, name: str | None) -> list[FlowDe
 
 def _offered(flow_id: int, worker_id: str, now: datetime) -> Select[HumanLoop]:
     """The loops of a flow definition that the worker may take."""
-    barred = exists().where(
-        Task.loop_id == HumanLoop.id,
-        Task.worker_id == worker_id,
-        Task.status.in_([inline(status) for status in sorted(BARRING_TASKS)]),
+    barred = (
+        select(Task.id)
+        .where(
+            Task.loop_id == HumanLoop.id,
+            Task.worker_id == worker_id,
+            Task.status.in_([inline(status) for status in sorted(BARRING_TASKS)]),
+        )
+        # The limit keeps PostgreSQL from turning this into a join, for which it would read all tasks first:
+        # one look into the index per loop that is offered costs the same for ever.
+        .limit(1)
+        .correlate(HumanLoop)
+        .scalar_subquery()
     )
     return select(HumanLoop).where(
         HumanLoop.flow_id == flow_id,
         HumanLoop.vacancies > inline(0),
         HumanLoop.available_until > now,
-        ~barred,
+        barred.is_(None),
     )
 
 
