@@ -181,7 +181,7 @@ class Stack:
                 shards = night.read_json(f"datasets/{dataset}/dataset.json")["shards"]
                 tried |= set(shards)
                 if night.read_json(key)["promote"]:
-                    learned.update(shards)
+                    learned.update(shards.keys())
         return tried, learned
 
     # ---- people
