@@ -13,7 +13,10 @@ from argon2 import PasswordHasher
 from include.review_server import accounts
 from include.review_server.database import Database
 from tests.review_server.rig import Rig
+from tests.support.browser import browser
 from tests.support.cloud import LocalCloud
+
+__all__ = ["browser"]
 from tests.support.postgresql import PostgreSQL
 
 # What these modules promise depends on the database: locks, unique indexes, the order of transactions.

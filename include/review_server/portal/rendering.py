@@ -64,7 +64,7 @@ class Pages:
 
     def page(self, name: str, status: int = 200, **values: Any) -> Response:
         """The page ``templates/{name}.html``. Pages about a person get ``person`` (a ``SignedIn``)."""
-        html = self._environment.get_template(f"{name}.html").render(person=None, **values)
+        html = self._environment.get_template(f"{name}.html").render({"person": None} | values)
         return HTMLResponse(html, status, PAGE_HEADERS)
 
     def redirect(self, path: str) -> Response:

@@ -100,7 +100,7 @@ class Statistics:
         current = now.replace(minute=0, second=0, microsecond=0)
         first = current - timedelta(hours=_HOURS - 1)
         milliseconds = cast(Task.ended_at, BigInteger)
-        number = (milliseconds - int(first.timestamp() * 1000)).op("/")(3_600_000)
+        number = (milliseconds - int(first.timestamp() * 1000)) // 3_600_000
         query = (
             select(number.label("number"), func.count())
             .join(FlowDefinition, FlowDefinition.id == Task.flow_id)

@@ -8,14 +8,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import uvicorn
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -24,16 +23,6 @@ from starlette.routing import Route
 from include.review_server.component_files import component_routes, components_url
 from include.review_server.templates import Templates, frame_document
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDTH, HEIGHT = 320, 200  # of the pictures, unless a test asks for others
 
 
@@ -84,8 +73,7 @@ class Site:
             return Response("gone", 404)
         headers = {} if name == "no-cors" else {"Access-Control-Allow-Origin": "*"}
         orientation = int(name.removeprefix("exif-")) if name.startswith("exif-") else None
-        size = tuple(int(part) for part in name.split("x")) if "x" in name and name[0].isdigit() else ()
-        return Response(picture(*size, orientation=orientation), media_type="image/jpeg", headers=headers)
+        return Response(picture(orientation=orientation), media_type="image/jpeg", headers=headers)
 
 
 @pytest.fixture(scope="session")
@@ -100,16 +88,6 @@ def site() -> Iterator[Site]:
         yield served
         server.should_exit = True
         thread.join(10)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 class Task:
