@@ -19,6 +19,7 @@ from include.review_server.app import create_review
 from include.review_server.clock import utc_now
 from include.review_server.database import Database
 from include.review_server.settings import ReviewSettings
+from include.review_server.template_bench import add_commands
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.set_defaults(run=_serve)
 
+    add_commands(commands)
     members = commands.add_parser("members", help="add, list, reset and remove the people who answer")
     actions = members.add_subparsers(title="actions", required=True, metavar="ACTION")
     add = actions.add_parser("add", help="put a person in a work team; a new one gets a password, shown once")

@@ -10,11 +10,11 @@ from __future__ import annotations
 import html as markup
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, ItemsView, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from liquid import Environment
+from liquid import Environment, Undefined
 from liquid.exceptions import FilterArgumentError, LiquidError
 from markupsafe import Markup
 
@@ -34,6 +34,7 @@ class RenderingError:
 
     code: str
     message: str
+    line: int | None = None  # of the template, from 1, where Liquid knows it
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,18 @@ def frame_document(rendered: str, components_url: str) -> str:
 
 
 class Templates:
-    """Renders templates. ``sign`` turns an S3 location into a short-lived URL."""
+    """Renders templates. ``sign`` turns an S3 location into a short-lived URL.
 
-    def __init__(self, sign: Callable[[S3Location], str]) -> None:
+    ``missing`` is told of each variable that was written out and is not in the input: where its name begins
+    in the template. Without it such a variable is empty text, as in any Liquid.
+    """
+
+    def __init__(
+        self, sign: Callable[[S3Location], str], missing: Callable[[int], None] | None = None
+    ) -> None:
         self._sign = sign
-        self._environment = _BoundedEnvironment(autoescape=True)
+        undefined = _reporting(missing) if missing else Undefined
+        self._environment = _BoundedEnvironment(autoescape=True, undefined=undefined)
         self._environment.add_filter("to_json", to_json)
         self._environment.add_filter("skip_autoescape", _skip_autoescape)
         self._environment.add_filter("grant_read_access", self._grant_read_access)
@@ -90,7 +98,9 @@ class Templates:
         try:
             html = self._environment.from_string(content).render(task={"input": task_input})
         except LiquidError as error:
-            return Rendered("", (RenderingError(type(error).__name__, str(error)),))
+            context = error.context()
+            line = context[0] if context else None
+            return Rendered("", (RenderingError(type(error).__name__, str(error), line),))
         except RecursionError:
             return Rendered("", (RenderingError("TooDeep", "template or input is nested too deeply"),))
         unknown = template_elements.unsupported(template_elements.tags(html))
@@ -114,6 +124,27 @@ class _BoundedEnvironment(Environment):
     context_depth_limit = 30
     loop_iteration_limit = 200_000
     output_stream_limit = 16 * 1024 * 1024
+
+
+def _reporting(missing: Callable[[int], None]) -> type[Undefined]:
+    class Reporting(Undefined):
+        def __str__(self) -> str:
+            self._report()
+            return ""
+
+        def __iter__(self) -> Iterator[Any]:
+            self._report()
+            return iter(())
+
+        def items(self) -> ItemsView[Any, object]:
+            self._report()  # a loop over what is not there
+            return super().items()
+
+        def _report(self) -> None:
+            if self.token is not None:
+                missing(self.token.start_index)
+
+    return Reporting
 
 
 def to_json(value: object) -> Markup:
