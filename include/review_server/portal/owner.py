@@ -12,17 +12,17 @@ from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from include.review_server import jsontext
+from include.review_server import jsontext, template_check
 from include.review_server.accounts import Accounts, SignedIn
 from include.review_server.bodies import bounded_body
 from include.review_server.clock import Clock
 from include.review_server.errors import BadAnswer, Forbidden, UnknownTask
 from include.review_server.portal.frames import Frames, message_frame
 from include.review_server.portal.pages import PersonalPages
-from include.review_server.portal.rendering import Pages
+from include.review_server.portal.rendering import PAGE_HEADERS, Pages
 from include.review_server.portal.statistics import SAMPLE, Statistics
 
 # In the order of a loop's life, as the API shows them.
@@ -50,6 +50,7 @@ class OwnerPages(PersonalPages):
             Route("/owner", self._shown(self._overview)),
             Route("/owner/flows/{name}", self._shown(self._flow)),
             Route("/owner/templates", self._shown(self._bench)),
+            Route("/owner/templates/check", self._shown(self._check), methods=["POST"]),
             Route("/owner/templates/preview", self._shown(self._preview), methods=["POST"]),
         ]
 
@@ -80,6 +81,12 @@ class OwnerPages(PersonalPages):
     async def _bench(self, request: Request) -> Response:
         owner = await self._owner(request)
         return self._pages.page("bench", person=owner, example=_EXAMPLE)
+
+    async def _check(self, request: Request) -> Response:
+        """What is wrong with a template: ``{"findings": […]}``."""
+        template, task_input = await self._tried(request)
+        findings = await run_in_threadpool(template_check.check, template, jsontext.parse(task_input))
+        return JSONResponse({"findings": [finding.to_dict() for finding in findings]}, headers=PAGE_HEADERS)
 
     async def _preview(self, request: Request) -> Response:
         """The frame's document for a template that an owner tries, with the same policy as at work."""

@@ -1,4 +1,4 @@
-/** The template bench: the frame shows the template, its submit shows the answer. */
+/** The template bench: what the check says, the template in its frame, and the answer that submit gives. */
 
 import { isDark } from "./portal.js";
 
@@ -10,6 +10,33 @@ window.addEventListener("message", ({ source, data }) => {
   if (data?.nightloop === "ready") theme();
   if (data?.nightloop === "answer") answer.textContent = JSON.stringify(data.content, null, 2);
   if (data?.nightloop === "error") answer.textContent = `The template reports: ${data.message}`;
+});
+
+const form = document.getElementById("bench");
+const findings = document.getElementById("findings");
+
+// The form itself goes into the frame, by POST; the check is asked for beside it.
+form.addEventListener("submit", async () => {
+  answer.textContent = "Submit in the preview, and the answerContent appears here.";
+  const list = findings.querySelector("ul");
+  let lines;
+  try {
+    const reply = await fetch("/owner/templates/check", { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    lines = reply.ok
+      ? (await reply.json()).findings.map(({ message, line }) => (line ? `Line ${line}: ${message}` : message))
+      : ["The check did not run: look whether the input is JSON, and whether you are still signed in."];
+  } catch {
+    lines = ["The server cannot be reached. Try again."];
+  }
+  if (!lines.length) lines = ["Nothing is wrong with it."];
+  list.replaceChildren(
+    ...lines.map((text) => {
+      const item = document.createElement("li");
+      item.textContent = text;
+      return item;
+    }),
+  );
+  findings.hidden = false;
 });
 
 const theme = () => preview.contentWindow.postMessage({ nightloop: "theme", dark: isDark() }, "*");

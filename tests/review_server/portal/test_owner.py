@@ -1,0 +1,78 @@
+"""What owners see: how a flow definition's work goes, and the template bench."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.review_server.portal.conftest import Visitor
+from tests.review_server.rig import Rig
+
+Visit = Callable[..., Visitor]
+
+
+def test_how_the_work_of_a_flow_goes(rig: Rig, visit: Visit):
+    flow = rig.flow()
+    names = [flow.start() for _ in range(4)]
+    reviewer = rig.worker(flow.team)
+    for modified in (True, False, False):
+        task = reviewer.take(flow)
+        body = {
+            "answer_content": {"annotatedResult": {"boundingBoxes": [], "initialValueModified": modified}},
+            "active_seconds": 0.0,
+        }
+        assert reviewer.http.post(f"/worker/tasks/{task['task_id']}/answer", json=body).status_code == 200
+    for name in names[:3]:
+        flow.until(name, "Completed")
+    page = visit(flow, owner=True).page
+    page.get_by_role("link", name="How it goes").click()
+    page.get_by_role("link", name=flow.name).click()
+    page.wait_for_url(f"{rig.url}/owner/flows/{flow.name}")
+    tiles = page.locator(".tiles div")
+    expect(tiles.filter(has_text="InProgress")).to_contain_text("1")
+    expect(tiles.filter(has_text="Completed")).to_contain_text("3")
+    row = page.get_by_role("row", name=reviewer.name)
+    expect(row).to_contain_text("33 %")
+    expect(row.get_by_role("cell").nth(0)).to_have_text("3")
+    answers = page.locator(".bars td").all_inner_texts()
+    assert sum(int(text) for text in answers if text.strip()) == 3
+
+
+def test_a_flow_that_is_not_there(rig: Rig, visit: Visit):
+    owner = visit(rig.flow(), owner=True)
+    reply = owner.page.goto(f"{rig.url}/owner/flows/no-such-flow")
+    assert reply is not None
+    assert reply.status == 404
+
+
+def test_the_bench_says_what_is_wrong_and_what_submit_gives(rig: Rig, visit: Visit):
+    page = visit(rig.flow(), owner=True).page
+    page.get_by_role("link", name="Template bench").click()
+    page.get_by_label("Template (HTML").fill("<crowd-form><crowd-inputt></crowd-inputt></crowd-form>")
+    page.get_by_label("Input (").fill("{}")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("#findings li").first).to_contain_text("crowd-inputt")
+
+    page.get_by_label("Template (HTML").fill(
+        '<script src="https://assets.crowd.aws/crowd-html-elements.js"></script><crowd-form>'
+        '<crowd-input name="plate" label="Plate of {{ task.input.who }}"></crowd-input>'
+        '<crowd-button form-action="submit">Send</crowd-button></crowd-form>'
+    )
+    page.get_by_label("Input (").fill('{"who": "Ada"}')
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("#findings li")).to_have_text(["Nothing is wrong with it."])
+    preview = page.frame_locator("#preview")
+    preview.get_by_label("Plate of Ada").fill("B-42")
+    preview.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer")).to_contain_text("B-42")
+    assert json.loads(page.locator("#answer").inner_text()) == {"plate": "B-42"}
+
+
+@pytest.mark.parametrize("token", ["", "wrong"])
+def test_the_bench_takes_only_its_own_form(rig: Rig, visit: Visit, token: str):
+    owner = visit(rig.flow(), owner=True)
+    form: dict[str, str | float | bool] = {"template": "<p>hello</p>", "input": "{}", "csrf_token": token}
+    assert owner.context.request.post(f"{rig.url}/owner/templates/preview", form=form).status == 403
