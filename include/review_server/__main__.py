@@ -167,7 +167,13 @@ def _serve(options: argparse.Namespace) -> int:
         review.start()
         listener.listen(512)
         print(f"review server ready: {address}", flush=True)
-        config = uvicorn.Config(review.asgi, log_level="warning", timeout_graceful_shutdown=5)
+        config = uvicorn.Config(
+            review.asgi,
+            log_level="warning",
+            # Clients keep connections for a minute; closing them earlier makes them stumble over a dead one.
+            timeout_keep_alive=90,
+            timeout_graceful_shutdown=5,
+        )
         uvicorn.Server(config).run(sockets=[listener])
     return 0
 
