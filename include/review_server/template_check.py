@@ -216,7 +216,7 @@ def _element(tag: Tag, element: template_elements.Element, *, scripted: bool) ->
         yield Finding("missing-name", f"<{tag.name}> has no name: its answer would be lost", line)
     for attribute in element.lists:
         # A script may fill the list later.
-        if tag.has(attribute) or not scripted:
+        if not scripted or tag.attributes.get(attribute, "").strip(" []"):
             yield from _list(tag, attribute, element.at_most)
     for attribute in element.structures:
         yield from _initial(tag, attribute)

@@ -143,12 +143,12 @@ def test_a_granted_url_reads_that_object_and_no_other(rig: Rig):
 @pytest.mark.parametrize(
     ("text", "bucket", "key"),
     [
-        ("s3://b/k/x.jpg", "b", "k/x.jpg"),
-        ("s3://b/k?x#y%20z", "b", "k?x#y%20z"),
-        ("https://s3.amazonaws.com/b/k%20x", "b", "k x"),
-        ("http://s3.eu-west-1.amazonaws.com/b/k", "b", "k"),
-        ("https://b.s3.us-east-1.amazonaws.com/k/x", "b", "k/x"),
-        ("https://b.s3.amazonaws.com/k", "b", "k"),
+        ("s3://photos/k/x.jpg", "photos", "k/x.jpg"),
+        ("s3://photos/k?x#y%20z", "photos", "k?x#y%20z"),
+        ("https://s3.amazonaws.com/photos/k%20x", "photos", "k x"),
+        ("http://s3.eu-west-1.amazonaws.com/photos/k", "photos", "k"),
+        ("https://photos.s3.us-east-1.amazonaws.com/k/x", "photos", "k/x"),
+        ("https://photos.s3.amazonaws.com/k", "photos", "k"),
     ],
 )
 def test_s3_locations_are_read_as_s3_writes_them(text: str, bucket: str, key: str):
@@ -161,3 +161,17 @@ def test_s3_locations_are_read_as_s3_writes_them(text: str, bucket: str, key: st
 def test_other_locations_are_refused(text: str):
     with pytest.raises(ValueError, match="s3://bucket/key"):
         S3Location.parse(text)
+
+
+def test_an_element_that_is_not_supported_is_listed_and_the_rest_rendered(rig: Rig):
+    content = (
+        "<crowd-form>\n<crowd-semantic-segmentation name='a'></crowd-semantic-segmentation></crowd-form>"
+    )
+    reply = rig.sagemaker.render_ui_template(
+        UiTemplate={"Content": content}, Task={"Input": "{}"}, RoleArn=ROLE
+    )
+    assert reply["RenderedContent"] == content
+    (error,) = reply["Errors"]
+    assert error["Code"] == "UnsupportedElement"
+    assert "crowd-semantic-segmentation" in error["Message"]
+    assert "line 2" in error["Message"]

@@ -97,7 +97,6 @@ def test_keypoints_by_mouse(task: Task):
     task.keys("2")
     task.click(33, 91)
     task.keys("1")
-    task.keys("Control+z")
     task.click(200, 100)
     task.drag((200, 100), (319, 199))
     answer = task.submit()["result"]

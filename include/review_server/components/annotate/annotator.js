@@ -91,7 +91,6 @@ export class Annotator extends CrowdElement {
       this.shownLabels = labels;
       this.keys = keysFor(labels);
       if (!labels.includes(this.label)) this.label = labels[0] ?? "";
-      if (!labels.length && this.hasAttribute("labels")) this.complain(`labels of ${this.localName} is empty`);
     }
     const initial = this.given.get("initial-value") ?? this.getAttribute("initial-value");
     if (initial !== this.shownInitial) {
@@ -225,6 +224,8 @@ export class Annotator extends CrowdElement {
     const shape = this.shapes.add(this.label, points);
     this.edited();
     this.say(`${this.titleOf(shape)} drawn`);
+    // Points are set one class after the other: the next number is for the next point, not for this one.
+    if (this.kind.drawing === "point") this.shapes.select(null);
   }
 
   selectShape(id) {
