@@ -95,7 +95,7 @@ class Statistics:
             return self._counts(session, flow) if flow else None
 
     def hours(self, name: str) -> list[Hour]:
-        """The last 24 hours, the current one last."""
+        """From the current hour back to the first with an answer within 24; empty without an answer."""
         now = self._clock()
         current = now.replace(minute=0, second=0, microsecond=0)
         first = current - timedelta(hours=_HOURS - 1)
@@ -114,10 +114,10 @@ class Statistics:
         )
         with self._database.read() as session:
             counted = {int(number): count for number, count in session.execute(query)}
-        most = max(counted.values(), default=1)
+        most, oldest = max(counted.values(), default=0), min(counted, default=_HOURS)
         return [
             Hour(first + timedelta(hours=i), counted.get(i, 0), counted.get(i, 0) / most)
-            for i in range(_HOURS)
+            for i in reversed(range(oldest, _HOURS))
         ]
 
     def workers(self, name: str) -> list[WorkerCounts]:
