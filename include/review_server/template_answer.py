@@ -1,7 +1,7 @@
 """The answer that a template would give if a worker submitted at once, told from its initial values.
 
 It follows what the web components do, without a browser: what only a browser knows (the image's size) is
-null, and what a person must do first is listed. The bench prints it; a test holds it against the components.
+null, and what a person must do first is listed. The bench prints it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Values written in a template's attributes: strict JSON, or the relaxed object text of many templates.
 
 Unquoted names, single quotes and trailing commas are accepted, as ``components/core/relaxed.js`` accepts
-them; a test feeds both the same texts. Nothing is ever evaluated.
+them. Nothing is ever evaluated.
 """
 
 from __future__ import annotations
