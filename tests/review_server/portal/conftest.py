@@ -17,6 +17,10 @@ BOXES = (Path(__file__).parents[3] / "include/pipelines/templates/bounding-box.l
 LABELS = ["cat", "dog", "bird"]
 WIDTH, HEIGHT = 640, 400
 
+# Two busy cores may take their time; what waits, waits for a condition.
+_PATIENCE = 20_000
+expect.set_options(timeout=_PATIENCE)
+
 # The annotation element in the frame, and where a stored pixel of its image is on the screen.
 _ELEMENT = "[...document.querySelectorAll('*')].find((element) => element.stage)"
 _PLACE = f"""([x, y]) => {{
@@ -83,7 +87,7 @@ def visit(rig: Rig, browser: Browser) -> Iterator[Callable[..., Visitor]]:
             _, given = rig.review.accounts.add(name, flow.team, owner)
             password = password or given
         context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(_PATIENCE)
         contexts.append(context)
         visitor = Visitor(rig, context, name, password or "")
         if sign_in:
