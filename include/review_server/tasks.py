@@ -27,6 +27,7 @@ from include.review_server.models import (
     LoopInput,
     Membership,
     Task,
+    Worker,
     inline,
 )
 from include.review_server.statuses import BARRING_TASKS, FlowStatus, LoopStatus, TaskStatus
@@ -185,6 +186,8 @@ class Tasks:
 
     def _take(self, worker_id: str, flow_name: str | None) -> tuple[TaskView, bool] | None:
         with self._database.write() as session:
+            # A worker's own tabs queue here; else each would hold a loop and find the others' taken.
+            session.execute(select(Worker.id).where(Worker.id == worker_id).with_for_update())
             now = self._clock()
             # The worker's own run-out leases only; the chore ends everyone's.
             _end_leases(session, _run_out(now).where(Task.worker_id == worker_id), now)
