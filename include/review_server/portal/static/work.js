@@ -128,8 +128,8 @@ async function next(message = "Saved. Here is the next one.") {
 /** The task is not in hand any more: find out why, and offer what can still be done. */
 async function lost() {
   const status = (await call("GET", `/worker/tasks/${task}`).catch(() => ({}))).status;
-  if (status === "InHand") return;
-  if (status === "Expired" || status === "Returned") return again();
+  // A lease that has just run out may still be called InHand: taking it again settles that.
+  if (status === "InHand" || status === "Expired" || status === "Returned") return again();
   const why = {
     Answered: ["This task is done", "It was submitted before, perhaps in another tab; that answer counts."],
     Declined: ["You declined this task", "Somebody else will be asked."],
