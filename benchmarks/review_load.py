@@ -4,7 +4,7 @@
     python -m benchmarks.review_load --database postgresql --answers 4000 --think 0
 
 The server runs as ``python -m include.review_server serve``, S3 is the local cloud, PostgreSQL a cluster of
-its own with fsync on; all of them and the workers share this machine. A worker signs in, then takes a task,
+its own with fsync on; all of them and the workers share this machine. A worker takes a task,
 thinks for half to one and a half times ``--think`` seconds, and submits, until ``--answers`` have been
 accepted. Then every output.json is read: each accepted answer must be in exactly one of them, once. Exit
 status 1 otherwise.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import os
 import random
@@ -25,11 +26,12 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import aiohttp
+from argon2 import PasswordHasher
 from sqlalchemy import func, select
 
 from include.review_server.accounts import Accounts
@@ -38,6 +40,7 @@ from include.review_server.database import Database
 from include.review_server.models import FlowDefinition, HumanLoop, LoopInput
 from include.review_server.settings import ReviewSettings
 from include.review_server.statuses import LoopStatus
+from include.review_server.worker_api import COOKIE
 from tests.review_server.process import Process
 from tests.support.cloud import ROLE, LocalCloud, eventually
 from tests.support.postgresql import PostgreSQL
@@ -56,7 +59,7 @@ class Results:
     accepted: list[int] = field(default_factory=list)
     refused: Counter[int] = field(default_factory=Counter)
     began: int = 0  # answers under way or accepted
-    working_since: float = 0.0  # everybody has signed in
+    working_since: float = 0.0
 
 
 def main() -> int:
@@ -127,7 +130,7 @@ def _prepare(cloud: LocalCloud, url: str, database: Database) -> None:
             },
         )
     for name in FLOWS:
-        eventually(partial(_is_active, sagemaker, name))
+        eventually(functools.partial(_is_active, sagemaker, name))
     now = utc_now()
     content = json.dumps({"taskObject": "s3://load/1.jpg", "labels": list("0123456789"), "initialValue": []})
     with database.write() as session:
@@ -155,28 +158,26 @@ def _is_active(sagemaker: Any, name: str) -> bool:
     return bool(reply["FlowDefinitionStatus"] == "Active")
 
 
-def _people(database: Database, count: int) -> list[tuple[str, str]]:
-    accounts = Accounts(database, utc_now)
-    with ThreadPoolExecutor(2) as pool:
-        names = [f"worker-{number:03}" for number in range(count)]
-        passwords = list(pool.map(lambda name: accounts.add(name, "team")[1] or "", names))
-    return list(zip(names, passwords, strict=True))
+def _people(database: Database, count: int) -> list[dict[str, str]]:
+    """Members who are signed in: what each sends with every request. Hashing passwords is not measured."""
+    quick = functools.partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
+    headers = []
+    with mock.patch("include.review_server.accounts.PasswordHasher", quick):
+        accounts = Accounts(database, utc_now)
+    for number in range(count):
+        member, password = accounts.add(f"worker-{number:03}", "team")
+        session = accounts.sign_in(member.name, password or "")
+        headers.append({"cookie": f"{COOKIE}={session.token}", "x-csrf-token": session.csrf_token})
+    return headers
 
 
 async def _work(
-    url: str, people: list[tuple[str, str]], options: argparse.Namespace, results: Results
+    url: str, people: list[dict[str, str]], options: argparse.Namespace, results: Results
 ) -> None:
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(url, connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:
-        headers = []
-        for name, password in people:
-            async with http.post("/worker/session", json={"name": name, "password": password}) as reply:
-                assert reply.status == 201, await reply.text()
-                cookie = next(iter(reply.cookies.values()))
-                csrf_token = (await reply.json())["csrf_token"]
-                headers.append({"cookie": f"{cookie.key}={cookie.value}", "x-csrf-token": csrf_token})
         results.working_since = time.perf_counter()
-        workers = [_worker(http, sent, number, options, results) for number, sent in enumerate(headers)]
+        workers = [_worker(http, sent, number, options, results) for number, sent in enumerate(people)]
         await asyncio.gather(*workers)
 
 
