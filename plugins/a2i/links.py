@@ -1,4 +1,5 @@
-"""Links that a task shows in the UI while it works and waits: the review portal, and SageMaker's console.
+"""Links that a task shows in the UI while it works and waits: the review portal, its page for owners, and
+SageMaker's console.
 
 Airflow calls `get_link` in the worker whenever an execution of the task ends, deferral included, and
 stores the finished URL: a link is there while people are being waited for.
@@ -22,6 +23,15 @@ class ReviewPortalLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         return getattr(operator, "portal_url", "")
+
+
+class OwnersViewLink(BaseOperatorLink):
+    """How the questions of this flow definition are getting on: the review server's page for owners."""
+
+    name = "How the review goes"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        return getattr(operator, "owners_url", "")
 
 
 class SageMakerJobLink(BaseOperatorLink):

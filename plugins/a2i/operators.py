@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from a2i.batch_date import resolve_batch_date
-from a2i.links import ReviewPortalLink
+from a2i.links import OwnersViewLink, ReviewPortalLink
 from a2i.step import LoopOperator, domain_errors
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class StartHumanLoopsOperator(LoopOperator):
     """
 
     template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch", "plan_only")
-    operator_extra_links = (ReviewPortalLink(),)
+    operator_extra_links = (ReviewPortalLink(), OwnersViewLink())
 
     def __init__(self, *, batch: str, plan_only: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowException
 
-from a2i.links import ReviewPortalLink
+from a2i.links import OwnersViewLink, ReviewPortalLink
 from a2i.step import AWS_CONN_ID, REVIEW_CONN_ID, LoopClients, domain_errors
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class HumanLoopsSensor(LoopClients, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("pipeline", "batch")
-    operator_extra_links = (ReviewPortalLink(),)
+    operator_extra_links = (ReviewPortalLink(), OwnersViewLink())
     ui_color = "#e6f4ea"
 
     def __init__(

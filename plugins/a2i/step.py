@@ -42,6 +42,7 @@ class LoopClients:
     aws_conn_id: str
     review_conn_id: str
     portal_url: str = ""
+    owners_url: str = ""
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -67,16 +68,22 @@ class LoopClients:
         return AugmentedAIHook(self.review_conn_id, region_name=self._region()).get_conn()
 
     def find_portal(self) -> str:
-        """Where the reviewers sign in, kept in `portal_url` for the link. No reason to fail a task."""
+        """Where the reviewers sign in and where owners look, kept for the links. No reason to fail a task."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         from include.loop.review import portal
 
-        place = self.workspace.environment.review
+        self.portal_url = self.workspace.environment.review.portal_url or ""
         try:
-            self.portal_url = place.portal_url or portal(self.workspace, self.control)["portal_url"]
+            found = portal(self.workspace, self.control)
         except (Fatal, BotoCoreError, ClientError) as error:
             log.info("No link to the review portal: %s", error)
+            return self.portal_url
+        self.portal_url = found["portal_url"]
+        # Amazon's own portal has no page for owners; the review server has one per flow definition.
+        if not self.control.meta.endpoint_url.endswith("amazonaws.com"):
+            flow = found["flow_definition_arn"].rpartition("/")[2]
+            self.owners_url = f"{self.portal_url}/owner/flows/{flow}"
         return self.portal_url
 
     def _client(self, service: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from a2i.jobs import BatchInferenceOperator
-from a2i.links import ReviewPortalLink
+from a2i.links import OwnersViewLink, ReviewPortalLink
 from a2i.operators import (
     AugmentedManifestOperator,
     ListBatchOperator,
@@ -233,3 +234,5 @@ def test_the_portal_is_one_click_away_while_people_are_waited_for(night: Night) 
     with pytest.raises(TaskDeferred):
         sensor.execute(night.place.context())
     assert ReviewPortalLink().get_link(sensor, ti_key=None) == night.place.rig.url  # type: ignore[arg-type]
+    owners = OwnersViewLink().get_link(sensor, ti_key=None)  # type: ignore[arg-type]
+    assert re.fullmatch(rf"{re.escape(night.place.rig.url)}/owner/flows/[a-z0-9-]+", owners)
