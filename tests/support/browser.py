@@ -20,9 +20,13 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests of this worker; each test opens a context of its own."""
+    """One browser for the tests of a module; each test opens a context of its own.
+
+    Not for a whole session: while Playwright's synchronous API is open, its event loop runs in this thread,
+    and every other test's ``asyncio.run`` would be refused.
+    """
     if not CHROMIUM.exists():
         pytest.fail(f"{CHROMIUM} is missing: run .ci/system-packages")
     with sync_playwright() as playwright:
