@@ -83,8 +83,11 @@ function begin() {
   document.addEventListener("keydown", forward);
   listen(receive);
   report();
+  const ready = () => tell("ready", { elements: crowd.filter((name) => !unsupported.includes(name)), unsupported });
+  // A parent that began to listen after this page was ready asks.
+  listen((message) => message.nightloop === "hello" && ready());
   document.dispatchEvent(new Event("all-crowd-elements-ready"));
-  tell("ready", { elements: crowd.filter((name) => !unsupported.includes(name)), unsupported });
+  ready();
 }
 
 /** Keys of the page around this one do not reach it while the focus is here: hand them on. */

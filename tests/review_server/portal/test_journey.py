@@ -194,6 +194,21 @@ def test_two_tabs_count_once(rig: Rig, visit: Visit):
     assert [item["answerContent"] for item in flow.output(name)["humanAnswers"]] == [{"plate": "first"}]
 
 
+def test_a_frame_that_was_ready_before_the_page_listened_is_asked_again(rig: Rig, visit: Visit):
+    flow = rig.flow(content=TEXT)
+    flow.start()
+    reviewer = visit(flow)
+    scripts = []
+    reviewer.page.route("**/work.js*", lambda route: scripts.append(route))
+    reviewer.page.locator("[data-first]").click()
+    reviewer.page.wait_for_url("**/work/*")
+    expect(reviewer.page.frame_locator("#frame").get_by_role("button", name="Submit")).to_be_visible()
+    # The page's own script comes last, as it does when the frame came from the browser's cache.
+    assert scripts
+    scripts.pop().continue_()
+    reviewer.frame().get_by_label("Plate").fill("seen")
+
+
 def test_an_answer_survives_a_session_that_ended(rig: Rig, visit: Visit):
     flow = rig.flow(content=TEXT)
     name = flow.start()

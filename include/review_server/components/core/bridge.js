@@ -3,7 +3,7 @@
  * its parent's, so it sends to "*" (frame-ancestors names the only possible parent) and listens to it alone.
  *
  * page → parent: {nightloop: "ready" | "answer" | "size" | "activity" | "key" | "error", …}
- * parent → page: {nightloop: "submit" | "pause" | "theme", …}
+ * parent → page: {nightloop: "hello" | "submit" | "pause" | "theme", …}
  */
 
 const ACTIVITY_EVERY = 1000;

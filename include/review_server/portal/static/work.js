@@ -44,6 +44,7 @@ window.addEventListener("message", ({ source, data }) => {
 
 const messages = {
   ready({ unsupported }) {
+    if (frame.dataset.ready) return;
     frame.dataset.ready = "yes";
     theme();
     frame.focus();
@@ -73,6 +74,9 @@ function tell(kind, content = {}) {
 
 const theme = () => tell("theme", { dark: isDark() });
 document.addEventListener("nightloop-theme", theme);
+
+// A frame from the browser's cache can be ready before this script runs: let it say so again.
+tell("hello");
 
 /* Submitting */
 
