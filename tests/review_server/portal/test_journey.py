@@ -201,7 +201,7 @@ def test_a_frame_that_was_ready_before_the_page_listened_is_asked_again(rig: Rig
     scripts = []
     reviewer.page.route("**/work.js*", lambda route: scripts.append(route))
     reviewer.page.locator("[data-first]").click()
-    reviewer.page.wait_for_url("**/work/*")
+    reviewer.page.wait_for_url("**/work/*", wait_until="commit")
     expect(reviewer.page.frame_locator("#frame").get_by_role("button", name="Submit")).to_be_visible()
     # The page's own script comes last, as it does when the frame came from the browser's cache.
     assert scripts
