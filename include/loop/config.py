@@ -123,6 +123,15 @@ class StageSettings(Strict):
     hyperparameters: Hyperparameters = {}
 
 
+class ReplaySettings(Strict):
+    """Known labels that are shown again while new ones are learned, against forgetting."""
+
+    per_new: float = Field(default=3, ge=0)
+    choose: Literal["balanced_hard", "random"] = "balanced_hard"
+    # The champion scores so many candidates per replayed image, to find those that it finds hard.
+    pool: float = Field(default=2, ge=1, le=20)
+
+
 class TrainingSettings(Strict):
     """How models are trained, and from what."""
 
@@ -130,16 +139,38 @@ class TrainingSettings(Strict):
     image_shape: int = Field(default=300, ge=96)
     initial: StageSettings = StageSettings()
     incremental: StageSettings = StageSettings()
-    replay_per_new: float = Field(default=3, ge=0)
+    replay: ReplaySettings = ReplaySettings()
     min_new_labels: int = Field(default=1, ge=1)
     validation_share: float = Field(default=0.1, ge=0, lt=1)
+    memory_images: int = Field(default=200, ge=0)
+
+
+class EvaluationSettings(Strict):
+    """How models are measured. ``score_threshold`` is the score from which a detection counts at work."""
+
+    score_threshold: SHARE = 0.5
+    audit_images: int = Field(default=300, ge=0)
 
 
 class GateSettings(Strict):
-    """When a challenger becomes the champion; differences of mAP@0.5."""
+    """When a challenger becomes the champion. Gains and losses are differences of mAP@0.5.
 
+    ``improve_on`` names slices (test sets, or ``validation``, ``memory``, ``newest``, ``audit``); empty means
+    every test set, or ``validation`` where there are none.
+    """
+
+    improve_on: tuple[Name, ...] = ()
     min_gain: float = Field(default=0.01, ge=0, le=1)
     max_loss: SHARE = 0.04
+    max_class_loss: SHARE = 0.15
+    floor: SHARE = 0
+    class_floor: SHARE = 0
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    max_calibration_error: SHARE = 0.25
+    max_seconds_per_image: float = Field(default=10, gt=0)
+    min_images: int = Field(default=10, ge=1)
+    min_boxes: int = Field(default=1, ge=0)
+    approval: bool = False
 
 
 class Pipeline(Strict):
@@ -156,6 +187,7 @@ class Pipeline(Strict):
     triage: TriageSettings = TriageSettings()
     review: ReviewSettings = ReviewSettings()
     training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     gate: GateSettings = GateSettings()
 
     @field_validator("classes")
@@ -184,13 +216,32 @@ class Pipeline(Strict):
 
 
 class TrainingPlace(Strict):
-    """The machines that train, and hyperparameters that only this place needs."""
+    """The machines that train, and hyperparameters that only this place needs.
+
+    With ``spot``, ``max_wait_seconds`` (None: twice the runtime) is the longest from request to end.
+    ``checkpoints`` keeps them in S3, so that an interrupted job goes on where it was. ``warm_pool_seconds``
+    keeps the machines for a next job; SageMaker takes it without spot only.
+    """
 
     instance_type: str = "ml.g4dn.xlarge"
     instance_count: int = Field(default=1, ge=1, le=20)
     volume_gb: int = Field(default=50, ge=1)
     max_runtime_seconds: int = Field(default=86_400, ge=60, le=432_000)
+    spot: bool = False
+    max_wait_seconds: int | None = Field(default=None, ge=60)
+    checkpoints: bool = False
+    warm_pool_seconds: int = Field(default=0, ge=0, le=3600)
     hyperparameters: dict[Stage, Hyperparameters] = {}
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.spot and self.warm_pool_seconds:
+            raise ValueError("warm_pool_seconds is for machines of one's own: not together with spot")
+        if self.max_wait_seconds is not None and not self.spot:
+            raise ValueError("max_wait_seconds is for spot: true")
+        if self.max_wait_seconds is not None and self.max_wait_seconds < self.max_runtime_seconds:
+            raise ValueError("max_wait_seconds must not be below max_runtime_seconds")
+        return self
 
 
 class TransformPlace(Strict):
@@ -199,6 +250,42 @@ class TransformPlace(Strict):
     instance_type: str = "ml.m5.xlarge"
     instance_count: int = Field(default=1, ge=1, le=100)
     max_payload_mb: int | None = Field(default=None, ge=1, le=100)
+
+
+class NetworkPlace(Strict):
+    """The private network and the keys of jobs and endpoints, passed to SageMaker as they are."""
+
+    subnets: tuple[str, ...] = Field(default=(), max_length=16)
+    security_groups: tuple[str, ...] = Field(default=(), max_length=5)
+    isolation: bool = False
+    encrypt_between_containers: bool = False
+    kms_key: str | None = None
+    volume_kms_key: str | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.subnets) != bool(self.security_groups):
+            raise ValueError("subnets and security_groups go together: give both or neither")
+        return self
+
+
+class DeploymentPlace(Strict):
+    """The endpoint, and how traffic moves to a new model. ``alarms`` are CloudWatch alarms that roll it back.
+
+    ``known_images`` held-out images are sent to a new model before it gets traffic; their detections may
+    differ from what evaluation saw by ``tolerance`` (scores, and box corners as shares of the image).
+    """
+
+    endpoint: Name | None = None
+    instance_type: str = "ml.m5.xlarge"
+    instance_count: int = Field(default=1, ge=1, le=100)
+    traffic: Literal["all_at_once", "canary", "linear"] = "all_at_once"
+    step_percent: int = Field(default=10, ge=1, le=50)
+    bake_seconds: int = Field(default=0, ge=0, le=3600)
+    keep_old_seconds: int = Field(default=0, ge=0, le=3600)
+    alarms: tuple[str, ...] = Field(default=(), max_length=10)
+    known_images: int = Field(default=5, ge=1, le=100)
+    tolerance: float = Field(default=0.02, gt=0, le=1)
 
 
 class ReviewPlace(Strict):
@@ -225,6 +312,8 @@ class Environment(Strict):
     poll_seconds: float = Field(default=60, gt=0)
     training: TrainingPlace = TrainingPlace()
     transform: TransformPlace = TransformPlace()
+    network: NetworkPlace = NetworkPlace()
+    deployment: DeploymentPlace | None = None  # None: models are registered and promoted, and served nowhere
     review: ReviewPlace = ReviewPlace()
 
     @model_validator(mode="after")

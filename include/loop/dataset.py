@@ -96,7 +96,7 @@ def build(workspace: Workspace, min_new_labels: int | None = None) -> dict[str, 
             raise NothingToLearn("one label is not enough to train and to validate")
         first = min(train, key=lambda identity: share("side", identity))
         validation = {first: train.pop(first)}
-    replay = _replay(workspace, lineage, new, validation, round(len(train) * settings.replay_per_new))
+    replay = _replay(workspace, lineage, new, validation, round(len(train) * settings.replay.per_new))
     return _write(workspace, Draft(lineage, shards, len(new), train, replay, validation, rejected))
 
 

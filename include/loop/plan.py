@@ -56,7 +56,7 @@ def plan_training(workspace: Workspace) -> dict[str, Any]:
     return {
         "new_labels": waiting["labels"],
         "shards": waiting["shards"],
-        "replay": round(waiting["labels"] * settings.replay_per_new) if champion else 0,
+        "replay": round(waiting["labels"] * settings.replay.per_new) if champion else 0,
         "champion": champion.training_job if champion else None,
         "enough": enough,
         "text": text,

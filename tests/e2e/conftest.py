@@ -39,7 +39,7 @@ training:
   image_shape: 96
   initial: &quick {hyperparameters: {optimizer: adam, learning_rate: 0.003, mini_batch_size: 8, epochs: 1}}
   incremental: *quick
-  replay_per_new: 1
+  replay: {per_new: 1}
 gate: {min_gain: 0, max_loss: 1}
 """
 
