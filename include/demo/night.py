@@ -86,6 +86,11 @@ class Night:
         """What the night's shard says of itself: asked, answers, labels, quarantined, reviewer_seconds."""
         return self.read_json(f"labels/dt={self.date}/summary.json")
 
+    def verdict(self, training_job: str) -> dict[str, Any] | None:
+        """What the gate said of a challenger, or None when it has said nothing."""
+        body = self.read(f"evaluations/{training_job}/verdict.json")
+        return None if body is None else json.loads(body)
+
     # ---- people
 
     def loop_states(self) -> Counter[str]:

@@ -64,7 +64,7 @@ def _side_by_side(
     sheet = Image.new("RGB", (2 * wide + 3 * _MARGIN, high + _CAPTION + 2 * _MARGIN), _PAPER)
     brush = ImageDraw.Draw(sheet)
     for index, (caption, detections) in enumerate(
-        zip(("before", "after one night"), predictions, strict=True)
+        zip(("before", "after three nights"), predictions, strict=True)
     ):
         left, top = _MARGIN + index * (wide + _MARGIN), _MARGIN + _CAPTION
         shown = [detection for detection in detections if detection[1] >= score]

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 
 
 class Progress:
-    """Prints as the demo goes and remembers how long each stage took (`seconds`, in order)."""
+    """Prints as the demo goes and remembers how long each stage took.
+
+    `seconds` is in order of first appearance; a stage that comes again adds up, as those of the nights do.
+    """
 
     def __init__(self, stages: int) -> None:
         self._stages = stages
+        self._begun = 0
         self._started = time.monotonic()
         self.seconds: dict[str, float] = {}
 
@@ -19,10 +23,12 @@ class Progress:
     def stage(self, key: str, title: str) -> Iterator[None]:
         """One stage: its title when it begins, its duration when it ends well."""
         began = time.monotonic()
-        print(f"\n{self._clock()}  {len(self.seconds) + 1}/{self._stages}  {title}", flush=True)
+        self._begun += 1
+        print(f"\n{self._clock()}  {self._begun}/{self._stages}  {title}", flush=True)
         yield
-        self.seconds[key] = round(time.monotonic() - began, 1)
-        self.say(f"done in {self.seconds[key]:.0f} s")
+        took = time.monotonic() - began
+        self.seconds[key] = round(self.seconds.get(key, 0.0) + took, 1)
+        self.say(f"done in {took:.0f} s")
 
     def say(self, line: str) -> None:
         print(f"{self._clock()}       {line}", flush=True)

@@ -21,8 +21,8 @@ import httpx
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.demo.airflow import Airflow
 from include.demo.night import Night
+from include.stack.airflow import Airflow
 from include.stack.environment import MARKER
 from include.stack.secrets import ADMINISTRATOR, load_or_create
 from include.stack.settings import PROJECT, StackSettings

@@ -1,6 +1,7 @@
 """A person at Airflow's door: signs in, unpauses and triggers DAGs, watches their tasks, reads their logs.
 
-Speaks the public REST API (/api/v2) with the token of /auth/token and nothing else of Airflow.
+Speaks the public REST API (/api/v2) with the token of /auth/token and nothing else of Airflow. Knows the
+stack's settings and secrets.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from include.stack.settings import StackError
+from include.stack.secrets import ADMINISTRATOR, load_or_create
+from include.stack.settings import StackError, StackSettings
 
 _POLL_SECONDS = 1.5
 _FINISHED = frozenset({"success", "failed"})
@@ -29,7 +31,7 @@ _TOLD = {
 }
 
 
-class RunFailed(RuntimeError):
+class RunFailed(StackError):
     """A DAG run did not succeed; the message has the failing task's last log lines and where the rest is."""
 
 
@@ -47,6 +49,19 @@ class Airflow:
     def __post_init__(self) -> None:
         # trust_env: a proxy of the user's environment does not know this machine's ports.
         self._client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+
+    @classmethod
+    def of(cls, settings: StackSettings, say: Callable[[str], None]) -> Airflow:
+        """The administrator of a running stack, signed in. StackError when its Airflow does not answer."""
+        password = load_or_create(settings).password
+        session = cls(settings.airflow.url, ADMINISTRATOR, password, settings.logs / "tasks", say)
+        try:
+            session.sign_in()
+        except httpx.HTTPError as error:
+            raise StackError(
+                f"Airflow cannot be signed in to ({error}). Is the stack up? `make status`"
+            ) from error
+        return session
 
     def sign_in(self) -> None:
         reply = self._client.post("/auth/token", json={"username": self.name, "password": self.password})
@@ -74,16 +89,30 @@ class Airflow:
             raise StackError(f"Airflow refused to start {dag}: {reply.text}")
         return str(reply.json()["dag_run_id"])
 
-    def run_rung_by_asset(self, dag: str, patience: float = 90) -> str:
-        """The id of the run that an asset event has started, waiting for it."""
+    def runs_rung_by_asset(self, dag: str) -> set[str]:
+        """The ids of the runs that asset events have started so far."""
+        runs = self._get(f"/api/v2/dags/{dag}/dagRuns")["dag_runs"]
+        return {str(run["dag_run_id"]) for run in runs if run["run_type"] == "asset_triggered"}
+
+    def new_run_rung_by_asset(self, dag: str, known: set[str], patience: float = 90) -> str:
+        """The id of a run that an asset event has started and that is not `known`, waiting for it."""
         deadline = time.monotonic() + patience
-        while True:
-            runs = self._get(f"/api/v2/dags/{dag}/dagRuns")["dag_runs"]
-            if rung := [run["dag_run_id"] for run in runs if run["run_type"] == "asset_triggered"]:
-                return str(rung[0])
+        while not (rung := self.runs_rung_by_asset(dag) - known):
             if time.monotonic() > deadline:
                 raise RunFailed(f"no label asset has started {dag} within {patience:.0f} s")
             time.sleep(_POLL_SECONDS)
+        return min(rung)
+
+    def returned(self, dag: str, run: str, task: str) -> Any:
+        """What a task of a run has returned (its XCom), or None when it has returned nothing."""
+        reply = self._client.get(
+            f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value",
+            params={"stringify": False},
+        )
+        if reply.status_code == 404:
+            return None
+        reply.raise_for_status()
+        return reply.json()["value"]
 
     def follow(self, dag: str, run: str, watch: Callable[[dict[str, str]], None] | None = None) -> None:
         """Tell what the run's tasks do until it ends; `watch` gets their states at every look.

@@ -1,0 +1,69 @@
+"""The summary of three nights: sums at the top, a row per night, words for every verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from include.demo.summary import NightFacts, summarise, verdict_in_words
+
+
+def champion(number: int, day: float, night: float) -> dict[str, Any]:
+    return {"number": number, "metrics": {"day": day, "night": night, "memory": 0.9}}
+
+
+def facts(date: str, before: dict[str, Any], after: dict[str, Any], *reasons: str) -> NightFacts:
+    return NightFacts(
+        batch_date=date,
+        images=200,
+        labels={"asked": 40, "answers": 40, "labels": 39, "quarantined": 1},
+        loops={"started": 40, "completed": 40, "failed": 0, "duplicates": 0},
+        reviewer_seconds=600.25,
+        before=before,
+        after=after,
+        training_job=f"digits-{date}",
+        verdict={"promote": after is not before, "reasons": list(reasons)},
+    )
+
+
+FIRST, SECOND, THIRD = champion(1, 0.95, 0.02), champion(2, 0.94, 0.6), champion(3, 0.945, 0.7)
+NIGHTS = [
+    facts("2026-11-01", FIRST, SECOND, "night gained 0.580"),
+    facts("2026-11-02", SECOND, SECOND, "day fell from 0.940 to 0.880", "memory fell"),
+    facts("2026-11-03", SECOND, THIRD, "night gained 0.100"),
+]
+
+
+def test_the_top_level_runs_from_before_the_first_night_to_after_the_last():
+    summary = summarise(7, NIGHTS)
+    assert summary["map50"] == {
+        "day": {"before": 0.95, "after": 0.945},
+        "night": {"before": 0.02, "after": 0.7},
+    }
+    assert summary["batch_date"] == "2026-11-01"
+    assert summary["promoted"] is True
+
+
+def test_counts_are_sums_over_the_nights():
+    summary = summarise(7, NIGHTS)
+    counts = ("images", "reviewed", "answers", "labels", "quarantined", "reviewer_seconds")
+    assert [summary[name] for name in counts] == [600, 120, 120, 117, 3, 1800.8]
+    assert summary["human_loops"] == {"started": 120, "completed": 120, "failed": 0, "duplicates": 0}
+
+
+def test_a_night_without_promotion_has_the_champion_that_stayed_and_the_reasons():
+    row = summarise(7, NIGHTS)["nights"][1]
+    assert row["map50"]["night"] == {"before": 0.6, "after": 0.6}
+    assert row["promoted"] is False
+    assert row["verdict"] == "not promoted: day fell from 0.940 to 0.880; memory fell"
+
+
+def test_when_no_night_changed_the_champion_nothing_was_promoted():
+    assert summarise(7, [NIGHTS[1]])["promoted"] is False
+
+
+def test_a_verdict_says_what_became_of_the_challenger():
+    assert verdict_in_words(NIGHTS[0]) == "promoted: night gained 0.580"
+    assert verdict_in_words(replace(NIGHTS[0], verdict=None)) == ""
+    waiting = replace(NIGHTS[0], after=FIRST)
+    assert verdict_in_words(waiting) == "passed the gate, not promoted: night gained 0.580"
