@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from include.local_cloud import listing, rollout
-from include.local_cloud.models import container_of, model_named
+from include.local_cloud.models import model_named, served_by
 from include.local_cloud.settings import arn
 from include.local_cloud.store import ENDPOINT, ENDPOINT_CONFIG, AlreadyExists, Document, Store
 from include.local_cloud.tags import Tags
@@ -39,7 +39,7 @@ class Endpoints:
         for variant in variants:
             if not variant.get("ModelName"):
                 raise AwsError("ValidationException", f"Variant {variant['VariantName']} needs a ModelName")
-            container_of(model_named(self._store, variant["ModelName"]))
+            served_by(model_named(self._store, variant["ModelName"]))
         kept = {member: value for member, value in params.items() if member != "Tags"}
         document = kept | {
             "EndpointConfigArn": config_arn,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,17 +34,20 @@ def page(
     *,
     order: str = "Descending",
     status_after_the_cut: bool = False,
+    further: Sequence[tuple[str, Any]] = (),
 ) -> tuple[list[Document], str | None]:
     """One page of documents, each with its ``LastModifiedTime``, and the token of the next page or None.
 
     ``order`` is the operation's documented default. ListTrainingJobs applies StatusEquals after the page
     was cut (``status_after_the_cut``): its pages may be short, or empty, and still have a next token.
+    ``further`` are conditions of the operation's own, as ``Store.rows`` takes them.
     """
     column = _COLUMNS[params.get("SortBy", "CreationTime")]
     descending = params.get("SortOrder", order) == "Descending"
     size = params.get("MaxResults", DEFAULT_PAGE)
     where: list[tuple[str, Any]] = [
-        (condition, params[name].timestamp()) for name, condition in _TIMES if params.get(name)
+        *further,
+        *((condition, params[name].timestamp()) for name, condition in _TIMES if params.get(name)),
     ]
     if text := params.get("NameContains"):
         where.append(("instr(lower(name), ?) > 0", text.lower()))
@@ -54,8 +58,8 @@ def page(
         where.append((f"({column}, name) {'<' if descending else '>'} (?, ?)", _read_token(token, column)))
     way = "DESC" if descending else "ASC"
     found = store.rows(kind, where, f"{column} {way}, name {way}", size + 1)
-    rows, further = found[:size], len(found) > size
-    token = _write_token(column, rows[-1]) if further else None
+    rows, more = found[:size], len(found) > size
+    token = _write_token(column, rows[-1]) if more else None
     if status and status_after_the_cut:
         rows = [row for row in rows if row.status == status]
     return [

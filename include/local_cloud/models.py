@@ -1,7 +1,9 @@
 """Models: a training image and an archive of weights, checked when they are made and looked up when they
 are used.
 
-Knows ``store``, ``listing``, ``tags`` and ``algorithms``.
+A model may name a model package instead; what the package says then is kept with the model, which goes on
+working when the package is rejected or deleted later. Knows ``store``, ``listing``, ``tags``, ``algorithms``
+and ``model_packages``.
 """
 
 from __future__ import annotations
@@ -10,10 +12,13 @@ from datetime import UTC, datetime
 
 from include.local_cloud import listing
 from include.local_cloud.algorithms import Algorithms
+from include.local_cloud.model_packages import usable_container
 from include.local_cloud.settings import arn
 from include.local_cloud.store import MODEL, AlreadyExists, Document, Store
 from include.local_cloud.tags import Tags
 from include.wire import AwsError
+
+_SERVED = "ServedContainer"  # ours: no member of DescribeModel's reply
 
 
 class Models:
@@ -23,10 +28,10 @@ class Models:
     def create_model(self, params: Document) -> Document:
         name = params["ModelName"]
         model_arn = arn(MODEL.arn, name)
-        self._check(container_of(params))
+        served = self._resolved(container_of(params))
         kept = {member: value for member, value in params.items() if member != "Tags"}
         document = {"EnableNetworkIsolation": False} | kept
-        document |= {"ModelArn": model_arn, "CreationTime": datetime.now(UTC)}
+        document |= {"ModelArn": model_arn, "CreationTime": datetime.now(UTC), _SERVED: served}
         try:
             self._store.create(MODEL, name, document)
         except AlreadyExists:
@@ -49,15 +54,23 @@ class Models:
         self._store.delete(MODEL, name)
         self._tags.forget(arn(MODEL.arn, name))
 
-    def _check(self, container: Document) -> None:
-        if container.get("ModelPackageName"):
-            raise AwsError("ValidationException", "ModelPackageName is not available in the local cloud")
+    def _resolved(self, container: Document) -> Document:
+        """The container with image and archive of its own, those of its package when it names one."""
+        if package := container.get("ModelPackageName"):
+            if container.get("Image") or data_url(container):
+                raise AwsError(
+                    "ValidationException", "ModelPackageName brings Image and model data: give none of them"
+                )
+            theirs = usable_container(self._store, package)
+            environment = theirs.get("Environment", {}) | container.get("Environment", {})
+            container = theirs | {"Environment": environment}
         if not container.get("Image"):
             raise AwsError("ValidationException", "A container needs an Image")
         self._algorithms.of_image(container["Image"])
         url = data_url(container)
         if url and not url.startswith("s3://"):
             raise AwsError("ValidationException", f"ModelDataUrl must be an S3 URI, not {url!r}")
+        return container
 
 
 def model_named(store: Store, name: str) -> Document:
@@ -68,8 +81,16 @@ def model_named(store: Store, name: str) -> Document:
     return document
 
 
+def served_by(model: Document) -> Document:
+    """Image, archive and environment that the model's server runs with."""
+    served: Document = model.get(_SERVED) or container_of(model)
+    return served
+
+
 def container_of(model: Document) -> Document:
-    """The one container of a model. Raises ``ValidationException`` for none and for a pipeline of several."""
+    """The one container of a model, as it was asked for. Raises ``ValidationException`` for none and for a
+    pipeline of several.
+    """
     if model.get("PrimaryContainer") and model.get("Containers"):
         raise AwsError("ValidationException", "Give PrimaryContainer or Containers, not both")
     containers = [model["PrimaryContainer"]] if model.get("PrimaryContainer") else model.get("Containers", [])

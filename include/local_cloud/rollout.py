@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime
 
-from include.local_cloud.models import container_of, model_named
+from include.local_cloud.models import model_named, served_by
 from include.local_cloud.store import DEPLOYMENT, ENDPOINT, INSTANCE, Document, Missing, Store
 
 _ALL = ("Creating", "InService", "Failed", "Deleting")
@@ -38,7 +38,7 @@ def begin(store: Store, endpoint: str, config: Document, version: int) -> None:
             "Instances": variant.get("InitialInstanceCount", 1),
             "StartupSeconds": variant.get("ContainerStartupHealthCheckTimeoutInSeconds"),
             # A copy: an endpoint goes on serving when its model is deleted.
-            "Container": container_of(model_named(store, variant["ModelName"])),
+            "Container": served_by(model_named(store, variant["ModelName"])),
             "CreationTime": now,
         }
         store.put(DEPLOYMENT, name, deployment)

@@ -10,6 +10,8 @@ from typing import Any
 
 from include.local_cloud.algorithms import Algorithms
 from include.local_cloud.endpoints import Endpoints
+from include.local_cloud.model_package_groups import ModelPackageGroups
+from include.local_cloud.model_packages import ModelPackages
 from include.local_cloud.models import Models
 from include.local_cloud.store import Store
 from include.local_cloud.tags import Tags
@@ -31,7 +33,9 @@ class Operations:
 
 
 class SageMaker(Operations):
-    """Jobs, models, endpoints and tags; ``further`` are parts of others, such as human review's."""
+    """Jobs, models, model packages, endpoints and tags; ``further`` are parts of others, such as human
+    review's.
+    """
 
     def __init__(
         self, store: Store, algorithms: Algorithms, wake: Callable[[], None], *further: object
@@ -41,6 +45,8 @@ class SageMaker(Operations):
             TrainingJobs(store, algorithms, tags, wake),
             TransformJobs(store, tags, wake),
             Models(store, algorithms, tags),
+            ModelPackageGroups(store, tags),
+            ModelPackages(store, algorithms, tags),
             Endpoints(store, tags, wake),
             tags,
             *further,

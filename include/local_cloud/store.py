@@ -59,6 +59,8 @@ class Kind:
 TRAINING_JOB = Kind("training-job", "TrainingJob")
 TRANSFORM_JOB = Kind("transform-job", "TransformJob")
 MODEL = Kind("model", "Model")
+MODEL_PACKAGE_GROUP = Kind("model-package-group", "ModelPackageGroup")
+MODEL_PACKAGE = Kind("model-package", "ModelPackage")
 ENDPOINT_CONFIG = Kind("endpoint-config", "EndpointConfig")
 ENDPOINT = Kind("endpoint", "Endpoint")
 DEPLOYMENT = Kind("deployment", "Deployment")  # one version of an endpoint: ours, never seen on the wire

@@ -23,7 +23,7 @@ from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, Sto
 from include.local_cloud.instance.logs import LogStream
 from include.local_cloud.instance.model_server import ModelServer
 from include.local_cloud.instance.post import Post
-from include.local_cloud.models import container_of, model_named
+from include.local_cloud.models import model_named, served_by
 from include.local_cloud.store import TRANSFORM_JOB
 from include.wire import AwsError
 
@@ -85,7 +85,7 @@ class TransformJob:
             document["TransformStartTime"] = datetime.now(UTC)
         post.watch.check()
         try:
-            definition = container_of(model_named(post.store, job["ModelName"]))
+            definition = served_by(model_named(post.store, job["ModelName"]))
         except AwsError as error:
             raise ClientFault(error.message) from None
         objects = list(channels.objects(post.cloud, job["TransformInput"]["DataSource"]["S3DataSource"]))
