@@ -79,7 +79,7 @@ class Model:
 class Study:
     """One seed: its images, made when they are needed, and its models, made once."""
 
-    def __init__(self, seed: int, nights: int, cache: Path = CACHE) -> None:
+    def __init__(self, seed: int, nights: int = 5, cache: Path = CACHE) -> None:
         self.seed = seed
         self._sample = Sample(seed, nights=nights)
         self._cache = cache / str(seed)
