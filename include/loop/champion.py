@@ -55,7 +55,7 @@ def find_champion(workspace: Workspace, training_job: str | None) -> Champion | 
     raise NotSetUp(f"{training_job} is named as a parent, but was never a champion")
 
 
-def promote(workspace: Workspace, training_job: str) -> dict[str, Any]:
+def promote(workspace: Workspace, sagemaker: Any, training_job: str) -> dict[str, Any]:
     """Make the challenger the champion, if the gate's verdict says so and its parent still reigns."""
     value, etag = workspace.storage.find_version(storage.CHAMPION)
     reigning = None if value is None else Champion.from_dict(value)

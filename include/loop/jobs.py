@@ -1,4 +1,4 @@
-"""SageMaker training and transform jobs: describe, else create, else attach.
+"""SageMaker training and transform jobs: describe, else create, else attach. And what it means to wait.
 
 Takes a boto3 ``sagemaker`` client and a name stem; gives ``Job`` values and, for a caller who has to wait, a
 ``Running``. A name is used once: the latest attempt is found by describing ``stem-1``, ``stem-2``, … and a
@@ -27,14 +27,18 @@ log = logging.getLogger(__name__)
 
 
 class JobKind(StrEnum):
-    """The two kinds of job, with the names the API gives to the same things."""
+    """What can be waited for, with the names the API gives to the same things.
+
+    An endpoint is no job: it is not made by attempts, and nobody can stop its update.
+    """
 
     TRAINING = "training"
     TRANSFORM = "transform"
+    ENDPOINT = "endpoint"
 
     @property
     def describe_operation(self) -> str:
-        return f"describe_{self.value}_job"
+        return "describe_endpoint" if self is JobKind.ENDPOINT else f"describe_{self.value}_job"
 
     @property
     def create_operation(self) -> str:
@@ -46,11 +50,11 @@ class JobKind(StrEnum):
 
     @property
     def name_field(self) -> str:
-        return f"{self.value.capitalize()}JobName"
+        return "EndpointName" if self is JobKind.ENDPOINT else f"{self.value.capitalize()}JobName"
 
     @property
     def status_field(self) -> str:
-        return f"{self.value.capitalize()}JobStatus"
+        return "EndpointStatus" if self is JobKind.ENDPOINT else f"{self.value.capitalize()}JobStatus"
 
 
 class JobStatus(StrEnum):
@@ -64,6 +68,8 @@ class JobStatus(StrEnum):
 
 
 ENDED = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.STOPPED})
+# EndpointStatus while an operation goes on, whoever began it; no other can begin until it is over.
+ENDPOINT_BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
 
 @dataclass(frozen=True)
@@ -98,17 +104,21 @@ class Job:
 
 @dataclass(frozen=True)
 class Running:
-    """Jobs that have to end before the step can go on."""
+    """Jobs that have to end before the step can go on.
+
+    ``aim`` is what an endpoint was asked to become: a rollback by SageMaker also ends in service.
+    """
 
     kind: JobKind
     names: tuple[str, ...]
+    aim: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": self.kind.value, "names": list(self.names)}
+        return {"kind": self.kind.value, "names": list(self.names), "aim": self.aim}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Running:
-        return cls(JobKind(value["kind"]), tuple(value["names"]))
+        return cls(JobKind(value["kind"]), tuple(value["names"]), value.get("aim", ""))
 
 
 def latest(sagemaker: Any, kind: JobKind, stem: str) -> Job | None:
@@ -169,18 +179,28 @@ def failure(job: Job) -> JobFailed | JobRejected:
 
 
 def has_ended(kind: JobKind, response: dict[str, Any]) -> bool:
-    """Whether a describe response tells of a job that will not change any more."""
+    """Whether a describe response tells of a job (or an endpoint's change) that has come to its end."""
+    if kind is JobKind.ENDPOINT:
+        return response[kind.status_field] not in ENDPOINT_BUSY
     return response[kind.status_field] in ENDED
 
 
+def is_missing(error: ClientError) -> bool:
+    """Whether a describe says that there is no such thing: AWS words that as ValidationException."""
+    return error_code(error) in {"ValidationException", "ResourceNotFound"}
+
+
 def stop(sagemaker: Any, running: Running) -> None:
-    """Ask the jobs to stop; those that have ended already are left alone."""
+    """Ask the jobs to stop; those that have ended already are left alone, and so are endpoints."""
+    if running.kind is JobKind.ENDPOINT:
+        log.warning("%s goes on changing: an update of an endpoint cannot be stopped", running.names)
+        return
     for name in running.names:
         try:
             getattr(sagemaker, running.kind.stop_operation)(**{running.kind.name_field: name})
         except ClientError as error:
             # AWS answers ValidationException for a job that is not in progress.
-            if error_code(error) not in {"ValidationException", "ResourceNotFound"}:
+            if not is_missing(error):
                 raise
 
 
@@ -189,8 +209,7 @@ def _describe(sagemaker: Any, kind: JobKind, stem: str, attempt: int) -> Job | N
     try:
         details = getattr(sagemaker, kind.describe_operation)(**{kind.name_field: name})
     except ClientError as error:
-        # A job that does not exist is reported as ValidationException; the name itself is known to be valid.
-        if error_code(error) in {"ValidationException", "ResourceNotFound"}:
+        if is_missing(error):  # and not an invalid name: those are made by identity.py
             return None
         raise
     return Job(kind, name, attempt, JobStatus(details[kind.status_field]), details)

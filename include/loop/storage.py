@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -81,14 +82,28 @@ class Storage:
         return reply["Body"].read(), reply["ETag"].strip('"')
 
     def exists(self, location: str) -> bool:
+        return self.etag(location) is not None
+
+    def etag(self, location: str) -> str | None:
+        """The ETag of what is there now, without quotes; None when there is no such object."""
         bucket, key = self.resolve(location)
         try:
-            self.s3.head_object(Bucket=bucket, Key=key)
+            reply = self.s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if error_code(error) in MISSING:
-                return False
+                return None
             raise
-        return True
+        return str(reply["ETag"]).strip('"')
+
+    def modified_at(self, location: str) -> datetime | None:
+        """When the object was last written (UTC), or None when there is none."""
+        bucket, key = self.resolve(location)
+        try:
+            return self.s3.head_object(Bucket=bucket, Key=key)["LastModified"]  # type: ignore[no-any-return]
+        except ClientError as error:
+            if error_code(error) in MISSING:
+                return None
+            raise
 
     def read_json(self, location: str) -> Any:
         return json.loads(self.read(location))
@@ -254,6 +269,11 @@ def model_file(training_job: str, name: str) -> str:
     return f"models/{training_job}/{name}"
 
 
+def report_file(training_job: str, name: str) -> str:
+    """index.html, the page of a round, and facts.json, which it is made from."""
+    return f"reports/{training_job}/{name}"
+
+
 def evaluation_file(training_job: str, name: str) -> str:
     """metrics.json, verdict.json, and the predictions on the test sets."""
     return f"evaluations/{training_job}/{name}"
@@ -261,6 +281,9 @@ def evaluation_file(training_job: str, name: str) -> str:
 
 LABELS = "labels/"
 MODELS = "models/"
+REPORTS = "reports/"
+HISTORY_PAGE = "reports/index.html"
+RUNS = "runs/"
 REVIEWS = "reviews"
 CHAMPION = "champion.json"
 CHAMPIONS = "champions/"
@@ -286,3 +309,31 @@ def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[t
 def labels_uri(bucket: str, pipeline: str) -> str:
     """The folder of all label shards of a pipeline."""
     return f"s3://{bucket}/{pipeline}/{LABELS}"
+
+
+def checkpoints(stem: str) -> str:
+    """The folder in which a training job keeps what it needs to go on after an interruption."""
+    return f"checkpoints/{stem}/"
+
+
+def registry_file(training_job: str) -> str:
+    """Which model package a trained model became; written once."""
+    return f"registry/{training_job}.json"
+
+
+def decision_file(training_job: str) -> str:
+    """Who approved or rejected that package, and why; not there before somebody did."""
+    return f"registry/{training_job}.decision.json"
+
+
+DEPLOYMENTS = "deployments/"
+
+
+def deployment_file(number: int) -> str:
+    """One per change of what the endpoint serves, numbered from 1."""
+    return f"{DEPLOYMENTS}{number:04d}.json"
+
+
+def check_file(config: str) -> str:
+    """How far the known images' answers were from evaluation's, for one endpoint configuration."""
+    return f"checks/{config}.json"

@@ -144,7 +144,7 @@ class PromoteOperator(LoopOperator):
     def work(self, context: Context) -> dict[str, Any]:
         from include.loop.champion import promote
 
-        result = promote(self.workspace, self.training_job)
+        result = promote(self.workspace, self.sagemaker, self.training_job)
         if result["promoted"]:
             self.log.info(
                 "Champion number %s is %s; %s", result["number"], self.training_job, result["champion_uri"]

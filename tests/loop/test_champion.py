@@ -27,8 +27,8 @@ def challenger(place: Place, job: str, parent: str | None, promote: bool = True)
 
 def test_promotions_are_counted_and_remembered(place: Place):
     assert read_champion(place.workspace) is None
-    promote(place.workspace, challenger(place, "one", None))
-    report = promote(place.workspace, challenger(place, "two", "one"))
+    promote(place.workspace, place.sagemaker, challenger(place, "one", None))
+    report = promote(place.workspace, place.sagemaker, challenger(place, "two", "one"))
     assert (report["promoted"], report["number"], report["champion"]) == (True, 2, "two")
     reigning = read_champion(place.workspace)
     assert reigning is not None
@@ -40,33 +40,33 @@ def test_promotions_are_counted_and_remembered(place: Place):
 
 
 def test_promoting_again_changes_nothing_and_mends_a_history_that_a_crash_left_short(place: Place):
-    promote(place.workspace, challenger(place, "one", None))
+    promote(place.workspace, place.sagemaker, challenger(place, "one", None))
     before = place.storage.read(storage.CHAMPION)
     bucket, key = place.storage.resolve(storage.champion_history(1))
     place.s3.delete_object(Bucket=bucket, Key=key)
-    assert promote(place.workspace, "one")["promoted"]
+    assert promote(place.workspace, place.sagemaker, "one")["promoted"]
     assert place.storage.read(storage.CHAMPION) == before
     assert place.storage.read(storage.champion_history(1)) == before
 
 
 def test_a_verdict_of_no_leaves_the_champion(place: Place):
-    promote(place.workspace, challenger(place, "one", None))
-    report = promote(place.workspace, challenger(place, "two", "one", promote=False))
+    promote(place.workspace, place.sagemaker, challenger(place, "one", None))
+    report = promote(place.workspace, place.sagemaker, challenger(place, "two", "one", promote=False))
     assert (report["promoted"], report["champion"], report["reason"]) == (False, "one", "worse")
 
 
 def test_a_challenger_whose_parent_reigns_no_more_is_not_promoted(place: Place):
     for job, parent in (("one", None), ("two", "one")):
-        promote(place.workspace, challenger(place, job, parent))
-    report = promote(place.workspace, challenger(place, "late", "one"))
+        promote(place.workspace, place.sagemaker, challenger(place, job, parent))
+    report = promote(place.workspace, place.sagemaker, challenger(place, "late", "one"))
     assert not report["promoted"]
     assert report["reason"] == "was trained from one, but two reigns now"
-    assert promote(place.workspace, challenger(place, "afresh", None))["champion"] == "two"
+    assert promote(place.workspace, place.sagemaker, challenger(place, "afresh", None))["champion"] == "two"
 
 
 def test_nothing_is_promoted_without_a_verdict(place: Place):
     with pytest.raises(NotSetUp, match="has no verdict"):
-        promote(place.workspace, "unknown")
+        promote(place.workspace, place.sagemaker, "unknown")
 
 
 def test_a_parent_that_never_reigned_is_named(place: Place):

@@ -41,7 +41,7 @@ def crown(place: Place, dataset_id: str, number: int) -> None:
         storage.evaluation_file(job, "verdict.json"),
         {"promote": True, "reasons": ["better"], "map50": {"day": 0.5}},
     )
-    assert champion.promote(place.workspace, job)["promoted"]
+    assert champion.promote(place.workspace, place.sagemaker, job)["promoted"]
 
 
 def read(place: Place, dataset_id: str, side: str) -> list[dict]:

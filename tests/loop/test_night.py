@@ -40,7 +40,7 @@ def learn(place: Place, dataset_id: str) -> dict:
     job = place.finish(training.train, dataset_id)["training_job"]
     place.finish(evaluation.evaluate, job)
     gate.judge(place.workspace, job)
-    return champion.promote(place.workspace, job)
+    return champion.promote(place.workspace, place.sagemaker, job)
 
 
 def test_a_night_asks_about_doubtful_images_and_its_labels_make_a_better_champion(trained: Place):

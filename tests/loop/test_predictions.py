@@ -23,7 +23,7 @@ def crowned(place: Place) -> Place:
 
 def crown(place: Place, name: str, parent: str | None) -> None:
     job = f"{place.bucket}-{name}"
-    promote(place.workspace, challenger(place, job, parent and f"{place.bucket}-{parent}"))
+    promote(place.workspace, place.sagemaker, challenger(place, job, parent and f"{place.bucket}-{parent}"))
     place.s3.put_object(Bucket=place.bucket, Key=f"{job}.tar.gz", Body=trained_archive())
 
 
