@@ -1,17 +1,19 @@
 """The object-detection algorithm as SageMaker offers it: its image, its models, and its limits.
 
 Takes an environment; gives the training image's URI (looked up with the SageMaker SDK, or the environment's
-own) and a SageMaker model per trained artifact. Knows errors and config only.
+own) and a SageMaker model per trained artifact. Knows errors, config and network only.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from include.loop.config import Environment
 from include.loop.errors import ConfigurationError
+from include.loop.network import given, tags, vpc
 from include.loop.storage import error_code
 
 FRAMEWORK = "object-detection"
@@ -26,6 +28,8 @@ SAGEMAKER_RANGES: dict[str, tuple[float, float]] = {
     "overlap_threshold": (0, 1),
 }
 SAGEMAKER_OPTIMIZERS = frozenset({"sgd", "adam", "rmsprop", "adadelta"})
+# Its page on instances: training on these GPUs only.
+SAGEMAKER_GPUS = re.compile(r"ml\.(p2|p3|p3dn|g4dn|g5)\.")
 
 
 def training_image(environment: Environment) -> str:
@@ -57,6 +61,8 @@ def ensure_model(sagemaker: Any, environment: Environment, training_job: str, mo
             ModelName=training_job,
             PrimaryContainer={"Image": training_image(environment), "ModelDataUrl": model_data},
             ExecutionRoleArn=environment.role_arn,
+            EnableNetworkIsolation=environment.network.isolation,
+            **given(VpcConfig=vpc(environment), Tags=tags(environment)),
         )
     except ClientError as error:
         # Somebody made it between the two calls. AWS words it as ValidationException "Cannot create already
@@ -82,5 +88,18 @@ def check_limits(hyperparameters: dict[str, str]) -> None:
         problems.append(
             f"optimizer must be one of {', '.join(sorted(SAGEMAKER_OPTIMIZERS))}, not {optimizer}"
         )
+    steps = hyperparameters.get("lr_scheduler_step", "")
+    if steps and not re.fullmatch(r"\d+(,\d+)*", steps):
+        problems.append(f"lr_scheduler_step must be epochs like 3,6, not {steps}")
     if problems:
         raise ConfigurationError("SageMaker's object detection: " + "; ".join(problems))
+
+
+def check_machines(environment: Environment) -> None:
+    """Refuse machines on which SageMaker's own algorithm does not train; an image of one's own may."""
+    instance = environment.training.instance_type
+    if environment.image is None and not SAGEMAKER_GPUS.match(instance):
+        raise ConfigurationError(
+            f"{environment.path}: training.instance_type: SageMaker's object detection trains on ml.p2, "
+            f"ml.p3, ml.g4dn and ml.g5 only, not on {instance}"
+        )

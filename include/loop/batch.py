@@ -7,7 +7,7 @@ images with the same model, even after a new champion. Knows storage, champion a
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from include.loop import storage
@@ -36,13 +36,16 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Batch:
-    """A pinned batch, as batch.json holds it. ``prefix`` is the S3 URI all images start with."""
+    """A pinned batch, as batch.json holds it. ``prefix`` is the S3 URI all images start with; ``backfill``
+    says that a backfill ran it, so that a person decides about what is learned from it.
+    """
 
     batch: str
     prefix: str
     images: tuple[Image, ...]
     rejected: tuple[Rejected, ...]
     champion: Champion | None
+    backfill: bool = False
 
 
 def batch_id(workspace: Workspace, date: str, run_id: str, force_new: bool = False) -> str:
@@ -62,8 +65,10 @@ def batch_id(workspace: Workspace, date: str, run_id: str, force_new: bool = Fal
     return make_batch(date, epochs.index(run_id) + 1)
 
 
-def list_batch(workspace: Workspace, batch: str) -> dict[str, Any]:
-    """Pin the batch, or read it when it is pinned already. NoImages when there is nothing to look at."""
+def list_batch(workspace: Workspace, batch: str, backfill: bool = False) -> dict[str, Any]:
+    """Pin the batch, or read it when it is pinned already: who runs it later changes nothing. NoImages when
+    there is nothing to look at.
+    """
     location = storage.run_file(batch, "batch.json")
     value = workspace.storage.find_json(location)
     if value is None:
@@ -74,13 +79,14 @@ def list_batch(workspace: Workspace, batch: str) -> dict[str, Any]:
                 f"with a suffix of {', '.join(workspace.pipeline.batch.suffixes)} "
                 f"({len(listed.rejected)} other objects)"
             )
-        value = workspace.storage.write_json_once(location, asdict(listed))
+        value = workspace.storage.write_json_once(location, asdict(replace(listed, backfill=backfill)))
     pinned = _from_json(value)
     return {
         "batch": batch,
         "images": len(pinned.images),
         "rejected": len(pinned.rejected),
         "champion": pinned.champion.training_job if pinned.champion else None,
+        "backfill": pinned.backfill,
         "batch_uri": workspace.storage.uri(location),
     }
 
@@ -114,4 +120,5 @@ def _from_json(value: dict[str, Any]) -> Batch:
         images=tuple(Image(**item) for item in value["images"]),
         rejected=tuple(Rejected(**item) for item in value["rejected"]),
         champion=Champion.from_dict(value["champion"]) if value["champion"] else None,
+        backfill=value.get("backfill", False),  # batches of earlier versions do not say
     )

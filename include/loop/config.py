@@ -41,6 +41,10 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_
 LabelAttribute = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}$")]
 Scalar = str | int | float | bool
 Stage = Literal["initial", "incremental"]
+# What AWS allows in the tags of its resources.
+TagText = Annotated[str, StringConstraints(pattern=r"^[\w.:/=+\-@ ]*$")]
+TagName = Annotated[TagText, Field(min_length=1, max_length=128)]
+TagValue = Annotated[TagText, Field(max_length=256)]
 # Counted or decided by the loop itself: a setting of the same name would silently disagree with the data.
 COMPUTED = frozenset({"num_classes", "num_training_samples", "label_width", "base_network"})
 
@@ -299,7 +303,9 @@ class ReviewPlace(Strict):
 
 
 class Environment(Strict):
-    """One place to run. ``name`` is the file's name, chosen by ``NIGHTLOOP_ENVIRONMENT``."""
+    """One place to run. ``name`` is the file's name, chosen by ``NIGHTLOOP_ENVIRONMENT``; ``tags`` go on all
+    jobs, models and endpoints.
+    """
 
     name: str
     path: Path = Field(repr=False)
@@ -310,6 +316,7 @@ class Environment(Strict):
     algorithm: Literal["local", "sagemaker"]
     image: str | None = None
     poll_seconds: float = Field(default=60, gt=0)
+    tags: dict[TagName, TagValue] = Field(default={}, max_length=50)
     training: TrainingPlace = TrainingPlace()
     transform: TransformPlace = TransformPlace()
     network: NetworkPlace = NetworkPlace()

@@ -2,8 +2,8 @@
 
 Takes a dataset, gives a completed training job and ``models/<job>/model.json``, the record of what came from
 what. The request follows the incremental-training recipe of SageMaker's object detection: augmented manifests
-through Pipe mode, the parent's artifact as a File channel named ``model``. Knows dataset, algorithm, champion
-and jobs.
+through Pipe mode, the parent's artifact as a File channel named ``model``; machines, network and keys are the
+environment's. Knows dataset, algorithm, champion and jobs.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from __future__ import annotations
 from typing import Any
 
 from include.loop import storage
-from include.loop.algorithm import check_limits, training_image
+from include.loop.algorithm import check_limits, check_machines, training_image
 from include.loop.champion import Champion, find_champion
-from include.loop.config import Stage
+from include.loop.config import Stage, TrainingPlace
 from include.loop.dataset import read_dataset
 from include.loop.errors import Incompatible
 from include.loop.identity import job_stem
 from include.loop.jobs import Job, JobKind, Running, attach_or_create
+from include.loop.network import given, tags, volume_key, vpc
 from include.loop.workspace import Workspace
 
 # SageMaker's default label_width; it must hold five numbers per box of the fullest image, and two more.
 MIN_LABEL_WIDTH = 350
 NUMBERS_PER_BOX = 5
+DEFAULT_LEARNING_RATE = 0.001  # that of SageMaker's object detection
+LONGEST_WAIT = 2_419_200  # seconds: 28 days, the most that CreateTrainingJob's MaxWaitTimeInSeconds takes
 
 
 def train(
@@ -36,12 +39,11 @@ def train(
     record = read_dataset(workspace, dataset_id)
     parent = find_champion(workspace, record["parent"])
     hyperparameters = make_hyperparameters(workspace, record, parent)
-    stem = job_stem(workspace.pipeline.name, "train", dataset_id, record["parent"])
     job = attach_or_create(
         sagemaker,
         JobKind.TRAINING,
-        stem,
-        lambda: _request(workspace, dataset_id, parent, hyperparameters),
+        _stem(workspace, record),
+        lambda: make_request(workspace, record, parent, hyperparameters),
         waited_for,
     )
     if not job.ended:
@@ -53,20 +55,19 @@ def make_hyperparameters(
     workspace: Workspace, record: dict[str, Any], parent: Champion | None
 ) -> dict[str, str]:
     """What is counted, then the pipeline's settings, then the environment's; all as text, as the API wants
-    them.
+    them. A model that is trained further takes the first model's settings, gentler, and then its own.
     """
-    settings, place = workspace.pipeline.training, workspace.environment.training
-    stage: Stage = "incremental" if parent else "initial"
+    settings = workspace.pipeline.training
     values: dict[str, Any] = {
         "num_classes": len(workspace.pipeline.classes),
         "base_network": settings.base_network,
-        "image_shape": parent.image_shape if parent else settings.image_shape,
+        "image_shape": settings.image_shape,
         "num_training_samples": record["train"],
         "label_width": max(MIN_LABEL_WIDTH, NUMBERS_PER_BOX * record["max_boxes"] + 2),
     }
-    values |= (settings.incremental if parent else settings.initial).hyperparameters
-    values |= place.hyperparameters.get(stage) or {}
+    values |= _settings(workspace, "initial")
     if parent:
+        values |= _gentler(values, parent) | _settings(workspace, "incremental")
         values["use_pretrained_model"] = 0  # the parent's weights take the place of SageMaker's
         _check_parent(parent, values)
     # "The number of input images must be bigger or equal to the mini_batch_size": so a small dataset trains
@@ -75,12 +76,28 @@ def make_hyperparameters(
     texts = {name: str(value) for name, value in sorted(values.items())}
     if workspace.environment.algorithm == "sagemaker":
         check_limits(texts)
+        check_machines(workspace.environment)
     return texts
 
 
 def read_model(workspace: Workspace, training_job: str) -> dict[str, Any]:
     """model.json of a completed training job."""
     return dict(workspace.storage.read_json(storage.model_file(training_job, "model.json")))
+
+
+def _settings(workspace: Workspace, stage: Stage) -> dict[str, Any]:
+    pipeline, place = workspace.pipeline.training, workspace.environment.training
+    chosen = pipeline.initial if stage == "initial" else pipeline.incremental
+    return chosen.hyperparameters | (place.hyperparameters.get(stage) or {})
+
+
+def _gentler(first: dict[str, Any], parent: Champion) -> dict[str, Any]:
+    """What changes when a model is trained further and nothing is said: SageMaker's example for retraining
+    with A2I keeps all settings of the first training but its learning rate, a tenth, so that what the model
+    knows is refined and not overwritten. The image size is the parent's.
+    """
+    rate = float(first.get("learning_rate", DEFAULT_LEARNING_RATE))
+    return {"learning_rate": f"{rate / 10:g}", "image_shape": parent.image_shape}
 
 
 def _check_parent(parent: Champion, values: dict[str, Any]) -> None:
@@ -94,15 +111,16 @@ def _check_parent(parent: Champion, values: dict[str, Any]) -> None:
             )
 
 
-def _request(
-    workspace: Workspace, dataset_id: str, parent: Champion | None, hyperparameters: dict[str, str]
+def make_request(
+    workspace: Workspace, record: dict[str, Any], parent: Champion | None, hyperparameters: dict[str, str]
 ) -> dict[str, Any]:
+    """CreateTrainingJob's arguments without the name."""
     environment = workspace.environment
-    place = environment.training
-    channels = [_data_channel(workspace, dataset_id, side) for side in ("train", "validation")]
+    place, network = environment.training, environment.network
+    channels = [_data_channel(workspace, record["dataset_id"], side) for side in ("train", "validation")]
     if parent:
         channels.append(_model_channel(parent.model_data))
-    return {
+    request = {
         "AlgorithmSpecification": {
             "TrainingImage": training_image(environment),
             "TrainingInputMode": "Pipe",
@@ -110,14 +128,44 @@ def _request(
         "RoleArn": environment.role_arn,
         "HyperParameters": hyperparameters,
         "InputDataConfig": channels,
-        "OutputDataConfig": {"S3OutputPath": workspace.storage.uri(storage.MODELS)},
-        "ResourceConfig": {
-            "InstanceType": place.instance_type,
-            "InstanceCount": place.instance_count,
-            "VolumeSizeInGB": place.volume_gb,
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": place.max_runtime_seconds},
+        "OutputDataConfig": given(
+            S3OutputPath=workspace.storage.uri(storage.MODELS), KmsKeyId=network.kms_key
+        ),
+        "ResourceConfig": given(
+            InstanceType=place.instance_type,
+            InstanceCount=place.instance_count,
+            VolumeSizeInGB=place.volume_gb,
+            VolumeKmsKeyId=volume_key(environment, place.instance_type),
+            KeepAlivePeriodInSeconds=place.warm_pool_seconds or None,
+        ),
+        "StoppingCondition": given(
+            MaxRuntimeInSeconds=place.max_runtime_seconds, MaxWaitTimeInSeconds=_longest_wait(place)
+        ),
+        "EnableManagedSpotTraining": place.spot,
+        "EnableNetworkIsolation": network.isolation,
+        "EnableInterContainerTrafficEncryption": network.encrypt_between_containers,
     }
+    return request | given(
+        VpcConfig=vpc(environment), CheckpointConfig=_checkpoints(workspace, record), Tags=tags(environment)
+    )
+
+
+def _longest_wait(place: TrainingPlace) -> int | None:
+    """Spot capacity has to be waited for; SageMaker wants the longest time from the request to the end."""
+    if not place.spot:
+        return None
+    return place.max_wait_seconds or min(2 * place.max_runtime_seconds, LONGEST_WAIT)
+
+
+def _checkpoints(workspace: Workspace, record: dict[str, Any]) -> dict[str, str] | None:
+    """One folder per dataset and parent: the next attempt goes on where an interrupted one was."""
+    if not workspace.environment.training.checkpoints:
+        return None
+    return {"S3Uri": workspace.storage.uri(storage.checkpoints(_stem(workspace, record)))}
+
+
+def _stem(workspace: Workspace, record: dict[str, Any]) -> str:
+    return job_stem(workspace.pipeline.name, "train", record["dataset_id"], record["parent"])
 
 
 def _data_channel(workspace: Workspace, dataset_id: str, side: str) -> dict[str, Any]:
@@ -171,6 +219,10 @@ def _finish(workspace: Workspace, record: dict[str, Any], job: Job) -> dict[str,
             "num_classes": int(used["num_classes"]),
             "image_shape": int(used["image_shape"]),
             "hyperparameters": used,
+            "training_job_arn": job.details["TrainingJobArn"],
+            "instance_type": job.details["ResourceConfig"]["InstanceType"],
+            "seconds": job.seconds,
+            "billable_seconds": job.details.get("BillableTimeInSeconds"),
         },
     )
     metrics = {item["MetricName"]: item["Value"] for item in job.details.get("FinalMetricDataList", ())}

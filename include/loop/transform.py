@@ -17,6 +17,7 @@ from typing import Any
 from include.loop.algorithm import ensure_model
 from include.loop.errors import BadRecord, ConfigurationError, JobFailed
 from include.loop.jobs import Job, JobKind, JobStatus, Running, create, failure, latest
+from include.loop.network import given, tags, volume_key
 from include.loop.storage import parse, split_uri
 from include.loop.workspace import Workspace
 
@@ -71,7 +72,7 @@ def advance(
     missing = [image for image in transform.images if image not in outputs]
     stopped = job.status is JobStatus.STOPPED
     # An attempt that brought nothing new met only bad images: sending them again cannot help.
-    fruitless = len(missing) == _input_count(workspace, transform, job.attempt)
+    fruitless = len(missing) == input_count(workspace, transform, job.attempt)
     if not missing or (outputs and fruitless and not stopped):
         return Transformed({image: f"{folder}{path}.out" for image, path in outputs.items()}, missing, job)
     if job.completed and not outputs:
@@ -121,11 +122,9 @@ def _submit(
     storage = workspace.storage
     location = _input_location(transform, attempt)
     storage.write_json_once(location, _manifest(transform.images, images))
-    place = workspace.environment.transform
+    environment, place = workspace.environment, workspace.environment.transform
     request: dict[str, Any] = {
-        "ModelName": ensure_model(
-            sagemaker, workspace.environment, transform.training_job, transform.model_data
-        ),
+        "ModelName": ensure_model(sagemaker, environment, transform.training_job, transform.model_data),
         "TransformInput": {
             "DataSource": {
                 "S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": storage.uri(location)},
@@ -134,14 +133,18 @@ def _submit(
             "CompressionType": "None",
             "SplitType": "None",
         },
-        "TransformOutput": {
-            "S3OutputPath": storage.uri(f"{transform.folder}/out/"),
-            "Accept": "application/json",
-        },
-        "TransformResources": {"InstanceType": place.instance_type, "InstanceCount": place.instance_count},
+        "TransformOutput": given(
+            S3OutputPath=storage.uri(f"{transform.folder}/out/"),
+            Accept="application/json",
+            KmsKeyId=environment.network.kms_key,
+        ),
+        "TransformResources": given(
+            InstanceType=place.instance_type,
+            InstanceCount=place.instance_count,
+            VolumeKmsKeyId=volume_key(environment, place.instance_type),
+        ),
+        **given(MaxPayloadInMB=place.max_payload_mb, Tags=tags(environment)),
     }
-    if place.max_payload_mb is not None:
-        request["MaxPayloadInMB"] = place.max_payload_mb
     job = create(sagemaker, JobKind.TRANSFORM, transform.stem, attempt, request)
     return Running(JobKind.TRANSFORM, (job.name,))
 
@@ -164,7 +167,8 @@ def _input_location(transform: Transform, attempt: int) -> str:
     return f"{transform.folder}/input-{attempt}.json"
 
 
-def _input_count(workspace: Workspace, transform: Transform, attempt: int) -> int:
+def input_count(workspace: Workspace, transform: Transform, attempt: int) -> int:
+    """How many images an attempt was given."""
     return len(workspace.storage.read_json(_input_location(transform, attempt))) - 1
 
 
