@@ -28,7 +28,7 @@ $(STAMP): $(REQUIREMENTS)
 	@bash .ci/setup $(VENV)
 	@touch $@
 
-demo: setup  ## the whole loop on sample images: train, ask, learn, compare (KEEP=1 leaves it up)
+demo: setup  ## three nights on sample images: ask, learn, judge, promote (KEEP=1 leaves it up)
 	@exec $(PY) -m include.demo
 
 up: setup  ## start the local cloud, the review server and Airflow
@@ -42,6 +42,9 @@ status: setup  ## what is running, and where
 
 logs: setup  ## the last lines of every process's log
 	@exec $(PY) -m include.stack logs
+
+rollback: setup  ## let the previous champion answer again (NUMBER=champion, PIPELINE=name)
+	@exec $(PY) -m include.stack rollback $(if $(NUMBER),--number $(NUMBER)) $(if $(PIPELINE),--pipeline $(PIPELINE))
 
 lint: setup  ## ruff and mypy
 	@echo "ruff";  $(PY) -m ruff check . && $(PY) -m ruff format --check --quiet .
@@ -61,4 +64,4 @@ constraints:  ## resolve requirements*.txt anew into constraints.txt
 clean: down  ## remove .nightloop/ and .venv/
 	@rm -rf .nightloop $(VENV)
 
-.PHONY: help setup demo up down status logs lint format test constraints clean
+.PHONY: help setup demo up down status logs rollback lint format test constraints clean

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ def main() -> int:
         return 1
     keep = os.environ.get("KEEP", "") not in ("", "0")
     directory = outer.home / "demo"
-    settings = replace(outer, home=directory / "home")  # apart from the state of `make up`, and new each time
+    settings = outer.demo  # apart from the state of `make up`, and new each time
     story = Story(settings, directory, seed)
     summary, interrupted = None, False
     try:

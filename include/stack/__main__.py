@@ -1,8 +1,10 @@
-"""The command line of the local stack: up, down, status, logs, env, run.
+"""The command line of the local stack: up, down, status, logs, env, run, rollback.
 
 python -m include.stack up                      start everything and print the addresses
 python -m include.stack run airflow dags list   a command in the environment of Airflow's processes
 eval "$(python -m include.stack env)"           the same environment in this shell
+
+All but up and down speak of the demo's stack when that was left running and this one is down.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import time
 
 from include.stack import environment, health, leftovers, lifecycle
 from include.stack.processes import PROGRAMS, Supervisor
+from include.stack.rollback import rollback
 from include.stack.settings import StackError, StackSettings
 
 
@@ -53,6 +56,7 @@ def _down(settings: StackSettings, options: argparse.Namespace) -> int:
 
 def _status(settings: StackSettings, options: argparse.Namespace) -> int:
     """Exit code 0 when everything answers, 3 otherwise."""
+    settings = lifecycle.that_runs(settings)
     programs = Supervisor(settings).programs()
     if not programs:
         orphans = len(leftovers.find(settings.home))
@@ -68,12 +72,12 @@ def _status(settings: StackSettings, options: argparse.Namespace) -> int:
 
 
 def _logs(settings: StackSettings, options: argparse.Namespace) -> int:
-    print(health.log_tails(settings, options.program or PROGRAMS, options.lines))
+    print(health.log_tails(lifecycle.that_runs(settings), options.program or PROGRAMS, options.lines))
     return 0
 
 
 def _env(settings: StackSettings, options: argparse.Namespace) -> int:
-    print(environment.as_exports(environment.airflow(settings) | environment.aws(settings)))
+    print(environment.as_exports(_everything(lifecycle.that_runs(settings))))
     return 0
 
 
@@ -84,10 +88,24 @@ def _run(settings: StackSettings, options: argparse.Namespace) -> int:
     """
     if program := os.environ.get("SUPERVISOR_PROCESS_NAME"):
         leftovers.end(settings.home, program, grace=5)
+        variables = environment.airflow(settings)
+    else:
+        variables = _everything(lifecycle.that_runs(settings))
     if not options.words:
         raise StackError("run what? For example: python -m include.stack run airflow dags list")
-    variables = environment.inherited() | environment.airflow(settings)
+    variables = environment.inherited() | variables
     os.execvpe(options.words[0], options.words, variables)
+
+
+def _everything(settings: StackSettings) -> dict[str, str]:
+    """What Airflow's processes have, and what points other AWS tools at the local cloud."""
+    return environment.airflow(settings) | environment.aws(settings)
+
+
+def _rollback(settings: StackSettings, options: argparse.Namespace) -> int:
+    told = rollback(lifecycle.that_runs(settings), print, options.pipeline, options.number)
+    print("\n" + "\n".join(f"  {name.replace('_', ' '):16}{value}" for name, value in told.items()))
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,6 +125,10 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run a command in the environment of Airflow's processes")
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND …")
     run.set_defaults(command=_run)
+    back = commands.add_parser("rollback", help="let the previous champion answer again")
+    back.add_argument("--number", type=int, help="the champion to return to; without it, the previous one")
+    back.add_argument("--pipeline", help="without it, the pipeline of the environment")
+    back.set_defaults(command=_rollback)
     return parser
 
 

@@ -80,6 +80,19 @@ class Airflow:
                 )
             time.sleep(_POLL_SECONDS)
 
+    def find_dag(self, flow: str, pipeline: str | None) -> str:
+        """The id of a flow's DAG: of the environment's own pipeline (None), or of the one that is named."""
+        if pipeline is None:
+            return flow
+        path = "/api/v2/dags"
+        reply = self._client.get(path, params={"tags": ["nightloop", pipeline], "tags_match_mode": "all"})
+        reply.raise_for_status()
+        ids = [str(dag["dag_id"]) for dag in reply.json()["dags"]]
+        found = [dag for dag in ids if dag.split("__")[0] == flow]
+        if not found:
+            raise StackError(f"Airflow knows no DAG {flow} of a pipeline {pipeline!r}")
+        return found[0]
+
     def trigger(self, dag: str, **parameters: Any) -> str:
         """Start a run by hand, as the form in the UI does; returns its id."""
         reply = self._client.post(

@@ -62,6 +62,12 @@ def is_up(settings: StackSettings) -> bool:
     return Supervisor(settings).running() and not health.missing_parts(settings)
 
 
+def that_runs(settings: StackSettings) -> StackSettings:
+    """This stack, or the one that `KEEP=1 make demo` has left running, when only that is up."""
+    left = not Supervisor(settings).running() and Supervisor(settings.demo).running()
+    return settings.demo if left else settings
+
+
 def addresses(settings: StackSettings) -> str:
     """Where everything is and how to sign in, for the end of `make up`."""
     relative = os.path.relpath(settings.cloud_data, PROJECT)

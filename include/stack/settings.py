@@ -10,7 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -86,6 +86,11 @@ class StackSettings:
     def run(self) -> Path:
         """Secrets, the supervisor's configuration and its process id: readable by the owner only."""
         return self.home / "run"
+
+    @property
+    def demo(self) -> StackSettings:
+        """The stack of `make demo`: apart from the state of `make up`, on the same ports."""
+        return replace(self, home=self.home / "demo" / "home")
 
     @property
     def socket(self) -> Path:

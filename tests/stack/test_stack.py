@@ -58,7 +58,7 @@ def until(condition: Callable[[], object], patience: float = 90) -> None:
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The variables of a stack that is up."""
-    own = variables(tmp_path_factory.mktemp("stack"))
+    own = variables(tmp_path_factory.mktemp("stack") / "demo" / "home")  # where `make demo` has its own
     try:
         result = stack("up", own)
         assert result.returncode == 0, result.stdout + result.stderr
@@ -146,6 +146,21 @@ def test_status_says_what_is_running(own):
     result = stack("status", own)
     assert result.returncode == 0
     assert all(re.search(rf"{program} +RUNNING", result.stdout) for program in PROGRAMS)
+
+
+def test_with_only_the_demos_stack_up_commands_speak_of_that_one(own, settings):
+    outer = {**own, "NIGHTLOOP_HOME": str(settings.home.parents[1])}
+    assert stack("status", outer).returncode == 0
+    assert f"export NIGHTLOOP_HOME={settings.home}" in stack("env", outer).stdout
+
+
+def test_a_rollback_of_an_unknown_pipeline_is_refused_by_name(own):
+    result = subprocess.run(
+        [sys.executable, "-m", "include.stack", "rollback", "--pipeline", "nobodys"],
+        cwd=PROJECT, env={**os.environ, **own}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "no DAG deployment of a pipeline 'nobodys'" in result.stderr
 
 
 def test_a_killed_scheduler_comes_back_without_the_workers_of_the_old_one(settings):

@@ -1,0 +1,35 @@
+"""`make rollback`: the previous model answers again, by way of the `deployment` DAG of the running stack.
+
+Triggers the DAG over Airflow's REST API as the form in its UI does, follows it, and tells what came of it.
+Knows the stack only: what a rollback is, the DAG knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from include.stack.airflow import Airflow
+from include.stack.settings import StackSettings
+
+FLOW = "deployment"
+_TASK = "rollback"
+
+
+def rollback(
+    settings: StackSettings,
+    say: Callable[[str], None],
+    pipeline: str | None = None,
+    number: int | None = None,
+) -> dict[str, Any]:
+    """Return to the previous champion, or to champion `number`; what the DAG's task has returned.
+
+    Without a pipeline, that of the environment. Raises StackError when Airflow does not answer or does not
+    know the pipeline, and when the run fails.
+    """
+    airflow = Airflow.of(settings, say)
+    dag = airflow.find_dag(FLOW, pipeline)
+    airflow.unpause(dag)
+    run = airflow.trigger(dag, rollback=True, number=number)
+    airflow.follow(dag, run)
+    return airflow.returned(dag, run, _TASK) or {}
