@@ -1,24 +1,30 @@
 """The champion: the one model of a pipeline that predicts and that the next training starts from.
 
-Takes a trained challenger and the gate's verdict, gives ``champion.json`` (replaced with If-Match, so that
-two promotions cannot overwrite each other) and one numbered copy per promotion in ``champions/``. Knows
-storage only.
+Takes a registered challenger, gives ``champion.json`` (replaced with If-Match, so that two promotions cannot
+overwrite each other) and one numbered copy per change of champion in ``champions/``: promotions, and returns
+to an earlier model. Knows storage and registry.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from include.loop import storage
+from include.loop import registry, storage
 from include.loop.errors import NotSetUp
+from include.loop.registry import Approval, Package
 from include.loop.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Champion:
-    """A promoted model. ``metrics`` is mAP@0.5 by test set; ``number`` counts promotions from 1."""
+    """A reigning model. ``metrics`` is mAP@0.5 by test set; ``number`` counts changes of champion from 1.
+
+    ``rolled_back_from`` is the number that was left for this one; None for a promotion.
+    """
 
     number: int
     training_job: str
@@ -29,6 +35,8 @@ class Champion:
     image_shape: int
     metrics: dict[str, float]
     promoted_at: str
+    package_arn: str | None = None  # None: reigned before there was a registry
+    rolled_back_from: int | None = None
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Champion:
@@ -48,32 +56,37 @@ def find_champion(workspace: Workspace, training_job: str | None) -> Champion | 
     reigning = read_champion(workspace)
     if reigning and reigning.training_job == training_job:
         return reigning
-    for item in workspace.storage.list(storage.CHAMPIONS):
-        earlier = Champion.from_dict(workspace.storage.read_json(item.uri))
+    for earlier in read_history(workspace):
         if earlier.training_job == training_job:
             return earlier
     raise NotSetUp(f"{training_job} is named as a parent, but was never a champion")
 
 
+def read_history(workspace: Workspace) -> Iterator[Champion]:
+    """Every champion there was, the first one first."""
+    for item in workspace.storage.list(storage.CHAMPIONS):
+        yield Champion.from_dict(workspace.storage.read_json(item.uri))
+
+
 def promote(workspace: Workspace, sagemaker: Any, training_job: str) -> dict[str, Any]:
-    """Make the challenger the champion, if the gate's verdict says so and its parent still reigns."""
+    """Make the challenger the champion, if its package is Approved and its parent still reigns.
+
+    ``{"promoted": bool, "reason", "training_job", "champion", "number", "champion_uri"}``. A challenger that
+    comes too late is Rejected: what the reigning model has learned since would be lost without a trace.
+    """
     value, etag = workspace.storage.find_version(storage.CHAMPION)
     reigning = None if value is None else Champion.from_dict(value)
-    verdict = workspace.storage.find_json(storage.evaluation_file(training_job, "verdict.json"))
-    if verdict is None:
-        raise NotSetUp(f"{training_job} has no verdict: run the gate before promoting")
+    package = registry.read_package(workspace, sagemaker, training_job)
     if reigning and reigning.training_job == training_job:
         _remember(workspace, reigning)  # in case the last try died between the two writes
         return _report(workspace, reigning, training_job, promoted=True, reason="is the champion")
-    if not verdict["promote"]:
-        return _report(
-            workspace, reigning, training_job, promoted=False, reason="; ".join(verdict["reasons"])
-        )
-    model = workspace.storage.read_json(storage.model_file(training_job, "model.json"))
-    if model["parent"] != (reigning.training_job if reigning else None):
-        # What the reigning model has learned since would be lost without a trace.
-        reason = f"was trained from {model['parent']}, but {reigning and reigning.training_job} reigns now"
+    verdict = workspace.storage.read_json(storage.evaluation_file(training_job, "verdict.json"))
+    reason = obstacle(workspace, package, reigning)
+    if reason:
+        if package.status is Approval.APPROVED and not _has_reigned(workspace, training_job):
+            registry.set_status(workspace, sagemaker, package, Approval.REJECTED, "the loop", reason)
         return _report(workspace, reigning, training_job, promoted=False, reason=reason)
+    model = workspace.storage.read_json(storage.model_file(training_job, "model.json"))
     champion = Champion(
         number=reigning.number + 1 if reigning else 1,
         training_job=training_job,
@@ -83,15 +96,65 @@ def promote(workspace: Workspace, sagemaker: Any, training_job: str) -> dict[str
         num_classes=model["num_classes"],
         image_shape=model["image_shape"],
         metrics=verdict["map50"],
-        promoted_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        promoted_at=_now(),
+        package_arn=package.arn,
     )
+    _crown(workspace, champion, etag)
+    reason = package.comment or "; ".join(verdict["reasons"])
+    return _report(workspace, champion, training_job, promoted=True, reason=reason)
+
+
+def obstacle(workspace: Workspace, package: Package, reigning: Champion | None) -> str:
+    """Why a model may not take over now; "" when it may, or reigns already."""
+    job = package.training_job
+    if reigning and reigning.training_job == job:
+        return ""
+    if package.status is Approval.PENDING:
+        return f"package {package.version} waits for somebody to approve it"
+    if package.status is Approval.REJECTED:
+        verdict = workspace.storage.read_json(storage.evaluation_file(job, "verdict.json"))
+        return package.comment or "; ".join(verdict["reasons"])
+    parent = workspace.storage.read_json(storage.model_file(job, "model.json"))["parent"]
+    if parent == (reigning.training_job if reigning else None):
+        return ""
+    if _has_reigned(workspace, job):
+        return "has been the champion before: a rollback returns to it"
+    return f"was trained from {parent}, but {reigning and reigning.training_job} reigns now"
+
+
+def restore(workspace: Workspace, number: int) -> Champion:
+    """Make an earlier champion the champion again, under a new number; nothing new when it reigns."""
+    value, etag = workspace.storage.find_version(storage.CHAMPION)
+    earlier = workspace.storage.find_json(storage.champion_history(number))
+    if value is None or earlier is None:
+        where = workspace.storage.uri(storage.CHAMPIONS)
+        raise NotSetUp(f"there was no champion number {number}; those there were are in {where}")
+    reigning, target = Champion.from_dict(value), Champion.from_dict(earlier)
+    if reigning.training_job == target.training_job:
+        _remember(workspace, reigning)
+        return reigning
+    champion = dataclasses.replace(
+        target, number=reigning.number + 1, promoted_at=_now(), rolled_back_from=reigning.number
+    )
+    _crown(workspace, champion, etag)
+    return champion
+
+
+def _has_reigned(workspace: Workspace, training_job: str) -> bool:
+    return any(earlier.training_job == training_job for earlier in read_history(workspace))
+
+
+def _crown(workspace: Workspace, champion: Champion, etag: str | None) -> None:
     workspace.storage.replace(storage.CHAMPION, storage.dump(asdict(champion)), etag)
     _remember(workspace, champion)
-    return _report(workspace, champion, training_job, promoted=True, reason="; ".join(verdict["reasons"]))
 
 
 def _remember(workspace: Workspace, champion: Champion) -> None:
     workspace.storage.write_once(storage.champion_history(champion.number), storage.dump(asdict(champion)))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _report(

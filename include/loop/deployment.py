@@ -29,7 +29,7 @@ def deploy(
 
 
 def previous(workspace: Workspace, sagemaker: Any) -> dict[str, Any]:
-    """Where a rollback goes: ``{"number", "training_job", "package_arn"}`` of the newest champion before whose
+    """Where a rollback goes: ``{"number", "training_job", "package_arn"}`` of the newest one whose
     package is Approved. NotSetUp when there is none.
     """
     return {}

@@ -139,7 +139,7 @@ def newest_approved(workspace: Workspace, sagemaker: Any) -> Package | None:
 def decide(
     workspace: Workspace, sagemaker: Any, training_job: str, approve: bool, by: str, comment: str = ""
 ) -> dict[str, Any]:
-    """What a person said about a package that waits. The first decision holds, a later one changes nothing."""
+    """What a person said about a package that waits. The first decision holds."""
     package = read_package(workspace, sagemaker, training_job)
     changed = package.status is Approval.PENDING
     if changed:
@@ -218,7 +218,9 @@ def _request(
         "ModelPackageGroupName": workspace.pipeline.name,
         "ModelPackageDescription": f"{training_job}: {reasons}"[:MAX_TEXT],
         "ModelApprovalStatus": status.value,
-        "ClientToken": content_hash("register", training_job, length=TOKEN_CHARS),
+        "ClientToken": content_hash(
+            workspace.storage.uri(storage.registry_file(training_job)), length=TOKEN_CHARS
+        ),
         "InferenceSpecification": {
             "Containers": [
                 {"Image": training_image(workspace.environment), "ModelDataUrl": model["model_data"]}

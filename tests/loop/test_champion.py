@@ -7,6 +7,7 @@ import pytest
 from include.loop import storage
 from include.loop.champion import find_champion, promote, read_champion
 from include.loop.errors import NotSetUp
+from include.loop.registry import register
 from tests.loop.place import Place
 
 
@@ -22,6 +23,7 @@ def challenger(place: Place, job: str, parent: str | None, promote: bool = True)
     verdict = {"promote": promote, "reasons": ["better" if promote else "worse"], "map50": {"day": 0.5}}
     place.storage.write_json(storage.model_file(job, "model.json"), model)
     place.storage.write_json(storage.evaluation_file(job, "verdict.json"), verdict)
+    register(place.workspace, place.sagemaker, job)
     return job
 
 
@@ -64,8 +66,8 @@ def test_a_challenger_whose_parent_reigns_no_more_is_not_promoted(place: Place):
     assert promote(place.workspace, place.sagemaker, challenger(place, "afresh", None))["champion"] == "two"
 
 
-def test_nothing_is_promoted_without_a_verdict(place: Place):
-    with pytest.raises(NotSetUp, match="has no verdict"):
+def test_nothing_is_promoted_that_is_not_registered(place: Place):
+    with pytest.raises(NotSetUp, match="not in the model registry: run register first"):
         promote(place.workspace, place.sagemaker, "unknown")
 
 

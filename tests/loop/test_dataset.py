@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.loop import champion, dataset, plan, storage
+from include.loop import champion, dataset, plan, registry, storage
 from include.loop.dataset import _newest
 from include.loop.errors import ConfigurationError, NothingToLearn
 from include.loop.manifest import read_value
@@ -41,6 +41,7 @@ def crown(place: Place, dataset_id: str, number: int) -> None:
         storage.evaluation_file(job, "verdict.json"),
         {"promote": True, "reasons": ["better"], "map50": {"day": 0.5}},
     )
+    registry.register(place.workspace, place.sagemaker, job)
     assert champion.promote(place.workspace, place.sagemaker, job)["promoted"]
 
 

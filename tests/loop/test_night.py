@@ -9,6 +9,7 @@ from include.loop import (
     dataset,
     evaluation,
     gate,
+    registry,
     storage,
     training,
 )
@@ -40,6 +41,7 @@ def learn(place: Place, dataset_id: str) -> dict:
     job = place.finish(training.train, dataset_id)["training_job"]
     place.finish(evaluation.evaluate, job)
     gate.judge(place.workspace, job)
+    registry.register(place.workspace, place.sagemaker, job)
     return champion.promote(place.workspace, place.sagemaker, job)
 
 
