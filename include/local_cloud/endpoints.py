@@ -2,7 +2,8 @@
 
 An endpoint has one *deployment* per variant of each version of it: a document of ours that the dispatcher
 gives an instance to. An update puts the deployments of the new version beside the old ones, and switches
-when all of them answer. Knows ``store``, ``listing``, ``tags``, ``models`` and ``rollout``.
+when all of them answer. Knows ``store``, ``listing``, ``tags``, ``models``, ``rollout`` and
+``deployment_config``.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from include.local_cloud import listing, rollout
+from include.local_cloud import deployment_config, listing, rollout
 from include.local_cloud.models import model_named, served_by
 from include.local_cloud.settings import arn
 from include.local_cloud.store import ENDPOINT, ENDPOINT_CONFIG, AlreadyExists, Document, Store
 from include.local_cloud.tags import Tags
 from include.wire import AwsError
 
+_LIVING = ("Creating", "Updating", "InService")
 _NOT_HERE = ("AsyncInferenceConfig", "DataCaptureConfig", "ExplainerConfig", "ShadowProductionVariants")
 
 
@@ -62,8 +64,17 @@ class Endpoints:
         return {"EndpointConfigs": configs, "NextToken": token}
 
     def delete_endpoint_config(self, params: Document) -> None:
+        """Refused while a living endpoint has it, or is on its way to it or from it."""
         name = params["EndpointConfigName"]
-        self._config(name)
+        config = self._config(name)
+        for endpoint in self._store.with_status(ENDPOINT, _LIVING):
+            pending = endpoint.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
+            if name in (endpoint["EndpointConfigName"], pending):
+                raise AwsError(
+                    "ValidationException",
+                    f'Cannot delete endpoint configuration "{config["EndpointConfigArn"]}": it is in use by '
+                    f'endpoint "{endpoint["EndpointArn"]}", which is {endpoint["EndpointStatus"]}.',
+                )
         self._store.delete(ENDPOINT_CONFIG, name)
         self._tags.forget(arn(ENDPOINT_CONFIG.arn, name))
 
@@ -78,9 +89,11 @@ class Endpoints:
             "EndpointStatus": "Creating",
             "CreationTime": datetime.now(UTC),
             "Version": 0,
+            "VersionsBegun": 1,
         }
-        if params.get("DeploymentConfig"):
-            document["LastDeploymentConfig"] = params["DeploymentConfig"]
+        if deployment := params.get("DeploymentConfig"):
+            deployment_config.check(deployment, _instances(config))
+            document["LastDeploymentConfig"] = deployment
         try:
             self._store.create(ENDPOINT, name, document)
         except AlreadyExists:
@@ -95,11 +108,12 @@ class Endpoints:
         name = params["EndpointName"]
         endpoint = self._endpoint(name)
         config = self._config(params["EndpointConfigName"])
+        deployment = params.get("DeploymentConfig")
+        if deployment:
+            deployment_config.check(deployment, _instances(config))
         with self._store.change(ENDPOINT, name) as document:
             if document["EndpointStatus"] != "InService":
-                state = "in-progress" if document["EndpointStatus"] != "Failed" else "failed"
-                message = f'Cannot update {state} endpoint "{endpoint["EndpointArn"]}".'
-                raise AwsError("ValidationException", message)
+                raise _busy(document)
             if document["EndpointConfigName"] == config["EndpointConfigName"]:
                 raise AwsError(
                     "ValidationException",
@@ -107,11 +121,27 @@ class Endpoints:
                 )
             document["EndpointStatus"] = "Updating"
             document.pop("FailureReason", None)
-            if params.get("DeploymentConfig"):
-                document["LastDeploymentConfig"] = params["DeploymentConfig"]
-            version = document["Version"] + 1
-        rollout.begin(self._store, name, config, version=version)
+            if not params.get("RetainDeploymentConfig"):
+                document.pop("LastDeploymentConfig", None)
+            if deployment:
+                document["LastDeploymentConfig"] = deployment
+            # Counted from the last attempt: one that failed may still be ending under its number.
+            version = document["VersionsBegun"] = document.get("VersionsBegun", document["Version"]) + 1
+        rollout.begin(self._store, name, _retained(params, config, endpoint), version=version)
         self._wake()
+        return {"EndpointArn": endpoint["EndpointArn"]}
+
+    def update_endpoint_weights_and_capacities(self, params: Document) -> Document:
+        endpoint = self._endpoint(params["EndpointName"])
+        if endpoint["EndpointStatus"] != "InService":
+            raise _busy(endpoint)
+        desired = {item["VariantName"]: item for item in params["DesiredWeightsAndCapacities"]}
+        if unknown := desired.keys() - {item["VariantName"] for item in endpoint["ProductionVariants"]}:
+            raise AwsError(
+                "ValidationException",
+                f'Endpoint "{endpoint["EndpointArn"]}" has no variant {", ".join(sorted(unknown))}',
+            )
+        rollout.reweigh(self._store, params["EndpointName"], desired)
         return {"EndpointArn": endpoint["EndpointArn"]}
 
     def describe_endpoint(self, params: Document) -> Document:
@@ -128,8 +158,7 @@ class Endpoints:
         name = params["EndpointName"]
         endpoint = self._endpoint(name)
         if endpoint["EndpointStatus"] in ("Creating", "Updating"):
-            message = f'Cannot update in-progress endpoint "{endpoint["EndpointArn"]}".'
-            raise AwsError("ValidationException", message)
+            raise _busy(endpoint)
         with self._store.change(ENDPOINT, name) as document:
             document["EndpointStatus"] = "Deleting"
         rollout.retire(self._store, name, keep=None)
@@ -149,6 +178,42 @@ class Endpoints:
         if document is None:
             raise _missing(name)
         return document
+
+
+def _retained(params: Document, config: Document, endpoint: Document) -> Document:
+    """The configuration with the weights and counts that the endpoint has now, where they are to be kept."""
+    if not params.get("RetainAllVariantProperties"):
+        return config
+    excluded = {item["VariantPropertyType"] for item in params.get("ExcludeRetainedVariantProperties", [])}
+    now = {variant["VariantName"]: variant for variant in endpoint["ProductionVariants"]}
+    kept = {
+        member: source
+        for member, source in (
+            ("InitialVariantWeight", "DesiredWeight"),
+            ("InitialInstanceCount", "DesiredInstanceCount"),
+        )
+        if source not in excluded
+    }
+    variants = [
+        variant
+        | {
+            member: now[variant["VariantName"]][source]
+            for member, source in kept.items()
+            if variant["VariantName"] in now
+        }
+        for variant in config["ProductionVariants"]
+    ]
+    return config | {"ProductionVariants": variants}
+
+
+def _instances(config: Document) -> int:
+    """The size of the fleet; a serverless variant counts as one."""
+    return sum(variant.get("InitialInstanceCount", 1) for variant in config["ProductionVariants"])
+
+
+def _busy(endpoint: Document) -> AwsError:
+    state = "in-progress" if endpoint["EndpointStatus"] != "Failed" else "failed"
+    return AwsError("ValidationException", f'Cannot update {state} endpoint "{endpoint["EndpointArn"]}".')
 
 
 def _missing(name: str) -> AwsError:

@@ -1,6 +1,8 @@
 """InvokeEndpoint: hands a request to the process that serves the model, and its answer back.
 
-The implementation of ``sagemaker-runtime``. Knows ``store`` and ``rollout``.
+A request that was with a version when the endpoint moved on to the next one is asked again there, so that
+nobody who calls the endpoint notices an update. The implementation of ``sagemaker-runtime``. Knows ``store``
+and ``rollout``.
 """
 
 from __future__ import annotations
@@ -16,38 +18,19 @@ from include.wire import AwsError
 
 MAX_ANSWER = 6_291_456  # bytes; of a request the service model says the same
 MODEL_SECONDS = 60.0
+# A connection is not used again after this time: a server that closes its idle ones sooner than we expect
+# would make the next request fail.
+_IDLE_SECONDS = 2.0
 
 
 class Invocations:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._http = httpx.Client(timeout=MODEL_SECONDS, limits=httpx.Limits(max_connections=64))
+        limits = httpx.Limits(max_connections=64, keepalive_expiry=_IDLE_SECONDS)
+        self._http = httpx.Client(timeout=MODEL_SECONDS, limits=limits)
 
     def invoke_endpoint(self, params: Document) -> Document:
-        body = params.get("Body", b"")
-        deployment = self._deployment(params["EndpointName"], params.get("TargetVariant"))
-        variant = deployment["VariantName"]
-        record = self._store.find(INSTANCE, f"{DEPLOYMENT.arn}/{deployment['DeploymentName']}") or {}
-        headers = {
-            name: value
-            for name, value in (
-                ("Content-Type", params.get("ContentType")),
-                ("Accept", params.get("Accept")),
-                ("X-Amzn-SageMaker-Custom-Attributes", params.get("CustomAttributes")),
-                ("X-Amzn-SageMaker-Target-Model", params.get("TargetModel")),
-                ("X-Amzn-SageMaker-Inference-Id", params.get("InferenceId")),
-            )
-            if value
-        }
-        url = f"http://127.0.0.1:{record.get('port', 0)}/invocations"
-        try:
-            reply = self._http.post(url, content=body, headers=headers)
-        except httpx.TimeoutException:
-            raise self._model_error(params["EndpointName"], variant, 0, "Your invocation timed out") from None
-        except httpx.TransportError as error:
-            raise AwsError(
-                "ServiceUnavailable", f"The variant {variant} does not answer: {error}", 503
-            ) from None
+        reply, variant = self._ask(params)
         if reply.status_code >= 300:
             raise self._model_error(params["EndpointName"], variant, reply.status_code, reply.text)
         if len(reply.content) > MAX_ANSWER:
@@ -59,20 +42,54 @@ class Invocations:
             "CustomAttributes": reply.headers.get("x-amzn-sagemaker-custom-attributes"),
         }
 
-    def _deployment(self, endpoint: str, wanted: str | None) -> Document:
+    def _ask(self, params: Document) -> tuple[httpx.Response, str]:
+        """The reply of a variant of the version in service, and the variant's name."""
+        endpoint, body = params["EndpointName"], params.get("Body", b"")
+        headers = {
+            name: value
+            for name, value in (
+                ("Content-Type", params.get("ContentType")),
+                ("Accept", params.get("Accept")),
+                ("X-Amzn-SageMaker-Custom-Attributes", params.get("CustomAttributes")),
+                ("X-Amzn-SageMaker-Target-Model", params.get("TargetModel")),
+                ("X-Amzn-SageMaker-Inference-Id", params.get("InferenceId")),
+            )
+            if value
+        }
+        while True:
+            deployment = self._deployment(endpoint, params.get("TargetVariant"))
+            variant = deployment["VariantName"]
+            record = self._store.find(INSTANCE, f"{DEPLOYMENT.arn}/{deployment['DeploymentName']}") or {}
+            url = f"http://127.0.0.1:{record.get('port', 0)}/invocations"
+            try:
+                return self._http.post(url, content=body, headers=headers), variant
+            except httpx.TimeoutException:
+                raise self._model_error(endpoint, variant, 0, "Your invocation timed out") from None
+            except httpx.TransportError as error:
+                if self._version(endpoint) == deployment["Version"]:
+                    raise AwsError(
+                        "ServiceUnavailable", f"The variant {variant} does not answer: {error}", 503
+                    ) from None
+
+    def _version(self, endpoint: str) -> int:
+        """The version in service; 0 when there is none."""
         document = self._store.find(ENDPOINT, endpoint)
-        serving = [
-            deployment
-            for deployment in rollout.deployments(self._store, endpoint)
-            if document
-            and deployment["Version"] == document["Version"]
-            and deployment["DeploymentStatus"] == "InService"
-        ]
-        if (
-            document is None
-            or not serving
-            or document["EndpointStatus"] in ("Creating", "Failed", "Deleting")
-        ):
+        if document is None or document["EndpointStatus"] in ("Creating", "Failed", "Deleting"):
+            return 0
+        return int(document["Version"])
+
+    def _deployment(self, endpoint: str, wanted: str | None) -> Document:
+        """One of the version in service, by weight, or the wanted variant. Raises ``ValidationError``."""
+        serving: list[Document] = []
+        looked_at, version = -1, self._version(endpoint)
+        while version and not serving and version != looked_at:  # it may move on between the two looks
+            serving = [
+                deployment
+                for deployment in rollout.deployments(self._store, endpoint)
+                if deployment["Version"] == version and deployment["DeploymentStatus"] == "InService"
+            ]
+            looked_at, version = version, self._version(endpoint)
+        if not serving:
             raise AwsError("ValidationError", f"Endpoint {endpoint} of account {ACCOUNT_ID} not found.")
         if wanted is not None:
             serving = [deployment for deployment in serving if deployment["VariantName"] == wanted]

@@ -8,6 +8,7 @@ any order and as often as they like. Knows ``store`` and ``models``.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from include.local_cloud.models import model_named, served_by
@@ -57,6 +58,8 @@ def settle(store: Store, endpoint: str) -> None:
             if document.get("PendingVersion") != version:
                 return
             document["EndpointConfigName"] = document["PendingDeploymentSummary"]["EndpointConfigName"]
+            order = [variant["VariantName"] for variant in _pending_variants(document)]
+            pending.sort(key=lambda deployment: order.index(deployment["VariantName"]))
             document["ProductionVariants"] = [_variant(deployment) for deployment in pending]
             document["Version"] = version
             _close(document, "InService")
@@ -71,6 +74,22 @@ def settle(store: Store, endpoint: str) -> None:
             # A failed update leaves the endpoint as it was; a failed creation leaves nothing.
             _close(document, "InService" if current else "Failed")
         retire(store, endpoint, keep=current)
+
+
+def reweigh(store: Store, endpoint: str, desired: Mapping[str, Document]) -> None:
+    """Change the weights and instance counts of variants in service, at once; ``desired`` by variant name."""
+    with store.change(ENDPOINT, endpoint) as document:
+        version = document["Version"]
+        for variant in document["ProductionVariants"]:
+            wanted = desired.get(variant["VariantName"], {})
+            for member in ("Weight", "InstanceCount"):
+                value = wanted.get(f"Desired{member}", variant[f"Desired{member}"])
+                variant |= {f"Desired{member}": value, f"Current{member}": value}
+    for deployment in deployments(store, endpoint):
+        wanted = desired.get(deployment["VariantName"], {})
+        if deployment["Version"] == version and "DesiredWeight" in wanted:
+            with store.change(DEPLOYMENT, deployment["DeploymentName"]) as document:
+                document["Weight"] = wanted["DesiredWeight"]
 
 
 def recover(store: Store) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import Counter
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.support.cloud import LocalCloud, eventually
@@ -81,6 +84,155 @@ def test_an_endpoint_serves_updates_and_goes(cloud: LocalCloud, bucket: str) -> 
     eventually(lambda: gone(cloud, name))
     with pytest.raises(ClientError, match="not found"):
         runtime.invoke_endpoint(EndpointName=name, Body=b"x")
+
+
+def test_no_request_fails_while_the_endpoint_changes_its_configuration_and_back(
+    cloud: LocalCloud, bucket: str
+) -> None:
+    """Short and long requests through an update and its undoing, without any retry of the client's."""
+    sagemaker, name = cloud.client("sagemaker"), f"{bucket}-e"
+    runtime = cloud.session().client(
+        "sagemaker-runtime",
+        endpoint_url=cloud.endpoint_url,
+        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=6),
+    )
+    configs = {said: make_config(cloud, bucket, said, ECHO=said) for said in ("first", "second")}
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=configs["first"])
+    settled(cloud, name)
+    answers: Counter[str] = Counter()
+    errors: list[str] = []
+    ending = threading.Event()
+
+    def ask(body: bytes) -> str:
+        reply = runtime.invoke_endpoint(EndpointName=name, Body=body)
+        return str(json.loads(reply["Body"].read())["environment"])
+
+    def hammer(body: bytes) -> None:
+        while not ending.is_set():
+            try:
+                answers[ask(body)] += 1
+            except ClientError as error:
+                errors.append(str(error))
+
+    threads = [threading.Thread(target=hammer, args=(body,)) for body in (b"x", b"x", b"slow", b"slow")]
+    for thread in threads:
+        thread.start()
+    try:
+        for said in ("second", "first"):
+            sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=configs[said])
+            assert settled(cloud, name)["EndpointConfigName"] == configs[said]
+            before = answers[said]
+            assert {ask(b"x") for _ in range(20)} == {said}  # nothing of the other version comes any more
+            eventually(lambda said=said, before=before: answers[said] > before + 20)
+    finally:
+        ending.set()
+        for thread in threads:
+            thread.join()
+
+    assert errors == []
+    assert answers.keys() == {"first", "second"}
+    sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_a_deployment_policy_is_checked_kept_and_shown(cloud: LocalCloud, bucket: str) -> None:
+    """Alarms are kept with it: none can go off here, so the new version is not undone by one."""
+    sagemaker, name = cloud.client("sagemaker"), f"{bucket}-e"
+    first, second = (make_config(cloud, bucket, said) for said in ("one", "two"))
+    policy = {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300},
+            "TerminationWaitInSeconds": 120,
+            "MaximumExecutionTimeoutInSeconds": 1800,
+        },
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "live-5xx"}]},
+    }
+    short = json.loads(json.dumps(policy).replace("1800", "600").replace("300", "480"))
+    with pytest.raises(ClientError, match="its waits alone take 600 s"):
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=first, DeploymentConfig=short)
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=first)
+    assert "LastDeploymentConfig" not in settled(cloud, name)
+
+    with pytest.raises(ClientError, match="its waits alone take 600 s"):
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second, DeploymentConfig=short)
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second, DeploymentConfig=policy)
+    assert settled(cloud, name)["LastDeploymentConfig"] == policy
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=first, RetainDeploymentConfig=True)
+    assert settled(cloud, name)["LastDeploymentConfig"] == policy
+    sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_a_configuration_in_use_is_not_deleted(cloud: LocalCloud, bucket: str) -> None:
+    sagemaker, name = cloud.client("sagemaker"), f"{bucket}-e"
+    first, second = (make_config(cloud, bucket, said) for said in ("one", "two"))
+
+    def refused(config: str) -> bool:
+        try:
+            sagemaker.delete_endpoint_config(EndpointConfigName=config)
+        except ClientError as error:
+            return (
+                f'it is in use by endpoint "arn:aws:sagemaker:us-east-1:000000000000:endpoint/{name}"'
+                in str(error)
+            )
+        return False
+
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=first)
+    assert refused(first)
+    settled(cloud, name)
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second)
+    assert refused(first)
+    assert refused(second)
+    settled(cloud, name)
+    assert refused(second)
+    sagemaker.delete_endpoint_config(EndpointConfigName=first)
+    sagemaker.delete_endpoint(EndpointName=name)
+    sagemaker.delete_endpoint_config(EndpointConfigName=second)
+
+
+def test_weights_move_the_traffic_and_may_be_retained(cloud: LocalCloud, bucket: str) -> None:
+    sagemaker, runtime, name = cloud.client("sagemaker"), cloud.client("sagemaker-runtime"), f"{bucket}-e"
+    models = {said: make_model(cloud, bucket, f"{bucket}-{said}", ECHO=said) for said in ("old", "new")}
+    for config in ("one", "two"):
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=f"{bucket}-{config}",
+            ProductionVariants=[
+                {
+                    "VariantName": said,
+                    "ModelName": model,
+                    "InitialInstanceCount": 1,
+                    "InstanceType": "ml.m5.large",
+                }
+                for said, model in models.items()
+            ],
+        )
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{bucket}-one")
+    settled(cloud, name)
+
+    def variants() -> set[str]:
+        return {
+            runtime.invoke_endpoint(EndpointName=name, Body=b"x")["InvokedProductionVariant"]
+            for _ in range(40)
+        }
+
+    assert variants() == {"old", "new"}
+    with pytest.raises(ClientError, match="has no variant other"):
+        sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "other", "DesiredWeight": 1}]
+        )
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[
+            {"VariantName": "old", "DesiredWeight": 0},
+            {"VariantName": "new", "DesiredInstanceCount": 2},
+        ],
+    )
+    assert variants() == {"new"}
+    sagemaker.update_endpoint(
+        EndpointName=name, EndpointConfigName=f"{bucket}-two", RetainAllVariantProperties=True
+    )
+    old, new = settled(cloud, name)["ProductionVariants"]
+    assert (old["CurrentWeight"], new["CurrentWeight"], new["CurrentInstanceCount"]) == (0, 1, 2)
+    assert variants() == {"new"}
+    sagemaker.delete_endpoint(EndpointName=name)
 
 
 def test_a_failed_update_leaves_the_old_version_serving(cloud: LocalCloud, bucket: str) -> None:

@@ -82,6 +82,9 @@ class Server(BaseHTTPRequestHandler):
             self._reply(400, {"error": "unable to decode the image"})
         elif body == b"crash":
             os._exit(1)
+        elif body == b"slow":
+            time.sleep(1)
+            self._reply(200, {"environment": os.environ.get("ECHO", "")})
         else:
             answer = {
                 "bytes": len(body),

@@ -33,7 +33,7 @@ class Deployment:
                 while True:
                     self._serve(server)
             except StopRequested:
-                return
+                server.drain()  # requests that came before the switch are still answered
             except (ClientFault, AlgorithmFault) as fault:
                 reason = str(fault) if isinstance(fault, AlgorithmFault) else f"ClientError: {fault}"
                 outcomes.failed(post.store, post.kind, post.name, reason)

@@ -22,11 +22,12 @@ from include.local_cloud.models import data_url
 from include.local_cloud.store import Document
 
 STARTUP_SECONDS = 600.0
+DRAIN_SECONDS = 30.0  # SageMaker's time between SIGTERM and SIGKILL for a container that serves
 _PING_SECONDS = 2.0
 
 
 class ModelServer:
-    """``start`` returns when the model answers; ``stop`` ends it and all it started."""
+    """``start`` returns when the model answers; ``stop`` ends it and all it started, ``drain`` gently."""
 
     def __init__(
         self, post: Post, definition: Document, environment: Mapping[str, str], say: Callable[[str], None]
@@ -60,6 +61,14 @@ class ModelServer:
 
     def is_running(self) -> bool:
         return self._container is not None and self._container.exit_code() is None
+
+    def drain(self) -> None:
+        """Ask it to end when it has answered what it was asked, and leave it SageMaker's time for that."""
+        if self._container is None:
+            return
+        self._container.terminate()
+        deadline = time.monotonic() + DRAIN_SECONDS
+        wait_for(lambda: not self.is_running() or time.monotonic() > deadline, self._post.watch.look)
 
     def stop(self) -> None:
         if self._container is not None:
