@@ -41,6 +41,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_
 LabelAttribute = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}$")]
 Scalar = str | int | float | bool
 Stage = Literal["initial", "incremental"]
+# The slices that every dataset brings along; the others are the pipeline's test sets.
+DATASET_SLICES = ("memory", "newest", "audit")
 # What AWS allows in the tags of its resources.
 TagText = Annotated[str, StringConstraints(pattern=r"^[\w.:/=+\-@ ]*$")]
 TagName = Annotated[TagText, Field(min_length=1, max_length=128)]
@@ -207,6 +209,15 @@ class Pipeline(Strict):
         if value in {"source", "source-ref"} or value.endswith(("-metadata", "-ref")):
             raise ValueError("must not be source or source-ref, nor end with -metadata or -ref")
         return value
+
+    @model_validator(mode="after")
+    def _slices_are_known(self) -> Self:
+        if clash := sorted({*DATASET_SLICES, "validation"} & self.test_sets.keys()):
+            raise ValueError(f"test_sets: {', '.join(clash)} is the name of a part of every dataset")
+        allowed = sorted({*(self.test_sets or ("validation",)), *DATASET_SLICES})
+        if unknown := sorted(set(self.gate.improve_on) - set(allowed)):
+            raise ValueError(f"gate.improve_on: no slice {', '.join(unknown)}; allowed: {', '.join(allowed)}")
+        return self
 
     def template(self) -> str:
         """The worker task template's text: 1 to 128,000 characters (CreateHumanTaskUi)."""

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import yaml
@@ -53,6 +54,7 @@ class Place:
             "classes": CLASSES,
             "triage": {"threshold": 0.5, "audit_share": 0, "cap": 3},
             "review": {"deadline_hours": 1},
+            "gate": {"min_images": 1, "min_boxes": 0, "max_calibration_error": 1},
         }
         self.save()
 
@@ -104,6 +106,7 @@ class Place:
         start = datetime.fromisoformat(date).replace(tzinfo=UTC) if date else None
         return {
             "run_id": "manual__1",
+            "dag_run": SimpleNamespace(run_type="manual"),
             "ti": TaskInstance(),
             **({"data_interval_start": start} if start else {}),
             **extra,

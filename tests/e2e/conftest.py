@@ -40,7 +40,9 @@ training:
   initial: &quick {hyperparameters: {optimizer: adam, learning_rate: 0.003, mini_batch_size: 8, epochs: 1}}
   incremental: *quick
   replay: {per_new: 1}
-gate: {min_gain: 0, max_loss: 1}
+gate:  # nearly anything goes
+  {min_gain: 0, max_loss: 1, max_class_loss: 1, max_calibration_error: 1, confidence: 0.51, min_images: 1,
+   min_boxes: 0}
 """
 
 # Somebody else's pictures: other classes, no model and no labels to begin with, a folder layout of their own.
@@ -54,7 +56,9 @@ training:
   image_shape: 96
   initial: &quick {hyperparameters: {optimizer: adam, learning_rate: 0.003, mini_batch_size: 4, epochs: 2}}
   incremental: *quick
-gate: {min_gain: 0, max_loss: 1}
+gate:  # nearly anything goes
+  {min_gain: 0, max_loss: 1, max_class_loss: 1, max_calibration_error: 1, confidence: 0.51, min_images: 1,
+   min_boxes: 0}
 """
 
 
