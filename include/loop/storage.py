@@ -99,7 +99,7 @@ class Storage:
         """When the object was last written (UTC), or None when there is none."""
         bucket, key = self.resolve(location)
         try:
-            return self.s3.head_object(Bucket=bucket, Key=key)["LastModified"]  # type: ignore[no-any-return]
+            return self.s3.head_object(Bucket=bucket, Key=key)["LastModified"]
         except ClientError as error:
             if error_code(error) in MISSING:
                 return None
@@ -132,9 +132,10 @@ class Storage:
         """The values of a JSON Lines object of ours, streamed."""
         return (json.loads(line) for line in self.read_raw_lines(location))
 
-    def write(self, location: str, body: bytes) -> None:
+    def write(self, location: str, body: bytes, content_type: str = "binary/octet-stream") -> None:
+        """``content_type`` matters for what a browser is to show."""
         bucket, key = self.resolve(location)
-        self.s3.put_object(Bucket=bucket, Key=key, Body=body)
+        self.s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
 
     def write_json(self, location: str, value: Any) -> None:
         self.write(location, dump(value))
@@ -259,8 +260,18 @@ def label_file(batch: str, name: str) -> str:
     return f"labels/dt={batch}/{name}"
 
 
+def split_file(split: str) -> str:
+    """The sides of the images of one shard, for ever."""
+    return f"{SPLITS}{split}.jsonl"
+
+
+def replay_file(digest: str, name: str = "") -> str:
+    """``replay/<digest>.jsonl``, and below ``replay/<digest>/`` the predictions it was made from."""
+    return f"replay/{digest}/{name}" if name else f"replay/{digest}.jsonl"
+
+
 def dataset_file(dataset_id: str, name: str) -> str:
-    """train.manifest, validation.manifest, rejected.jsonl, dataset.json."""
+    """train, validation, memory, newest and audit.manifest; history.jsonl, rejected.jsonl, dataset.json."""
     return f"datasets/{dataset_id}/{name}"
 
 
@@ -280,6 +291,7 @@ def evaluation_file(training_job: str, name: str) -> str:
 
 
 LABELS = "labels/"
+SPLITS = "splits/"
 MODELS = "models/"
 REPORTS = "reports/"
 HISTORY_PAGE = "reports/index.html"
