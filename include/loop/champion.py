@@ -68,6 +68,15 @@ def read_history(workspace: Workspace) -> Iterator[Champion]:
         yield Champion.from_dict(workspace.storage.read_json(item.uri))
 
 
+def read_numbered(workspace: Workspace, number: int) -> Champion:
+    """The champion of that number; NotSetUp when there was none."""
+    value = workspace.storage.find_json(storage.champion_history(number))
+    if value is None:
+        where = workspace.storage.uri(storage.CHAMPIONS)
+        raise NotSetUp(f"there was no champion number {number}; those there were are in {where}")
+    return Champion.from_dict(value)
+
+
 def promote(workspace: Workspace, sagemaker: Any, training_job: str) -> dict[str, Any]:
     """Make the challenger the champion, if its package is Approved and its parent still reigns.
 
@@ -105,15 +114,15 @@ def promote(workspace: Workspace, sagemaker: Any, training_job: str) -> dict[str
 
 
 def obstacle(workspace: Workspace, package: Package, reigning: Champion | None) -> str:
-    """Why a model may not take over now; "" when it may, or reigns already."""
+    """Why a model may not take over now; "" when it may, or reigns already with an Approved package."""
     job = package.training_job
-    if reigning and reigning.training_job == job:
-        return ""
     if package.status is Approval.PENDING:
         return f"package {package.version} waits for somebody to approve it"
     if package.status is Approval.REJECTED:
         verdict = workspace.storage.read_json(storage.evaluation_file(job, "verdict.json"))
         return package.comment or "; ".join(verdict["reasons"])
+    if reigning and reigning.training_job == job:
+        return ""
     parent = workspace.storage.read_json(storage.model_file(job, "model.json"))["parent"]
     if parent == (reigning.training_job if reigning else None):
         return ""
@@ -125,11 +134,8 @@ def obstacle(workspace: Workspace, package: Package, reigning: Champion | None) 
 def restore(workspace: Workspace, number: int) -> Champion:
     """Make an earlier champion the champion again, under a new number; nothing new when it reigns."""
     value, etag = workspace.storage.find_version(storage.CHAMPION)
-    earlier = workspace.storage.find_json(storage.champion_history(number))
-    if value is None or earlier is None:
-        where = workspace.storage.uri(storage.CHAMPIONS)
-        raise NotSetUp(f"there was no champion number {number}; those there were are in {where}")
-    reigning, target = Champion.from_dict(value), Champion.from_dict(earlier)
+    target = read_numbered(workspace, number)
+    reigning = Champion.from_dict(value) if value else target
     if reigning.training_job == target.training_job:
         _remember(workspace, reigning)
         return reigning

@@ -37,6 +37,14 @@ class Incompatible(Fatal):
     """The parent model cannot be trained further with these settings."""
 
 
+class NotApproved(Fatal):
+    """A model package may not be used: nobody has approved it, or somebody has rejected it."""
+
+
+class DeploymentFailed(Fatal):
+    """An endpoint did not become what it should: a person has to look before traffic is moved again."""
+
+
 class JobRejected(Fatal):
     """A SageMaker job failed because of its request or its data (``ClientError``)."""
 

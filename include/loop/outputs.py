@@ -49,7 +49,7 @@ def find_outputs(
     waited_for: Running | None,
 ) -> Running | Outputs:
     """The model's outputs on the images (URI to ETag); ``nights`` are batches that may hold some of them."""
-    known = _kept(workspace, model) | _nightly(workspace, model, etags, nights)
+    known = kept(workspace, model.training_job) | _nightly(workspace, model, etags, nights)
     missing = sorted(image for image, etag in etags.items() if (image, etag) not in known)
     if missing:
         step = _predict(workspace, sagemaker, model, {image: etags[image] for image in missing}, waited_for)
@@ -76,6 +76,12 @@ def read_outputs(workspace: Workspace, outputs: Outputs) -> dict[str, Sequence[D
     return {image: found for image, found in in_parallel(read, outputs.items()) if found is not None}
 
 
+def kept(workspace: Workspace, training_job: str) -> dict[tuple[str, str], str | None]:
+    """Every output of this model's own evaluation, by image URI and ETag; None where its job failed on it."""
+    records = _records(workspace, training_job)
+    return {(row["image"], row["etag"]): row["out"] for record in records for row in record["outputs"]}
+
+
 def latency(workspace: Workspace, training_job: str) -> Latency | None:
     """By the job of this model's evaluations that predicted most images; None without one that was timed."""
     timed = [item for item in _records(workspace, training_job) if item["seconds"] and item["images"]]
@@ -83,11 +89,6 @@ def latency(workspace: Workspace, training_job: str) -> Latency | None:
         return None
     largest = max(timed, key=lambda item: (item["images"], item["job"]))
     return Latency(round(largest["seconds"] / largest["images"], 5), largest["images"])
-
-
-def _kept(workspace: Workspace, model: Model) -> dict[tuple[str, str], str | None]:
-    records = _records(workspace, model.training_job)
-    return {(row["image"], row["etag"]): row["out"] for record in records for row in record["outputs"]}
 
 
 def _records(workspace: Workspace, training_job: str) -> list[dict[str, Any]]:
