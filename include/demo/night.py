@@ -148,6 +148,20 @@ class Night:
                     found.append((job["CreationTime"], Job(name, kind, job[f"{word}JobStatus"], seconds)))
         return [job for _, job in sorted(found, key=lambda pair: pair[0])]
 
+    def endpoint(self) -> dict[str, str] | None:
+        """The pipeline's endpoint: its name, status, and whose model it answers with; None without one."""
+        records = self.keys("deployments/")
+        if not records:
+            return None
+        served = self.read_json(records[-1])
+        found = self._sagemaker.describe_endpoint(EndpointName=served["endpoint"])
+        current = found["EndpointConfigName"] == served["config"]
+        return {
+            "name": served["endpoint"],
+            "status": found["EndpointStatus"],
+            "training_job": served["training_job"] if current else "",
+        }
+
     def training_lines(self, job: str) -> list[str]:
         """What the training container has printed so far, from CloudWatch Logs."""
         try:

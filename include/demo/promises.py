@@ -30,6 +30,11 @@ def _by_night_never_fell(summary: Summary) -> bool:
     return all(earlier <= later for earlier, later in pairwise([summary["map50"]["night"]["before"], *after]))
 
 
+def _endpoint_has_the_champion(summary: Summary) -> bool:
+    endpoint = summary["endpoint"] or {}
+    return endpoint.get("status") == "InService" and endpoint["training_job"] == summary["champion"]
+
+
 # The numbers of the README: how blind the day model is by night, how well it must see after three nights of
 # answers, how much it may forget, and how few images people are asked about. A night whose challenger the
 # gate turned down breaks none of them: the old champion stays, and the next night learns from those labels.
@@ -50,4 +55,5 @@ _PROMISES: tuple[tuple[str, Callable[[Summary], bool]], ...] = (
         lambda s: len(s["nights"]) == NIGHTS and all(night["verdict"] for night in s["nights"]),
     ),
     ("a better model became the champion", lambda s: s["promoted"]),
+    ("the endpoint is in service and answers with the champion", _endpoint_has_the_champion),
 )

@@ -59,6 +59,7 @@ class Story:
             self._fetch_reports(nights[-1])
             self._draw(nights[-1], first["training_job"], champion["training_job"])
         summary = summarise(self._seed, told)
+        summary["endpoint"] = nights[-1].endpoint()
         summary["seconds"] = self.progress.seconds | {"total": round(self.progress.elapsed(), 1)}
         summary["jobs"] = [asdict(job) for job in nights[-1].jobs()]
         return summary

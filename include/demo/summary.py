@@ -40,7 +40,7 @@ class NightFacts:
 
 
 def summarise(seed: int, nights: Sequence[NightFacts]) -> dict[str, Any]:
-    """The whole summary but for `seconds`, `jobs` and `endpoint`, which are not of any night."""
+    """The whole summary but for `seconds`, `jobs` and `endpoint`, which belong to no night."""
     rows = [_row(night) for night in nights]
     loops: Counter[str] = Counter()
     for night in nights:
@@ -53,6 +53,7 @@ def summarise(seed: int, nights: Sequence[NightFacts]) -> dict[str, Any]:
         "human_loops": {name: loops[name] for name in first.loops},
         "map50": _map50(first.before, last.after),
         "promoted": last.after["number"] > first.before["number"],
+        "champion": last.after["training_job"],
         "reviewer_seconds": round(sum(night.reviewer_seconds for night in nights), 1),
         "nights": rows,
     }

@@ -153,6 +153,10 @@ class Airflow:
         if state != "success":
             raise RunFailed(self._story_of_failure(dag, run, tasks))
 
+    def run_url(self, dag: str, run: str) -> str:
+        """A run's page, for a person."""
+        return f"{self.url}/dags/{dag}/runs/{run}"
+
     def _more(self, dag: str, run: str, task: dict[str, Any]) -> str:
         """How long a task took, or why it will be tried again."""
         if task["state"] == "success" and task["duration"]:
@@ -163,7 +167,7 @@ class Airflow:
         return ""
 
     def _story_of_failure(self, dag: str, run: str, tasks: list[dict[str, Any]]) -> str:
-        lines = [f"{dag} failed (run {run}, {self.url}/dags/{dag}/runs/{run})."]
+        lines = [f"{dag} failed (run {run}, {self.run_url(dag, run)})."]
         for task in tasks:
             if task["state"] == "failed":
                 name, number = task["task_id"], max(task["try_number"], 1)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from include.stack.airflow import Airflow
-from include.stack.settings import StackSettings
+from include.stack.settings import StackError, StackSettings
 
 FLOW = "deployment"
 _TASK = "rollback"
@@ -32,4 +32,7 @@ def rollback(
     airflow.unpause(dag)
     run = airflow.trigger(dag, rollback=True, number=number)
     airflow.follow(dag, run)
-    return airflow.returned(dag, run, _TASK) or {}
+    told = airflow.returned(dag, run, _TASK)
+    if told is None:  # the task skipped: there is something to read, but nothing has failed
+        raise StackError(f"nothing was rolled back; the log of {_TASK} says why: {airflow.run_url(dag, run)}")
+    return dict(told)

@@ -36,6 +36,8 @@ KEPT: dict[str, Any] = {
     "human_loops": {"started": 120, "completed": 120, "failed": 0, "duplicates": 0},
     "map50": {"day": {"before": 0.81, "after": 0.78}, "night": {"before": 0.01, "after": 0.61}},
     "promoted": True,
+    "champion": "digits-train-3",
+    "endpoint": {"name": "digits", "status": "InService", "training_job": "digits-train-3"},
     "reviewer_seconds": 512.4,
     "nights": [
         night("2026-11-01", (0.81, 0.01), (0.79, 0.55), "promoted: night gained 0.540"),
@@ -79,7 +81,10 @@ def test_a_good_run_keeps_all_of_them_also_when_a_night_was_rightly_turned_down(
         (changed("human_loops", "duplicates", to=1), "twice"),
         (changed("nights", 1, "verdict", to=""), "verdict"),
         (changed("nights", to=KEPT["nights"][:2]), "3 nights"),
-        (changed("promoted", to=False), "champion"),
+        (changed("promoted", to=False), "a better model became the champion"),
+        (changed("endpoint", to=None), "endpoint"),
+        (changed("endpoint", "status", to="Failed"), "endpoint"),
+        (changed("endpoint", "training_job", to="digits-train-2"), "endpoint"),
     ],
 )
 def test_each_broken_promise_is_told(summary, word):

@@ -9,7 +9,11 @@ from include.demo.summary import NightFacts, summarise, verdict_in_words
 
 
 def champion(number: int, day: float, night: float) -> dict[str, Any]:
-    return {"number": number, "metrics": {"day": day, "night": night, "memory": 0.9}}
+    return {
+        "number": number,
+        "training_job": f"digits-{number}",
+        "metrics": {"day": day, "night": night, "memory": 0.9},
+    }
 
 
 def facts(date: str, before: dict[str, Any], after: dict[str, Any], *reasons: str) -> NightFacts:
@@ -42,6 +46,7 @@ def test_the_top_level_runs_from_before_the_first_night_to_after_the_last():
     }
     assert summary["batch_date"] == "2026-11-01"
     assert summary["promoted"] is True
+    assert summary["champion"] == "digits-3"
 
 
 def test_counts_are_sums_over_the_nights():
