@@ -1,0 +1,346 @@
+"""The report's figures: small, calm, and readable in light, in dark, on paper and without eyes.
+
+Takes facts, gives inline SVG with an alternative text. matplotlib draws through ``Figure`` objects, without
+pyplot and its global state. Every colour stands for a role and becomes a CSS variable of the page, so that
+one drawing serves both themes; the palette is told apart by the colour-blind, and shapes say the same again.
+Knows facts and formats.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+from markupsafe import Markup, escape
+
+from include.loop.report import formats
+from include.loop.report.facts import Epoch, Facts, Outcome, Slice
+from include.loop.report.nights import Night
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+
+# Role: its colour by day. The style sheet has the same names, and their colours by night.
+PALETTE = {
+    "ink": "#1f2a33",
+    "muted": "#5b6873",
+    "grid": "#d9dfe4",
+    "before": "#8a949d",
+    "after": "#1d6f94",
+    "wrong": "#b5472a",
+    "series-1": "#1d6f95",
+    "series-2": "#a8720a",
+    "series-3": "#6c4f9e",
+    "series-4": "#2f7d62",
+    "series-5": "#b5472b",
+    "series-6": "#5b6874",
+}
+MARKERS = "osD^vP"
+# More classes than this in one figure cannot be read; those that changed most are drawn, the table has all.
+MOST_CLASSES = 20
+_WIDTH = 4.9  # inches of 72 units: about the width of a phone, so that text keeps its size there
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """``svg`` is safe to put into the page; ``alt`` says in words what it shows."""
+
+    svg: Markup
+    alt: str
+
+
+def _drawn(draw: Callable[P, tuple[Figure, str]]) -> Callable[P, Drawing]:
+    """Make a drawing of what a function draws and says, in the report's style."""
+
+    @wraps(draw)
+    def make(*args: P.args, **kwargs: P.kwargs) -> Drawing:
+        import matplotlib
+
+        with matplotlib.rc_context(_style()), warnings.catch_warnings():
+            # Text is measured in matplotlib's font and shown in the reader's, which may know more letters.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            figure, alt = draw(*args, **kwargs)
+            stream = io.StringIO()
+            # A salt of its own, so that what one figure defines is not what another refers to.
+            matplotlib.rcParams["svg.hashsalt"] = alt
+            figure.savefig(stream, format="svg", metadata={"Date": None})
+        return Drawing(_inline(stream.getvalue(), alt), alt)
+
+    return make
+
+
+@_drawn
+def slices(items: Sequence[Slice]) -> tuple[Figure, str]:
+    """mAP@0.5 of both models on every slice, with intervals."""
+    rows = [
+        (item.name, item.champion and (item.before, item.champion.map50_low, item.champion.map50_high),
+         item.challenger and (item.after, item.challenger.map50_low, item.challenger.map50_high))
+        for item in items
+    ]  # fmt: skip
+    told = "; ".join(
+        f"{item.name}: before {formats.score(item.before)}, after {formats.score(item.after)}"
+        for item in items
+    )
+    return _dots(rows, "mAP@0.5", f"mAP@0.5 by slice. {told}.")
+
+
+@_drawn
+def classes(item: Slice) -> tuple[Figure, str]:
+    """AP@0.5 by class on one slice, both models, with intervals."""
+    before = item.champion.classes if item.champion else {}
+    after = item.challenger.classes if item.challenger else {}
+    names = list(after)
+    if len(names) > MOST_CLASSES:
+        moved = {
+            name: abs((after[name].ap50 or 0) - (before[name].ap50 or 0)) if name in before else 0.0
+            for name in names
+        }
+        names = sorted(sorted(names, key=lambda name: -moved[name])[:MOST_CLASSES], key=names.index)
+    rows: list[tuple[str, Any, Any]] = []
+    for name in names:
+        old, new = before.get(name), after[name]
+        rows.append((name, old and (old.ap50, old.low, old.high), (new.ap50, new.low, new.high)))
+    told = "; ".join(
+        f"{name} {formats.score(old[0]) + ' to ' if old else ''}{formats.score(new[0])}"
+        for name, old, new in rows
+    )
+    return _dots(rows, f"AP@0.5 on {item.name}", f"Average precision by class on {item.name}: {told}.")
+
+
+@_drawn
+def reliability(item: Slice) -> tuple[Figure, str]:
+    """How often detections of a score are right: on the diagonal, scores can be taken at their word."""
+    figure, axes = _new(3.6)
+    axes.plot([0, 1], [0, 1], color=PALETTE["muted"], linewidth=1, linestyle=(0, (4, 3)))
+    told = []
+    most = max(
+        (bin.count for model in (item.champion, item.challenger) if model for bin in model.reliability),
+        default=1,
+    )
+    for role, marker, model in (("before", "s", item.champion), ("after", "o", item.challenger)):
+        bins = [
+            (bin.mean_score, bin.precision, bin.count)
+            for bin in (model.reliability if model else ())
+            if bin.count and bin.mean_score is not None and bin.precision is not None
+        ]
+        if model is None or not bins:
+            continue
+        means, rights, counts = zip(*bins, strict=True)
+        axes.plot(means, rights, color=PALETTE[role], linewidth=1.6, zorder=3)
+        # The area is the number of detections: a far-off point with few of them weighs little.
+        areas = [10 + 70 * count / most for count in counts]
+        axes.scatter(means, rights, s=areas, color=PALETTE[role], marker=marker, label=role, zorder=4)
+        told.append(f"{role}: calibration error {formats.score(model.calibration_error)}")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_aspect("equal")
+    axes.set_xlabel("score of the detection")
+    axes.set_ylabel("share that is right")
+    if told:
+        axes.legend(loc="upper left")
+    return figure, f"Reliability of scores on {item.name}. {'; '.join(told)}."
+
+
+@_drawn
+def drift(earlier: Sequence[Night], nights: Sequence[Night]) -> tuple[Figure, str]:
+    """The best scores of every night: median, half of the images, nine tenths of the images."""
+    shown = [(night, role) for part, role in ((earlier, "before"), (nights, "after")) for night in part]
+    shown = [(night, role) for night, role in shown if night.scores]
+    figure, axes = _new(2.9)
+    told = []
+    for place, (night, role) in enumerate(shown):
+        assert night.scores is not None
+        lowest, low, median, high, highest = night.scores.quantiles
+        axes.plot([place, place], [lowest, highest], color=PALETTE[role], linewidth=1.5)
+        axes.plot([place, place], [low, high], color=PALETTE[role], linewidth=7, solid_capstyle="butt")
+        axes.plot([place], [median], color=PALETTE["ink"], marker="_", markersize=13, markeredgewidth=2.2)
+        told.append(f"{formats.short_day(night.batch)} {median:.2f}")
+    _nights_axis(axes, [formats.short_day(night.batch) for night, _ in shown])
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("best score of an image")
+    return figure, f"Median of the images' best scores by night: {', '.join(told)}."
+
+
+@_drawn
+def training(epochs: Sequence[Epoch]) -> tuple[Figure, str]:
+    """Validation mAP above, the two losses below, by epoch."""
+    figure, (above, below) = _new(3.9, rows=2)
+    for name, role, marker, axes in (
+        ("validation_map", "after", "o", above),
+        ("cross_entropy", "series-2", "s", below),
+        ("smooth_l1", "series-3", "D", below),
+    ):
+        known = [(item.epoch + 1, getattr(item, name)) for item in epochs if getattr(item, name) is not None]
+        if known:
+            x, y = zip(*known, strict=True)
+            axes.plot(
+                x, y, color=PALETTE[role], marker=marker, markersize=4, linewidth=1.6,
+                label=name.replace("_", " "),
+            )  # fmt: skip
+    above.set_ylabel("validation mAP")
+    above.set_ylim(bottom=0)
+    below.set_ylabel("training loss")
+    below.set_ylim(bottom=0)
+    below.set_xlabel("epoch")
+    if below.lines:
+        below.legend(loc="upper right")
+    best = max((item for item in epochs if item.validation_map is not None),
+               key=lambda item: item.validation_map or 0.0, default=None)  # fmt: skip
+    told = (
+        f"best validation mAP {formats.score(best.validation_map)} in epoch {best.epoch + 1}" if best else ""
+    )
+    return figure, f"Training over {len(epochs)} epochs; {told}."
+
+
+@_drawn
+def history(rounds: Sequence[Facts]) -> tuple[Figure, str]:
+    """mAP@0.5 of the model at work after every round, by slice; crosses are challengers not promoted."""
+    names = list(dict.fromkeys(item.name for facts in rounds for item in facts.slices))[: len(MARKERS)]
+    figure, axes = _new(3.6)
+    told = []
+    for index, name in enumerate(names):
+        color = PALETTE[f"series-{index + 1}"]
+        line, crosses = [], []
+        for place, facts in enumerate(rounds):
+            item = facts.slice(name)
+            if item is None:
+                continue
+            promoted = facts.outcome is Outcome.PROMOTED
+            at_work = item.after if promoted else item.before
+            if at_work is not None:
+                line.append((place, at_work))
+            if not promoted and item.after is not None:
+                crosses.append((place, item.after))
+        if line:
+            x, y = zip(*line, strict=True)
+            axes.plot(
+                x, y, color=color, marker=MARKERS[index], markersize=5, linewidth=1.8, label=name, zorder=3
+            )
+            told.append(f"{name} from {y[0]:.3f} to {y[-1]:.3f}")
+        if crosses:
+            x, y = zip(*crosses, strict=True)
+            axes.scatter(x, y, color=color, marker="x", s=34, linewidths=1.6, zorder=2)
+    _nights_axis(axes, [_round_name(facts) for facts in rounds])
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("mAP@0.5 of the model at work")
+    if told:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
+    return figure, f"mAP@0.5 of the model at work over {len(rounds)} rounds: {'; '.join(told)}."
+
+
+@_drawn
+def effort(rounds: Sequence[Facts]) -> tuple[Figure, str]:
+    """Reviewers' minutes by round."""
+    figure, axes = _new(2.4)
+    minutes = [sum(night.reviewer_seconds for night in facts.nights) / 60 for facts in rounds]
+    colors = [PALETTE["after" if facts.outcome is Outcome.PROMOTED else "before"] for facts in rounds]
+    axes.bar(range(len(rounds)), minutes, width=0.6, color=colors, zorder=2)
+    _nights_axis(axes, [_round_name(facts) for facts in rounds])
+    axes.set_ylabel("reviewers' minutes")
+    told = ", ".join(
+        f"{_round_name(facts)} {value:.0f}" for facts, value in zip(rounds, minutes, strict=True)
+    )
+    return figure, f"Reviewers' minutes by round: {told}."
+
+
+def _dots(rows: Sequence[tuple[str, Any, Any]], label: str, alt: str) -> tuple[Figure, str]:
+    """One row per name: a square before, a circle after, lines for the intervals."""
+    figure, axes = _new(0.75 + 0.36 * max(len(rows), 2))
+    for place, (_, before, after) in enumerate(rows):
+        for role, marker, shift, estimate in (("before", "s", -0.16, before), ("after", "o", 0.16, after)):
+            if not estimate or estimate[0] is None:
+                continue
+            value, low, high = estimate
+            y = place + shift
+            if low is not None and high is not None:
+                axes.plot([low, high], [y, y], color=PALETTE[role], linewidth=1.6, zorder=2)
+            axes.plot([value], [y], color=PALETTE[role], marker=marker, markersize=6, linestyle="none",
+                      label=role, zorder=3)  # fmt: skip
+    axes.set_yticks(range(len(rows)), [_short(name) for name, _, _ in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(label)
+    axes.grid(visible=False, axis="y")
+    handles = {text: handle for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)}
+    if handles:
+        axes.legend(
+            handles.values(), handles.keys(), loc="lower right", bbox_to_anchor=(1, 1), ncols=2,
+            borderaxespad=0.1,
+        )  # fmt: skip
+    return figure, alt
+
+
+def _new(height: float, rows: int = 1) -> tuple[Figure, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    axes = figure.subplots(rows, 1, sharex=rows > 1)
+    for one in axes if rows > 1 else [axes]:
+        one.grid(visible=True, color=PALETTE["grid"], linewidth=0.8)
+        one.set_axisbelow(True)
+        for side in ("top", "right"):
+            one.spines[side].set_visible(False)
+    return figure, axes
+
+
+def _nights_axis(axes: Axes, names: Sequence[str]) -> None:
+    """Names below, as many as there is room for, and always the last."""
+    step = max(1, -(-len(names) // 6))
+    places = [place for place in range(len(names)) if (len(names) - 1 - place) % step == 0]
+    axes.set_xticks(places, [names[place] for place in places])
+    axes.set_xlim(-0.6, max(len(names) - 0.4, 0.6))
+    axes.grid(visible=False, axis="x")
+
+
+def _round_name(facts: Facts) -> str:
+    return formats.short_day(facts.nights[-1].batch) if facts.nights else "first"
+
+
+def _short(name: str, most: int = 18) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def _style() -> Any:
+    ink, muted = PALETTE["ink"], PALETTE["muted"]
+    return {
+        "svg.fonttype": "none",  # text stays text: it can be searched, and takes the page's font
+        "text.parse_math": False,  # "$" in a class name is a dollar
+        "font.size": 10.5,
+        "axes.labelsize": 10.5,
+        "xtick.labelsize": 10,
+        "ytick.labelsize": 10,
+        "legend.fontsize": 10,
+        "legend.frameon": False,
+        "legend.labelcolor": ink,
+        "text.color": ink,
+        "axes.labelcolor": ink,
+        "axes.edgecolor": muted,
+        "xtick.color": muted,
+        "ytick.color": muted,
+        "xtick.labelcolor": ink,
+        "ytick.labelcolor": ink,
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+    }
+
+
+def _inline(svg: str, alt: str) -> Markup:
+    """An SVG document as an element of the page: one image to a screen reader, its colours the page's."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # Its own style sheet would apply to the whole page, its ids would be those of the next figure, too.
+    svg = re.sub(r"<defs>\s*<style[^>]*>[^<]*</style>\s*</defs>", "", svg)
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
+    for role, color in PALETTE.items():
+        svg = svg.replace(color, f"var(--{role})")
+    size = re.search(r'viewBox="[^"]*"', svg)
+    tag = f'<svg {size[0] if size else ""} role="img" aria-label="{escape(alt)}">'
+    return Markup(re.sub(r"<svg[^>]*>", lambda _: tag, svg, count=1))

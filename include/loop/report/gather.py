@@ -1,0 +1,181 @@
+"""From a training job to its facts.
+
+Takes what the other stages stored, decides nothing that one of them has decided, and requires nothing: what
+is missing is left out, what cannot be read is noted in ``problems``, and the page says so. Knows facts,
+nights and storage.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from include.loop import storage
+from include.loop.report.facts import (
+    Dataset,
+    Deployment,
+    Epoch,
+    Example,
+    Facts,
+    Model,
+    Outcome,
+    Package,
+    Slice,
+    Verdict,
+)
+from include.loop.report.nights import read_nights
+from include.loop.workspace import Workspace
+
+Value = TypeVar("Value")
+
+# So many pictures of the biggest gains, and as many of the biggest losses.
+EXAMPLES = 3
+
+
+def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()) -> Facts:
+    """Everything that is stored about a round. ``others`` are rounds that were told before: their nights
+    need not be read again.
+    """
+    reader = _Reader(workspace)
+    model = reader.find(storage.model_file(training_job, "model.json"))
+    dataset_id = model.get("dataset_id")
+    dataset = reader.find(storage.dataset_file(dataset_id, "dataset.json")) if dataset_id else {}
+    metrics = reader.find(storage.evaluation_file(training_job, "metrics.json"))
+    verdict = reader.make(
+        Verdict, reader.find(storage.evaluation_file(training_job, "verdict.json")), "verdict"
+    )
+    curves = reader.find(storage.model_file(training_job, "curves.json"))
+    champion = _promotion(workspace, training_job)
+    package = reader.package(training_job)
+    known = {night.batch: night for told in others for night in (*told.earlier, *told.nights)}
+    nights, earlier = read_nights(workspace, sorted(dataset.get("shards", ())), known, reader.problems)
+    slices = reader.slices(metrics)
+    judged_at = workspace.storage.modified_at(storage.evaluation_file(training_job, "verdict.json"))
+    pipeline = workspace.pipeline
+    return Facts(
+        pipeline=pipeline.name,
+        training_job=training_job,
+        outcome=_outcome(verdict, champion, package),
+        description=pipeline.description,
+        parent=model.get("parent"),
+        number=champion.get("number"),
+        promoted_at=champion.get("promoted_at", ""),
+        judged_at=judged_at.isoformat(timespec="seconds") if judged_at else "",
+        nights=nights,
+        earlier=earlier,
+        dataset=reader.make(Dataset, dataset, "dataset"),
+        model=reader.make(Model, model, "model"),
+        slices=slices,
+        improve_on=pipeline.gate.improve_on
+        or tuple(sorted(pipeline.test_sets))
+        or tuple(item.name for item in slices if item.name == "validation"),
+        score_threshold=metrics.get("score_threshold", pipeline.evaluation.score_threshold),
+        latency=metrics.get("latency") or {},
+        verdict=verdict,
+        examples=reader.examples(training_job),
+        epochs=tuple(reader.make_all(Epoch, curves.get("epochs", ()), "curves")),
+        throughput=curves.get("throughput"),
+        package=package,
+        deployment=reader.deployment(training_job),
+        problems=tuple(reader.problems),
+    )
+
+
+def _promotion(workspace: Workspace, training_job: str) -> dict[str, Any]:
+    """The newest promotion of this model, empty when it never was the champion."""
+    target = workspace.storage
+    records = storage.in_parallel(lambda item: target.read_json(item.uri), target.list(storage.CHAMPIONS))
+    return next(
+        (record for record in reversed(list(records)) if record.get("training_job") == training_job), {}
+    )
+
+
+def _outcome(verdict: Verdict | None, champion: Mapping[str, Any], package: Package | None) -> Outcome:
+    if champion:
+        return Outcome.PROMOTED
+    if verdict is None:
+        return Outcome.UNKNOWN
+    if not verdict.promote:
+        return Outcome.REJECTED
+    declined = package and package.decision and package.decision.status == "Rejected"
+    return Outcome.DECLINED if declined else Outcome.WAITING
+
+
+class _Reader:
+    """Reads what may be missing or odd, and keeps what was wrong."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._storage = workspace.storage
+        self.problems: list[str] = []
+
+    def find(self, location: str) -> dict[str, Any]:
+        try:
+            value = self._storage.find_json(location)
+        except ValueError as error:
+            self.problems.append(f"{location} is not JSON: {error}")
+            return {}
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self.problems.append(f"{location} is not an object")
+            return {}
+        return value
+
+    def make(self, kind: type[Value], value: Mapping[str, Any], what: str) -> Value | None:
+        """A value of this kind, None for nothing or for something that does not fit."""
+        if not value:
+            return None
+        # dataset.json keeps more than is told; JSON's null stands for what is not there
+        names = {item.name for item in fields(kind)} | {"class"}  # type: ignore[arg-type]
+        given = {name: item for name, item in value.items() if name in names and item is not None}
+        try:
+            return TypeAdapter(kind).validate_python(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            path = ".".join(str(part) for part in first["loc"])
+            self.problems.append(f"{what} cannot be told: {path}: {first['msg'].lower()}")
+            return None
+
+    def make_all(self, kind: type[Value], values: Iterable[Mapping[str, Any]], what: str) -> list[Value]:
+        made = (self.make(kind, value, what) for value in values)
+        return [value for value in made if value is not None]
+
+    def slices(self, metrics: Mapping[str, Any]) -> tuple[Slice, ...]:
+        values = metrics.get("slices") or {}
+        return tuple(
+            self.make_all(Slice, ({"name": name, **value} for name, value in values.items()), "slice")
+        )
+
+    def examples(self, training_job: str) -> tuple[Example, ...]:
+        """The images with the biggest gains, then those with the biggest losses."""
+        location = storage.evaluation_file(training_job, "images.jsonl")
+        try:
+            lines = list(self._storage.read_lines(location))
+        except FileNotFoundError:
+            return ()
+        except json.JSONDecodeError as error:
+            self.problems.append(f"{location} is not JSON Lines: {error}")
+            return ()
+        compared = [line for line in lines if isinstance(line.get("gain"), int | float)]
+        compared.sort(key=lambda line: (-line["gain"], line["slice"], line["image"]))
+        gains = [line for line in compared[:EXAMPLES] if line["gain"] > 0]
+        losses = [line for line in reversed(compared[-EXAMPLES:]) if line["gain"] < 0]
+        return tuple(self.make_all(Example, (*gains, *losses), "example"))
+
+    def package(self, training_job: str) -> Package | None:
+        value = self.find(f"registry/{training_job}.json")
+        decision = value.get("decision") or self.find(f"registry/{training_job}.decision.json")
+        return self.make(Package, value | {"decision": decision or None}, "package") if value else None
+
+    def deployment(self, training_job: str) -> Deployment | None:
+        """The newest deployment of this model."""
+        numbered = list(self._storage.list("deployments/"))
+        for item in reversed(numbered):
+            value = self.find(item.uri)
+            if value.get("training_job") == training_job:
+                return self.make(Deployment, value, "deployment")
+        return None

@@ -1,0 +1,215 @@
+"""What one night was: its funnel from images to labels, what it cost, and how sure the model was.
+
+Takes the records of a night (batch, predictions, triage, questions, labels) as they lie in S3, gives a frozen
+``Night``. A night that never got so far has zeros; a record that cannot be read is noted. Also how far the
+scores of a night have moved from those of others. Knows storage only.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.loop import storage
+from include.loop.workspace import Workspace
+
+BINS = 10
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+# So many earlier nights are shown beside those of a round.
+EARLIER = 12
+REASONS = 5
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The best score of every predicted image of a night (0 where nothing was found): counts in ten equal
+    bins from 0 to 1, and the quantiles of ``QUANTILES``.
+    """
+
+    histogram: tuple[int, ...]
+    quantiles: tuple[float, ...]
+
+    @property
+    def count(self) -> int:
+        return sum(self.histogram)
+
+
+@dataclass(frozen=True)
+class Night:
+    """Counts of images, except ``answers``; seconds and dollars are the reviewers'.
+
+    ``answered`` are this night's images with an answer, usable or not; ``late`` are labels that belong to
+    questions of earlier nights, and are counted in ``labels``.
+    """
+
+    batch: str
+    champion: str | None = None
+    backfill: bool = False
+    images: int = 0
+    predicted: int = 0
+    asked: int = 0
+    audits: int = 0
+    answered: int = 0
+    labels: int = 0
+    late: int = 0
+    negatives: int = 0
+    boxes: int = 0
+    answers: int = 0
+    open: int = 0
+    quarantined: int = 0
+    reasons: tuple[tuple[str, int], ...] = ()
+    reviewer_seconds: float = 0.0
+    expected_seconds: float = 0.0
+    dollars: float = 0.0
+    asked_at: str = ""
+    committed_at: str = ""
+    flow_definition: str = ""
+    scores: Scores | None = None
+
+
+def read_nights(
+    workspace: Workspace, batches: Sequence[str], known: Mapping[str, Night], problems: list[str]
+) -> tuple[tuple[Night, ...], tuple[Night, ...]]:
+    """The nights of a round, and the last ones before them.
+
+    Those that are ``known`` and committed will not change any more, and are not read again.
+    """
+    if not batches:
+        return (), ()
+    folders = workspace.storage.list_folders(storage.RUNS)
+    there = sorted(folder.removeprefix("dt=") for folder in folders if folder.startswith("dt="))
+    before = [batch for batch in there if batch < batches[0]][-EARLIER:]
+
+    def read(batch: str) -> Night:
+        told = known.get(batch)
+        return told if told and told.committed_at else read_night(workspace, batch, problems)
+
+    nights = list(storage.in_parallel(read, [*before, *batches]))
+    return tuple(nights[len(before) :]), tuple(night for night in nights[: len(before)] if night.images)
+
+
+def read_night(workspace: Workspace, batch: str, problems: list[str]) -> Night:
+    """Everything of a night that is there."""
+
+    def find(location: str) -> dict[str, Any]:
+        return _find(workspace, location, problems)
+
+    pinned = find(storage.run_file(batch, "batch.json"))
+    predicted = find(storage.run_file(batch, "predictions.json"))
+    header = find(storage.questions_header(batch))
+    started = find(storage.run_file(batch, "started.json"))
+    summary = find(storage.label_file(batch, "summary.json"))
+    triaged = _triaged(workspace, batch, problems)
+    labels = _lines(workspace, storage.label_file(batch, "augmented.manifest"), problems) if summary else []
+    refused = _lines(workspace, storage.label_file(batch, "quarantine.jsonl"), problems) if summary else []
+    committed = workspace.storage.modified_at(storage.label_file(batch, "summary.json")) if summary else None
+    own = {line.get("loop") for line in labels if line.get("batch") == batch}
+    own |= {line.get("loop") for line in refused if line.get("worker") and line.get("batch") == batch}
+    attribute = workspace.pipeline.label_attribute
+    seconds = float(summary.get("reviewer_seconds", 0.0))
+    return Night(
+        batch=batch,
+        champion=(pinned.get("champion") or {}).get("training_job"),
+        backfill=bool(pinned.get("backfill")),
+        images=len(pinned.get("images", ())),
+        predicted=len(predicted.get("outputs", ())),
+        asked=header.get("asked", 0),
+        audits=triaged.audits,
+        answered=len(own - {None}),
+        labels=summary.get("labels", 0),
+        late=sum(line.get("batch") != batch for line in labels),
+        negatives=summary.get("negatives", 0),
+        boxes=sum(len(line.get(attribute, {}).get("annotations", ())) for line in labels),
+        answers=summary.get("answers", 0),
+        open=len(summary.get("open_loops", ())),
+        quarantined=summary.get("quarantined", 0),
+        reasons=tuple(Counter(str(line.get("reason", "")) for line in refused).most_common(REASONS)),
+        reviewer_seconds=seconds,
+        expected_seconds=triaged.expected_seconds,
+        dollars=seconds / 3600 * workspace.pipeline.review.dollars_per_hour,
+        asked_at=started.get("started_at", ""),
+        committed_at=committed.isoformat(timespec="seconds") if committed else "",
+        flow_definition=header.get("flow_definition_arn", ""),
+        scores=make_scores(triaged.top_scores),
+    )
+
+
+def make_scores(values: Iterable[float]) -> Scores | None:
+    """Histogram and quantiles of scores from 0 to 1; None of none."""
+    ordered = sorted(min(max(value, 0.0), 1.0) for value in values)
+    if not ordered:
+        return None
+    histogram = [0] * BINS
+    for value in ordered:
+        histogram[min(int(value * BINS), BINS - 1)] += 1
+    quantiles = (round(ordered[round(level * (len(ordered) - 1))], 4) for level in QUANTILES)
+    return Scores(tuple(histogram), tuple(quantiles))
+
+
+def stability_index(one: Scores, others: Sequence[Scores]) -> tuple[float, float] | None:
+    """How far one night's scores lie from those of others together, and how far chance alone would take them.
+
+    The population stability index over the ten bins, half an image added to each so that an empty bin has a
+    logarithm. By custom, below 0.1 nothing has happened, above 0.25 much has. Its mean under no change at all
+    is about (bins - 1) (1/n + 1/m): with few images it is no small number, so both are given.
+    """
+    from math import log
+
+    pooled = [sum(counts) for counts in zip(*(item.histogram for item in others), strict=True)]
+    if not pooled or not sum(pooled):
+        return None
+    shares = []
+    for counts in (one.histogram, pooled):
+        total = sum(counts) + 0.5 * BINS
+        shares.append([(count + 0.5) / total for count in counts])
+    moved = sum((here - there) * log(here / there) for here, there in zip(*shares, strict=True))
+    return moved, (BINS - 1) * (1 / one.count + 1 / sum(pooled))
+
+
+@dataclass(frozen=True)
+class _Triaged:
+    top_scores: tuple[float, ...] = ()
+    audits: int = 0
+    expected_seconds: float = 0.0
+
+
+def _triaged(workspace: Workspace, batch: str, problems: list[str]) -> _Triaged:
+    """The columns that are told: a night may have a hundred thousand rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    location = storage.run_file(batch, "triage.parquet")
+    found = workspace.storage.find(location)
+    if found is None:
+        return _Triaged()
+    columns = ["top_score", "decision", "reason", "expected_seconds"]
+    try:
+        table = pq.read_table(io.BytesIO(found[0]), columns=columns).to_pydict()
+    except pa.ArrowException as error:
+        problems.append(f"{location} cannot be read: {error}")
+        return _Triaged()
+    return _Triaged(
+        tuple(value for value in table["top_score"] if value is not None),
+        sum(pair == ("ask", "audit") for pair in zip(table["decision"], table["reason"], strict=True)),
+        sum(table["expected_seconds"]),
+    )
+
+
+def _find(workspace: Workspace, location: str, problems: list[str]) -> dict[str, Any]:
+    try:
+        return dict(workspace.storage.find_json(location) or {})
+    except (ValueError, TypeError) as error:
+        problems.append(f"{location} cannot be read: {error}")
+        return {}
+
+
+def _lines(workspace: Workspace, location: str, problems: list[str]) -> list[dict[str, Any]]:
+    try:
+        return list(workspace.storage.read_lines(location))
+    except (FileNotFoundError, json.JSONDecodeError) as error:
+        problems.append(f"{location} cannot be read: {error}")
+        return []

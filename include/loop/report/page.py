@@ -1,0 +1,154 @@
+"""The page of a round, and the running history beside it.
+
+``publish`` takes a training job, gives ``reports/<job>/facts.json``, ``reports/<job>/index.html`` and, remade
+from the facts of all rounds, ``reports/index.html``. A page is one file: its style sheet, figures and
+pictures are in it, it asks for nothing and runs nothing. It is made before the approval and again with the
+outcome. Everything that comes from outside is escaped by Jinja.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from include.loop import storage
+from include.loop.report import figures, formats, history, pictures, words
+from include.loop.report.facts import Facts, Measure, read_all, to_json
+from include.loop.report.gather import gather
+from include.loop.report.nights import stability_index
+from include.loop.workspace import Workspace
+
+TEMPLATES = Path(__file__).parent / "templates"
+HTML = "text/html; charset=utf-8"
+# A larger confusion matrix than this cannot be read: the list of mistakes beside it can.
+MOST_CLASSES = 15
+MISTAKES = 10
+
+
+def publish(workspace: Workspace, training_job: str) -> dict[str, Any]:
+    """Make or refresh the page of a round and the history; where they are.
+
+    ``path`` is the page's place below Airflow's address. A part of the round that is missing is missing from
+    the page, and never an error.
+    """
+    told = [facts for facts in read_all(workspace) if facts.training_job != training_job]
+    facts = gather(workspace, training_job, told)
+    target = workspace.storage
+    target.write(storage.report_file(training_job, "facts.json"), to_json(facts))
+    page = storage.report_file(training_job, "index.html")
+    target.write(page, render(workspace, facts).encode(), HTML)
+    target.write(storage.HISTORY_PAGE, _render_history(workspace, history.order([*told, facts])), HTML)
+    return {
+        "training_job": training_job,
+        "outcome": facts.outcome.value,
+        "headline": words.headline(facts),
+        "report_uri": target.uri(page),
+        "history_uri": target.uri(storage.HISTORY_PAGE),
+        "path": f"/nightloop/reports/{workspace.pipeline.name}/{training_job}/index.html",
+    }
+
+
+def render(workspace: Workspace, facts: Facts) -> str:
+    """The page of a round as HTML."""
+    measured = [item for item in facts.slices if item.challenger]
+    judged = [(item, item.challenger) for item in facts.slices if item.challenger and item.judged]
+    before = words.scores_of(facts)
+    return (
+        _environment()
+        .get_template("round.html.jinja")
+        .render(
+            facts=facts,
+            headline=words.headline(facts),
+            steps=words.next_steps(facts),
+            effort=history.effort(facts),
+            measured=measured,
+            moved=[(night, stability_index(night.scores, before)) for night in facts.nights if night.scores],
+            confusions=[
+                (item, confusion_rows(challenger), mistakes(challenger))
+                for item, challenger in judged
+                if challenger.confusion
+            ],
+            drawings={
+                "slices": figures.slices(measured) if measured else None,
+                "classes": [figures.classes(item) for item, challenger in judged if challenger.classes],
+                "reliability": [
+                    figures.reliability(item) for item, challenger in judged if challenger.reliability
+                ],
+                "drift": figures.drift(facts.earlier, facts.nights)
+                if any(night.scores for night in facts.nights)
+                else None,
+                "training": figures.training(facts.epochs) if facts.epochs else None,
+            },
+            pictures=pictures.draw(workspace, facts),
+        )
+    )
+
+
+def confusion_rows(measure: Measure) -> list[tuple[str, list[tuple[str, int, float]]]]:
+    """The confusion matrix by true class: columns with their count and share of the row. None of it when
+    there are too many classes to read.
+    """
+    columns = list(dict.fromkeys(name for row in measure.confusion.values() for name in row))
+    order = [name for name in measure.classes if name in columns]
+    columns = [*order, *(name for name in columns if name not in order)]
+    if len(columns) > MOST_CLASSES + 2:
+        return []
+    return [
+        (
+            truth,
+            [(name, row.get(name, 0), row.get(name, 0) / max(sum(row.values()), 1)) for name in columns],
+        )
+        for truth, row in measure.confusion.items()
+    ]
+
+
+def mistakes(measure: Measure) -> list[tuple[str, str, int]]:
+    """The most frequent confusions: what it was, what it was taken for, how often."""
+    wrong = [
+        (truth, said, count)
+        for truth, row in measure.confusion.items()
+        for said, count in row.items()
+        if count and truth != said
+    ]
+    return sorted(wrong, key=lambda item: (-item[2], item[0], item[1]))[:MISTAKES]
+
+
+def _render_history(workspace: Workspace, rounds: list[Facts]) -> bytes:
+    return (
+        _environment()
+        .get_template("history.html.jinja")
+        .render(
+            pipeline=workspace.pipeline,
+            rounds=[(facts, words.headline(facts), history.effort(facts)) for facts in reversed(rounds)],
+            total=history.total(rounds),
+            drawings={
+                "history": figures.history(rounds) if any(facts.slices for facts in rounds) else None,
+                "effort": figures.effort(rounds) if any(facts.nights for facts in rounds) else None,
+            },
+            slices=list(dict.fromkeys(item.name for facts in rounds for item in facts.slices)),
+        )
+        .encode()
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in (
+        "score", "change", "points", "interval", "percent", "count", "number", "dollars", "duration", "day",
+        "short_day", "moment", "file_name",
+    ):  # fmt: skip
+        environment.filters[name] = getattr(formats, name)
+    # Ours, and no HTML: the only text besides the figures that goes into a page as it is.
+    environment.globals["style_sheet"] = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    return environment

@@ -1,0 +1,281 @@
+"""Rounds as the other stages leave them in S3: real images, labels, predictions, metrics and verdicts."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from include.loop import storage
+from include.loop.config import Environment, Pipeline
+from include.loop.storage import Storage, dump
+from include.loop.workspace import Workspace
+from tests.support.cloud import ROLE, LocalCloud
+
+SIZE = (64, 48)
+TRUTH = {"class_id": 0, "left": 16, "top": 12, "width": 24, "height": 24}
+RIGHT = [0.0, 0.91, 16 / 64, 12 / 48, 40 / 64, 36 / 48]
+WRONG = [1.0, 0.77, 0.6, 0.1, 0.9, 0.4]
+
+
+@dataclass
+class Rounds:
+    """One pipeline's bucket, and what a test puts into it."""
+
+    workspace: Workspace
+
+    @property
+    def storage(self) -> Storage:
+        return self.workspace.storage
+
+    def put(self, key: str, body: bytes | dict[str, Any] | list[Any]) -> str:
+        self.storage.write(key, body if isinstance(body, bytes) else dump(body))
+        return self.storage.uri(key)
+
+    def night(self, batch: str, scores: list[float], labels: int = 0, **summary: Any) -> None:
+        """A night whose images have these best scores; the least sure ones were asked about and labelled."""
+        images = [self.storage.uri(f"images/dt={batch}/{n}.png") for n in range(len(scores))]
+        run = f"runs/dt={batch}"
+        self.put(
+            f"{run}/batch.json",
+            {
+                "batch": batch,
+                "prefix": "",
+                "images": [{"uri": uri, "etag": str(n), "size": 9} for n, uri in enumerate(images)],
+                "rejected": [],
+                "champion": {"training_job": "champion-1"},
+            },
+        )
+        self.put(f"{run}/predictions.json", {"outputs": {uri: f"{uri}.out" for uri in images}, "missing": []})
+        asked = sorted(range(len(scores)), key=lambda n: scores[n])[:labels]
+        rows = [
+            {
+                "image": uri,
+                "etag": str(n),
+                "top_score": scores[n],
+                "detections": 1,
+                "decision": "ask" if n in asked else "skip",
+                "reason": "audit" if n in asked[:1] else "least_confident",
+                "expected_seconds": 20.0 if n in asked else 0.0,
+                "expected_dollars": 0.08,
+            }
+            for n, uri in enumerate(images)
+        ]
+        sink = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(rows), sink)
+        self.put(f"{run}/triage.parquet", sink.getvalue())
+        self.put(storage.questions_header(batch), {"asked": labels, "flow_definition_arn": "arn:flow"})
+        self.put(f"{run}/started.json", {"started_at": f"{batch}T22:00:00+00:00"})
+        lines = [
+            {"source-ref": images[n], "review": {"annotations": [TRUTH]}, "loop": f"loop-{n}", "batch": batch}
+            for n in asked
+        ]
+        self.put(f"labels/dt={batch}/augmented.manifest", b"".join(dump(line) + b"\n" for line in lines))
+        self.put(f"labels/dt={batch}/quarantine.jsonl", b"")
+        self.put(
+            f"labels/dt={batch}/summary.json",
+            {
+                "batch": batch,
+                "asked": labels,
+                "labels": labels,
+                "negatives": 0,
+                "answers": labels,
+                "quarantined": 0,
+                "reviewer_seconds": 30.0 * labels,
+                "open_loops": [],
+                "late_loops": [],
+                **summary,
+            },
+        )
+
+    def test_set(self, name: str, images: list[str]) -> None:
+        lines = []
+        for n, image in enumerate(images):
+            source = self.put(f"test/{image}", picture(60 + 20 * n))
+            label = {"annotations": [TRUTH], "image_size": [{"width": 64, "height": 48, "depth": 3}]}
+            lines.append(dump({"source-ref": source, "review": label, "review-metadata": {}}))
+        self.put(f"test/{name}.manifest", b"\n".join(lines) + b"\n")
+
+    def round(
+        self,
+        job: str,
+        nights: list[str],
+        parent: str | None = "champion-1",
+        promote: bool = True,
+        before: dict[str, float] | None = None,
+        after: dict[str, float] | None = None,
+        reasons: list[str] | None = None,
+    ) -> None:
+        """A judged challenger."""
+        after = after or {"day": 0.81, "night": 0.63}
+        before = (before or {"day": 0.82, "night": 0.31}) if parent else None
+        self.put(
+            f"models/{job}/model.json",
+            {
+                "training_job": job,
+                "dataset_id": f"data-{job}",
+                "parent": parent,
+                "model_data": self.storage.uri(f"models/{job}/output/model.tar.gz"),
+                "base_network": "resnet-50",
+                "hyperparameters": {"epochs": "3", "learning_rate": "0.001"},
+                "seconds": 94.0,
+            },
+        )
+        epochs = [
+            {"epoch": n, "validation_map": 0.3 + 0.1 * n, "cross_entropy": 1.0 / (n + 1), "smooth_l1": 0.4}
+            for n in range(3)
+        ]
+        self.put(f"models/{job}/curves.json", {"epochs": epochs, "throughput": 110.0})
+        self.put(
+            f"datasets/data-{job}/dataset.json",
+            {
+                "dataset_id": f"data-{job}",
+                "shards": dict.fromkeys(nights, "hash"),
+                "new": 40,
+                "replayed": 120 if parent else 0,
+                "train": 160,
+                "validation": 12,
+                "memory": 20,
+                "newest": 4,
+                "audit": 6,
+            },
+        )
+        self.put(
+            f"evaluations/{job}/metrics.json",
+            {
+                "training_job": job,
+                "champion": parent,
+                "score_threshold": 0.5,
+                "slices": {
+                    name: {
+                        "images": 40,
+                        "boxes": 90,
+                        "judged": True,
+                        "challenger": measure(value),
+                        "champion": measure(before[name]) if before else None,
+                        "delta": delta(value - before[name]) if before else None,
+                    }
+                    for name, value in after.items()
+                },
+                "latency": {"challenger": 0.031, "champion": 0.03},
+            },
+        )
+        self.put(
+            f"evaluations/{job}/verdict.json",
+            {
+                "training_job": job,
+                "promote": promote,
+                "rules": [
+                    {
+                        "rule": "min_gain",
+                        "slice": "night",
+                        "value": 0.32,
+                        "limit": 0.01,
+                        "passed": promote,
+                        "judged": True,
+                        "text": "mean gain",
+                    },
+                    {"rule": "max_loss", "slice": "day", "value": 0.01, "limit": 0.04, "passed": True},
+                ],
+                "reasons": reasons or ["mean gain +0.155"],
+                "map50": after,
+                "before": before,
+            },
+        )
+        if promote:
+            number = 1 + sum(1 for _ in self.storage.list("champions/"))
+            self.put(storage.champion_history(number), {"number": number, "training_job": job})
+
+    def examples(self, job: str, images: list[str], gain: float = 1.0) -> None:
+        """The challenger is right on these images of the test set ``night``, the champion wrong."""
+        lines = []
+        for n, image in enumerate(images):
+            out = {
+                "champion": self.put(f"out/{n}/before.out", {"prediction": [WRONG]}),
+                "challenger": self.put(f"out/{n}/after.out", {"prediction": [RIGHT]}),
+            }
+            line = {
+                "slice": "night",
+                "image": self.storage.uri(f"test/{image}"),
+                "champion_f1": 0.0,
+                "challenger_f1": 1.0,
+                "gain": gain * (n + 1) / len(images),
+                "out": out,
+            }
+            lines.append(json.dumps(line).encode())
+        self.put(f"evaluations/{job}/images.jsonl", b"\n".join(lines) + b"\n")
+
+
+def make_rounds(cloud: LocalCloud, bucket: str, **pipeline: Any) -> Rounds:
+    """An empty bucket and a pipeline with the test sets day and night."""
+    settings: dict[str, Any] = {
+        "classes": ["cat", "dog"],
+        "test_sets": {"day": "test/day.manifest", "night": "test/night.manifest"},
+    }
+    environment = Environment(
+        name="test",
+        path=Path("test.yaml"),
+        region="us-east-1",
+        bucket=bucket,
+        pipeline="pets",
+        role_arn=ROLE,
+        algorithm="local",
+    )
+    return Rounds(
+        Workspace(
+            Pipeline(name="pets", path=Path("pets.yaml"), **(settings | pipeline)),
+            environment,
+            Storage(cloud.client("s3"), bucket, "pets"),
+        )
+    )
+
+
+def picture(level: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", SIZE, (level, level, level + 20)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def measure(map50: float, classes: tuple[str, ...] = ("cat", "dog")) -> dict[str, Any]:
+    return {
+        "map50": map50,
+        "map50_low": max(map50 - 0.05, 0),
+        "map50_high": min(map50 + 0.05, 1),
+        "map": map50 / 2,
+        "recall": map50,
+        "precision": min(map50 + 0.1, 1),
+        "calibration_error": 0.08,
+        "reliability": [
+            {
+                "low": n / 10,
+                "high": (n + 1) / 10,
+                "count": 5 * n,
+                "mean_score": n / 10 + 0.05,
+                "precision": n / 10,
+            }
+            for n in range(10)
+        ],
+        "classes": {
+            name: {"ap50": map50, "low": map50 - 0.1, "high": min(map50 + 0.1, 1), "boxes": 45}
+            for name in classes
+        },
+        "confusion": {
+            **{name: {name: 40, "missed": 4, other(name, classes): 1} for name in classes},
+            "background": {classes[0]: 3},
+        },
+        "unpredicted": 0,
+    }
+
+
+def other(name: str, classes: tuple[str, ...]) -> str:
+    return next(item for item in classes if item != name)
+
+
+def delta(value: float) -> dict[str, Any]:
+    return {"map50": value, "low": value - 0.03, "high": value + 0.03}
