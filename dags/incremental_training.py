@@ -9,40 +9,48 @@ from once, however often it rings.
 | Task | What it does | Result below `s3://<bucket>/<pipeline>/` |
 |---|---|---|
 | `plan` | counts the new labels; leaves a rung run to the last night in progress | |
+| `score_replay` | the champion scores some earlier images, to find those that it finds hard | `replay/` |
 | `build_dataset` | new labels, replay, validation; **skips without new labels** | `datasets/<id>/` |
 | `train` | a SageMaker training job from the champion's artifact | `models/<job>/output/model.tar.gz` |
-| `evaluate` | measures champion and challenger on the fixed test sets | `evaluations/<job>/metrics.json` |
-| `gate` | better on average, and on no test set much worse? | |
-| `promote` | makes the challenger the champion, if so | `champion.json` |
+| `evaluate` | measures champion and challenger on the same images | `evaluations/<job>/metrics.json` |
+| `gate` | better where it should be, nowhere worse than allowed? | `evaluations/<job>/verdict.json` |
+| `register` | a model package: Approved, Rejected, or PendingManualApproval | `registry/<job>.json` |
+| `report` | the page of the round (link **Report**, and *Nightloop reports* in the menu) | `reports/<job>/` |
+| `approve` | asks a person, when one has to be asked; **skips otherwise** | |
+| `deploy` | known images first, then the endpoint's traffic; **skips** if not approved | `deployments/` |
+| `promote` | makes the challenger the champion; **skips** if not approved | `champion.json` |
+| `record` | the report again, with the outcome; fails if a step before it did | `reports/<job>/` |
 | `look_again` | starts this flow again for labels that came in meanwhile, else skips | |
+
+**A model that is not promoted is a good end of a run**, not a failure: the gate or a person said no, the
+champion stays, and its labels stay new for the next round.
+
+**A person is asked** when `gate.approval` of the pipeline says so, with the parameter `approval`, and
+always about what was learned from a backfilled night. The answer is given in Airflow (*Required actions*)
+or by setting the package's approval status with any SageMaker client. After three days without an answer
+the package stays as it is: approve it in SageMaker or clear `approve` with the tasks behind it.
 
 **By hand**: trigger it; it trains whenever there is something new. `plan_only` says what it would learn
 (log and XCom `plan` of the first task) and stops.
 
 **Safe to run again**: dataset and job names are computed from the labels and the champion, so a retry
-attaches to the job that is there. A challenger that did not pass the gate is not trained again until
-there are more labels: its labels stay new.
+attaches to the job that is there, and a run that is cleared as a whole gives the same dataset and the same
+verdict. A challenger that did not pass the gate is not trained again until there are more labels.
 
-**When it fails**: `train` and `evaluate` show SageMaker's own reason. A failed or stopped job is started
-again under the next attempt number, by the task's retry or by clearing the task. Clearing a task that
-waits stops its job.
+**When it fails**: `train`, `evaluate` and `deploy` show SageMaker's own reason. A failed or stopped job is
+started again under the next attempt number, by the task's retry or by clearing the task. Clearing a task
+that waits stops its job; an endpoint's change cannot be stopped, and is waited for. To undo a promotion,
+run `deployment` with `rollback`.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, chain
 
 from a2i.dag_factory import dag_id, labels_asset, loop_dag, output, param, pipelines
-from a2i.jobs import EvaluateModelsOperator, IncrementalTrainingOperator
-from a2i.learning import (
-    BuildDatasetOperator,
-    JudgeOperator,
-    PlanTrainingOperator,
-    PromoteOperator,
-    TrainAgainOperator,
-)
+from a2i.jobs import ScoreReplayOperator
+from a2i.learning import BuildDatasetOperator, PlanTrainingOperator, TrainAgainOperator
+from a2i.round import train_to_record
 
 PARAMS = {
     "plan_only": Param(
@@ -59,6 +67,12 @@ PARAMS = {
         title="Train from this many new labels",
         description="With fewer new labels the run skips. Empty: as in the pipeline's YAML.",
     ),
+    "approval": Param(
+        None,
+        type=["null", "boolean"],
+        title="Ask a person",
+        description="Use the new model only after a person has agreed. Empty: as in the pipeline's YAML.",
+    ),
 }
 
 
@@ -74,32 +88,26 @@ def incremental_training(pipeline: str) -> None:
         params=PARAMS,
         max_active_runs=1,  # a second training would start from the same champion
     ) as dag:
-        dataset_id = output("build_dataset", "dataset_id")
-        training_job = output("train", "training_job")
-
         plan = PlanTrainingOperator(
             pipeline=pipeline,
             task_id="plan",
             nights=(dag_id("nightly_review", pipeline), "ring_for_training"),
             plan_only=param(dag, "plan_only"),
         )
+        score_replay = ScoreReplayOperator(pipeline=pipeline, task_id="score_replay")
         build_dataset = BuildDatasetOperator(
             pipeline=pipeline, task_id="build_dataset", min_new_labels=param(dag, "min_new_labels")
         )
-        train = IncrementalTrainingOperator(
-            pipeline=pipeline, task_id="train", dataset_id=dataset_id, job_timeout=timedelta(days=1)
-        )
-        evaluate = EvaluateModelsOperator(pipeline=pipeline, task_id="evaluate", training_job=training_job)
-        gate = JudgeOperator(pipeline=pipeline, task_id="gate", training_job=training_job)
-        promote = PromoteOperator(pipeline=pipeline, task_id="promote", training_job=training_job)
+        train, record = train_to_record(pipeline, ask=param(dag, "approval"))
         look_again = TrainAgainOperator(
             pipeline=pipeline,
             task_id="look_again",
-            dataset_id=dataset_id,
+            dataset_id=output("build_dataset", "dataset_id"),
             trigger_dag_id=dag_id("incremental_training", pipeline),
         )
 
-        chain(plan, build_dataset, train, evaluate, gate, promote, look_again)
+        chain(plan, score_replay, build_dataset, train)
+        chain(record, look_again)
 
 
 for name in pipelines():

@@ -8,50 +8,60 @@ training and validation) and makes it the champion that `nightly_review` predict
 |---|---|
 | `build_dataset` | checks the initial manifests line by line, writes the dataset |
 | `train` | a SageMaker training job from scratch |
-| `evaluate` | measures it on the pipeline's test sets |
-| `gate` | compares it with the champion; a first model only needs finite metrics |
-| `promote` | makes it the champion, if the verdict says so |
+| `evaluate` | measures it on the pipeline's test sets and held-out images |
+| `gate` | holds it against the pipeline's limits, and against a champion if there is one |
+| `register` | a model package: Approved, Rejected, or PendingManualApproval |
+| `report` | the page of the round (link **Report**, and *Nightloop reports* in the menu) |
+| `approve` | asks a person, when one has to be asked; **skips otherwise** |
+| `deploy` | known images first, then the endpoint's traffic; **skips** if not approved |
+| `promote` | makes it the champion; **skips** if not approved |
+| `record` | the report again, with the outcome; fails if a step before it did |
 
 **No labels yet?** Leave this flow out: without a champion, `nightly_review` asks about a random choice of
 images, and `incremental_training` trains the first model from the answers.
 
+**A person is asked** when `gate.approval` of the pipeline says so, or with the parameter `approval`.
+
 **Safe to run again**: dataset and job names are computed from the labels, so the same labels attach to
 the jobs that are there, finished or running, and nothing is billed twice.
 
-**When it fails**: `train` and `evaluate` show SageMaker's own reason. A failed or stopped job is started
-again under the next attempt number, by the task's retry or by clearing the task. Clearing a task that
-waits stops its job.
+**When it fails**: `train`, `evaluate` and `deploy` show SageMaker's own reason. A failed or stopped job is
+started again under the next attempt number, by the task's retry or by clearing the task. Clearing a task
+that waits stops its job.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from airflow.sdk import Param, chain
 
-from airflow.sdk import chain
+from a2i.dag_factory import loop_dag, param, pipelines
+from a2i.learning import BuildDatasetOperator
+from a2i.round import train_to_record
 
-from a2i.dag_factory import loop_dag, output, pipelines
-from a2i.jobs import EvaluateModelsOperator, IncrementalTrainingOperator
-from a2i.learning import BuildDatasetOperator, JudgeOperator, PromoteOperator
+PARAMS = {
+    "approval": Param(
+        None,
+        type=["null", "boolean"],
+        title="Ask a person",
+        description="Use the new model only after a person has agreed. Empty: as in the pipeline's YAML.",
+    ),
+}
 
 
 def initial_training(pipeline: str) -> None:
     with loop_dag(
-        "initial_training", pipeline, manual=__doc__, tags=["training"], schedule=None, max_active_runs=1
-    ):
-        training_job = output("train", "training_job")
-
+        "initial_training",
+        pipeline,
+        manual=__doc__,
+        tags=["training"],
+        schedule=None,
+        params=PARAMS,
+        max_active_runs=1,
+    ) as dag:
         build_dataset = BuildDatasetOperator(pipeline=pipeline, task_id="build_dataset", initial=True)
-        train = IncrementalTrainingOperator(
-            pipeline=pipeline,
-            task_id="train",
-            dataset_id=output("build_dataset", "dataset_id"),
-            job_timeout=timedelta(days=1),
-        )
-        evaluate = EvaluateModelsOperator(pipeline=pipeline, task_id="evaluate", training_job=training_job)
-        gate = JudgeOperator(pipeline=pipeline, task_id="gate", training_job=training_job)
-        promote = PromoteOperator(pipeline=pipeline, task_id="promote", training_job=training_job)
+        train, _ = train_to_record(pipeline, ask=param(dag, "approval"))
 
-        chain(build_dataset, train, evaluate, gate, promote)
+        chain(build_dataset, train)
 
 
 for name in pipelines():

@@ -19,7 +19,7 @@ training.
 what that would cost (log of `start_human_loops`, XCom `plan`) and asks nobody.
 
 **Many nights**: `airflow backfill create --dag-id nightly_review --from-date 2026-10-01 --to-date
-2026-10-08`; both ends are included.
+2026-10-08`; both ends are included. What is learned from them is not used before a person has agreed.
 
 **The same date again** attaches to the finished job, asks nobody a second time and writes the same
 manifest, even after a new champion. `force_new` is the way to ask again on purpose: it makes a new batch,

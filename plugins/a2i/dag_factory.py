@@ -72,6 +72,14 @@ def param(dag: DAG, name: str) -> Any:
     return dag.param(name)
 
 
-def output(task_id: str, key: str) -> str:
-    """Template for one value of the dict that a task returned."""
-    return f"{{{{ ti.xcom_pull(task_ids='{task_id}')['{key}'] }}}}"
+def output(task_id: str, key: str, default: str | None = None) -> str:
+    """Template for one value of the dict that a task returned; without a default the task must have run."""
+    returned = f"ti.xcom_pull(task_ids='{task_id}')"
+    if default is None:
+        return f"{{{{ {returned}['{key}'] }}}}"
+    return f"{{{{ ({returned} or {{}}).get('{key}', '{default}') }}}}"
+
+
+def pushed(task_id: str, key: str) -> str:
+    """Template for a value that a task left under a key of its own."""
+    return f"{{{{ ti.xcom_pull(task_ids='{task_id}', key='{key}') }}}}"

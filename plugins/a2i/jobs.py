@@ -1,9 +1,9 @@
-"""SageMaker jobs as tasks: batch inference, training, evaluation, all on one base.
+"""SageMaker jobs as tasks: batch inference, replay scores, training, evaluation, all on one base.
 
 The domain describes, else creates, else attaches (`include.loop.jobs`); the base defers while jobs run,
 stops them when the task is killed or late, and calls the domain again when they have ended. Job names are
 computed from what the job works on, so a retry or a second run attaches to the job that is there and
-nothing is billed twice.
+nothing is billed twice. Endpoints are waited for in the same manner (a2i.serving).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from include.loop.jobs import Running
 
 CONSOLE = "https://{region}.console.aws.amazon.com/sagemaker/home?region={region}#/{section}/{name}"
-SECTIONS = {"training": "jobs", "transform": "transform-jobs"}
+SECTIONS = {"training": "jobs", "transform": "transform-jobs", "endpoint": "endpoints"}
 
 
 class SageMakerJobOperator(LoopOperator):
@@ -33,6 +33,9 @@ class SageMakerJobOperator(LoopOperator):
     A job that failed raises with SageMaker's own reason and is tried again under the next attempt number,
     as often as the task has retries; a job that SageMaker calls the caller's fault (ClientError) fails
     the task at once.
+
+    An endpoint's change cannot be stopped: killing the task leaves SageMaker to end it, and the next try
+    waits for that end.
 
     :param job_timeout: the longest one job may take, counted from its creation; then it is stopped, and the
         task fails.
@@ -60,14 +63,15 @@ class SageMakerJobOperator(LoopOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         from a2i.trigger import Ending
-        from include.loop.jobs import Running, stop
+        from include.loop.jobs import JobKind, Running, stop
 
         running = self._watch(Running.from_dict(event["running"]))
         if event["ending"] == Ending.DEADLINE:
             stop(self.sagemaker, running)
+            done = "Still changing" if running.kind is JobKind.ENDPOINT else "Stopped"
             # Not tried again: it would be billed again, for as long.
             raise AirflowFailException(
-                f"Stopped after {self.job_timeout}, without an end: {', '.join(running.names)}"
+                f"{done} after {self.job_timeout}, without an end: {', '.join(running.names)}"
             )
         if event["ending"] == Ending.ERROR:
             # Nobody knows how the jobs are: the retry attaches to them again.
@@ -79,7 +83,7 @@ class SageMakerJobOperator(LoopOperator):
         from include.loop.jobs import stop
 
         if self._running:
-            self.log.warning("Stopping %s, because the task is killed.", ", ".join(self._running.names))
+            self.log.warning("The task is killed: asking %s to stop.", ", ".join(self._running.names))
             stop(self.sagemaker, self._running)
 
     def _go_on(self, waited_for: Running | None) -> dict[str, Any]:
@@ -91,7 +95,7 @@ class SageMakerJobOperator(LoopOperator):
             self.tell(outcome)
             return outcome
         self._watch(outcome)
-        self.log.info("Waiting for %s job %s, without a worker slot.", outcome.kind, ", ".join(outcome.names))
+        self.log.info("Waiting for %s %s, without a worker slot.", outcome.kind, ", ".join(outcome.names))
         self.defer(
             trigger=SageMakerJobsTrigger(
                 running=outcome.to_dict(),
@@ -142,8 +146,23 @@ class BatchInferenceOperator(SageMakerJobOperator):
         )  # fmt: skip
 
 
+class ScoreReplayOperator(SageMakerJobOperator):
+    """Lets the champion predict on a bounded choice of earlier training images, to find those that it finds
+    hard. Where nothing is replayed by hardness there is nothing to score: 0 scored, no job.
+    """
+
+    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+        from include.loop.replay import score
+
+        return score(self.workspace, self.sagemaker, waited_for)
+
+    def tell(self, result: dict[str, Any]) -> None:
+        self.log.info("%d earlier images have the champion's score.", result["scored"])
+
+
 class IncrementalTrainingOperator(SageMakerJobOperator):
-    """Trains a challenger on a dataset, from the champion's artifact when there is a champion.
+    """Trains a challenger on a dataset, from the champion's artifact when there is a champion, and keeps its
+    training curves.
 
     :param dataset_id: id of the dataset, as `BuildDatasetOperator` returned it.
     """
@@ -155,9 +174,15 @@ class IncrementalTrainingOperator(SageMakerJobOperator):
         self.dataset_id = dataset_id
 
     def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+        from include.loop.curves import keep
         from include.loop.training import train
 
-        return train(self.workspace, self.sagemaker, self.dataset_id, waited_for)
+        outcome = train(self.workspace, self.sagemaker, self.dataset_id, waited_for)
+        if isinstance(outcome, dict):
+            problem = keep(self.workspace, self.logs, outcome["training_job"])["problem"]
+            if problem:
+                self.log.warning("The report does without training curves: %s", problem)
+        return outcome
 
     def tell(self, result: dict[str, Any]) -> None:
         self.log.info(
@@ -167,7 +192,8 @@ class IncrementalTrainingOperator(SageMakerJobOperator):
 
 
 class EvaluateModelsOperator(SageMakerJobOperator):
-    """Measures challenger and champion on the pipeline's fixed test sets, by batch transform.
+    """Measures challenger and champion on the same images (test sets, memory, newest labels, audits), by
+    batch transform.
 
     :param training_job: name of the challenger's training job.
     """
@@ -184,10 +210,10 @@ class EvaluateModelsOperator(SageMakerJobOperator):
         return evaluate(self.workspace, self.sagemaker, self.training_job, waited_for)
 
     def tell(self, result: dict[str, Any]) -> None:
-        for test_set, scores in result["map50"].items():
+        for name, scores in result["map50"].items():
             self.log.info(
                 "mAP@0.5 on %s: champion %s, challenger %s",
-                test_set,
+                name,
                 scores.get("champion"),
                 scores.get("challenger"),
             )

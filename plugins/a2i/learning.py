@@ -1,7 +1,7 @@
-"""The steps around training as operators: is it time to learn, build the dataset, judge, promote, look again.
+"""The steps around training as operators: is it time to learn, build the dataset, look again.
 
 Each calls one function of `include.loop`, logs what came of it and returns a small dict. The jobs between
-them are in `a2i.jobs`.
+them are in `a2i.jobs`, what a trained model goes through in `a2i.challenger`.
 """
 
 from __future__ import annotations
@@ -99,58 +99,6 @@ class BuildDatasetOperator(LoopOperator):
             self.log.warning(
                 "%d label lines were left out; dataset.json says which and why.", result["rejected"]
             )
-        return result
-
-
-class JudgeOperator(LoopOperator):
-    """Compares the two models' metrics with the pipeline's gate: better on average, and nowhere much worse.
-
-    :param training_job: the challenger.
-    """
-
-    template_fields: Sequence[str] = (*LoopOperator.template_fields, "training_job")
-
-    def __init__(self, *, training_job: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.training_job = training_job
-
-    def work(self, context: Context) -> dict[str, Any]:
-        from include.loop.gate import judge
-
-        verdict = judge(self.workspace, self.training_job)
-        for reason in verdict["reasons"]:
-            self.log.info("%s", reason)
-        self.log.info(
-            "%s %s; %s",
-            self.training_job,
-            "passes" if verdict["promote"] else "does not pass",
-            verdict["verdict_uri"],
-        )
-        return verdict
-
-
-class PromoteOperator(LoopOperator):
-    """Makes the challenger the champion when the verdict says so; otherwise the champion stays.
-
-    :param training_job: the challenger.
-    """
-
-    template_fields: Sequence[str] = (*LoopOperator.template_fields, "training_job")
-
-    def __init__(self, *, training_job: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.training_job = training_job
-
-    def work(self, context: Context) -> dict[str, Any]:
-        from include.loop.champion import promote
-
-        result = promote(self.workspace, self.sagemaker, self.training_job)
-        if result["promoted"]:
-            self.log.info(
-                "Champion number %s is %s; %s", result["number"], self.training_job, result["champion_uri"]
-            )
-        else:
-            self.log.warning("%s is not promoted: %s", self.training_job, result["reason"])
         return result
 
 

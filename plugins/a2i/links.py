@@ -1,5 +1,5 @@
-"""Links that a task shows in the UI while it works and waits: the review portal, its page for owners, and
-SageMaker's console.
+"""Links that a task shows in the UI while it works and waits: the review portal, its page for owners,
+SageMaker's console, and the round's report.
 
 Airflow calls `get_link` in the worker whenever an execution of the task ends, deferral included, and
 stores the finished URL: a link is there while people are being waited for.
@@ -42,3 +42,12 @@ class SageMakerJobLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         return getattr(operator, "console_url", "")
+
+
+class ReportLink(BaseOperatorLink):
+    """The report of the round, served by the plugin from S3."""
+
+    name = "Report"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        return getattr(operator, "report_url", "")

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+BACKFILL = "backfill"  # DagRunType of a run that a backfill made
+
+
 class ListBatchOperator(LoopOperator):
-    """Pins the images of a date, and the champion that will predict on them, in `batch.json`. Skips a
-    date without images.
+    """Pins the images of a date, and the champion that will predict on them, in `batch.json`, which also
+    says whether a backfill did so. Skips a date without images.
 
     :param batch_date: YYYY-MM-DD; None takes the start of the run's data interval.
     :param force_new: ask again about a date that was done before, as a new batch (`2026-11-01.1`).
@@ -41,7 +44,7 @@ class ListBatchOperator(LoopOperator):
 
         date = resolve_batch_date(self.batch_date, context)
         batch = batch_id(self.workspace, date, context["run_id"], self.force_new)
-        result = list_batch(self.workspace, batch)
+        result = list_batch(self.workspace, batch, backfill=context["dag_run"].run_type == BACKFILL)
         self.log.info(
             "Batch %s: %d images, %d objects rejected; predicts with %s; %s", batch, result["images"],
             result["rejected"], result["champion"] or "no model yet", result["batch_uri"],

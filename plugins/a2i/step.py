@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+REPORTS_PATH = "/nightloop/reports"  # of the plugin's pages, below Airflow's own address
+
 AWS_CONN_ID = "aws_default"  # S3 and SageMaker
 REVIEW_CONN_ID = "aws_review"  # A2I or the review server; aws_default where it is not defined
 
@@ -34,8 +36,9 @@ REVIEW_CONN_ID = "aws_review"  # A2I or the review server; aws_default where it 
 class LoopClients:
     """The workspace and the clients of a task, made when first used.
 
-    `sagemaker` runs jobs; `control` (flow definitions, templates, teams) and `runtime` (human loops) are
-    the review plane.
+    `sagemaker` runs jobs and keeps models, `endpoints` answers with models that are served, `logs` has what
+    jobs wrote; `control` (flow definitions, templates, teams) and `runtime` (human loops) are the review
+    plane.
     """
 
     pipeline: str
@@ -43,6 +46,7 @@ class LoopClients:
     review_conn_id: str
     portal_url: str = ""
     owners_url: str = ""
+    report_url: str = ""
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -53,6 +57,14 @@ class LoopClients:
     @cached_property
     def sagemaker(self) -> Any:
         return self._client("sagemaker")
+
+    @cached_property
+    def endpoints(self) -> Any:
+        return self._client("sagemaker-runtime")
+
+    @cached_property
+    def logs(self) -> Any:
+        return self._client("logs")
 
     @cached_property
     def control(self) -> Any:
@@ -85,6 +97,18 @@ class LoopClients:
             flow = found["flow_definition_arn"].rpartition("/")[2]
             self.owners_url = f"{self.portal_url}/owner/flows/{flow}"
         return self.portal_url
+
+    def find_report(self, training_job: str | None = None) -> str:
+        """Where Airflow shows a round's report, or the pipeline's history; kept for the links."""
+        from urllib.parse import urlsplit
+
+        from airflow.sdk.configuration import conf
+
+        # The path only: a browser has Airflow's host already, and may know it under another name.
+        prefix = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+        page = f"{training_job}/index.html" if training_job else "index.html"
+        self.report_url = f"{prefix}{REPORTS_PATH}/{self.pipeline}/{page}"
+        return self.report_url
 
     def _client(self, service: str) -> Any:
         from a2i.hook import LoopAwsHook

@@ -19,9 +19,10 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from include.loop.jobs import JobKind, Running, has_ended
+from include.loop.jobs import JobKind, Running, has_ended, is_missing
 from include.loop.loops import PAGE_SIZE, LoopCounts, Watch, count_page
 
+GONE = "Deleted"  # status of an endpoint that is not there any more
 JITTER = 0.2  # ten batches that start together shall not ask together for ever
 
 
@@ -170,15 +171,16 @@ def progress(watch: Watch, counts: LoopCounts) -> str:
 
 
 class SageMakerJobsTrigger(PollingTrigger):
-    """Waits until each of a few SageMaker jobs has ended, by one Describe per running job and interval.
+    """Waits until each of a few SageMaker jobs has ended, by one Describe per running job and interval; or
+    until an endpoint's change has, or its deletion.
 
     Logs what SageMaker says while the jobs run. Ends with each job's status: the task reads the outcome
     itself. When a user clears or marks the waiting task, `on_kill` stops the jobs, so that nothing runs
-    on unwatched and billed.
+    on unwatched and billed. An endpoint's change cannot be stopped, and goes on.
 
     :param running: a `include.loop.jobs.Running` as a dict.
-    :param seconds: the longest a job may take, counted from its own CreationTime: a retry that attaches
-        to a job does not start the clock again.
+    :param seconds: the longest a job may take, counted from its own CreationTime (an endpoint's change: from
+        the time it was last modified): a retry that attaches to a job does not start the clock again.
     """
 
     def __init__(self, *, running: dict[str, Any], seconds: float, **kwargs: Any) -> None:
@@ -187,7 +189,7 @@ class SageMakerJobsTrigger(PollingTrigger):
         self.seconds = seconds
         self.statuses: dict[str, str] = {}
         self._ended: set[str] = set()
-        self._created: dict[str, datetime] = {}
+        self._began: dict[str, datetime] = {}
         self._told: dict[str, int] = {}
 
     def watched(self) -> dict[str, Any]:
@@ -201,18 +203,39 @@ class SageMakerJobsTrigger(PollingTrigger):
     async def look(self, client: Any) -> bool:
         kind = self.running.kind
         for name in self._waiting():
-            job = await operation(client, kind.describe_operation, kind, name)
-            self._created[name] = job["CreationTime"]
+            job = await self._describe(client, name)
+            if job is None:
+                self.statuses[name] = GONE
+                self._ended.add(name)
+                continue
+            # An endpoint is older than its change; one that changes was modified when the change began.
+            began = "LastModifiedTime" if kind is JobKind.ENDPOINT else "CreationTime"
+            self._began.setdefault(name, job[began])
             self._tell(name, job)
             self.statuses[name] = job[kind.status_field]
             if has_ended(kind, job):
                 self._ended.add(name)
         return not self._waiting()
 
+    async def _describe(self, client: Any, name: str) -> dict[str, Any] | None:
+        """What is there by this name; None for an endpoint that is deleted by now."""
+        from botocore.exceptions import ClientError
+
+        kind = self.running.kind
+        try:
+            return dict(await operation(client, kind.describe_operation, kind, name))
+        except ClientError as error:
+            if kind is JobKind.ENDPOINT and is_missing(error):
+                return None
+            raise
+
     async def on_kill(self) -> None:
         from botocore.exceptions import ClientError
 
         kind = self.running.kind
+        if kind is JobKind.ENDPOINT:
+            self.log.warning("%s goes on changing: that cannot be stopped.", ", ".join(self._waiting()))
+            return
         async with await self.hook().get_async_conn() as client:
             for name in self._waiting():
                 try:
@@ -225,7 +248,7 @@ class SageMakerJobsTrigger(PollingTrigger):
         return {"running": self.running.to_dict(), "statuses": dict(self.statuses)}
 
     def deadline(self) -> datetime | None:
-        waiting = [self._created[name] for name in self._waiting() if name in self._created]
+        waiting = [self._began[name] for name in self._waiting() if name in self._began]
         return min(waiting) + timedelta(seconds=self.seconds) if waiting else None
 
     def _waiting(self) -> list[str]:

@@ -11,7 +11,14 @@ from airflow.dag_processing.dagbag import DagBag
 
 from tests.support.cloud import ROOT
 
-FLOWS = ["review_setup", "initial_training", "nightly_review", "incremental_training"]
+FLOWS = [
+    "review_setup",
+    "initial_training",
+    "nightly_review",
+    "incremental_training",
+    "deployment",
+    "teardown",
+]
 ENVIRONMENT = """
 region: us-east-1
 bucket: a-bucket

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
+from a2i.challenger import JudgeOperator, PromoteOperator, RegisterOperator
 from a2i.jobs import BatchInferenceOperator, EvaluateModelsOperator, IncrementalTrainingOperator
-from a2i.learning import BuildDatasetOperator, JudgeOperator, PromoteOperator
+from a2i.learning import BuildDatasetOperator
 from a2i.operators import ListBatchOperator, TriageOperator
 from include.loop.errors import JobFailed
 from tests.airflow.place import Place
@@ -98,6 +99,7 @@ def test_a_first_model_is_trained_measured_judged_and_promoted(labelled: Place) 
     measured = place.run(EvaluateModelsOperator(task_id="evaluate", pipeline=pipeline, training_job=job))
     assert measured["map50"]["day"]["challenger"] == pytest.approx(1.0)
     assert place.run(JudgeOperator(task_id="gate", pipeline=pipeline, training_job=job))["promote"] is True
+    place.run(RegisterOperator(task_id="register", pipeline=pipeline, training_job=job))
     promoted = place.run(PromoteOperator(task_id="promote", pipeline=pipeline, training_job=job))
     assert promoted["promoted"] is True
     assert json.loads(place.read(promoted["champion_uri"]))["training_job"] == job
