@@ -114,6 +114,7 @@ def _settle(
     refused = read_refused(workspace, batch)
     created_after = datetime.fromisoformat(started["created_after"])
     statuses = dict(list_loops(runtime, started["flow_definition_arn"], created_after))
+    reasons = {row.image: row.reason for row in read_rows(workspace, batch)}
 
     def settle(question: Question) -> Outcome:
         if question.loop in refused:
@@ -121,7 +122,7 @@ def _settle(
         status = statuses.get(question.loop)
         if status is not None and status.is_open:
             return Outcome(question.loop, batch)
-        return _read_outcome(workspace, runtime, batch, question, final)
+        return _read_outcome(workspace, runtime, batch, question, reasons[question.image], final)
 
     return in_parallel(settle, questions)
 
@@ -140,7 +141,9 @@ def _settle_earlier_nights(workspace: Workspace, runtime: Any, batch: str) -> It
             yield from _settle(workspace, runtime, shard, questions, final=True)
 
 
-def _read_outcome(workspace: Workspace, runtime: Any, batch: str, question: Question, final: bool) -> Outcome:
+def _read_outcome(
+    workspace: Workspace, runtime: Any, batch: str, question: Question, asked_because: str, final: bool
+) -> Outcome:
     """Describe one loop that has ended (the listing has neither its output's place nor its failure code)."""
     try:
         loop = runtime.describe_human_loop(HumanLoopName=question.loop)
@@ -163,10 +166,12 @@ def _read_outcome(workspace: Workspace, runtime: Any, batch: str, question: Ques
             if final
             else Outcome(question.loop, batch)
         )
-    return _read_answers(workspace, batch, question, body)
+    return _read_answers(workspace, batch, question, asked_because, body)
 
 
-def _read_answers(workspace: Workspace, batch: str, question: Question, body: bytes) -> Outcome:
+def _read_answers(
+    workspace: Workspace, batch: str, question: Question, asked_because: str, body: bytes
+) -> Outcome:
     classes = workspace.pipeline.classes
     try:
         answers, rejected = read_output(body, question.loop, classes, (question.width, question.height))
@@ -188,6 +193,7 @@ def _read_answers(workspace: Workspace, batch: str, question: Question, body: by
         loop=question.loop,
         batch=batch,
         submitted=max(answer.submitted for answer in answers).astimezone(UTC),
+        reason=asked_because,
     )
     return Outcome(question.loop, batch, label, problems, tuple(answers))
 

@@ -8,6 +8,7 @@ consensus.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,9 @@ from include.loop.storage import parse
 
 # Limits of an input manifest line (Ground Truth developer guide).
 MAX_LINE_CHARS = 100_000
+
+# An object's URI; bucket names as botocore accepts them.
+SOURCE = re.compile(r"s3://[A-Za-z0-9._-]{1,255}/.+", re.DOTALL)
 
 Pixels = Annotated[int, Field(gt=0, le=MAX_PIXELS)]
 
@@ -54,6 +58,10 @@ class LabelledImage:
         return str(self.value.get("etag") or self.source)
 
 
+class ClassMapMismatch(BadRecord):
+    """The line is of another list of classes: it would teach every object the wrong name."""
+
+
 class _Annotation(BaseModel):
     class_id: int = Field(ge=0)
     left: float = Field(allow_inf_nan=False)
@@ -82,8 +90,12 @@ def manifest_value(
     loop: str,
     batch: str,
     submitted: datetime,
+    reason: str,
 ) -> dict[str, Any]:
-    """One line in the shape of Ground Truth's bounding-box output; no ``boxes``: a valid negative."""
+    """One line in the shape of Ground Truth's bounding-box output; no ``boxes``: a valid negative.
+
+    ``reason`` is why the image was asked about, from its triage row: ``audit`` lines measure and never train.
+    """
     used = sorted({classes.index(item.box.label) for item in boxes})
     width, height = size
     return {
@@ -114,6 +126,7 @@ def manifest_value(
         "loop": loop,
         "batch": batch,
         "etag": etag,
+        "reason": reason,
     }
 
 
@@ -131,7 +144,7 @@ def read_line(line: bytes, attribute: str, classes: Sequence[str]) -> LabelledIm
 def read_value(value: Any, attribute: str, classes: Sequence[str]) -> LabelledImage:
     """The same for a line that is parsed already."""
     source = value.get("source-ref") if isinstance(value, dict) else None
-    if not isinstance(source, str) or not source.startswith("s3://"):
+    if not isinstance(source, str) or not SOURCE.fullmatch(source):
         raise BadRecord("manifest line lacks source-ref (an S3 URI)")
     if attribute not in value:
         raise BadRecord(f"manifest line has no label {attribute!r}")
@@ -154,14 +167,18 @@ def read_value(value: Any, attribute: str, classes: Sequence[str]) -> LabelledIm
 
 
 def _check_classes(label: _Label, metadata: Any, classes: Sequence[str]) -> None:
-    names = metadata.get("class-map", {}) if isinstance(metadata, dict) else {}
+    names = metadata.get("class-map") if isinstance(metadata, dict) else None
+    for class_id, name in names.items() if isinstance(names, dict) else ():
+        ours = _class_name(class_id, classes)
+        if name != ours:
+            raise ClassMapMismatch(
+                f"class_id {class_id} is {name!r} in the line's class-map, but "
+                + (f"{ours!r} in the pipeline" if ours else f"the pipeline has {len(classes)} classes only")
+            )
     for item in label.annotations:
         if item.class_id >= len(classes):
             raise BadRecord(f"class_id {item.class_id} is not one of the pipeline's {len(classes)} classes")
-        name = names.get(str(item.class_id), classes[item.class_id])
-        if name != classes[item.class_id]:
-            # A manifest of another class list would teach every object the wrong name.
-            raise BadRecord(
-                f"class_id {item.class_id} is {name!r} in the line, "
-                f"but {classes[item.class_id]!r} in the pipeline"
-            )
+
+
+def _class_name(class_id: str, classes: Sequence[str]) -> str | None:
+    return next((name for index, name in enumerate(classes) if str(index) == class_id), None)

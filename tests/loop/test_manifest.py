@@ -30,6 +30,7 @@ def value(*boxes: AgreedBox, submitted=SUBMITTED, **other):
         "loop": "pets-20261101-0123456789abcdef",
         "batch": "2026-11-01",
         "submitted": submitted,
+        "reason": "least_confident",
     }
     return manifest_value(**(arguments | other))
 
@@ -56,6 +57,7 @@ def test_a_line_has_ground_truths_shape_for_bounding_boxes():
         "loop": "pets-20261101-0123456789abcdef",
         "batch": "2026-11-01",
         "etag": "e1",
+        "reason": "least_confident",
     }
 
 
@@ -129,7 +131,7 @@ def annotation(**changes):
         (ground_truth(review={"annotations": [], "image_size": []}), "review.image_size"),
         (
             ground_truth(**{"review-metadata": {"class-map": {"1": "horse"}}}),
-            "class_id 1 is 'horse' in the line, but 'dog' in the pipeline",
+            "class_id 1 is 'horse' in the line's class-map, but 'dog' in the pipeline",
         ),
     ],
 )

@@ -1,0 +1,245 @@
+"""All that people have labelled, as the next training sees it: which labels are new, and which are known.
+
+Takes the committed label shards and the champion's dataset, settles the side of every new image in the ledger
+(splits.py), gives a ``Corpus``: the current label of every image, and the lines of any of them. Dataset,
+replay and plan are made from it. Knows manifest, splits, champion and storage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.loop import storage
+from include.loop.champion import Champion, read_champion
+from include.loop.errors import BadRecord, ConfigurationError, Incompatible, NotSetUp
+from include.loop.identity import content_hash
+from include.loop.manifest import ClassMapMismatch, LabelledImage, read_line
+from include.loop.sides import Rules, Side
+from include.loop.splits import Candidate, Entry, Ledger, open_ledger
+from include.loop.storage import dump, in_parallel
+from include.loop.triage import AUDIT
+from include.loop.workspace import Workspace
+
+Rejected = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What the champion has learned from: ``learned`` maps each shard to the hash of its manifest.
+
+    ``root`` is the dataset of the first model when that had labels of its own, ``initial`` their split.
+    """
+
+    champion: Champion | None = None
+    learned: Mapping[str, str] = field(default_factory=dict)
+    root: str | None = None
+    initial: str | None = None
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Every image with its newest label: ``new`` to the lineage, or ``known`` to it. ``shards`` are the new
+    ones with the SHA-256 of their manifests; ``places`` has the manifests of every split.
+    """
+
+    workspace: Workspace
+    ledger: Ledger
+    lineage: Lineage
+    shards: Mapping[str, str]
+    places: Mapping[str, list[str]]
+    rejected: Rejected
+    new: tuple[Entry, ...]
+    known: tuple[Entry, ...]
+
+    def on(self, side: Side) -> list[Entry]:
+        """The labels of all images on this side."""
+        return [entry for entry in (*self.new, *self.known) if self.ledger.side(entry) is side]
+
+    def lines(self, entries: Iterable[Entry]) -> list[LabelledImage]:
+        """The manifest lines of labels, by place. Reads only the manifests they are in."""
+        wanted = {entry.label for entry in entries}
+        places = [
+            place
+            for split, manifests in self.places.items()
+            if any(entry.label in wanted for entry in self.ledger.entries(split))
+            for place in manifests
+        ]
+
+        def read(place: str) -> dict[str, LabelledImage]:
+            candidates = read_candidates(self.workspace, place, [])
+            return {item.label: item.line for item in candidates if item.label in wanted}
+
+        found: dict[str, LabelledImage] = {}
+        for lines in in_parallel(read, places):
+            found |= lines
+        if missing := wanted - found.keys():
+            raise NotSetUp(
+                f"{len(missing)} labels of the ledger are no longer in their manifests, which must never "
+                f"change ({', '.join(map(self.workspace.storage.uri, places))}): put them back"
+            )
+        return sorted(found.values(), key=lambda line: (line.source, dump(line.value)))
+
+
+def gather(workspace: Workspace, keep: bool = True) -> Corpus:
+    """What the lineage knows, and what is new to it. Without ``keep`` nothing is written: a plan."""
+    lineage = read_lineage(workspace)
+    training = workspace.pipeline.training
+    first = lineage.champion is None
+    ledger = open_ledger(workspace)
+    _admit_tests(workspace, ledger, keep)
+    rejected: Rejected = []
+    shards = new_shards(workspace, lineage)
+    for shard in sorted(shards):
+        memory = training.memory_images if first and not ledger.remembers else 0
+        rules = Rules(training.validation_share, cold=first, memory=memory)
+        candidates = list(read_candidates(workspace, shard_manifest(shard), rejected))
+        _admit(workspace, ledger, shard, candidates, rules, rejected, keep)
+    places = {shard: [shard_manifest(shard)] for shard in (*lineage.learned, *shards)}
+    if lineage.root and lineage.initial:
+        sides = ("train", "validation", "memory")
+        places[lineage.initial] = [storage.dataset_file(lineage.root, f"{side}.manifest") for side in sides]
+    return _corpus(workspace, ledger, lineage, shards, places, list(shards), rejected)
+
+
+def gather_initial(workspace: Workspace, train: str, validation: str) -> Corpus:
+    """What the manifests of the first model say. FileNotFoundError when one is missing."""
+    rejected: Rejected = []
+    candidates = [
+        *read_candidates(workspace, train, rejected, Side.TRAIN),
+        *read_candidates(workspace, validation, rejected, Side.VALIDATION),
+    ]
+    ledger = open_ledger(workspace)
+    _admit_tests(workspace, ledger, keep=True)
+    split = f"initial-{content_hash([[item.label, item.wish] for item in candidates])}"
+    memory = 0 if ledger.remembers else workspace.pipeline.training.memory_images
+    rules = Rules(workspace.pipeline.training.validation_share, memory=memory)
+    _admit(workspace, ledger, split, candidates, rules, rejected, keep=True)
+    lineage = Lineage(initial=split)
+    return _corpus(workspace, ledger, lineage, {}, {split: [train, validation]}, [split], rejected)
+
+
+def read_dataset(workspace: Workspace, dataset_id: str) -> dict[str, Any]:
+    """dataset.json of a built dataset."""
+    return dict(workspace.storage.read_json(storage.dataset_file(dataset_id, "dataset.json")))
+
+
+def read_lineage(workspace: Workspace) -> Lineage:
+    """What the reigning champion has learned from, its ancestors' shards included. Incompatible when it knows
+    other classes than the pipeline names.
+    """
+    champion = read_champion(workspace)
+    if champion is None:
+        return Lineage()
+    record = read_dataset(workspace, champion.dataset_id)
+    ours = list(workspace.pipeline.classes)
+    for class_id, (theirs, name) in enumerate(zip(record["classes"], ours, strict=False)):
+        if theirs != name:
+            raise Incompatible(
+                f"{workspace.pipeline.path}: classes: class_id {class_id} is {name!r}, but {theirs!r} in "
+                f"{workspace.storage.uri(storage.dataset_file(champion.dataset_id, 'dataset.json'))}, which "
+                "the champion has learned from. Give another list of classes a pipeline of its own."
+            )
+    return Lineage(champion, record["learned"], record["root"], record["initial"])
+
+
+def new_shards(workspace: Workspace, lineage: Lineage) -> dict[str, str]:
+    """Committed shards the lineage has not learned from, with the SHA-256 of their manifests."""
+    found = {}
+    for shard, _ in storage.committed_shards(workspace.storage, known=lineage.learned):
+        body = workspace.storage.read(shard_manifest(shard))
+        found[shard] = hashlib.sha256(body).hexdigest()
+    return found
+
+
+def shard_manifest(shard: str) -> str:
+    return storage.label_file(shard, "augmented.manifest")
+
+
+def read_candidates(
+    workspace: Workspace, location: str, rejected: Rejected, wish: Side | None = None
+) -> Iterator[Candidate]:
+    """The usable lines of a manifest; the others are noted with their reason. An audit is held out always.
+
+    Incompatible for a line of another list of classes: then the whole manifest cannot be trusted.
+    """
+    pipeline = workspace.pipeline
+    for number, raw in enumerate(workspace.storage.read_raw_lines(location), start=1):
+        try:
+            line = read_line(raw, pipeline.label_attribute, pipeline.classes)
+        except ClassMapMismatch as error:
+            raise Incompatible(
+                f"{workspace.storage.uri(location)}, line {number}: {error} ({pipeline.path}). "
+                "One manifest, one list of classes: correct the line, or give it a pipeline of its own."
+            ) from None
+        except BadRecord as error:
+            rejected.append(_rejection(workspace, location, number, str(error)))
+        else:
+            audit = line.value.get("reason") == AUDIT
+            yield Candidate(line, Side.AUDIT if audit else wish, location, number)
+
+
+def _admit(
+    workspace: Workspace,
+    ledger: Ledger,
+    split: str,
+    candidates: list[Candidate],
+    rules: Rules,
+    rejected: Rejected,
+    keep: bool,
+) -> None:
+    for item, entry in zip(candidates, ledger.admit(split, candidates, rules), strict=True):
+        if entry.side is Side.UNUSABLE:
+            rejected.append(_rejection(workspace, item.manifest, item.number, entry.why))
+    if keep:
+        ledger.keep(split)
+
+
+def _admit_tests(workspace: Workspace, ledger: Ledger, keep: bool) -> None:
+    """Make the test sets known, so that nothing is learned that is in them or looks like it."""
+    pipeline = workspace.pipeline
+    for name, location in sorted(pipeline.test_sets.items()):
+        rejected: Rejected = []
+        try:
+            candidates = list(read_candidates(workspace, location, rejected, Side.TEST))
+        except FileNotFoundError as error:
+            raise ConfigurationError(f"{pipeline.path}: test_sets.{name}: {error}") from None
+        split = f"test-{name}-{content_hash([item.label for item in candidates])}"
+        _admit(workspace, ledger, split, candidates, Rules(0), rejected, keep=False)
+        if rejected:
+            # A test set that silently shrinks would change what "better" means.
+            raise ConfigurationError(
+                f"{pipeline.path}: test_sets.{name}: {len(rejected)} lines cannot be used, the first: "
+                f"{rejected[0]['manifest']}, line {rejected[0]['line']}: {rejected[0]['reason']}"
+            )
+        if keep:
+            ledger.keep(split)
+
+
+def _rejection(workspace: Workspace, location: str, number: int, reason: str) -> dict[str, str]:
+    return {"manifest": workspace.storage.uri(location), "line": str(number), "reason": reason}
+
+
+def _corpus(
+    workspace: Workspace,
+    ledger: Ledger,
+    lineage: Lineage,
+    shards: dict[str, str],
+    places: dict[str, list[str]],
+    new_splits: list[str],
+    rejected: Rejected,
+) -> Corpus:
+    fresh = {entry.label for split in new_splits for entry in ledger.entries(split)}
+    current = ledger.newest(places).values()
+    return Corpus(
+        workspace,
+        ledger,
+        lineage,
+        shards,
+        places,
+        rejected,
+        new=tuple(entry for entry in current if entry.label in fresh),
+        known=tuple(entry for entry in current if entry.label not in fresh),
+    )

@@ -1,0 +1,103 @@
+"""What an image is, and what it looks like: the two ways in which the loop recognises it again.
+
+Takes the bytes of an image, gives the SHA-256 of those bytes (the same file) and a perceptual hash of its
+stored pixels (the same picture: saved again, resized, brightened), and finds the pairs of a long list that
+look alike. Knows images and errors only.
+
+The hash is ImageHash's ``phash``: the signs of the 16 x 16 lowest frequencies of a grey copy of 64 x 64
+pixels, 256 bits. Chosen on 2,300 scenes of the sample, all of them crops of only two photographs. Bits that
+differ between
+
+| | least | most |
+|---|---|---|
+| any two independent scenes (2,643,850 pairs) | 66 | |
+| a scene and itself as JPEG of quality 60 (30) | | 8 (10) |
+| resized to 50, 90, 110 % | | 6 |
+| brighter or darker by 15 %, or by 20 levels of 255 | | 18 |
+| darker, resized and of quality 60 at once | | 10 |
+| one row and one column of pixels cut off | | 30 |
+
+So up to 24 bits are a copy: far from the closest strangers. ``dhash`` (copies up to 79, strangers from 34),
+``whash`` (up to 155, from 2) and a ``phash`` of 64 bits (up to 8, from 6) do not tell the two apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.loop.errors import BadRecord
+from include.loop.images import image_size
+
+HASH_SIDE = 16
+HASH_BYTES = HASH_SIDE * HASH_SIDE // 8
+NEAR_BITS = 24
+# Below this spread of grey levels (of 255) a picture has nothing on it to compare: every black frame looks
+# like every other one, and still they are no copies.
+FLAT = 1.0
+# Pairs compared at once: two matrices of this many 64-bit words stay in a processor's cache.
+BLOCK = 1 << 19
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """``sha256`` of the bytes; ``phash`` of the pixels, both in hexadecimal. A flat picture has no phash."""
+
+    sha256: str
+    phash: str | None
+
+
+def fingerprint(body: bytes) -> Fingerprint:
+    """The fingerprint of an image's bytes. BadRecord when it cannot be decoded."""
+    from PIL import Image
+
+    image_size(body)  # refuses what is no image, and what is too large to decode
+    try:
+        with Image.open(io.BytesIO(body)) as image:
+            grey = image.convert("L")
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise BadRecord(f"truncated image: {error}") from None
+    return Fingerprint(hashlib.sha256(body).hexdigest(), _phash(grey))
+
+
+def alike(left: Sequence[str | None], right: Sequence[str | None]) -> Iterator[tuple[int, int]]:
+    """Index pairs of the near-duplicates between two lists of phashes, in order; None is like nothing.
+
+    Every pair is compared, in blocks: about 100 million pairs a second on one core.
+    """
+    import numpy as np
+
+    rows, columns = _pack(left), _pack(right)
+    if not len(rows[0]) or not len(columns[0]):
+        return
+    step = max(1, BLOCK // len(columns[0]))
+    for start in range(0, len(rows[0]), step):
+        block = rows[1][start : start + step]
+        differing = sum(
+            np.bitwise_count(block[:, word, None] ^ columns[1][None, :, word]).astype(np.uint16)
+            for word in range(block.shape[1])
+        )
+        for row, column in np.argwhere(differing <= NEAR_BITS):
+            yield int(rows[0][start + row]), int(columns[0][column])
+
+
+def _phash(grey: Any) -> str | None:
+    import imagehash
+    from PIL import Image, ImageStat
+
+    small = grey.resize((HASH_SIDE * 4, HASH_SIDE * 4), Image.Resampling.LANCZOS)
+    if ImageStat.Stat(small).stddev[0] < FLAT:
+        return None
+    return str(imagehash.phash(small, hash_size=HASH_SIDE))
+
+
+def _pack(hashes: Sequence[str | None]) -> tuple[list[int], Any]:
+    """The indexes of those that are there, and their bits as a matrix of 64-bit words."""
+    import numpy as np
+
+    there = [index for index, text in enumerate(hashes) if text is not None]
+    body = bytes.fromhex("".join(hashes[index] or "" for index in there))
+    return there, np.frombuffer(body, np.uint64).reshape(len(there), HASH_BYTES // 8)

@@ -1,0 +1,260 @@
+"""The ledger of sides: what every image that was ever labelled is, and on which side it stands for ever.
+
+Takes the labelled images of a shard, reads each of their images once, and gives ``splits/<shard>.jsonl``: one
+entry per label, written once. The test sets have entries too, so that nothing is learned that resembles them.
+The ledger alone tells which label of an image is the newest and what may be learned from: a night costs the
+reading of its own images. Knows fingerprints, sides, manifest and storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from include.loop import storage
+from include.loop.errors import BadRecord, ConcurrentWrite
+from include.loop.fingerprints import Fingerprint, alike, fingerprint
+from include.loop.identity import content_hash
+from include.loop.manifest import LabelledImage
+from include.loop.sides import Placed, Rules, Side, settle
+from include.loop.storage import dump, error_code, in_parallel
+from include.loop.workspace import Workspace
+
+LABEL_CHARS = 20  # a label's hash names it among all labels of a pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One label of one image. ``label`` is a hash of the manifest line; ``classes`` has one number per box;
+    ``why`` tells how the image got its side, or why it cannot be used (then it has no ``sha256``).
+    """
+
+    source: str
+    etag: str
+    sha256: str
+    phash: str | None
+    side: Side
+    why: str
+    created: str
+    label: str
+    classes: tuple[int, ...]
+    loop: str | None = None
+
+    @property
+    def age(self) -> tuple[str, str]:
+        """Newer labels are greater; between two of the same moment their hashes decide, the same way ever."""
+        return self.created, self.label
+
+    @property
+    def resembles(self) -> bool:
+        """Whether a likeness decided about the image's side."""
+        return self.why.startswith(RESEMBLES)
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Entry:
+        return cls(**value | {"side": Side(value["side"]), "classes": tuple(value["classes"])})
+
+
+RESEMBLES = "near-duplicate of "
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A usable line, and where it is; ``wish`` is the side its manifest gives it, None to let its content
+    decide.
+    """
+
+    line: LabelledImage
+    wish: Side | None
+    manifest: str
+    number: int
+
+    @property
+    def classes(self) -> list[int]:
+        return [box.class_id for box in self.line.boxes]
+
+    @property
+    def label(self) -> str:
+        return content_hash(self.line.value, length=LABEL_CHARS)
+
+
+class Ledger:
+    """Every entry, by the name of its split: a batch, ``initial-<hash>`` or ``test-<name>-<hash>``."""
+
+    def __init__(self, workspace: Workspace, splits: Mapping[str, Sequence[Entry]]) -> None:
+        self._workspace = workspace
+        self._splits: dict[str, tuple[Entry, ...]] = {}
+        self._images: dict[str, Placed] = {}
+        self._prints: dict[tuple[str, str], Fingerprint] = {}
+        self._sources: dict[str, str] = {}  # of each image, where it was met first
+        self._kept = set(splits)
+        for name, entries in splits.items():
+            self._add(name, entries)
+
+    def __contains__(self, split: str) -> bool:
+        return split in self._splits
+
+    def entries(self, split: str) -> tuple[Entry, ...]:
+        return self._splits[split]
+
+    @property
+    def remembers(self) -> bool:
+        """Whether there is a memory set."""
+        return any(image.side is Side.MEMORY for image in self._images.values())
+
+    def admit(self, split: str, candidates: Sequence[Candidate], rules: Rules) -> list[Entry]:
+        """The entries of a split in the order of its lines: what it has, or what it shall have (``keep``)."""
+        if split not in self._splits:
+            self._add(split, self._make(candidates, rules))
+        by_label = {entry.label: entry for entry in self._splits[split]}
+        return [by_label[candidate.label] for candidate in candidates]
+
+    def keep(self, split: str) -> None:
+        """Write a split that is not written yet. ConcurrentWrite when another run was faster."""
+        if split in self._kept:
+            return
+        body = b"".join(dump(asdict(entry)) + b"\n" for entry in self._splits[split])
+        location = storage.split_file(split)
+        if not self._workspace.storage.write_once(location, body):
+            raise ConcurrentWrite(f"{self._workspace.storage.uri(location)} was just written; read it again")
+        self._kept.add(split)
+
+    def side(self, entry: Entry) -> Side:
+        """Where the image stands: with a test set if it is in one, else where it was put first."""
+        placed = self._images.get(entry.sha256)
+        return placed.side if placed and placed.side else entry.side
+
+    def newest(self, splits: Iterable[str]) -> dict[str, Entry]:
+        """One label per image, the newest of these splits, by SHA-256.
+
+        A place that holds another picture by now has lost the one that its older labels speak of.
+        """
+        usable = (entry for name in splits for entry in self._splits[name] if entry.sha256)
+        by_image: dict[str, Entry] = {}
+        by_source: dict[str, Entry] = {}
+        for entry in sorted(usable, key=lambda entry: entry.age):
+            by_image[entry.sha256] = by_source[entry.source] = entry
+        return {
+            sha256: entry for sha256, entry in by_image.items() if by_source[entry.source].sha256 == sha256
+        }
+
+    def labels_of(self, splits: Iterable[str], images: Container[str]) -> Iterator[Entry]:
+        """Every label that these images (by SHA-256) ever got in these splits."""
+        for name in splits:
+            yield from (entry for entry in self._splits[name] if entry.sha256 in images)
+
+    def learnable(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Those that may be learned from. A test set that came later still keeps out what resembles it."""
+        trained = [entry for entry in entries if self.side(entry) is Side.TRAIN]
+        tests = [image.phash for image in self._images.values() if image.side is Side.TEST]
+        near = {one for one, _ in alike([entry.phash for entry in trained], tests)}
+        return [entry for index, entry in enumerate(trained) if index not in near]
+
+    def _add(self, split: str, entries: Sequence[Entry]) -> None:
+        self._splits[split] = tuple(entries)
+        for entry in entries:
+            if entry.sha256:
+                self._prints[entry.source, entry.etag] = Fingerprint(entry.sha256, entry.phash)
+                if entry.sha256 not in self._images or entry.side is Side.TEST:
+                    classes = frozenset(entry.classes)
+                    self._images[entry.sha256] = Placed(entry.sha256, entry.phash, entry.side, classes)
+                    self._sources[entry.sha256] = entry.source
+
+    def _make(self, candidates: Sequence[Candidate], rules: Rules) -> list[Entry]:
+        # An image that a shard lists on two sides measures.
+        order = sorted(candidates, key=lambda item: (not _measures(item), item.label))
+        unique = list({item.label: item for item in reversed(order)}.values())[::-1]
+        looks = list(in_parallel(self._look_at, unique))
+        newcomers: dict[str, Placed] = {}
+        sources = dict(self._sources)
+        for item, look in zip(unique, looks, strict=True):
+            prints = look.prints
+            if prints and (prints.sha256 not in self._images or item.wish is Side.TEST):
+                newcomer = Placed(prints.sha256, prints.phash, item.wish, frozenset(item.classes))
+                newcomers.setdefault(prints.sha256, newcomer)
+                sources.setdefault(prints.sha256, item.line.source)
+        known = [image for sha256, image in self._images.items() if sha256 not in newcomers]
+        settled = settle(newcomers.values(), known, rules)
+        entries = []
+        for item, look in zip(unique, looks, strict=True):
+            if look.prints is None:
+                side, why = Side.UNUSABLE, look.problem
+            else:
+                placed = settled.get(look.prints.sha256) or self._images[look.prints.sha256]
+                side, why = placed.side or Side.UNUSABLE, _why(item, placed, sources)
+            entries.append(_entry(item, look, side, why))
+        return entries
+
+    def _look_at(self, candidate: Candidate) -> Look:
+        """Read an image, unless this version of it is known."""
+        source, etag = candidate.line.source, candidate.line.value.get("etag")
+        if known := self._prints.get((source, str(etag))):
+            return Look(str(etag), known)
+        try:
+            found = self._workspace.storage.find(source)
+        except ClientError as error:
+            if error_code(error) != "NoSuchBucket":
+                raise
+            found = None
+        if found is None:
+            return Look("", problem="the image is gone")
+        body, now = found
+        if etag and etag != now:
+            # Its boxes were drawn on another picture than the one that training would read.
+            return Look(now, problem="the image was replaced after it was labelled")
+        try:
+            return Look(now, fingerprint(body))
+        except BadRecord as error:
+            return Look(now, problem=str(error))
+
+
+@dataclass(frozen=True)
+class Look:
+    """What reading an image gave: its fingerprint, or the problem."""
+
+    etag: str
+    prints: Fingerprint | None = None
+    problem: str = ""
+
+
+def open_ledger(workspace: Workspace) -> Ledger:
+    """The ledger as S3 has it."""
+    names = [
+        item.uri.rsplit("/", 1)[-1].removesuffix(".jsonl") for item in workspace.storage.list(storage.SPLITS)
+    ]
+    return Ledger(workspace, dict(in_parallel(lambda name: (name, _read(workspace, name)), names)))
+
+
+def _read(workspace: Workspace, split: str) -> list[Entry]:
+    return [Entry.from_dict(value) for value in workspace.storage.read_lines(storage.split_file(split))]
+
+
+def _measures(candidate: Candidate) -> bool:
+    return candidate.wish is not None and candidate.wish.held_out
+
+
+def _why(candidate: Candidate, placed: Placed, sources: Mapping[str, str]) -> str:
+    if placed.like:
+        return f"{RESEMBLES}{sources[placed.like]}"
+    if sources[placed.sha256] != candidate.line.source:
+        return f"same content as {sources[placed.sha256]}"
+    return "given" if placed.side is candidate.wish else "by hash"
+
+
+def _entry(candidate: Candidate, look: Look, side: Side, why: str) -> Entry:
+    line = candidate.line
+    return Entry(
+        source=line.source,
+        etag=look.etag,
+        sha256=look.prints.sha256 if look.prints else "",
+        phash=look.prints.phash if look.prints else None,
+        side=side,
+        why=why,
+        created=line.created,
+        label=candidate.label,
+        classes=tuple(candidate.classes),
+        loop=line.value.get("loop"),
+    )
