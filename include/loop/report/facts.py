@@ -99,6 +99,23 @@ class Slice:
 
 
 @dataclass(frozen=True)
+class Latency:
+    """Seconds per image of the transform jobs, their start included, and the images they were timed on."""
+
+    challenger: Finite | None = None
+    champion: Finite | None = None
+    images: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How both models were measured. ``confidence`` is that of each of an interval's two bounds."""
+
+    score_threshold: Finite = 0.5
+    confidence: Finite | None = None
+
+
+@dataclass(frozen=True)
 class Rule:
     """One rule of the gate, as it was judged."""
 
@@ -144,6 +161,14 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Curves:
+    """The training as its log tells it; the throughput is in images per second."""
+
+    epochs: tuple[Epoch, ...] = ()
+    throughput: Finite | None = None
+
+
+@dataclass(frozen=True)
 class Dataset:
     """The counts of dataset.json."""
 
@@ -173,6 +198,15 @@ class Model:
     seconds: Finite | None = None
     billable_seconds: Finite | None = None
     instance_type: str | None = None
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """When it became the champion, and as which number (from 1)."""
+
+    number: int
+    promoted_at: str = ""
+    rolled_back_from: int | None = None
 
 
 @dataclass(frozen=True)
@@ -213,21 +247,19 @@ class Facts:
     outcome: Outcome
     description: str = ""
     parent: str | None = None
-    number: int | None = None  # of the promotion, from 1
-    promoted_at: str = ""
+    promotion: Promotion | None = None
     judged_at: str = ""
     nights: tuple[Night, ...] = ()
     earlier: tuple[Night, ...] = ()  # the last nights before them, for comparison
     dataset: Dataset | None = None
     model: Model | None = None
+    evaluation: Evaluation = field(default_factory=Evaluation)
     slices: tuple[Slice, ...] = ()
     improve_on: tuple[str, ...] = ()  # the slices on which it should gain
-    score_threshold: Finite = 0.5
-    latency: dict[str, Finite | None] = field(default_factory=dict)
+    latency: Latency | None = None
     verdict: Verdict | None = None
     examples: tuple[Example, ...] = ()
-    epochs: tuple[Epoch, ...] = ()
-    throughput: Finite | None = None
+    curves: Curves | None = None
     package: Package | None = None
     deployment: Deployment | None = None
     problems: tuple[str, ...] = ()

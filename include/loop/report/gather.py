@@ -15,15 +15,19 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from include.loop import storage
+from include.loop.config import DATASET_SLICES
 from include.loop.report.facts import (
+    Curves,
     Dataset,
     Deployment,
-    Epoch,
+    Evaluation,
     Example,
     Facts,
+    Latency,
     Model,
     Outcome,
     Package,
+    Promotion,
     Slice,
     Verdict,
 )
@@ -45,57 +49,44 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
     dataset_id = model.get("dataset_id")
     dataset = reader.find(storage.dataset_file(dataset_id, "dataset.json")) if dataset_id else {}
     metrics = reader.find(storage.evaluation_file(training_job, "metrics.json"))
-    verdict = reader.make(
-        Verdict, reader.find(storage.evaluation_file(training_job, "verdict.json")), "verdict"
-    )
-    curves = reader.find(storage.model_file(training_job, "curves.json"))
-    champion = _promotion(workspace, training_job)
+    verdict_location = storage.evaluation_file(training_job, "verdict.json")
+    verdict = reader.make(Verdict, reader.find(verdict_location), "verdict")
+    judged_at = workspace.storage.modified_at(verdict_location)
+    promotion = reader.promotion(training_job)
     package = reader.package(training_job)
     known = {night.batch: night for told in others for night in (*told.earlier, *told.nights)}
     nights, earlier = read_nights(workspace, sorted(dataset.get("shards", ())), known, reader.problems)
     slices = reader.slices(metrics)
-    judged_at = workspace.storage.modified_at(storage.evaluation_file(training_job, "verdict.json"))
     pipeline = workspace.pipeline
     return Facts(
         pipeline=pipeline.name,
         training_job=training_job,
-        outcome=_outcome(verdict, champion, package),
+        outcome=_outcome(verdict, promotion, package),
         description=pipeline.description,
         parent=model.get("parent"),
-        number=champion.get("number"),
-        promoted_at=champion.get("promoted_at", ""),
+        promotion=promotion,
         judged_at=judged_at.isoformat(timespec="seconds") if judged_at else "",
         nights=nights,
         earlier=earlier,
         dataset=reader.make(Dataset, dataset, "dataset"),
         model=reader.make(Model, model, "model"),
+        evaluation=reader.make(Evaluation, metrics, "evaluation") or Evaluation(),
         slices=slices,
+        # The gate's own rule: as configured, else every test set (or validation).
         improve_on=pipeline.gate.improve_on
-        or tuple(sorted(pipeline.test_sets))
-        or tuple(item.name for item in slices if item.name == "validation"),
-        score_threshold=metrics.get("score_threshold", pipeline.evaluation.score_threshold),
-        latency=metrics.get("latency") or {},
+        or tuple(item.name for item in slices if item.name not in DATASET_SLICES),
+        latency=reader.make(Latency, metrics.get("latency") or {}, "latency"),
         verdict=verdict,
         examples=reader.examples(training_job),
-        epochs=tuple(reader.make_all(Epoch, curves.get("epochs", ()), "curves")),
-        throughput=curves.get("throughput"),
+        curves=reader.make(Curves, reader.find(storage.model_file(training_job, "curves.json")), "curves"),
         package=package,
         deployment=reader.deployment(training_job),
         problems=tuple(reader.problems),
     )
 
 
-def _promotion(workspace: Workspace, training_job: str) -> dict[str, Any]:
-    """The newest promotion of this model, empty when it never was the champion."""
-    target = workspace.storage
-    records = storage.in_parallel(lambda item: target.read_json(item.uri), target.list(storage.CHAMPIONS))
-    return next(
-        (record for record in reversed(list(records)) if record.get("training_job") == training_job), {}
-    )
-
-
-def _outcome(verdict: Verdict | None, champion: Mapping[str, Any], package: Package | None) -> Outcome:
-    if champion:
+def _outcome(verdict: Verdict | None, promotion: Promotion | None, package: Package | None) -> Outcome:
+    if promotion:
         return Outcome.PROMOTED
     if verdict is None:
         return Outcome.UNKNOWN
@@ -166,16 +157,23 @@ class _Reader:
         losses = [line for line in reversed(compared[-EXAMPLES:]) if line["gain"] < 0]
         return tuple(self.make_all(Example, (*gains, *losses), "example"))
 
+    def promotion(self, training_job: str) -> Promotion | None:
+        """The newest one of this model, None when it never was the champion."""
+        return self._newest(storage.CHAMPIONS, training_job, Promotion)
+
     def package(self, training_job: str) -> Package | None:
-        value = self.find(f"registry/{training_job}.json")
-        decision = value.get("decision") or self.find(f"registry/{training_job}.decision.json")
+        value = self.find(storage.registry_file(training_job))
+        decision = self.find(storage.decision_file(training_job))
         return self.make(Package, value | {"decision": decision or None}, "package") if value else None
 
     def deployment(self, training_job: str) -> Deployment | None:
-        """The newest deployment of this model."""
-        numbered = list(self._storage.list("deployments/"))
-        for item in reversed(numbered):
-            value = self.find(item.uri)
-            if value.get("training_job") == training_job:
-                return self.make(Deployment, value, "deployment")
+        """The newest one of this model, None where it was never served."""
+        return self._newest(storage.DEPLOYMENTS, training_job, Deployment)
+
+    def _newest(self, folder: str, training_job: str, kind: type[Value]) -> Value | None:
+        """The last of the numbered records that speaks of this model."""
+        for item in reversed(list(self._storage.list(folder))):
+            record = self.find(item.uri)
+            if record.get("training_job") == training_job:
+                return self.make(kind, record, kind.__name__.lower())
         return None

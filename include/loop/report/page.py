@@ -81,7 +81,9 @@ def render(workspace: Workspace, facts: Facts) -> str:
                 "drift": figures.drift(facts.earlier, facts.nights)
                 if any(night.scores for night in facts.nights)
                 else None,
-                "training": figures.training(facts.epochs) if facts.epochs else None,
+                "training": figures.training(facts.curves.epochs)
+                if facts.curves and facts.curves.epochs
+                else None,
             },
             pictures=pictures.draw(workspace, facts),
         )

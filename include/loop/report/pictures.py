@@ -61,7 +61,7 @@ def draw(workspace: Workspace, facts: Facts) -> list[Pair]:
     shown = (example for example in facts.examples if example.image in labels)
 
     def pair(example: Example) -> Pair | None:
-        return _pair(workspace, example, labels[example.image], facts.score_threshold)
+        return _pair(workspace, example, labels[example.image], facts.evaluation.score_threshold)
 
     return [pair for pair in storage.in_parallel(pair, shown) if pair is not None]
 
