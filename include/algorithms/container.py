@@ -42,6 +42,12 @@ class Container:
         return self.root / "model"
 
     @property
+    def checkpoints(self) -> Path | None:
+        """The directory that SageMaker keeps in step with S3; None in a job without a CheckpointConfig."""
+        path = self.root / "checkpoints"
+        return path if path.is_dir() else None
+
+    @property
     def bind_host(self) -> str:
         """All addresses inside a real container, whose network is its own; else this machine only."""
         return "127.0.0.1" if "SM_ML_ROOT" in os.environ else "0.0.0.0"

@@ -12,11 +12,22 @@ from include.local_cloud.store import DEPLOYMENT, TRAINING_JOB, Document, Kind, 
 from include.local_cloud.training_jobs import move
 
 MAX_REASON = 1024
+WAITED_TOO_LONG = "Training job wait time exceeded MaxWaitTimeInSeconds"
 
 
 def waits_for_room(store: Store, kind: Kind, document: Document, limit: int) -> None:
-    """Say once that a training job is queued; a transform job has no secondary status to say it with."""
-    if kind is not TRAINING_JOB or document["SecondaryStatus"] != "Starting":
+    """Say once that a training job is queued; a transform job has no secondary status to say it with.
+
+    A spot job that has waited for longer than its MaxWaitTimeInSeconds is stopped.
+    """
+    if kind is not TRAINING_JOB:
+        return
+    patience = document["StoppingCondition"].get("MaxWaitTimeInSeconds")
+    if patience and (datetime.now(UTC) - document["CreationTime"]).total_seconds() > patience:
+        with store.change(kind, document[kind.name]) as job:
+            end(job, kind, "Stopped", secondary="MaxWaitTimeExceeded", message=WAITED_TOO_LONG)
+        return
+    if document["SecondaryStatus"] != "Starting":
         return
     with store.change(kind, document[kind.name]) as job:
         if job["SecondaryStatus"] == "Starting":
@@ -54,4 +65,7 @@ def end(
         move(job, secondary or status, message or f"Training job {status.lower()}")
         job["SecondaryStatusTransitions"][-1]["EndTime"] = now
         seconds = max(1, round((now - job["TrainingStartTime"]).total_seconds()))
+        # Nothing is billed here, so a spot job saves nothing; a warm pool ends with its job, kept for nobody.
         job["TrainingTimeInSeconds"] = job["BillableTimeInSeconds"] = seconds
+        if "WarmPoolStatus" in job:
+            job["WarmPoolStatus"] = {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 0}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
 from include.local_cloud import listing
 from include.local_cloud.algorithms import Algorithms
@@ -20,8 +21,11 @@ from include.wire import AwsError
 
 DEFAULT_RUNTIME = 86_400
 MAX_RUNTIME = 432_000  # the account quota "longest training run"
+MAX_KEEP_ALIVE = 3_600  # of a warm pool, as the developer guide says; the service model allows more
+ML_ROOT = "/opt/ml"
+DEFAULT_CHECKPOINTS = f"{ML_ROOT}/checkpoints"
+_TAKEN = ("code", "input", "model", "output")  # directories of the container contract
 _NOT_HERE = (
-    "CheckpointConfig",
     "DebugHookConfig",
     "TensorBoardOutputConfig",
     "ServerlessJobConfig",
@@ -50,6 +54,7 @@ class TrainingJobs:
                 {"Status": "Starting", "StartTime": now, "StatusMessage": "Starting the training job"}
             ],
             "ModelArtifacts": {"S3ModelArtifacts": ""},
+            **({"WarmPoolStatus": {"Status": "InUse"}} if _keeps_warm(params) else {}),
             "CreationTime": now,
         }
         try:
@@ -121,7 +126,11 @@ class TrainingJobs:
             _check_regex(definition)
         self._check_channels(params.get("InputDataConfig", []), specification["TrainingInputMode"])
         stopping = {"MaxRuntimeInSeconds": DEFAULT_RUNTIME} | params.get("StoppingCondition", {})
-        self._check_stopping(stopping, bool(params.get("EnableManagedSpotTraining")))
+        spot = bool(params.get("EnableManagedSpotTraining"))
+        self._check_stopping(stopping, spot)
+        self._check_keep_alive(params["ResourceConfig"].get("KeepAlivePeriodInSeconds"), spot)
+        if checkpoints := params.get("CheckpointConfig"):
+            _check_checkpoints(checkpoints)
         defaults = {
             "EnableNetworkIsolation": False,
             "EnableInterContainerTrafficEncryption": False,
@@ -171,6 +180,33 @@ class TrainingJobs:
         if wait is not None and not spot:
             raise AwsError("ValidationException", "MaxWaitTimeInSeconds needs EnableManagedSpotTraining")
 
+    @staticmethod
+    def _check_keep_alive(seconds: int | None, spot: bool) -> None:
+        if seconds and spot:
+            raise AwsError(
+                "ValidationException", "KeepAlivePeriodInSeconds cannot be used with managed spot training"
+            )
+        if seconds and seconds > MAX_KEEP_ALIVE:
+            raise AwsError(
+                "ValidationException",
+                f"KeepAlivePeriodInSeconds is {seconds}; at most {MAX_KEEP_ALIVE} is allowed",
+            )
+
+
+def _check_checkpoints(config: Document) -> None:
+    if not config["S3Uri"].startswith("s3://"):
+        raise AwsError(
+            "ValidationException", f"CheckpointConfig: S3Uri must be s3://…, not {config['S3Uri']!r}"
+        )
+    local = PurePosixPath(config.get("LocalPath", DEFAULT_CHECKPOINTS))
+    inside = local.relative_to(ML_ROOT).parts if local.is_relative_to(ML_ROOT) else ()
+    if not inside or inside[0] in _TAKEN or ".." in inside:
+        raise AwsError(
+            "ValidationException",
+            f"CheckpointConfig: LocalPath is {str(local)!r}; here it must be a directory of its own below "
+            f"{ML_ROOT}, such as {DEFAULT_CHECKPOINTS}, because there is no container around the job",
+        )
+
 
 def _check_regex(definition: Document) -> None:
     try:
@@ -187,6 +223,10 @@ def move(job: Document, secondary_status: str, message: str) -> None:
         transitions[-1].setdefault("EndTime", now)
     job["SecondaryStatus"] = secondary_status
     transitions.append({"Status": secondary_status, "StartTime": now, "StatusMessage": message})
+
+
+def _keeps_warm(params: Document) -> bool:
+    return bool(params["ResourceConfig"].get("KeepAlivePeriodInSeconds"))
 
 
 def _missing() -> AwsError:

@@ -49,8 +49,8 @@ def write(directory: Path, artifact: Artifact) -> Path:
     """Write both files, each in one step; returns the path of the weights."""
     directory.mkdir(parents=True, exist_ok=True)
     arrays = {name: np.ascontiguousarray(array) for name, array in flatten(artifact.variables).items()}
-    _replace(directory / SETTINGS, json.dumps(artifact.settings.model_dump(), indent=2).encode())
-    _replace(directory / WEIGHTS, safetensors.save(arrays))
+    replace(directory / SETTINGS, json.dumps(artifact.settings.model_dump(), indent=2).encode())
+    replace(directory / WEIGHTS, safetensors.save(arrays))
     return directory / WEIGHTS
 
 
@@ -77,6 +77,25 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
     return flat
 
 
+def nest(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The way back from ``flatten``."""
+    tree: dict[str, Any] = {}
+    for name, array in arrays.items():
+        *parents, leaf = name.split(_SEPARATOR)
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[leaf] = array
+    return tree
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file in one step."""
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)  # whoever is killed meanwhile leaves the last whole file
+
+
 def _parse(load: Callable[[str], bytes | None], source: Path) -> Artifact:
     content = {name: load(name) for name in (SETTINGS, WEIGHTS)}
     missing = " and ".join(name for name, data in content.items() if data is None)
@@ -90,7 +109,7 @@ def _parse(load: Callable[[str], bytes | None], source: Path) -> Artifact:
         arrays = safetensors.load(content[WEIGHTS] or b"")
     except (ValidationError, SafetensorError) as error:
         raise ClientError(f"{source.name} is damaged: {error}") from error
-    return Artifact(_nest(arrays), settings)
+    return Artifact(nest(arrays), settings)
 
 
 def _member(archive: tarfile.TarFile, name: str) -> bytes | None:
@@ -107,20 +126,3 @@ def _member(archive: tarfile.TarFile, name: str) -> bytes | None:
 
 def _file(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
-
-
-def _nest(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for name, array in arrays.items():
-        *parents, leaf = name.split(_SEPARATOR)
-        branch = tree
-        for parent in parents:
-            branch = branch.setdefault(parent, {})
-        branch[leaf] = array
-    return tree
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)  # whoever is killed meanwhile leaves the last whole file

@@ -51,6 +51,23 @@ class Learner:
             raise ClientError("the weights of the model channel belong to another version of the network")
         self.variables = jax.tree.map(jnp.asarray, variables)
 
+    def state(self) -> dict[str, Any]:
+        """Everything that a training goes on from: ``variables`` and ``optimizer``, trees of arrays."""
+        leaves = jax.tree.leaves(self._state)
+        return {
+            "variables": self.variables,
+            "optimizer": {str(number): leaf for number, leaf in enumerate(leaves)},
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a ``state``. Raises KeyError or ValueError when it is of another network."""
+        self.restore(state["variables"])
+        leaves, structure = jax.tree.flatten(self._state)
+        saved = [jnp.asarray(state["optimizer"][str(number)]) for number in range(len(leaves))]
+        if [(a.shape, a.dtype) for a in saved] != [(jnp.shape(a), jnp.asarray(a).dtype) for a in leaves]:
+            raise ValueError("the optimiser's state belongs to another version of the network")
+        self._state = jax.tree.unflatten(structure, saved)
+
     def step(self, images: np.ndarray, boxes: np.ndarray) -> None:
         """Learn from a batch: images (B, S, S, 3; uint8), boxes (B, M, 5; fractions, class -1 is padding)."""
         self.variables, self._state, pair = self._compiled(self.variables, self._state, images, boxes)

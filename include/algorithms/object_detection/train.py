@@ -1,7 +1,8 @@
 """The `train` command: channels in, the best model out, and a log in the documented line shapes.
 
 Reads hyperparameters and channels below SM_ML_ROOT, continues from the `model` channel when there is one,
-keeps the model with the best validation mAP, and stops after the current batch when it is told to.
+keeps the model with the best validation mAP, and stops after the current batch when it is told to. With
+checkpoints, a job goes on after the last epoch that an interrupted one finished.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,12 @@ from include.algorithms.container import AlgorithmError, ClientError, Container,
 from include.algorithms.object_detection import artifact
 from include.algorithms.object_detection.artifact import Artifact, ArtifactSettings
 from include.algorithms.object_detection.channels import read_channel
+from include.algorithms.object_detection.checkpoints import (
+    Checkpoint,
+    Checkpoints,
+    Progress,
+    identity,
+)
 from include.algorithms.object_detection.dataset import Dataset, collect
 from include.algorithms.object_detection.evaluation import mean_average_precision
 from include.algorithms.object_detection.hyperparameters import Hyperparameters, parse_hyperparameters
@@ -55,7 +62,9 @@ def train(container: Container, stop: threading.Event) -> None:
         settings.base_network,
         learner.weights,
     )
-    _Job(container, settings, training, validation, learner, stop).run()
+    same = identity(repr(settings), training.boxes + validation.boxes, learner.state())
+    checkpoints = Checkpoints(container.checkpoints, same)
+    _Job(container, settings, training, validation, learner, checkpoints, stop).run()
 
 
 @dataclass
@@ -67,29 +76,66 @@ class _Job:
     training: Dataset
     validation: Dataset
     learner: Learner
+    checkpoints: Checkpoints
     stop: threading.Event
     best: float = -1.0
+    best_variables: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> None:
         patience = _Patience(self.settings)
         host = self.container.host()
         generator = np.random.default_rng(_SEED)
-        for epoch in range(self.settings.epochs):
+        for epoch in range(self._resumed(patience, generator, host), self.settings.epochs):
             self._epoch(epoch, host, generator)
             if self.stop.is_set():
                 break
             score = self._validate()
-            emit(f"#quality_metric: host={host}, epoch={epoch}, validation mAP <score>=({score:.6f})")
+            self._tell(epoch, score, host)
             if score >= self.best:  # of equals the later: it has seen more
                 self._keep(score)
-            emit(f"#progress_metric: host={host}, completed {100 * (epoch + 1) // self.settings.epochs} %")
-            if patience.exhausted(epoch, score):
+            over = patience.exhausted(epoch, score)
+            self._checkpoint(epoch, score, over, patience, generator)
+            if over:
                 logger.info("early stopping: validation mAP has not improved for %d epochs", patience.waited)
                 break
         if self.stop.is_set():
             logger.info("stopped: keeping the best model so far")
             if self.best < 0:
                 self._keep(0.0)
+
+    def _resumed(self, patience: _Patience, generator: np.random.Generator, host: str) -> int:
+        """Go on from the newest checkpoint of this training, if there is one; returns the next epoch."""
+        found = self.checkpoints.newest()
+        if found is None:
+            return 0
+        progress = found.progress
+        self.learner.resume(found.weights)
+        generator.bit_generator.state = progress.generator
+        patience.best, patience.waited = progress.patience_best, progress.patience_waited
+        logger.info("continuing after epoch %d, from a checkpoint", progress.epoch)
+        self._tell(progress.epoch, progress.score, host)
+        self.best_variables = found.weights["best"]
+        self._write(progress.best)
+        return self.settings.epochs if progress.over else progress.epoch + 1
+
+    def _checkpoint(
+        self, epoch: int, score: float, over: bool, patience: _Patience, generator: np.random.Generator
+    ) -> None:
+        progress = Progress(
+            training=self.checkpoints.training,
+            epoch=epoch,
+            score=score,
+            best=self.best,
+            over=over,
+            patience_best=patience.best,
+            patience_waited=patience.waited,
+            generator=dict(generator.bit_generator.state),
+        )
+        self.checkpoints.save(Checkpoint(progress, self.learner.state() | {"best": self.best_variables}))
+
+    def _tell(self, epoch: int, score: float, host: str) -> None:
+        emit(f"#quality_metric: host={host}, epoch={epoch}, validation mAP <score>=({score:.6f})")
+        emit(f"#progress_metric: host={host}, completed {100 * (epoch + 1) // self.settings.epochs} %")
 
     def _epoch(self, epoch: int, host: str, generator: np.random.Generator) -> None:
         started = time.monotonic()
@@ -134,10 +180,14 @@ class _Job:
         return mean_average_precision(found, self.validation.boxes, self.settings.overlap_threshold)
 
     def _keep(self, score: float) -> None:
-        self.best = score
         logger.info("Updating the best model with validation-mAP=%s", f"{score:.6f}")
+        self.best_variables = self.learner.variables
+        self._write(score)
+
+    def _write(self, score: float) -> None:
+        self.best = score
         kept = ArtifactSettings.model_validate(self.settings, from_attributes=True)
-        path = artifact.write(self.container.model, Artifact(self.learner.variables, kept))
+        path = artifact.write(self.container.model, Artifact(self.best_variables, kept))
         logger.info('Saved checkpoint to "%s"', path)
 
 
@@ -146,12 +196,12 @@ class _Patience:
 
     def __init__(self, settings: Hyperparameters) -> None:
         self._settings = settings
-        self._best = 0.0
+        self.best = 0.0
         self.waited = 0
 
     def exhausted(self, epoch: int, score: float) -> bool:
-        if score > self._best * (1 + self._settings.early_stopping_tolerance):
-            self._best, self.waited = score, 0
+        if score > self.best * (1 + self._settings.early_stopping_tolerance):
+            self.best, self.waited = score, 0
         else:
             self.waited += 1
         enough = epoch + 1 >= self._settings.early_stopping_min_epochs

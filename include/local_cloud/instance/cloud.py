@@ -66,6 +66,10 @@ class Cloud:
         bucket, key = split_uri(uri)
         self.call("s3", lambda s3: s3.upload_file(str(path), bucket, key), uri)
 
+    def delete(self, uri: str) -> None:
+        bucket, key = split_uri(uri)
+        self.call("s3", lambda s3: s3.delete_object(Bucket=bucket, Key=key), uri)
+
     def keys(self, uri: str) -> Iterator[str]:
         """The URIs of all objects whose key starts with the one in ``uri``, folder markers left out."""
         bucket, prefix = split_uri(uri)

@@ -15,6 +15,7 @@ from pathlib import Path
 from include.local_cloud import outcomes
 from include.local_cloud.algorithms import Algorithm
 from include.local_cloud.instance import archives, channels
+from include.local_cloud.instance.checkpoints import Checkpoints
 from include.local_cloud.instance.cloud import Cloud
 from include.local_cloud.instance.container import Container, MlTree, wait_for
 from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
@@ -24,6 +25,10 @@ from include.local_cloud.instance.post import Post
 from include.local_cloud.store import TRAINING_JOB, Document
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+_OUT_OF_TIME = {
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds",
+    "MaxWaitTimeExceeded": outcomes.WAITED_TOO_LONG,
+}
 _REASON_PREFIXES = ("ClientError", "AlgorithmError", "InternalServerError")
 
 
@@ -33,7 +38,7 @@ class TrainingJob:
     def __init__(self, post: Post, algorithm: Algorithm) -> None:
         self._post, self._algorithm = post, algorithm
         self._job = post.document
-        self._out_of_time = False
+        self._out_of_time = ""  # the secondary status that says which time
         definitions = self._job["AlgorithmSpecification"].get("MetricDefinitions", [])
         self._metrics = Metrics({item["Name"]: item["Regex"] for item in definitions})
 
@@ -51,11 +56,8 @@ class TrainingJob:
             self._end("Failed", reason=str(fault))
         else:
             if self._out_of_time:
-                self._end(
-                    "Stopped",
-                    secondary="MaxRuntimeExceeded",
-                    message="Training job runtime exceeded MaxRuntimeInSeconds",
-                )
+                message = _OUT_OF_TIME[self._out_of_time]
+                self._end("Stopped", secondary=self._out_of_time, message=message)
             else:
                 self._end("Stopped" if post.watch.stop_requested else "Completed")
 
@@ -69,6 +71,10 @@ class TrainingJob:
         post.move("Downloading", "Downloading input data")
         tree = MlTree(post.home / "ml")
         channels.write_configuration(tree, job)
+        checkpoints = None
+        if config := job.get("CheckpointConfig"):
+            checkpoints = Checkpoints(post.cloud, config, tree)
+            checkpoints.restore(post.watch.check)
         pipes = []
         for channel in job.get("InputDataConfig", []):
             post.watch.check()
@@ -77,11 +83,13 @@ class TrainingJob:
             else:
                 channels.download(post.cloud, channel, tree.data / channel["ChannelName"], post.watch.check)
         post.move("Training", "Training image download completed. Training in progress.")
-        self._train(tree, pipes, log)
+        self._train(tree, pipes, checkpoints, log)
         post.move("Uploading", "Uploading generated training model")
         self._upload(tree, post.cloud)
 
-    def _train(self, tree: MlTree, pipes: list[Pipe], log: LogStream) -> None:
+    def _train(
+        self, tree: MlTree, pipes: list[Pipe], checkpoints: Checkpoints | None, log: LogStream
+    ) -> None:
         """Run the container to its end, asked for or not. Raises ``AlgorithmFault`` when it failed."""
 
         def say(line: str) -> None:
@@ -99,8 +107,10 @@ class TrainingJob:
             self._post.record(container.identity)
             for pipe in pipes:
                 pipe.start()
-            self._attend(container, pipes)
+            self._attend(container, pipes, checkpoints)
             code = container.finish()
+            if checkpoints is not None:
+                checkpoints.finish()
         finally:
             container.kill()
             for pipe in pipes:
@@ -110,27 +120,42 @@ class TrainingJob:
         if code != 0 and not asked_to_stop:
             raise AlgorithmFault(_reason(tree.failure(), code, list(container.last_lines)))
 
-    def _attend(self, container: Container, pipes: list[Pipe]) -> None:
-        """Until the container has exited: stop it when asked to or when its time is up, and mind the
-        pipes.
+    def _attend(self, container: Container, pipes: list[Pipe], checkpoints: Checkpoints | None) -> None:
+        """Until the container has exited: stop it when asked to or when its time is up, and mind pipes and
+        checkpoints.
         """
         watch = self._post.watch
-        give_up = time.monotonic() + self._job["StoppingCondition"]["MaxRuntimeInSeconds"]
+        seconds, which = self._time_left()
+        give_up = time.monotonic() + seconds
         kill_at: float | None = None
 
         def look() -> None:
             nonlocal kill_at
             watch.look()
             self._check(pipes)
+            if checkpoints is not None:
+                checkpoints.look()
             now = time.monotonic()
             if kill_at is None and (watch.stop_requested or now > give_up):
-                self._out_of_time = not watch.stop_requested
+                self._out_of_time = "" if watch.stop_requested else which
                 container.terminate()
                 kill_at = now + self._post.settings.stop_grace
             elif kill_at is not None and now > kill_at:
                 container.kill()
 
         wait_for(lambda: container.exit_code() is not None, look)
+
+    def _time_left(self) -> tuple[float, str]:
+        """Seconds until the job is to be stopped, and the secondary status it then ends with.
+
+        The runtime counts from now, the wait time of a spot job from its creation.
+        """
+        condition = self._job["StoppingCondition"]
+        limits = [(float(condition["MaxRuntimeInSeconds"]), "MaxRuntimeExceeded")]
+        if wait := condition.get("MaxWaitTimeInSeconds"):
+            waited = (datetime.now(UTC) - self._job["CreationTime"]).total_seconds()
+            limits.append((wait - waited, "MaxWaitTimeExceeded"))
+        return min(limits)
 
     @staticmethod
     def _check(pipes: list[Pipe]) -> None:

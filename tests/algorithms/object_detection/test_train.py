@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,6 +104,59 @@ def test_sigterm_stops_after_the_batch_and_the_best_model_stays(new_job):
         assert process.wait(60) == 0
     assert "stopped: keeping the best model so far" in rest
     artifact.read(job.container.model)
+
+
+def test_a_killed_job_is_continued_after_its_last_epoch_as_if_nothing_had_been(new_job, tmp_path):
+    """kill -9 of the whole process group; the checkpoints are all that is left, as on a lost machine."""
+    whole = small_job(new_job, epochs="4", learning_rate="0.01")
+    run_here(whole)
+    killed = small_job(lambda: Job(tmp_path / "killed"), epochs="4", learning_rate="0.01")
+    (killed.root / "checkpoints").mkdir()
+    with subprocess.Popen(
+        COMMAND, env=environment(killed), stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Saved the state of epoch 1" in line:
+                os.killpg(process.pid, signal.SIGKILL)
+    again = small_job(lambda: Job(tmp_path / "again"), epochs="4", learning_rate="0.01")
+    (killed.root / "checkpoints").rename(again.root / "checkpoints")
+    done = subprocess.run(COMMAND, env=environment(again), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"continuing after epoch [12], from a checkpoint", done.stdout)
+    assert "epoch=0, " not in done.stdout
+    assert "completed 100 %" in done.stdout
+    expected, found = (
+        artifact.flatten(artifact.read(job.container.model).variables) for job in (whole, again)
+    )
+    for name, array in expected.items():
+        np.testing.assert_allclose(found[name], array, rtol=1e-3, atol=1e-4, err_msg=name)
+    assert len(list((again.root / "checkpoints").glob("*"))) == 2
+
+
+def test_checkpoints_that_are_damaged_or_of_another_training_are_passed_over(new_job, tmp_path, caplog):
+    first = small_job(new_job)
+    (first.root / "checkpoints").mkdir()
+    run_here(first)
+    (saved,) = (first.root / "checkpoints").iterdir()
+
+    def log_of(damaged, **hyperparameters):
+        job = small_job(lambda: Job(tmp_path / str(damaged)), **hyperparameters)
+        shutil.copytree(first.root / "checkpoints", job.root / "checkpoints")
+        if damaged:
+            (job.root / "checkpoints/checkpoint-0009.safetensors").write_bytes(saved.read_bytes()[:5000])
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            run_here(job)
+        artifact.read(job.container.model)
+        return caplog.text
+
+    log = log_of(damaged=True)
+    assert "passing over the checkpoint checkpoint-0009.safetensors: it is damaged" in log
+    assert "continuing after epoch 0, from a checkpoint" in log
+    log = log_of(damaged=False, num_training_samples="9")
+    assert "belongs to a training with other hyperparameters or data" in log
+    assert "continuing after" not in log
 
 
 def test_a_failed_job_leaves_its_reason_and_an_exit_code(new_job):
