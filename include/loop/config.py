@@ -169,6 +169,8 @@ class GateSettings(Strict):
     min_gain: float = Field(default=0.01, ge=0, le=1)
     max_loss: SHARE = 0.04
     max_class_loss: SHARE = 0.15
+    # Of the labels of a night that it learned from, a model finds so many again, next to those it knew.
+    min_learned: SHARE = 0.5
     floor: SHARE = 0
     class_floor: SHARE = 0
     confidence: float = Field(default=0.95, gt=0.5, lt=1)

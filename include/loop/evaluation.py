@@ -3,47 +3,33 @@
 Takes a trained challenger and its parent, predicts with both on every slice (test sets, memory, newest
 labels, audit images), gives ``evaluations/<job>/metrics.json``: what each model scores, how sure that is, and
 by how much they differ; and ``images.jsonl``, the same image by image. Both are written once. Knows slices,
-outputs, metrics and bootstrap; whether the numbers are good enough is the gate's to say.
+outputs and scores; whether the numbers are good enough is the gate's to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 from include.loop import storage
-from include.loop.bootstrap import Spread, bounds, draw, mean_over_classes, spread
 from include.loop.champion import find_champion
-from include.loop.identity import content_hash
 from include.loop.jobs import JobKind, Running
-from include.loop.manifest import LabelledImage
-from include.loop.matching import Matches, match
-from include.loop.metrics import (
-    calibration,
-    confusion,
-    f1_by_image,
-    finite,
-    mean_average_precision,
-    recall_and_precision,
-)
-from include.loop.outputs import Latency, Model, Outputs, find_outputs, latency, read_outputs
-from include.loop.slices import Slices, read_slices
+from include.loop.outputs import Model, Outputs, find_outputs, latency, read_outputs
+from include.loop.scores import CHALLENGER, CHAMPION, MODELS, compare
+from include.loop.slices import Slices, read_learned, read_slices
 from include.loop.training import read_model
-from include.loop.transform import Detection
 from include.loop.workspace import Workspace
-
-LIBRARY = "faster-coco-eval"
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One model on one slice: what the records say of it, and what it is compared by."""
+class Contest:
+    """Who meets whom, and on what; ``models`` has a champion unless this is the first model."""
 
-    record: dict[str, Any]
-    matches: Matches
-    spread: Spread
+    dataset_id: str
+    models: Mapping[str, Model]
+    slices: Slices
+    learned: Slices
 
 
 def evaluate(
@@ -53,174 +39,78 @@ def evaluate(
     location = storage.evaluation_file(training_job, "metrics.json")
     metrics = workspace.storage.find_json(location)
     if metrics is None:
-        step = _measure(workspace, sagemaker, training_job, waited_for)
-        if isinstance(step, Running):
-            return step
-        metrics = workspace.storage.write_json_once(location, step)
+        contest = _contest(workspace, training_job)
+        outputs = _predict(workspace, sagemaker, contest, waited_for)
+        if isinstance(outputs, Running):
+            return outputs
+        metrics = _measure(workspace, contest, outputs)
+        metrics = workspace.storage.write_json_once(location, metrics)
     return {
         "training_job": training_job,
         "champion": metrics["champion"],
         "map50": {
-            name: {
-                "champion": item["champion"]["map50"] if item["champion"] else None,
-                "challenger": item["challenger"]["map50"],
-            }
+            name: {who: item[who]["map50"] if item[who] else None for who in MODELS}
             for name, item in metrics["slices"].items()
         },
         "metrics_uri": workspace.storage.uri(location),
     }
 
 
-def _measure(
-    workspace: Workspace, sagemaker: Any, training_job: str, waited_for: Running | None
-) -> Running | dict[str, Any]:
+def _contest(workspace: Workspace, training_job: str) -> Contest:
     record = read_model(workspace, training_job)
+    models = {CHALLENGER: Model(training_job, record["model_data"])}
     parent = find_champion(workspace, record["parent"])
-    models = {"challenger": Model(training_job, record["model_data"])}
     if parent:
-        models["champion"] = Model(parent.training_job, parent.model_data)
-    slices = read_slices(workspace, record["dataset_id"])
-    # Both are asked for before either is waited for, so that their jobs run side by side.
+        models[CHAMPION] = Model(parent.training_job, parent.model_data)
+    dataset_id = record["dataset_id"]
+    return Contest(
+        dataset_id, models, read_slices(workspace, dataset_id), read_learned(workspace, dataset_id)
+    )
+
+
+def _predict(
+    workspace: Workspace, sagemaker: Any, contest: Contest, waited_for: Running | None
+) -> Running | dict[str, Outputs]:
+    """Both are asked for before either is waited for, so that their jobs run side by side."""
     outputs: dict[str, Outputs] = {}
     running: list[str] = []
-    for who, model in models.items():
-        step = find_outputs(workspace, sagemaker, model, slices.etags, slices.nights, waited_for)
+    for who, model in contest.models.items():
+        etags = contest.slices.etags | (contest.learned.etags if who == CHALLENGER else {})
+        step = find_outputs(workspace, sagemaker, model, etags, contest.slices.nights, waited_for)
         if isinstance(step, Running):
             running += step.names
         else:
             outputs[who] = step
-    if running:
-        return Running(JobKind.TRANSFORM, tuple(running))
+    return Running(JobKind.TRANSFORM, tuple(running)) if running else outputs
+
+
+def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outputs]) -> dict[str, Any]:
+    """metrics.json; images.jsonl is written on the way."""
     detections = {who: read_outputs(workspace, found) for who, found in outputs.items()}
-    measured = {
-        name: {who: _on_slice(workspace, slices, name, detections[who]) for who in models}
-        for name in slices.images
-    }
-    judged = {name for name in measured if len(slices.images[name]) >= workspace.pipeline.gate.min_images}
+    measured, rows = compare(workspace.pipeline, contest.slices, contest.learned, detections)
+    training_job = contest.models[CHALLENGER].training_job
     workspace.storage.write_lines(
         storage.evaluation_file(training_job, "images.jsonl"),
         (
-            row
-            for name in sorted(judged)
-            for row in _images(workspace, name, slices.images[name], measured[name], outputs)
+            row | {"out": {who: outputs[who][row["image"]] if who in outputs else None for who in MODELS}}
+            for row in rows
         ),
     )
-    timed = {who: latency(workspace, model.training_job) for who, model in models.items()}
+    champion = contest.models.get(CHAMPION)
     return {
         "training_job": training_job,
-        "dataset_id": record["dataset_id"],
-        "champion": parent.training_job if parent else None,
-        "score_threshold": workspace.pipeline.evaluation.score_threshold,
-        "confidence": workspace.pipeline.gate.confidence,
-        "slices": {
-            name: {
-                "images": len(slices.images[name]),
-                "boxes": sum(len(line.boxes) for line in slices.images[name]),
-                "gone": slices.gone[name],
-                "judged": name in judged,
-                "challenger": models_of["challenger"].record,
-                "champion": models_of["champion"].record if parent else None,
-                "delta": _delta(workspace, models_of) if parent else None,
-            }
-            for name, models_of in measured.items()
-        },
-        "latency": _latency(timed),
-        "evaluator": {"library": LIBRARY, "version": version(LIBRARY)},
+        "dataset_id": contest.dataset_id,
+        "champion": champion.training_job if champion else None,
+        **measured,
+        "latency": _latency(workspace, contest),
     }
 
 
-def _on_slice(
-    workspace: Workspace, slices: Slices, name: str, detections: Mapping[str, Sequence[Detection]]
-) -> Measured:
-    """One model's numbers on one slice, with the bounds of the bootstrap."""
-    classes, threshold = workspace.pipeline.classes, workspace.pipeline.evaluation.score_threshold
-    images = slices.images[name]
-    matches = match(images, detections, len(classes))
-    # The same draws for both models: what is drawn from is in the seed, and the model is not.
-    seed = content_hash(name, [[line.source, slices.etags[line.source]] for line in images])
-    drawn = spread(matches, draw(len(images), seed), threshold)
-    precision = mean_average_precision(images, detections, classes)
-    boxes = matches.boxes().sum(axis=0)
-    record = {
-        "map50": precision["map50"],
-        **_bounds(workspace, "map50", drawn.map50),
-        "map": precision["map"],
-        **recall_and_precision(matches, threshold),
-        **_bounds(workspace, "recall", drawn.recall),
-        **_bounds(workspace, "precision", drawn.precision),
-        **calibration(matches),
-        "classes": {
-            label: {
-                "ap50": precision["classes"][label],
-                **_bounds(workspace, "", drawn.classes[:, index]),
-                "boxes": int(boxes[index]),
-            }
-            for index, label in enumerate(classes)
-        },
-        "confusion": confusion(matches, classes, threshold),
-        "unpredicted": sum(line.source not in detections for line in images),
-    }
-    return Measured(record, matches, drawn)
-
-
-def _delta(workspace: Workspace, models: Mapping[str, Measured]) -> dict[str, Any]:
-    """Challenger minus champion, draw by draw on the same images."""
-    challenger, champion = models["challenger"], models["champion"]
-    by_class = challenger.spread.classes - champion.spread.classes
+def _latency(workspace: Workspace, contest: Contest) -> dict[str, Any]:
+    """Seconds per image of each model, and over how many images."""
+    timed = {who: latency(workspace, model.training_job) for who, model in contest.models.items()}
+    items = {who: timed.get(who) for who in MODELS}
     return {
-        "map50": _difference(challenger.record["map50"], champion.record["map50"]),
-        **_bounds(workspace, "", mean_over_classes(by_class)),
-        "classes": {
-            label: {
-                "ap50": _difference(
-                    challenger.record["classes"][label]["ap50"], champion.record["classes"][label]["ap50"]
-                ),
-                **_bounds(workspace, "", by_class[:, index]),
-            }
-            for index, label in enumerate(workspace.pipeline.classes)
-        },
+        **{who: item.seconds if item else None for who, item in items.items()},
+        "images": {who: item.images if item else 0 for who, item in items.items()},
     }
-
-
-def _images(
-    workspace: Workspace,
-    name: str,
-    images: Sequence[LabelledImage],
-    models: Mapping[str, Measured],
-    outputs: Mapping[str, Outputs],
-) -> Iterator[dict[str, Any]]:
-    threshold = workspace.pipeline.evaluation.score_threshold
-    f1 = {who: f1_by_image(model.matches, threshold) for who, model in models.items()}
-    for index, line in enumerate(images):
-        after = finite(f1["challenger"][index])
-        before = finite(f1["champion"][index]) if "champion" in f1 else None
-        yield {
-            "slice": name,
-            "image": line.source,
-            "champion_f1": before,
-            "challenger_f1": after,
-            "gain": _difference(after, before),
-            "out": {
-                who: outputs[who][line.source] if who in outputs else None
-                for who in ("champion", "challenger")
-            },
-        }
-
-
-def _latency(timed: Mapping[str, Latency | None]) -> dict[str, Any]:
-    """Seconds per image of each model, and of how many images."""
-    whole = {who: timed.get(who) for who in ("challenger", "champion")}
-    return {
-        **{who: item.seconds if item else None for who, item in whole.items()},
-        "images": {who: item.images if item else 0 for who, item in whole.items()},
-    }
-
-
-def _bounds(workspace: Workspace, name: str, draws: Any) -> dict[str, float | None]:
-    low, high = bounds(draws, workspace.pipeline.gate.confidence)
-    prefix = f"{name}_" if name else ""
-    return {f"{prefix}low": low, f"{prefix}high": high}
-
-
-def _difference(after: float | None, before: float | None) -> float | None:
-    return None if after is None or before is None else round(after - before, 5)

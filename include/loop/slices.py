@@ -1,21 +1,31 @@
 """The labelled images on which models are measured, by slice.
 
 Takes a dataset, gives the pipeline's test sets (or, where it has none, the dataset's validation side) and the
-dataset's memory set, newest held-out labels and random audit images, each with the ETag of its picture. A
-picture that was replaced since it was labelled cannot be measured on. Knows dataset, manifest and storage.
+dataset's memory set, newest held-out labels and random audit images, each with the ETag of its picture; and
+what was learned from, to see whether it could be learned. A picture that was replaced since it was labelled
+cannot be measured on. Knows dataset, manifest and storage.
 """
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from include.loop import storage
 from include.loop.config import DATASET_SLICES
 from include.loop.dataset import read_dataset
 from include.loop.errors import BadRecord, ConfigurationError
+from include.loop.identity import share
 from include.loop.manifest import LabelledImage, read_line
 from include.loop.storage import in_parallel
 from include.loop.workspace import Workspace
+
+# Of the labels that a model has learned from: those that it did not learn for the first time.
+REPLAYED = "replayed"
+# So many of a night, and of the replayed ones, show well enough how well they were learned.
+LEARNED_IMAGES = 300
 
 
 @dataclass(frozen=True)
@@ -40,25 +50,34 @@ def read_slices(workspace: Workspace, dataset_id: str) -> Slices:
     for name in DATASET_SLICES:
         if record.get(name):
             lines[name] = _read_set(workspace, name, storage.dataset_file(dataset_id, f"{name}.manifest"))
-    etags = _etags(workspace, lines)
-    images: dict[str, list[LabelledImage]] = {}
-    gone = {}
-    for name, all_lines in lines.items():
-        there = [
-            line for line in all_lines if etags[line.source] == line.value.get("etag", etags[line.source])
-        ]
-        there = [line for line in there if etags[line.source] is not None]
-        gone[name] = len(all_lines) - len(there)
-        if name in workspace.pipeline.test_sets and gone[name]:
+    slices = _with_etags(workspace, lines)
+    for name in workspace.pipeline.test_sets:
+        if slices.gone[name]:
             raise ConfigurationError(
-                f"{workspace.pipeline.path}: test_sets.{name}: {gone[name]} of its {len(all_lines)} images "
-                "are missing in S3, or are other pictures than those that were labelled. Put them back, or "
-                "take their lines out of the manifest"
+                f"{workspace.pipeline.path}: test_sets.{name}: {slices.gone[name]} of its {len(lines[name])} "
+                "images are missing in S3, or are other pictures than those that were labelled. Put them "
+                "back, or take their lines out of the manifest"
             )
-        if there:
-            images[name] = there
-    used = {line.source for slice_lines in images.values() for line in slice_lines}
-    return Slices(images, {uri: etag for uri, etag in etags.items() if etag and uri in used}, gone)
+    return slices
+
+
+def read_learned(workspace: Workspace, dataset_id: str) -> Slices:
+    """A sample of what the challenger has learned from: the labels of each new night, and ``REPLAYED``.
+
+    No night for the dataset of a first model that has labels of its own.
+    """
+    record = read_dataset(workspace, dataset_id)
+    night_of = {
+        key: night
+        for night in sorted(record["shards"])
+        for key in _keys(workspace.storage.read_lines(storage.label_file(night, "augmented.manifest")))
+    }
+    parts: dict[str, list[LabelledImage]] = {}
+    if night_of:
+        for line in _read_set(workspace, "train", storage.dataset_file(dataset_id, "train.manifest")):
+            (key,) = _keys([line.value])
+            parts.setdefault(night_of.get(key, REPLAYED), []).append(line)
+    return _with_etags(workspace, {name: _sample(lines) for name, lines in parts.items()})
 
 
 def _test_sets(workspace: Workspace, dataset_id: str) -> dict[str, list[LabelledImage]]:
@@ -68,9 +87,37 @@ def _test_sets(workspace: Workspace, dataset_id: str) -> dict[str, list[Labelled
     return {name: _read_set(workspace, name, location) for name, location in sorted(places.items())}
 
 
-def _etags(workspace: Workspace, lines: dict[str, list[LabelledImage]]) -> dict[str, str | None]:
+def _with_etags(workspace: Workspace, lines: dict[str, list[LabelledImage]]) -> Slices:
     sources = sorted({line.source for images in lines.values() for line in images})
-    return dict(zip(sources, in_parallel(workspace.storage.etag, sources), strict=True))
+    found = in_parallel(workspace.storage.etag, sources)
+    etags = {source: etag for source, etag in zip(sources, found, strict=True) if etag is not None}
+    there = {
+        name: [line for line in images if _is_there(line, etags.get(line.source))]
+        for name, images in lines.items()
+    }
+    used = {line.source for images in there.values() for line in images}
+    return Slices(
+        images={name: images for name, images in there.items() if images},
+        etags={source: etag for source, etag in etags.items() if source in used},
+        gone={name: len(images) - len(there[name]) for name, images in lines.items()},
+    )
+
+
+def _is_there(line: LabelledImage, etag: str | None) -> bool:
+    return etag is not None and etag == line.value.get("etag", etag)
+
+
+def _keys(values: Iterable[dict[str, Any]]) -> Iterator[tuple[Any, Any]]:
+    """What tells the labels of a picture apart: the loop that asked about it."""
+    return ((value["source-ref"], value.get("loop")) for value in values)
+
+
+def _sample(lines: list[LabelledImage]) -> list[LabelledImage]:
+    """At most ``LEARNED_IMAGES``, always the same."""
+    chosen = heapq.nsmallest(
+        LEARNED_IMAGES, lines, key=lambda line: (share("learned", line.source), line.source)
+    )
+    return sorted(chosen, key=lambda line: line.source)
 
 
 def _read_set(workspace: Workspace, name: str, location: str) -> list[LabelledImage]:

@@ -39,7 +39,12 @@ def compared(before: float, after: float, images: int = 100, sure: float = SURE)
 
 
 def metrics(champion: str | None = "old", **slices: dict[str, Any]) -> dict[str, Any]:
-    return {"champion": champion, "slices": slices, "latency": {"challenger": 0.1, "champion": 0.1}}
+    return {
+        "champion": champion,
+        "slices": slices,
+        "learned": {},
+        "latency": {"challenger": 0.1, "champion": 0.1},
+    }
 
 
 def first(**map50: float) -> dict[str, Any]:
