@@ -1,0 +1,123 @@
+"""The report pages below /nightloop, for people who are signed in to Airflow.
+
+Takes pages that `include.loop.report` has put into S3 and gives them out as they lie there, so that their
+links to each other work. Who may see a pipeline's DAG may see its reports. Runs in Airflow's API server only
+(plugins/nightloop_plugin.py), so it imports FastAPI at the top.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from botocore.exceptions import ClientError
+from fastapi import FastAPI, HTTPException, Path, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from a2i.dag_factory import dag_id, pipelines
+from a2i.hook import LoopAwsHook
+from a2i.step import AWS_CONN_ID
+from include.loop.config import load_environment
+from include.loop.storage import HISTORY_PAGE, MISSING, error_code, report_file
+
+# The pages are complete in themselves: style and pictures inside, no scripts, nothing loaded from anywhere.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-cache",
+}
+HTML = "text/html; charset=utf-8"
+CHUNK = 256 * 1024
+
+# SageMaker's rule for job names: no slash, no dot, so nothing but a page of a round can be asked for.
+TrainingJob = Annotated[str, Path(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
+
+
+def make_app() -> FastAPI:
+    """The pages: `/reports/`, `/reports/{pipeline}/index.html`, and one folder deeper those of the rounds."""
+    app = FastAPI(title="Nightloop reports", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.exception_handler(StarletteHTTPException)
+    def refuse(request: Request, error: StarletteHTTPException) -> Response:
+        text = "Sign in to Airflow, then open this page again." if error.status_code == 401 else error.detail
+        return HTMLResponse(page(html.escape(str(text))), error.status_code, HEADERS)
+
+    @app.exception_handler(RequestValidationError)
+    def no_page(request: Request, error: RequestValidationError) -> Response:
+        return HTMLResponse(page("There is no such page."), 404, HEADERS)
+
+    @app.get("/reports/")
+    def choose(request: Request, user: GetUserDep) -> Response:
+        mine = [name for name in pipelines() if may_read(request, user, name)]
+        if len(mine) == 1:
+            return RedirectResponse(f"{mine[0]}/index.html", headers=HEADERS)
+        links = (f'<p><a href="{name}/index.html">{name}</a>' for name in mine)
+        text = "".join(links) or "There is no pipeline whose DAGs you may see."
+        return HTMLResponse(page(text), headers=HEADERS)
+
+    @app.get("/reports/{pipeline}/index.html")
+    def history(pipeline: str, request: Request, user: GetUserDep) -> Response:
+        check(request, user, pipeline)
+        return send(pipeline, HISTORY_PAGE, "No round has a report yet: run initial_training.")
+
+    @app.get("/reports/{pipeline}/{training_job}/index.html")
+    def round_page(pipeline: str, training_job: TrainingJob, request: Request, user: GetUserDep) -> Response:
+        check(request, user, pipeline)
+        return send(pipeline, report_file(training_job, "index.html"), f"{training_job} has no report yet.")
+
+    @app.get("/reports/{pipeline}")
+    @app.get("/reports/{pipeline}/")
+    @app.get("/reports/{pipeline}/{training_job}")
+    @app.get("/reports/{pipeline}/{training_job}/")
+    def folder(request: Request, user: GetUserDep) -> Response:
+        return RedirectResponse(f"{request.url.path.rstrip('/')}/index.html", headers=HEADERS)
+
+    return app
+
+
+def page(body: str) -> str:
+    return f"<!doctype html><title>Nightloop reports</title><p>{body}"
+
+
+def check(request: Request, user: Any, pipeline: str) -> None:
+    """403 when the user may not see the pipeline's DAGs; 404 for a pipeline that has no file."""
+    if pipeline not in pipelines():
+        raise HTTPException(404, "There is no such pipeline.")
+    requires_access_dag(method="GET", param_dag_id=dag_id("incremental_training", pipeline))(request, user)
+
+
+def may_read(request: Request, user: Any, pipeline: str) -> bool:
+    try:
+        check(request, user, pipeline)
+    except HTTPException:
+        return False
+    return True
+
+
+def send(pipeline: str, location: str, missing: str) -> Response:
+    """An object of the pipeline's folder, piece by piece: pages with pictures are of several megabytes."""
+    environment = load_environment()
+    s3 = LoopAwsHook(AWS_CONN_ID, client_type="s3", region_name=environment.region).get_conn()
+    try:
+        found = s3.get_object(Bucket=environment.bucket, Key=f"{pipeline}/{location}")
+    except ClientError as error:
+        if error_code(error) in MISSING:
+            raise HTTPException(404, missing) from None
+        raise HTTPException(502, f"The report could not be read: {error_code(error)}") from None
+    length = {"Content-Length": str(found["ContentLength"])}
+    return StreamingResponse(pieces(found["Body"]), media_type=HTML, headers=HEADERS | length)
+
+
+def pieces(body: Any) -> Iterator[bytes]:
+    try:
+        yield from body.iter_chunks(CHUNK)
+    finally:
+        body.close()
