@@ -13,7 +13,7 @@ from include.loop.champion import promote, read_champion
 from include.loop.deployment import deploy, previous, rollback
 from include.loop.errors import DeploymentFailed, NotApproved, NotSetUp
 from include.loop.hosting import describe_endpoint, ensure_config
-from include.loop.jobs import Running
+from include.loop.jobs import JobKind, Running
 from include.loop.registry import Approval
 from tests.loop.place import Place
 from tests.loop.serving import Serving, answer
@@ -135,7 +135,7 @@ def test_an_update_that_somebody_else_began_is_waited_for_and_ours_comes_after(s
     serving.wait(waited)
     serving.sagemaker.update_endpoint(EndpointName=serving.endpoint, EndpointConfigName=theirs)
     waited = deploy(serving.workspace, serving.sagemaker, serving.runtime, job, waited_for=waited)
-    assert waited == Running(waited.kind, (serving.endpoint,), aim="")
+    assert waited == Running(JobKind.ENDPOINT, (serving.endpoint,), aim="")
     serving.wait(waited)
     assert serving.serves(theirs)
     report = serving.deploy(job)

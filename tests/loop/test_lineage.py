@@ -1,0 +1,195 @@
+"""From any answer of the endpoint one can walk back to the people whose answers it was learned from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from include.loop import dataset, evaluation, gate, registry, storage, training
+from include.loop.__main__ import main
+from include.loop.champion import promote
+from include.loop.errors import ConfigurationError, NotSetUp
+from include.loop.lineage import Start, walk
+from include.loop.lineage_text import render
+from include.loop.provenance import find_line
+from tests.loop.place import NIGHT, Place, labelled
+from tests.loop.serving import Serving
+
+UNKNOWN_PACKAGE = "arn:aws:sagemaker:us-east-1:000000000000:model-package/pets/99999"
+STEPS = [
+    "answer",
+    "endpoint",
+    "package",
+    "training_job",
+    "dataset",
+    "label",
+    "human_loop",
+    "answers",
+    "template",
+    "flow_definition",
+]
+
+
+@pytest.fixture
+def learned(place: Place) -> Serving:
+    """A first model that was learned from one night's answers, and serves."""
+    serving = Serving(place)
+    place.set_up_review()
+    place.add_images({f"n{number}.jpg": 60 + 20 * number for number in range(8)})
+    place.night()
+    job = place.finish(training.train, dataset.build(place.workspace)["dataset_id"])["training_job"]
+    place.finish(evaluation.evaluate, job)
+    gate.judge(place.workspace, job)
+    registry.register(place.workspace, place.sagemaker, job)
+    assert serving.deploy(job)["deployed"]
+    assert promote(place.workspace, place.sagemaker, job)["promoted"]
+    return serving
+
+
+def go(serving: Serving, start: Start) -> dict:
+    place = serving.place
+    return walk(serving.workspace, serving.sagemaker, serving.runtime, place.control, place.runtime, start)
+
+
+def test_an_answer_is_walked_back_to_the_people_and_their_form(
+    learned: Serving, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    place = learned.place
+    image = place.put("seen.jpg", place.storage.read(f"images/dt={NIGHT}/n7.jpg"))
+    steps = go(learned, Start(image=image))
+    assert list(steps) == STEPS
+
+    # Each step names the next one, and all of it is so.
+    job = steps["training_job"]["training_job"]
+    assert (steps["answer"]["class"], steps["answer"]["of"]) == ("cat", 1)
+    assert steps["endpoint"]["endpoint"] == learned.endpoint
+    assert steps["endpoint"]["package_arn"] == steps["package"]["package_arn"]
+    assert (
+        steps["package"]["package_arn"] == place.storage.read_json(storage.registry_file(job))["package_arn"]
+    )
+    assert steps["dataset"]["nights"] == [NIGHT]
+    label = steps["label"]
+    line = list(place.storage.read_lines(label["manifest"]))[label["line"] - 1]
+    assert (line["source-ref"], line["loop"]) == (label["image"], steps["human_loop"]["loop"])
+    question = next(item for item in place.questions().values() if item.loop == label["loop"])
+    assert question.image == label["image"]
+    assert steps["human_loop"]["output_uri"] == place.output_uri(label["loop"])
+    output = place.storage.read_json(steps["human_loop"]["output_uri"])["humanAnswers"]
+    assert [(item["worker"], item["seconds"]) for item in steps["answers"]] == [
+        (item["workerId"], item["timeSpentInSeconds"]) for item in output
+    ]
+    shown = place.pipeline.template().encode()
+    assert steps["template"]["sha256"] == hashlib.sha256(shown).hexdigest()
+    assert steps["flow_definition"]["workteam_arn"].endswith(place.team)
+
+    # The same from the package and from the job, without an answer.
+    for start in (Start(package=steps["package"]["package_arn"]), Start(training_job=job)):
+        assert list(go(learned, start)) == STEPS[2:]
+        assert go(learned, start)["package"] == steps["package"]
+
+    # And on the command line, where one has only a name.
+    folder = tmp_path / "config"
+    for kind, name, value in (
+        ("pipelines", "pets", {"classes": list(place.pipeline.classes)}),
+        (
+            "environments",
+            "test",
+            place.environment.model_dump(mode="json", include={"region", "bucket", "role_arn", "algorithm"})
+            | {"pipeline": "pets", "deployment": {"endpoint": learned.endpoint}},
+        ),
+    ):
+        (folder / kind).mkdir(parents=True)
+        (folder / kind / f"{name}.yaml").write_text(yaml.safe_dump(value))
+    monkeypatch.setenv("NIGHTLOOP_CONFIG_DIR", str(folder))
+    monkeypatch.setenv("NIGHTLOOP_ENVIRONMENT", "test")
+    for variable, text in place.cloud.env().items():
+        monkeypatch.setenv(variable, text)
+    command = ["lineage", "--image", image, "--review-url", place.rig.url]
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == steps
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert printed == render(steps) + "\n"
+    for text in (job, label["loop"], steps["template"]["sha256"], steps["answers"][0]["worker"], "score 0."):
+        assert text in printed
+    assert printed.splitlines()[-1].startswith("   " * (len(STEPS) - 1))
+    assert main([*command, "--detection", "2"]) == 1
+    assert "sees 1 objects in" in capsys.readouterr().err
+
+    # Years later the review plane has forgotten the question: what is left is told.
+    place.runtime.delete_human_loop(HumanLoopName=label["loop"])
+    late = go(learned, Start(training_job=job))
+    assert late["human_loop"]["status"] == "the review plane does not know it any more"
+    assert late["answers"] == []
+    assert late["flow_definition"] == steps["flow_definition"]
+    assert "does not know it any more" in render(late)
+    learned.sagemaker.delete_endpoint(EndpointName=learned.endpoint)
+
+
+def write_dataset(place: Place, dataset_id: str, parent: str | None, *lines: dict) -> None:
+    place.storage.write_lines(storage.dataset_file(dataset_id, "train.manifest"), lines)
+    place.storage.write_json(storage.dataset_file(dataset_id, "dataset.json"), {"parent_dataset": parent})
+
+
+def line(name: str, batch: str | None = None, class_id: int = 0) -> dict:
+    asked = {"batch": batch, "loop": f"loop-{name}", "etag": "e"} if batch else {}
+    return labelled(f"s3://b/{name}.jpg", class_id=class_id) | asked
+
+
+def test_labels_come_by_night_the_newest_first_back_through_the_ancestors(place: Place):
+    write_dataset(place, "first", None, line("a"), line("b"))
+    write_dataset(place, "second", "first", line("b"), line("c", "2026-11-01"), line("d", "2026-11-01", 1))
+    write_dataset(
+        place, "third", "second", line("c", "2026-11-01"), line("e", "2026-11-02"), line("f", "2026-11-02", 1)
+    )
+    found = [find_line(place.workspace, "third", "cat", number)[0] for number in range(1, 5)]
+    names = [label["image"].removeprefix("s3://b/").removesuffix(".jpg") for label in found]
+    assert names == ["e", "c", "b", "a"]
+    assert [label["manifest"].split("/")[-2] for label in found] == ["third", "third", "second", "first"]
+    assert [label["line"] for label in found] == [2, 1, 1, 1]
+    assert [label["loop"] for label in found] == ["loop-e", "loop-c", None, None]
+    assert find_line(place.workspace, "third", "dog", 2)[0]["image"] == "s3://b/d.jpg"
+    assert find_line(place.workspace, "third", None, 6)[0]["image"] == "s3://b/a.jpg"
+    with pytest.raises(NotSetUp, match="learned from 2 lines of this kind: no line 3 shows 'dog'"):
+        find_line(place.workspace, "third", "dog", 3)
+
+
+@pytest.mark.parametrize(
+    ("start", "error", "text"),
+    [
+        (Start(), ConfigurationError, "begins at an image, a package or a training job"),
+        (Start(training_job="x", class_name="bird"), ConfigurationError, "classes are cat, dog"),
+        (Start(training_job="ghost"), NotSetUp, "ghost is not in the model registry"),
+        (Start(image="nowhere.jpg"), ConfigurationError, "no object at s3://.*/pets/nowhere.jpg"),
+        (Start(package=UNKNOWN_PACKAGE), NotSetUp, "there is no model package"),
+    ],
+)
+def test_a_lost_thread_is_named(place: Place, start: Start, error: type[Exception], text: str):
+    with pytest.raises(error, match=text):
+        go(Serving(place), start)
+
+
+def test_a_model_of_another_making_has_no_lineage(place: Place):
+    serving = Serving(place)
+    job = serving.model("one")
+    with pytest.raises(NotSetUp, match=f"there is no endpoint '{serving.endpoint}'"):
+        go(serving, Start(image=f"s3://{place.bucket}/pets/test/images/a.jpg"))
+    arn = registry.read_package(serving.workspace, serving.sagemaker, job).arn
+    elsewhere = Serving(place)
+    bucket, key = place.storage.resolve(storage.model_file(job, "model.json"))
+    place.s3.delete_object(Bucket=bucket, Key=key)
+    with pytest.raises(NotSetUp, match="was trained by another pipeline"):
+        go(elsewhere, Start(package=arn))
+    place.sagemaker.update_model_package(
+        ModelPackageArn=arn, CustomerMetadataPropertiesToRemove=["training-job"]
+    )
+    with pytest.raises(NotSetUp, match="not one of ours"):
+        go(serving, Start(package=arn))
+
+
+def test_what_a_worker_wrote_does_not_reach_the_terminal_as_control_characters():
+    assert "\x1b" not in render({"answers": [{"worker": "\x1b[2Jeve", "problem": "unknown label: '\x07'"}]})
