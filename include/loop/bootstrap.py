@@ -60,7 +60,8 @@ def spread(matches: Matches, weights: Ints, threshold: float) -> Spread:
 def average_precision(matches: Matches, weights: Ints) -> Floats:
     """COCO's AP at IoU 0.5 under each draw, R x C; NaN for a class that a draw has no box of.
 
-    Equal to faster-coco-eval on a set in which each image stands as often as its weight says.
+    Equal to faster-coco-eval on a set in which each image stands as often as its weight says (but for the
+    order of equal scores within one image).
     """
     boxes = weights @ matches.boxes()
     result = np.full(boxes.shape, np.nan)

@@ -34,8 +34,8 @@ def mean_average_precision(
     """
     from faster_coco_eval import COCO, COCOeval_faster
 
-    truth = COCO(_as_coco(images, classes))
-    found = truth.loadRes(_as_results(images, detections))
+    truth = COCO(as_coco(images, classes))
+    found = truth.loadRes(as_results(images, detections))
     run = COCOeval_faster(truth, found, iouType="bbox")
     run.evaluate()
     run.accumulate()
@@ -140,7 +140,7 @@ def _share(part: int, whole: int) -> float | None:
     return finite(part / whole) if whole else None
 
 
-def _as_coco(images: Sequence[LabelledImage], classes: Sequence[str]) -> dict[str, Any]:
+def as_coco(images: Sequence[LabelledImage], classes: Sequence[str]) -> dict[str, Any]:
     annotations = [
         {
             "id": number,
@@ -164,7 +164,7 @@ def _as_coco(images: Sequence[LabelledImage], classes: Sequence[str]) -> dict[st
     }
 
 
-def _as_results(
+def as_results(
     images: Sequence[LabelledImage], detections: Mapping[str, Sequence[Detection]]
 ) -> list[dict[str, Any]]:
     return [
