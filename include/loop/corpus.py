@@ -54,6 +54,16 @@ class Corpus:
     new: tuple[Entry, ...]
     known: tuple[Entry, ...]
 
+    @property
+    def learner(self) -> str:
+        """Whose next training it is, in words."""
+        return self.lineage.champion.training_job if self.lineage.champion else "the first model"
+
+    def needed(self, min_new_labels: int | None) -> int:
+        """How many new labels it takes: as asked for, or as the pipeline says."""
+        settings = self.workspace.pipeline.training
+        return max(1, settings.min_new_labels if min_new_labels is None else min_new_labels)
+
     def on(self, side: Side) -> list[Entry]:
         """The labels of all images on this side."""
         return [entry for entry in (*self.new, *self.known) if self.ledger.side(entry) is side]
@@ -191,8 +201,9 @@ def _admit(
     keep: bool,
 ) -> None:
     for item, entry in zip(candidates, ledger.admit(split, candidates, rules), strict=True):
-        if entry.side is Side.UNUSABLE:
-            rejected.append(_rejection(workspace, item.manifest, item.number, entry.why))
+        if entry is None or entry.side is Side.UNUSABLE:
+            why = entry.why if entry else "the line was not usable when its shard was first learned from"
+            rejected.append(_rejection(workspace, item.manifest, item.number, why))
     if keep:
         ledger.keep(split)
 

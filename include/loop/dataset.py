@@ -57,19 +57,21 @@ def build_initial(workspace: Workspace) -> dict[str, Any]:
 
 def build(workspace: Workspace, min_new_labels: int | None = None) -> dict[str, Any]:
     """The dataset of the next model. NothingToLearn when too few labels are new to the champion."""
-    needed = workspace.pipeline.training.min_new_labels if min_new_labels is None else min_new_labels
     corpus = gather(workspace)
-    if len(corpus.new) < max(1, needed):
-        champion = corpus.lineage.champion
+    needed = corpus.needed(min_new_labels)
+    if len(corpus.new) < needed:
         raise NothingToLearn(
-            f"{len(corpus.new)} labels from {len(corpus.shards)} nights are new to "
-            f"{champion.training_job if champion else 'the first model'}; it takes {max(1, needed)}"
+            f"{len(corpus.new)} labels from {len(corpus.shards)} nights are new to {corpus.learner}; "
+            f"it takes {needed}"
         )
     draft = _draft(corpus)
     if len(draft.manifests["train"]) == len(draft.replay.entries):
         raise NothingToLearn(f"all {len(corpus.new)} new labels are held out; wait for more")
     if not draft.manifests["validation"]:
-        raise NothingToLearn("one label is not enough to train and to validate")
+        raise NothingToLearn(
+            f"training needs at least one held-out image, but all {len(corpus.new)} labels are to learn "
+            "from; wait for more"
+        )
     return _write(corpus, draft)
 
 
@@ -107,7 +109,8 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
     parent = lineage.champion.training_job if lineage.champion else None
     classes = list(corpus.workspace.pipeline.classes)
     values = {name: [line.value for line in found] for name, found in lines.items()}
-    dataset_id = content_hash(values, classes, parent)
+    learned = {**lineage.learned, **corpus.shards}
+    dataset_id = content_hash(values, learned, classes, parent)
     history = _history(corpus)
     record = {
         "dataset_id": dataset_id,
@@ -116,7 +119,7 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
         "root": lineage.root if corpus.shards else dataset_id,
         "initial": lineage.initial,
         "shards": dict(corpus.shards),
-        "learned": {**lineage.learned, **corpus.shards},
+        "learned": learned,
         "classes": classes,
         "class_map": {str(index): name for index, name in enumerate(classes)},
         "label_attribute": corpus.workspace.pipeline.label_attribute,

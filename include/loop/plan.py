@@ -1,16 +1,17 @@
 """What a run would do and cost, without asking anybody and without writing anything.
 
 Takes a batch (triaged or not) or the labels that are waiting; gives counts, seconds, dollars and a sentence
-for the operator. Knows triage, dataset and batch, and only reads.
+for the operator. Knows triage, corpus, replay and batch, and only reads.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from include.loop import dataset, storage
+from include.loop import storage
 from include.loop.batch import list_images
-from include.loop.champion import read_champion
+from include.loop.corpus import gather
+from include.loop.replay import choose_replay
 from include.loop.triage import read_rows, summarise
 from include.loop.workspace import Workspace
 
@@ -42,21 +43,28 @@ def plan_review(workspace: Workspace, batch: str) -> dict[str, Any]:
 
 
 def plan_training(workspace: Workspace) -> dict[str, Any]:
-    """The next training: how many labels the champion has not learned from, and whether they are enough."""
-    waiting = dataset.pending(workspace)
-    champion = read_champion(workspace)
-    settings = workspace.pipeline.training
-    enough = waiting["labels"] >= settings.min_new_labels
+    """The next training: what it would learn, show again and hold out, and whether that is enough.
+
+    Reads the images that no dataset has read yet, as building one would, and keeps nothing.
+    """
+    corpus = gather(workspace, keep=False)
+    champion, needed = corpus.lineage.champion, corpus.needed(None)
+    learned = len(corpus.ledger.learnable(corpus.new))
+    held_out = sum(corpus.ledger.side(entry).held_out for entry in corpus.new)
+    replayed = len(choose_replay(corpus).entries)
+    enough = len(corpus.new) >= needed
     text = (
-        f"{waiting['labels']} labels from {waiting['shards']} nights are new to "
-        f"{champion.training_job if champion else 'the first model'}; "
-        f"{'enough' if enough else 'not enough'} to train (at least {settings.min_new_labels}). "
-        "Nothing was trained."
+        f"{len(corpus.new)} labels from {len(corpus.shards)} nights are new to {corpus.learner}: "
+        f"{learned} would be learned together with {replayed} known ones, {held_out} held out; "
+        f"{'enough' if enough else 'not enough'} to train (at least {needed}). Nothing was trained."
     )
     return {
-        "new_labels": waiting["labels"],
-        "shards": waiting["shards"],
-        "replay": round(waiting["labels"] * settings.replay.per_new) if champion else 0,
+        "new_labels": len(corpus.new),
+        "shards": len(corpus.shards),
+        "train": learned,
+        "replay": replayed,
+        "held_out": held_out,
+        "rejected": len(corpus.rejected),
         "champion": champion.training_job if champion else None,
         "enough": enough,
         "text": text,

@@ -47,14 +47,17 @@ class Pool:
 
 
 def score(
-    workspace: Workspace, sagemaker: Any, waited_for: Running | None = None
+    workspace: Workspace,
+    sagemaker: Any,
+    waited_for: Running | None = None,
+    min_new_labels: int | None = None,
 ) -> Running | dict[str, Any]:
     """Let the champion say how hard the pool of the next replay is (see jobs.py for the calling pattern).
 
-    Done at once when there is no champion, nothing new, nothing to choose from, or no wish for hard images.
+    Done at once without a champion, without enough new labels, and when there is nothing to choose.
     """
     corpus = gather(workspace)
-    pool = _pool(corpus)
+    pool = _pool(corpus) if len(corpus.new) >= corpus.needed(min_new_labels) else None
     if pool is None:
         return {"scored": 0, "missing": 0, "scores_uri": None}
     location = storage.replay_file(pool.digest)

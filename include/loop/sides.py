@@ -62,7 +62,7 @@ class Rules:
 def settle(newcomers: Collection[Placed], known: Collection[Placed], rules: Rules) -> dict[str, Placed]:
     """Every newcomer with its side, by SHA-256. ``known`` are the images that have one; they keep it."""
     # What measures comes first: what is learned from gives way to it, and not the other way round.
-    order = sorted(newcomers, key=lambda item: (not _wants_out(item), item.sha256))
+    order = sorted(newcomers, key=lambda item: (not _measures(item), item.sha256))
     before, after = _neighbours(order, [item for item in known if item.side is not Side.LEFT_OUT])
     settled: dict[str, Placed] = {}
     for item in order:
@@ -74,7 +74,7 @@ def settle(newcomers: Collection[Placed], known: Collection[Placed], rules: Rule
     return settled | _remember(settled.values(), rules.memory)
 
 
-def _wants_out(item: Placed) -> bool:
+def _measures(item: Placed) -> bool:
     return item.side is not None and item.side.held_out
 
 
@@ -97,14 +97,16 @@ def _neighbours(
 
 
 def _settle(item: Placed, near: Sequence[Placed], validation_share: float) -> Placed:
-    held_out = min((other.sha256 for other in near if other.side and other.side.held_out), default=None)
-    trained = min((other.sha256 for other in near if other.side is Side.TRAIN), default=None)
+    # Named as the reason is the original rather than another copy of it.
+    by_name = sorted(near, key=lambda other: (other.like is not None, other.sha256))
+    held_out = next((other.sha256 for other in by_name if _measures(other)), None)
+    trained = next((other.sha256 for other in by_name if other.side is Side.TRAIN), None)
     if item.side is Side.TEST:
         return item
-    if trained and (held_out or _wants_out(item)):
+    if trained and (held_out or _measures(item)):
         return replace(item, side=Side.LEFT_OUT, like=trained)
     if held_out:
-        return item if _wants_out(item) else replace(item, side=Side.VALIDATION, like=held_out)
+        return item if _measures(item) else replace(item, side=Side.VALIDATION, like=held_out)
     if item.side is not None:
         return item
     if trained:
@@ -118,7 +120,8 @@ def _hold_some_out(images: Sequence[Placed], movable: Sequence[Placed]) -> dict[
     class loses its only training image by it. Without any image held out, move one whatever its classes.
     """
     trained = Counter(name for item in images if item.side is Side.TRAIN for name in item.classes)
-    measured = {name for item in images if item.side is Side.VALIDATION for name in item.classes}
+    measuring = {Side.VALIDATION, Side.MEMORY}
+    measured = {name for item in images if item.side in measuring for name in item.classes}
     queue = sorted(
         (item for item in movable if item.side is Side.TRAIN),
         key=lambda item: (share("side", item.sha256), item.sha256),

@@ -12,15 +12,13 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from include.loop import storage
 from include.loop.errors import BadRecord, ConcurrentWrite
-from include.loop.fingerprints import Fingerprint, alike, fingerprint
+from include.loop.fingerprints import Fingerprint, alike, read_fingerprint
 from include.loop.identity import content_hash
 from include.loop.manifest import LabelledImage
 from include.loop.sides import Placed, Rules, Side, settle
-from include.loop.storage import dump, error_code, in_parallel
+from include.loop.storage import dump, in_parallel
 from include.loop.workspace import Workspace
 
 LABEL_CHARS = 20  # a label's hash names it among all labels of a pipeline
@@ -94,9 +92,6 @@ class Ledger:
         for name, entries in splits.items():
             self._add(name, entries)
 
-    def __contains__(self, split: str) -> bool:
-        return split in self._splits
-
     def entries(self, split: str) -> tuple[Entry, ...]:
         return self._splits[split]
 
@@ -105,12 +100,15 @@ class Ledger:
         """Whether there is a memory set."""
         return any(image.side is Side.MEMORY for image in self._images.values())
 
-    def admit(self, split: str, candidates: Sequence[Candidate], rules: Rules) -> list[Entry]:
-        """The entries of a split in the order of its lines: what it has, or what it shall have (``keep``)."""
+    def admit(self, split: str, candidates: Sequence[Candidate], rules: Rules) -> list[Entry | None]:
+        """The entries of a split in the order of its lines: what it has, or what it shall have (``keep``).
+
+        None for a line that the split does not know: it could not be read when the split was made.
+        """
         if split not in self._splits:
             self._add(split, self._make(candidates, rules))
         by_label = {entry.label: entry for entry in self._splits[split]}
-        return [by_label[candidate.label] for candidate in candidates]
+        return [by_label.get(candidate.label) for candidate in candidates]
 
     def keep(self, split: str) -> None:
         """Write a split that is not written yet. ConcurrentWrite when another run was faster."""
@@ -165,8 +163,10 @@ class Ledger:
 
     def _make(self, candidates: Sequence[Candidate], rules: Rules) -> list[Entry]:
         # An image that a shard lists on two sides measures.
-        order = sorted(candidates, key=lambda item: (not _measures(item), item.label))
-        unique = list({item.label: item for item in reversed(order)}.values())[::-1]
+        by_label: dict[str, Candidate] = {}
+        for item in sorted(candidates, key=lambda item: (not _measures(item), item.label)):
+            by_label.setdefault(item.label, item)
+        unique = list(by_label.values())
         looks = list(in_parallel(self._look_at, unique))
         newcomers: dict[str, Placed] = {}
         sources = dict(self._sources)
@@ -194,21 +194,9 @@ class Ledger:
         if known := self._prints.get((source, str(etag))):
             return Look(str(etag), known)
         try:
-            found = self._workspace.storage.find(source)
-        except ClientError as error:
-            if error_code(error) != "NoSuchBucket":
-                raise
-            found = None
-        if found is None:
-            return Look("", problem="the image is gone")
-        body, now = found
-        if etag and etag != now:
-            # Its boxes were drawn on another picture than the one that training would read.
-            return Look(now, problem="the image was replaced after it was labelled")
-        try:
-            return Look(now, fingerprint(body))
+            return Look(*read_fingerprint(self._workspace.storage, source, etag))
         except BadRecord as error:
-            return Look(now, problem=str(error))
+            return Look("", problem=str(error))
 
 
 @dataclass(frozen=True)
