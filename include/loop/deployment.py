@@ -175,7 +175,6 @@ def _record(workspace: Workspace, package: Package, endpoint: str, config: str) 
     last = workspace.storage.read_json(earlier[-1].uri) if earlier else None
     number = len(earlier)
     if last is None or (last["endpoint"], last["config"]) != (endpoint, config):
-        number += 1
         last = {
             "training_job": package.training_job,
             "package_arn": package.arn,
@@ -184,7 +183,9 @@ def _record(workspace: Workspace, package: Package, endpoint: str, config: str) 
             "checked": known_images.read_record(workspace, config),
             "deployed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        last = workspace.storage.write_json_once(storage.deployment_file(number), last)
+        number += 1
+        while not workspace.storage.write_once(storage.deployment_file(number), storage.dump(last)):
+            number += 1  # somebody else has recorded theirs in the meantime
     checked = last["checked"]
     return {
         "endpoint": endpoint,

@@ -41,7 +41,7 @@ class Start:
 
 
 def walk(workspace: Workspace, sagemaker: Any, runtime: Any, control: Any, loops: Any, start: Start) -> Walk:
-    """Walk down as far as it goes. ``control`` and ``loops`` (``sagemaker-a2i-runtime``) are the review plane.
+    """Walk down as far as it goes. ``control`` and ``loops`` are the review plane's two clients.
 
     Steps: answer, endpoint, package, training_job, dataset, label, human_loop, answers, template,
     flow_definition. Those above the start are absent, and those behind a label nobody was asked for.

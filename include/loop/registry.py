@@ -22,6 +22,7 @@ from include.loop.algorithm import training_image
 from include.loop.errors import NotSetUp
 from include.loop.identity import content_hash
 from include.loop.jobs import is_missing
+from include.loop.storage import error_code
 from include.loop.workspace import Workspace
 
 # Limits of CreateModelPackage and UpdateModelPackage.
@@ -68,7 +69,7 @@ def register(
         status = Approval.PENDING if why else Approval.APPROVED if verdict["promote"] else Approval.REJECTED
         request = _request(workspace, training_job, verdict, status)
         _ensure_group(sagemaker, workspace)
-        arn = sagemaker.create_model_package(**request)["ModelPackageArn"]
+        arn = _create(sagemaker, training_job, request)
         version = int(arn.rpartition("/")[2])
         record = workspace.storage.write_json_once(
             storage.registry_file(training_job),
@@ -172,6 +173,24 @@ def set_status(
             "decided_at": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
+
+
+def _create(sagemaker: Any, training_job: str, request: dict[str, Any]) -> str:
+    """Create the package, or find it when a call that died before it could record it made it otherwise."""
+    try:
+        return str(sagemaker.create_model_package(**request)["ModelPackageArn"])
+    except ClientError as error:
+        if error_code(error) != "ConflictException":
+            raise
+        pages = sagemaker.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=request["ModelPackageGroupName"],
+            SortBy="CreationTime",
+            SortOrder="Descending",
+        )
+        for item in (item for page in pages for item in page["ModelPackageSummaryList"]):
+            if describe_package(sagemaker, item["ModelPackageArn"]).training_job == training_job:
+                return str(item["ModelPackageArn"])
+        raise
 
 
 def _why_ask(workspace: Workspace, dataset: dict[str, Any], ask: bool | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,12 +103,26 @@ def test_a_request_that_the_algorithm_refuses_is_fatal(place: Place, stem: str):
     assert isinstance(failure(found), expected)
 
 
-@given(st.sampled_from(list(JobKind)), st.lists(st.text()))
-def test_what_is_waited_for_survives_a_triggers_arguments(kind, names):
-    running = Running(kind, tuple(names))
-    assert Running.from_dict(running.to_dict()) == running
+@given(st.sampled_from(list(JobKind)), st.lists(st.text()), st.text())
+def test_what_is_waited_for_survives_a_triggers_arguments(kind, names, aim):
+    running = Running(kind, tuple(names), aim)
+    assert Running.from_dict(json.loads(json.dumps(running.to_dict()))) == running
 
 
 def test_every_status_either_ends_or_goes_on():
     ended = {status for status in JobStatus if has_ended(TRAINING, {"TrainingJobStatus": status.value})}
     assert ended == {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.STOPPED}
+
+
+@pytest.mark.parametrize(
+    ("status", "ended"),
+    [("Creating", False), ("Updating", False), ("Deleting", False), ("InService", True), ("Failed", True)],
+)
+def test_an_endpoint_is_waited_for_until_its_change_is_over(status: str, ended: bool):
+    assert has_ended(JobKind.ENDPOINT, {"EndpointStatus": status}) is ended
+
+
+def test_an_endpoint_is_not_stopped(place: Place):
+    before = place.cloud.requests()
+    stop(place.sagemaker, Running(JobKind.ENDPOINT, ("live",)))
+    assert place.cloud.requests() == before

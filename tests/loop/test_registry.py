@@ -46,6 +46,9 @@ def test_registering_twice_makes_one_package(place: Place, job: str):
     bucket, key = place.storage.resolve(storage.registry_file(job))
     place.s3.delete_object(Bucket=bucket, Key=key)
     assert register(place.workspace, place.sagemaker, job) == report
+    # The same when the request has become another one meanwhile: its token is known, and so is the package.
+    place.s3.delete_object(Bucket=bucket, Key=key)
+    assert register(place.workspace, place.sagemaker, job, ask=True) == report
     versions = place.sagemaker.list_model_packages(
         ModelPackageGroupName="pets", SortBy="CreationTime", SortOrder="Descending"
     )["ModelPackageSummaryList"]
