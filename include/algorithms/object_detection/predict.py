@@ -82,9 +82,10 @@ def suppress(scores: np.ndarray, boxes: np.ndarray, nms_threshold: float) -> np.
 
 def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Intersection over union of every pair: (K, 4) and (L, 4) corners to (K, L)."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = (high - low).clip(0).prod(-1)
+    a, b = boxes.T[:, :, None], others.T[:, None]  # side by side: many times faster than pairs of corners
+    width = np.minimum(a[2], b[2]) - np.maximum(a[0], b[0])
+    height = np.minimum(a[3], b[3]) - np.maximum(a[1], b[1])
+    shared = width.clip(0) * height.clip(0)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None] + (others[:, 2:] - others[:, :2]).prod(-1)[None]
     return shared / np.maximum(areas - shared, 1e-12)
 
