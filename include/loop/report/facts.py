@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, TypeAdapter
 
 from include.loop import storage
+from include.loop.manifest import ManifestBox
 from include.loop.report.nights import Night
 from include.loop.workspace import Workspace
 
@@ -24,6 +25,7 @@ class Outcome(StrEnum):
     """What became of a challenger."""
 
     PROMOTED = "promoted"
+    UNDONE = "undone"  # promoted, and rolled back later
     REJECTED = "rejected"  # by the gate
     DECLINED = "declined"  # by a person
     WAITING = "waiting"  # the gate says yes; nobody has decided, or the deployment has not ended
@@ -60,6 +62,8 @@ class Measure:
     map50_high: Finite | None = None
     map: Finite | None = None
     recall: Finite | None = None
+    recall_low: Finite | None = None
+    recall_high: Finite | None = None
     precision: Finite | None = None
     calibration_error: Finite | None = None
     reliability: tuple[ReliabilityBin, ...] = ()
@@ -70,11 +74,12 @@ class Measure:
 
 @dataclass(frozen=True)
 class Delta:
-    """Challenger less champion, with the interval of the paired bootstrap."""
+    """Challenger less champion, with the interval of the paired bootstrap; also by class."""
 
     map50: Finite | None = None
     low: Finite | None = None
     high: Finite | None = None
+    classes: dict[str, ClassScore] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class Slice:
     name: str
     images: int = 0
     boxes: int = 0
+    gone: int = 0
     judged: bool = True
     challenger: Measure | None = None
     champion: Measure | None = None
@@ -116,6 +122,18 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """How much of the labels that it was shown the challenger has learned: its recall on them."""
+
+    name: str  # a night, or "replayed"
+    images: int = 0
+    boxes: int = 0
+    recall: Finite | None = None
+    recall_low: Finite | None = None
+    recall_high: Finite | None = None
+
+
+@dataclass(frozen=True)
 class Rule:
     """One rule of the gate, as it was judged."""
 
@@ -140,13 +158,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Example:
-    """One image on which the two models differ, and where it and their predictions lie."""
+    """An image on which the models differ: its size and labels in pixels, and where their outputs lie."""
 
     slice: str
     image: str
     champion_f1: Finite
     challenger_f1: Finite
     gain: Finite
+    width: int
+    height: int
+    boxes: tuple[ManifestBox, ...] = ()
     out: dict[str, str] = field(default_factory=dict)
 
 
@@ -202,11 +223,11 @@ class Model:
 
 @dataclass(frozen=True)
 class Promotion:
-    """When it became the champion, and as which number (from 1)."""
+    """When it became the champion, and as which number (from 1); whether a rollback has left it since."""
 
     number: int
     promoted_at: str = ""
-    rolled_back_from: int | None = None
+    undone: bool = False
 
 
 @dataclass(frozen=True)
@@ -256,6 +277,7 @@ class Facts:
     evaluation: Evaluation = field(default_factory=Evaluation)
     slices: tuple[Slice, ...] = ()
     improve_on: tuple[str, ...] = ()  # the slices on which it should gain
+    learned: tuple[Learned, ...] = ()
     latency: Latency | None = None
     verdict: Verdict | None = None
     examples: tuple[Example, ...] = ()

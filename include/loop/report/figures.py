@@ -134,10 +134,12 @@ def reliability(item: Slice) -> tuple[Figure, str]:
         if model is None or not bins:
             continue
         means, rights, counts = zip(*bins, strict=True)
-        axes.plot(means, rights, color=PALETTE[role], linewidth=1.6, zorder=3)
+        axes.plot(means, rights, color=PALETTE[role], linewidth=1.6, zorder=3, clip_on=False)
         # The area is the number of detections: a far-off point with few of them weighs little.
         areas = [10 + 70 * count / most for count in counts]
-        axes.scatter(means, rights, s=areas, color=PALETTE[role], marker=marker, label=role, zorder=4)
+        axes.scatter(
+            means, rights, s=areas, color=PALETTE[role], marker=marker, label=role, zorder=4, clip_on=False
+        )
         told.append(f"{role}: calibration error {formats.score(model.calibration_error)}")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
@@ -183,10 +185,10 @@ def training(epochs: Sequence[Epoch]) -> tuple[Figure, str]:
             x, y = zip(*known, strict=True)
             axes.plot(
                 x, y, color=PALETTE[role], marker=marker, markersize=4, linewidth=1.6,
-                label=name.replace("_", " "),
+                label=name.replace("_", " "), clip_on=False,
             )  # fmt: skip
     above.set_ylabel("validation mAP")
-    above.set_ylim(bottom=0)
+    above.set_ylim(0, 1)
     below.set_ylabel("training loss")
     below.set_ylim(bottom=0)
     below.set_xlabel("epoch")
@@ -232,7 +234,7 @@ def history(rounds: Sequence[Facts]) -> tuple[Figure, str]:
     axes.set_ylim(0, 1)
     axes.set_ylabel("mAP@0.5 of the model at work")
     if told:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
     return figure, f"mAP@0.5 of the model at work over {len(rounds)} rounds: {'; '.join(told)}."
 
 
@@ -261,9 +263,9 @@ def _dots(rows: Sequence[tuple[str, Any, Any]], label: str, alt: str) -> tuple[F
             value, low, high = estimate
             y = place + shift
             if low is not None and high is not None:
-                axes.plot([low, high], [y, y], color=PALETTE[role], linewidth=1.6, zorder=2)
+                axes.plot([low, high], [y, y], color=PALETTE[role], linewidth=1.6, zorder=2, clip_on=False)
             axes.plot([value], [y], color=PALETTE[role], marker=marker, markersize=6, linestyle="none",
-                      label=role, zorder=3)  # fmt: skip
+                      label=role, zorder=3, clip_on=False)  # fmt: skip
     axes.set_yticks(range(len(rows)), [_short(name) for name, _, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 1)

@@ -49,7 +49,10 @@ def number(value: float | None) -> str:
 
 
 def dollars(value: float | None) -> str:
-    return NOTHING if value is None else f"${value:,.2f}"
+    """``$12.50``; less than ten cents in two digits, ``$0.0083``, for a price per point can be small."""
+    if value is None:
+        return NOTHING
+    return f"${value:.2g}" if 0.0001 <= value < 0.1 else f"${value:,.2f}"
 
 
 def duration(seconds: float | None) -> str:
@@ -72,7 +75,7 @@ def duration(seconds: float | None) -> str:
 
 
 def day(batch: str) -> str:
-    """A batch as a date: ``1 November 2026``, with its epoch when it was forced anew."""
+    """A batch as a date: ``1 November 2026``, with its epoch when it was forced anew; other text as it is."""
     try:
         date = batch_date(batch)
     except ConfigurationError:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from include.loop import storage
 from include.loop.config import DATASET_SLICES
+from include.loop.report.examples import choose
 from include.loop.report.facts import (
     Curves,
     Dataset,
@@ -24,6 +25,7 @@ from include.loop.report.facts import (
     Example,
     Facts,
     Latency,
+    Learned,
     Model,
     Outcome,
     Package,
@@ -35,9 +37,6 @@ from include.loop.report.nights import read_nights
 from include.loop.workspace import Workspace
 
 Value = TypeVar("Value")
-
-# So many pictures of the biggest gains, and as many of the biggest losses.
-EXAMPLES = 3
 
 
 def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()) -> Facts:
@@ -76,8 +75,9 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
         improve_on=pipeline.gate.improve_on
         or tuple(item.name for item in slices if item.name not in DATASET_SLICES),
         latency=reader.make(Latency, metrics.get("latency") or {}, "latency"),
+        learned=tuple(reader.make_all(Learned, _named(metrics.get("learned")), "learned")),
         verdict=verdict,
-        examples=reader.examples(training_job),
+        examples=reader.examples(training_job, dataset_id),
         curves=reader.make(Curves, reader.find(storage.model_file(training_job, "curves.json")), "curves"),
         package=package,
         deployment=reader.deployment(training_job),
@@ -87,7 +87,7 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
 
 def _outcome(verdict: Verdict | None, promotion: Promotion | None, package: Package | None) -> Outcome:
     if promotion:
-        return Outcome.PROMOTED
+        return Outcome.UNDONE if promotion.undone else Outcome.PROMOTED
     if verdict is None:
         return Outcome.UNKNOWN
     if not verdict.promote:
@@ -100,7 +100,7 @@ class _Reader:
     """Reads what may be missing or odd, and keeps what was wrong."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self._storage = workspace.storage
+        self._workspace, self._storage = workspace, workspace.storage
         self.problems: list[str] = []
 
     def find(self, location: str) -> dict[str, Any]:
@@ -136,30 +136,27 @@ class _Reader:
         return [value for value in made if value is not None]
 
     def slices(self, metrics: Mapping[str, Any]) -> tuple[Slice, ...]:
-        values = metrics.get("slices") or {}
-        return tuple(
-            self.make_all(Slice, ({"name": name, **value} for name, value in values.items()), "slice")
-        )
+        return tuple(self.make_all(Slice, _named(metrics.get("slices")), "slice"))
 
-    def examples(self, training_job: str) -> tuple[Example, ...]:
-        """The images with the biggest gains, then those with the biggest losses."""
+    def examples(self, training_job: str, dataset_id: str | None) -> tuple[Example, ...]:
         location = storage.evaluation_file(training_job, "images.jsonl")
         try:
-            lines = list(self._storage.read_lines(location))
+            rows = list(self._storage.read_lines(location))
         except FileNotFoundError:
             return ()
         except json.JSONDecodeError as error:
             self.problems.append(f"{location} is not JSON Lines: {error}")
             return ()
-        compared = [line for line in lines if isinstance(line.get("gain"), int | float)]
-        compared.sort(key=lambda line: (-line["gain"], line["slice"], line["image"]))
-        gains = [line for line in compared[:EXAMPLES] if line["gain"] > 0]
-        losses = [line for line in reversed(compared[-EXAMPLES:]) if line["gain"] < 0]
-        return tuple(self.make_all(Example, (*gains, *losses), "example"))
+        return tuple(self.make_all(Example, choose(self._workspace, rows, dataset_id), "example"))
 
     def promotion(self, training_job: str) -> Promotion | None:
         """The newest one of this model, None when it never was the champion."""
-        return self._newest(storage.CHAMPIONS, training_job, Promotion)
+        records = [self.find(item.uri) for item in self._storage.list(storage.CHAMPIONS)]
+        mine = [record for record in records if record.get("training_job") == training_job]
+        if not mine:
+            return None
+        left = {record.get("rolled_back_from") for record in records}
+        return self.make(Promotion, mine[-1] | {"undone": mine[-1].get("number") in left}, "promotion")
 
     def package(self, training_job: str) -> Package | None:
         value = self.find(storage.registry_file(training_job))
@@ -168,12 +165,13 @@ class _Reader:
 
     def deployment(self, training_job: str) -> Deployment | None:
         """The newest one of this model, None where it was never served."""
-        return self._newest(storage.DEPLOYMENTS, training_job, Deployment)
-
-    def _newest(self, folder: str, training_job: str, kind: type[Value]) -> Value | None:
-        """The last of the numbered records that speaks of this model."""
-        for item in reversed(list(self._storage.list(folder))):
+        for item in reversed(list(self._storage.list(storage.DEPLOYMENTS))):
             record = self.find(item.uri)
             if record.get("training_job") == training_job:
-                return self.make(kind, record, kind.__name__.lower())
+                return self.make(Deployment, record, "deployment")
         return None
+
+
+def _named(values: Any) -> list[dict[str, Any]]:
+    """``{name: {…}}`` as ``[{"name": name, …}]``."""
+    return [{"name": name, **value} for name, value in (values or {}).items()]

@@ -16,10 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from include.loop import storage
-from include.loop.report import figures, formats, history, pictures, words
+from include.loop.report import advice, figures, formats, history, pictures, words
 from include.loop.report.facts import Facts, Measure, read_all, to_json
 from include.loop.report.gather import gather
-from include.loop.report.nights import stability_index
 from include.loop.workspace import Workspace
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -56,17 +55,16 @@ def render(workspace: Workspace, facts: Facts) -> str:
     """The page of a round as HTML."""
     measured = [item for item in facts.slices if item.challenger]
     judged = [(item, item.challenger) for item in facts.slices if item.challenger and item.judged]
-    before = words.scores_of(facts)
     return (
         _environment()
         .get_template("round.html.jinja")
         .render(
             facts=facts,
             headline=words.headline(facts),
-            steps=words.next_steps(facts),
+            steps=advice.next_steps(facts),
             effort=history.effort(facts),
             measured=measured,
-            moved=[(night, stability_index(night.scores, before)) for night in facts.nights if night.scores],
+            drifts=advice.drifts(facts),
             confusions=[
                 (item, confusion_rows(challenger), mistakes(challenger))
                 for item, challenger in judged
@@ -151,6 +149,7 @@ def _environment() -> Environment:
         "short_day", "moment", "file_name",
     ):  # fmt: skip
         environment.filters[name] = getattr(formats, name)
+    environment.filters["rule_name"], environment.filters["where"] = advice.rule_name, advice.where
     # Ours, and no HTML: the only text besides the figures that goes into a page as it is.
     environment.globals["style_sheet"] = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
     return environment

@@ -1,24 +1,24 @@
 """Before and after, in pictures: the images on which the two models differ most.
 
-Takes a round's examples, their images, labels and predictions from S3; gives pairs of small pictures as data
-URIs. Every box says what it is, so that colour is not needed: a right detection is blue, a wrong one orange
-and marked with a cross, an object nobody found is dashed. Pixels are shown as they are stored: EXIF
-orientation is never applied. What is gone or cannot be read is left out. Knows manifest, matching and
-transform.
+Takes a round's examples, reads their images and predictions from S3, gives pairs of small pictures as data
+URIs. Labels are thin and dashed. Every detection says what it is, so that colour is not needed: a right one
+is blue, a wrong one orange and marked with a cross, and an object that was not found says so. Pixels are
+shown as they are stored: EXIF orientation is never applied. What is gone or cannot be read is left out. Knows
+facts, matching and transform.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from include.loop import storage
 from include.loop.errors import BadRecord, ConfigurationError
 from include.loop.images import image_size
-from include.loop.manifest import LabelledImage, read_line
+from include.loop.manifest import LabelledImage
 from include.loop.matching import match
 from include.loop.report.facts import Example, Facts
 from include.loop.transform import Detection, read_detections
@@ -28,21 +28,18 @@ if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
 # The longer side of a picture in pixels: sharp on a phone, and a page of twelve stays below a megabyte.
-LONGEST = 420
+LONGEST = 400
 RIGHT, WRONG, MISSED, DARK = "#4cb2e1", "#f2803f", "#ffffff", "#14202a"
-_TEXT_SIZE = 13
+_TEXT_SIZE = 19  # half of it is left where two pictures stand side by side
 
 Corners = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Side:
-    """What one model saw: counts of boxes, and the picture as a data URI with its alternative text."""
+    """What one model saw: counts in words, and the picture as a data URI with its alternative text."""
 
-    model: str
-    right: int
-    wrong: int
-    missed: int
+    told: str
     source: str
     alt: str
 
@@ -57,42 +54,14 @@ class Pair:
 
 def draw(workspace: Workspace, facts: Facts) -> list[Pair]:
     """A pair of pictures for every example that can still be shown."""
-    labels = _labels(workspace, facts)
-    shown = (example for example in facts.examples if example.image in labels)
 
     def pair(example: Example) -> Pair | None:
-        return _pair(workspace, example, labels[example.image], facts.evaluation.score_threshold)
+        return _pair(workspace, example, facts.evaluation.score_threshold)
 
-    return [pair for pair in storage.in_parallel(pair, shown) if pair is not None]
-
-
-def _labels(workspace: Workspace, facts: Facts) -> dict[str, LabelledImage]:
-    """The labels of the examples, from the manifests of their slices."""
-    wanted = {example.image for example in facts.examples}
-    places = dict(workspace.pipeline.test_sets)
-    found: dict[str, LabelledImage] = {}
-    for name in dict.fromkeys(example.slice for example in facts.examples):
-        place = places.get(name)
-        if place is None and facts.dataset:
-            place = storage.dataset_file(facts.dataset.dataset_id, f"{name}.manifest")
-        if place:
-            found |= {line.source: line for line in _lines(workspace, place) if line.source in wanted}
-    return found
+    return [pair for pair in storage.in_parallel(pair, facts.examples) if pair is not None]
 
 
-def _lines(workspace: Workspace, place: str) -> Iterable[LabelledImage]:
-    pipeline = workspace.pipeline
-    try:
-        for raw in workspace.storage.read_raw_lines(place):
-            try:
-                yield read_line(raw, pipeline.label_attribute, pipeline.classes)
-            except BadRecord:
-                continue
-    except FileNotFoundError:
-        return
-
-
-def _pair(workspace: Workspace, example: Example, label: LabelledImage, threshold: float) -> Pair | None:
+def _pair(workspace: Workspace, example: Example, threshold: float) -> Pair | None:
     from PIL import Image
 
     classes = workspace.pipeline.classes
@@ -109,6 +78,7 @@ def _pair(workspace: Workspace, example: Example, label: LabelledImage, threshol
         }
     except (BadRecord, ConfigurationError, FileNotFoundError, OSError, SyntaxError, ValueError):
         return None
+    label = LabelledImage(example.image, example.width, example.height, example.boxes, "", {})
     sides = (
         _side(scene, model, label, [item for item in items if item.score >= threshold], classes, example)
         for model, items in found.items()
@@ -149,8 +119,6 @@ def _side(
         return left * wide, top * high, (left + width) * wide, (top + height) * high
 
     missed = [index for index in range(len(matches.true_box)) if index not in hits]
-    for index in missed:
-        _dashed(brush, scaled(matches.true_box[index]))
     for box, class_id, score, hit in zip(
         matches.box, matches.class_id, matches.score, matches.hit, strict=True
     ):
@@ -159,26 +127,29 @@ def _side(
         brush.rectangle(scaled(box), outline=color, width=3)
         mark = "" if hit >= 0 else "× "
         _tag(brush, picture, scaled(box), f"{mark}{classes[class_id]} {score:.2f}", color)
+    for box in matches.true_box:
+        _dashed(brush, scaled(box))
     for index in missed:
         text = f"missed: {classes[int(matches.true_class[index])]}"
         _tag(brush, picture, scaled(matches.true_box[index]), text, MISSED, below=True)
     right, wrong = len(hits), int((matches.hit < 0).sum())
     when = "before" if model == "champion" else "after"
     name = example.image.rsplit("/", 1)[-1]
-    alt = f"{name} {when}: {right} found, {wrong} wrong, {len(missed)} missed"
-    return Side(model, right, wrong, len(missed), _data_uri(picture), alt)
+    counts = ((right, "right"), (wrong, "wrong"), (len(missed), "missed"))
+    told = f"{when}: " + (", ".join(f"{count} {what}" for count, what in counts if count) or "nothing")
+    return Side(told, _data_uri(picture), f"{name} {told}")
 
 
 def _dashed(brush: ImageDraw.ImageDraw, corners: Corners, dash: int = 7) -> None:
     """A rectangle of white dashes on dark ones, to be seen on any picture."""
     left, top, right, bottom = (round(side) for side in corners)
-    brush.rectangle((left, top, right, bottom), outline=DARK, width=2)
+    brush.rectangle((left, top, right, bottom), outline=DARK, width=1)
     for start in range(left, right, 2 * dash):
         for y in (top, bottom):
-            brush.line((start, y, min(start + dash, right), y), fill=MISSED, width=2)
+            brush.line((start, y, min(start + dash, right), y), fill=MISSED, width=1)
     for start in range(top, bottom, 2 * dash):
         for x in (left, right):
-            brush.line((x, start, x, min(start + dash, bottom)), fill=MISSED, width=2)
+            brush.line((x, start, x, min(start + dash, bottom)), fill=MISSED, width=1)
 
 
 def _tag(

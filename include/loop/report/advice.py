@@ -1,0 +1,159 @@
+"""What to do next: what a person should look at after a round, and why.
+
+Takes facts, gives sentences, most urgent first: by the round's outcome, by the rules that failed, by what the
+nights were like. Knows facts, nights and formats. Pure functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from include.loop.report import formats
+from include.loop.report.facts import Facts, Outcome, Rule
+from include.loop.report.nights import Night, stability_index
+from include.loop.report.words import capital
+
+# By custom, a population stability index above this says that much has moved.
+MUCH = 0.25
+# A share of unusable records that is worth a look.
+MANY_QUARANTINED = 0.1
+
+
+def next_steps(facts: Facts) -> list[str]:
+    """What a person should look at or do, most urgent first; never empty."""
+    steps = [*_by_outcome(facts), *_by_rule(facts), *_by_night(facts)]
+    return list(dict.fromkeys(steps)) or ["Nothing: the next night goes on by itself."]
+
+
+def _by_outcome(facts: Facts) -> Iterator[str]:
+    match facts.outcome:
+        case Outcome.WAITING:
+            yield (
+                "Decide: answer the approval in Airflow (incremental_training, task approve), or set the "
+                "package's status. Until then the champion stays at work."
+            )
+        case Outcome.DECLINED | Outcome.REJECTED:
+            yield (
+                "The champion stays at work and no label is lost: the next training learns from these nights "
+                "again, together with newer ones."
+            )
+        case Outcome.UNDONE:
+            yield (
+                "The model before it is at work again. Find out what was wrong with this one: the gate did "
+                "not see it, so the test sets lack it."
+            )
+        case Outcome.UNKNOWN:
+            yield (
+                "Look at the run of incremental_training: training, evaluation or gate has not ended well. "
+                "Clearing the failed task goes on from there."
+            )
+        case Outcome.PROMOTED:
+            if facts.parent is not None:
+                yield (
+                    "Nothing has to be done. If the model disappoints at work, run the DAG deployment with "
+                    "rollback: endpoint and champion go back to the model before."
+                )
+
+
+_NOT_MEASURED = "look at the task evaluate: something that it should have measured is not there."
+_TOO_FEW = "with so few, nothing can be told apart from chance: label more held-out images there."
+_FORGOTTEN = "see the biggest losses below. If the new labels are right, replay more of the old ones."
+# The gate's rules by name: what each wants, and what to look at when it fails.
+RULES = {
+    "evaluation": ("An evaluation", _NOT_MEASURED),
+    "measured": ("Fully measured", _NOT_MEASURED),
+    "images": ("Enough images", _TOO_FEW),
+    "support": ("Enough objects of every class", _TOO_FEW),
+    "learned": (
+        "Labels that can be learned",
+        "the model could not learn what it was shown, as happens when many answers are wrong. Look through "
+        "the night's answers, and ask again where they are.",
+    ),
+    "gain": (
+        "Better where it should be",
+        "look at the night's labels first: few or wrong ones gain nothing. Then at the training curves.",
+    ),
+    "loss": ("No slice worse", _FORGOTTEN),
+    "class_loss": ("No class worse", _FORGOTTEN),
+    "floor": ("Every slice above its floor", "see the biggest losses below, and the labels that were new."),
+    "class_floor": ("Every class above its floor", "see the biggest losses below, and label more of it."),
+    "calibration": (
+        "Honest scores",
+        "see the reliability diagrams below: the scores promise more, or less, than they keep.",
+    ),
+    "latency": (
+        "Fast enough",
+        "look at the machines of the transform jobs: the model has become slow, or they have.",
+    ),
+}
+
+
+def rule_name(rule: str) -> str:
+    """What a rule wants, in words; its own name when it is a new one."""
+    return RULES[rule][0] if rule in RULES else rule.replace("_", " ")
+
+
+def where(rule: Rule) -> str:
+    """The slice, the night or the class that a rule was judged on."""
+    place = formats.day(rule.slice) if rule.slice else None
+    return ", ".join(part for part in (place, rule.class_name and f"class {rule.class_name}") if part)
+
+
+def _by_rule(facts: Facts) -> Iterator[str]:
+    failed: dict[str, list[str]] = {}
+    for rule in facts.verdict.rules if facts.verdict else ():
+        if rule.judged and not rule.passed:
+            failed.setdefault(rule.rule, []).append(where(rule))
+    for name, places in failed.items():
+        shown = "; ".join(place for place in places if place)
+        advice = RULES[name][1] if name in RULES else "see its numbers below."
+        yield f"{rule_name(name)}{f' ({shown})' if shown else ''}: {advice}"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far a night's scores lie from those of nights before; ``same``: seen by the same model."""
+
+    night: Night
+    index: float
+    chance: float
+    same: bool
+
+    @property
+    def much(self) -> bool:
+        return self.index > MUCH + self.chance
+
+
+def drifts(facts: Facts) -> list[Drift]:
+    """Each night of the round against the nights before that the same model saw, or else against all."""
+    found = []
+    for night in facts.nights:
+        alike = [other.scores for other in facts.earlier if other.champion == night.champion and other.scores]
+        others = alike or [other.scores for other in facts.earlier if other.scores]
+        if night.scores and (moved := stability_index(night.scores, others)):
+            found.append(Drift(night, *moved, same=bool(alike)))
+    return found
+
+
+def _by_night(facts: Facts) -> Iterator[str]:
+    for drift in drifts(facts):
+        if drift.much and drift.same:
+            yield (
+                f"The images of {formats.day(drift.night.batch)} look different to the model than those "
+                f"before (stability index {drift.index:.2f}): look at a few of them, and at the camera."
+            )
+    for night in facts.nights:
+        if night.asked and night.quarantined > MANY_QUARANTINED * night.asked:
+            yield (
+                f"{night.quarantined} records of {formats.day(night.batch)} could not be used: the reasons "
+                "are below, each record is in quarantine.jsonl."
+            )
+        if night.open:
+            yield (
+                f"{night.open} questions of {formats.day(night.batch)} were still open when its labels were "
+                "committed: their answers join the next night."
+            )
+    for item in facts.slices:
+        if not item.judged:
+            yield f"{capital(item.name)} has {item.images} images: it is told, but too small to be judged."
