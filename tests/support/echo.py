@@ -33,6 +33,8 @@ def train() -> int:
         return 3
     if do == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if do == "count":
+        _count(ROOT / settings.get("checkpoints", "checkpoints"))
     if do in ("sleep", "ignore-sigterm"):
         (model / "half.txt").write_text("half done")
         if do == "ignore-sigterm":
@@ -40,11 +42,11 @@ def train() -> int:
         else:
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         print("sleeping", flush=True)
-        if "until" in settings:
-            while not Path(settings["until"]).exists():
-                time.sleep(0.05)
-        else:
+        if "until" not in settings:
             time.sleep(600)
+    if "until" in settings:
+        while not Path(settings["until"]).exists():
+            time.sleep(0.05)
     seen = {name: _seen(name, config, int(settings.get("epochs", 1))) for name, config in inputs.items()}
     (model / "seen.json").write_text(
         json.dumps({"hyperparameters": settings, "inputs": inputs, "seen": seen})
@@ -53,6 +55,17 @@ def train() -> int:
     for score in (0.5, 0.75):
         print(f"score={score}", flush=True)
     return 0
+
+
+def _count(directory: Path) -> None:
+    """One more in the checkpoint ``a/count``, and another name for ``b``."""
+    count = directory / "a" / "count"
+    done = int(count.read_text()) if count.exists() else 0
+    print(f"going on from {done}", flush=True)
+    count.parent.mkdir(exist_ok=True)
+    count.write_text(str(done + 1))
+    (directory / f"b{done}").unlink(missing_ok=True)
+    (directory / f"b{done + 1}").touch()
 
 
 def _seen(name: str, config: dict[str, str], epochs: int) -> object:

@@ -60,7 +60,7 @@ class Checkpoints:
             return
         # Not ascontiguousarray: it would give the optimiser's counters a dimension.
         arrays = {name: np.asarray(array, order="C") for name, array in flatten(checkpoint.weights).items()}
-        path = self._directory / f"checkpoint-{checkpoint.progress.epoch:04d}.safetensors"
+        path = self._directory / f"checkpoint-{checkpoint.progress.epoch:06d}.safetensors"
         replace(path, safetensors.save(arrays, {_HEADER: checkpoint.progress.model_dump_json()}))
         for old in self._newest_first()[_KEPT:]:
             old.unlink()

@@ -31,7 +31,6 @@ class Checkpoints:
         self.directory = tree.root / local.relative_to(ML_ROOT)
         self.directory.mkdir(parents=True, exist_ok=True)
         self._kept: _Seen = {}  # what lies in S3, as it was here
-        self._last: _Seen = {}  # what was here at the last look
         self._looked = time.monotonic()
 
     def restore(self, check: Callable[[], None]) -> None:
@@ -43,25 +42,17 @@ class Checkpoints:
             if not path.is_relative_to(root):
                 raise ClientFault(f"{uri} would be written outside of the checkpoints' directory")
             self._cloud.download(uri, path)
-        self._kept = self._last = self._now()
+        self._kept = self._now()
 
     def look(self) -> None:
-        """Upload what has changed and was left alone since the last look: a file that is being written is
-        not whole yet. Cheap: looks once a second.
-        """
-        if time.monotonic() - self._looked < _SYNC_SECONDS:
-            return
-        now = self._now()
-        self._sync({name: seen for name, seen in now.items() if self._last.get(name) == seen}, now)
-        self._last, self._looked = now, time.monotonic()
+        """Upload what has changed. Cheap: looks once a second."""
+        if time.monotonic() - self._looked > _SYNC_SECONDS:
+            self.finish()
 
     def finish(self) -> None:
-        """The container has ended: nothing changes any more."""
+        """Bring S3 in line with the directory now: the container has ended, nothing changes any more."""
         now = self._now()
-        self._sync(now, now)
-
-    def _sync(self, whole: _Seen, now: _Seen) -> None:
-        for name, seen in whole.items():
+        for name, seen in now.items():
             if self._kept.get(name) == seen:
                 continue
             try:
@@ -72,6 +63,7 @@ class Checkpoints:
         for name in self._kept.keys() - now.keys():
             self._cloud.delete(self._uri + name)
             del self._kept[name]
+        self._looked = time.monotonic()
 
     def _now(self) -> _Seen:
         found: _Seen = {}

@@ -144,7 +144,7 @@ def test_checkpoints_that_are_damaged_or_of_another_training_are_passed_over(new
         job = small_job(lambda: Job(tmp_path / str(damaged)), **hyperparameters)
         shutil.copytree(first.root / "checkpoints", job.root / "checkpoints")
         if damaged:
-            (job.root / "checkpoints/checkpoint-0009.safetensors").write_bytes(saved.read_bytes()[:5000])
+            (job.root / "checkpoints/checkpoint-000009.safetensors").write_bytes(saved.read_bytes()[:5000])
         caplog.clear()
         with caplog.at_level("INFO"):
             run_here(job)
@@ -152,7 +152,7 @@ def test_checkpoints_that_are_damaged_or_of_another_training_are_passed_over(new
         return caplog.text
 
     log = log_of(damaged=True)
-    assert "passing over the checkpoint checkpoint-0009.safetensors: it is damaged" in log
+    assert "passing over the checkpoint checkpoint-000009.safetensors: it is damaged" in log
     assert "continuing after epoch 0, from a checkpoint" in log
     log = log_of(damaged=False, num_training_samples="9")
     assert "belongs to a training with other hyperparameters or data" in log
