@@ -1,0 +1,118 @@
+"""What a detector forgets over five nights, and what replay does about it: the table of the README.
+
+    python -m benchmarks.forgetting [--seeds 1 2 3 4 5]
+
+A model that knows day scenes meets five nights of 40 reviewed scenes. The nights differ: each shows two of
+the ten digits above all. Four ways to go on are compared: naive (the new labels only), replay of three known
+scenes per new one, chosen at random or balanced_hard, and a new model from all labels so far. After each
+night the model is measured on test scenes with all ten digits, by night (new) and by day (old). Models and
+detections are kept (models.py): a run that was stopped goes on, and a second one tells the same in seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.models import PIPELINE, Model
+from benchmarks.nights import NIGHTS, Night, Study
+from include.loop.metrics import mean_average_precision
+from include.samples.reviewing import Noise
+
+REVIEWED = 40
+SEEDS = (1, 2, 3, 4, 5)
+NAIVE, SCRATCH = "naive", "from scratch"
+ARMS = (NAIVE, "replay random", "replay balanced_hard", SCRATCH)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One model: mAP@0.5 by night and by day, and the CPU seconds and images of its training."""
+
+    new: float
+    old: float
+    cpu: float
+    images: int
+
+
+def run(study: Study, arm: str) -> list[Score]:
+    """The first model, then one after each night."""
+    known, validation = study.labels("initial/train"), study.halves()[0]
+    champion = study.models.train("first", "initial", known, validation)
+    scores = [measure(study, champion)]
+    for number in range(NIGHTS):
+        night = skewed(study, number)
+        validation = validation + night.held_out
+        part = f"forget-{arm.replace(' ', '-')}-{number + 1}"
+        if arm == SCRATCH:
+            champion = study.models.train(part, "initial", known + night.learned, validation)
+        elif arm == NAIVE:
+            # Who has nothing but new labels has nothing else to choose the best epoch by.
+            champion = study.models.train(part, "incremental", night.learned, night.held_out, champion)
+        else:
+            again = study.replayed(champion, known, night.learned, part, arm.split()[1])
+            champion = study.models.train(part, "incremental", night.learned + again, validation, champion)
+        known = known + night.learned
+        scores.append(measure(study, champion))
+    return scores
+
+
+def skewed(study: Study, number: int) -> Night:
+    """The scenes of a night in which its two digits make up most of what is there, reviewed."""
+    shown = PIPELINE.classes[2 * number : 2 * number + 2]
+    scenes = study.digits(number)
+    order = sorted(scenes, key=lambda image: -sum(d in shown for d in scenes[image]) / len(scenes[image]))
+    return study.answers(order[:REVIEWED], Noise())
+
+
+def measure(study: Study, model: Model) -> Score:
+    scores = {}
+    for light in ("night", "day"):
+        lines = study.labels(f"test/{light}")
+        found = study.models.detect(model, light, [line.source for line in lines])
+        scores[light] = mean_average_precision(lines, found, PIPELINE.classes)["map50"] or 0.0
+    return Score(scores["night"], scores["day"], model.cost["cpu"], model.cost["images"])
+
+
+def table(results: dict[str, list[list[Score]]]) -> str:
+    """Markdown: a row per arm and night, medians over the seeds, and in brackets the least and the most."""
+    lines = [
+        "| way to go on | night | mAP@0.5 by night (new) | mAP@0.5 by day (old) | forgotten by day "
+        "| images | CPU s |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for arm, runs in results.items():
+        for number in range(1, NIGHTS + 1):
+            now = [scores[number] for scores in runs]
+            cells = [
+                _spread([score.new for score in now]),
+                _spread([score.old for score in now]),
+                _spread([scores[0].old - scores[number].old for scores in runs]),
+                f"{statistics.median(score.images for score in now):.0f}",
+                f"{statistics.median(score.cpu for score in now):.0f}",
+            ]
+            lines.append(f"| {arm} | {number} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    options = parser.parse_args(arguments)
+    results: dict[str, list[list[Score]]] = defaultdict(list)
+    for seed in options.seeds:
+        with Study(seed) as study:
+            for arm in ARMS:
+                results[arm].append(run(study, arm))
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Good and poisoned nights before the real gate: how often is each promoted, and which rules speak?
+
+    python -m benchmarks.gate --train [--seeds 1 2 … 20]    # two CPU minutes a seed; goes on after a stop
+    python -m benchmarks.gate                               # judges what is kept: seconds a seed
+
+Per seed: a first model that knows day scenes; its first night, reviewed well, and reviewed by people who give
+40 % of the boxes a wrong class; and from the good night's model a second night, again both ways. Each of the
+four challengers is measured and judged by the loop's own functions (scores.compare, gate.decide). Poisoned
+reviewers answer all that is asked: labels held out and audits are as wrong as those that are learned. Only
+the test sets and the memory set are clean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.models import PIPELINE, Detections, Model
+from benchmarks.nights import Lines, Night, Study
+from include.loop.gate import Verdict, decide
+from include.loop.scores import compare
+from include.loop.slices import REPLAYED, Slices
+from include.samples.reviewing import Noise
+
+SEEDS = range(1, 21)
+NIGHTS = 2
+REVIEWERS = {"good": Noise(), "poisoned": Noise(mislabelled=0.4)}
+NEW = "new"
+_LATENCY = 0.1  # seconds per image: not what is measured here
+
+
+@dataclass(frozen=True)
+class Round:
+    """A challenger and its champion, and the lines that they are measured on, by slice."""
+
+    night: int  # from 1
+    reviewers: str
+    champion: Model
+    challenger: Model
+    slices: dict[str, Lines]
+    learned: dict[str, Lines]  # NEW and REPLAYED
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the gate said of one round, and the numbers that it went by."""
+
+    verdict: Verdict
+    metrics: dict[str, Any]
+
+    def map50(self, who: str) -> float:
+        return float(self.metrics["slices"]["night"][who]["map50"])
+
+    @property
+    def learned(self) -> float:
+        """How well the new labels were learned, next to the replayed ones."""
+        return float(self.metrics["learned"][NEW]["recall"] / self.metrics["learned"][REPLAYED]["recall"])
+
+
+def rounds(study: Study) -> Iterator[Round]:
+    """The four rounds of one seed; trains what is not there yet."""
+    validation, memory = study.halves()
+    tests = {light: study.labels(f"test/{light}") for light in ("day", "night")}
+    known = study.labels("initial/train")
+    audits: Lines = []
+    champion = study.models.train("first", "initial", known, validation)
+    for number in range(NIGHTS):
+        answers = {name: study.asked(champion, number, noise) for name, noise in REVIEWERS.items()}
+        challengers = {}
+        for name, night in answers.items():
+            part = f"{number + 1}-{name}"
+            again = study.replayed(champion, known, night.learned, part, PIPELINE.training.replay.choose)
+            learn, validate = night.learned + again, validation + night.held_out
+            challengers[name] = study.models.train(f"gate-{part}", "incremental", learn, validate, champion)
+            held_out = {"memory": memory, "newest": night.held_out, "audit": audits + night.audits}
+            slices = tests | {name: lines for name, lines in held_out.items() if lines}
+            learned = {NEW: night.learned, REPLAYED: again}
+            yield Round(number + 1, name, champion, challengers[name], slices, learned)
+        good: Night = answers["good"]
+        champion = challengers["good"]
+        known, validation = known + good.learned, validation + good.held_out
+        audits = audits + good.audits
+
+
+def judge(study: Study, item: Round) -> Judged:
+    """Measure and decide as the loop does."""
+    found: dict[str, Detections] = {"challenger": {}, "champion": {}}
+    for who, model in (("challenger", item.challenger), ("champion", item.champion)):
+        for name, lines in (item.slices | (item.learned if who == "challenger" else {})).items():
+            own = name in (NEW, REPLAYED, "newest", "audit")
+            part = f"{name}-{item.night}-{item.reviewers}" if own else name
+            found[who] |= study.models.detect(model, part, [line.source for line in lines])
+    measured, _ = compare(PIPELINE, _slices(item.slices), _slices(item.learned), found)
+    names = {"training_job": item.challenger.name, "champion": item.champion.name}
+    latency = {"latency": {"challenger": _LATENCY, "champion": _LATENCY}}
+    metrics = measured | names | latency
+    return Judged(decide(metrics, PIPELINE.gate), metrics)
+
+
+def table(results: dict[tuple[int, str], list[Judged]]) -> str:
+    """Markdown: a row for each night and kind of reviewers."""
+    lines = [
+        "| night | reviewers | promoted | 95 % interval | mAP@0.5 by night, before → after "
+        "| new labels found again (of replayed) | rules that said no |",
+        "|---:|---|---:|---:|---:|---:|---|",
+    ]
+    for (night, reviewers), judged in sorted(results.items()):
+        promoted = sum(item.verdict.promote for item in judged)
+        low, high = wilson(promoted, len(judged))
+        before, after = (
+            statistics.median(item.map50(who) for item in judged) for who in ("champion", "challenger")
+        )
+        learned = [item.learned for item in judged]
+        spoke = Counter(name for item in judged for name in _failed(item.verdict))
+        rules = ", ".join(f"{name} {count}" for name, count in spoke.most_common()) or "none"
+        lines.append(
+            f"| {night} | {reviewers} | {promoted} of {len(judged)} | {low:.2f} to {high:.2f} "
+            f"| {before:.2f} → {after:.2f} "
+            f"| {statistics.median(learned):.2f} ({min(learned):.2f} to {max(learned):.2f}) | {rules} |"
+        )
+    return "\n".join(lines)
+
+
+def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson's score interval)."""
+    share = hits / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _slices(lines: dict[str, Lines]) -> Slices:
+    # The image's name stands for its ETag: nothing here is ever replaced.
+    etags = {line.source: line.source for own in lines.values() for line in own}
+    return Slices(lines, etags, dict.fromkeys(lines, 0))
+
+
+def _failed(verdict: Verdict) -> set[str]:
+    return {
+        rule.rule if rule.slice in (None, NEW) else f"{rule.rule} ({rule.slice})"
+        for rule in verdict.rules
+        if rule.judged and not rule.passed
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--train", action="store_true", help="train what is not kept yet, then judge")
+    options = parser.parse_args(arguments)
+    results: dict[tuple[int, str], list[Judged]] = {}
+    left_out = []
+    for seed in options.seeds:
+        with Study(seed) as study:
+            if not options.train and not study.models.has(f"gate-{NIGHTS}-poisoned"):
+                left_out.append(seed)
+                continue
+            for item in rounds(study):
+                judged = judge(study, item)
+                results.setdefault((item.night, item.reviewers), []).append(judged)
+                said = "promoted" if judged.verdict.promote else f"no: {', '.join(_failed(judged.verdict))}"
+                print(f"seed {seed}, night {item.night}, {item.reviewers}: {said}", file=sys.stderr)
+    if left_out:
+        print(f"not trained yet (--train): seeds {' '.join(map(str, left_out))}", file=sys.stderr)
+    if results:
+        print(table(results))
+    return 0 if results else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
