@@ -13,11 +13,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.loop import storage
-from include.loop.errors import BadRecord
+from include.loop.errors import BadRecord, JobFailed, JobRejected
 from include.loop.identity import job_stem
-from include.loop.jobs import Running
+from include.loop.jobs import JobKind, Running, latest
 from include.loop.storage import in_parallel
-from include.loop.transform import Detection, Transform, Transformed, advance, input_count, read_detections
+from include.loop.transform import (
+    Detection,
+    Transform,
+    Transformed,
+    advance,
+    any_readable,
+    input_count,
+    read_detections,
+)
 from include.loop.workspace import Workspace
 
 # Image URI to the URI of its output, or None for an image on which the model's job failed.
@@ -123,7 +131,13 @@ def _predict(
         images=tuple(etags),
         folder=storage.evaluation_file(model.training_job, f"predictions-{digest}"),
     )
-    step = advance(workspace, sagemaker, transform, waited_for)
+    try:
+        step = advance(workspace, sagemaker, transform, waited_for)
+    except (JobFailed, JobRejected):
+        if any_readable(workspace, transform.images):
+            raise
+        # What is left to predict are pictures that nobody can open: the job is not to blame.
+        step = Transformed({}, list(transform.images), latest(sagemaker, JobKind.TRANSFORM, stem))
     if isinstance(step, Running):
         return step
     location = storage.evaluation_file(model.training_job, f"outputs-{digest}.json")

@@ -19,7 +19,14 @@ from include.loop.identity import batch_slug, job_stem
 from include.loop.images import check_image
 from include.loop.jobs import JobKind, Running, latest
 from include.loop.storage import in_parallel
-from include.loop.transform import Detection, Transform, Transformed, advance, read_detections
+from include.loop.transform import (
+    Detection,
+    Transform,
+    Transformed,
+    advance,
+    any_readable,
+    read_detections,
+)
 from include.loop.workspace import Workspace
 
 
@@ -97,7 +104,7 @@ def _advance(
     try:
         step = advance(workspace, sagemaker, transform, waited_for)
     except (JobFailed, JobRejected):
-        if _any_readable(workspace, pinned):
+        if any_readable(workspace, transform.images):
             raise
         # Not one image of the night can be opened: the job is not to blame, and the night goes on without
         # them.
@@ -134,13 +141,3 @@ def _why_missing(workspace: Workspace, uri: str) -> str:
     except BadRecord as error:
         return str(error)
     return "no prediction: the model's job failed on this image"
-
-
-def _any_readable(workspace: Workspace, pinned: Batch) -> bool:
-    for image in pinned.images:
-        try:
-            check_image(workspace.storage.read(image.uri))
-        except (BadRecord, FileNotFoundError):
-            continue
-        return True
-    return False

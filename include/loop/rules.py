@@ -75,8 +75,13 @@ class Slice(BaseModel):
     delta: Delta | None
 
 
+class Timed(BaseModel):
+    challenger: int
+
+
 class Latency(BaseModel):
     challenger: float | None
+    images: Timed
 
 
 class Learned(BaseModel):
@@ -165,9 +170,15 @@ def calibration(judged: Mapping[str, Slice], settings: GateSettings) -> Iterator
 
 
 def latency(metrics: Metrics, settings: GateSettings) -> Iterator[Rule]:
+    """Fast enough, where a job was long enough to tell: of a few images it takes the job's start longest."""
     value, limit = metrics.latency.challenger, settings.max_seconds_per_image
     passed = is_finite(value) and value <= limit + HAIR
-    yield Rule("latency", None, value, limit, passed, f"{shown(value)} seconds per image, at most {limit:g}")
+    images = metrics.latency.images.challenger
+    judged = images >= settings.min_images or not is_finite(value)
+    text = f"{shown(value)} seconds per image, at most {limit:g}"
+    if not judged:
+        text += f"; timed on {images} images only: told, not judged"
+    yield Rule("latency", None, value, limit, passed, text, judged=judged)
 
 
 def gain(metrics: Metrics, judged: Mapping[str, Slice], settings: GateSettings) -> Iterator[Rule]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from include.loop.algorithm import ensure_model
 from include.loop.errors import BadRecord, ConfigurationError, JobFailed
+from include.loop.images import check_image
 from include.loop.jobs import Job, JobKind, JobStatus, Running, create, failure, latest
 from include.loop.network import given, tags, volume_key
 from include.loop.storage import parse, split_uri
@@ -80,6 +81,17 @@ def advance(
     if (stopped or not outputs) and waited_for and job.name in waited_for.names:
         raise failure(job)
     return _submit(workspace, sagemaker, transform, job.attempt + 1, missing)
+
+
+def any_readable(workspace: Workspace, images: Iterable[str]) -> bool:
+    """Whether any of the images can be opened: when a job failed on all of them, it may not be to blame."""
+    for image in images:
+        try:
+            check_image(workspace.storage.read(image))
+        except (BadRecord, FileNotFoundError):
+            continue
+        return True
+    return False
 
 
 def read_detections(payload: bytes, num_classes: int) -> list[Detection]:

@@ -43,8 +43,12 @@ def metrics(champion: str | None = "old", **slices: dict[str, Any]) -> dict[str,
         "champion": champion,
         "slices": slices,
         "learned": {},
-        "latency": {"challenger": 0.1, "champion": 0.1},
+        "latency": timed(0.1),
     }
+
+
+def timed(seconds: float | None, images: int = 100) -> dict[str, Any]:
+    return {"challenger": seconds, "champion": 0.1, "images": {"challenger": images, "champion": 100}}
 
 
 def first(**map50: float) -> dict[str, Any]:
@@ -141,9 +145,28 @@ def test_scores_that_mean_nothing_are_turned_down_unless_the_champions_mean_no_m
     assert failed(value) == set()
 
 
-def test_a_slow_model_is_turned_down():
-    assert failed(GOOD | {"latency": {"challenger": 11.0}}) == {"latency"}
-    assert failed(GOOD | {"latency": {"challenger": None}}) == {"latency"}
+def test_a_slow_model_is_turned_down_when_the_job_was_long_enough_to_tell():
+    assert failed(GOOD | {"latency": timed(11.0)}) == {"latency"}
+    assert failed(GOOD | {"latency": timed(11.0, images=3)}) == set()
+    assert failed(GOOD | {"latency": timed(None, images=0)}) == {"latency"}
+
+
+def learned(night: float | None, replayed: float | None = 0.9, images: int = 36) -> dict[str, Any]:
+    parts = {"2026-11-02": night} | ({} if replayed is None else {"replayed": replayed})
+    return GOOD | {
+        "learned": {name: {"images": images, "boxes": 60, "recall": v} for name, v in parts.items()}
+    }
+
+
+def test_labels_that_could_not_be_learned_are_turned_down_and_their_night_is_named():
+    assert failed(learned(0.50)) == set()
+    assert failed(learned(0.40)) == {"learned"}
+    assert failed(learned(0.40, replayed=0.7)) == set()  # it finds little of what it knew, too
+    assert failed(learned(0.45, replayed=None)) == {"learned"}
+    assert failed(learned(0.40, images=5)) == set()
+    assert failed(learned(None)) == failed(learned(math.nan)) == {"learned"}
+    reason = decide(learned(0.30), SETTINGS).reasons[0]
+    assert reason.startswith("labels of 2026-11-02: the challenger finds 0.300 of the boxes it learned")
 
 
 def test_a_class_that_nobody_looks_for_is_turned_down():
@@ -161,36 +184,50 @@ def test_the_first_model_needs_finite_numbers_only():
     assert failed(first(day=math.nan)) == {"measured"}
 
 
-def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def leaves(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     if isinstance(value, dict):
         return [leaf for key, item in value.items() for leaf in leaves(item, (*path, key))]
     return [path]
 
 
-@pytest.mark.parametrize("broken", [None, math.nan, math.inf, "gone"])
-@pytest.mark.parametrize(
-    "path",
-    [
-        path
-        for path in leaves(GOOD)
-        if path[0] != "champion" and path[-1] != "boxes" and "champion" not in path[-1:]
-    ],
-)
-def test_a_number_that_is_broken_never_helps(path: tuple[Any, ...], broken: Any):
-    value = copy.deepcopy(GOOD)
+# What the verdict may do without: by whom the difference was measured alone, and numbers told and not judged.
+SPARE = {"latency.champion", "latency.images.champion"}
+PATHS = [path for path in leaves(learned(0.6)) if ".".join(path) not in SPARE]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=".".join)
+def test_a_number_that_is_missing_never_promotes(path: tuple[str, ...]):
+    value = copy.deepcopy(learned(0.6))
     target = value
     for key in path[:-1]:
         target = target[key]
-    if broken == "gone":
-        del target[path[-1]]
-    else:
-        target[path[-1]] = broken
-    needed = path[-1] != "low" or "classes" not in path
-    needed &= path[-1] != "ap50" and not ("classes" in path and path[-1] == "high")
-    needed &= path[-2:] not in {("champion", "recall"), ("champion", "calibration_error")}
-    verdict = decide(value, SETTINGS)
-    if broken == "gone" or needed:
-        assert not verdict.promote, path
+    del target[path[-1]]
+    assert not decide(value, SETTINGS).promote
+
+
+NEEDED = [
+    ("slices", "day", "challenger", "map50"),
+    ("slices", "day", "challenger", "recall"),
+    ("slices", "day", "challenger", "calibration_error"),
+    ("slices", "day", "champion", "map50"),
+    ("slices", "day", "delta", "map50"),
+    ("slices", "day", "delta", "low"),
+    ("slices", "day", "delta", "high"),
+    ("slices", "day", "delta", "classes", "cat", "high"),
+    ("learned", "2026-11-02", "recall"),
+    ("latency", "challenger"),
+]
+
+
+@pytest.mark.parametrize("broken", [None, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("path", NEEDED, ids=".".join)
+def test_a_number_that_is_not_finite_never_promotes(path: tuple[str, ...], broken: float | None):
+    value = copy.deepcopy(learned(0.6))
+    target = value
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = broken
+    assert not decide(value, SETTINGS).promote
 
 
 @pytest.mark.parametrize("value", [None, {}, {"slices": {}}, metrics(), {"champion": None, "slices": []}])
