@@ -17,6 +17,7 @@ from include.loop import known_images, registry, storage
 from include.loop.errors import ConcurrentWrite, ConfigurationError, NotSetUp
 from include.loop.hosting import describe_endpoint, endpoint_name
 from include.loop.jobs import is_missing
+from include.loop.packaging import TRAINING_JOB
 from include.loop.provenance import walk_back
 from include.loop.workspace import Workspace
 
@@ -134,7 +135,7 @@ def _package(workspace: Workspace, sagemaker: Any, arn: str) -> Walk:
     # Both say it; the ARN is SageMaker's own field for it, the property is what can be searched for.
     origin = found.get("MetadataProperties", {}).get("GeneratedBy", "")
     properties = found.get("CustomerMetadataProperties", {})
-    job = properties.get(registry.TRAINING_JOB, "")
+    job = properties.get(TRAINING_JOB, "")
     if not job or origin.rpartition("/")[2] != job:
         raise NotSetUp(f"model package {arn} does not tell which training job it comes from: not one of ours")
     return {
@@ -144,11 +145,18 @@ def _package(workspace: Workspace, sagemaker: Any, arn: str) -> Walk:
             "version": found["ModelPackageVersion"],
             "status": found["ModelApprovalStatus"],
             "comment": found.get("ApprovalDescription", ""),
-            "gate": properties.get("gate", ""),
+            "gate": _gate(workspace, job),
             "metrics_uri": workspace.storage.uri(storage.evaluation_file(job, "metrics.json")),
             "training_job": job,
         }
     }
+
+
+def _gate(workspace: Workspace, job: str) -> str:
+    verdict = workspace.storage.find_json(storage.evaluation_file(job, "verdict.json"))
+    if verdict is None:
+        return "unknown: there is no verdict any more"
+    return ("passed: " if verdict["promote"] else "failed: ") + "; ".join(verdict["reasons"])
 
 
 def _training_job(workspace: Workspace, sagemaker: Any, job: str) -> Walk:

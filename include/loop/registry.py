@@ -3,13 +3,11 @@
 Takes a judged training job, gives a version in SageMaker's model package group of the pipeline and
 ``registry/<job>.json``. The status is the one truth: the gate's no makes it Rejected, its yes Approved, or
 PendingManualApproval where a person has to agree; afterwards anybody with a SageMaker client may decide.
-Knows storage, algorithm and identity.
+Knows storage and packaging.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,17 +16,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from include.loop import storage
-from include.loop.algorithm import training_image
 from include.loop.errors import NotSetUp
-from include.loop.identity import content_hash
 from include.loop.jobs import is_missing
-from include.loop.storage import error_code
+from include.loop.packaging import TRAINING_JOB, create_package, one_line
 from include.loop.workspace import Workspace
-
-# Limits of CreateModelPackage and UpdateModelPackage.
-MAX_PROPERTIES, MAX_PROPERTY, MAX_TEXT, TOKEN_CHARS = 50, 256, 1024, 36
-# The property by which a package is traced to the job that trained it.
-TRAINING_JOB = "training-job"
 
 
 class Approval(StrEnum):
@@ -67,9 +58,7 @@ def register(
     why = _why_ask(workspace, dataset, ask) if verdict["promote"] else ""
     if record is None:
         status = Approval.PENDING if why else Approval.APPROVED if verdict["promote"] else Approval.REJECTED
-        request = _request(workspace, training_job, verdict, status)
-        _ensure_group(sagemaker, workspace)
-        arn = _create(sagemaker, training_job, request)
+        arn = create_package(workspace, sagemaker, training_job, verdict, status.value)
         version = int(arn.rpartition("/")[2])
         record = workspace.storage.write_json_once(
             storage.registry_file(training_job),
@@ -123,18 +112,18 @@ def status(workspace: Workspace, sagemaker: Any, training_job: str) -> str:
 def newest_approved(workspace: Workspace, sagemaker: Any) -> Package | None:
     """The newest version that may be used, whoever approved it; None when there is none."""
     try:
-        found = sagemaker.list_model_packages(
+        pages = sagemaker.get_paginator("list_model_packages").paginate(
             ModelPackageGroupName=workspace.pipeline.name,
             ModelApprovalStatus=Approval.APPROVED.value,
             SortBy="CreationTime",
             SortOrder="Descending",  # the default is Ascending
-            MaxResults=1,
-        )["ModelPackageSummaryList"]
+        )
+        found = next((item for page in pages for item in page["ModelPackageSummaryList"]), None)
     except ClientError as error:
         if not is_missing(error):
             raise
         return None  # no group yet
-    return describe_package(sagemaker, found[0]["ModelPackageArn"]) if found else None
+    return describe_package(sagemaker, found["ModelPackageArn"]) if found else None
 
 
 def decide(
@@ -162,7 +151,7 @@ def set_status(
     """Set a package's status, whatever it was, and keep who did so and why beside its record."""
     text = f"{wanted.value.lower()} by {by}" + (f": {comment}" if comment else "")
     sagemaker.update_model_package(
-        ModelPackageArn=package.arn, ModelApprovalStatus=wanted.value, ApprovalDescription=text[:MAX_TEXT]
+        ModelPackageArn=package.arn, ModelApprovalStatus=wanted.value, ApprovalDescription=one_line(text)
     )
     workspace.storage.write_json(
         storage.decision_file(package.training_job),
@@ -173,24 +162,6 @@ def set_status(
             "decided_at": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
-
-
-def _create(sagemaker: Any, training_job: str, request: dict[str, Any]) -> str:
-    """Create the package, or find it when a call that died before it could record it made it otherwise."""
-    try:
-        return str(sagemaker.create_model_package(**request)["ModelPackageArn"])
-    except ClientError as error:
-        if error_code(error) != "ConflictException":
-            raise
-        pages = sagemaker.get_paginator("list_model_packages").paginate(
-            ModelPackageGroupName=request["ModelPackageGroupName"],
-            SortBy="CreationTime",
-            SortOrder="Descending",
-        )
-        for item in (item for page in pages for item in page["ModelPackageSummaryList"]):
-            if describe_package(sagemaker, item["ModelPackageArn"]).training_job == training_job:
-                return str(item["ModelPackageArn"])
-        raise
 
 
 def _why_ask(workspace: Workspace, dataset: dict[str, Any], ask: bool | None) -> str:
@@ -205,76 +176,3 @@ def _why_ask(workspace: Workspace, dataset: dict[str, Any], ask: bool | None) ->
 def _read_dataset(workspace: Workspace, training_job: str) -> dict[str, Any]:
     dataset_id = workspace.storage.read_json(storage.model_file(training_job, "model.json"))["dataset_id"]
     return dict(workspace.storage.find_json(storage.dataset_file(dataset_id, "dataset.json")) or {})
-
-
-def _ensure_group(sagemaker: Any, workspace: Workspace) -> None:
-    name = workspace.pipeline.name
-    try:
-        sagemaker.describe_model_package_group(ModelPackageGroupName=name)
-        return
-    except ClientError as error:
-        if not is_missing(error):
-            raise
-    try:
-        sagemaker.create_model_package_group(
-            ModelPackageGroupName=name, ModelPackageGroupDescription=workspace.pipeline.description[:MAX_TEXT]
-        )
-    except ClientError as error:
-        if "already exist" not in str(error):  # somebody made it between the two calls
-            raise
-
-
-def _request(
-    workspace: Workspace, training_job: str, verdict: dict[str, Any], status: Approval
-) -> dict[str, Any]:
-    """Depends on stored facts only, so that its token finds the package that a crash left unrecorded."""
-    model = workspace.storage.read_json(storage.model_file(training_job, "model.json"))
-    measured = workspace.storage.find(storage.evaluation_file(training_job, "metrics.json"))
-    reasons = "; ".join(verdict["reasons"])
-    account, region = workspace.environment.role_arn.split(":")[4], workspace.environment.region
-    partition = workspace.environment.role_arn.split(":")[1]
-    return {
-        "ModelPackageGroupName": workspace.pipeline.name,
-        "ModelPackageDescription": f"{training_job}: {reasons}"[:MAX_TEXT],
-        "ModelApprovalStatus": status.value,
-        "ClientToken": content_hash(
-            workspace.storage.uri(storage.registry_file(training_job)), length=TOKEN_CHARS
-        ),
-        "InferenceSpecification": {
-            "Containers": [
-                {"Image": training_image(workspace.environment), "ModelDataUrl": model["model_data"]}
-            ],
-            "SupportedContentTypes": ["image/jpeg", "image/png", "application/x-image"],
-            "SupportedResponseMIMETypes": ["application/json"],
-        },
-        "MetadataProperties": {
-            "GeneratedBy": f"arn:{partition}:sagemaker:{region}:{account}:training-job/{training_job}"
-        },
-        "CustomerMetadataProperties": _properties(workspace, training_job, model, verdict),
-        **({"ModelMetrics": _metrics(workspace, training_job, measured[0])} if measured else {}),
-    }
-
-
-def _metrics(workspace: Workspace, training_job: str, body: bytes) -> dict[str, Any]:
-    statistics = {
-        "ContentType": "application/json",
-        "S3Uri": workspace.storage.uri(storage.evaluation_file(training_job, "metrics.json")),
-        "ContentDigest": f"sha256:{hashlib.sha256(body).hexdigest()}",
-    }
-    return {"ModelQuality": {"Statistics": statistics}}
-
-
-def _properties(
-    workspace: Workspace, training_job: str, model: dict[str, Any], verdict: dict[str, Any]
-) -> dict[str, str]:
-    """What can be searched for: texts of at most 256 characters, at most 50 of them."""
-    values = {
-        TRAINING_JOB: training_job,
-        "dataset-id": model["dataset_id"],
-        "parent": model["parent"] or "none",
-        "gate": ("passed" if verdict["promote"] else "failed") + ": " + "; ".join(verdict["reasons"]),
-        "report": workspace.storage.uri(storage.report_file(training_job, "index.html")),
-    }
-    scores = {f"map50-{name}": json.dumps(value) for name, value in sorted(verdict["map50"].items())}
-    values |= dict(list(scores.items())[: MAX_PROPERTIES - len(values)])
-    return {name: value[:MAX_PROPERTY] for name, value in values.items()}

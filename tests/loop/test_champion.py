@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from include.loop import storage
-from include.loop.champion import find_champion, promote, read_champion
+from include.loop import registry, storage
+from include.loop.champion import (
+    find_champion,
+    promote,
+    read_champion,
+    read_history,
+    read_numbered,
+    restore,
+)
 from include.loop.errors import NotSetUp
-from include.loop.registry import register
 from tests.loop.place import Place
 
 
@@ -23,7 +31,7 @@ def challenger(place: Place, job: str, parent: str | None, promote: bool = True)
     verdict = {"promote": promote, "reasons": ["better" if promote else "worse"], "map50": {"day": 0.5}}
     place.storage.write_json(storage.model_file(job, "model.json"), model)
     place.storage.write_json(storage.evaluation_file(job, "verdict.json"), verdict)
-    register(place.workspace, place.sagemaker, job)
+    registry.register(place.workspace, place.sagemaker, job)
     return job
 
 
@@ -64,6 +72,44 @@ def test_a_challenger_whose_parent_reigns_no_more_is_not_promoted(place: Place):
     assert not report["promoted"]
     assert report["reason"] == "was trained from one, but two reigns now"
     assert promote(place.workspace, place.sagemaker, challenger(place, "afresh", None))["champion"] == "two"
+    # It cannot become the newest approved package; one that has reigned stays approved, to be returned to.
+    assert registry.status(place.workspace, place.sagemaker, "late") == "Rejected"
+    report = promote(place.workspace, place.sagemaker, "one")
+    assert report["reason"] == "has been the champion before: a rollback returns to it"
+    assert registry.status(place.workspace, place.sagemaker, "one") == "Approved"
+
+
+def test_a_person_may_overrule_the_gate_and_has_to_be_waited_for(place: Place):
+    for job, promoted, status in (
+        ("refused", False, "Approved"),
+        ("waiting", True, "PendingManualApproval"),
+        ("declined", True, "Rejected"),
+    ):
+        challenger(place, job, None, promote=promoted)
+        package = registry.read_package(place.workspace, place.sagemaker, job)
+        registry.set_status(
+            place.workspace, place.sagemaker, package, registry.Approval(status), "ann", "looked"
+        )
+    assert "waits for somebody" in promote(place.workspace, place.sagemaker, "waiting")["reason"]
+    assert promote(place.workspace, place.sagemaker, "declined")["reason"] == "rejected by ann: looked"
+    report = promote(place.workspace, place.sagemaker, "refused")
+    assert (report["promoted"], report["reason"]) == (True, "approved by ann: looked")
+
+
+def test_an_earlier_champion_returns_under_a_new_number(place: Place):
+    for job, parent in (("one", None), ("two", "one")):
+        promote(place.workspace, place.sagemaker, challenger(place, job, parent))
+    first = read_numbered(place.workspace, 1)
+    restored = restore(place.workspace, 1)
+    assert restored == read_champion(place.workspace)
+    assert dataclasses.replace(restored, number=1, rolled_back_from=None) == dataclasses.replace(
+        first, promoted_at=restored.promoted_at
+    )
+    assert (restored.number, restored.rolled_back_from) == (3, 2)
+    assert restore(place.workspace, 1) == restored
+    assert [champion.training_job for champion in read_history(place.workspace)] == ["one", "two", "one"]
+    with pytest.raises(NotSetUp, match="there was no champion number 9"):
+        restore(place.workspace, 9)
 
 
 def test_nothing_is_promoted_that_is_not_registered(place: Place):

@@ -25,7 +25,11 @@ def judged(place: Place, name: str, promote: bool = True, backfilled: tuple[str,
         "dataset_id": f"data-{name}",
         "parent": None,
     }
-    verdict = {"promote": promote, "reasons": ["night +0.2"], "map50": {"day": 0.91, "night": None}}
+    verdict = {
+        "promote": promote,
+        "reasons": ["night +0.2 (95 %)", "day: same"],
+        "map50": {"day": 0.91, "night": None},
+    }
     store = place.storage
     store.write_json(storage.model_file(job, "model.json"), model)
     store.write_json(storage.dataset_file(f"data-{name}", "dataset.json"), {"backfilled": list(backfilled)})
@@ -63,7 +67,7 @@ def test_a_package_tells_what_it_was_made_of(place: Place, job: str):
         "training-job": job,
         "dataset-id": "data-one",
         "parent": "none",
-        "gate": "passed: night +0.2",
+        "gate": "passed: night +0.2 95 / day: same",  # SageMaker refuses brackets and per cent signs
         "map50-day": "0.91",
         "map50-night": "null",
         "report": place.storage.uri(storage.report_file(job, "index.html")),
@@ -95,10 +99,10 @@ def test_a_person_is_asked_where_one_is_wanted(make_place, settings, ask, backfi
     report = register(place.workspace, place.sagemaker, job, ask)
     assert (report["status"], report["ask"]) == ("PendingManualApproval", True)
     assert why in report["why"]
-    decided = decide(place.workspace, place.sagemaker, job, True, by="ann", comment="looks good")
+    decided = decide(place.workspace, place.sagemaker, job, True, by="ann", comment="looks\ngood")
     assert (decided["status"], decided["comment"]) == ("Approved", "approved by ann: looks good")
     kept = place.storage.read_json(storage.decision_file(job))
-    assert (kept["status"], kept["by"], kept["comment"]) == ("Approved", "ann", "looks good")
+    assert (kept["status"], kept["by"], kept["comment"]) == ("Approved", "ann", "looks\ngood")
     # Registered again, the decision stands and nobody is asked again.
     again = register(place.workspace, place.sagemaker, job, ask)
     assert (again["status"], again["ask"], again["why"]) == ("Approved", False, "")
