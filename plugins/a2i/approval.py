@@ -138,19 +138,13 @@ def question(verdict: dict[str, Any], why: str, report: str) -> Iterator[str]:
     yield f"Challenger `{verdict['training_job']}`, champion `{verdict['champion'] or 'none yet'}`. "
     yield f"**[Read the report]({report})** before you answer."
     yield ""
-    yield "| Rule | Where | Value | Limit | Outcome |"
-    yield "|---|---|---|---|---|"
+    yield "| Outcome | Rule | What was found |"
+    yield "|---|---|---|"
     for rule in verdict["rules"]:
-        where = " / ".join(str(rule[key]) for key in ("slice", "class") if rule.get(key))
         outcome = OUTCOME[rule["passed"]] if rule["judged"] else "told only"
-        values = [rule["rule"], where, number(rule["value"]), number(rule["limit"]), outcome]
-        yield f"| {' | '.join(cell(value) for value in values)} |"
+        yield f"| {outcome} | {cell(rule['rule'])} | {cell(rule['text'])} |"
     yield ""
-    yield "Approve: it is served and becomes the champion. Reject: the champion stays; its labels stay new."
-
-
-def number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+    yield "Approve: it is served and becomes the champion. Reject: the champion stays; the labels stay new."
 
 
 def cell(value: str) -> str:

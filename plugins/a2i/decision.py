@@ -62,7 +62,8 @@ def find_answer(ti_id: str) -> dict[str, Any] | None:
     from airflow.sdk.execution_time.hitl import get_hitl_detail_content_detail
 
     detail = get_hitl_detail_content_detail(UUID(ti_id))
-    if not (detail.response_received and detail.chosen_options):
+    # `dag.test()` runs triggers in a process that is told nothing: there SageMaker alone can decide.
+    if not (getattr(detail, "response_received", False) and detail.chosen_options):
         return None
     by = detail.responded_by_user
     return {

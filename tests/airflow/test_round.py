@@ -1,0 +1,121 @@
+"""A whole round under Airflow's own `dag.test()`: which tasks run after a yes, after a no, after a crash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.airflow.place import Place
+from tests.airflow.test_flows import run_dag
+from tests.airflow.test_jobs import label_lines
+from tests.support.cloud import eventually
+
+pytestmark = pytest.mark.usefixtures("airflow_database")
+ALWAYS = ["plan", "score_replay", "build_dataset", "train", "evaluate", "gate", "register", "report"]
+
+
+@pytest.fixture
+def taught(place: Place) -> Place:
+    """Labels of one night, and a test set; no model yet."""
+    lines = [json.loads(line) for line in label_lines(place.put_images("2026-11-01", 6)).splitlines()]
+    body = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    place.put("labels/dt=2026-11-01/augmented.manifest", body)
+    place.put("labels/dt=2026-11-01/quarantine.jsonl", b"")
+    summary = {"batch": "2026-11-01", "labels": len(lines)}
+    place.put("labels/dt=2026-11-01/summary.json", json.dumps(summary).encode())
+    place.put("test/day.manifest", label_lines(place.put_images("test", 2)))
+    place.settings["test_sets"] = {"day": "test/day.manifest"}
+    place.save()
+    return place
+
+
+@contextmanager
+def somebody_decides(place: Place, status: str) -> Iterator[list[str]]:
+    """A person with a SageMaker client, who sets the package's status once Airflow has asked; gives what it
+    asked.
+    """
+    sagemaker = place.cloud.client("sagemaker")
+    questions: list[str] = []
+
+    def decide() -> None:
+        questions.extend(eventually(asked, within=120))
+        [package] = packages(place, "PendingManualApproval")
+        sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus=status)
+
+    with ThreadPoolExecutor(1) as pool:
+        decided = pool.submit(decide)
+        yield questions
+        decided.result()
+
+
+def asked() -> list[str]:
+    """What Airflow shows under "Required actions"."""
+    from airflow.models.hitl import HITLDetail
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return [f"{item.subject}\n{item.body}" for item in session.query(HITLDetail)]
+
+
+def packages(place: Place, status: str) -> list[str]:
+    sagemaker = place.cloud.client("sagemaker")
+    groups = sagemaker.list_model_package_groups(NameContains=place.pipeline)["ModelPackageGroupSummaryList"]
+    if not groups:
+        return []
+    found = sagemaker.list_model_packages(ModelPackageGroupName=place.pipeline, ModelApprovalStatus=status)
+    return [item["ModelPackageArn"] for item in found["ModelPackageSummaryList"]]
+
+
+def reports(place: Place) -> list[str]:
+    found = place.s3.list_objects_v2(Bucket=place.bucket, Prefix=f"{place.pipeline}/reports/")
+    return [item["Key"] for item in found.get("Contents", []) if item["Key"].endswith("/index.html")]
+
+
+def champion(place: Place) -> Any:
+    found = place.s3.list_objects_v2(Bucket=place.bucket, Prefix=f"{place.pipeline}/champion.json")
+    return found.get("Contents")
+
+
+def test_a_round_waits_for_a_person_and_then_promotes(taught: Place) -> None:
+    with somebody_decides(taught, "Approved") as questions:
+        state, tasks, run = run_dag("incremental_training", "2026-11-02", approval=True)
+    assert state == "success", tasks
+    assert {tasks.pop(name) for name in [*ALWAYS, "approve", "promote", "record"]} == {"success"}
+    assert tasks == {"deploy": "skipped", "look_again": "skipped"}, "nothing is served here, nothing is new"
+    assert champion(taught)
+    assert len(reports(taught)) == 2, "the round's page and the history"
+    [question] = questions
+    job = run.get_task_instance("train").xcom_pull(task_ids="train")["training_job"]
+    assert f"May the new model of {taught.pipeline} be used?" in question
+    assert "this run was told to ask" in question
+    assert f"(/nightloop/reports/{taught.pipeline}/{job}/index.html)" in question
+    assert "| passed | measured | day: fully measured |" in question
+
+
+def test_a_gate_that_says_no_is_a_good_end(taught: Place) -> None:
+    taught.settings["gate"] |= {"min_boxes": 1000}
+    taught.save()
+    state, tasks, _ = run_dag("incremental_training", "2026-11-02")
+    assert state == "success", tasks
+    assert {tasks.pop(name) for name in [*ALWAYS, "record"]} == {"success"}
+    assert set(tasks.values()) == {"skipped"}, "nobody is asked, nothing is served or promoted"
+    assert len(packages(taught, "Rejected")) == 1
+    assert champion(taught) is None
+    assert len(reports(taught)) == 2
+
+
+def test_a_crashed_step_fails_the_run(taught: Place) -> None:
+    """ClientError: the data's fault, so it is not tried again."""
+    failing = {"fail_without": "/nowhere", "reason": "ClientError: line 7 is no label"}
+    taught.settings["training"] = {"initial": {"hyperparameters": failing}}
+    taught.save()
+    state, tasks, _ = run_dag("incremental_training", "2026-11-02")
+    assert (state, tasks["train"], tasks["record"], tasks["look_again"]) == (
+        "failed", "failed", "failed", "upstream_failed",
+    )  # fmt: skip
+    assert champion(taught) is None
