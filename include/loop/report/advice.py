@@ -6,7 +6,7 @@ nights were like. Knows facts, nights and formats. Pure functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from include.loop.report import formats
@@ -29,6 +29,9 @@ def next_steps(facts: Facts) -> list[str]:
 def _by_outcome(facts: Facts) -> Iterator[str]:
     match facts.outcome:
         case Outcome.WAITING:
+            asked = facts.dataset.backfilled if facts.dataset else ()
+            if asked:
+                yield f"It learned from nights that a backfill ran ({', '.join(asked)}): nobody has seen them."
             yield (
                 "Decide: answer the approval in Airflow (incremental_training, task approve), or set the "
                 "package's status. Until then the champion stays at work."
@@ -59,23 +62,19 @@ def _by_outcome(facts: Facts) -> Iterator[str]:
 _NOT_MEASURED = "look at the task evaluate: something that it should have measured is not there."
 _TOO_FEW = "with so few, nothing can be told apart from chance: label more held-out images there."
 _FORGOTTEN = "see the biggest losses below. If the new labels are right, replay more of the old ones."
-# The gate's rules by name: what each wants, and what to look at when it fails.
+# The gate's rules by name, the weightiest first: what each wants, and what to look at when it fails.
 RULES = {
-    "evaluation": ("An evaluation", _NOT_MEASURED),
-    "measured": ("Fully measured", _NOT_MEASURED),
-    "images": ("Enough images", _TOO_FEW),
-    "support": ("Enough objects of every class", _TOO_FEW),
-    "learned": (
-        "Labels that can be learned",
-        "the model could not learn what it was shown, as happens when many answers are wrong. Look through "
-        "the night's answers, and ask again where they are.",
-    ),
     "gain": (
         "Better where it should be",
         "look at the night's labels first: few or wrong ones gain nothing. Then at the training curves.",
     ),
     "loss": ("No slice worse", _FORGOTTEN),
     "class_loss": ("No class worse", _FORGOTTEN),
+    "learned": (
+        "Labels that can be learned",
+        "the model could not learn what it was shown, as happens when many answers are wrong. Look through "
+        "the night's answers, and ask again where they are.",
+    ),
     "floor": ("Every slice above its floor", "see the biggest losses below, and the labels that were new."),
     "class_floor": ("Every class above its floor", "see the biggest losses below, and label more of it."),
     "calibration": (
@@ -86,7 +85,22 @@ RULES = {
         "Fast enough",
         "look at the machines of the transform jobs: the model has become slow, or they have.",
     ),
+    "support": ("Enough objects of every class", _TOO_FEW),
+    "images": ("Enough images", _TOO_FEW),
+    "measured": ("Fully measured", _NOT_MEASURED),
+    "evaluation": ("An evaluation", _NOT_MEASURED),
 }
+
+
+def ordered(rules: Iterable[Rule]) -> list[Rule]:
+    """Those that failed, those that were not judged, those that hold; each in the order of ``RULES``."""
+    order = list(RULES)
+
+    def place(rule: Rule) -> tuple[int, int]:
+        part = 1 if not rule.judged else 2 if rule.passed else 0
+        return part, order.index(rule.rule) if rule.rule in RULES else len(order)
+
+    return sorted(rules, key=place)
 
 
 def rule_name(rule: str) -> str:

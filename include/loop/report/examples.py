@@ -16,7 +16,7 @@ from include.loop.manifest import LabelledImage, read_line
 from include.loop.workspace import Workspace
 
 # So many pictures of gains, and as many of losses.
-SHOWN = 3
+SHOWN = 4
 # The candidates whose labels are read: F1 alone does not say how much there is to see.
 CANDIDATES = 60
 

@@ -239,18 +239,16 @@ def history(rounds: Sequence[Facts]) -> tuple[Figure, str]:
 
 
 @_drawn
-def effort(rounds: Sequence[Facts]) -> tuple[Figure, str]:
-    """Reviewers' minutes by round."""
+def effort(nights: Sequence[Night]) -> tuple[Figure, str]:
+    """Reviewers' minutes by night."""
     figure, axes = _new(2.4)
-    minutes = [sum(night.reviewer_seconds for night in facts.nights) / 60 for facts in rounds]
-    colors = [PALETTE["after" if facts.outcome is Outcome.PROMOTED else "before"] for facts in rounds]
-    axes.bar(range(len(rounds)), minutes, width=0.6, color=colors, zorder=2)
-    _nights_axis(axes, [_round_name(facts) for facts in rounds])
+    minutes = [night.reviewer_seconds / 60 for night in nights]
+    names = [formats.short_day(night.batch) for night in nights]
+    axes.bar(range(len(nights)), minutes, width=0.6, color=PALETTE["after"], zorder=2)
+    _nights_axis(axes, names)
     axes.set_ylabel("reviewers' minutes")
-    told = ", ".join(
-        f"{_round_name(facts)} {value:.0f}" for facts, value in zip(rounds, minutes, strict=True)
-    )
-    return figure, f"Reviewers' minutes by round: {told}."
+    told = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, minutes, strict=True))
+    return figure, f"Reviewers' minutes by night: {told}."
 
 
 def _dots(rows: Sequence[tuple[str, Any, Any]], label: str, alt: str) -> tuple[Figure, str]:

@@ -44,8 +44,10 @@ def count(value: int | float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Any number, shortly: four significant digits."""
-    return NOTHING if value is None else _sign(f"{value:.4g}")
+    """Any number, shortly: three significant digits, or all of a large one."""
+    if value is None:
+        return NOTHING
+    return _sign(f"{value:.3g}") if abs(value) < 1000 else count(value)
 
 
 def dollars(value: float | None) -> str:

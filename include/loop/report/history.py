@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from include.loop.report.facts import Facts, Outcome
+from include.loop.report.nights import Night
 
 # Less than this is no gain to divide by: it would make a price out of noise.
 LEAST_GAIN = 0.001
@@ -36,6 +37,17 @@ class Total:
     promoted: int
     nights: int
     effort: Effort
+
+
+def nights(rounds: Iterable[Facts]) -> list[tuple[Night, list[Facts]]]:
+    """Every night once, with the rounds that have learned from it: a rejected round's nights come again."""
+    learners: dict[str, list[Facts]] = {}
+    found: dict[str, Night] = {}
+    for facts in rounds:
+        for night in facts.nights:
+            found[night.batch] = night
+            learners.setdefault(night.batch, []).append(facts)
+    return [(found[batch], learners[batch]) for batch in sorted(found)]
 
 
 def order(rounds: Iterable[Facts]) -> list[Facts]:
@@ -65,20 +77,20 @@ def effort(facts: Facts) -> Effort:
 
 
 def total(rounds: Iterable[Facts]) -> Total:
-    """A rejected round's nights are learned from again by the next: they were paid for once."""
+    """What all nights took together."""
     told = list(rounds)
-    nights = {night.batch: night for facts in told for night in facts.nights}.values()
+    paid = [night for night, _ in nights(told)]
     gains = [facts.gain for facts in told if facts.outcome is Outcome.PROMOTED and facts.gain is not None]
     points = 100 * sum(gains) if sum(gains) >= LEAST_GAIN else None
-    seconds, dollars = sum(night.reviewer_seconds for night in nights), sum(night.dollars for night in nights)
+    seconds, dollars = sum(night.reviewer_seconds for night in paid), sum(night.dollars for night in paid)
     return Total(
         rounds=len(told),
         promoted=sum(facts.outcome is Outcome.PROMOTED for facts in told),
-        nights=len(nights),
+        nights=len(paid),
         effort=Effort(
-            questions=sum(night.asked for night in nights),
-            answers=sum(night.answers for night in nights),
-            labels=sum(night.labels for night in nights),
+            questions=sum(night.asked for night in paid),
+            answers=sum(night.answers for night in paid),
+            labels=sum(night.labels for night in paid),
             seconds=seconds,
             dollars=dollars,
             seconds_per_point=seconds / points if points and seconds else None,

@@ -61,6 +61,7 @@ def render(workspace: Workspace, facts: Facts) -> str:
         .render(
             facts=facts,
             headline=words.headline(facts),
+            rules=advice.ordered(facts.verdict.rules if facts.verdict else ()),
             steps=advice.next_steps(facts),
             effort=history.effort(facts),
             measured=measured,
@@ -118,18 +119,20 @@ def mistakes(measure: Measure) -> list[tuple[str, str, int]]:
 
 
 def _render_history(workspace: Workspace, rounds: list[Facts]) -> bytes:
+    nights = history.nights(rounds)
     return (
         _environment()
         .get_template("history.html.jinja")
         .render(
             pipeline=workspace.pipeline,
             rounds=[(facts, words.headline(facts), history.effort(facts)) for facts in reversed(rounds)],
+            nights=list(reversed(nights)),
             total=history.total(rounds),
+            slices=list(dict.fromkeys(item.name for facts in rounds for item in facts.slices)),
             drawings={
                 "history": figures.history(rounds) if any(facts.slices for facts in rounds) else None,
-                "effort": figures.effort(rounds) if any(facts.nights for facts in rounds) else None,
+                "effort": figures.effort([night for night, _ in nights]) if nights else None,
             },
-            slices=list(dict.fromkeys(item.name for facts in rounds for item in facts.slices)),
         )
         .encode()
     )

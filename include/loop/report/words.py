@@ -10,7 +10,7 @@ from include.loop.report import formats
 from include.loop.report.facts import Facts, Outcome
 
 # A headline has room for so many; the rules have a table.
-MOST_REASONS = 2
+MOST_REASONS = 3
 
 
 def headline(facts: Facts) -> str:
@@ -33,7 +33,8 @@ def headline(facts: Facts) -> str:
             why = f": {decision.comment}" if decision and decision.comment else ""
             return f"Not promoted: it passed the gate and was declined{who}{why}."
         case Outcome.REJECTED:
-            return f"Not promoted: {_reasons(facts)}."
+            gained = "" if facts.gain is None else f"; {_learned(facts)} {_gained(facts)} ({_levels(facts)})"
+            return f"Not promoted: {_failures(facts)}{gained}."
         case Outcome.UNKNOWN:
             return "Not judged: the gate has left no verdict on this model."
 
@@ -67,10 +68,35 @@ def _levels(facts: Facts) -> str:
     return ", ".join(shown) or "not measured"
 
 
-def _reasons(facts: Facts) -> str:
-    reasons = [reason.rstrip(".") for reason in (facts.verdict.reasons if facts.verdict else ())]
-    more = [f"and {len(reasons) - MOST_REASONS} more rules"] if len(reasons) > MOST_REASONS else []
-    return "; ".join([*reasons[:MOST_REASONS], *more]) or "the gate gave no reason"
+# What went wrong when a rule failed; {slice} may be a night.
+_FAILURES = {
+    "gain": "not better where it should be",
+    "loss": "worse on {slice}",
+    "class_loss": "class {class_name} worse on {slice}",
+    "learned": "could not learn the labels of {slice}",
+    "floor": "below the floor on {slice}",
+    "class_floor": "class {class_name} below its floor on {slice}",
+    "calibration": "scores too far from the truth on {slice}",
+    "latency": "too slow",
+    "support": "too few objects of class {class_name} to judge by",
+    "measured": "not fully measured on {slice}",
+    "evaluation": "no evaluation to judge by",
+}
+
+
+def _failures(facts: Facts) -> str:
+    """The failed rules in words; the gate's own reasons where there are no rules."""
+    if facts.verdict is None:
+        return "there is no verdict"
+    found = [
+        _FAILURES[rule.rule].format(slice=formats.day(rule.slice or "any slice"), class_name=rule.class_name)
+        if rule.rule in _FAILURES
+        else rule.text
+        for rule in facts.verdict.rules
+        if rule.judged and not rule.passed
+    ] or [reason.rstrip(".") for reason in facts.verdict.reasons]
+    more = [f"{len(found) - MOST_REASONS} more rules failed"] if len(found) > MOST_REASONS else []
+    return ", ".join([*found[:MOST_REASONS], *more]) or "the gate gave no reason"
 
 
 def capital(text: str) -> str:
