@@ -2,75 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
+import copy
+from itertools import count
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from include.loop import champion, dataset, plan, registry, storage
+from include.loop import dataset, plan, storage
+from include.loop.config import EvaluationSettings, TrainingSettings
 from include.loop.errors import ConfigurationError, NothingToLearn
+from include.loop.fingerprints import alike, fingerprint
+from include.loop.storage import Storage
+from include.loop.workspace import Workspace
+from tests.loop.labelled import INITIAL, crown, line, lines, read, shard, sources, start
 from tests.loop.pictures import patchwork
-from tests.loop.place import NIGHT, Place, labelled
+from tests.loop.place import NIGHT, Place
 
-CLASSES = ("cat", "dog")
-INITIAL = {"train": "initial/train.manifest", "validation": "initial/validation.manifest"}
-
-
-def line(
-    place: Place,
-    name: str,
-    picture: bytes | None = None,
-    created: str = "2026-11-01T00:00:00.000000",
-    class_id: int = 0,
-    **more: str,
-) -> dict:
-    """A label of an image that is there: a picture of its own for every name, unless one is given."""
-    body = patchwork(name) if picture is None else picture
-    source = place.put(f"pictures/{name}", body)
-    return labelled(source, created, class_id) | {"etag": hashlib.md5(body).hexdigest()} | more
-
-
-def lines(place: Place, prefix: str, count: int, **label) -> list[dict]:
-    return [line(place, f"{prefix}{n}.jpg", **label) for n in range(count)]
-
-
-def shard(place: Place, batch: str, lines: list[dict]) -> None:
-    """A committed shard, as a night leaves it."""
-    place.storage.write_lines(storage.label_file(batch, "augmented.manifest"), lines)
-    place.storage.write_json(storage.label_file(batch, "summary.json"), {"labels": len(lines)})
-
-
-def crown(place: Place, dataset_id: str, number: int) -> None:
-    """Make the model of a dataset the champion, as training and the gate would."""
-    job = f"job-{number}"
-    record = dataset.read_dataset(place.workspace, dataset_id)
-    model = {"model_data": "s3://b/m", "base_network": "resnet-50", "num_classes": 2, "image_shape": 300}
-    place.storage.write_json(
-        storage.model_file(job, "model.json"), model | {"dataset_id": dataset_id, "parent": record["parent"]}
-    )
-    place.storage.write_json(
-        storage.evaluation_file(job, "verdict.json"),
-        {"promote": True, "reasons": ["better"], "map50": {"day": 0.5}},
-    )
-    registry.register(place.workspace, place.sagemaker, job)
-    assert champion.promote(place.workspace, place.sagemaker, job)["promoted"]
-
-
-def read(place: Place, dataset_id: str, side: str) -> list[dict]:
-    return list(place.storage.read_lines(storage.dataset_file(dataset_id, f"{side}.manifest")))
-
-
-def sources(lines: list[dict]) -> set[str]:
-    """The file names."""
-    return {value["source-ref"].rsplit("/", 1)[-1] for value in lines}
-
-
-def start(place: Place, train: int = 20, validation: int = 4) -> str:
-    """A first champion from labels of its own."""
-    for side, count in (("train", train), ("validation", validation)):
-        place.storage.write_lines(INITIAL[side], lines(place, f"{side}-", count))
-    built = dataset.build_initial(place.workspace)
-    crown(place, built["dataset_id"], 1)
-    return str(built["dataset_id"])
+SIDES = ("train", "validation", "memory", "newest", "audit")
 
 
 @pytest.fixture
@@ -83,16 +32,17 @@ def begun(make_place) -> Place:
 def test_the_first_dataset_is_checked_line_by_line(make_place):
     place = make_place(initial=INITIAL)
     good = [line(place, "1.jpg"), line(place, "2.jpg", class_id=1)]
-    bad = [line(place, "3.jpg", class_id=2), {"source-ref": "s3://b/4.jpg"}]
+    bad = [line(place, "3.jpg", class_id=2), {"source-ref": "s3://b/4.jpg"}, line(place, "6.jpg", b"text")]
     place.storage.write_lines(INITIAL["train"], good + bad)
     place.storage.write_lines(INITIAL["validation"], [line(place, "5.jpg"), line(place, "1.jpg")])
     built = dataset.build_initial(place.workspace)
     assert (built["train"], built["validation"], built["memory"], built["parent"]) == (1, 1, 1, None)
-    assert built["rejected"] == 2
+    assert built["rejected"] == 3
     reasons = place.storage.read_lines(storage.dataset_file(built["dataset_id"], "rejected.jsonl"))
     assert [(item["line"], item["reason"].split(" ")[0]) for item in reasons] == [
         ("3", "class_id"),
         ("4", "manifest"),
+        ("5", "not"),
     ]
     assert dataset.build_initial(place.workspace) == built
 
@@ -116,10 +66,22 @@ def test_new_labels_come_with_a_replay_and_the_old_validation(begun: Place):
     assert built["replayed"] == 3 * len(sources(train) & new)
     old = sources(validation) | sources(read(begun, built["dataset_id"], "memory"))
     assert old >= {f"validation-{n}.jpg" for n in range(4)}
-    assert not sources(train) & sources(validation)
+    assert not sources(train) & old
+    assert sources(read(begun, built["dataset_id"], "newest")) == sources(validation) & new
     assert (record["parent"], list(record["learned"])) == ("job-1", [NIGHT])
     assert len(record["learned"][NIGHT]) == 64
+    assert record["class_map"] == {"0": "cat", "1": "dog"}
     assert dataset.build(begun.workspace) == built
+
+
+def test_a_dataset_is_the_same_when_everything_but_labels_and_ledger_is_cleared(begun: Place):
+    shard(begun, NIGHT, lines(begun, "n", 5))
+    built = dataset.build(begun.workspace)
+    before = {side: read(begun, built["dataset_id"], side) for side in SIDES}
+    for item in begun.storage.list(f"datasets/{built['dataset_id']}"):
+        begun.s3.delete_object(Bucket=begun.bucket, Key=item.uri.split("/", 3)[3])
+    assert dataset.build(begun.workspace) == built
+    assert {side: read(begun, built["dataset_id"], side) for side in SIDES} == before
 
 
 def test_every_shard_is_learned_from_once_however_many_trainings_there_are(begun: Place):
@@ -146,21 +108,102 @@ def test_the_replay_draws_from_the_whole_lineage(begun: Place):
 
 
 def test_an_image_stays_on_its_side_when_it_is_labelled_again(begun: Place):
-    shard(begun, "2026-11-01", lines(begun, "a", 12))
+    shard(begun, "2026-11-01", lines(begun, "a", 12, loop="first"))
     first = dataset.build(begun.workspace)["dataset_id"]
     crown(begun, first, 2)
-    again = lines(begun, "a", 12, created="2026-11-05T00:00:00", class_id=1)
-    shard(begun, "2026-11-05", again)
-    second = dataset.build(begun.workspace)["dataset_id"]
+    shard(
+        begun, "2026-11-05", lines(begun, "a", 12, created="2026-11-05T00:00:00", class_id=1, loop="second")
+    )
+    built = dataset.build(begun.workspace)
+    second = built["dataset_id"]
     for side in ("train", "validation"):
         one, other = (
-            {name for name in sources(read(begun, built, side)) if name.startswith("a")}
-            for built in (first, second)
+            {name for name in sources(read(begun, made, side)) if name.startswith("a")}
+            for made in (first, second)
         )
         assert one == other
     for value in read(begun, second, "train") + read(begun, second, "validation"):
         if "/a" in value["source-ref"]:
             assert value["review"]["annotations"][0]["class_id"] == 1  # the newest label, and only that
+    history = list(begun.storage.read_lines(storage.dataset_file(second, "history.jsonl")))
+    assert built["superseded"] == len(history) == 12
+    assert history[0] == {
+        "image": begun.storage.uri("pictures/a0.jpg"),
+        "kept": {"loop": "second", "created": "2026-11-05T00:00:00"},
+        "superseded": [{"loop": "first", "created": "2026-11-01T00:00:00.000000"}],
+    }
+
+
+def test_a_late_shard_with_older_answers_changes_no_label(begun: Place):
+    shard(begun, "2026-11-05", lines(begun, "a", 6, created="2026-11-05T00:00:00", class_id=1))
+    crown(begun, dataset.build(begun.workspace)["dataset_id"], 2)
+    shard(begun, "2026-11-02", lines(begun, "a", 6, created="2026-11-02T00:00:00"))
+    with pytest.raises(NothingToLearn, match="0 labels from 1 nights"):
+        dataset.build(begun.workspace)
+
+
+def test_audits_measure_and_are_never_learned_from(begun: Place):
+    shard(begun, "2026-11-01", lines(begun, "audit", 4, reason="audit") + lines(begun, "n", 4))
+    first = dataset.build(begun.workspace)
+    audits = {f"audit{n}.jpg" for n in range(4)}
+    assert sources(read(begun, first["dataset_id"], "audit")) == audits
+    assert not audits & sources(read(begun, first["dataset_id"], "train"))
+    assert not audits & sources(read(begun, first["dataset_id"], "validation"))
+    crown(begun, first["dataset_id"], 2)
+    later = lines(begun, "later", 2, reason="audit", created="2026-11-02T00:00:00")
+    shard(begun, "2026-11-02", later + lines(begun, "m", 9))
+    few = begun.but(evaluation=EvaluationSettings(audit_images=3))
+    second = dataset.build(few)["dataset_id"]
+    kept = sources(read(begun, second, "audit"))
+    assert len(kept) == 3  # the newest ones
+    assert kept > {"later0.jpg", "later1.jpg"}
+
+
+def test_the_memory_set_is_the_same_in_every_dataset_of_a_lineage(begun: Place):
+    memories = []
+    for number, night in enumerate(("2026-11-01", "2026-11-02", "2026-11-03"), start=2):
+        shard(begun, night, lines(begun, night, 6))
+        made = dataset.build(begun.workspace)["dataset_id"]
+        memories.append(read(begun, made, "memory"))
+        assert not sources(memories[-1]) & sources(
+            read(begun, made, "train") + read(begun, made, "validation")
+        )
+        crown(begun, made, number)
+    assert memories[0] == memories[1] == memories[2]
+    assert len(memories[0]) == 2
+
+
+def test_a_copy_of_a_held_out_image_is_held_out_too(make_place):
+    place = make_place(initial=INITIAL, test_sets={"day": "test/day.manifest"})
+    place.storage.write_lines("test/day.manifest", [line(place, "test.jpg")])
+    start(place)
+    copies = [
+        line(place, f"{name} again.jpg", patchwork(name, quality=60))
+        for name in ("test.jpg", *(f"validation-{n}.jpg" for n in range(4)))
+    ]
+    shard(place, NIGHT, [*copies, *lines(place, "n", 4)])
+    built = dataset.build(place.workspace)
+    assert sources(copies) <= sources(read(place, built["dataset_id"], "validation"))
+    assert built["near_duplicates"] == 5
+
+
+def test_a_test_set_that_came_later_takes_its_images_out_of_the_replay(make_place):
+    place = make_place(initial=INITIAL)
+    start(place)
+    tested = [line(place, "train-0.jpg"), line(place, "copy.jpg", patchwork("train-1.jpg", quality=60))]
+    place.storage.write_lines("test/new.manifest", tested)
+    shard(place, NIGHT, lines(place, "n", 12))
+    built = dataset.build(place.but(test_sets={"new": "test/new.manifest"}))
+    assert not {"train-0.jpg", "train-1.jpg"} & sources(read(place, built["dataset_id"], "train"))
+    assert built["replayed"] == 18
+
+
+def test_shards_of_backfilled_nights_are_named(begun: Place):
+    shard(begun, "2026-11-01", lines(begun, "a", 3))
+    shard(begun, "2026-11-02", lines(begun, "b", 3))
+    begun.storage.write_json(storage.run_file("2026-11-01", "batch.json"), {"backfill": True})
+    begun.storage.write_json(storage.run_file("2026-11-02", "batch.json"), {"backfill": False})
+    assert dataset.build(begun.workspace)["backfilled"] == ["2026-11-01"]
 
 
 def test_too_few_labels_wait_for_more(begun: Place):
@@ -179,13 +222,31 @@ def test_a_dataset_that_did_not_make_a_champion_rings_no_bell_for_itself(begun: 
     assert dataset.pending(begun.workspace, tried) == {"shards": 1, "labels": 1, "batches": ["2026-11-02"]}
 
 
+def test_a_shard_that_adds_nothing_still_makes_another_dataset(begun: Place):
+    """Else the dataset of before would be found, and the shard would stay new for ever."""
+    shard(begun, "2026-11-01", lines(begun, "a", 5))
+    first = dataset.build(begun.workspace)["dataset_id"]
+    shard(begun, "2026-11-02", [{"source-ref": "s3://b/1.jpg"}])
+    second = dataset.build(begun.workspace)["dataset_id"]
+    assert read(begun, first, "train") == read(begun, second, "train")
+    assert dataset.pending(begun.workspace, second)["shards"] == 0
+
+
 def test_without_a_champion_the_first_labels_fill_both_sides(place: Place):
     shard(place, NIGHT, lines(place, "n", 3))
     built = dataset.build(place.workspace)
     assert (built["parent"], built["replayed"]) == (None, 0)
     assert built["train"] >= 1
     assert built["validation"] >= 1
-    assert built["train"] + built["validation"] == 3
+    assert built["train"] + built["validation"] + built["memory"] == 3
+
+
+def test_of_the_first_answers_every_class_is_measured(place: Place):
+    shard(place, NIGHT, lines(place, "cat", 12) + lines(place, "dog", 2, class_id=1))
+    never = place.but(training=TrainingSettings(validation_share=0))
+    made = dataset.build(never)["dataset_id"]
+    held_out = read(place, made, "validation") + read(place, made, "memory")
+    assert {value["review"]["annotations"][0]["class_id"] for value in held_out} == {0, 1}
 
 
 def test_one_first_label_is_not_enough(place: Place):
@@ -194,10 +255,59 @@ def test_one_first_label_is_not_enough(place: Place):
         dataset.build(place.workspace)
 
 
-def test_plans_write_nothing(begun: Place):
-    shard(begun, NIGHT, [line(begun, "n.jpg")])
-    before = [item.uri for item in begun.storage.list("")]
-    report = plan.plan_training(begun.workspace)
-    assert (report["new_labels"], report["shards"], report["replay"], report["enough"]) == (1, 1, 3, True)
-    assert "1 labels from 1 nights are new to job-1" in report["text"]
-    assert [item.uri for item in begun.storage.list("")] == before
+NAMES = st.sampled_from("abcdefgh")
+LABELS = st.tuples(
+    NAMES,
+    st.sampled_from([90, 60]),  # JPEG quality: the picture itself or a copy of it
+    st.sampled_from(["audit", "least_confident", "least_confident"]),
+    st.integers(1, 9),
+)
+NIGHTS = st.lists(st.tuples(st.lists(LABELS, min_size=1, max_size=6), st.booleans()), min_size=1, max_size=4)
+FOLDERS = count()
+
+
+@given(NIGHTS)
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([([("a", 90, "audit", 1)], True), ([("a", 60, "least_confident", 2), ("b", 90, "x", 1)], True)])
+def test_what_was_held_out_once_is_in_no_training_over_any_nights(begun: Place, nights):
+    place = copy.copy(begun)
+    place.storage = Storage(begun.s3, begun.bucket, f"nights-{next(FOLDERS)}")
+    place.workspace = Workspace(place.pipeline, place.environment, place.storage)
+    for manifest in INITIAL.values():
+        place.storage.write_lines(manifest, begun.storage.read_lines(manifest))
+    built = dataset.build_initial(place.workspace)["dataset_id"]
+    crown(place, built)
+    trained, held_out = set(), set()
+    for day, (labels, promoted) in enumerate(nights, start=1):
+        values = [
+            line(
+                place, f"{name}-{quality}.jpg", patchwork(name, quality),
+                created=f"2026-11-0{answered}", reason=reason, loop=f"{day}-{number}",
+            )
+            for number, (name, quality, reason, answered) in enumerate(labels)
+        ]  # fmt: skip
+        shard(place, f"2026-11-0{day}", values)
+        try:
+            built = dataset.build(place.workspace)["dataset_id"]
+        except NothingToLearn:
+            continue
+        trained |= sources(read(place, built, "train"))
+        for side in SIDES[1:]:
+            held_out |= sources(read(place, built, side))
+        newest: dict[str, str] = {}
+        record = dataset.read_dataset(place.workspace, built)
+        for shard_ in record["learned"]:
+            for value in place.storage.read_lines(storage.label_file(shard_, "augmented.manifest")):
+                created = value["review-metadata"]["creation-date"]
+                newest[value["source-ref"]] = max(newest.get(value["source-ref"], ""), created)
+        for side in SIDES:
+            for value in read(place, built, side):
+                created = value["review-metadata"]["creation-date"]
+                assert created == newest.get(value["source-ref"], created)
+        if promoted:
+            crown(place, built, day + 1)
+    assert not trained & held_out
+    prints = {
+        name: fingerprint(begun.storage.read(f"pictures/{name}")).phash for name in (*trained, *held_out)
+    }
+    assert not list(alike([prints[name] for name in trained], [prints[name] for name in held_out]))

@@ -1,0 +1,75 @@
+"""Labels, committed shards and champions made by hand, for tests of what is learned from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+from include.loop import dataset, storage
+from include.loop.champion import Champion
+from include.loop.storage import in_parallel
+from tests.loop.pictures import patchwork
+from tests.loop.place import Place, labelled
+
+INITIAL = {"train": "initial/train.manifest", "validation": "initial/validation.manifest"}
+
+
+def line(
+    place: Place,
+    name: str,
+    picture: bytes | None = None,
+    created: str = "2026-11-01T00:00:00.000000",
+    class_id: int = 0,
+    **more: str,
+) -> dict[str, Any]:
+    """A label of an image that is there: a picture of its own for every name, unless one is given."""
+    body = patchwork(name) if picture is None else picture
+    source = place.put(f"pictures/{name}", body)
+    return labelled(source, created, class_id) | {"etag": hashlib.md5(body).hexdigest()} | more
+
+
+def lines(place: Place, prefix: str, count: int, **label: Any) -> list[dict[str, Any]]:
+    return list(in_parallel(lambda n: line(place, f"{prefix}{n}.jpg", **label), range(count)))
+
+
+def shard(place: Place, batch: str, values: list[dict[str, Any]], **summary: Any) -> None:
+    """A committed shard, as a night leaves it."""
+    place.storage.write_lines(storage.label_file(batch, "augmented.manifest"), values)
+    place.storage.write_json(storage.label_file(batch, "summary.json"), {"labels": len(values)} | summary)
+
+
+def crown(place: Place, dataset_id: str, number: int = 1, model_data: str = "s3://b/m") -> None:
+    """Make the model of a dataset the champion."""
+    champion = Champion(
+        number=number,
+        training_job=f"job-{number}",
+        model_data=model_data,
+        dataset_id=dataset_id,
+        base_network="resnet-50",
+        num_classes=2,
+        image_shape=300,
+        metrics={"day": 0.5},
+        promoted_at="2026-11-01T00:00:00+00:00",
+    )
+    place.storage.write_json(storage.CHAMPION, asdict(champion))
+    place.storage.write_json(storage.champion_history(number), asdict(champion))
+
+
+def start(place: Place, train: int = 20, validation: int = 4, **label: Any) -> str:
+    """A first champion from labels of its own; its dataset."""
+    for side, count in (("train", train), ("validation", validation)):
+        place.storage.write_lines(INITIAL[side], lines(place, f"{side}-", count, **label))
+    built = dataset.build_initial(place.workspace)
+    crown(place, built["dataset_id"])
+    return str(built["dataset_id"])
+
+
+def read(place: Place, dataset_id: str, name: str) -> list[dict[str, Any]]:
+    """The lines of one of a dataset's manifests."""
+    return list(place.storage.read_lines(storage.dataset_file(dataset_id, f"{name}.manifest")))
+
+
+def sources(values: list[dict[str, Any]]) -> set[str]:
+    """The file names of their images."""
+    return {value["source-ref"].rsplit("/", 1)[-1] for value in values}
