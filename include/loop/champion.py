@@ -21,7 +21,7 @@ from include.loop.workspace import Workspace
 
 @dataclass(frozen=True)
 class Champion:
-    """A reigning model. ``metrics`` is mAP@0.5 by test set; ``number`` counts changes of champion from 1.
+    """A reigning model. ``metrics`` is mAP@0.5 by slice; ``number`` counts changes of champion from 1.
 
     ``rolled_back_from`` is the number that was left for this one; None for a promotion.
     """

@@ -1,4 +1,4 @@
-"""SageMaker training and transform jobs: describe, else create, else attach. And what it means to wait.
+"""SageMaker training and transform jobs: describe, else create, else attach; and what can be waited for.
 
 Takes a boto3 ``sagemaker`` client and a name stem; gives ``Job`` values and, for a caller who has to wait, a
 ``Running``. A name is used once: the latest attempt is found by describing ``stem-1``, ``stem-2``, … and a

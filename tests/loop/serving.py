@@ -12,10 +12,10 @@ import tarfile
 from collections.abc import Callable
 from typing import Any
 
-from include.loop import champion, registry, storage
+from include.loop import champion, known_images, registry, storage
 from include.loop.config import DeploymentPlace
 from include.loop.deployment import deploy
-from include.loop.hosting import describe_endpoint, serves
+from include.loop.hosting import describe_endpoint, ensure_config, serves
 from include.loop.jobs import Running, has_ended
 from include.loop.workspace import Workspace
 from tests.loop.place import Place, picture
@@ -82,8 +82,10 @@ class Serving:
         return self.finish(deploy, workspace or self.workspace, self.sagemaker, self.runtime, job)
 
     def reign(self, name: str, parent: str | None = None, quality: float = 1) -> str:
-        """A model that is deployed and promoted."""
+        """A model that is deployed and promoted; on record as tried, which saves the candidate's start."""
         job = self.model(name, parent, quality, said=quality)
+        package = registry.read_package(self.workspace, self.sagemaker, job)
+        known_images.record(self.workspace, ensure_config(self.workspace, self.sagemaker, package), [])
         assert self.deploy(job)["deployed"]
         assert champion.promote(self.workspace, self.sagemaker, job)["promoted"]
         return job
