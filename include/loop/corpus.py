@@ -1,42 +1,33 @@
 """All that people have labelled, as the next training sees it: which labels are new, and which are known.
 
-Takes the committed label shards and the champion's dataset, settles the side of every new image in the ledger
-(splits.py), gives a ``Corpus``: the current label of every image, and the lines of any of them. Dataset,
-replay and plan are made from it. Knows manifest, splits, champion and storage.
+Takes the shards and the lineage (shards.py), settles the side of every new image in the ledger (splits.py),
+gives a ``Corpus``: the current label of every image, and the lines of any of them. Dataset, replay and plan
+are made from it. Knows shards, splits and sides.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from include.loop import storage
-from include.loop.champion import Champion, read_champion
-from include.loop.errors import BadRecord, ConfigurationError, Incompatible, NotSetUp
+from include.loop.errors import ConfigurationError, NotSetUp
 from include.loop.identity import content_hash
-from include.loop.manifest import ClassMapMismatch, LabelledImage, read_line
+from include.loop.manifest import LabelledImage
+from include.loop.shards import (
+    Lineage,
+    Rejected,
+    new_shards,
+    read_candidates,
+    read_discarded,
+    read_lineage,
+    rejection,
+    shard_manifest,
+)
 from include.loop.sides import Rules, Side
 from include.loop.splits import Candidate, Entry, Ledger, open_ledger
 from include.loop.storage import dump, in_parallel
-from include.loop.triage import AUDIT
 from include.loop.workspace import Workspace
-
-Rejected = list[dict[str, str]]
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """What the champion has learned from: ``learned`` maps each shard to the hash of its manifest.
-
-    ``root`` is the dataset of the first model when that had labels of its own, ``initial`` their split.
-    """
-
-    champion: Champion | None = None
-    learned: Mapping[str, str] = field(default_factory=dict)
-    root: str | None = None
-    initial: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +98,10 @@ def gather(workspace: Workspace, keep: bool = True) -> Corpus:
         rules = Rules(training.validation_share, cold=first, memory=memory)
         candidates = list(read_candidates(workspace, shard_manifest(shard), rejected))
         _admit(workspace, ledger, shard, candidates, rules, rejected, keep)
-    places = {shard: [shard_manifest(shard)] for shard in (*lineage.learned, *shards)}
+    discarded = read_discarded(workspace)
+    places = {
+        shard: [shard_manifest(shard)] for shard in (*lineage.learned, *shards) if shard not in discarded
+    }
     if lineage.root and lineage.initial:
         sides = ("train", "validation", "memory")
         places[lineage.initial] = [storage.dataset_file(lineage.root, f"{side}.manifest") for side in sides]
@@ -131,66 +125,6 @@ def gather_initial(workspace: Workspace, train: str, validation: str) -> Corpus:
     return _corpus(workspace, ledger, lineage, {}, {split: [train, validation]}, [split], rejected)
 
 
-def read_dataset(workspace: Workspace, dataset_id: str) -> dict[str, Any]:
-    """dataset.json of a built dataset."""
-    return dict(workspace.storage.read_json(storage.dataset_file(dataset_id, "dataset.json")))
-
-
-def read_lineage(workspace: Workspace) -> Lineage:
-    """What the reigning champion has learned from, its ancestors' shards included. Incompatible when it knows
-    other classes than the pipeline names.
-    """
-    champion = read_champion(workspace)
-    if champion is None:
-        return Lineage()
-    record = read_dataset(workspace, champion.dataset_id)
-    ours = list(workspace.pipeline.classes)
-    for class_id, (theirs, name) in enumerate(zip(record["classes"], ours, strict=False)):
-        if theirs != name:
-            raise Incompatible(
-                f"{workspace.pipeline.path}: classes: class_id {class_id} is {name!r}, but {theirs!r} in "
-                f"{workspace.storage.uri(storage.dataset_file(champion.dataset_id, 'dataset.json'))}, which "
-                "the champion has learned from. Give another list of classes a pipeline of its own."
-            )
-    return Lineage(champion, record["learned"], record["root"], record["initial"])
-
-
-def new_shards(workspace: Workspace, lineage: Lineage) -> dict[str, str]:
-    """Committed shards the lineage has not learned from, with the SHA-256 of their manifests."""
-    found = {}
-    for shard, _ in storage.committed_shards(workspace.storage, known=lineage.learned):
-        body = workspace.storage.read(shard_manifest(shard))
-        found[shard] = hashlib.sha256(body).hexdigest()
-    return found
-
-
-def shard_manifest(shard: str) -> str:
-    return storage.label_file(shard, "augmented.manifest")
-
-
-def read_candidates(
-    workspace: Workspace, location: str, rejected: Rejected, wish: Side | None = None
-) -> Iterator[Candidate]:
-    """The usable lines of a manifest; the others are noted with their reason. An audit is held out always.
-
-    Incompatible for a line of another list of classes: then the whole manifest cannot be trusted.
-    """
-    pipeline = workspace.pipeline
-    for number, raw in enumerate(workspace.storage.read_raw_lines(location), start=1):
-        try:
-            line = read_line(raw, pipeline.label_attribute, pipeline.classes)
-        except ClassMapMismatch as error:
-            raise Incompatible(
-                f"{workspace.storage.uri(location)}, line {number}: {error} ({pipeline.path}). "
-                "One manifest, one list of classes: correct the line, or give it a pipeline of its own."
-            ) from None
-        except BadRecord as error:
-            rejected.append(_rejection(workspace, location, number, str(error)))
-        else:
-            audit = line.value.get("reason") == AUDIT
-            yield Candidate(line, Side.AUDIT if audit else wish, location, number)
-
-
 def _admit(
     workspace: Workspace,
     ledger: Ledger,
@@ -203,7 +137,7 @@ def _admit(
     for item, entry in zip(candidates, ledger.admit(split, candidates, rules), strict=True):
         if entry is None or entry.side is Side.UNUSABLE:
             why = entry.why if entry else "the line was not usable when its shard was first learned from"
-            rejected.append(_rejection(workspace, item.manifest, item.number, why))
+            rejected.append(rejection(workspace, item.manifest, item.number, why))
     if keep:
         ledger.keep(split)
 
@@ -227,10 +161,6 @@ def _admit_tests(workspace: Workspace, ledger: Ledger, keep: bool) -> None:
             )
         if keep:
             ledger.keep(split)
-
-
-def _rejection(workspace: Workspace, location: str, number: int, reason: str) -> dict[str, str]:
-    return {"manifest": workspace.storage.uri(location), "line": str(number), "reason": reason}
 
 
 def _corpus(

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.loop import storage
-from include.loop.corpus import Corpus, gather, gather_initial, read_dataset, read_lineage
+from include.loop.corpus import Corpus, gather, gather_initial
 from include.loop.errors import ConfigurationError, NothingToLearn
 from include.loop.identity import content_hash
 from include.loop.replay import Replay, choose_replay
+from include.loop.shards import read_dataset, read_discarded, read_lineage
 from include.loop.sides import Side
 from include.loop.splits import Entry
 from include.loop.workspace import Workspace
@@ -79,7 +80,8 @@ def pending(workspace: Workspace, dataset_id: str | None = None) -> dict[str, An
     """Shards that neither the champion nor (if given) the dataset that was just tried has learned from."""
     known = read_lineage(workspace)
     tried = read_dataset(workspace, dataset_id)["learned"] if dataset_id else {}
-    summaries = storage.committed_shards(workspace.storage, known={*known.learned, *tried})
+    passed_over = {*known.learned, *tried, *read_discarded(workspace)}
+    summaries = storage.committed_shards(workspace.storage, known=passed_over)
     labels = {batch: summary["labels"] for batch, summary in summaries if summary["labels"]}
     return {"shards": len(labels), "labels": sum(labels.values()), "batches": list(labels)}
 

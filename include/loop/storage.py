@@ -265,6 +265,11 @@ def split_file(split: str) -> str:
     return f"{SPLITS}{split}.jsonl"
 
 
+def discarded_file(shard: str) -> str:
+    """Who discarded the labels of a night, when and why."""
+    return f"{DISCARDED}{shard}.json"
+
+
 def replay_file(digest: str, name: str = "") -> str:
     """``replay/<digest>.jsonl``, and below ``replay/<digest>/`` the predictions it was made from."""
     return f"replay/{digest}/{name}" if name else f"replay/{digest}.jsonl"
@@ -292,6 +297,7 @@ def evaluation_file(training_job: str, name: str) -> str:
 
 LABELS = "labels/"
 SPLITS = "splits/"
+DISCARDED = "discarded/"
 MODELS = "models/"
 REPORTS = "reports/"
 HISTORY_PAGE = "reports/index.html"

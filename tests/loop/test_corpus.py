@@ -1,45 +1,15 @@
-"""Labels of another list of classes never reach a training, and what cannot be read is named."""
+"""One label per image; nothing is known twice, and what cannot be used is named."""
 
 from __future__ import annotations
 
 import pytest
 
 from include.loop import corpus, dataset, storage
-from include.loop.errors import ConfigurationError, Incompatible, NotSetUp
+from include.loop.errors import ConfigurationError, NotSetUp
 from include.loop.sides import Side
 from tests.loop.labelled import INITIAL, line, lines, shard, start
 from tests.loop.pictures import patchwork
 from tests.loop.place import NIGHT, Place
-
-
-def named(value: dict, class_map: dict[str, str]) -> dict:
-    """The same line with names for its class ids."""
-    return value | {"review-metadata": value["review-metadata"] | {"class-map": class_map}}
-
-
-def test_a_shard_of_another_list_of_classes_is_refused_by_name(place: Place):
-    good, other = line(place, "1.jpg"), line(place, "2.jpg")
-    shard(place, NIGHT, [named(good, {"0": "cat"}), named(other, {"0": "horse"})])
-    where = r"s3://.*/labels/dt=2026-11-01/augmented\.manifest, line 2: class_id 0 is 'horse'"
-    with pytest.raises(Incompatible, match=rf"{where} in the line's class-map, but 'cat' in the pipeline"):
-        dataset.build(place.workspace)
-    assert not list(place.storage.list(storage.SPLITS))
-
-
-def test_first_manifests_of_another_list_of_classes_are_refused_too(make_place):
-    place = make_place(initial=INITIAL)
-    place.storage.write_lines(INITIAL["train"], [named(line(place, "1.jpg"), {"2": "bird"})])
-    place.storage.write_lines(INITIAL["validation"], [line(place, "2.jpg")])
-    with pytest.raises(Incompatible, match=r"class_id 2 is 'bird' .* the pipeline has 2 classes only"):
-        dataset.build_initial(place.workspace)
-
-
-def test_classes_that_the_champion_has_under_other_numbers_are_refused(make_place):
-    place = make_place(initial=INITIAL)
-    made = start(place, 4, 2)
-    shard(place, NIGHT, lines(place, "n", 3))
-    with pytest.raises(Incompatible, match=rf"class_id 0 is 'dog', but 'cat' in s3://.*/datasets/{made}/"):
-        dataset.build(place.but(classes=("dog", "cat")))
 
 
 def test_a_test_set_with_a_line_that_cannot_be_used_is_refused(make_place):

@@ -1,0 +1,125 @@
+"""The shards of labels: which there are, what the champion has learned from, and what their lines say.
+
+Takes the pipeline's folder, gives the champion's ``Lineage``, the shards that are new to it, and the usable
+lines of any manifest as candidates of the ledger. A shard that somebody has discarded is neither new nor
+known: it is not learned from, not shown again and not measured with. Knows champion, manifest and storage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from include.loop import storage
+from include.loop.champion import Champion, read_champion
+from include.loop.errors import BadRecord, ConfigurationError, Incompatible
+from include.loop.manifest import ClassMapMismatch, read_line
+from include.loop.sides import Side
+from include.loop.splits import Candidate
+from include.loop.triage import AUDIT
+from include.loop.workspace import Workspace
+
+Rejected = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What the champion has learned from: ``learned`` maps each shard to the hash of its manifest.
+
+    ``root`` is the dataset of the first model when that had labels of its own, ``initial`` their split.
+    """
+
+    champion: Champion | None = None
+    learned: Mapping[str, str] = field(default_factory=dict)
+    root: str | None = None
+    initial: str | None = None
+
+
+def read_dataset(workspace: Workspace, dataset_id: str) -> dict[str, Any]:
+    """dataset.json of a built dataset."""
+    return dict(workspace.storage.read_json(storage.dataset_file(dataset_id, "dataset.json")))
+
+
+def read_lineage(workspace: Workspace) -> Lineage:
+    """What the reigning champion has learned from, its ancestors' shards included. Incompatible when it knows
+    other classes than the pipeline names.
+    """
+    champion = read_champion(workspace)
+    if champion is None:
+        return Lineage()
+    record = read_dataset(workspace, champion.dataset_id)
+    ours = list(workspace.pipeline.classes)
+    for class_id, (theirs, name) in enumerate(zip(record["classes"], ours, strict=False)):
+        if theirs != name:
+            raise Incompatible(
+                f"{workspace.pipeline.path}: classes: class_id {class_id} is {name!r}, but {theirs!r} in "
+                f"{workspace.storage.uri(storage.dataset_file(champion.dataset_id, 'dataset.json'))}, which "
+                "the champion has learned from. Give another list of classes a pipeline of its own."
+            )
+    return Lineage(champion, record["learned"], record["root"], record["initial"])
+
+
+def new_shards(workspace: Workspace, lineage: Lineage) -> dict[str, str]:
+    """Committed shards that the lineage has not learned from and nobody has discarded, with the SHA-256 of
+    their manifests.
+    """
+    found = {}
+    known = {*lineage.learned, *read_discarded(workspace)}
+    for shard, _ in storage.committed_shards(workspace.storage, known=known):
+        body = workspace.storage.read(shard_manifest(shard))
+        found[shard] = hashlib.sha256(body).hexdigest()
+    return found
+
+
+def shard_manifest(shard: str) -> str:
+    return storage.label_file(shard, "augmented.manifest")
+
+
+def read_candidates(
+    workspace: Workspace, location: str, rejected: Rejected, wish: Side | None = None
+) -> Iterator[Candidate]:
+    """The usable lines of a manifest; the others are noted with their reason. Audits never train.
+
+    Incompatible for a line of another list of classes: then the whole manifest cannot be trusted.
+    """
+    pipeline = workspace.pipeline
+    for number, raw in enumerate(workspace.storage.read_raw_lines(location), start=1):
+        try:
+            line = read_line(raw, pipeline.label_attribute, pipeline.classes)
+        except ClassMapMismatch as error:
+            raise Incompatible(
+                f"{workspace.storage.uri(location)}, line {number}: {error} ({pipeline.path}). "
+                "One manifest, one list of classes: correct the line, or give it a pipeline of its own."
+            ) from None
+        except BadRecord as error:
+            rejected.append(rejection(workspace, location, number, str(error)))
+        else:
+            audit = line.value.get("reason") == AUDIT and wish in {None, Side.TRAIN}
+            yield Candidate(line, Side.AUDIT if audit else wish, location, number)
+
+
+def rejection(workspace: Workspace, location: str, number: int, reason: str) -> dict[str, str]:
+    """A line that is not used, as rejected.jsonl tells it."""
+    return {"manifest": workspace.storage.uri(location), "line": str(number), "reason": reason}
+
+
+def discard(workspace: Workspace, shard: str, by: str, why: str) -> dict[str, Any]:
+    """Leave a night's labels out from now on: a person has found that they are wrong. The first word counts.
+
+    The labels stay where they are; whoever wants them back deletes ``discarded/<shard>.json``.
+    """
+    if not workspace.storage.exists(storage.label_file(shard, "summary.json")):
+        known = [name for name, _ in storage.committed_shards(workspace.storage)]
+        raise ConfigurationError(f"there are no committed labels of {shard!r}; there are those of {known}")
+    record = {"shard": shard, "by": by, "why": why, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    learned = shard in read_lineage(workspace).learned
+    return workspace.storage.write_json_once(storage.discarded_file(shard), record) | {"learned": learned}
+
+
+def read_discarded(workspace: Workspace) -> set[str]:
+    """The shards that were discarded."""
+    names = (item.uri.rsplit("/", 1)[-1] for item in workspace.storage.list(storage.DISCARDED))
+    return {name.removesuffix(".json") for name in names}
