@@ -17,7 +17,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "include.loop": set(),
     "include.wire": set(),
     "include.review_server": {"include.wire"},
-    "include.local_cloud": {"include.wire", "include.review_server", "include.algorithms.recordio"},
+    "include.local_cloud": {
+        "include.wire",
+        "include.review_server",
+        "include.algorithms.recordio",
+        "include.algorithms.archives",
+    },
     "include.algorithms": set(),
     "include.samples": set(),
     "include.stack": {"include.samples"},

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.cloud import ECHO_IMAGE, ROLE, LocalCloud
+from tests.support.cloud import LocalCloud
 from tests.support.sagemaker import log_of, make_model, transform_request, transformed
 
 GROUP = "/aws/sagemaker/TransformJobs"
@@ -106,19 +104,6 @@ def test_a_model_that_does_not_come_up_fails_the_job(cloud: LocalCloud, bucket: 
     cloud.client("sagemaker").create_transform_job(**transform_request(name, bucket, model))
     reason = transformed(cloud, name)["FailureReason"]
     assert reason == "AlgorithmError: The model server ended with exit code 1: cannot load the model"
-
-
-def test_an_archive_that_leads_out_of_its_directory_is_refused(cloud: LocalCloud, bucket: str) -> None:
-    fill(cloud, bucket, a=b"one")
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        tar.addfile(tarfile.TarInfo("../../evil"), io.BytesIO(b""))
-    cloud.client("s3").put_object(Bucket=bucket, Key="evil.tar.gz", Body=archive.getvalue())
-    container = {"Image": ECHO_IMAGE, "ModelDataUrl": f"s3://{bucket}/evil.tar.gz"}
-    sagemaker, name = cloud.client("sagemaker"), f"{bucket}-t"
-    sagemaker.create_model(ModelName=f"{bucket}-m", PrimaryContainer=container, ExecutionRoleArn=ROLE)
-    sagemaker.create_transform_job(**transform_request(name, bucket, f"{bucket}-m"))
-    assert "is not a model archive" in transformed(cloud, name)["FailureReason"]
 
 
 def test_requests_that_sagemaker_refuses(cloud: LocalCloud, bucket: str) -> None:

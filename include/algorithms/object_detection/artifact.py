@@ -1,25 +1,25 @@
 """The model artifact: weights in safetensors, and the hyperparameters that say what network they belong to.
 
 Written into SM_ML_ROOT/model, from where SageMaker packs model.tar.gz; read back unpacked (serving) or packed
-(incremental training). Nothing is ever unpicked or unpacked to disk: an archive is read member by member, by
-name, so neither paths nor links in it can lead anywhere.
+(incremental training). Nothing is ever unpickled, and an archive is never unpacked to disk: it is read to its
+end in memory, and refused as a whole when anything in it is not as a model archive should be.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
+from include.algorithms import archives
 from include.algorithms.container import ClientError
 
 WEIGHTS = "model_algo_1-0000.safetensors"
@@ -58,11 +58,7 @@ def read(directory: Path) -> Artifact:
     """An unpacked artifact, or the model.tar.gz in this directory; ClientError without a usable model."""
     archive = directory / "model.tar.gz"
     if archive.is_file():
-        try:
-            with tarfile.open(archive, "r:*") as members:
-                return _parse(lambda name: _member(members, name), archive)
-        except (tarfile.TarError, OSError, EOFError) as error:
-            raise ClientError(f"cannot read {archive.name}: {error}") from error
+        return _parse(_members(archive).get, archive)
     return _parse(lambda name: _file(directory / name), directory)
 
 
@@ -78,13 +74,17 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
 
 
 def nest(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The way back from ``flatten``."""
+    """The way back from ``flatten``. Raises ValueError when a name is both an array's and a branch's."""
     tree: dict[str, Any] = {}
     for name, array in arrays.items():
         *parents, leaf = name.split(_SEPARATOR)
         branch = tree
         for parent in parents:
             branch = branch.setdefault(parent, {})
+            if not isinstance(branch, dict):
+                raise ValueError(f"{name} lies below an array")
+        if leaf in branch:
+            raise ValueError(f"{name} is an array and a branch")
         branch[leaf] = array
     return tree
 
@@ -107,21 +107,25 @@ def _parse(load: Callable[[str], bytes | None], source: Path) -> Artifact:
     try:
         settings = ArtifactSettings.model_validate_json(content[SETTINGS] or b"")
         arrays = safetensors.load(content[WEIGHTS] or b"")
-    except (ValidationError, SafetensorError) as error:
+        return Artifact(nest(arrays), settings)
+    except (SafetensorError, ValueError) as error:
         raise ClientError(f"{source.name} is damaged: {error}") from error
-    return Artifact(nest(arrays), settings)
 
 
-def _member(archive: tarfile.TarFile, name: str) -> bytes | None:
-    for member in archive:
-        if member.name.removeprefix("./") == name:
-            if not member.isreg() or member.size > _MOST_BYTES:
-                raise ClientError(
-                    f"{name} in the model archive must be a regular file of at most {_MOST_BYTES} bytes"
-                )
-            stream = archive.extractfile(member)
-            return stream.read() if stream else None
-    return None
+def _members(archive: Path) -> dict[str, bytes]:
+    """Our two files, those that are there, once the whole archive is known to be sound."""
+    found: dict[str, bytes] = {}
+    try:
+        for member in archives.members(archive):
+            name = str(member.path)
+            if name not in (SETTINGS, WEIGHTS):
+                continue
+            if member.size > _MOST_BYTES:
+                raise ClientError(f"{name} in the model archive has more than {_MOST_BYTES} bytes")
+            found[name] = b"".join(member.chunks)
+    except archives.BadArchive as error:
+        raise ClientError(f"{archive.name} is refused as a model archive: {error}") from error
+    return found
 
 
 def _file(path: Path) -> bytes | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import tarfile
 
 import numpy as np
 import pytest
+from safetensors import numpy as safetensors
 
 from include.algorithms.container import ClientError
 from include.algorithms.object_detection import artifact
 from include.algorithms.object_detection.artifact import SETTINGS, WEIGHTS, Artifact, ArtifactSettings
+from tests.support.archives import ATTACKS, pickled
 
 TRAINED = Artifact(
     {"params": {"conv1": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}},
@@ -46,23 +47,36 @@ def test_a_model_of_another_framework_is_refused(tmp_path):
         artifact.read(tmp_path)
 
 
-def test_links_and_paths_in_an_archive_lead_nowhere(tmp_path):
+@pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
+def test_an_archive_made_to_do_harm_is_refused_although_the_model_in_it_is_sound(tmp_path, attack):
     artifact.write(tmp_path / "model", TRAINED)
-    secret = tmp_path / "secret"
-    secret.write_text("{}")
+    sound = {name: (tmp_path / "model" / name).read_bytes() for name in (SETTINGS, WEIGHTS)}
     channel = tmp_path / "channel"
     channel.mkdir()
-    with tarfile.open(channel / "model.tar.gz", "w:gz") as archive:
-        link = tarfile.TarInfo(SETTINGS)
-        link.type, link.linkname = tarfile.SYMTYPE, str(secret)
-        archive.addfile(link)
-        outside = tarfile.TarInfo("../escaped")
-        outside.size = 4
-        archive.addfile(outside, io.BytesIO(b"evil"))
-        archive.add(tmp_path / "model" / WEIGHTS, WEIGHTS)
-    with pytest.raises(ClientError, match="must be a regular file"):
+    (channel / "model.tar.gz").write_bytes(attack.archive(sound, tmp_path / "canary"))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ClientError, match=r"model\.tar\.gz is refused as a model archive") as error:
         artifact.read(channel)
-    assert not (tmp_path / "escaped").exists()
+    assert attack.said in str(error.value)
+    assert sorted(tmp_path.rglob("*")) == before  # nothing was written, nothing was run
+
+
+def test_weights_that_are_a_pickle_are_not_loaded(tmp_path):
+    """As the files lie there when an archive was unpacked by somebody else."""
+    artifact.write(tmp_path, TRAINED)
+    (tmp_path / WEIGHTS).write_bytes(pickled(tmp_path / "canary"))
+    with pytest.raises(ClientError, match="is damaged"):
+        artifact.read(tmp_path)
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("names", [("a", "a.b"), ("a.b", "a")])
+def test_weights_whose_names_contradict_one_another_are_refused(tmp_path, names):
+    artifact.write(tmp_path, TRAINED)
+    arrays = {name: np.zeros(2, np.float32) for name in names}
+    (tmp_path / WEIGHTS).write_bytes(safetensors.save(arrays))
+    with pytest.raises(ClientError, match="is damaged"):
+        artifact.read(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not gzip", b"\x1f\x8b\x08\x00broken"])
