@@ -81,7 +81,12 @@ def deployment(pipeline: str) -> None:
         promote = PromoteOperator(
             pipeline=pipeline, task_id="promote", training_job=job, trigger_rule=GOES_ON
         )
-        rollback = RollbackOperator(pipeline=pipeline, task_id="rollback", number=pushed("choose", "number"))
+        rollback = RollbackOperator(
+            pipeline=pipeline,
+            task_id="rollback",
+            number=pushed("choose", "number"),
+            by="{{ dag_run.triggering_user_name or 'somebody in Airflow' }}",
+        )
         report = ReportOperator(pipeline=pipeline, task_id="report", training_job=job, trigger_rule=GOES_ON)
 
         chain(choose, deploy, promote, report)

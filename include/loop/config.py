@@ -245,7 +245,7 @@ class TrainingPlace(Strict):
     volume_gb: int = Field(default=50, ge=1)
     max_runtime_seconds: int = Field(default=86_400, ge=60, le=432_000)
     spot: bool = False
-    max_wait_seconds: int | None = Field(default=None, ge=60)
+    max_wait_seconds: int | None = Field(default=None, ge=60, le=2_419_200)
     checkpoints: bool = False
     warm_pool_seconds: int = Field(default=0, ge=0, le=3600)
     hyperparameters: dict[Stage, Hyperparameters] = {}

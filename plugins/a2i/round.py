@@ -27,7 +27,8 @@ from a2i.dag_factory import output
 from a2i.jobs import EvaluateModelsOperator, IncrementalTrainingOperator
 from a2i.serving import DeployOperator
 
-LONGEST_TRAINING = timedelta(days=1)
+# The environment's max_runtime_seconds and max_wait_seconds end a job much earlier; SageMaker takes 28 days.
+LONGEST_TRAINING = timedelta(days=29)
 # Skipped is fine (nobody had to be asked), failed is not; and when everything before was skipped, so is this.
 GOES_ON = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from include.loop.jobs import Running
 
-# Blue/green with a bake of an hour on each of two fleets, with time to spare.
-LONGEST_CHANGE = timedelta(hours=4)
+# SageMaker ends a blue/green update after eight hours at the latest; this includes the candidate's creation.
+LONGEST_CHANGE = timedelta(hours=9)
 
 
 class EndpointOperator(SageMakerJobOperator):
@@ -124,18 +124,22 @@ class RollbackOperator(EndpointOperator):
     """Returns endpoint and champion to an earlier champion, and rejects the package that is left.
 
     :param number: which champion.
+    :param by: who wanted it: kept with the package that is left.
     """
 
-    template_fields: Sequence[str] = (*EndpointOperator.template_fields, "number")
+    template_fields: Sequence[str] = (*EndpointOperator.template_fields, "number", "by")
 
-    def __init__(self, *, number: int | str, **kwargs: Any) -> None:
+    def __init__(self, *, number: int | str, by: str = "somebody in Airflow", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.number = number
+        self.by = by
 
     def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
         from include.loop.deployment import rollback
 
-        return rollback(self.workspace, self.sagemaker, self.endpoints, waited_for, number=int(self.number))
+        return rollback(
+            self.workspace, self.sagemaker, self.endpoints, waited_for, number=int(self.number), by=self.by
+        )
 
     def tell(self, result: dict[str, Any]) -> None:
         if not result["rolled_back"]:

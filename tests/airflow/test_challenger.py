@@ -203,7 +203,7 @@ def test_the_link_to_the_report_is_the_page_below_airflow(judged: Place) -> None
     assert link.get_link(task, ti_key=KEY) == f"/nightloop/reports/{judged.pipeline}/{JOB}/index.html"
 
 
-def test_a_teardown_lists_first_and_deletes_only_when_confirmed(judged: Place) -> None:
+def test_a_teardown_deletes_only_when_confirmed(judged: Place) -> None:
     listed = judged.run(TearDownOperator(task_id="teardown", pipeline=judged.pipeline))
     assert listed["dry_run"] is True
     for confirm in (None, "yes", "other"):
@@ -212,7 +212,3 @@ def test_a_teardown_lists_first_and_deletes_only_when_confirmed(judged: Place) -
         )
         with pytest.raises(AirflowFailException, match=judged.pipeline):
             judged.run(task)
-    task = TearDownOperator(
-        task_id="teardown", pipeline=judged.pipeline, only_list=False, confirm=judged.pipeline
-    )
-    assert judged.run(task)["dry_run"] is False

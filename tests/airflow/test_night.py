@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -115,6 +116,16 @@ def test_force_new_asks_again_as_a_new_batch_and_a_retry_makes_no_second_one(nig
     assert night.list_batch(force_new=True)["batch"] == f"{DATE}.1"
     other = ListBatchOperator(task_id="other", pipeline=night.place.pipeline, batch_date=DATE, force_new=True)
     assert night.place.run(other, run_id="manual__2")["batch"] == f"{DATE}.2"
+
+
+def test_a_batch_knows_whether_a_backfill_made_it(night: Night) -> None:
+    def listed(date: str, run_type: str) -> Any:
+        task = ListBatchOperator(task_id="list", pipeline=night.place.pipeline, batch_date=date)
+        return night.place.run(task, dag_run=SimpleNamespace(run_type=run_type))["backfill"]
+
+    night.place.put_images("2026-10-31", 1)
+    assert listed("2026-10-31", "backfill") is True
+    assert listed(DATE, "scheduled") is False
 
 
 def test_plan_only_says_what_it_would_cost_and_asks_nobody(night: Night) -> None:

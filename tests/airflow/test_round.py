@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from a2i.serving import DeployOperator, RollbackOperator, TearDownOperator
 from tests.airflow.place import Place
 from tests.airflow.test_flows import run_dag
 from tests.airflow.test_jobs import label_lines
@@ -81,20 +82,41 @@ def champion(place: Place) -> Any:
     return found.get("Contents")
 
 
-def test_a_round_waits_for_a_person_and_then_promotes(taught: Place) -> None:
+def endpoints(place: Place) -> dict[str, str]:
+    found = place.cloud.client("sagemaker").list_endpoints(NameContains=place.pipeline)["Endpoints"]
+    return {item["EndpointName"]: item["EndpointStatus"] for item in found}
+
+
+def test_a_round_waits_for_a_person_then_serves_and_promotes(taught: Place) -> None:
+    """And what it serves can be torn down and served again."""
+    taught.environment["deployment"] = {"known_images": 1}
+    taught.save()
     with somebody_decides(taught, "Approved") as questions:
         state, tasks, run = run_dag("incremental_training", "2026-11-02", approval=True)
     assert state == "success", tasks
-    assert {tasks.pop(name) for name in [*ALWAYS, "approve", "promote", "record"]} == {"success"}
-    assert tasks == {"deploy": "skipped", "look_again": "skipped"}, "nothing is served here, nothing is new"
+    assert tasks.pop("look_again") == "skipped", "nothing is new"
+    assert set(tasks.values()) == {"success"}
     assert champion(taught)
     assert len(reports(taught)) == 2, "the round's page and the history"
     [question] = questions
+    pipeline = taught.pipeline
     job = run.get_task_instance("train").xcom_pull(task_ids="train")["training_job"]
-    assert f"May the new model of {taught.pipeline} be used?" in question
+    assert f"May the new model of {pipeline} be used?" in question
     assert "this run was told to ask" in question
-    assert f"(/nightloop/reports/{taught.pipeline}/{job}/index.html)" in question
+    assert f"(/nightloop/reports/{pipeline}/{job}/index.html)" in question
     assert "| passed | measured | day: fully measured |" in question
+
+    assert endpoints(taught) == {pipeline: "InService"}
+    listed = taught.run(TearDownOperator(task_id="teardown", pipeline=pipeline))
+    assert (listed["dry_run"], listed["endpoints"]) == (True, [pipeline])
+    assert endpoints(taught) == {pipeline: "InService"}
+    sure = TearDownOperator(task_id="teardown", pipeline=pipeline, only_list=False, confirm=pipeline)
+    assert taught.run(sure)["endpoints"] == [pipeline]
+    assert endpoints(taught) == {}
+    again = taught.run(DeployOperator(task_id="deploy", pipeline=pipeline, training_job=job))
+    assert (again["endpoint"], endpoints(taught)) == (pipeline, {pipeline: "InService"})
+    same = taught.run(RollbackOperator(task_id="rollback", pipeline=pipeline, number="1"))
+    assert (same["training_job"], same["left"]) == (job, None)
 
 
 def test_a_gate_that_says_no_is_a_good_end(taught: Place) -> None:

@@ -4,15 +4,17 @@ anything.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from botocore.validate import ParamValidator
 
 from include.loop import algorithm, config, dataset, storage, training
 from include.loop.champion import Champion
 from include.loop.errors import ConfigurationError, Incompatible
 from include.loop.jobs import JobKind, latest
-from include.loop.training import make_hyperparameters, train
+from include.loop.training import make_hyperparameters, make_request, train
 from include.loop.workspace import Workspace
 from tests.loop.place import Place
 
@@ -72,6 +74,7 @@ def test_another_network_or_other_classes_than_the_parents_are_refused(place: Pl
     [
         ({"image_shape": 128}, "image_shape must be at least 300, not 128"),
         ({"learning_rate": 2}, "learning_rate must be above 0 and at most 1, not 2"),
+        ({"lr_scheduler_step": "3;6"}, "lr_scheduler_step must be epochs like 3,6, not 3;6"),
         ({"optimizer": "lion"}, "optimizer must be one of adadelta, adam, rmsprop, sgd, not lion"),
     ],
 )
@@ -84,8 +87,109 @@ def test_sagemakers_own_limits_are_checked_before_a_job_is_sent(place: Place, hy
 
 
 def test_the_shipped_example_for_aws_passes_sagemakers_limits():
-    workspace = Workspace(config.load_pipeline("digits"), config.load_environment("aws.example"), None)  # type: ignore[arg-type]
+    aws = config.load_environment("aws.example")
+    workspace = Workspace(config.load_pipeline("digits"), aws, None)  # type: ignore[arg-type]
     assert make_hyperparameters(workspace, RECORD, None)["image_shape"] == "300"
+
+
+def test_machines_that_sagemakers_algorithm_cannot_use_are_refused(place: Place):
+    """An image of one's own may train anywhere."""
+    cpu = config.TrainingPlace(instance_type="ml.m5.xlarge")
+    environment = place.environment.model_copy(update={"algorithm": "sagemaker", "training": cpu})
+    own = Workspace(settings(place, image_shape=300).pipeline, environment, place.storage)
+    assert make_hyperparameters(own, RECORD, None)
+    sagemakers = replace(own, environment=environment.model_copy(update={"image": None}))
+    with pytest.raises(ConfigurationError, match=r"trains on ml.p2, .* only, not on ml.m5.xlarge"):
+        make_hyperparameters(sagemakers, RECORD, None)
+
+
+def test_a_model_is_trained_further_with_the_first_models_settings_but_gentler(place: Place):
+    """What SageMaker's retraining example does: all settings of the first training, a tenth of its rate."""
+    first = {"learning_rate": 0.02, "optimizer": "sgd", "mini_batch_size": 4, "image_shape": 512}
+    training = config.TrainingSettings(
+        initial=config.StageSettings(hyperparameters=first),
+        incremental=config.StageSettings(hyperparameters={"lr_scheduler_step": "3,6"}),
+    )
+    values = make_hyperparameters(place.but(training=training), RECORD, PARENT)
+    assert {name: values[name] for name in (*first, "lr_scheduler_step", "use_pretrained_model")} == {
+        "learning_rate": "0.002",
+        "optimizer": "sgd",
+        "mini_batch_size": "4",
+        "image_shape": "320",  # the parent's
+        "lr_scheduler_step": "3,6",
+        "use_pretrained_model": "0",
+    }
+    unsaid = make_hyperparameters(place.but(training=config.TrainingSettings()), RECORD, PARENT)
+    assert unsaid["learning_rate"] == "0.0001"
+    own = settings(place, "incremental", learning_rate=0.5, image_shape=512)
+    assert make_hyperparameters(own, RECORD, PARENT)["learning_rate"] == "0.5"
+    assert make_hyperparameters(own, RECORD, PARENT)["image_shape"] == "512"
+
+
+DATASET = RECORD | {"dataset_id": "d1", "parent": None}
+EVERYTHING = {
+    "tags": {"project": "nightloop"},
+    "training": {
+        "spot": True, "checkpoints": True, "max_runtime_seconds": 3600, "instance_type": "ml.p3.2xlarge",
+    },
+    "network": {
+        "subnets": ["subnet-1"], "security_groups": ["sg-1"], "isolation": True,
+        "encrypt_between_containers": True, "kms_key": "key-1", "volume_kms_key": "key-2",
+    },
+}  # fmt: skip
+
+
+def request(place: Place, parent: Champion | None = None, **environment) -> dict:
+    """The request as it would be sent, checked against SageMaker's own API model."""
+    settings = place.environment.model_dump() | environment
+    workspace = replace(place.workspace, environment=config.Environment(**settings))
+    made = make_request(workspace, DATASET, parent, {"epochs": "1"})
+    shape = place.sagemaker.meta.service_model.operation_model("CreateTrainingJob").input_shape
+    report = ParamValidator().validate({"TrainingJobName": "one", **made}, shape)
+    assert not report.has_errors(), report.generate_report()
+    return made
+
+
+def test_by_default_nothing_is_asked_for_that_sagemaker_would_not_do_by_itself(place: Place):
+    made = request(place)
+    assert not {"VpcConfig", "CheckpointConfig", "Tags"} & made.keys()
+    assert made["EnableManagedSpotTraining"] is made["EnableNetworkIsolation"] is False
+    assert made["OutputDataConfig"].keys() == {"S3OutputPath"}
+    assert made["ResourceConfig"].keys() == {"InstanceType", "InstanceCount", "VolumeSizeInGB"}
+    assert made["StoppingCondition"].keys() == {"MaxRuntimeInSeconds"}
+
+
+def test_machines_network_and_keys_are_the_environments(place: Place):
+    made = request(place, **EVERYTHING)
+    assert made["EnableManagedSpotTraining"] is made["EnableNetworkIsolation"] is True
+    assert made["EnableInterContainerTrafficEncryption"] is True
+    assert made["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200}
+    assert made["VpcConfig"] == {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
+    assert made["OutputDataConfig"]["KmsKeyId"] == "key-1"
+    assert made["ResourceConfig"]["VolumeKmsKeyId"] == "key-2"
+    assert made["Tags"] == [{"Key": "project", "Value": "nightloop"}]
+    assert made["CheckpointConfig"]["S3Uri"].startswith(f"s3://{place.bucket}/pets/checkpoints/pets-train-")
+
+
+def test_machines_with_disks_of_their_own_get_no_volume_key(place: Place):
+    for instance, key in [("ml.g4dn.xlarge", None), ("ml.g5.xlarge", None), ("ml.p3.2xlarge", "key-2")]:
+        training = {"instance_type": instance}
+        resources = request(place, **EVERYTHING | {"training": training})["ResourceConfig"]
+        assert resources.get("VolumeKmsKeyId") == key, instance
+
+
+def test_a_warm_pool_keeps_the_machines(place: Place):
+    made = request(place, training={"warm_pool_seconds": 900})
+    assert made["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 900
+
+
+def test_a_parent_comes_in_as_a_file_beside_the_piped_manifests(place: Place):
+    channels = {channel["ChannelName"]: channel for channel in request(place, PARENT)["InputDataConfig"]}
+    assert (channels["train"]["InputMode"], channels["validation"]["InputMode"]) == ("Pipe", "Pipe")
+    assert channels["train"]["RecordWrapperType"] == "RecordIO"
+    model = channels["model"]
+    assert (model["InputMode"], model["ContentType"]) == ("File", "application/x-sagemaker-model")
+    assert model["DataSource"]["S3DataSource"]["S3Uri"] == PARENT.model_data
 
 
 def test_the_image_is_sagemakers_own_unless_the_environment_names_one():
