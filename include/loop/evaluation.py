@@ -87,7 +87,15 @@ def _predict(
 def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outputs]) -> dict[str, Any]:
     """metrics.json; images.jsonl is written on the way."""
     detections = {who: read_outputs(workspace, found) for who, found in outputs.items()}
-    measured, rows = compare(workspace.pipeline, contest.slices, contest.learned, detections)
+    champion = contest.models.get(CHAMPION)
+    earlier = (
+        workspace.storage.find_json(storage.evaluation_file(champion.training_job, "metrics.json"))
+        if champion
+        else None
+    )
+    measured, rows = compare(
+        workspace.pipeline, contest.slices, contest.learned, detections, (earlier or {}).get("slices")
+    )
     training_job = contest.models[CHALLENGER].training_job
     workspace.storage.write_lines(
         storage.evaluation_file(training_job, "images.jsonl"),
@@ -96,7 +104,6 @@ def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outpu
             for row in rows
         ),
     )
-    champion = contest.models.get(CHAMPION)
     return {
         "training_job": training_job,
         "dataset_id": contest.dataset_id,

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from include.loop import rules, storage
 from include.loop.config import GateSettings
-from include.loop.rules import Metrics, Rule, Slice, finite_or_none, shown
+from include.loop.gate_input import Metrics, Slice, finite_or_none, shown
+from include.loop.rules import Rule
 from include.loop.storage import parse
 from include.loop.workspace import Workspace
 

@@ -1,8 +1,8 @@
 """The rules that a challenger has to keep, one function each.
 
-Takes the metrics of both models (as far as a rule looks at them: ``Metrics``) and the pipeline's settings,
-gives a ``Rule`` per outcome: its numbers, whether it is kept, and a line of text that says it to a person.
-Pure: knows config only; gate.py asks them all.
+Takes the metrics of both models (gate_input.py) and the pipeline's settings, gives a ``Rule`` per outcome:
+its numbers, whether it is kept, and a line of text that says it to a person. Pure: knows config only; gate.py
+asks them all.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
-
-from pydantic import BaseModel, Field
+from typing import Any
 
 from include.loop.config import DATASET_SLICES, GateSettings
+from include.loop.gate_input import ClassDelta, Delta, Metrics, Slice, finite_or_none, is_finite, shown
 from include.loop.slices import REPLAYED
 
 # Differences of floats: 0.80 - 0.76 is a hair more than 0.04.
@@ -38,65 +37,6 @@ class Rule:
         value = {name: getattr(self, name) for name in ("rule", "slice", "passed", "judged", "text")}
         numbers = {"value": finite_or_none(self.value), "limit": self.limit}
         return value | numbers | ({"class": self.class_name} if self.class_name is not None else {})
-
-
-class ClassScores(BaseModel):
-    ap50: float | None
-    boxes: int
-
-
-class Scores(BaseModel):
-    """One model on one slice, as far as the gate looks at it."""
-
-    map50: float | None
-    recall: float | None
-    calibration_error: float | None
-    classes: dict[str, ClassScores] = Field(min_length=1)
-
-
-class Interval(BaseModel):
-    low: float | None
-    high: float | None
-
-
-class ClassDelta(Interval):
-    ap50: float | None
-
-
-class Delta(Interval):
-    map50: float | None
-    classes: dict[str, ClassDelta]
-
-
-class Slice(BaseModel):
-    images: int
-    challenger: Scores
-    champion: Scores | None
-    delta: Delta | None
-
-
-class Timed(BaseModel):
-    challenger: int
-
-
-class Latency(BaseModel):
-    challenger: float | None
-    images: Timed
-
-
-class Learned(BaseModel):
-    images: int
-    boxes: int
-    recall: float | None
-
-
-class Metrics(BaseModel):
-    """metrics.json, as far as the gate looks at it; JSON's NaN is read, and turned down later."""
-
-    champion: str | None
-    slices: dict[str, Slice] = Field(min_length=1)
-    learned: dict[str, Learned]
-    latency: Latency
 
 
 def too_small(metrics: Metrics, judged: Mapping[str, Slice], settings: GateSettings) -> Iterator[Rule]:
@@ -211,27 +151,20 @@ def gain(metrics: Metrics, judged: Mapping[str, Slice], settings: GateSettings) 
 
 
 def losses(judged: Mapping[str, Slice], settings: GateSettings) -> Iterator[Rule]:
-    """Nowhere surely worse by more than ``max_loss``, nor any class by more than ``max_class_loss``."""
+    """Nowhere surely worse by more than is allowed: a slice than under the best champion so far, so that many
+    small losses do not add up night by night; a class than under the champion.
+    """
     for name, item in sorted(judged.items()):
         if item.delta is None or item.champion is None:
             continue  # told by ``measured``
-        passed, text = _loss(item.delta.map50, item.delta, settings.max_loss)
-        text = f"{name}: {shown(item.champion.map50)} to {shown(item.challenger.map50)} mAP, {text}"
-        yield Rule("loss", name, item.delta.map50, -settings.max_loss, passed, text)
-        worst: Rule | None = None
-        for label, delta in sorted(item.delta.classes.items()):
-            if not is_finite(delta.ap50):
-                continue  # a class without a box in this slice; ``support`` looks at all of them together
-            passed, text = _loss(delta.ap50, delta, settings.max_class_loss)
-            text = f"{name}, class {label}: {delta.ap50:+.3f} AP, {text}"
-            limit = -settings.max_class_loss
-            rule = Rule("class_loss", name, delta.ap50, limit, passed, text, class_name=label)
-            if not passed:
-                yield rule
-            if worst is None or (worst.value or 0.0) > delta.ap50:
-                worst = rule
-        if worst and worst.passed:
-            yield worst
+        yield _slice_loss(name, item, item.delta, settings.max_loss)
+        classes = [
+            _class_loss(name, label, delta, settings.max_class_loss)
+            for label, delta in sorted(item.delta.classes.items())
+            if is_finite(delta.ap50)  # else it has no box in this slice: ``support`` looks at all slices
+        ]
+        failed = [rule for rule in classes if not rule.passed]
+        yield from failed or sorted(classes, key=lambda rule: rule.value or 0.0)[:1]
 
 
 def learned(metrics: Metrics, settings: GateSettings) -> Iterator[Rule]:
@@ -260,29 +193,35 @@ def learned(metrics: Metrics, settings: GateSettings) -> Iterator[Rule]:
         )
 
 
-def _loss(delta: float | None, interval: Interval, limit: float) -> tuple[bool, str]:
+def _slice_loss(name: str, item: Slice, delta: Delta, limit: float) -> Rule:
+    before = item.champion.map50 if item.champion else None
+    shift = item.best - before if is_finite(item.best) and is_finite(before) else 0.0
+    value = delta.map50 - max(0.0, shift) if is_finite(delta.map50) else None
+    high = delta.high - max(0.0, shift) if is_finite(delta.high) else None
+    passed, text = _loss(value, high, limit)
+    whom = "the best champion so far" if shift > 0 else "the champion"
+    best = item.best if shift > 0 else before
+    text = f"{name}: {shown(item.challenger.map50)} mAP, {whom} has {shown(best)}; {text}"
+    return Rule("loss", name, value, -limit, passed, text)
+
+
+def _class_loss(name: str, label: str, delta: ClassDelta, limit: float) -> Rule:
+    passed, text = _loss(delta.ap50, delta.high, limit)
+    text = f"{name}, class {label}: {delta.ap50:+.3f} AP; {text}"
+    return Rule("class_loss", name, delta.ap50, -limit, passed, text, class_name=label)
+
+
+def _loss(delta: float | None, high: float | None, limit: float) -> tuple[bool, str]:
     """A loss counts when it is larger than allowed and surely more than nothing."""
-    if not (is_finite(delta) and is_finite(interval.high)):
+    if not (is_finite(delta) and is_finite(high)):
         return False, "not measured"
     if delta >= -limit - HAIR:
         return True, f"a loss of at most {limit:g} is allowed"
-    if interval.high >= 0:
-        return True, f"more than the {limit:g} allowed, but no sure loss (up to {interval.high:+.3f})"
-    return False, f"more than the {limit:g} allowed, and surely worse (below {interval.high:+.3f})"
+    if high >= 0:
+        return True, f"that is more than the {limit:g} allowed, but may be no loss at all (up to {high:+.3f})"
+    return False, f"that is more than the {limit:g} allowed, and surely a loss (below {high:+.3f})"
 
 
 def _improve_on(slices: Mapping[str, Any], settings: GateSettings) -> list[str]:
     """Where a challenger has to be better: as configured, else every test set (or ``validation``)."""
     return list(settings.improve_on) or sorted(name for name in slices if name not in DATASET_SLICES)
-
-
-def finite_or_none(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and math.isfinite(value) else None
-
-
-def is_finite(value: float | None) -> TypeGuard[float]:
-    return value is not None and math.isfinite(value)
-
-
-def shown(value: float | None) -> str:
-    return f"{value:.3f}" if value is not None and math.isfinite(value) else "unknown"

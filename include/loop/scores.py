@@ -24,6 +24,7 @@ from include.loop.metrics import (
     recall_and_precision,
 )
 from include.loop.slices import Slices
+from include.loop.storage import dump
 from include.loop.transform import Detection
 
 LIBRARY = "faster-coco-eval"
@@ -43,12 +44,17 @@ class _Measured:
 
 
 def compare(
-    pipeline: Pipeline, slices: Slices, learned: Slices, detections: Mapping[str, Detections]
+    pipeline: Pipeline,
+    slices: Slices,
+    learned: Slices,
+    detections: Mapping[str, Detections],
+    earlier: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The measured parts of metrics.json, and the lines of images.jsonl for the slices that are judged.
 
     ``detections`` by model: the challenger's, and the champion's when there is one. Of ``learned`` (see
-    slices.py) the challenger's detections alone are looked at.
+    slices.py) the challenger's detections alone are looked at. ``earlier`` is the "slices" of the champion's
+    own metrics.json, which know the best of its ancestors.
     """
     records: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
@@ -62,6 +68,8 @@ def compare(
             "judged": judged,
             **{who: models[who].record if who in models else None for who in MODELS},
             "delta": _delta(pipeline, models) if CHAMPION in models else None,
+            "digest": _digest(slices, name),
+            "best": _best(slices, name, models.get(CHAMPION), earlier or {}),
         }
         if judged:
             rows += _by_image(pipeline, slices, name, models)
@@ -152,12 +160,25 @@ def _taught(pipeline: Pipeline, learned: Slices, name: str, detections: Detectio
     }
 
 
+def _best(slices: Slices, name: str, champion: _Measured | None, earlier: Mapping[str, Any]) -> float | None:
+    """The highest mAP@0.5 of champion and ancestors on these very images, with these very labels."""
+    if champion is None:
+        return None
+    known = earlier.get(name) or {}
+    scores = [champion.record["map50"]]
+    if known.get("digest") == _digest(slices, name):
+        scores.append(known.get("best"))
+    return max((score for score in scores if score is not None), default=None)
+
+
 def _draws(slices: Slices, name: str) -> Ints:
     """The same draws for both models: what is drawn from is in the seed, and the model is not."""
-    images = slices.images[name]
-    return draw(
-        len(images), content_hash(name, [[line.source, slices.etags[line.source]] for line in images])
-    )
+    return draw(len(slices.images[name]), _digest(slices, name))
+
+
+def _digest(slices: Slices, name: str) -> str:
+    lines = ([line.value, slices.etags[line.source]] for line in slices.images[name])
+    return content_hash(name, sorted(lines, key=dump))
 
 
 def _bounds(pipeline: Pipeline, draws: Floats, prefix: str = "") -> dict[str, float | None]:
