@@ -46,7 +46,9 @@ def deploy(
     package = registry.read_package(workspace, sagemaker, training_job)
     report["package_arn"] = package.arn
     if reason := obstacle(workspace, package, read_champion(workspace)):
-        return report | {"reason": reason}
+        # It may have been rejected while its candidate came up.
+        clearing = _clear_candidate(workspace, sagemaker) if waited_for else None
+        return clearing or report | {"reason": reason}
     step = _serve(workspace, sagemaker, runtime, package, waited_for)
     return step if isinstance(step, Running) else report | step | {"deployed": True}
 

@@ -53,6 +53,12 @@ def create_package(
         raise
 
 
+def property_text(text: str) -> str:
+    """A text as SageMaker takes it in CustomerMetadataProperties, never empty."""
+    plain = "".join(char if char.isalnum() or char in PROPERTY_SIGNS else " " for char in text)
+    return " ".join(plain.split())[:MAX_PROPERTY] or "-"
+
+
 def one_line(text: str) -> str:
     """A text as SageMaker takes it in a description or comment."""
     return " ".join(text.split())[:MAX_TEXT]
@@ -133,9 +139,4 @@ def _properties(
     }
     scores = {f"map50-{name}": json.dumps(value) for name, value in sorted(verdict["map50"].items())}
     values |= dict(list(scores.items())[: MAX_PROPERTIES - len(values)])
-    return {name: _property(value) for name, value in values.items()}
-
-
-def _property(text: str) -> str:
-    plain = "".join(char if char.isalnum() or char in PROPERTY_SIGNS else " " for char in text)
-    return " ".join(plain.split())[:MAX_PROPERTY]
+    return {name: property_text(value) for name, value in values.items()}

@@ -91,6 +91,19 @@ def test_what_nobody_approved_is_not_deployed(serving: Serving, state: Approval)
     assert not promote(serving.workspace, serving.sagemaker, job)["promoted"]
 
 
+def test_a_model_that_is_rejected_while_it_is_tried_leaves_no_endpoint_behind(serving: Serving):
+    job = serving.model("one")
+    waited = deploy(serving.workspace, serving.sagemaker, serving.runtime, job)
+    package = package_of(serving, job)
+    registry.set_status(serving.workspace, serving.sagemaker, package, Approval.REJECTED, "ann", "stop")
+    while isinstance(waited, Running):
+        serving.wait(waited)
+        waited = deploy(serving.workspace, serving.sagemaker, serving.runtime, job, waited_for=waited)
+    assert (waited["deployed"], waited["reason"]) == (False, "rejected by ann: stop")
+    eventually(lambda: describe_endpoint(serving.sagemaker, serving.candidate) is None)
+    assert describe_endpoint(serving.sagemaker, serving.endpoint) is None
+
+
 def test_where_nothing_is_served_a_model_is_promoted_all_the_same(serving: Serving):
     job = serving.model("one")
     nowhere = serving.place.workspace

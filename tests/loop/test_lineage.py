@@ -16,8 +16,7 @@ from include.loop.champion import promote
 from include.loop.errors import ConfigurationError, NotSetUp
 from include.loop.lineage import Start, walk
 from include.loop.lineage_text import render
-from include.loop.provenance import find_line
-from tests.loop.place import NIGHT, Place, labelled
+from tests.loop.place import NIGHT, Place
 from tests.loop.serving import Serving
 
 UNKNOWN_PACKAGE = "arn:aws:sagemaker:us-east-1:000000000000:model-package/pets/99999"
@@ -132,34 +131,6 @@ def test_an_answer_is_walked_back_to_the_people_and_their_form(
     learned.sagemaker.delete_endpoint(EndpointName=learned.endpoint)
 
 
-def write_dataset(place: Place, dataset_id: str, parent: str | None, *lines: dict) -> None:
-    place.storage.write_lines(storage.dataset_file(dataset_id, "train.manifest"), lines)
-    place.storage.write_json(storage.dataset_file(dataset_id, "dataset.json"), {"parent_dataset": parent})
-
-
-def line(name: str, batch: str | None = None, class_id: int = 0) -> dict:
-    asked = {"batch": batch, "loop": f"loop-{name}", "etag": "e"} if batch else {}
-    return labelled(f"s3://b/{name}.jpg", class_id=class_id) | asked
-
-
-def test_labels_come_by_night_the_newest_first_back_through_the_ancestors(place: Place):
-    write_dataset(place, "first", None, line("a"), line("b"))
-    write_dataset(place, "second", "first", line("b"), line("c", "2026-11-01"), line("d", "2026-11-01", 1))
-    write_dataset(
-        place, "third", "second", line("c", "2026-11-01"), line("e", "2026-11-02"), line("f", "2026-11-02", 1)
-    )
-    found = [find_line(place.workspace, "third", "cat", number)[0] for number in range(1, 5)]
-    names = [label["image"].removeprefix("s3://b/").removesuffix(".jpg") for label in found]
-    assert names == ["e", "c", "b", "a"]
-    assert [label["manifest"].split("/")[-2] for label in found] == ["third", "third", "second", "first"]
-    assert [label["line"] for label in found] == [2, 1, 1, 1]
-    assert [label["loop"] for label in found] == ["loop-e", "loop-c", None, None]
-    assert find_line(place.workspace, "third", "dog", 2)[0]["image"] == "s3://b/d.jpg"
-    assert find_line(place.workspace, "third", None, 6)[0]["image"] == "s3://b/a.jpg"
-    with pytest.raises(NotSetUp, match="learned from 2 lines of this kind: no line 3 shows 'dog'"):
-        find_line(place.workspace, "third", "dog", 3)
-
-
 @pytest.mark.parametrize(
     ("start", "error", "text"),
     [
@@ -191,7 +162,3 @@ def test_a_model_of_another_making_has_no_lineage(place: Place):
     )
     with pytest.raises(NotSetUp, match="not one of ours"):
         go(serving, Start(package=arn))
-
-
-def test_what_a_worker_wrote_does_not_reach_the_terminal_as_control_characters():
-    assert "\x1b" not in render({"answers": [{"worker": "\x1b[2Jeve", "problem": "unknown label: '\x07'"}]})
