@@ -76,6 +76,7 @@ def addresses(settings: StackSettings) -> str:
     password = load_or_create(settings).password
     return f"""
   Airflow        {settings.airflow.url}   sign in as {ADMINISTRATOR}, password {password}
+  Reports        {settings.airflow.url}/nightloop/reports/   the same sign-in
   Review portal  {settings.review.url}   accounts are made by
                  .venv/bin/python -m include.review_server members add NAME --team reviewers --data {data}
   Local cloud    {settings.cloud.url}   for any AWS tool, after these two lines:
