@@ -36,9 +36,9 @@ def deploy(
 ) -> Running | dict[str, Any]:
     """Serve a model, if its package is Approved (see jobs.py for the calling pattern).
 
-    ``{"deployed": bool, "reason", "training_job", "package_arn", "endpoint", "config", "number",
-    "checked"}``.
-    Not deployed where the environment has no ``deployment``, and where the model may not take over.
+    Not deployed where the environment has no ``deployment``, and where the model may not take over. The
+    answer has ``deployed`` and ``reason``; when the model is served also ``endpoint``, ``config``, ``number``
+    (of the record) and ``checked`` (how many known images). DeploymentFailed: the live endpoint is as before.
     """
     report: dict[str, Any] = {"training_job": training_job, "deployed": False}
     if workspace.environment.deployment is None:

@@ -87,7 +87,7 @@ def test_a_model_that_cannot_be_loaded_fails_the_job_and_not_the_images(crowned:
     crowned.s3.put_object(Bucket=crowned.bucket, Key=f"{crowned.bucket}-one.tar.gz", Body=b"no archive")
     crowned.add_images({"a.jpg": 100})
     with pytest.raises(
-        JobRejected, match=r"transform job .*-1 failed: ClientError: .* is not a model archive"
+        JobRejected, match=r"transform job .*-1 failed: ClientError: .* is refused as a model archive"
     ):
         night(crowned)
     crowned.s3.put_object(Bucket=crowned.bucket, Key=f"{crowned.bucket}-one.tar.gz", Body=trained_archive())
