@@ -29,9 +29,9 @@ def next_steps(facts: Facts) -> list[str]:
 def _by_outcome(facts: Facts) -> Iterator[str]:
     match facts.outcome:
         case Outcome.WAITING:
-            asked = facts.dataset.backfilled if facts.dataset else ()
-            if asked:
-                yield f"It learned from nights that a backfill ran ({', '.join(asked)}): nobody has seen them."
+            if facts.dataset and facts.dataset.backfilled:
+                nights = ", ".join(formats.day(batch) for batch in facts.dataset.backfilled)
+                yield f"A backfill ran {nights}: see that these nights were worth learning from."
             yield (
                 "Decide: answer the approval in Airflow (incremental_training, task approve), or set the "
                 "package's status. Until then the champion stays at work."

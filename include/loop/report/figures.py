@@ -112,7 +112,8 @@ def classes(item: Slice) -> tuple[Figure, str]:
         f"{name} {formats.score(old[0]) + ' to ' if old else ''}{formats.score(new[0])}"
         for name, old, new in rows
     )
-    return _dots(rows, f"AP@0.5 on {item.name}", f"Average precision by class on {item.name}: {told}.")
+    alt = f"Average precision by class on {item.name}: {told}."
+    return _dots(rows, f"AP@0.5 on {_short(item.name)}", alt)
 
 
 @_drawn
@@ -224,8 +225,9 @@ def history(rounds: Sequence[Facts]) -> tuple[Figure, str]:
         if line:
             x, y = zip(*line, strict=True)
             axes.plot(
-                x, y, color=color, marker=MARKERS[index], markersize=5, linewidth=1.8, label=name, zorder=3
-            )
+                x, y, color=color, marker=MARKERS[index], markersize=5, linewidth=1.8, label=_short(name),
+                zorder=3,
+            )  # fmt: skip
             told.append(f"{name} from {y[0]:.3f} to {y[-1]:.3f}")
         if crosses:
             x, y = zip(*crosses, strict=True)
@@ -240,15 +242,18 @@ def history(rounds: Sequence[Facts]) -> tuple[Figure, str]:
 
 @_drawn
 def effort(nights: Sequence[Night]) -> tuple[Figure, str]:
-    """Reviewers' minutes by night."""
+    """Reviewers' time by night."""
     figure, axes = _new(2.4)
-    minutes = [night.reviewer_seconds / 60 for night in nights]
+    seconds = [night.reviewer_seconds for night in nights]
     names = [formats.short_day(night.batch) for night in nights]
-    axes.bar(range(len(nights)), minutes, width=0.6, color=PALETTE["after"], zorder=2)
+    unit, name = (60, "minutes") if max(seconds, default=0) >= 120 else (1, "seconds")
+    axes.bar(
+        range(len(nights)), [value / unit for value in seconds], width=0.6, color=PALETTE["after"], zorder=2
+    )
     _nights_axis(axes, names)
-    axes.set_ylabel("reviewers' minutes")
-    told = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, minutes, strict=True))
-    return figure, f"Reviewers' minutes by night: {told}."
+    axes.set_ylabel(f"reviewers' {name}")
+    told = ", ".join(f"{name} {formats.duration(value)}" for name, value in zip(names, seconds, strict=True))
+    return figure, f"Reviewers' time by night: {told}."
 
 
 def _dots(rows: Sequence[tuple[str, Any, Any]], label: str, alt: str) -> tuple[Figure, str]:

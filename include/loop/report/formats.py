@@ -86,6 +86,16 @@ def day(batch: str) -> str:
     return f"{date.day} {date:%B %Y}" + (f", anew ({epoch})" if epoch else "")
 
 
+def table_day(batch: str) -> str:
+    """``1 Nov 2026``, for tables."""
+    try:
+        date = batch_date(batch)
+    except ConfigurationError:
+        return batch
+    _, _, epoch = batch.partition(".")
+    return f"{date.day} {date:%b %Y}" + (f" ({epoch})" if epoch else "")
+
+
 def short_day(batch: str) -> str:
     """``1 Nov``, for axes."""
     try:

@@ -128,7 +128,8 @@ class _Reader:
         except ValidationError as error:
             first = error.errors()[0]
             path = ".".join(str(part) for part in first["loc"])
-            self.problems.append(f"{what} cannot be told: {path}: {first['msg'].lower()}")
+            name = f" {value['name']}" if "name" in value else ""
+            self.problems.append(f"{what}{name}: {path}: {first['msg'].lower()}")
             return None
 
     def make_all(self, kind: type[Value], values: Iterable[Mapping[str, Any]], what: str) -> list[Value]:

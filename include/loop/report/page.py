@@ -149,7 +149,7 @@ def _environment() -> Environment:
     )
     for name in (
         "score", "change", "points", "interval", "percent", "count", "number", "dollars", "duration", "day",
-        "short_day", "moment", "file_name",
+        "short_day", "table_day", "moment", "file_name",
     ):  # fmt: skip
         environment.filters[name] = getattr(formats, name)
     environment.filters["rule_name"], environment.filters["where"] = advice.rule_name, advice.where

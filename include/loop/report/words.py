@@ -95,8 +95,9 @@ def _failures(facts: Facts) -> str:
         for rule in facts.verdict.rules
         if rule.judged and not rule.passed
     ] or [reason.rstrip(".") for reason in facts.verdict.reasons]
-    more = [f"{len(found) - MOST_REASONS} more rules failed"] if len(found) > MOST_REASONS else []
-    return ", ".join([*found[:MOST_REASONS], *more]) or "the gate gave no reason"
+    if len(found) > MOST_REASONS:
+        found = [*found[: MOST_REASONS - 1], f"and {len(found) - MOST_REASONS + 1} more rules failed"]
+    return ", ".join(found) or "the gate gave no reason"
 
 
 def capital(text: str) -> str:

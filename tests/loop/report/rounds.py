@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
+from pydantic import TypeAdapter
 
 from include.loop import storage
 from include.loop.config import Environment, Pipeline
+from include.loop.report.facts import Measure, Slice
 from include.loop.storage import Storage, dump
 from include.loop.workspace import Workspace
 from tests.support.cloud import ROLE, LocalCloud
@@ -94,11 +95,13 @@ class Rounds:
             },
         )
 
-    def test_set(self, name: str, images: list[str]) -> None:
+    def test_set(self, name: str, images: list[str], objects: dict[str, int] | None = None) -> None:
+        """Labelled images; ``objects`` says how many boxes an image has when it is not one."""
         lines = []
         for n, image in enumerate(images):
             source = self.put(f"test/{image}", picture(60 + 20 * n))
-            label = {"annotations": [TRUTH], "image_size": [{"width": 64, "height": 48, "depth": 3}]}
+            boxes = [TRUTH] * (objects or {}).get(image, 1)
+            label = {"annotations": boxes, "image_size": [{"width": 64, "height": 48, "depth": 3}]}
             lines.append(dump({"source-ref": source, "review": label, "review-metadata": {}}))
         self.put(f"test/{name}.manifest", b"\n".join(lines) + b"\n")
 
@@ -110,9 +113,11 @@ class Rounds:
         promote: bool = True,
         before: dict[str, float] | None = None,
         after: dict[str, float] | None = None,
-        reasons: list[str] | None = None,
+        rules: list[dict[str, Any]] | None = None,
+        classes: tuple[str, ...] = ("cat", "dog"),
+        backfilled: list[str] | None = None,
     ) -> None:
-        """A judged challenger."""
+        """A judged challenger, and a champion when it was promoted."""
         after = after or {"day": 0.81, "night": 0.63}
         before = (before or {"day": 0.82, "night": 0.31}) if parent else None
         self.put(
@@ -144,6 +149,7 @@ class Rounds:
                 "memory": 20,
                 "newest": 4,
                 "audit": 6,
+                "backfilled": backfilled or [],
             },
         )
         self.put(
@@ -157,8 +163,8 @@ class Rounds:
                         "images": 40,
                         "boxes": 90,
                         "judged": True,
-                        "challenger": measure(value),
-                        "champion": measure(before[name]) if before else None,
+                        "challenger": measure(value, classes),
+                        "champion": measure(before[name], classes) if before else None,
                         "delta": delta(value - before[name]) if before else None,
                     }
                     for name, value in after.items()
@@ -171,19 +177,12 @@ class Rounds:
             {
                 "training_job": job,
                 "promote": promote,
-                "rules": [
-                    {
-                        "rule": "min_gain",
-                        "slice": "night",
-                        "value": 0.32,
-                        "limit": 0.01,
-                        "passed": promote,
-                        "judged": True,
-                        "text": "mean gain",
-                    },
-                    {"rule": "max_loss", "slice": "day", "value": 0.01, "limit": 0.04, "passed": True},
+                "rules": rules
+                or [
+                    {"rule": "gain", "value": 0.155, "limit": 0.01, "passed": promote, "text": "mean gain"},
+                    {"rule": "loss", "slice": "day", "value": -0.01, "limit": -0.04, "passed": True},
                 ],
-                "reasons": reasons or ["mean gain +0.155"],
+                "reasons": ["mean gain +0.155"],
                 "map50": after,
                 "before": before,
             },
@@ -192,23 +191,24 @@ class Rounds:
             number = 1 + sum(1 for _ in self.storage.list("champions/"))
             self.put(storage.champion_history(number), {"number": number, "training_job": job})
 
-    def examples(self, job: str, images: list[str], gain: float = 1.0) -> None:
-        """The challenger is right on these images of the test set ``night``, the champion wrong."""
+    def examples(self, job: str, images: list[str], gains: list[float] | None = None) -> None:
+        """Images of the test set ``night``: where the challenger gains it is right and the champion wrong."""
         lines = []
-        for n, image in enumerate(images):
+        for n, (image, gain) in enumerate(zip(images, gains or [1.0] * len(images), strict=True)):
+            right, wrong = {"prediction": [RIGHT]}, {"prediction": [WRONG]}
             out = {
-                "champion": self.put(f"out/{n}/before.out", {"prediction": [WRONG]}),
-                "challenger": self.put(f"out/{n}/after.out", {"prediction": [RIGHT]}),
+                "champion": self.put(f"out/{n}/before.out", wrong if gain > 0 else right),
+                "challenger": self.put(f"out/{n}/after.out", right if gain > 0 else wrong),
             }
             line = {
                 "slice": "night",
                 "image": self.storage.uri(f"test/{image}"),
-                "champion_f1": 0.0,
-                "challenger_f1": 1.0,
-                "gain": gain * (n + 1) / len(images),
+                "champion_f1": max(-gain, 0.0),
+                "challenger_f1": max(gain, 0.0),
+                "gain": gain,
                 "out": out,
             }
-            lines.append(json.dumps(line).encode())
+            lines.append(dump(line))
         self.put(f"evaluations/{job}/images.jsonl", b"\n".join(lines) + b"\n")
 
 
@@ -271,6 +271,25 @@ def measure(map50: float, classes: tuple[str, ...] = ("cat", "dog")) -> dict[str
         },
         "unpredicted": 0,
     }
+
+
+def as_measure(value: dict[str, Any]) -> Measure:
+    return TypeAdapter(Measure).validate_python(value)
+
+
+def as_slice(
+    name: str, after: float, before: float | None, classes: tuple[str, ...] = ("cat", "dog")
+) -> Slice:
+    return TypeAdapter(Slice).validate_python(
+        {
+            "name": name,
+            "images": 40,
+            "boxes": 90,
+            "challenger": measure(after, classes),
+            "champion": None if before is None else measure(before, classes),
+            "delta": None if before is None else delta(after - before),
+        }
+    )
 
 
 def other(name: str, classes: tuple[str, ...]) -> str:

@@ -2,13 +2,52 @@
 
 from __future__ import annotations
 
+import re
+from html.parser import HTMLParser
+
 from include.loop import report
-from tests.loop.report.rounds import Rounds
+from include.loop.report.gather import gather
+from include.loop.report.page import MOST_CLASSES, confusion_rows, mistakes, render
+from tests.loop.report.rounds import Rounds, as_measure, make_rounds, measure
+from tests.support.cloud import LocalCloud
+
+EVIL = "</svg></style><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
-def page(rounds: Rounds, job: str) -> str:
+class Outline(HTMLParser):
+    """What a page is made of: tags, the attributes that could load or run something, and its headings."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.loads: list[str] = []
+        self.ids: list[str] = []
+        self.text = ""
+        self._hidden = False  # inside the style sheet
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name.startswith("on") or (name in {"src", "href", "xlink:href"} and value):
+                self.loads.append(value or name)
+            if name == "id" and value:
+                self.ids.append(value)
+
+        self._hidden = tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.text += data
+
+
+def publish(rounds: Rounds, job: str) -> tuple[str, Outline]:
     report.publish(rounds.workspace, job)
-    return rounds.storage.read(f"reports/{job}/index.html").decode()
+    text = rounds.storage.read(f"reports/{job}/index.html").decode()
+    return text, Outline(text)
 
 
 def test_a_promoted_round_has_a_page_and_a_place_in_the_history(rounds: Rounds) -> None:
@@ -24,3 +63,105 @@ def test_a_promoted_round_has_a_page_and_a_place_in_the_history(rounds: Rounds) 
     assert "Promoted: 12 labels from 1 November 2026 gained 15.5 points" in answer["headline"]
     assert text.count("<img ") == 4
     assert 'href="job-2/index.html"' in rounds.storage.read("reports/index.html").decode()
+    kind = rounds.storage.s3.head_object(Bucket=rounds.storage.bucket, Key="pets/reports/index.html")
+    assert kind["ContentType"] == "text/html; charset=utf-8"
+
+
+def test_the_same_facts_make_the_same_page(rounds: Rounds) -> None:
+    rounds.night("2026-11-01", [0.2, 0.8], labels=1)
+    rounds.round("job-2", ["2026-11-01"])
+    one, other = (gather(rounds.workspace, "job-2") for _ in range(2))
+    assert one == other
+    assert render(rounds.workspace, one) == render(rounds.workspace, other)
+
+
+def test_the_first_model_has_a_page_without_a_before(rounds: Rounds) -> None:
+    rounds.round("job-1", [], parent=None)
+    text, page = publish(rounds, "job-1")
+    assert "The first model" in text
+    assert "Promoted as the first model: mAP@0.5 0.810 on day, 0.630 on night." in page.text
+    assert "before" not in page.text.lower().replace("before and after", "")
+
+
+def test_a_round_that_was_turned_down_says_what_to_look_at(rounds: Rounds) -> None:
+    rounds.night("2026-11-01", [0.2, 0.8], labels=1)
+    rules = [
+        {"rule": "loss", "slice": "day", "value": -0.2, "limit": -0.04, "passed": False, "text": "day fell"},
+        {"rule": "learned", "slice": "2026-11-01", "passed": False, "text": "could not be learned"},
+        {"rule": "images", "slice": "audit", "passed": False, "judged": False, "text": "too few"},
+        {"rule": "gain", "passed": True, "text": "enough of it"},
+    ]
+    after = {"day": 0.62, "night": 0.63}
+    rounds.round("job-2", ["2026-11-01"], promote=False, rules=rules, after=after)
+    _, page = publish(rounds, "job-2")
+    assert "Not promoted: worse on day, could not learn the labels of 1 November 2026" in page.text
+    assert "3 rules were judged, 2 failed" in page.text
+    assert "No slice worse (day): see the biggest losses below." in page.text
+    assert "no label is lost" in page.text
+    assert page.text.index("day fell") < page.text.index("too few") < page.text.index("enough of it")
+
+
+def test_a_round_of_several_nights_has_a_row_for_each(rounds: Rounds) -> None:
+    for day in (1, 2, 3):
+        rounds.night(f"2026-11-0{day}", [0.2, 0.8], labels=1)
+    rounds.round("job-2", ["2026-11-01", "2026-11-02", "2026-11-03"], backfilled=["2026-11-02"])
+    _, page = publish(rounds, "job-2")
+    assert "3 nights, 1 Nov to 3 November 2026" in page.text
+    for day in (1, 2, 3):
+        assert f"{day} Nov 2026" in page.text
+
+
+def test_a_job_of_which_nothing_is_stored_has_a_page(rounds: Rounds) -> None:
+    _, page = publish(rounds, "job-2")
+    assert "Not judged: the gate has left no verdict on this model." in page.text
+    assert "Look at the run of incremental_training" in page.text
+
+
+def test_damage_is_told_on_the_page(rounds: Rounds) -> None:
+    rounds.round("job-2", [])
+    rounds.put("models/job-2/curves.json", b"{")
+    assert "What could not be told" in publish(rounds, "job-2")[1].text
+
+
+def test_nothing_from_outside_becomes_part_of_the_page(cloud: LocalCloud, bucket: str) -> None:
+    """Class names, file names, reviewers' words, failure reasons, job names, bins: all of it is text."""
+    classes = ("</svg><script>alert(1)</script>", "$\\frac{1}{0}$ & <b>\u202e")
+    rounds = make_rounds(cloud, bucket, classes=classes, description=EVIL)
+    rounds.night("2026-11-01", [0.2, 0.8], labels=1)
+    rounds.put("labels/dt=2026-11-01/quarantine.jsonl", {"reason": EVIL, "batch": "2026-11-01"})
+    image = '"><img src=x onerror=alert(3)>.png'
+    rounds.test_set("night", [image])
+    rules = [{"rule": EVIL, "slice": EVIL, "class": EVIL, "passed": False, "text": EVIL}]
+    rounds.round("job-2", ["2026-11-01"], promote=False, rules=rules, classes=classes, parent="javascript:x")
+    rounds.examples("job-2", [image])
+    metrics = rounds.storage.read_json("evaluations/job-2/metrics.json")
+    metrics["slices"][EVIL] = metrics["slices"].pop("day")
+    rounds.put("evaluations/job-2/metrics.json", metrics)
+    model = rounds.storage.read_json("models/job-2/model.json")
+    model |= {"hyperparameters": {EVIL: EVIL}, "instance_type": EVIL, "base_network": EVIL}
+    rounds.put("models/job-2/model.json", model)
+    rounds.put("registry/job-2.json", {"package_arn": EVIL, "group": EVIL, "version": 1})
+    rounds.put("registry/job-2.decision.json", {"status": EVIL, "by": EVIL, "comment": EVIL})
+    rounds.put(
+        "deployments/0001.json",
+        {"training_job": "job-2", "endpoint": EVIL, "config": EVIL, "deployed_at": EVIL},
+    )
+    text, page = publish(rounds, "job-2")
+    assert "alert(1)" in page.text  # it is told
+    history = Outline(rounds.storage.read("reports/index.html").decode())
+    for outline in (page, history):
+        assert not {"script", "iframe", "object", "embed", "form", "base"} & set(outline.tags)
+        assert all(re.match(r"data:|#|\.\./|job-2/", place) for place in outline.loads), outline.loads
+        assert len(outline.ids) == len(set(outline.ids))
+    assert "<script" not in text
+    assert "<img src=x" not in text
+
+
+def test_a_page_of_many_classes_tells_the_mistakes_and_leaves_out_the_matrix() -> None:
+    few, many = as_measure(measure(0.5)), as_measure(measure(0.5, tuple(map(str, range(MOST_CLASSES + 3)))))
+    rows = confusion_rows(few)
+    assert [truth for truth, _ in rows] == ["cat", "dog", "background"]
+    assert [cell[0] for cell in rows[0][1]] == ["cat", "dog", "missed"]
+    assert confusion_rows(many) == []
+    assert mistakes(few)[0] == ("cat", "missed", 4)
+    assert len(mistakes(many)) == 10

@@ -1,0 +1,113 @@
+"""Facts are what is stored, no more, and whatever is missing or damaged is noted and left out."""
+
+from __future__ import annotations
+
+from include.loop.report.facts import Outcome, from_json, read_all, to_json
+from include.loop.report.gather import gather
+from tests.loop.report.rounds import Rounds
+
+
+def test_a_round_is_told_from_its_records(rounds: Rounds) -> None:
+    rounds.night("2026-11-01", [0.1, 0.9], labels=1)
+    rounds.round("job-2", ["2026-11-01"])
+    facts = gather(rounds.workspace, "job-2")
+    assert facts.outcome is Outcome.PROMOTED
+    assert facts.parent == "champion-1"
+    assert facts.improve_on == ("day", "night")
+    assert facts.gain is not None
+    assert round(facts.gain, 3) == 0.155
+    assert facts.verdict
+    assert [rule.rule for rule in facts.verdict.rules] == ["gain", "loss"]
+    assert facts.curves
+    assert len(facts.curves.epochs) == 3
+    assert facts.problems == ()
+
+
+def test_facts_are_kept_and_read_as_they_were(rounds: Rounds) -> None:
+    rounds.night("2026-11-01", [0.1, 0.9], labels=1)
+    rounds.test_set("night", ["a.png"])
+    rounds.round("job-2", ["2026-11-01"])
+    rounds.examples("job-2", ["a.png"])
+    facts = gather(rounds.workspace, "job-2")
+    assert facts.examples
+    assert from_json(to_json(facts)) == facts
+
+
+def test_a_job_of_which_nothing_is_stored_has_facts(rounds: Rounds) -> None:
+    facts = gather(rounds.workspace, "job-2")
+    assert facts.outcome is Outcome.UNKNOWN
+    assert (facts.slices, facts.nights, facts.model, facts.problems) == ((), (), None, ())
+
+
+def test_what_is_damaged_is_noted_and_the_rest_is_told(rounds: Rounds) -> None:
+    rounds.round("job-2", [])
+    metrics = rounds.storage.read_json("evaluations/job-2/metrics.json")
+    metrics["slices"]["day"]["challenger"]["map50"] = "high"
+    metrics["slices"]["night"]["champion"] = None
+    metrics["latency"] = {"challenger": "fast"}
+    rounds.put("evaluations/job-2/metrics.json", metrics)
+    rounds.put("models/job-2/curves.json", b"{not json")
+    rounds.put("evaluations/job-2/images.jsonl", b"{not json")
+    facts = gather(rounds.workspace, "job-2")
+    assert [item.name for item in facts.slices] == ["night"]
+    assert facts.gain is None
+    assert len(facts.problems) == 4
+    assert any("slice day: challenger.map50" in problem for problem in facts.problems)
+
+
+def test_a_number_that_is_none_is_not_told(rounds: Rounds) -> None:
+    """Python's JSON writes and reads NaN; no rule of the gate may pass by it, and no page shows it."""
+    rounds.round("job-2", [])
+    body = rounds.storage.read("evaluations/job-2/metrics.json").replace(b'"map50":0.81,', b'"map50":NaN,')
+    rounds.put("evaluations/job-2/metrics.json", body)
+    facts = gather(rounds.workspace, "job-2")
+    assert [item.name for item in facts.slices] == ["night"]
+    assert facts.problems
+
+
+def test_a_person_who_said_no_is_told_by_name(rounds: Rounds) -> None:
+    rounds.round("job-2", [])
+    rounds.storage.s3.delete_object(Bucket=rounds.storage.bucket, Key="pets/champions/0001.json")
+    assert gather(rounds.workspace, "job-2").outcome is Outcome.WAITING
+    rounds.put("registry/job-2.json", {"package_arn": "arn:package", "group": "pets", "version": 2})
+    rounds.put("registry/job-2.decision.json", {"status": "Rejected", "by": "ada", "comment": "too soon"})
+    facts = gather(rounds.workspace, "job-2")
+    assert facts.outcome is Outcome.DECLINED
+    assert facts.package
+    assert facts.package.decision
+    assert facts.package.decision.by == "ada"
+
+
+def test_a_champion_that_a_rollback_left_is_undone_and_may_come_back(rounds: Rounds) -> None:
+    rounds.round("job-1", [], parent=None)
+    rounds.round("job-2", [], parent="job-1")
+    rounds.put("champions/0003.json", {"number": 3, "training_job": "job-1", "rolled_back_from": 2})
+    assert gather(rounds.workspace, "job-2").outcome is Outcome.UNDONE
+    back = gather(rounds.workspace, "job-1")
+    assert (back.outcome, back.promotion and back.promotion.number) == (Outcome.PROMOTED, 3)
+
+
+def test_the_newest_deployment_is_told(rounds: Rounds) -> None:
+    rounds.round("job-2", [])
+    for number, config in enumerate(("config-1", "config-2"), start=1):
+        record = {"training_job": "job-2", "endpoint": "pets", "config": config, "checked": []}
+        rounds.put(f"deployments/{number:04}.json", record)
+    deployment = gather(rounds.workspace, "job-2").deployment
+    assert deployment
+    assert deployment.config == "config-2"
+
+
+def test_facts_that_cannot_be_read_any_more_are_left_out(rounds: Rounds) -> None:
+    rounds.round("job-2", [])
+    rounds.put("reports/job-2/facts.json", to_json(gather(rounds.workspace, "job-2")))
+    rounds.put("reports/job-3/facts.json", b'{"pipeline": 3}')
+    rounds.put("reports/job-4/facts.json", b"{")
+    assert [facts.training_job for facts in read_all(rounds.workspace)] == ["job-2"]
+
+
+def test_an_image_with_more_objects_shows_more(rounds: Rounds) -> None:
+    rounds.test_set("night", ["a.png", "b.png"], objects={"b.png": 3})
+    rounds.round("job-2", [])
+    rounds.examples("job-2", ["a.png", "b.png"], gains=[0.5, 0.4])
+    names = [example.image.rsplit("/")[-1] for example in gather(rounds.workspace, "job-2").examples]
+    assert names == ["b.png", "a.png"]

@@ -1,0 +1,59 @@
+"""All rounds together: in order, with what people gave counted once."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.loop import report
+from include.loop.report import history
+from include.loop.report.facts import Facts, to_json
+from include.loop.report.gather import gather
+from tests.loop.report.rounds import Rounds
+
+
+@pytest.fixture
+def told(rounds: Rounds) -> list[Facts]:
+    """A first model, a night that was turned down, and a second night that was learned from with it."""
+    rounds.round("job-a", [], parent=None)
+    rounds.night("2026-11-01", [0.1] * 9, labels=4)
+    rounds.round("job-c", ["2026-11-01"], promote=False, parent="job-a")
+    rounds.night("2026-11-02", [0.1] * 9, labels=6)
+    rounds.round("job-b", ["2026-11-01", "2026-11-02"], parent="job-a")
+    return history.order(gather(rounds.workspace, job) for job in ("job-b", "job-c", "job-a"))
+
+
+def test_rounds_are_in_the_order_of_their_nights(told: list[Facts]) -> None:
+    assert [facts.training_job for facts in told] == ["job-a", "job-c", "job-b"]
+
+
+def test_a_night_that_two_rounds_learned_from_was_paid_once(told: list[Facts]) -> None:
+    total = history.total(told)
+    assert (total.rounds, total.promoted, total.nights) == (3, 2, 2)
+    assert (total.effort.labels, total.effort.seconds) == (10, 300.0)
+    assert [(night.batch, len(learners)) for night, learners in history.nights(told)] == [
+        ("2026-11-01", 2),
+        ("2026-11-02", 1),
+    ]
+
+
+def test_a_point_of_map_has_a_price_only_where_there_was_a_gain(rounds: Rounds, told: list[Facts]) -> None:
+    first, turned_down, learned = (history.effort(facts) for facts in told)
+    assert first.seconds_per_point is None
+    assert turned_down.seconds_per_point is not None  # it gained, and was turned down for something else
+    assert learned.seconds_per_point is not None
+    assert round(learned.seconds_per_point, 1) == round(300 / 15.5, 1)
+    rounds.round("job-d", ["2026-11-02"], after={"day": 0.7, "night": 0.2}, promote=False)
+    assert history.effort(gather(rounds.workspace, "job-d")).dollars_per_point is None
+
+
+def test_the_history_links_to_every_round_and_shows_the_model_at_work(
+    rounds: Rounds, told: list[Facts]
+) -> None:
+    for facts in told[:2]:
+        rounds.put(f"reports/{facts.training_job}/facts.json", to_json(facts))
+    report.publish(rounds.workspace, "job-b")
+    text = rounds.storage.read("reports/index.html").decode()
+    for job in ("job-a", "job-b", "job-c"):
+        assert f'href="{job}/index.html"' in text
+    row = text[text.index("✗ not promoted") :].split("</tr>")[0]
+    assert "0.310" in row  # by night, after a round that was turned down, the champion still has its score

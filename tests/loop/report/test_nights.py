@@ -1,0 +1,109 @@
+"""What a night was, from its records, and how far its scores have moved."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.loop.report.nights import EARLIER, make_scores, read_night, read_nights, stability_index
+from include.loop.storage import dump
+from tests.loop.report.rounds import TRUTH, Rounds
+
+SCORES = st.lists(st.floats(min_value=0, max_value=1), min_size=1, max_size=300)
+
+
+def test_a_night_is_counted_from_images_to_labels(rounds: Rounds) -> None:
+    rounds.night("2026-11-01", [0.1, 0.5, 0.9, 1.0], labels=2, open_loops=["a"])
+    night = read_night(rounds.workspace, "2026-11-01", [])
+    assert (night.images, night.predicted, night.asked, night.audits) == (4, 4, 2, 1)
+    assert (night.answered, night.labels, night.boxes, night.open) == (2, 2, 2, 1)
+    assert (night.reviewer_seconds, night.expected_seconds) == (60.0, 40.0)
+    assert night.dollars == 60 / 3600 * rounds.workspace.pipeline.review.dollars_per_hour
+    assert night.champion == "champion-1"
+    assert night.flow_definition == "arn:flow"
+    assert night.scores
+    assert sum(night.scores.histogram) == 4
+
+
+def test_an_answer_that_cannot_be_used_was_an_answer_and_late_labels_are_told(rounds: Rounds) -> None:
+    rounds.night("2026-11-02", [0.1, 0.2], labels=1)
+    refused = [
+        {"reason": "box outside", "batch": "2026-11-02", "loop": "l", "worker": "w"},
+        {"reason": "not an image", "batch": "2026-11-02"},
+    ]
+    late = {
+        "source-ref": "s3://b/k",
+        "review": {"annotations": [TRUTH]},
+        "loop": "old",
+        "batch": "2026-11-01",
+    }
+    rounds.put("labels/dt=2026-11-02/quarantine.jsonl", b"\n".join(dump(line) for line in refused))
+    manifest = rounds.storage.read("labels/dt=2026-11-02/augmented.manifest")
+    rounds.put("labels/dt=2026-11-02/augmented.manifest", manifest + dump(late) + b"\n")
+    night = read_night(rounds.workspace, "2026-11-02", [])
+    assert (night.answered, night.late) == (2, 1)
+    assert dict(night.reasons) == {"box outside": 1, "not an image": 1}
+
+
+def test_a_night_without_records_is_a_night_of_zeros(rounds: Rounds) -> None:
+    problems: list[str] = []
+    night = read_night(rounds.workspace, "2026-11-01", problems)
+    assert (night.images, night.labels, night.scores, problems) == (0, 0, None, [])
+
+
+def test_damaged_records_are_noted_and_the_rest_is_told(rounds: Rounds) -> None:
+    rounds.night("2026-11-01", [0.5], labels=1)
+    rounds.put("runs/dt=2026-11-01/triage.parquet", b"PAR1 no parquet")
+    rounds.put("runs/dt=2026-11-01/predictions.json", b"{")
+    problems: list[str] = []
+    night = read_night(rounds.workspace, "2026-11-01", problems)
+    assert (night.images, night.labels, night.predicted, night.scores) == (1, 1, 0, None)
+    assert len(problems) == 2
+
+
+def test_the_nights_before_a_round_are_the_last_ones_and_known_ones_are_not_read_again(
+    rounds: Rounds,
+) -> None:
+    for day in range(1, EARLIER + 4):
+        rounds.put(f"runs/dt=2026-11-{day:02}/batch.json", {"images": [{"uri": "x"}] * day})
+    rounds.night("2026-11-30", [0.5], labels=1)
+    nights, earlier = read_nights(rounds.workspace, ["2026-11-30"], {}, [])
+    assert [night.batch for night in nights] == ["2026-11-30"]
+    assert [night.batch for night in earlier] == [f"2026-11-{day:02}" for day in range(4, EARLIER + 4)]
+    rounds.put("runs/dt=2026-11-30/batch.json", {"images": []})
+    again, _ = read_nights(rounds.workspace, ["2026-11-30"], {"2026-11-30": nights[0]}, [])
+    assert again == nights
+
+
+@given(SCORES)
+def test_scores_are_summed_up_without_losing_one(values: list[float]) -> None:
+    scores = make_scores(values)
+    assert scores
+    assert scores.count == len(values)
+    assert list(scores.quantiles) == sorted(scores.quantiles)
+
+
+@given(SCORES, SCORES)
+def test_the_stability_index_is_never_negative_and_nothing_moves_from_itself(
+    one: list[float], other: list[float]
+) -> None:
+    here, there = make_scores(one), make_scores(other)
+    assert here
+    assert there
+    moved = stability_index(here, [there])
+    assert moved
+    assert moved[0] >= 0
+    assert moved[1] > 0
+    still = stability_index(here, [here])
+    assert still
+    assert abs(still[0]) < 1e-9
+
+
+def test_a_night_that_looks_different_moves_far_more_than_chance() -> None:
+    by_day, by_night = make_scores([0.9] * 100), make_scores([0.2] * 100)
+    assert by_day
+    assert by_night
+    moved = stability_index(by_night, [by_day])
+    assert moved
+    assert moved[0] > 10 * moved[1]
+    assert stability_index(by_night, []) is None
