@@ -42,6 +42,11 @@ class Settings:
         return self.data / "instances"
 
     @property
+    def cache(self) -> Path:
+        """What one container has worked out and the next need not, such as compiled networks."""
+        return self.data / "cache"
+
+    @property
     def lock(self) -> Path:
         """Held by the running cloud; instances look at it to see whether their cloud is alive."""
         return self.data / "cloud.lock"

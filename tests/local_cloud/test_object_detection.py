@@ -23,6 +23,7 @@ def test_the_real_algorithm_learns_from_pipes_and_serves(cloud: LocalCloud, buck
     assert job["AlgorithmSpecification"]["MetricDefinitions"]
     log = log_of(cloud, "/aws/sagemaker/TrainingJobs", f"{bucket}-job/")
     assert any("validation mAP <score>=(" in line for line in log)
+    assert list((cloud.data / "cache" / "object-detection").rglob("*-cache")), "the next job compiles again"
     archive = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert "hyperparams.json" in unpacked(cloud, archive)
 

@@ -33,7 +33,8 @@ class ModelServer:
         self, post: Post, definition: Document, environment: Mapping[str, str], say: Callable[[str], None]
     ) -> None:
         self._post, self._definition, self._say = post, definition, say
-        self._environment = {**definition.get("Environment", {}), **environment}
+        cache = {"XDG_CACHE_HOME": str(post.settings.cache)}
+        self._environment = {**cache, **definition.get("Environment", {}), **environment}
         self._algorithm = Algorithms(post.settings.algorithms).of_image(definition["Image"])
         self._container: Container | None = None
         self._tree: MlTree | None = None

@@ -98,6 +98,7 @@ class TrainingJob:
 
         job = self._job
         environment = {
+            "XDG_CACHE_HOME": str(self._post.settings.cache),
             "TRAINING_JOB_NAME": job["TrainingJobName"],
             "TRAINING_JOB_ARN": job["TrainingJobArn"],
             **job.get("Environment", {}),
