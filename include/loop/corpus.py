@@ -26,7 +26,7 @@ from include.loop.shards import (
 )
 from include.loop.sides import Rules, Side
 from include.loop.splits import Candidate, Entry, Ledger, open_ledger
-from include.loop.storage import dump, in_parallel
+from include.loop.storage import in_parallel
 from include.loop.workspace import Workspace
 
 
@@ -59,8 +59,8 @@ class Corpus:
         """The labels of all images on this side."""
         return [entry for entry in (*self.new, *self.known) if self.ledger.side(entry) is side]
 
-    def lines(self, entries: Iterable[Entry]) -> list[LabelledImage]:
-        """The manifest lines of labels, by place. Reads only the manifests they are in."""
+    def lines(self, entries: Iterable[Entry]) -> dict[str, LabelledImage]:
+        """The manifest lines of labels, by label. Reads only the manifests they are in."""
         wanted = {entry.label for entry in entries}
         places = [
             place
@@ -81,7 +81,7 @@ class Corpus:
                 f"{len(missing)} labels of the ledger are no longer in their manifests, which must never "
                 f"change ({', '.join(map(self.workspace.storage.uri, places))}): put them back"
             )
-        return sorted(found.values(), key=lambda line: (line.source, dump(line.value)))
+        return found
 
 
 def gather(workspace: Workspace, keep: bool = True) -> Corpus:

@@ -107,10 +107,14 @@ def _draft(corpus: Corpus) -> Draft:
 
 def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
     target, lineage = corpus.workspace.storage, corpus.lineage
-    lines = {name: corpus.lines(entries) for name, entries in draft.manifests.items()}
+    found = corpus.lines(entry for entries in draft.manifests.values() for entry in entries)
+    lines = {
+        name: sorted((found[entry.label] for entry in entries), key=lambda line: line.source)
+        for name, entries in draft.manifests.items()
+    }
     parent = lineage.champion.training_job if lineage.champion else None
     classes = list(corpus.workspace.pipeline.classes)
-    values = {name: [line.value for line in found] for name, found in lines.items()}
+    values = {name: [line.value for line in some] for name, some in lines.items()}
     learned = {**lineage.learned, **corpus.shards}
     dataset_id = content_hash(values, learned, classes, parent)
     history = _history(corpus)
@@ -129,7 +133,7 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
         "replayed": len(draft.replay.entries),
         "held_out": sum(corpus.ledger.side(entry).held_out for entry in corpus.new),
         "left_out": draft.left_out,
-        **{name: len(found) for name, found in lines.items()},
+        **{name: len(entries) for name, entries in draft.manifests.items()},
         "superseded": sum(len(item["superseded"]) for item in history),
         "near_duplicates": sum(entry.resembles for entry in corpus.new),
         "max_boxes": max(len(line.boxes) for line in (*lines["train"], *lines["validation"])),

@@ -225,7 +225,8 @@ def _scores(corpus: Corpus, pool: Pool, done: Transformed) -> list[dict[str, Any
                 pass
         return {"image": line.source, "label": labels[line.source], "difficulty": value}
 
-    return list(in_parallel(rate, corpus.lines(pool.entries)))
+    lines = corpus.lines(pool.entries).values()
+    return list(in_parallel(rate, sorted(lines, key=lambda line: line.source)))
 
 
 def _fractions(line: LabelledImage, box: ManifestBox) -> tuple[float, float, float, float]:
