@@ -1,23 +1,26 @@
-"""``python -m include.loop``: questions to a pipeline, from a terminal. It only asks, and changes nothing.
+"""``python -m include.loop``: what an operator asks or tells a pipeline from a terminal.
 
 Takes the environment that ``NIGHTLOOP_ENVIRONMENT`` names, and AWS credentials as any AWS tool finds them
-(``AWS_PROFILE``, or the local cloud's two files). Knows workspace and lineage.
+(``AWS_PROFILE``, or the local cloud's two files). Knows workspace, lineage and shards.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from include.loop import storage
 from include.loop.config import load_environment
 from include.loop.errors import Fatal, Retryable
 from include.loop.lineage import Start, walk
 from include.loop.lineage_text import render
+from include.loop.shards import discard
 from include.loop.workspace import open_workspace
 
 
@@ -34,11 +37,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m include.loop",
-        description="Questions to a pipeline. NIGHTLOOP_ENVIRONMENT says which environment file is meant; "
-        "credentials are found as by any AWS tool. Nothing is changed.",
+        description="Ask or tell a pipeline something. NIGHTLOOP_ENVIRONMENT says which environment file is "
+        "meant; credentials are found as by any AWS tool.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_lineage(commands)
+    _add_discard_labels(commands)
     return parser
 
 
@@ -47,9 +51,10 @@ def _add_lineage(commands: Any) -> None:
         "lineage",
         help="from an answer of the endpoint back to the people it was learned from",
         description="Walks from an answer of the endpoint to its model package, training job, dataset, a "
-        "manifest line, the human loop, the answers, the worker template and the flow definition.",
+        "manifest line, the human loop, the answers, the worker template and the flow definition. Changes "
+        "nothing.",
     )
-    parser.add_argument("--pipeline", metavar="NAME", help="default: the environment's")
+    _add_pipeline(parser)
     start = parser.add_mutually_exclusive_group(required=True)
     start.add_argument(
         "--image", metavar="S3URI", help="send this image to the endpoint and begin at its answer"
@@ -86,9 +91,28 @@ def _add_lineage(commands: Any) -> None:
     parser.set_defaults(run=_lineage)
 
 
+def _add_discard_labels(commands: Any) -> None:
+    parser = commands.add_parser(
+        "discard-labels",
+        help="keep a night's labels from being learned",
+        description="No model learns a discarded night's labels or is measured with them; they stay where "
+        "they are. What the command prints says how to take it back, and whether the champion has "
+        "learned from them already.",
+    )
+    _add_pipeline(parser)
+    parser.add_argument("shard", metavar="NIGHT", help="the night, for instance 2026-11-01 or 2026-11-01.1")
+    parser.add_argument("--why", required=True, metavar="TEXT", help="kept with the night")
+    you = os.environ.get("USER", "somebody at a terminal")
+    parser.add_argument("--by", default=you, metavar="NAME", help="who says so; default: you")
+    parser.set_defaults(run=_discard_labels)
+
+
+def _add_pipeline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pipeline", metavar="NAME", help="default: the environment's")
+
+
 def _lineage(options: argparse.Namespace) -> int:
-    region = load_environment().region
-    session = boto3.Session(region_name=region)
+    session = boto3.Session(region_name=load_environment().region)
     workspace = open_workspace(session.client("s3"), options.pipeline)
     sagemaker = session.client("sagemaker")
     review = options.review_url
@@ -109,6 +133,17 @@ def _lineage(options: argparse.Namespace) -> int:
         ),
     )
     print(json.dumps(steps, indent=2, ensure_ascii=False) if options.json else render(steps))
+    return 0
+
+
+def _discard_labels(options: argparse.Namespace) -> int:
+    session = boto3.Session(region_name=load_environment().region)
+    workspace = open_workspace(session.client("s3"), options.pipeline)
+    told = discard(workspace, options.shard, options.by, options.why)
+    print(f"{told['shard']}: discarded by {told['by']} at {told['at']}: {told['why']}")
+    print(f"To take it back, delete {workspace.storage.uri(storage.discarded_file(told['shard']))}")
+    if told["learned"]:
+        print("The champion has learned from these labels: roll it back (make rollback, or DAG deployment).")
     return 0
 
 

@@ -8,7 +8,6 @@ import random
 from pathlib import Path
 
 import pytest
-import yaml
 
 from include.loop import dataset, evaluation, gate, registry, storage, training
 from include.loop.__main__ import main
@@ -18,6 +17,7 @@ from include.loop.lineage import Start, walk
 from include.loop.lineage_text import render
 from tests.loop.place import NIGHT, Place
 from tests.loop.serving import Serving
+from tests.loop.terminal import at_terminal
 
 UNKNOWN_PACKAGE = "arn:aws:sagemaker:us-east-1:000000000000:model-package/pets/99999"
 STEPS = [
@@ -93,22 +93,7 @@ def test_an_answer_is_walked_back_to_the_people_and_their_form(
         assert go(learned, start)["package"] == steps["package"]
 
     # And on the command line, where one has only a name.
-    folder = tmp_path / "config"
-    for kind, name, value in (
-        ("pipelines", "pets", {"classes": list(place.pipeline.classes)}),
-        (
-            "environments",
-            "test",
-            place.environment.model_dump(mode="json", include={"region", "bucket", "role_arn", "algorithm"})
-            | {"pipeline": "pets", "deployment": {"endpoint": learned.endpoint}},
-        ),
-    ):
-        (folder / kind).mkdir(parents=True)
-        (folder / kind / f"{name}.yaml").write_text(yaml.safe_dump(value))
-    monkeypatch.setenv("NIGHTLOOP_CONFIG_DIR", str(folder))
-    monkeypatch.setenv("NIGHTLOOP_ENVIRONMENT", "test")
-    for variable, text in place.cloud.env().items():
-        monkeypatch.setenv(variable, text)
+    at_terminal(place, monkeypatch, tmp_path, deployment={"endpoint": learned.endpoint})
     command = ["lineage", "--image", image, "--review-url", place.rig.url]
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == steps
