@@ -34,8 +34,9 @@ the package stays as it is: approve it in SageMaker or clear `approve` with the 
 (log and XCom `plan` of the first task) and stops.
 
 **Safe to run again**: dataset and job names are computed from the labels and the champion, so a retry
-attaches to the job that is there, and a run that is cleared as a whole gives the same dataset and the same
-verdict. A challenger that did not pass the gate is not trained again until there are more labels.
+attaches to the job that is there. A run that is cleared as a whole learns from its own dataset again and
+comes to the same verdict; for labels that came in since, trigger a new one. A challenger that did not pass
+the gate is not trained again until there are more labels.
 
 **When it fails**: `train`, `evaluate` and `deploy` show SageMaker's own reason. A failed or stopped job is
 started again under the next attempt number, by the task's retry or by clearing the task. Clearing a task

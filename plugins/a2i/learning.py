@@ -23,6 +23,7 @@ UNFINISHED_TASK = [
 ]  # fmt: skip
 UNFINISHED_RUN = ["queued", "running"]
 RUNG = {"asset_triggered", "operator_triggered"}
+DATASET = "dataset"  # under which a task keeps the dataset it has built
 
 
 class PlanTrainingOperator(LoopOperator):
@@ -74,6 +75,9 @@ class PlanTrainingOperator(LoopOperator):
 class BuildDatasetOperator(LoopOperator):
     """Writes the manifests that the next model learns from: new labels, replay, and a validation part.
 
+    A run that is cleared takes its own dataset again, also after its model was promoted: so the whole round
+    comes to the same verdict. What came in since is for another run.
+
     :param initial: take the pipeline's initial labels instead of what people answered.
     :param min_new_labels: overrides the pipeline's: with fewer new labels there is nothing to learn, and
         the run skips.
@@ -87,9 +91,14 @@ class BuildDatasetOperator(LoopOperator):
         self.min_new_labels = min_new_labels
 
     def work(self, context: Context) -> dict[str, Any]:
-        from include.loop.dataset import build, build_initial
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-        result = build_initial(self.workspace) if self.initial else build(self.workspace, self.min_new_labels)
+        # Airflow keeps a task's state through retries and clears.
+        kept: Any = context["task_state_store"].get(DATASET)
+        if kept:
+            self.log.info("This run has its dataset already.")
+        result: dict[str, Any] = kept or self._build()
+        context["task_state_store"].set(DATASET, result, retention=NEVER_EXPIRE)
         self.log.info(
             "Dataset %s: %d to train (%d new, %d replayed), %d to validate, from %s; %s",
             result["dataset_id"], result["train"], result["new"], result["replayed"], result["validation"],
@@ -100,6 +109,11 @@ class BuildDatasetOperator(LoopOperator):
                 "%d label lines were left out; dataset.json says which and why.", result["rejected"]
             )
         return result
+
+    def _build(self) -> dict[str, Any]:
+        from include.loop.dataset import build, build_initial
+
+        return build_initial(self.workspace) if self.initial else build(self.workspace, self.min_new_labels)
 
 
 class TrainAgainOperator(LoopClients, TriggerDagRunOperator):

@@ -108,6 +108,7 @@ class Place:
             "run_id": "manual__1",
             "dag_run": SimpleNamespace(run_type="manual"),
             "ti": TaskInstance(),
+            "task_state_store": StateStore(),
             **({"data_interval_start": start} if start else {}),
             **extra,
         }
@@ -155,6 +156,13 @@ class TaskInstance(dict[str, Any]):
 
     def get_task_states(self, run_ids: list[str], **_: Any) -> dict[str, dict[str, str]]:
         return dict.fromkeys(run_ids, self.states)
+
+
+class StateStore(dict[str, Any]):
+    """What a task keeps through its retries and clears."""
+
+    def set(self, key: str, value: Any, **_: Any) -> None:
+        self[key] = value
 
 
 def run(task: Any, context: Mapping[str, Any], while_deferred: Callable[[Any], None] | None = None) -> Any:

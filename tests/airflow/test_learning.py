@@ -74,6 +74,16 @@ def test_with_too_few_new_labels_there_is_nothing_to_learn(taught: Place) -> Non
         taught.run(task)
 
 
+def test_a_cleared_run_takes_its_own_dataset_again(taught: Place) -> None:
+    """Also when there would be another one by now, or none: the round can be repeated to the letter."""
+    task = BuildDatasetOperator(task_id="build_dataset", pipeline=taught.pipeline)
+    context = taught.context()
+    first = task.execute(context)
+    commit_labels(taught, "2026-11-02", 2)
+    assert task.execute(context) == first
+    assert taught.run(task)["dataset_id"] != first["dataset_id"], "another run learns from all"
+
+
 def test_labels_that_came_in_meanwhile_start_the_flow_again_once(taught: Place) -> None:
     pipeline = taught.pipeline
     dataset_id = taught.run(BuildDatasetOperator(task_id="build_dataset", pipeline=pipeline))["dataset_id"]

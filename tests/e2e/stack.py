@@ -133,10 +133,40 @@ class Stack:
         eventually(lambda: self.state(dag, run) in ENDED, within=600, pause=1.0)
         return self.state(dag, run)
 
+    def asked(self, dag: str) -> list[dict[str, Any]]:
+        """The questions of a DAG's runs that wait for a person in Airflow ("Required actions")."""
+        found = self.get(f"dags/{dag}/dagRuns/~/hitlDetails")["hitl_details"]
+        waiting = [item for item in found if not item["response_received"]]
+        return [item for item in waiting if item["task_instance"]["state"] == "deferred"]
+
+    def answer(self, question: dict[str, Any], option: str) -> None:
+        """Answer a question as the form in Airflow's UI does."""
+        task = question["task_instance"]
+        reply = self.airflow._client.patch(
+            f"/api/v2/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/-1/hitlDetails",
+            json={"chosen_options": [option], "params_input": {}},
+        )
+        reply.raise_for_status()
+
+    def clear(self, dag: str, run: str) -> None:
+        """Clear all tasks of a run, as the button in Airflow's UI does: it runs again from its first task."""
+        reply = self.airflow._client.post(
+            f"/api/v2/dags/{dag}/clearTaskInstances",
+            json={"dry_run": False, "dag_run_id": run, "only_failed": False, "reset_dag_runs": True},
+        )
+        reply.raise_for_status()
+
+    def output(self, dag: str, run: str, task: str, key: str = "return_value") -> dict[str, Any]:
+        """What a task left for others."""
+        value = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/{key}")["value"]
+        return dict(value if isinstance(value, dict) else json.loads(value))
+
     def settled(self, dag: str) -> list[dict[str, Any]]:
-        """All runs of a DAG, once none is queued or running."""
+        """All runs of a DAG, once none is queued or running; whoever is asked there says yes."""
 
         def ended() -> list[dict[str, Any]] | None:
+            for question in self.asked(dag):
+                self.answer(question, "Approve")
             runs = self.runs(dag)
             return runs if runs and all(run["state"] in ENDED for run in runs) else None
 

@@ -38,6 +38,11 @@ def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_nights(stack
         assert sorted(stack.labelled(date)) == sorted(loops)
         assert stack.night(date).labels()["answers"] == len(loops)
 
+    # Whatever the gate says: nothing that was learned from a backfill is used before a person has agreed.
+    first = stack.night(dates[0]).champion()
+    eventually(lambda: stack.lessons()[0], within=PATIENCE, pause=2)
+    assert stack.night(dates[0]).champion() == first
+    stack.settled("incremental_training")
     eventually(lambda: stack.lessons()[0] >= set(dates), within=PATIENCE, pause=2)
     stack.settled("incremental_training")
     jobs = [job for job in stack.night(dates[0]).jobs() if job.kind == "training"]
@@ -61,14 +66,37 @@ def test_the_same_date_again_asks_nobody_starts_no_job_and_writes_the_same_bytes
     assert [key for key in night.keys("") if f"dt={date}" in key] == keys
 
 
+def test_a_training_run_that_is_cleared_comes_to_the_same_verdict(stack: Stack) -> None:
+    """From its first task, and also after its model was promoted: same dataset, same jobs, same bytes."""
+    runs = stack.settled("incremental_training")
+    ids = [run["dag_run_id"] for run in runs]
+    run = next(run for run in ids if stack.tasks("incremental_training", run)["record"] == "success")
+    night = stack.night("2026-10-01")
+    before = stack.output("incremental_training", run, "build_dataset")
+    verdict = stack.output("incremental_training", run, "gate")
+    jobs, keys = (
+        night.jobs(),
+        [*night.keys("evaluations/"), *night.keys("champion"), *night.keys("registry/")],
+    )
+    records = {key: night.read(key) for key in keys if key.endswith(".json")}
+
+    stack.clear("incremental_training", run)
+    assert stack.ended("incremental_training", run) == "success"
+
+    assert stack.output("incremental_training", run, "build_dataset") == before
+    assert stack.output("incremental_training", run, "gate") == verdict
+    assert night.jobs() == jobs
+    assert {key: night.read(key) for key in records} == records
+    stack.settled("incremental_training")
+
+
 def test_a_plan_asks_nobody(stack: Stack) -> None:
     date = "2026-10-08"
     run = stack.follow("nightly_review", batch_date=date, plan_only=True)
     assert stack.loops(date) == {}
-    plan = stack.get(f"dags/nightly_review/dagRuns/{run}/taskInstances/start_human_loops/xcomEntries/plan")
-    value = plan["value"] if isinstance(plan["value"], dict) else json.loads(plan["value"])
-    assert value["ask"] == 8
-    assert value["expected_dollars"] > 0
+    plan = stack.output("nightly_review", run, "start_human_loops", "plan")
+    assert plan["ask"] == 8
+    assert plan["expected_dollars"] > 0
 
 
 def test_kill_9_of_every_part_while_people_are_asked_loses_nothing(stack: Stack) -> None:
@@ -111,19 +139,37 @@ def test_kill_9_of_a_worker_in_the_middle_of_asking_asks_nobody_twice(stack: Sta
 
 
 def test_other_pictures_and_classes_start_from_nothing(stack: Stack, tmp_path: Path) -> None:
+    """By a backfill, so that a person is asked about the first model before it is used."""
     date, bucket = "2026-10-06", "nightloop-local"
     truth = draw_shapes(tmp_path, stack.night(date).s3, bucket, f"shapes/camera/{date.replace('-', '/')}/")
     for dag in ("review_setup", "incremental_training", "nightly_review"):
         stack.airflow.unpause(f"{dag}__shapes")
     stack.follow("review_setup__shapes")
     with stack.reviewers(truth):
-        stack.follow("nightly_review__shapes", batch_date=date)
+        stack.airflow_cli(
+            "backfill", "create", "--dag-id", "nightly_review__shapes", "--from-date", date, "--to-date", date
+        )
+        eventually(lambda: stack.runs("nightly_review__shapes", "backfill"), within=120, pause=1)
+        stack.settled("nightly_review__shapes")
     labels = stack.labelled(date, "shapes")
     assert len(labels) == 10
-    eventually(lambda: stack.night(date, "shapes").champion(), within=300, pause=1)
-    champion = stack.night(date, "shapes").champion() or {}
+
+    training, night = "incremental_training__shapes", stack.night(date, "shapes")
+    eventually(lambda: stack.asked(training), within=300, pause=1)
+    [question] = stack.asked(training)
+    assert date in question["body"], "it says that a backfilled night is the reason"
+    assert "/nightloop/reports/shapes/" in question["body"]
+    assert night.champion() is None
+    stack.answer(question, "Approve")
+    stack.settled(training)
+    champion = night.champion() or {}
     assert champion["num_classes"] == 2
-    stack.settled("incremental_training__shapes")
+    run = question["task_instance"]["dag_run_id"]
+    tasks = stack.tasks(training, run)
+    assert (tasks["approve"], tasks["deploy"], tasks["promote"]) == ("success", "skipped", "success")
+    report = stack.airflow._client.get(f"/nightloop/reports/shapes/{champion['training_job']}/index.html")
+    assert report.status_code == 200
+    assert report.headers["content-security-policy"].startswith("default-src 'none'")
 
 
 def draw_shapes(folder: Path, s3: object, bucket: str, prefix: str) -> Path:
