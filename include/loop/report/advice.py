@@ -7,7 +7,7 @@ nights were like. Knows facts, nights and formats. Pure functions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from include.loop.report import formats
 from include.loop.report.facts import Facts, Outcome, Rule
@@ -73,7 +73,7 @@ RULES = {
     "learned": (
         "Labels that can be learned",
         "the model could not learn what it was shown, as happens when many answers are wrong. Look through "
-        "the night's answers, and ask again where they are.",
+        "them. Where they are, python -m include.loop discard-labels leaves a night's labels out.",
     ),
     "floor": ("Every slice above its floor", "see the biggest losses below, and the labels that were new."),
     "class_floor": ("Every class above its floor", "see the biggest losses below, and label more of it."),
@@ -93,14 +93,28 @@ RULES = {
 
 
 def ordered(rules: Iterable[Rule]) -> list[Rule]:
-    """Those that failed, those that were not judged, those that hold; each in the order of ``RULES``."""
+    """Those that failed, those that hold, those that were not judged; each in the order of ``RULES``.
+
+    Rules of one name that hold and have no numbers are one line: there is nothing more to say of them.
+    """
     order = list(RULES)
 
     def place(rule: Rule) -> tuple[int, int]:
-        part = 1 if not rule.judged else 2 if rule.passed else 0
+        part = 2 if not rule.judged else 1 if rule.passed else 0
         return part, order.index(rule.rule) if rule.rule in RULES else len(order)
 
-    return sorted(rules, key=place)
+    lines: list[Rule] = []
+    for rule in sorted(rules, key=place):
+        last = lines[-1] if lines else None
+        if last and last.rule == rule.rule and _says_little(last) and _says_little(rule):
+            lines[-1] = replace(last, slice=f"{last.slice}, {rule.slice}", text="")
+        else:
+            lines.append(rule)
+    return lines
+
+
+def _says_little(rule: Rule) -> bool:
+    return rule.judged and rule.passed and rule.value is None and rule.class_name is None
 
 
 def rule_name(rule: str) -> str:

@@ -204,9 +204,9 @@ def training(epochs: Sequence[Epoch]) -> tuple[Figure, str]:
 
 
 @_drawn
-def history(rounds: Sequence[Facts]) -> tuple[Figure, str]:
+def history(rounds: Sequence[Facts], slices: Sequence[str]) -> tuple[Figure, str]:
     """mAP@0.5 of the model at work after every round, by slice; crosses are challengers not promoted."""
-    names = list(dict.fromkeys(item.name for facts in rounds for item in facts.slices))[: len(MARKERS)]
+    names = slices[: len(MARKERS)]
     figure, axes = _new(3.6)
     told = []
     for index, name in enumerate(names):

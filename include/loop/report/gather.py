@@ -137,7 +137,9 @@ class _Reader:
         return [value for value in made if value is not None]
 
     def slices(self, metrics: Mapping[str, Any]) -> tuple[Slice, ...]:
-        return tuple(self.make_all(Slice, _named(metrics.get("slices")), "slice"))
+        """The test sets (or validation) first, then the parts of the dataset."""
+        found = self.make_all(Slice, _named(metrics.get("slices")), "slice")
+        return tuple(sorted(found, key=lambda item: item.name in DATASET_SLICES))
 
     def examples(self, training_job: str, dataset_id: str | None) -> tuple[Example, ...]:
         location = storage.evaluation_file(training_job, "images.jsonl")

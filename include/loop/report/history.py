@@ -6,9 +6,10 @@ functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from include.loop.config import DATASET_SLICES
 from include.loop.report.facts import Facts, Outcome
 from include.loop.report.nights import Night
 
@@ -24,6 +25,7 @@ class Effort:
     answers: int
     labels: int
     seconds: float
+    expected: float  # seconds, as triage planned them
     dollars: float
     seconds_per_point: float | None = None
     dollars_per_point: float | None = None
@@ -60,40 +62,39 @@ def age(facts: Facts) -> tuple[str, str, str]:
     return newest, facts.judged_at, facts.training_job
 
 
+def slices(rounds: Iterable[Facts]) -> list[str]:
+    """The slices that can be followed from round to round: test sets first, and not ``newest``, which has
+    other images every time.
+    """
+    names = dict.fromkeys(item.name for facts in rounds for item in facts.slices if item.name != "newest")
+    return sorted(names, key=lambda name: name in DATASET_SLICES)
+
+
 def effort(facts: Facts) -> Effort:
     """What the nights of a round took, and what a point of mAP was worth."""
-    seconds = sum(night.reviewer_seconds for night in facts.nights)
-    dollars = sum(night.dollars for night in facts.nights)
-    points = 100 * facts.gain if facts.gain is not None and facts.gain >= LEAST_GAIN else None
-    return Effort(
-        questions=sum(night.asked for night in facts.nights),
-        answers=sum(night.answers for night in facts.nights),
-        labels=sum(night.labels for night in facts.nights),
-        seconds=seconds,
-        dollars=dollars,
-        seconds_per_point=seconds / points if points and seconds else None,
-        dollars_per_point=dollars / points if points and seconds else None,
-    )
+    return _effort(facts.nights, facts.gain or 0.0)
 
 
 def total(rounds: Iterable[Facts]) -> Total:
-    """What all nights took together."""
+    """What all nights took together, against what all promoted models gained."""
     told = list(rounds)
     paid = [night for night, _ in nights(told)]
-    gains = [facts.gain for facts in told if facts.outcome is Outcome.PROMOTED and facts.gain is not None]
-    points = 100 * sum(gains) if sum(gains) >= LEAST_GAIN else None
-    seconds, dollars = sum(night.reviewer_seconds for night in paid), sum(night.dollars for night in paid)
-    return Total(
-        rounds=len(told),
-        promoted=sum(facts.outcome is Outcome.PROMOTED for facts in told),
-        nights=len(paid),
-        effort=Effort(
-            questions=sum(night.asked for night in paid),
-            answers=sum(night.answers for night in paid),
-            labels=sum(night.labels for night in paid),
-            seconds=seconds,
-            dollars=dollars,
-            seconds_per_point=seconds / points if points and seconds else None,
-            dollars_per_point=dollars / points if points and seconds else None,
-        ),
+    promoted = [facts for facts in told if facts.outcome is Outcome.PROMOTED]
+    gain = sum(facts.gain or 0.0 for facts in promoted)
+    return Total(len(told), len(promoted), len(paid), _effort(paid, gain))
+
+
+def _effort(paid: Sequence[Night], gain: float) -> Effort:
+    seconds = sum(night.reviewer_seconds for night in paid)
+    dollars = sum(night.dollars for night in paid)
+    points = 100 * gain if gain >= LEAST_GAIN and seconds else None
+    return Effort(
+        questions=sum(night.asked for night in paid),
+        answers=sum(night.answers for night in paid),
+        labels=sum(night.labels for night in paid),
+        seconds=seconds,
+        expected=sum(night.expected_seconds for night in paid),
+        dollars=dollars,
+        seconds_per_point=seconds / points if points else None,
+        dollars_per_point=dollars / points if points else None,
     )

@@ -16,8 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from include.loop import storage
+from include.loop.config import DATASET_SLICES
 from include.loop.report import advice, figures, formats, history, pictures, words
-from include.loop.report.facts import Facts, Measure, read_all, to_json
+from include.loop.report.facts import Facts, Measure, Slice, read_all, to_json
 from include.loop.report.gather import gather
 from include.loop.workspace import Workspace
 
@@ -54,7 +55,7 @@ def publish(workspace: Workspace, training_job: str) -> dict[str, Any]:
 def render(workspace: Workspace, facts: Facts) -> str:
     """The page of a round as HTML."""
     measured = [item for item in facts.slices if item.challenger]
-    judged = [(item, item.challenger) for item in facts.slices if item.challenger and item.judged]
+    detailed = [(item, item.challenger) for item in facts.slices if item.challenger and _matters(facts, item)]
     return (
         _environment()
         .get_template("round.html.jinja")
@@ -68,14 +69,14 @@ def render(workspace: Workspace, facts: Facts) -> str:
             drifts=advice.drifts(facts),
             confusions=[
                 (item, confusion_rows(challenger), mistakes(challenger))
-                for item, challenger in judged
+                for item, challenger in detailed
                 if challenger.confusion
             ],
             drawings={
                 "slices": figures.slices(measured) if measured else None,
-                "classes": [figures.classes(item) for item, challenger in judged if challenger.classes],
+                "classes": [figures.classes(item) for item, challenger in detailed if challenger.classes],
                 "reliability": [
-                    figures.reliability(item) for item, challenger in judged if challenger.reliability
+                    figures.reliability(item) for item, challenger in detailed if challenger.reliability
                 ],
                 "drift": figures.drift(facts.earlier, facts.nights)
                 if any(night.scores for night in facts.nights)
@@ -87,6 +88,15 @@ def render(workspace: Workspace, facts: Facts) -> str:
             pictures=pictures.draw(workspace, facts),
         )
     )
+
+
+def _matters(facts: Facts, item: Slice) -> bool:
+    """Class by class only where it counts: on the test sets, and wherever a rule failed.
+
+    A handful of audits has an interval from 0 to 1 for every class.
+    """
+    failed = [rule.slice for rule in (facts.verdict.rules if facts.verdict else ()) if not rule.passed]
+    return item.judged and (item.name not in DATASET_SLICES or item.name in failed)
 
 
 def confusion_rows(measure: Measure) -> list[tuple[str, list[tuple[str, int, float]]]]:
@@ -119,7 +129,9 @@ def mistakes(measure: Measure) -> list[tuple[str, str, int]]:
 
 
 def _render_history(workspace: Workspace, rounds: list[Facts]) -> bytes:
-    nights = history.nights(rounds)
+    nights, slices = history.nights(rounds), history.slices(rounds)
+    target = workspace.storage
+    discarded = {night.batch: target.find_json(storage.discarded_file(night.batch)) for night, _ in nights}
     return (
         _environment()
         .get_template("history.html.jinja")
@@ -127,10 +139,11 @@ def _render_history(workspace: Workspace, rounds: list[Facts]) -> bytes:
             pipeline=workspace.pipeline,
             rounds=[(facts, words.headline(facts), history.effort(facts)) for facts in reversed(rounds)],
             nights=list(reversed(nights)),
+            discarded=discarded,
             total=history.total(rounds),
-            slices=list(dict.fromkeys(item.name for facts in rounds for item in facts.slices)),
+            slices=slices,
             drawings={
-                "history": figures.history(rounds) if any(facts.slices for facts in rounds) else None,
+                "history": figures.history(rounds, slices) if slices else None,
                 "effort": figures.effort([night for night, _ in nights]) if nights else None,
             },
         )

@@ -56,7 +56,7 @@ def test_every_figure_can_be_drawn_from_little() -> None:
     check(figures.drift([], nights))
     check(figures.effort(nights))
     check(figures.training([Epoch(0), Epoch(1, 0.5, None, 0.2)]))
-    check(figures.history([facts]))
+    check(figures.history([facts], ["day", "night"]))
     check(figures.reliability(as_slice("day", 0.8, 0.7)))
 
 
@@ -66,7 +66,9 @@ def test_a_long_history_keeps_its_axis_readable() -> None:
         Facts("pets", f"job-{n}", Outcome.PROMOTED, nights=(night,), slices=(as_slice("day", 0.8, 0.7),))
         for n, night in enumerate(days)
     ]
-    labels = [text for text in check(figures.history(rounds)).itertext() if "Nov" in text or "Oct" in text]
+    labels = [
+        text for text in check(figures.history(rounds, ["day"])).itertext() if "Nov" in text or "Oct" in text
+    ]
     assert "28 Nov" in labels
     assert len(labels) <= 7
 

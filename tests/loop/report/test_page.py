@@ -98,7 +98,7 @@ def test_a_round_that_was_turned_down_says_what_to_look_at(rounds: Rounds) -> No
     assert "3 rules were judged, 2 failed" in page.text
     assert "No slice worse (day): see the biggest losses below." in page.text
     assert "no label is lost" in page.text
-    assert page.text.index("day fell") < page.text.index("too few") < page.text.index("enough of it")
+    assert page.text.index("day fell") < page.text.index("enough of it") < page.text.index("too few")
 
 
 def test_a_round_of_several_nights_has_a_row_for_each(rounds: Rounds) -> None:
