@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 from include.loop.consensus import AgreedBox
 from include.loop.errors import BadRecord
 from include.loop.images import MAX_PIXELS
-from include.loop.storage import parse
+from include.loop.storage import dump, parse
 
 # Limits of an input manifest line (Ground Truth developer guide).
 MAX_LINE_CHARS = 100_000
@@ -51,11 +51,6 @@ class LabelledImage:
     boxes: tuple[ManifestBox, ...]
     created: str
     value: dict[str, Any]
-
-    @property
-    def identity(self) -> str:
-        """What makes two lines the same picture: its ETag where the line knows it, else its place."""
-        return str(self.value.get("etag") or self.source)
 
 
 class ClassMapMismatch(BadRecord):
@@ -136,6 +131,7 @@ def read_line(line: bytes, attribute: str, classes: Sequence[str]) -> LabelledIm
         raise BadRecord(f"manifest line of {len(line):,} characters is longer than {MAX_LINE_CHARS:,}")
     try:
         value = parse(line)
+        dump(value)  # it will be written again, and NaN, 1e999 and half a character cannot be
     except ValueError:
         raise BadRecord("manifest line is not JSON") from None
     return read_value(value, attribute, classes)
@@ -154,8 +150,10 @@ def read_value(value: Any, attribute: str, classes: Sequence[str]) -> LabelledIm
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
         raise BadRecord(f"manifest line: {attribute}.{path}: {first['msg'].lower()}") from None
-    metadata = value.get(f"{attribute}-metadata") or {}
-    _check_classes(label, metadata, classes)
+    metadata = value.get(f"{attribute}-metadata")
+    if not isinstance(metadata, dict):
+        metadata = {}
+    _check_classes(label, metadata.get("class-map"), classes)
     return LabelledImage(
         source=source,
         width=label.image_size[0].width,
@@ -166,8 +164,7 @@ def read_value(value: Any, attribute: str, classes: Sequence[str]) -> LabelledIm
     )
 
 
-def _check_classes(label: _Label, metadata: Any, classes: Sequence[str]) -> None:
-    names = metadata.get("class-map") if isinstance(metadata, dict) else None
+def _check_classes(label: _Label, names: Any, classes: Sequence[str]) -> None:
     for class_id, name in names.items() if isinstance(names, dict) else ():
         ours = _class_name(class_id, classes)
         if name != ours:

@@ -233,7 +233,7 @@ def _why(candidate: Candidate, placed: Placed, sources: Mapping[str, str]) -> st
 
 
 def _entry(candidate: Candidate, look: Look, side: Side, why: str) -> Entry:
-    line = candidate.line
+    line, loop = candidate.line, candidate.line.value.get("loop")
     return Entry(
         source=line.source,
         etag=look.etag,
@@ -244,5 +244,5 @@ def _entry(candidate: Candidate, look: Look, side: Side, why: str) -> Entry:
         created=line.created,
         label=candidate.label,
         classes=tuple(candidate.classes),
-        loop=line.value.get("loop"),
+        loop=loop if isinstance(loop, str) else None,
     )

@@ -51,6 +51,7 @@ def test_every_bad_answer_is_quarantined_and_every_good_one_is_a_label(ready: Pl
         {"class_id": 1, "left": 1, "top": 2, "width": 3, "height": 4}
     ]
     assert good["empty.jpg"]["review"]["annotations"] == []
+    assert {line["reason"] for line in good.values()} == {"no model yet"}  # why they were asked about
     assert {name: line["reason"].split(":")[0] for name, line in bad.items()} == {
         "label.jpg": "unknown label",
         "outside.jpg": "box outside the image",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from include.loop.answers import Box
 from include.loop.consensus import AgreedBox
 from include.loop.errors import BadRecord
-from include.loop.manifest import manifest_value, read_line
+from include.loop.manifest import ClassMapMismatch, manifest_value, read_line
 from include.loop.storage import dump
 
 CLASSES = ("cat", "dog", "bird")
@@ -80,7 +80,7 @@ def test_what_is_written_is_one_line_and_reads_back(boxes, name, etag):
     body = dump(value(*boxes, image=f"s3://b/{name}", etag=etag))
     assert b"\n" not in body
     line = read_line(body, "review", CLASSES)
-    assert (line.source, line.identity) == (f"s3://b/{name}", etag)
+    assert (line.source, line.value["etag"]) == (f"s3://b/{name}", etag)
     assert [CLASSES[item.class_id] for item in line.boxes] == [item.box.label for item in boxes]
     assert dump(line.value) == body
 
@@ -105,7 +105,7 @@ def ground_truth(**changes):
 
 def test_a_line_of_ground_truth_is_read_with_its_other_keys_kept():
     line = read_line(ground_truth(), "review", CLASSES)
-    assert line.identity == "s3://b/1.jpg"
+    assert line.source == "s3://b/1.jpg"
     assert line.value["camera"] == 3
     assert line.created == "2026-01-01T00:00:00"
 
@@ -121,24 +121,49 @@ def annotation(**changes):
         (b"{", "not JSON"),
         (b"[" * 50_000, "not JSON"),
         (b'{"a": "' + b"x" * 100_000 + b'"}', "longer than 100,000"),
+        (ground_truth(camera=float("nan")), "not JSON"),
+        (ground_truth(camera=3).replace(b'"camera": 3', b'"camera": 1e999'), "not JSON"),
+        (ground_truth(camera="\ud800"), "not JSON"),
         (b"[]", "lacks source-ref"),
         (ground_truth(**{"source-ref": "/tmp/1.jpg"}), "lacks source-ref (an S3 URI)"),
+        (ground_truth(**{"source-ref": "s3://bucket"}), "lacks source-ref (an S3 URI)"),
         (ground_truth(review=None), "review"),
         (b'{"source-ref": "s3://b/1.jpg"}', "has no label 'review'"),
         (ground_truth(review=annotation(class_id=3)), "class_id 3 is not one of the pipeline's 3 classes"),
         (ground_truth(review=annotation(class_id=-1)), "review.annotations.0.class_id"),
         (ground_truth(review=annotation(width=0)), "review.annotations.0.width"),
         (ground_truth(review={"annotations": [], "image_size": []}), "review.image_size"),
-        (
-            ground_truth(**{"review-metadata": {"class-map": {"1": "horse"}}}),
-            "class_id 1 is 'horse' in the line's class-map, but 'dog' in the pipeline",
-        ),
     ],
 )
 def test_a_line_that_cannot_be_trained_on_is_refused_with_its_reason(line, reason):
     with pytest.raises(BadRecord) as caught:
         read_line(line, "review", CLASSES)
     assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("class_map", "reason"),
+    [
+        ({"1": "horse"}, "class_id 1 is 'horse' in the line's class-map, but 'dog' in the pipeline"),
+        ({"1": "dog", "0": "Cat"}, "class_id 0 is 'Cat' in the line's class-map, but 'cat' in the pipeline"),
+        ({"3": "fish"}, "class_id 3 is 'fish' in the line's class-map, but the pipeline has 3 classes only"),
+        (
+            {"one": "dog"},
+            "class_id one is 'dog' in the line's class-map, but the pipeline has 3 classes only",
+        ),
+        ({"1": 7}, "class_id 1 is 7 in the line's class-map, but 'dog' in the pipeline"),
+    ],
+)
+def test_a_line_of_another_list_of_classes_is_told_from_other_bad_lines(class_map, reason):
+    with pytest.raises(ClassMapMismatch) as caught:
+        read_line(ground_truth(**{"review-metadata": {"class-map": class_map}}), "review", CLASSES)
+    assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize("metadata", [None, [], "x", {}, {"class-map": None}, {"class-map": []}])
+def test_a_line_without_names_of_its_classes_is_taken_at_its_numbers(metadata):
+    line = read_line(ground_truth(**{"review-metadata": metadata}), "review", CLASSES)
+    assert [box.class_id for box in line.boxes] == [1]
 
 
 @given(st.binary(max_size=300))
