@@ -75,8 +75,11 @@ def _predict(
     outputs: dict[str, Outputs] = {}
     running: list[str] = []
     for who, model in contest.models.items():
-        etags = contest.slices.etags | (contest.learned.etags if who == CHALLENGER else {})
-        step = find_outputs(workspace, sagemaker, model, etags, contest.slices.nights, waited_for)
+        if who == CHALLENGER:  # no night has met it yet
+            etags, nights = contest.slices.etags | contest.learned.etags, {}
+        else:
+            etags, nights = contest.slices.etags, contest.slices.nights
+        step = find_outputs(workspace, sagemaker, model, etags, nights, waited_for)
         if isinstance(step, Running):
             running += step.names
         else:

@@ -53,14 +53,18 @@ def find_outputs(
     sagemaker: Any,
     model: Model,
     etags: Mapping[str, str],
-    nights: Iterable[str],
+    nights: Mapping[str, str],
     waited_for: Running | None,
 ) -> Running | Outputs:
-    """The model's outputs on the images (URI to ETag); ``nights`` are batches that may hold some of them."""
-    known = kept(workspace, model.training_job) | _nightly(workspace, model, etags, nights)
-    missing = sorted(image for image, etag in etags.items() if (image, etag) not in known)
+    """The model's outputs on the images (URI to ETag). ``nights`` tells, by image, the batch in which this
+    model may have predicted it as the reigning champion.
+    """
+    known = kept(workspace, model.training_job)
+    missing = {image: etag for image, etag in sorted(etags.items()) if (image, etag) not in known}
+    known |= _nightly(workspace, model, missing, {nights[image] for image in missing if image in nights})
+    missing = {image: etag for image, etag in missing.items() if (image, etag) not in known}
     if missing:
-        step = _predict(workspace, sagemaker, model, {image: etags[image] for image in missing}, waited_for)
+        step = _predict(workspace, sagemaker, model, missing, waited_for)
         if isinstance(step, Running):
             return step
         known |= step
@@ -109,7 +113,7 @@ def _nightly(
 ) -> dict[tuple[str, str], str | None]:
     """Of images of the nights: what this very model said when it was the night's pinned champion."""
     known: dict[tuple[str, str], str | None] = {}
-    for night in sorted(set(nights)):
+    for night in sorted(nights):
         done = workspace.storage.find_json(storage.run_file(night, "predictions.json"))
         if done and done["champion"] == model.training_job:
             pinned = workspace.storage.read_json(storage.run_file(night, "batch.json"))["images"]

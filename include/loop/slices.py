@@ -37,10 +37,10 @@ class Slices:
     gone: dict[str, int]
 
     @property
-    def nights(self) -> set[str]:
-        """The batches that images came from, where their lines know it."""
-        lines = (line.value.get("batch") for images in self.images.values() for line in images)
-        return {night for night in lines if isinstance(night, str)}
+    def nights(self) -> dict[str, str]:
+        """The batch that an image came from, where its line knows it."""
+        lines = (line for images in self.images.values() for line in images)
+        return {line.source: line.value["batch"] for line in lines if "batch" in line.value}
 
 
 def read_slices(workspace: Workspace, dataset_id: str) -> Slices:
