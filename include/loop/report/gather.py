@@ -51,7 +51,7 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
     verdict_location = storage.evaluation_file(training_job, "verdict.json")
     verdict = reader.make(Verdict, reader.find(verdict_location), "verdict")
     judged_at = workspace.storage.modified_at(verdict_location)
-    promotion = reader.promotion(training_job)
+    promotion = reader.promotion(training_job, read_champions(workspace))
     package = reader.package(training_job)
     known = {night.batch: night for told in others for night in (*told.earlier, *told.nights)}
     nights, earlier = read_nights(workspace, sorted(dataset.get("shards", ())), known, reader.problems)
@@ -83,6 +83,21 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
         deployment=reader.deployment(training_job),
         problems=tuple(reader.problems),
     )
+
+
+def read_champions(workspace: Workspace) -> list[dict[str, Any]]:
+    """The numbered records of all champions, the first one first."""
+    target = workspace.storage
+    return list(storage.in_parallel(lambda item: target.read_json(item.uri), target.list(storage.CHAMPIONS)))
+
+
+def has_changed(workspace: Workspace, facts: Facts, champions: list[dict[str, Any]]) -> bool:
+    """Whether a round that was told has ended otherwise since: decided by a person, promoted, rolled back."""
+    reader = _Reader(workspace)
+    promotion = reader.promotion(facts.training_job, champions)
+    waits = facts.outcome is Outcome.WAITING
+    package = reader.package(facts.training_job) if waits else facts.package
+    return _outcome(facts.verdict, promotion, package) is not facts.outcome
 
 
 def _outcome(verdict: Verdict | None, promotion: Promotion | None, package: Package | None) -> Outcome:
@@ -152,13 +167,12 @@ class _Reader:
             return ()
         return tuple(self.make_all(Example, choose(self._workspace, rows, dataset_id), "example"))
 
-    def promotion(self, training_job: str) -> Promotion | None:
+    def promotion(self, training_job: str, champions: list[dict[str, Any]]) -> Promotion | None:
         """The newest one of this model, None when it never was the champion."""
-        records = [self.find(item.uri) for item in self._storage.list(storage.CHAMPIONS)]
-        mine = [record for record in records if record.get("training_job") == training_job]
+        mine = [record for record in champions if record.get("training_job") == training_job]
         if not mine:
             return None
-        left = {record.get("rolled_back_from") for record in records}
+        left = {record.get("rolled_back_from") for record in champions}
         return self.make(Promotion, mine[-1] | {"undone": mine[-1].get("number") in left}, "promotion")
 
     def package(self, training_job: str) -> Package | None:

@@ -19,7 +19,7 @@ from include.loop import storage
 from include.loop.config import DATASET_SLICES
 from include.loop.report import advice, figures, formats, history, pictures, words
 from include.loop.report.facts import Facts, Measure, Slice, read_all, to_json
-from include.loop.report.gather import gather
+from include.loop.report.gather import gather, has_changed, read_champions
 from include.loop.workspace import Workspace
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -33,23 +33,32 @@ def publish(workspace: Workspace, training_job: str) -> dict[str, Any]:
     """Make or refresh the page of a round and the history; where they are.
 
     ``path`` is the page's place below Airflow's address. A part of the round that is missing is missing from
-    the page, and never an error.
+    the page, and never an error. Rounds that have ended otherwise since they were told (approved, rolled
+    back) are told again.
     """
-    told = [facts for facts in read_all(workspace) if facts.training_job != training_job]
-    facts = gather(workspace, training_job, told)
-    target = workspace.storage
-    target.write(storage.report_file(training_job, "facts.json"), to_json(facts))
-    page = storage.report_file(training_job, "index.html")
-    target.write(page, render(workspace, facts).encode(), HTML)
-    target.write(storage.HISTORY_PAGE, _render_history(workspace, history.order([*told, facts])), HTML)
+    told = {facts.training_job: facts for facts in read_all(workspace)}
+    champions = read_champions(workspace)
+    stale = [job for job, facts in told.items() if has_changed(workspace, facts, champions)]
+    for job in dict.fromkeys([*stale, training_job]):
+        told[job] = gather(workspace, job, told.values())
+        _write_round(workspace, told[job])
+    rounds = history.order(told.values())
+    workspace.storage.write(storage.HISTORY_PAGE, _render_history(workspace, rounds), HTML)
+    facts = told[training_job]
     return {
         "training_job": training_job,
         "outcome": facts.outcome.value,
         "headline": words.headline(facts),
-        "report_uri": target.uri(page),
-        "history_uri": target.uri(storage.HISTORY_PAGE),
+        "report_uri": workspace.storage.uri(storage.report_file(training_job, "index.html")),
+        "history_uri": workspace.storage.uri(storage.HISTORY_PAGE),
         "path": f"/nightloop/reports/{workspace.pipeline.name}/{training_job}/index.html",
     }
+
+
+def _write_round(workspace: Workspace, facts: Facts) -> None:
+    target, job = workspace.storage, facts.training_job
+    target.write(storage.report_file(job, "facts.json"), to_json(facts), "application/json")
+    target.write(storage.report_file(job, "index.html"), render(workspace, facts).encode(), HTML)
 
 
 def render(workspace: Workspace, facts: Facts) -> str:

@@ -117,6 +117,17 @@ def test_a_job_of_which_nothing_is_stored_has_a_page(rounds: Rounds) -> None:
     assert "Look at the run of incremental_training" in page.text
 
 
+def test_a_round_that_was_rolled_back_is_told_again_with_the_next_one(rounds: Rounds) -> None:
+    rounds.round("job-1", [], parent=None)
+    rounds.round("job-2", [], parent="job-1")
+    publish(rounds, "job-2")
+    rounds.put("champions/0003.json", {"number": 3, "training_job": "job-1", "rolled_back_from": 2})
+    publish(rounds, "job-1")
+    undone = rounds.storage.read("reports/job-2/index.html").decode()
+    assert "Promoted and rolled back later" in undone
+    assert "↶ rolled back" in rounds.storage.read("reports/index.html").decode()
+
+
 def test_damage_is_told_on_the_page(rounds: Rounds) -> None:
     rounds.round("job-2", [])
     rounds.put("models/job-2/curves.json", b"{")
