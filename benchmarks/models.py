@@ -34,6 +34,7 @@ from include.algorithms.object_detection.images import decode
 from include.algorithms.object_detection.predict import Predictor
 from include.algorithms.object_detection.train import train
 from include.loop.config import Stage, load_pipeline
+from include.loop.identity import content_hash
 from include.loop.manifest import LabelledImage
 from include.loop.transform import Detection
 
@@ -44,17 +45,27 @@ _BATCH = 8  # images predicted at once
 Detections = dict[str, tuple[Detection, ...]]  # by image URI
 
 
+class NotKept(LookupError):
+    """This model was not trained yet, or from other labels or with other settings."""
+
+
 @dataclass(frozen=True)
 class Model:
-    """A trained model's place in the cache."""
+    """A trained model's place in the cache; its name is the caller's, and one model has it at a time."""
 
     name: str
     folder: Path
 
     @property
     def cost(self) -> dict[str, Any]:
-        """How many ``images`` it learned from, in how many wall ``seconds`` and ``cpu`` seconds."""
+        """How many ``images`` it learned from, in how many wall ``seconds`` and ``cpu`` seconds; and
+        ``made_of``, a hash of labels, settings and parent.
+        """
         return dict(json.loads((self.folder / "cost.json").read_text()))
+
+    def is_made_of(self, digest: str) -> bool:
+        """Whether it is there, whole, and made of just this."""
+        return (self.folder / "cost.json").exists() and self.cost["made_of"] == digest
 
 
 @dataclass(frozen=True)
@@ -63,10 +74,7 @@ class Models:
 
     folder: Path
     read: Callable[[str], bytes]
-
-    def has(self, name: str) -> bool:
-        """Whether this model is there, whole."""
-        return (self.folder / name / "cost.json").exists()
+    may_train: bool = True
 
     def train(
         self,
@@ -76,23 +84,38 @@ class Models:
         validate: Sequence[LabelledImage],
         parent: Model | None = None,
     ) -> Model:
-        """A model of these lines with the pipeline's hyperparameters, unless it is there already."""
+        """The model of these lines and the pipeline's hyperparameters. NotKept when it is not there, and
+        none may be trained.
+        """
         model = Model(name, self.folder / name)
-        if self.has(name):
+        settings = {
+            "num_classes": len(PIPELINE.classes),
+            "num_training_samples": len(learn),
+            "base_network": PIPELINE.training.base_network,
+            "image_shape": PIPELINE.training.image_shape,
+            **getattr(PIPELINE.training, stage).hyperparameters,
+        }
+        sides = [sorted([line.source, _label(line)] for line in lines) for lines in (learn, validate)]
+        made_of = content_hash(settings, sides, parent and parent.cost["made_of"])
+        if model.is_made_of(made_of):
             return model
+        if not self.may_train:
+            raise NotKept(name)
         _set_up()
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
-            self._lay_out(root, stage, learn, validate, parent)
+            self._lay_out(root, settings, learn, validate, parent)
             started, before = time.monotonic(), time.process_time()
             with contextlib.redirect_stdout(io.StringIO()) as log:
                 train(Container(root), threading.Event())
             cost = {
+                "made_of": made_of,
                 "images": len(learn),
                 "seconds": round(time.monotonic() - started, 2),
                 "cpu": round(time.process_time() - before, 2),
             }
-            shutil.copytree(root / "model", model.folder, dirs_exist_ok=True)
+            shutil.rmtree(model.folder, ignore_errors=True)  # what an older model of this name has seen
+            shutil.copytree(root / "model", model.folder)
         replace(model.folder / "log.txt", log.getvalue().encode())
         replace(model.folder / "cost.json", json.dumps(cost).encode())  # last: now the model is whole
         return model
@@ -114,7 +137,7 @@ class Models:
     def _lay_out(
         self,
         root: Path,
-        stage: Stage,
+        settings: dict[str, Any],
         learn: Sequence[LabelledImage],
         validate: Sequence[LabelledImage],
         parent: Model | None,
@@ -133,17 +156,10 @@ class Models:
             with (data / f"{name}_0").open("wb") as stream:
                 for line in sorted(lines, key=lambda line: line.source):
                     recordio.write(stream, self.read(line.source))
-                    recordio.write(stream, json.dumps(line.value[PIPELINE.label_attribute]).encode())
+                    recordio.write(stream, _label(line).encode())
         if parent is not None:
             channels["model"] = {"TrainingInputMode": "File"}
             (data / "model").symlink_to(parent.folder, target_is_directory=True)
-        settings: dict[str, Any] = {
-            "num_classes": len(PIPELINE.classes),
-            "num_training_samples": len(learn),
-            "base_network": PIPELINE.training.base_network,
-            "image_shape": PIPELINE.training.image_shape,
-            **getattr(PIPELINE.training, stage).hyperparameters,
-        }
         texts = {key: str(value) for key, value in settings.items()}
         (root / "input/config/inputdataconfig.json").write_text(json.dumps(channels))
         (root / "input/config/hyperparameters.json").write_text(json.dumps(texts))
@@ -169,6 +185,10 @@ def replace(path: Path, content: bytes) -> None:
     partial = path.with_suffix(".partial")
     partial.write_bytes(content)
     os.replace(partial, path)
+
+
+def _label(line: LabelledImage) -> str:
+    return json.dumps(line.value[PIPELINE.label_attribute])
 
 
 def _by_image(images: Sequence[str], rows: np.ndarray) -> Detections:

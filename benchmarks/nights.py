@@ -44,9 +44,9 @@ class Night:
 class Study:
     """One seed. A context: images that had to be made are deleted at its end."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, may_train: bool = True) -> None:
         self.seed = seed
-        self.models = Models(CACHE / str(seed), self._image)
+        self.models = Models(CACHE / str(seed), self._image, may_train)
         self._sample = Sample(seed, nights=NIGHTS, night_images=NIGHT_IMAGES)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
