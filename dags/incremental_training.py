@@ -27,8 +27,9 @@ champion stays, and its labels stay new for the next round.
 
 **A person is asked** when `gate.approval` of the pipeline says so, with the parameter `approval`, and
 always about what was learned from a backfilled night. The answer is given in Airflow (*Required actions*)
-or by setting the package's approval status with any SageMaker client. After three days without an answer
-the package stays as it is: approve it in SageMaker or clear `approve` with the tasks behind it.
+or by setting the package's approval status with any SageMaker client; meanwhile no other round begins, and
+the nights go on. After three days without an answer the package stays as it is: clear `approve` with the
+tasks behind it, or approve the package in SageMaker and run `deployment`.
 
 **By hand**: trigger it; it trains whenever there is something new. `plan_only` says what it would learn
 (log and XCom `plan` of the first task) and stops.

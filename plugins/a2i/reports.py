@@ -84,7 +84,9 @@ def make_app() -> FastAPI:
 
 
 def page(body: str) -> str:
-    return f"<!doctype html><title>Nightloop reports</title><p>{body}"
+    style = "body{font:16px/1.6 system-ui,sans-serif;margin:3rem;color-scheme:light dark}"
+    title = "<!doctype html><meta charset=utf-8><title>Nightloop reports</title>"
+    return f"{title}<style>{style}</style><h1>Nightloop reports</h1><p>{body}"
 
 
 def check(request: Request, user: Any, pipeline: str) -> None:

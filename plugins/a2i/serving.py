@@ -109,15 +109,11 @@ class ChooseModelOperator(LoopClients, BaseBranchOperator):
         return package.training_job
 
     def _earlier(self) -> tuple[str, int]:
-        """The model that is left (its report changes), and the number to return to."""
-        from include.loop.champion import read_champion
+        from include.loop.champion import read_numbered
         from include.loop.deployment import previous
-        from include.loop.errors import NotSetUp
 
-        champion = read_champion(self.workspace)
-        if champion is None:
-            raise NotSetUp(f"{self.pipeline} has no champion to return from")
-        return champion.training_job, self.number or previous(self.workspace, self.sagemaker)["number"]
+        number = self.number or previous(self.workspace, self.sagemaker)["number"]
+        return read_numbered(self.workspace, number).training_job, number
 
 
 class RollbackOperator(EndpointOperator):

@@ -28,18 +28,20 @@ def choose(place: Place, **kwargs: Any) -> tuple[list[str], Any]:
 def test_without_a_model_there_is_nothing_to_serve_or_to_return_to(place: Place) -> None:
     with pytest.raises(AirflowFailException, match="no approved model yet"):
         choose(place)
-    with pytest.raises(AirflowFailException, match="no champion to return from"):
+    with pytest.raises(AirflowFailException, match="no champion"):
         choose(place, rollback=True)
 
 
-def test_the_number_is_chosen_once_for_all_tries(place: Place) -> None:
-    place.put("champion.json", json.dumps(CHAMPION).encode())
+def test_an_earlier_champion_is_chosen_by_its_number(place: Place) -> None:
+    place.put("champions/0003.json", json.dumps(CHAMPION).encode())
     paths, left = choose(place, rollback=True, number=3)
     assert (paths, left["number"], left["training_job"]) == (["rollback"], 3, CHAMPION["training_job"])
+    with pytest.raises(AirflowFailException, match="no champion number 2"):
+        choose(place, rollback=True, number=2)
 
 
 CHAMPION = {
-    "number": 4, "training_job": "pets-train-1", "model_data": "s3://b/m.tar.gz", "dataset_id": "d1",
+    "number": 3, "training_job": "pets-train-1", "model_data": "s3://b/m.tar.gz", "dataset_id": "d1",
     "base_network": "resnet-50", "num_classes": 2, "image_shape": 300, "metrics": {},
     "promoted_at": "2026-11-01T00:00:00+00:00", "package_arn": "arn:aws:sagemaker:us-east-1:0:model-package",
 }  # fmt: skip
