@@ -176,7 +176,7 @@ class GateSettings(Strict):
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     max_calibration_error: SHARE = 0.25
     max_seconds_per_image: float = Field(default=10, gt=0)
-    min_images: int = Field(default=10, ge=1)
+    min_images: int = Field(default=20, ge=1)
     min_boxes: int = Field(default=1, ge=0)
     approval: bool = False
 

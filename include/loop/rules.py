@@ -152,16 +152,20 @@ def gain(metrics: Metrics, judged: Mapping[str, Slice], settings: GateSettings) 
 
 def losses(judged: Mapping[str, Slice], settings: GateSettings) -> Iterator[Rule]:
     """Nowhere surely worse by more than is allowed: a slice than under the best champion so far, so that many
-    small losses do not add up night by night; a class than under the champion.
+    small losses do not add up night by night; a class, where the slice has enough of it, than under the
+    champion.
     """
     for name, item in sorted(judged.items()):
         if item.delta is None or item.champion is None:
             continue  # told by ``measured``
         yield _slice_loss(name, item, item.delta, settings.max_loss)
+        # Of a few boxes the bootstrap knows no doubt: they are all right, or all wrong, in every draw.
+        enough = [
+            label for label, scores in item.challenger.classes.items() if scores.boxes >= settings.min_images
+        ]
         classes = [
-            _class_loss(name, label, delta, settings.max_class_loss)
-            for label, delta in sorted(item.delta.classes.items())
-            if is_finite(delta.ap50)  # else it has no box in this slice: ``support`` looks at all slices
+            _class_loss(name, label, item.delta.classes.get(label), settings.max_class_loss)
+            for label in sorted(enough)
         ]
         failed = [rule for rule in classes if not rule.passed]
         yield from failed or sorted(classes, key=lambda rule: rule.value or 0.0)[:1]
@@ -175,22 +179,24 @@ def learned(metrics: Metrics, settings: GateSettings) -> Iterator[Rule]:
     """
     replayed = metrics.learned.get(REPLAYED)
     usual = replayed.recall if replayed and is_finite(replayed.recall) else 1.0
+    limit = round(settings.min_learned * usual, 5)
     for night, item in sorted(metrics.learned.items()):
         if night == REPLAYED or not item.boxes:
             continue
-        limit = round(settings.min_learned * usual, 5)
+        judged = item.images >= settings.min_images
         passed = is_finite(item.recall) and item.recall >= limit - HAIR
-        text = f"labels of {night}: the challenger finds {shown(item.recall)} of the boxes it learned"
-        text += f" ({shown(usual)} of those that were replayed), at least {limit:.3f} is wanted"
-        if item.images < settings.min_images:
+        text = (
+            f"labels of {night}: the challenger finds {shown(item.recall)} of the boxes it learned "
+            f"({shown(usual)} of those that were replayed), at least {limit:.3f} is wanted"
+        )
+        if not judged:
             text += f"; with {item.images} images told, not judged"
         elif not passed:
             text += (
-                ". They contradict each other or earlier ones, or training was too short: look at the answers"
+                ". They contradict each other or earlier ones, or training was too short. Look at the "
+                f"answers; if they are wrong: python -m include.loop discard-labels {night} --why …"
             )
-        yield Rule(
-            "learned", night, item.recall, limit, passed, text, judged=item.images >= settings.min_images
-        )
+        yield Rule("learned", night, item.recall, limit, passed, text, judged)
 
 
 def _slice_loss(name: str, item: Slice, delta: Delta, limit: float) -> Rule:
@@ -205,10 +211,11 @@ def _slice_loss(name: str, item: Slice, delta: Delta, limit: float) -> Rule:
     return Rule("loss", name, value, -limit, passed, text)
 
 
-def _class_loss(name: str, label: str, delta: ClassDelta, limit: float) -> Rule:
-    passed, text = _loss(delta.ap50, delta.high, limit)
-    text = f"{name}, class {label}: {delta.ap50:+.3f} AP; {text}"
-    return Rule("class_loss", name, delta.ap50, -limit, passed, text, class_name=label)
+def _class_loss(name: str, label: str, delta: ClassDelta | None, limit: float) -> Rule:
+    value, high = (delta.ap50, delta.high) if delta else (None, None)
+    passed, text = _loss(value, high, limit)
+    text = f"{name}, class {label}: AP changes by {shown(value)}; {text}"
+    return Rule("class_loss", name, value, -limit, passed, text, class_name=label)
 
 
 def _loss(delta: float | None, high: float | None, limit: float) -> tuple[bool, str]:

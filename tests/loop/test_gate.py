@@ -99,7 +99,7 @@ def test_better_where_it_should_be_and_nowhere_surely_worse(value: dict[str, Any
 def test_small_slices_are_told_and_not_judged_and_the_text_says_what_to_do():
     verdict = decide(metrics(day=compared(0.8, 0.9, images=5)), SETTINGS)
     (told,) = [rule for rule in verdict.rules if not rule.judged]
-    assert told.text == "day has 5 images, fewer than 10: told, not judged"
+    assert told.text == "day has 5 images, fewer than 20: told, not judged"
     assert "Label more images for it, name another slice in gate.improve_on" in verdict.reasons[0]
 
 
@@ -122,7 +122,8 @@ def test_one_bad_class_is_named():
     value["slices"]["day"]["delta"]["classes"]["dog"] = {"ap50": -0.3, "low": -0.4, "high": -0.2}
     verdict = decide(value, SETTINGS)
     assert verdict.reasons == (
-        "day, class dog: -0.300 AP; that is more than the 0.1 allowed, and surely a loss (below -0.200)",
+        "day, class dog: AP changes by -0.300; that is more than the 0.1 allowed, "
+        "and surely a loss (below -0.200)",
     )
     (rule,) = [rule for rule in verdict.rules if not rule.passed]
     assert rule.to_dict() == {
@@ -135,6 +136,20 @@ def test_one_bad_class_is_named():
         "judged": True,
         "text": verdict.reasons[0],
     }
+
+
+def test_a_class_of_which_a_slice_has_little_is_told_elsewhere():
+    value = copy.deepcopy(GOOD)
+    value["slices"]["day"]["delta"]["classes"]["dog"] = {"ap50": -0.5, "low": -0.5, "high": -0.5}
+    assert failed(value) == {"class_loss"}
+    value["slices"]["day"]["challenger"]["classes"]["dog"]["boxes"] = 2
+    assert failed(value) == set()
+
+
+def test_a_class_without_a_difference_is_turned_down():
+    value = copy.deepcopy(GOOD)
+    del value["slices"]["day"]["delta"]["classes"]["dog"]
+    assert failed(value) == {"class_loss"}
 
 
 def test_floors_hold_whatever_the_champion_has():
