@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 MAX_UNPACKED = 8 << 30  # bytes
-MAX_MEMBERS = 4_096
+MAX_MEMBERS = 1_024
 MAX_RATIO = 100  # unpacked to packed: weights hardly compress, and text not by so much
 _FREE = 32 << 20  # bytes that any archive may unpack to, whatever the ratio
 _CHUNK = 64 << 10  # bytes read at once; no header of tar's may be larger
@@ -180,6 +180,8 @@ def _checked(info: tarfile.TarInfo, taken: _Paths) -> PurePosixPath | None:
 def _content(stream: _Stream, info: tarfile.TarInfo, path: PurePosixPath) -> Iterator[bytes]:
     """Read from the stream itself, which stands behind the member's header."""
     stream.expect(info.size)
+    with _explained():
+        stream.seek(info.offset_data)
     left, first = info.size, True
     while left:
         with _explained():  # it is the taker of the chunks who reads here

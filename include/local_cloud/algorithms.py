@@ -33,7 +33,7 @@ BUILT_IN = (
         {
             "train:progress": r"#progress_metric: host=\S+, completed (\S+) %",
             "train:smooth_l1": r"#quality_metric: host=\S+, epoch=\S+, batch=\S+ train smooth_l1 "
-            "<loss>=(\S+)",
+            r"<loss>=(\S+)",
             "train:cross_entropy": (
                 r"#quality_metric: host=\S+, epoch=\S+, batch=\S+ train cross_entropy <loss>=(\S+)"
             ),

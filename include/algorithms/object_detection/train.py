@@ -90,9 +90,10 @@ class _Job:
             if self.stop.is_set():
                 break
             score = self._validate()
-            self._tell(epoch, score, host)
+            self._tell_score(epoch, score, host)
             if score >= self.best:  # of equals the later: it has seen more
                 self._keep(score)
+            self._tell_progress(epoch, host)
             over = patience.exhausted(epoch, score)
             self._checkpoint(epoch, score, over, patience, generator)
             if over:
@@ -113,9 +114,10 @@ class _Job:
         generator.bit_generator.state = progress.generator
         patience.best, patience.waited = progress.patience_best, progress.patience_waited
         logger.info("continuing after epoch %d, from a checkpoint", progress.epoch)
-        self._tell(progress.epoch, progress.score, host)
+        self._tell_score(progress.epoch, progress.score, host)
         self.best_variables = found.weights["best"]
         self._write(progress.best)
+        self._tell_progress(progress.epoch, host)
         return self.settings.epochs if progress.over else progress.epoch + 1
 
     def _checkpoint(
@@ -133,8 +135,10 @@ class _Job:
         )
         self.checkpoints.save(Checkpoint(progress, self.learner.state() | {"best": self.best_variables}))
 
-    def _tell(self, epoch: int, score: float, host: str) -> None:
+    def _tell_score(self, epoch: int, score: float, host: str) -> None:
         emit(f"#quality_metric: host={host}, epoch={epoch}, validation mAP <score>=({score:.6f})")
+
+    def _tell_progress(self, epoch: int, host: str) -> None:
         emit(f"#progress_metric: host={host}, completed {100 * (epoch + 1) // self.settings.epochs} %")
 
     def _epoch(self, epoch: int, host: str, generator: np.random.Generator) -> None:

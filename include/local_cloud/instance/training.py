@@ -65,7 +65,11 @@ class TrainingJob:
         post, job = self._post, self._job
         post.watch.check()
         if post.restarted:
-            post.move("Restarting", "The machine was lost: the training job starts again")
+            spot = job["EnableManagedSpotTraining"]
+            post.move(
+                "Interrupted" if spot else "Restarting",
+                "The machine was lost: the training job starts again, from its checkpoints if it has any",
+            )
         with post.change() as document:
             document["TrainingStartTime"] = datetime.now(UTC)
         post.move("Downloading", "Downloading input data")
