@@ -141,15 +141,15 @@ def reliability(item: Slice) -> tuple[Figure, str]:
         axes.scatter(
             means, rights, s=areas, color=PALETTE[role], marker=marker, label=role, zorder=4, clip_on=False
         )
-        told.append(f"{role}: calibration error {formats.score(model.calibration_error)}")
+        told.append(f"calibration error {role} {formats.score(model.calibration_error)}")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")
     axes.set_xlabel("score of the detection")
     axes.set_ylabel("share that is right")
-    if told:
+    if len(told) > 1:
         axes.legend(loc="upper left")
-    return figure, f"Reliability of scores on {item.name}. {'; '.join(told)}."
+    return figure, f"Reliability of scores on {item.name}: {', '.join(told)}."
 
 
 @_drawn
@@ -275,7 +275,7 @@ def _dots(rows: Sequence[tuple[str, Any, Any]], label: str, alt: str) -> tuple[F
     axes.set_xlabel(label)
     axes.grid(visible=False, axis="y")
     handles = {text: handle for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)}
-    if handles:
+    if len(handles) > 1:
         axes.legend(
             handles.values(), handles.keys(), loc="lower right", bbox_to_anchor=(1, 1), ncols=2,
             borderaxespad=0.1,

@@ -27,6 +27,8 @@ HTML = "text/html; charset=utf-8"
 # A larger confusion matrix than this cannot be read: the list of mistakes beside it can.
 MOST_CLASSES = 15
 MISTAKES = 10
+# What evaluation puts into the matrix besides classes.
+NO_CLASS = frozenset({"background", "missed"})
 
 
 def publish(workspace: Workspace, training_job: str) -> dict[str, Any]:
@@ -112,18 +114,18 @@ def confusion_rows(measure: Measure) -> list[tuple[str, list[tuple[str, int, flo
     """The confusion matrix by true class: columns with their count and share of the row. None of it when
     there are too many classes to read.
     """
-    columns = list(dict.fromkeys(name for row in measure.confusion.values() for name in row))
-    order = [name for name in measure.classes if name in columns]
-    columns = [*order, *(name for name in columns if name not in order)]
-    if len(columns) > MOST_CLASSES + 2:
+    seen = [*measure.confusion, *(name for row in measure.confusion.values() for name in row)]
+    classes = list(dict.fromkeys([*measure.classes, *(name for name in seen if name not in NO_CLASS)]))
+    if len(classes) > MOST_CLASSES:
         return []
-    return [
-        (
-            truth,
-            [(name, row.get(name, 0), row.get(name, 0) / max(sum(row.values()), 1)) for name in columns],
+    rows = []
+    for truth in [*classes, "background"]:
+        row = measure.confusion.get(truth, {})
+        total = max(sum(row.values()), 1)
+        rows.append(
+            (truth, [(name, row.get(name, 0), row.get(name, 0) / total) for name in [*classes, "missed"]])
         )
-        for truth, row in measure.confusion.items()
-    ]
+    return rows
 
 
 def mistakes(measure: Measure) -> list[tuple[str, str, int]]:

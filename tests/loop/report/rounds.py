@@ -266,7 +266,8 @@ def measure(map50: float, classes: tuple[str, ...] = ("cat", "dog")) -> dict[str
             for name in classes
         },
         "confusion": {
-            **{name: {name: 40, "missed": 4, other(name, classes): 1} for name in classes},
+            **{name: {name: 40, "missed": 4, other(name, classes): 1} for name in classes[:-1]},
+            classes[-1]: {"missed": 45},
             "background": {classes[0]: 3},
         },
         "unpredicted": 0,

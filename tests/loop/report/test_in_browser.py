@@ -29,11 +29,12 @@ FAINT = """() => {
     .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0);
   const behind = (element) => {
+    const layers = [];
     for (let at = element; at; at = at.parentElement) {
-      const colour = rgba(getComputedStyle(at).backgroundColor);
-      if (colour[3] === 255) return colour;
+      layers.unshift(rgba(getComputedStyle(at).backgroundColor));
     }
-    return [255, 255, 255, 255];
+    const over = (under, [r, g, b, a]) => [r, g, b].map((v, n) => (v * a + under[n] * (255 - a)) / 255);
+    return layers.reduce(over, [255, 255, 255]);
   };
   const faint = [];
   for (const element of document.querySelectorAll('body *')) {
