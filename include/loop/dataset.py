@@ -8,6 +8,7 @@ the same labels make the same dataset. Knows corpus, replay and batch.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ from include.loop.shards import read_dataset, read_discarded, read_lineage
 from include.loop.sides import Side
 from include.loop.splits import Entry
 from include.loop.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 MANIFESTS = ("train", "validation", "memory", "newest", "audit")
 
@@ -118,6 +121,7 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
     learned = {**lineage.learned, **corpus.shards}
     dataset_id = content_hash(values, learned, classes, parent)
     history = _history(corpus)
+    copies = sum(entry.resembles for entry in corpus.new)
     record = {
         "dataset_id": dataset_id,
         "parent": parent,
@@ -135,12 +139,20 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
         "left_out": draft.left_out,
         **{name: len(entries) for name, entries in draft.manifests.items()},
         "superseded": sum(len(item["superseded"]) for item in history),
-        "near_duplicates": sum(entry.resembles for entry in corpus.new),
+        "near_duplicates": copies,
         "max_boxes": max(len(line.boxes) for line in (*lines["train"], *lines["validation"])),
         "rejected": len(corpus.rejected),
         "replay": draft.replay.record,
         "backfilled": _backfilled(corpus),
     }
+    if 2 * copies > len(corpus.new):
+        # A camera that sees the same picture all night: the sides of a few images decide about all of them.
+        log.warning(
+            "%d of %d new labels are of near-duplicates: they follow the images they resemble (%s)",
+            copies,
+            len(corpus.new),
+            target.uri(storage.SPLITS),
+        )
     location = storage.dataset_file(dataset_id, "dataset.json")
     if not target.exists(location):
         for name in MANIFESTS:

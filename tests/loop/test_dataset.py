@@ -172,7 +172,7 @@ def test_the_memory_set_is_the_same_in_every_dataset_of_a_lineage(begun: Place):
     assert len(memories[0]) == 2
 
 
-def test_a_copy_of_a_held_out_image_is_held_out_too(make_place):
+def test_a_copy_of_a_held_out_image_is_held_out_too(make_place, caplog):
     place = make_place(initial=INITIAL, test_sets={"day": "test/day.manifest"})
     place.storage.write_lines("test/day.manifest", [line(place, "test.jpg")])
     start(place)
@@ -184,6 +184,7 @@ def test_a_copy_of_a_held_out_image_is_held_out_too(make_place):
     built = dataset.build(place.workspace)
     assert sources(copies) <= sources(read(place, built["dataset_id"], "validation"))
     assert built["near_duplicates"] == 5
+    assert "5 of 9 new labels are of near-duplicates" in caplog.text
 
 
 def test_a_test_set_that_came_later_takes_its_images_out_of_the_replay(make_place):
