@@ -9,6 +9,7 @@ is written, loaded or unpickled here. Used by the detector and by the local clou
 from __future__ import annotations
 
 import gzip
+import os
 import tarfile
 import unicodedata
 import zlib
@@ -86,7 +87,8 @@ class _Stream:
     """
 
     def __init__(self, packed: BinaryIO) -> None:
-        self._packed, self._unpacked = packed, gzip.GzipFile(fileobj=packed, mode="rb")
+        self._packed, self._packed_size = packed, os.fstat(packed.fileno()).st_size
+        self._unpacked = gzip.GzipFile(fileobj=packed, mode="rb")
         self._position = 0
         self._last = b""
 
@@ -109,13 +111,13 @@ class _Stream:
         return self._position
 
     def expect(self, size: int) -> None:
-        """Raises when so many more bytes would be too many, as far as the packed ones were read."""
+        """Raises when there are too many bytes already, or would be with so many more."""
         unpacked = self._position + size
         if unpacked > MAX_UNPACKED:
             raise BadArchive(f"it unpacks to more than {MAX_UNPACKED >> 30} GiB")
-        # The file's own size, not what was read of it: a whole member may lie in the next read.
-        if size and unpacked > _FREE + MAX_RATIO * self._packed_size():
+        if unpacked > _FREE + MAX_RATIO * self._packed_size:
             raise BadArchive(f"it claims {unpacked} bytes, more than {MAX_RATIO} times its packed size")
+        # What came out is held against what was read for it: a bomb is known long before its end.
         if self._position > _FREE + MAX_RATIO * self._packed.tell():
             raise BadArchive(f"it unpacks to more than {MAX_RATIO} times its packed size: a bomb")
 
@@ -127,12 +129,6 @@ class _Stream:
             raise BadArchive("it holds no sound tar archive: a header is damaged or cut off")
         while self.read(_CHUNK):
             pass
-
-    def _packed_size(self) -> int:
-        here = self._packed.tell()
-        size = self._packed.seek(0, 2)
-        self._packed.seek(here)
-        return size
 
 
 class _Paths:
