@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
+from include.demo.night import Night
 from tests.e2e.stack import PATIENCE, Stack
 from tests.support.cloud import eventually
 
@@ -38,7 +39,8 @@ def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_nights(stack
         assert sorted(stack.labelled(date)) == sorted(loops)
         assert stack.night(date).labels()["answers"] == len(loops)
 
-    # Whatever the gate says: nothing that was learned from a backfill is used before a person has agreed.
+    # Whatever the gate says: nothing that was learned from a backfill is used before a person has agreed, and
+    # nobody has yet.
     first = stack.night(dates[0]).champion()
     eventually(lambda: stack.lessons()[0], within=PATIENCE, pause=2)
     assert stack.night(dates[0]).champion() == first
@@ -67,27 +69,25 @@ def test_the_same_date_again_asks_nobody_starts_no_job_and_writes_the_same_bytes
 
 
 def test_a_training_run_that_is_cleared_comes_to_the_same_verdict(stack: Stack) -> None:
-    """From its first task, and also after its model was promoted: same dataset, same jobs, same bytes."""
-    runs = stack.settled("incremental_training")
-    ids = [run["dag_run_id"] for run in runs]
-    run = next(run for run in ids if stack.tasks("incremental_training", run)["record"] == "success")
-    night = stack.night("2026-10-01")
-    before = stack.output("incremental_training", run, "build_dataset")
-    verdict = stack.output("incremental_training", run, "gate")
-    jobs, keys = (
-        night.jobs(),
-        [*night.keys("evaluations/"), *night.keys("champion"), *night.keys("registry/")],
-    )
+    runs = [run["dag_run_id"] for run in stack.settled("incremental_training")]
+    run = next(run for run in runs if stack.tasks("incremental_training", run)["record"] == "success")
+    check_repeats(stack, "incremental_training", run, stack.night("2026-10-01"))
+
+
+def check_repeats(stack: Stack, dag: str, run: str, night: Night) -> None:
+    """Cleared from its first task, a run makes no new job, and every record keeps its bytes."""
+    before = {task: stack.output(dag, run, task) for task in ("build_dataset", "gate")}
+    jobs = night.jobs()
+    keys = [key for folder in ("evaluations/", "champion", "registry/") for key in night.keys(folder)]
     records = {key: night.read(key) for key in keys if key.endswith(".json")}
 
-    stack.clear("incremental_training", run)
-    assert stack.ended("incremental_training", run) == "success"
+    stack.clear(dag, run)
+    assert stack.ended(dag, run) == "success"
 
-    assert stack.output("incremental_training", run, "build_dataset") == before
-    assert stack.output("incremental_training", run, "gate") == verdict
+    assert {task: stack.output(dag, run, task) for task in before} == before
     assert night.jobs() == jobs
     assert {key: night.read(key) for key in records} == records
-    stack.settled("incremental_training")
+    stack.settled(dag)
 
 
 def test_a_plan_asks_nobody(stack: Stack) -> None:
@@ -170,6 +170,7 @@ def test_other_pictures_and_classes_start_from_nothing(stack: Stack, tmp_path: P
     report = stack.airflow._client.get(f"/nightloop/reports/shapes/{champion['training_job']}/index.html")
     assert report.status_code == 200
     assert report.headers["content-security-policy"].startswith("default-src 'none'")
+    check_repeats(stack, training, run, night)  # also after its model has become the champion
 
 
 def draw_shapes(folder: Path, s3: object, bucket: str, prefix: str) -> Path:
