@@ -15,10 +15,9 @@ from pydantic import AliasChoices, Field, TypeAdapter
 
 from include.loop import storage
 from include.loop.manifest import ManifestBox
+from include.loop.report.measures import Evaluation, Finite, Latency, Learned, Slice
 from include.loop.report.nights import Night
 from include.loop.workspace import Workspace
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Outcome(StrEnum):
@@ -30,107 +29,6 @@ class Outcome(StrEnum):
     DECLINED = "declined"  # by a person
     WAITING = "waiting"  # the gate says yes; nobody has decided, or the deployment has not ended
     UNKNOWN = "unknown"  # there is no verdict
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """Average precision at IoU 0.5 of one class, its interval, and the objects it was measured on."""
-
-    ap50: Finite | None = None
-    low: Finite | None = None
-    high: Finite | None = None
-    boxes: int = 0
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """The detections with scores from ``low`` to ``high``: their mean score, and the share that is right."""
-
-    low: Finite
-    high: Finite
-    count: int
-    mean_score: Finite | None = None
-    precision: Finite | None = None
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One model on one slice; all shares from 0 to 1, None where it could not be measured."""
-
-    map50: Finite | None = None
-    map50_low: Finite | None = None
-    map50_high: Finite | None = None
-    map: Finite | None = None
-    recall: Finite | None = None
-    recall_low: Finite | None = None
-    recall_high: Finite | None = None
-    precision: Finite | None = None
-    calibration_error: Finite | None = None
-    reliability: tuple[ReliabilityBin, ...] = ()
-    classes: dict[str, ClassScore] = field(default_factory=dict)
-    confusion: dict[str, dict[str, int]] = field(default_factory=dict)
-    unpredicted: int = 0
-
-
-@dataclass(frozen=True)
-class Delta:
-    """Challenger less champion, with the interval of the paired bootstrap; also by class."""
-
-    map50: Finite | None = None
-    low: Finite | None = None
-    high: Finite | None = None
-    classes: dict[str, ClassScore] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Both models on one set of labelled images."""
-
-    name: str
-    images: int = 0
-    boxes: int = 0
-    gone: int = 0
-    judged: bool = True
-    challenger: Measure | None = None
-    champion: Measure | None = None
-    delta: Delta | None = None
-
-    @property
-    def before(self) -> float | None:
-        return self.champion.map50 if self.champion else None
-
-    @property
-    def after(self) -> float | None:
-        return self.challenger.map50 if self.challenger else None
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Seconds per image of the transform jobs, their start included, and the images they were timed on."""
-
-    challenger: Finite | None = None
-    champion: Finite | None = None
-    images: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How both models were measured. ``confidence`` is that of each of an interval's two bounds."""
-
-    score_threshold: Finite = 0.5
-    confidence: Finite | None = None
-
-
-@dataclass(frozen=True)
-class Learned:
-    """How much of the labels that it was shown the challenger has learned: its recall on them."""
-
-    name: str  # a night, or "replayed"
-    images: int = 0
-    boxes: int = 0
-    recall: Finite | None = None
-    recall_low: Finite | None = None
-    recall_high: Finite | None = None
 
 
 @dataclass(frozen=True)

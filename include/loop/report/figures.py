@@ -1,83 +1,31 @@
-"""The report's figures: small, calm, and readable in light, in dark, on paper and without eyes.
+"""The report's figures: small, calm, each with one thing to say.
 
-Takes facts, gives inline SVG with an alternative text. matplotlib draws through ``Figure`` objects, without
-pyplot and its global state. Every colour stands for a role and becomes a CSS variable of the page, so that
-one drawing serves both themes; the palette is told apart by the colour-blind, and shapes say the same again.
-Knows facts and formats.
+Takes facts, gives drawings with an alternative text that says the same in words. Roles have colours and
+shapes (before: grey squares, after: blue circles), so that neither is needed alone. Knows facts, formats and
+drawing.
 """
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
-
-from markupsafe import Markup, escape
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from include.loop.report import formats
-from include.loop.report.facts import Epoch, Facts, Outcome, Slice
+from include.loop.report.drawing import PALETTE, drawn, new_figure
+from include.loop.report.facts import Epoch, Facts, Outcome
+from include.loop.report.measures import Slice
 from include.loop.report.nights import Night
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-P = ParamSpec("P")
-
-# Role: its colour by day. The style sheet has the same names, and their colours by night.
-PALETTE = {
-    "ink": "#1f2a33",
-    "muted": "#5b6873",
-    "grid": "#d9dfe4",
-    "before": "#8a949d",
-    "after": "#1d6f94",
-    "wrong": "#b5472a",
-    "series-1": "#1d6f95",
-    "series-2": "#a8720a",
-    "series-3": "#6c4f9e",
-    "series-4": "#2f7d62",
-    "series-5": "#b5472b",
-    "series-6": "#5b6874",
-}
 MARKERS = "osD^vP"
 # More classes than this in one figure cannot be read; those that changed most are drawn, the table has all.
 MOST_CLASSES = 20
-_WIDTH = 4.9  # inches of 72 units: about the width of a phone, so that text keeps its size there
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """``svg`` is safe to put into the page; ``alt`` says in words what it shows."""
-
-    svg: Markup
-    alt: str
-
-
-def _drawn(draw: Callable[P, tuple[Figure, str]]) -> Callable[P, Drawing]:
-    """Make a drawing of what a function draws and says, in the report's style."""
-
-    @wraps(draw)
-    def make(*args: P.args, **kwargs: P.kwargs) -> Drawing:
-        import matplotlib
-
-        with matplotlib.rc_context(_style()), warnings.catch_warnings():
-            # Text is measured in matplotlib's font and shown in the reader's, which may know more letters.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            figure, alt = draw(*args, **kwargs)
-            stream = io.StringIO()
-            # A salt of its own, so that what one figure defines is not what another refers to.
-            matplotlib.rcParams["svg.hashsalt"] = alt
-            figure.savefig(stream, format="svg", metadata={"Date": None})
-        return Drawing(_inline(stream.getvalue(), alt), alt)
-
-    return make
-
-
-@_drawn
+@drawn
 def slices(items: Sequence[Slice]) -> tuple[Figure, str]:
     """mAP@0.5 of both models on every slice, with intervals."""
     rows = [
@@ -92,7 +40,7 @@ def slices(items: Sequence[Slice]) -> tuple[Figure, str]:
     return _dots(rows, "mAP@0.5", f"mAP@0.5 by slice. {told}.")
 
 
-@_drawn
+@drawn
 def classes(item: Slice) -> tuple[Figure, str]:
     """AP@0.5 by class on one slice, both models, with intervals."""
     before = item.champion.classes if item.champion else {}
@@ -116,10 +64,10 @@ def classes(item: Slice) -> tuple[Figure, str]:
     return _dots(rows, f"AP@0.5 on {_short(item.name)}", alt)
 
 
-@_drawn
+@drawn
 def reliability(item: Slice) -> tuple[Figure, str]:
     """How often detections of a score are right: on the diagonal, scores can be taken at their word."""
-    figure, axes = _new(3.6)
+    figure, axes = new_figure(3.6)
     axes.plot([0, 1], [0, 1], color=PALETTE["muted"], linewidth=1, linestyle=(0, (4, 3)))
     told = []
     most = max(
@@ -152,12 +100,12 @@ def reliability(item: Slice) -> tuple[Figure, str]:
     return figure, f"Reliability of scores on {item.name}: {', '.join(told)}."
 
 
-@_drawn
+@drawn
 def drift(earlier: Sequence[Night], nights: Sequence[Night]) -> tuple[Figure, str]:
     """The best scores of every night: median, half of the images, nine tenths of the images."""
     shown = [(night, role) for part, role in ((earlier, "before"), (nights, "after")) for night in part]
     shown = [(night, role) for night, role in shown if night.scores]
-    figure, axes = _new(2.9)
+    figure, axes = new_figure(2.9)
     told = []
     for place, (night, role) in enumerate(shown):
         assert night.scores is not None
@@ -172,10 +120,10 @@ def drift(earlier: Sequence[Night], nights: Sequence[Night]) -> tuple[Figure, st
     return figure, f"Median of the images' best scores by night: {', '.join(told)}."
 
 
-@_drawn
+@drawn
 def training(epochs: Sequence[Epoch]) -> tuple[Figure, str]:
     """Validation mAP above, the two losses below, by epoch."""
-    figure, (above, below) = _new(3.9, rows=2)
+    figure, (above, below) = new_figure(3.9, rows=2)
     for name, role, marker, axes in (
         ("validation_map", "after", "o", above),
         ("cross_entropy", "series-2", "s", below),
@@ -203,11 +151,11 @@ def training(epochs: Sequence[Epoch]) -> tuple[Figure, str]:
     return figure, f"Training over {len(epochs)} epochs; {told}."
 
 
-@_drawn
+@drawn
 def history(rounds: Sequence[Facts], slices: Sequence[str]) -> tuple[Figure, str]:
     """mAP@0.5 of the model at work after every round, by slice; crosses are challengers not promoted."""
     names = slices[: len(MARKERS)]
-    figure, axes = _new(3.6)
+    figure, axes = new_figure(3.6)
     told = []
     for index, name in enumerate(names):
         color = PALETTE[f"series-{index + 1}"]
@@ -240,10 +188,10 @@ def history(rounds: Sequence[Facts], slices: Sequence[str]) -> tuple[Figure, str
     return figure, f"mAP@0.5 of the model at work over {len(rounds)} rounds: {'; '.join(told)}."
 
 
-@_drawn
+@drawn
 def effort(nights: Sequence[Night]) -> tuple[Figure, str]:
     """Reviewers' time by night."""
-    figure, axes = _new(2.4)
+    figure, axes = new_figure(2.4)
     seconds = [night.reviewer_seconds for night in nights]
     names = [formats.short_day(night.batch) for night in nights]
     unit, name = (60, "minutes") if max(seconds, default=0) >= 120 else (1, "seconds")
@@ -258,7 +206,7 @@ def effort(nights: Sequence[Night]) -> tuple[Figure, str]:
 
 def _dots(rows: Sequence[tuple[str, Any, Any]], label: str, alt: str) -> tuple[Figure, str]:
     """One row per name: a square before, a circle after, lines for the intervals."""
-    figure, axes = _new(0.75 + 0.36 * max(len(rows), 2))
+    figure, axes = new_figure(0.75 + 0.36 * max(len(rows), 2))
     for place, (_, before, after) in enumerate(rows):
         for role, marker, shift, estimate in (("before", "s", -0.16, before), ("after", "o", 0.16, after)):
             if not estimate or estimate[0] is None:
@@ -283,19 +231,6 @@ def _dots(rows: Sequence[tuple[str, Any, Any]], label: str, alt: str) -> tuple[F
     return figure, alt
 
 
-def _new(height: float, rows: int = 1) -> tuple[Figure, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-    axes = figure.subplots(rows, 1, sharex=rows > 1)
-    for one in axes if rows > 1 else [axes]:
-        one.grid(visible=True, color=PALETTE["grid"], linewidth=0.8)
-        one.set_axisbelow(True)
-        for side in ("top", "right"):
-            one.spines[side].set_visible(False)
-    return figure, axes
-
-
 def _nights_axis(axes: Axes, names: Sequence[str]) -> None:
     """Names below, as many as there is room for, and always the last."""
     step = max(1, -(-len(names) // 6))
@@ -311,41 +246,3 @@ def _round_name(facts: Facts) -> str:
 
 def _short(name: str, most: int = 18) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
-
-
-def _style() -> Any:
-    ink, muted = PALETTE["ink"], PALETTE["muted"]
-    return {
-        "svg.fonttype": "none",  # text stays text: it can be searched, and takes the page's font
-        "text.parse_math": False,  # "$" in a class name is a dollar
-        "font.size": 10.5,
-        "axes.labelsize": 10.5,
-        "xtick.labelsize": 10,
-        "ytick.labelsize": 10,
-        "legend.fontsize": 10,
-        "legend.frameon": False,
-        "legend.labelcolor": ink,
-        "text.color": ink,
-        "axes.labelcolor": ink,
-        "axes.edgecolor": muted,
-        "xtick.color": muted,
-        "ytick.color": muted,
-        "xtick.labelcolor": ink,
-        "ytick.labelcolor": ink,
-        "figure.facecolor": "none",
-        "axes.facecolor": "none",
-    }
-
-
-def _inline(svg: str, alt: str) -> Markup:
-    """An SVG document as an element of the page: one image to a screen reader, its colours the page's."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # Its own style sheet would apply to the whole page, its ids would be those of the next figure, too.
-    svg = re.sub(r"<defs>\s*<style[^>]*>[^<]*</style>\s*</defs>", "", svg)
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    for role, color in PALETTE.items():
-        svg = svg.replace(color, f"var(--{role})")
-    size = re.search(r'viewBox="[^"]*"', svg)
-    tag = f'<svg {size[0] if size else ""} role="img" aria-label="{escape(alt)}">'
-    return Markup(re.sub(r"<svg[^>]*>", lambda _: tag, svg, count=1))

@@ -21,18 +21,15 @@ from include.loop.report.facts import (
     Curves,
     Dataset,
     Deployment,
-    Evaluation,
     Example,
     Facts,
-    Latency,
-    Learned,
     Model,
     Outcome,
     Package,
     Promotion,
-    Slice,
     Verdict,
 )
+from include.loop.report.measures import Evaluation, Latency, Learned, Slice
 from include.loop.report.nights import read_nights
 from include.loop.workspace import Workspace
 

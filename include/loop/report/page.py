@@ -18,8 +18,9 @@ from markupsafe import Markup
 from include.loop import storage
 from include.loop.config import DATASET_SLICES
 from include.loop.report import advice, figures, formats, history, pictures, words
-from include.loop.report.facts import Facts, Measure, Slice, read_all, to_json
+from include.loop.report.facts import Facts, read_all, to_json
 from include.loop.report.gather import gather, has_changed, read_champions
+from include.loop.report.measures import Measure, Slice
 from include.loop.workspace import Workspace
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from include.loop import storage
 from include.loop.config import Environment, Pipeline
-from include.loop.report.facts import Measure, Slice
+from include.loop.report.measures import Measure, Slice
 from include.loop.storage import Storage, dump
 from include.loop.workspace import Workspace
 from tests.support.cloud import ROLE, LocalCloud

@@ -8,12 +8,13 @@ import matplotlib
 import pytest
 
 from include.loop.report import figures
+from include.loop.report.drawing import PALETTE, Drawing
 from include.loop.report.facts import Epoch, Facts, Outcome
 from include.loop.report.nights import Night, make_scores
 from tests.loop.report.rounds import as_slice
 
 
-def check(drawing: figures.Drawing) -> ElementTree.Element:
+def check(drawing: Drawing) -> ElementTree.Element:
     """An SVG element without a document around it, in no colour but the page's."""
     svg = str(drawing.svg)
     assert "#1f2a33" not in svg
@@ -79,7 +80,7 @@ def test_drawing_leaves_matplotlib_as_it_was() -> None:
     assert dict(matplotlib.rcParams) == before
 
 
-@pytest.mark.parametrize("role", figures.PALETTE)
+@pytest.mark.parametrize("role", PALETTE)
 def test_the_style_sheet_knows_every_colour_by_day_and_by_night(role: str) -> None:
     from include.loop.report.page import TEMPLATES
 
