@@ -149,3 +149,28 @@ def test_only_the_last_step_of_a_night_rings_for_training(bag: DagBag) -> None:
 def test_two_nights_never_collect_late_answers_at_once(bag: DagBag) -> None:
     assert bag.dags["nightly_review"].get_task("assemble_manifest").max_active_tis_per_dag == 1
     assert bag.dags["incremental_training"].max_active_runs == 1
+
+
+def test_only_these_tasks_run_after_one_that_was_skipped_or_failed(bag: DagBag) -> None:
+    """Anything else stops behind a step that did not succeed."""
+    rules = {
+        (dag_id, task.task_id): task.trigger_rule.value
+        for dag_id in FLOWS
+        for task in bag.dags[dag_id].tasks
+        if task.trigger_rule != "all_success"
+    }
+    goes_on, training = "none_failed_min_one_success", ("initial_training", "incremental_training")
+    assert rules == {
+        ("nightly_review", "ring_for_training"): "none_failed",
+        **{(flow, task): goes_on for flow in training for task in ("deploy", "promote")},
+        **{(flow, "record"): "all_done" for flow in training},
+        ("deployment", "promote"): goes_on,
+        ("deployment", "report"): goes_on,
+    }
+
+
+def test_a_run_of_training_ends_with_its_record(bag: DagBag) -> None:
+    """Its state is that of its last task, and `record` fails when any task did."""
+    assert [task.task_id for task in bag.dags["initial_training"].leaves] == ["record"]
+    assert [task.task_id for task in bag.dags["incremental_training"].leaves] == ["look_again"]
+    assert bag.dags["incremental_training"].get_task("look_again").upstream_task_ids == {"record"}
