@@ -66,7 +66,7 @@ class Example:
     width: int
     height: int
     boxes: tuple[ManifestBox, ...] = ()
-    out: dict[str, str] = field(default_factory=dict)
+    out: dict[str, str | None] = field(default_factory=dict)  # None: no prediction on this image
 
 
 @dataclass(frozen=True)

@@ -72,9 +72,8 @@ def _pair(workspace: Workspace, example: Example, threshold: float) -> Pair | No
             opened.draft("RGB", (LONGEST, LONGEST))
             scene = _fit(opened.convert("RGB"))
         found = {
-            model: read_detections(workspace.storage.read(example.out[model]), len(classes))
-            for model in ("champion", "challenger")
-            if model in example.out
+            model: read_detections(workspace.storage.read(output), len(classes)) if output else []
+            for model, output in sorted(example.out.items(), reverse=True)  # the champion first
         }
     except (BadRecord, ConfigurationError, FileNotFoundError, OSError, SyntaxError, ValueError):
         return None

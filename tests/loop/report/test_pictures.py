@@ -40,6 +40,17 @@ def test_an_image_that_is_gone_or_damaged_is_left_out(rounds: Rounds) -> None:
     assert [pair.example.image.rsplit("/")[-1] for pair in draw(rounds)] == ["d.png"]
 
 
+def test_a_model_without_a_prediction_has_found_nothing(rounds: Rounds) -> None:
+    rounds.test_set("night", ["a.png"])
+    rounds.round("job-2", [])
+    rounds.examples("job-2", ["a.png"])
+    (row,) = rounds.storage.read_lines("evaluations/job-2/images.jsonl")
+    row["out"]["champion"] = None
+    rounds.put("evaluations/job-2/images.jsonl", row)
+    (pair,) = draw(rounds)
+    assert [side.told for side in pair.sides] == ["before: 1 missed", "after: 1 right"]
+
+
 def test_pixels_are_shown_as_they_are_stored(rounds: Rounds) -> None:
     """A phone's photograph that is marked as turned has its boxes in the pixels that are not turned."""
     rounds.test_set("night", ["a.jpg"])
