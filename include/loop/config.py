@@ -164,8 +164,8 @@ class GateSettings(Strict):
     ``improve_on`` names slices (test sets, or ``validation``, ``memory``, ``newest``, ``audit``); empty means
     every test set, or ``validation`` where there are none. There the gain has to be ``min_gain``, and with
     ``confidence`` more than nothing; elsewhere a loss counts when it is more than ``max_loss`` and, with the
-    same confidence, more than nothing. Slices of fewer than ``min_images`` images, and classes of fewer boxes,
-    are told and not judged.
+    same confidence, more than nothing. Slices of fewer than ``min_images`` images, and classes of fewer
+    boxes, are told and not judged.
     """
 
     improve_on: tuple[Name, ...] = ()

@@ -68,6 +68,18 @@ def test_a_template_beside_the_users_own_file_is_found_first(own):
         ("classes: [0, 1]", 'classes.0: must be text; put it in quotes: "0"'),
         ("classes: []", "classes: "),
         ("classes: [cat, cat]", "each class must be named once"),
+        (
+            "classes: [cat]\ntest_sets: {day: day.manifest}\ngate: {improve_on: [dusk]}",
+            "gate.improve_on: no slice dusk; allowed: audit, day, memory, newest",
+        ),
+        (
+            "classes: [cat]\ngate: {improve_on: [day]}",
+            "gate.improve_on: no slice day; allowed: audit, memory, newest, validation",
+        ),
+        (
+            "classes: [cat]\ntest_sets: {memory: x.manifest}",
+            "test_sets: memory is the name of a part of every",
+        ),
         ("{}", "classes: is required"),
         ("classes: [cat]\ntriag: {}", "triag: unknown field; allowed here: batch, classes, description,"),
         (
