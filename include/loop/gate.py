@@ -2,7 +2,7 @@
 
 Takes the metrics of both models on the same images, gives a verdict: every rule with its numbers, its outcome
 and a line of text. It fails closed: what is missing, not finite or unreadable never promotes. ``decide`` is
-a pure function; ``judge`` reads the metrics and keeps the verdict. Knows storage only.
+a pure function; ``judge`` reads the metrics and keeps the verdict. Knows rules and storage.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def judge(workspace: Workspace, training_job: str) -> dict[str, Any]:
 
 
 def decide(metrics: Mapping[str, Any] | None, settings: GateSettings) -> Verdict:
-    """Judge the content of metrics.json (None: there is none); see the functions below for each rule."""
+    """Judge the content of metrics.json (None: there is none); rules.py says what each rule wants."""
     if metrics is None:
         return _closed("there are no metrics: the evaluation has not ended well. Run it again, then the gate")
     try:
