@@ -16,7 +16,7 @@ import time
 
 from include.stack import environment, health, leftovers, lifecycle
 from include.stack.processes import PROGRAMS, Supervisor
-from include.stack.rollback import rollback
+from include.stack.rollback import in_words, rollback
 from include.stack.settings import StackError, StackSettings
 
 
@@ -104,7 +104,7 @@ def _everything(settings: StackSettings) -> dict[str, str]:
 
 def _rollback(settings: StackSettings, options: argparse.Namespace) -> int:
     told = rollback(lifecycle.that_runs(settings), print, options.pipeline, options.number)
-    print("\n" + "\n".join(f"  {name.replace('_', ' '):16}{value}" for name, value in told.items()))
+    print(f"\n{in_words(told)}")
     return 0
 
 

@@ -36,3 +36,13 @@ def rollback(
     if told is None:  # the task skipped: there is something to read, but nothing has failed
         raise StackError(f"nothing was rolled back; the log of {_TASK} says why: {airflow.run_url(dag, run)}")
     return dict(told)
+
+
+def in_words(told: dict[str, Any]) -> str:
+    """What the task has returned, for a person."""
+    lines = [f"Champion number {told['number']} is {told['training_job']}, {told['package_arn']}."]
+    if told["endpoint"]:
+        lines.append(f"The endpoint {told['endpoint']} answers with it: configuration {told['config']}.")
+    if told["left"]:
+        lines.append(f"{told['left']} was left, and its package is Rejected.")
+    return "\n".join(lines)
