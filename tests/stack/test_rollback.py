@@ -1,4 +1,4 @@
-"""What a person reads after a rollback. (The rollback itself is drilled where it happens: the loop, the DAG.)"""
+"""What a person reads after a rollback; the rollback itself is drilled in the loop and in the DAG."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from include.stack.rollback import in_words
 TOLD = {
     "number": 4,
     "training_job": "digits-train-b-1",
-    "package_arn": "arn:aws:sagemaker:us-east-1:000000000000:model-package/digits/2",
+    "package_arn": "arn:aws:sagemaker:us-east-1:1:model-package/digits/2",
     "left": "digits-train-c-1",
     "endpoint": "digits",
     "config": "digits-train-b-1-ab",
@@ -16,7 +16,7 @@ TOLD = {
 
 def test_it_says_who_answers_now_and_what_became_of_the_model_that_was_left():
     assert in_words(TOLD).splitlines() == [
-        "Champion number 4 is digits-train-b-1, arn:aws:sagemaker:us-east-1:000000000000:model-package/digits/2.",
+        "Champion number 4 is digits-train-b-1, arn:aws:sagemaker:us-east-1:1:model-package/digits/2.",
         "The endpoint digits answers with it: configuration digits-train-b-1-ab.",
         "digits-train-c-1 was left, and its package is Rejected.",
     ]
