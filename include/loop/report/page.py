@@ -78,6 +78,7 @@ def render(workspace: Workspace, facts: Facts) -> str:
             steps=advice.next_steps(facts),
             effort=history.effort(facts),
             measured=measured,
+            detailed=[item for item, _ in detailed],
             drifts=advice.drifts(facts),
             confusions=[
                 (item, confusion_rows(challenger), mistakes(challenger))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from include.loop.config import DATASET_SLICES
 from include.loop.report import formats
-from include.loop.report.facts import Facts, Outcome
+from include.loop.report.facts import Facts, Outcome, Rule
 
 # A headline has room for so many; the rules have a table.
 MOST_REASONS = 3
@@ -70,7 +70,7 @@ def _levels(facts: Facts) -> str:
 
 # What went wrong when a rule failed; {slice} may be a night.
 _FAILURES = {
-    "gain": "not better where it should be",
+    "gain": "a gain below the {limit} points wanted",
     "loss": "worse on {slice}",
     "class_loss": "class {class_name} worse on {slice}",
     "learned": "could not learn the labels of {slice}",
@@ -88,16 +88,23 @@ def _failures(facts: Facts) -> str:
     """The failed rules in words; the gate's own reasons where there are no rules."""
     if facts.verdict is None:
         return "there is no verdict"
-    found = [
-        _FAILURES[rule.rule].format(slice=formats.day(rule.slice or "any slice"), class_name=rule.class_name)
-        if rule.rule in _FAILURES
-        else rule.text
-        for rule in facts.verdict.rules
-        if rule.judged and not rule.passed
-    ] or [reason.rstrip(".") for reason in facts.verdict.reasons]
+    failed = [rule for rule in facts.verdict.rules if rule.judged and not rule.passed]
+    found = [_failure(rule) for rule in failed] or [reason.rstrip(".") for reason in facts.verdict.reasons]
     if len(found) > MOST_REASONS:
         found = [*found[: MOST_REASONS - 1], f"and {len(found) - MOST_REASONS + 1} more rules failed"]
     return ", ".join(found) or "the gate gave no reason"
+
+
+def _failure(rule: Rule) -> str:
+    if rule.rule not in _FAILURES:
+        return rule.text
+    if rule.rule == "gain" and rule.value is not None and rule.value >= (rule.limit or 0.0):
+        return "a gain that may be chance"
+    return _FAILURES[rule.rule].format(
+        slice=formats.day(rule.slice or "any slice"),
+        class_name=rule.class_name,
+        limit=f"{100 * (rule.limit or 0.0):.1f}",
+    )
 
 
 def capital(text: str) -> str:

@@ -69,6 +69,13 @@ def test_the_rules_that_failed_are_told_in_words_and_too_many_are_counted() -> N
     )
 
 
+def test_a_gain_that_is_too_small_is_told_from_one_that_may_be_chance() -> None:
+    for value, words in ((0.007, "a gain below the 1.0 points wanted"), (0.02, "a gain that may be chance")):
+        rule = Rule("gain", value=value, limit=0.01, passed=False)
+        told = headline(facts(Outcome.REJECTED, verdict=Verdict(False, (rule,))))
+        assert f"Not promoted: {words};" in told
+
+
 def test_a_rule_that_is_new_here_speaks_for_itself() -> None:
     told = headline(facts(Outcome.REJECTED, verdict=Verdict(False, (failed("tomorrow's {rule}"),))))
     assert "text of tomorrow's {rule}" in told
