@@ -1,13 +1,13 @@
 """Good and poisoned nights before the real gate: how often is each promoted, and which rules speak?
 
-    python -m benchmarks.gate --train [--seeds 1 2 … 20]    # two CPU minutes a seed; goes on after a stop
+    python -m benchmarks.gate --train [--seeds 1 2 … 10]    # three CPU minutes a seed; goes on after a stop
     python -m benchmarks.gate                               # judges what is kept: seconds a seed
 
-Per seed: a first model that knows day scenes; its first night, reviewed well, and reviewed by people who give
-40 % of the boxes a wrong class; and from the good night's model a second night, again both ways. Each of the
-four challengers is measured and judged by the loop's own functions (scores.compare, gate.decide). Poisoned
-reviewers answer all that is asked: labels held out and audits are as wrong as those that are learned. Only
-the test sets and the memory set are clean.
+Per seed: a first model that knows day scenes, and twice from there, with other nights each time: a first
+night, reviewed well, and reviewed by people who give 40 % of the boxes a wrong class; and from the good
+night's model a second night, again both ways. Each challenger is measured and judged by the loop's own
+functions (scores.compare, gate.decide). Poisoned reviewers answer all that is asked: labels held out and
+audits are as wrong as those that are learned. Only the test sets and the memory set are clean.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from include.loop.scores import compare
 from include.loop.slices import REPLAYED, Slices
 from include.samples.reviewing import Noise
 
-SEEDS = range(1, 21)
-NIGHTS = 2
+SEEDS = range(1, 11)
+PAIRS = ((0, 1), (2, 3))  # of nights; each pair starts from the first model
 REVIEWERS = {"good": Noise(), "poisoned": Noise(mislabelled=0.4)}
 NEW = "new"
 # Seconds per image, and of how many: not what is measured here.
@@ -38,9 +38,12 @@ _LATENCY = {"challenger": 0.1, "champion": 0.1, "images": {"challenger": 100, "c
 
 @dataclass(frozen=True)
 class Round:
-    """A challenger and its champion, and the lines that they are measured on, by slice."""
+    """A challenger and its champion, and the lines that they are measured on, by slice. ``part`` is its name
+    among the rounds of its seed.
+    """
 
-    night: int  # from 1
+    part: str
+    night: int  # 1 or 2, of its pair
     reviewers: str
     champion: Model
     challenger: Model
@@ -64,25 +67,25 @@ class Judged:
         return float(self.metrics["learned"][NEW]["recall"] / self.metrics["learned"][REPLAYED]["recall"])
 
 
-def rounds(study: Study) -> Iterator[Round]:
-    """The four rounds of one seed; trains what is not there yet."""
+def rounds(study: Study, pair: Sequence[int]) -> Iterator[Round]:
+    """The four rounds of a pair of nights; trains what is not there yet."""
     validation, memory = study.halves()
     tests = {light: study.labels(f"test/{light}") for light in ("day", "night")}
     known = study.labels("initial/train")
     audits: Lines = []
     champion = study.models.train("first", "initial", known, validation)
-    for number in range(NIGHTS):
+    for night, number in enumerate(pair, start=1):
         answers = {name: study.asked(champion, number, noise) for name, noise in REVIEWERS.items()}
         challengers = {}
-        for name, night in answers.items():
+        for name, answered in answers.items():
             part = f"{number + 1}-{name}"
-            again = study.replayed(champion, known, night.learned, part, PIPELINE.training.replay.choose)
-            learn, validate = night.learned + again, validation + night.held_out
+            again = study.replayed(champion, known, answered.learned, part, PIPELINE.training.replay.choose)
+            learn, validate = answered.learned + again, validation + answered.held_out
             challengers[name] = study.models.train(f"gate-{part}", "incremental", learn, validate, champion)
-            held_out = {"memory": memory, "newest": night.held_out, "audit": audits + night.audits}
+            held_out = {"memory": memory, "newest": answered.held_out, "audit": audits + answered.audits}
             slices = tests | {name: lines for name, lines in held_out.items() if lines}
-            learned = {NEW: night.learned, REPLAYED: again}
-            yield Round(number + 1, name, champion, challengers[name], slices, learned)
+            learned = {NEW: answered.learned, REPLAYED: again}
+            yield Round(part, night, name, champion, challengers[name], slices, learned)
         good: Night = answers["good"]
         champion = challengers["good"]
         known, validation = known + good.learned, validation + good.held_out
@@ -95,8 +98,9 @@ def judge(study: Study, item: Round, earlier: Judged | None) -> Judged:
     for who, model in (("challenger", item.challenger), ("champion", item.champion)):
         for name, lines in (item.slices | (item.learned if who == "challenger" else {})).items():
             own = name in (NEW, REPLAYED, "newest", "audit")
-            part = f"{name}-{item.night}-{item.reviewers}" if own else name
-            found[who] |= study.models.detect(model, part, [line.source for line in lines])
+            found[who] |= study.models.detect(
+                model, f"{name}-{item.part}" if own else name, [line.source for line in lines]
+            )
     before = earlier.metrics["slices"] if earlier else None
     measured, _ = compare(PIPELINE, _slices(item.slices), _slices(item.learned), found, before)
     names = {"training_job": item.challenger.name, "champion": item.champion.name}
@@ -152,7 +156,7 @@ def _failed(verdict: Verdict) -> set[str]:
 
 def _tell(seed: int, item: Round, verdict: Verdict) -> None:
     said = "promoted" if verdict.promote else f"no: {', '.join(sorted(_failed(verdict)))}"
-    print(f"seed {seed}, night {item.night}, {item.reviewers}: {said}", file=sys.stderr)
+    print(f"seed {seed}, {item.part}: {said}", file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -166,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Study(seed, may_train=options.train) as study:
             judgements: dict[str, Judged] = {}
             try:
-                for item in rounds(study):
+                for item in (item for pair in PAIRS for item in rounds(study, pair)):
                     judged = judge(study, item, judgements.get(item.champion.name))
                     judgements[item.challenger.name] = judged
                     results.setdefault((item.night, item.reviewers), []).append(judged)
