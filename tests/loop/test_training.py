@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.validate import ParamValidator
@@ -127,7 +128,7 @@ def test_a_model_is_trained_further_with_the_first_models_settings_but_gentler(p
 
 
 DATASET = RECORD | {"dataset_id": "d1", "parent": None}
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "tags": {"project": "nightloop"},
     "training": {
         "spot": True, "checkpoints": True, "max_runtime_seconds": 3600, "instance_type": "ml.p3.2xlarge",
