@@ -5,8 +5,9 @@
 A model that knows day scenes meets five nights of 40 reviewed scenes. The nights differ: each shows two of
 the ten digits above all. Four ways to go on are compared: naive (the new labels only), replay of three known
 scenes per new one, chosen at random or balanced_hard, and a new model from all labels so far. After each
-night the model is measured on test scenes with all ten digits, by night (new) and by day (old). Models and
-detections are kept (models.py): a run that was stopped goes on, and a second one tells the same in seconds.
+night the model is measured on test scenes with all ten digits, by night (new) and by day (old); forgotten is
+what the first model had by day and the last has not. Images and CPU seconds are those of one training. Models
+and detections are kept (models.py): a run that was stopped goes on, and a second tells the same in seconds.
 """
 
 from __future__ import annotations
@@ -78,23 +79,26 @@ def measure(study: Study, model: Model) -> Score:
 
 
 def table(results: dict[str, list[list[Score]]]) -> str:
-    """Markdown: a row per arm and night, medians over the seeds, and in brackets the least and the most."""
+    """Markdown, a row per way: medians over the seeds after each night, least and most after the last."""
+    nights = " | ".join(f"night {number}" for number in range(1, NIGHTS + 1))
     lines = [
-        "| way to go on | night | mAP@0.5 by night (new) | mAP@0.5 by day (old) | forgotten by day "
-        "| images | CPU s |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        f"| new / old | {nights} | new at last | old at last | forgotten | images | CPU s |",
+        f"|---|{'---:|' * (NIGHTS + 5)}",
     ]
     for arm, runs in results.items():
+        each = []
         for number in range(1, NIGHTS + 1):
-            now = [scores[number] for scores in runs]
-            cells = [
-                _spread([score.new for score in now]),
-                _spread([score.old for score in now]),
-                _spread([scores[0].old - scores[number].old for scores in runs]),
-                f"{statistics.median(score.images for score in now):.0f}",
-                f"{statistics.median(score.cpu for score in now):.0f}",
-            ]
-            lines.append(f"| {arm} | {number} | {' | '.join(cells)} |")
+            new, old = (statistics.median(getattr(s[number], what) for s in runs) for what in ("new", "old"))
+            each.append(f"{new:.2f} / {old:.2f}")
+        cells = [
+            *each,
+            _spread([scores[-1].new for scores in runs]),
+            _spread([scores[-1].old for scores in runs]),
+            _spread([scores[0].old - scores[-1].old for scores in runs]),
+            f"{statistics.median(score.images for scores in runs for score in scores[1:]):.0f}",
+            f"{statistics.median(score.cpu for scores in runs for score in scores[1:]):.0f}",
+        ]
+        lines.append(f"| {arm} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
