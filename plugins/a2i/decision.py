@@ -7,6 +7,7 @@ comes in the moment before the task waits wakes nobody.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,8 @@ from asgiref.sync import sync_to_async
 
 from a2i.trigger import PollingTrigger
 from include.loop.registry import Approval
+
+log = logging.getLogger(__name__)
 
 
 class PackageDecisionTrigger(PollingTrigger):
@@ -58,10 +61,19 @@ class PackageDecisionTrigger(PollingTrigger):
 
 
 def find_answer(ti_id: str) -> dict[str, Any] | None:
-    """What somebody chose in Airflow, in the shape of the event with which Airflow wakes the task."""
+    """What somebody chose in Airflow, in the shape of the event with which Airflow wakes the task.
+
+    None as well while Airflow cannot say: its API server is being restarted, or the task was cleared. The
+    next look asks again.
+    """
+    from airflow.sdk.exceptions import AirflowRuntimeError
     from airflow.sdk.execution_time.hitl import get_hitl_detail_content_detail
 
-    detail = get_hitl_detail_content_detail(UUID(ti_id))
+    try:
+        detail = get_hitl_detail_content_detail(UUID(ti_id))
+    except AirflowRuntimeError as error:
+        log.warning("Airflow does not say whether somebody answered: %s", error)
+        return None
     # `dag.test()` runs triggers in a process that is told nothing: there SageMaker alone can decide.
     if not (getattr(detail, "response_received", False) and detail.chosen_options):
         return None

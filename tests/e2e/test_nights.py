@@ -166,7 +166,10 @@ def test_other_pictures_and_classes_start_from_nothing(stack: Stack, tmp_path: P
     assert champion["num_classes"] == 2
     run = question["task_instance"]["dag_run_id"]
     tasks = stack.tasks(training, run)
-    assert (tasks["approve"], tasks["deploy"], tasks["promote"]) == ("success", "skipped", "success")
+    # A program answers within the second, before Airflow has put the asking down: then `approve` is tried
+    # again, finds the answer, and skips. Which model is used is the registry's to say.
+    assert tasks["approve"] in ("success", "skipped")
+    assert (tasks["deploy"], tasks["promote"], tasks["record"]) == ("skipped", "success", "success")
     report = stack.airflow._client.get(f"/nightloop/reports/shapes/{champion['training_job']}/index.html")
     assert report.status_code == 200
     assert report.headers["content-security-policy"].startswith("default-src 'none'")
