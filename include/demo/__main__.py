@@ -21,7 +21,7 @@ from include.stack.settings import StackError, StackSettings
 
 def main() -> int:
     try:
-        seed = int(os.environ.get("DEMO_SEED") or 7)
+        seed = int(os.environ.get("DEMO_SEED") or 42)
         outer = StackSettings.from_environment()
     except (ValueError, StackError) as error:
         print(f"DEMO_SEED is a whole number, the ports are numbers: {error}", file=sys.stderr)
