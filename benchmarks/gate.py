@@ -1,7 +1,7 @@
 """Good and poisoned nights before the real gate: how often is each promoted, and which rules speak?
 
     python -m benchmarks.gate --train [--seeds 1 2 … 10]    # three CPU minutes a seed; goes on after a stop
-    python -m benchmarks.gate                               # judges what is kept: seconds a seed
+    python -m benchmarks.gate                               # judges what is kept: 20 CPU seconds a seed
 
 Per seed: a first model that knows day scenes, and twice from there, with other nights each time: a first
 night, reviewed well, and reviewed by people who give 40 % of the boxes a wrong class; and from the good
