@@ -63,7 +63,8 @@ def end(
     job[f"{kind.stem.removesuffix('Job')}EndTime"] = now
     if kind is TRAINING_JOB:
         move(job, secondary or status, message or f"Training job {status.lower()}")
-        job["SecondaryStatusTransitions"][-1]["EndTime"] = now
+        last = job["SecondaryStatusTransitions"][-1]
+        last["EndTime"] = last["StartTime"]  # not ``now``, which was a moment before
         seconds = max(1, round((now - job["TrainingStartTime"]).total_seconds()))
         # Nothing is billed here, so a spot job saves nothing; a warm pool ends with its job, kept for nobody.
         job["TrainingTimeInSeconds"] = job["BillableTimeInSeconds"] = seconds

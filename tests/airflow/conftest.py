@@ -69,7 +69,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rig(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A review server of its own, beside the cloud's: the connection `aws_review` leads to it."""
     with Rig(cloud, tmp_path_factory.mktemp("review")) as running:

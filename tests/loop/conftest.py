@@ -26,8 +26,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rig(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A review server for the tests of a module: every place has a team of its own, and an account has 25."""
     with Rig(cloud, tmp_path_factory.mktemp("review")) as running:
         yield running
 
