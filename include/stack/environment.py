@@ -76,6 +76,8 @@ def airflow(settings: StackSettings) -> dict[str, str]:
             # A busy SQLite answers "database is locked" after 5 s by default.
             "SQL_ALCHEMY_CONN": f"sqlite:///{database}?timeout=60",
             "SQL_ALCHEMY_CONN_ASYNC": f"sqlite+aiosqlite:///{database}?timeout=60",
+            "SQL_ALCHEMY_CONNECT_ARGS": "include.stack.database.CONNECT_ARGUMENTS",
+            "SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "include.stack.database.CONNECT_ARGUMENTS",
         },
         "API": {
             "HOST": "127.0.0.1",

@@ -108,6 +108,8 @@ class Task:
         return self.page
 
     def messages(self, kind: str) -> list[dict[str, Any]]:
+        """What the task has told so far, of one kind; what it has sent and is still on its way included."""
+        self._settle()
         # As text: every member is then exactly what the portal would send on.
         text = self.page.evaluate(
             "(kind) => JSON.stringify(messages.filter((m) => m.nightloop === kind))", kind
@@ -115,7 +117,7 @@ class Task:
         found: list[dict[str, Any]] = json.loads(text)
         return found
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """Wait until every message that was sent before now has arrived: they keep their order."""
         self.page.evaluate(
             """new Promise((resolve) => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -134,7 +135,6 @@ def test_a_template_may_veto(task: Task, script: str):
         + f"<script>const form=document.querySelector('crowd-form');{script}</script>"
     )
     page.locator("crowd-button").click()
-    task.settle()
     assert task.messages("answer") == []
 
 
@@ -176,7 +176,6 @@ def test_other_buttons_do_not_submit(task: Task):
     )
     for locator in ("#x", "#y", "button"):
         page.locator(locator).first.click(force=True)
-    task.settle()
     assert task.messages("answer") == []
 
 
@@ -269,8 +268,10 @@ def test_the_page_is_asked_to_submit_to_pause_and_to_darken(task: Task):
 
 def test_activity_is_told_at_most_once_a_second(task: Task):
     page = task.open(_form('<crowd-input name="a" label="A"></crowd-input>'))
+    begun = time.monotonic()
     page.get_by_label("A").press_sequentially("twenty characters ok")
-    assert 1 <= len(task.messages("activity")) <= 3
+    told = len(task.messages("activity"))
+    assert 1 <= told <= 1 + (time.monotonic() - begun)
     assert task.messages("size")[0]["height"] > 0
 
 
