@@ -35,7 +35,7 @@ class Champion:
     image_shape: int
     metrics: dict[str, float]
     promoted_at: str
-    package_arn: str | None = None  # None: reigned before there was a registry
+    package_arn: str
     rolled_back_from: int | None = None
 
     @classmethod

@@ -85,8 +85,8 @@ def rollback(
 ) -> Running | dict[str, Any]:
     """Return endpoint and champion to an earlier champion (None: ``previous``), and reject what is left.
 
-    With a number, doing it twice does it once. ``{"rolled_back": True, "reason", "number", "training_job",
-    "package_arn", "left", "endpoint", "config"}``; endpoint and config are None where nothing is served.
+    With a number, doing it twice does it once. ``{"reason", "number", "training_job", "package_arn", "left",
+    "endpoint", "config"}``; endpoint and config are None where nothing is served.
     """
     reigning = _reigning(workspace)
     number = previous(workspace, sagemaker)["number"] if number is None else number
@@ -108,7 +108,6 @@ def rollback(
         return served
     champion = restore(workspace, number)
     return {
-        "rolled_back": True,
         "reason": f"left {reigning.training_job}" if changes else "is the champion",
         "number": champion.number,
         "training_job": champion.training_job,

@@ -3,7 +3,8 @@
 Takes the labels the lineage has learned from, gives those to replay: half of them what the champion finds
 hard, the rest so that all classes are seen equally often. How hard an image is says the champion itself, by
 batch transform over a bounded pool; the scores are written once, as ``replay/<hash>.jsonl``. Every choice is
-a hash of the images and the new labels: the same labels replay the same images. Knows corpus and transform.
+a hash of the images and the new labels: the same labels replay the same images. Knows corpus, transform and
+matching.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from include.loop.corpus import Corpus, gather
 from include.loop.errors import BadRecord
 from include.loop.identity import content_hash, job_stem, share
 from include.loop.jobs import Running
-from include.loop.manifest import LabelledImage, ManifestBox
+from include.loop.manifest import LabelledImage
+from include.loop.matching import match
 from include.loop.splits import Entry
 from include.loop.storage import dump, in_parallel, split_uri
 from include.loop.transform import Detection, Transform, Transformed, advance, read_detections
 from include.loop.workspace import Workspace
 
-IOU = 0.5  # from this overlap a detection has found the object, as in mAP@0.5
 NOTHING = -1  # the class of an image without any object: those are known too
 
 
@@ -146,20 +147,13 @@ def difficulty(line: LabelledImage, detections: Iterable[Detection], score_thres
     """How far the champion is from the label, 0 (all found with certainty, nothing invented) to 1.
 
     One minus the sum of the scores of found objects, divided by the number of objects and of confident
-    detections that found none. Detections are matched best first, each object once, at an IoU of 0.5.
+    detections that found none; what has found what is COCO's matching at an IoU of 0.5 (matching.py).
     """
-    waiting = [(box.class_id, *_fractions(line, box)) for box in line.boxes]
-    found, invented = 0.0, 0
-    for item in sorted(detections, key=lambda item: -item.score):
-        corners = (item.xmin, item.ymin, item.xmax, item.ymax)
-        fits = [box for box in waiting if box[0] == item.class_id and overlap(box[1:], corners) >= IOU]
-        if fits:
-            waiting.remove(max(fits, key=lambda box: overlap(box[1:], corners)))
-            found += item.score
-        elif item.score >= score_threshold:
-            invented += 1
+    matches = match([line], {line.source: list(detections)}, classes=0)  # nothing is counted by class here
+    hit = matches.hit >= 0
+    invented = int((~hit & (matches.score >= score_threshold)).sum())
     things = len(line.boxes) + invented
-    return 1 - found / things if things else 0.0
+    return 1 - float(matches.score[hit].sum()) / things if things else 0.0
 
 
 def read_scores(workspace: Workspace, location: str) -> dict[str, float | None]:
@@ -227,21 +221,3 @@ def _scores(corpus: Corpus, pool: Pool, done: Transformed) -> list[dict[str, Any
 
     lines = corpus.lines(pool.entries).values()
     return list(in_parallel(rate, sorted(lines, key=lambda line: line.source)))
-
-
-def _fractions(line: LabelledImage, box: ManifestBox) -> tuple[float, float, float, float]:
-    return (
-        box.left / line.width,
-        box.top / line.height,
-        (box.left + box.width) / line.width,
-        (box.top + box.height) / line.height,
-    )
-
-
-def overlap(one: Sequence[float], other: Sequence[float]) -> float:
-    """IoU of two boxes (xmin, ymin, xmax, ymax)."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    common = max(0.0, width) * max(0.0, height)
-    areas = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1])
-    return common / (areas - common) if areas > common else 0.0

@@ -324,11 +324,6 @@ def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[t
             yield batch, summary
 
 
-def labels_uri(bucket: str, pipeline: str) -> str:
-    """The folder of all label shards of a pipeline."""
-    return f"s3://{bucket}/{pipeline}/{LABELS}"
-
-
 def checkpoints(stem: str) -> str:
     """The folder in which a training job keeps what it needs to go on after an interruption."""
     return f"checkpoints/{stem}/"

@@ -6,11 +6,11 @@ Airflow reads `CONNECT_ARGUMENTS` through [database] sql_alchemy_connect_args. K
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from typing import Any, Self
 
 
 class _Cursor(sqlite3.Cursor):
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
         # sqlite3 begins no transaction before a savepoint, so that SQLite begins one for reading. When that
         # wants to write later and another process is writing, or has written since, SQLite does not wait: it
         # answers "database is locked" at once, whatever the timeout is. `airflow backfill create` and asset

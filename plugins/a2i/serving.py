@@ -138,13 +138,8 @@ class RollbackOperator(EndpointOperator):
         )
 
     def tell(self, result: dict[str, Any]) -> None:
-        if not result["rolled_back"]:
-            raise AirflowSkipException(f"Not rolled back: {result['reason']}")
         self.log.info(
-            "Champion number %s is %s again; %s is left",
-            result["number"],
-            result["training_job"],
-            result["left"],
+            "Champion number %s is %s; %s", result["number"], result["training_job"], result["reason"]
         )
 
 

@@ -51,6 +51,7 @@ def crown(place: Place, dataset_id: str, number: int = 1, model_data: str = "s3:
         image_shape=300,
         metrics={"day": 0.5},
         promoted_at="2026-11-01T00:00:00+00:00",
+        package_arn=f"arn:aws:sagemaker:us-east-1:000000000000:model-package/pets/{number}",
     )
     place.storage.write_json(storage.CHAMPION, asdict(champion))
     place.storage.write_json(storage.champion_history(number), asdict(champion))

@@ -20,7 +20,9 @@ from include.loop.workspace import Workspace
 from tests.loop.place import Place
 
 RECORD = {"train": 12, "max_boxes": 3}
-PARENT = Champion(1, "pets-train-1", "s3://b/m.tar.gz", "d", "resnet-50", 2, 320, {"day": 0.5}, "2026-01-01")
+PARENT = Champion(
+    1, "pets-train-1", "s3://b/m.tar.gz", "d", "resnet-50", 2, 320, {"day": 0.5}, "2026-01-01", "arn:1"
+)
 
 
 def settings(place: Place, stage: str = "initial", **hyperparameters) -> Workspace:

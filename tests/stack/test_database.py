@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -26,7 +27,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def look_then_write(file: Path, arguments: dict[str, object], somebody_writes: bool = True) -> None:
+def look_then_write(file: Path, arguments: dict[str, Any], somebody_writes: bool = True) -> None:
     """What creating a backfill does: look within a savepoint whether the run is there, then write it."""
     engine = create_engine(f"sqlite:///{file}?timeout=60", connect_args=arguments)
     other = sqlite3.connect(file, timeout=0, isolation_level=None)

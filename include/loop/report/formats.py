@@ -78,32 +78,17 @@ def duration(seconds: float | None) -> str:
 
 def day(batch: str) -> str:
     """A batch as a date: ``1 November 2026``, with its epoch when it was forced anew; other text as it is."""
-    try:
-        date = batch_date(batch)
-    except ConfigurationError:
-        return batch
-    _, _, epoch = batch.partition(".")
-    return f"{date.day} {date:%B %Y}" + (f", anew ({epoch})" if epoch else "")
+    return _date(batch, "%B %Y", ", anew ({})")
 
 
 def table_day(batch: str) -> str:
     """``1 Nov 2026``, for tables."""
-    try:
-        date = batch_date(batch)
-    except ConfigurationError:
-        return batch
-    _, _, epoch = batch.partition(".")
-    return f"{date.day} {date:%b %Y}" + (f" ({epoch})" if epoch else "")
+    return _date(batch, "%b %Y", " ({})")
 
 
 def short_day(batch: str) -> str:
     """``1 Nov``, for axes."""
-    try:
-        date = batch_date(batch)
-    except ConfigurationError:
-        return batch
-    _, _, epoch = batch.partition(".")
-    return f"{date.day} {date:%b}" + (f" ({epoch})" if epoch else "")
+    return _date(batch, "%b", " ({})")
 
 
 def moment(iso: str) -> str:
@@ -117,6 +102,15 @@ def moment(iso: str) -> str:
 
 def file_name(uri: str) -> str:
     return uri.rsplit("/", 1)[-1]
+
+
+def _date(batch: str, month: str, anew: str) -> str:
+    try:
+        date = batch_date(batch)
+    except ConfigurationError:
+        return batch
+    _, _, epoch = batch.partition(".")
+    return f"{date.day} {date:{month}}" + (anew.format(epoch) if epoch else "")
 
 
 def _sign(text: str) -> str:
