@@ -56,7 +56,7 @@ format: setup  ## let ruff rewrite what it can
 
 test: lint  ## lint, then every test
 	@.ci/system-packages
-	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest $(TESTS) -n $(WORKERS) --dist loadscope
+	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest $(TESTS) -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 constraints:  ## resolve requirements*.txt anew into constraints.txt
 	@bash .ci/setup --resolve
