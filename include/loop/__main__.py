@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.config import load_environment
 from include.loop.errors import Fatal, Retryable
 from include.loop.lineage import Start, walk
@@ -141,7 +141,7 @@ def _discard_labels(options: argparse.Namespace) -> int:
     workspace = open_workspace(session.client("s3"), options.pipeline)
     told = discard(workspace, options.shard, options.by, options.why)
     print(f"{told['shard']}: discarded by {told['by']} at {told['at']}: {told['why']}")
-    print(f"To take it back, delete {workspace.storage.uri(storage.discarded_file(told['shard']))}")
+    print(f"To take it back, delete {workspace.storage.uri(layout.discarded_file(told['shard']))}")
     if told["learned"]:
         print("The champion has learned from these labels: roll it back (make rollback, or DAG deployment).")
     return 0

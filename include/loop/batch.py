@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout, storage
 from include.loop.champion import Champion, read_champion
 from include.loop.errors import NoImages
 from include.loop.identity import batch_date, check_date, make_batch
@@ -56,7 +56,7 @@ def batch_id(workspace: Workspace, date: str, run_id: str, force_new: bool = Fal
     """
     if not force_new:
         return make_batch(date)
-    location = storage.run_file(check_date(date), "epochs.json")
+    location = layout.run_file(check_date(date), "epochs.json")
     value, etag = workspace.storage.find_version(location)
     epochs: list[str] = value or []
     if run_id not in epochs:
@@ -69,7 +69,7 @@ def list_batch(workspace: Workspace, batch: str, backfill: bool = False) -> dict
     """Pin the batch, or read it when it is pinned already: who runs it later changes nothing. NoImages when
     there is nothing to look at.
     """
-    location = storage.run_file(batch, "batch.json")
+    location = layout.run_file(batch, "batch.json")
     value = workspace.storage.find_json(location)
     if value is None:
         listed = list_images(workspace, batch)
@@ -93,7 +93,7 @@ def list_batch(workspace: Workspace, batch: str, backfill: bool = False) -> dict
 
 def read_batch(workspace: Workspace, batch: str) -> Batch:
     """The pinned batch. FileNotFoundError when it was never listed."""
-    return _from_json(workspace.storage.read_json(storage.run_file(batch, "batch.json")))
+    return _from_json(workspace.storage.read_json(layout.run_file(batch, "batch.json")))
 
 
 def list_images(workspace: Workspace, batch: str) -> Batch:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from include.loop import registry, storage
+from include.loop import layout, registry, storage
 from include.loop.errors import NotSetUp
 from include.loop.registry import Approval, Package
 from include.loop.workspace import Workspace
@@ -45,7 +45,7 @@ class Champion:
 
 def read_champion(workspace: Workspace) -> Champion | None:
     """The reigning champion, or None before the first promotion."""
-    value = workspace.storage.find_json(storage.CHAMPION)
+    value = workspace.storage.find_json(layout.CHAMPION)
     return None if value is None else Champion.from_dict(value)
 
 
@@ -64,15 +64,15 @@ def find_champion(workspace: Workspace, training_job: str | None) -> Champion | 
 
 def read_history(workspace: Workspace) -> Iterator[Champion]:
     """Every champion there was, the first one first."""
-    for item in workspace.storage.list(storage.CHAMPIONS):
+    for item in workspace.storage.list(layout.CHAMPIONS):
         yield Champion.from_dict(workspace.storage.read_json(item.uri))
 
 
 def read_numbered(workspace: Workspace, number: int) -> Champion:
     """The champion of that number; NotSetUp when there was none."""
-    value = workspace.storage.find_json(storage.champion_history(number))
+    value = workspace.storage.find_json(layout.champion_history(number))
     if value is None:
-        where = workspace.storage.uri(storage.CHAMPIONS)
+        where = workspace.storage.uri(layout.CHAMPIONS)
         raise NotSetUp(f"there was no champion number {number}; those there were are in {where}")
     return Champion.from_dict(value)
 
@@ -83,19 +83,19 @@ def promote(workspace: Workspace, sagemaker: Any, training_job: str) -> dict[str
     ``{"promoted": bool, "reason", "training_job", "champion", "number", "champion_uri"}``. A challenger that
     comes too late is Rejected: what the reigning model has learned since would be lost without a trace.
     """
-    value, etag = workspace.storage.find_version(storage.CHAMPION)
+    value, etag = workspace.storage.find_version(layout.CHAMPION)
     reigning = None if value is None else Champion.from_dict(value)
     package = registry.read_package(workspace, sagemaker, training_job)
     if reigning and reigning.training_job == training_job:
         _remember(workspace, reigning)  # in case the last try died between the two writes
         return _report(workspace, reigning, training_job, promoted=True, reason="is the champion")
-    verdict = workspace.storage.read_json(storage.evaluation_file(training_job, "verdict.json"))
+    verdict = workspace.storage.read_json(layout.evaluation_file(training_job, "verdict.json"))
     reason = obstacle(workspace, package, reigning)
     if reason:
         if package.status is Approval.APPROVED and not _has_reigned(workspace, training_job):
             registry.set_status(workspace, sagemaker, package, Approval.REJECTED, "the loop", reason)
         return _report(workspace, reigning, training_job, promoted=False, reason=reason)
-    model = workspace.storage.read_json(storage.model_file(training_job, "model.json"))
+    model = workspace.storage.read_json(layout.model_file(training_job, "model.json"))
     champion = Champion(
         number=reigning.number + 1 if reigning else 1,
         training_job=training_job,
@@ -119,11 +119,11 @@ def obstacle(workspace: Workspace, package: Package, reigning: Champion | None) 
     if package.status is Approval.PENDING:
         return f"package {package.version} waits for somebody to approve it"
     if package.status is Approval.REJECTED:
-        verdict = workspace.storage.read_json(storage.evaluation_file(job, "verdict.json"))
+        verdict = workspace.storage.read_json(layout.evaluation_file(job, "verdict.json"))
         return package.comment or "; ".join(verdict["reasons"])
     if reigning and reigning.training_job == job:
         return ""
-    parent = workspace.storage.read_json(storage.model_file(job, "model.json"))["parent"]
+    parent = workspace.storage.read_json(layout.model_file(job, "model.json"))["parent"]
     if parent == (reigning.training_job if reigning else None):
         return ""
     if _has_reigned(workspace, job):
@@ -133,7 +133,7 @@ def obstacle(workspace: Workspace, package: Package, reigning: Champion | None) 
 
 def restore(workspace: Workspace, number: int) -> Champion:
     """Make an earlier champion the champion again, under a new number; nothing new when it reigns."""
-    value, etag = workspace.storage.find_version(storage.CHAMPION)
+    value, etag = workspace.storage.find_version(layout.CHAMPION)
     target = read_numbered(workspace, number)
     reigning = Champion.from_dict(value) if value else target
     if reigning.training_job == target.training_job:
@@ -151,12 +151,12 @@ def _has_reigned(workspace: Workspace, training_job: str) -> bool:
 
 
 def _crown(workspace: Workspace, champion: Champion, etag: str | None) -> None:
-    workspace.storage.replace(storage.CHAMPION, storage.dump(asdict(champion)), etag)
+    workspace.storage.replace(layout.CHAMPION, storage.dump(asdict(champion)), etag)
     _remember(workspace, champion)
 
 
 def _remember(workspace: Workspace, champion: Champion) -> None:
-    workspace.storage.write_once(storage.champion_history(champion.number), storage.dump(asdict(champion)))
+    workspace.storage.write_once(layout.champion_history(champion.number), storage.dump(asdict(champion)))
 
 
 def _now() -> str:
@@ -172,5 +172,5 @@ def _report(
         "champion": champion.training_job if champion else None,
         "number": champion.number if champion else 0,
         "reason": reason,
-        "champion_uri": workspace.storage.uri(storage.CHAMPION),
+        "champion_uri": workspace.storage.uri(layout.CHAMPION),
     }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.errors import ConfigurationError, NotSetUp
 from include.loop.identity import content_hash
 from include.loop.manifest import LabelledImage
@@ -104,7 +104,7 @@ def gather(workspace: Workspace, keep: bool = True) -> Corpus:
     }
     if lineage.root and lineage.initial:
         sides = ("train", "validation", "memory")
-        places[lineage.initial] = [storage.dataset_file(lineage.root, f"{side}.manifest") for side in sides]
+        places[lineage.initial] = [layout.dataset_file(lineage.root, f"{side}.manifest") for side in sides]
     return _corpus(workspace, ledger, lineage, shards, places, list(shards), rejected)
 
 

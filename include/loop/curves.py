@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def keep(workspace: Workspace, logs: Any, training_job: str) -> dict[str, Any]:
     Safe to call again: a log that has come in completely since takes the place of a shorter one, and a log
     that has expired does not.
     """
-    location = storage.model_file(training_job, "curves.json")
+    location = layout.model_file(training_job, "curves.json")
     problem = None
     found: dict[str, Any] = {"epochs": [], "throughput": None}
     try:

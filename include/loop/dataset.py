@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.corpus import Corpus, gather, gather_initial
 from include.loop.errors import ConfigurationError, NothingToLearn
 from include.loop.identity import content_hash
 from include.loop.replay import Replay, choose_replay
-from include.loop.shards import read_dataset, read_discarded, read_lineage
+from include.loop.shards import committed_shards, read_dataset, read_discarded, read_lineage
 from include.loop.sides import Side
 from include.loop.splits import Entry
 from include.loop.workspace import Workspace
@@ -84,7 +84,7 @@ def pending(workspace: Workspace, dataset_id: str | None = None) -> dict[str, An
     known = read_lineage(workspace)
     tried = read_dataset(workspace, dataset_id)["learned"] if dataset_id else {}
     passed_over = {*known.learned, *tried, *read_discarded(workspace)}
-    summaries = storage.committed_shards(workspace.storage, known=passed_over)
+    summaries = committed_shards(workspace.storage, known=passed_over)
     labels = {batch: summary["labels"] for batch, summary in summaries if summary["labels"]}
     return {"shards": len(labels), "labels": sum(labels.values()), "batches": list(labels)}
 
@@ -151,14 +151,14 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
             "%d of %d new labels are of near-duplicates: they follow the images they resemble (%s)",
             copies,
             len(corpus.new),
-            target.uri(storage.SPLITS),
+            target.uri(layout.SPLITS),
         )
-    location = storage.dataset_file(dataset_id, "dataset.json")
+    location = layout.dataset_file(dataset_id, "dataset.json")
     if not target.exists(location):
         for name in MANIFESTS:
-            target.write_lines(storage.dataset_file(dataset_id, f"{name}.manifest"), values[name])
-        target.write_lines(storage.dataset_file(dataset_id, "history.jsonl"), history)
-        target.write_lines(storage.dataset_file(dataset_id, "rejected.jsonl"), corpus.rejected)
+            target.write_lines(layout.dataset_file(dataset_id, f"{name}.manifest"), values[name])
+        target.write_lines(layout.dataset_file(dataset_id, "history.jsonl"), history)
+        target.write_lines(layout.dataset_file(dataset_id, "rejected.jsonl"), corpus.rejected)
         target.write_json_once(location, record)  # last: it says that the others are complete
     return _report(record) | {"dataset_uri": target.uri(location)}
 
@@ -198,5 +198,5 @@ def _label(entry: Entry) -> dict[str, Any]:
 def _backfilled(corpus: Corpus) -> list[str]:
     """The new shards of nights that a backfill ran: nothing is deployed from them without a person's word."""
     read = corpus.workspace.storage.find_json
-    nights = {shard: read(storage.run_file(shard, "batch.json")) or {} for shard in sorted(corpus.shards)}
+    nights = {shard: read(layout.run_file(shard, "batch.json")) or {} for shard in sorted(corpus.shards)}
     return [shard for shard, night in nights.items() if night.get("backfill")]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from include.loop import known_images, registry, storage
+from include.loop import known_images, layout, registry, storage
 from include.loop.champion import Champion, obstacle, read_champion, read_history, read_numbered, restore
 from include.loop.errors import DeploymentFailed, NotApproved, NotSetUp
 from include.loop.hosting import (
@@ -172,7 +172,7 @@ def _clear_candidate(workspace: Workspace, sagemaker: Any) -> Running | None:
 
 def _record(workspace: Workspace, package: Package, endpoint: str, config: str) -> dict[str, Any]:
     """One numbered record per change of what is served; the same configuration again adds none."""
-    earlier = list(workspace.storage.list(storage.DEPLOYMENTS))
+    earlier = list(workspace.storage.list(layout.DEPLOYMENTS))
     last = workspace.storage.read_json(earlier[-1].uri) if earlier else None
     number = len(earlier)
     if last is None or (last["endpoint"], last["config"]) != (endpoint, config):
@@ -185,7 +185,7 @@ def _record(workspace: Workspace, package: Package, endpoint: str, config: str) 
             "deployed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         number += 1
-        while not workspace.storage.write_once(storage.deployment_file(number), storage.dump(last)):
+        while not workspace.storage.write_once(layout.deployment_file(number), storage.dump(last)):
             number += 1  # somebody else has recorded theirs in the meantime
     checked = last["checked"]
     return {

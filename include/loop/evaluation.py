@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.champion import find_champion
 from include.loop.jobs import JobKind, Running
 from include.loop.outputs import Model, Outputs, find_outputs, latency, read_outputs
@@ -36,7 +36,7 @@ def evaluate(
     workspace: Workspace, sagemaker: Any, training_job: str, waited_for: Running | None = None
 ) -> Running | dict[str, Any]:
     """Measure the challenger and its parent (see jobs.py for the calling pattern)."""
-    location = storage.evaluation_file(training_job, "metrics.json")
+    location = layout.evaluation_file(training_job, "metrics.json")
     metrics = workspace.storage.find_json(location)
     if metrics is None:
         contest = _contest(workspace, training_job)
@@ -92,7 +92,7 @@ def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outpu
     detections = {who: read_outputs(workspace, found) for who, found in outputs.items()}
     champion = contest.models.get(CHAMPION)
     earlier = (
-        workspace.storage.find_json(storage.evaluation_file(champion.training_job, "metrics.json"))
+        workspace.storage.find_json(layout.evaluation_file(champion.training_job, "metrics.json"))
         if champion
         else None
     )
@@ -101,7 +101,7 @@ def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outpu
     )
     training_job = contest.models[CHALLENGER].training_job
     workspace.storage.write_lines(
-        storage.evaluation_file(training_job, "images.jsonl"),
+        layout.evaluation_file(training_job, "images.jsonl"),
         (
             row | {"out": {who: outputs[who][row["image"]] if who in outputs else None for who in MODELS}}
             for row in rows

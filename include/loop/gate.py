@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from include.loop import rules, storage
+from include.loop import layout, rules, storage
 from include.loop.config import GateSettings
 from include.loop.gate_input import Metrics, Slice, finite_or_none, shown
 from include.loop.rules import Rule
@@ -36,8 +36,8 @@ def judge(workspace: Workspace, training_job: str) -> dict[str, Any]:
 
     Without metrics the verdict is no; it is judged anew when they are there.
     """
-    location = storage.evaluation_file(training_job, "verdict.json")
-    found = workspace.storage.find(storage.evaluation_file(training_job, "metrics.json"))
+    location = layout.evaluation_file(training_job, "verdict.json")
+    found = workspace.storage.find(layout.evaluation_file(training_job, "metrics.json"))
     digest = hashlib.sha256(found[0]).hexdigest() if found else None
     kept, etag = workspace.storage.find_version(location)
     if kept is None or (digest and kept["metrics_sha256"] is None):

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.errors import BadRecord, DeploymentFailed, NotSetUp
 from include.loop.hosting import deployment_place
 from include.loop.identity import content_hash
@@ -112,12 +112,12 @@ def largest_difference(expected: Sequence[Detection], answer: Sequence[Detection
 def record(workspace: Workspace, config: str, checked: Sequence[Checked]) -> None:
     """Keep that a configuration has passed: it need not be tried again, also for a rollback."""
     values = [asdict(item) for item in checked]
-    workspace.storage.write_json_once(storage.check_file(config), {"checked": values})
+    workspace.storage.write_json_once(layout.check_file(config), {"checked": values})
 
 
 def read_record(workspace: Workspace, config: str) -> list[dict[str, Any]] | None:
     """What ``record`` kept, or None."""
-    found = workspace.storage.find_json(storage.check_file(config))
+    found = workspace.storage.find_json(layout.check_file(config))
     return None if found is None else list(found["checked"])
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.answers import Answer, read_output
 from include.loop.batch import read_batch
 from include.loop.consensus import agree
@@ -23,6 +23,7 @@ from include.loop.errors import BadRecord
 from include.loop.loops import HumanLoopStatus, list_loops
 from include.loop.manifest import manifest_value
 from include.loop.questions import Question, read_questions, read_refused, read_unreadable
+from include.loop.shards import committed_shards
 from include.loop.storage import error_code, in_parallel
 from include.loop.triage import Decision, read_rows
 from include.loop.workspace import Workspace
@@ -61,7 +62,7 @@ class Outcome:
 
 def assemble(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
     """Collect and commit the shard of a batch; the counts of its summary."""
-    summary_location = storage.label_file(batch, "summary.json")
+    summary_location = layout.label_file(batch, "summary.json")
     summary = workspace.storage.find_json(summary_location)
     if summary is None:
         summary = workspace.storage.write_json_once(summary_location, _collect(workspace, runtime, batch))
@@ -69,8 +70,8 @@ def assemble(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
     return counts | {
         "open": len(summary["open_loops"]),
         "late": len(summary["late_loops"]),
-        "manifest_uri": workspace.storage.uri(storage.label_file(batch, "augmented.manifest")),
-        "quarantine_uri": workspace.storage.uri(storage.label_file(batch, "quarantine.jsonl")),
+        "manifest_uri": workspace.storage.uri(layout.label_file(batch, "augmented.manifest")),
+        "quarantine_uri": workspace.storage.uri(layout.label_file(batch, "quarantine.jsonl")),
         "summary_uri": workspace.storage.uri(summary_location),
     }
 
@@ -89,9 +90,9 @@ def _collect(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
     answers = [answer for outcome in settled for answer in outcome.answers]
     # The order is the commit: a reader trusts the manifest only when the summary is there.
     workspace.storage.write_lines(
-        storage.label_file(batch, "quarantine.jsonl"), (item.to_dict() for item in problems)
+        layout.label_file(batch, "quarantine.jsonl"), (item.to_dict() for item in problems)
     )
-    workspace.storage.write_lines(storage.label_file(batch, "augmented.manifest"), labels)
+    workspace.storage.write_lines(layout.label_file(batch, "augmented.manifest"), labels)
     attribute = workspace.pipeline.label_attribute
     return {
         "batch": batch,
@@ -110,7 +111,7 @@ def _settle(
     workspace: Workspace, runtime: Any, batch: str, questions: Iterable[Question], final: bool
 ) -> Iterator[Outcome]:
     """What became of each question. ``final``: an answer that is not in S3 by now will not come."""
-    started = workspace.storage.read_json(storage.run_file(batch, "started.json"))
+    started = workspace.storage.read_json(layout.run_file(batch, "started.json"))
     refused = read_refused(workspace, batch)
     created_after = datetime.fromisoformat(started["created_after"])
     statuses = dict(list_loops(runtime, started["flow_definition_arn"], created_after))
@@ -131,7 +132,7 @@ def _settle_earlier_nights(workspace: Workspace, runtime: Any, batch: str) -> It
     """Loops that were open when their own night was committed, unless another shard has taken them since."""
     waiting: dict[str, set[str]] = {}
     taken: set[str] = set()
-    for shard, summary in storage.committed_shards(workspace.storage):
+    for shard, summary in committed_shards(workspace.storage):
         if summary["open_loops"]:
             waiting[shard] = set(summary["open_loops"])
         taken |= {loop for _, loop in summary["late_loops"]}

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.loop import known_images, registry, storage
+from include.loop import known_images, layout, registry
 from include.loop.errors import ConcurrentWrite, ConfigurationError, NotSetUp
 from include.loop.hosting import describe_endpoint, endpoint_name
 from include.loop.jobs import is_missing
@@ -146,23 +146,23 @@ def _package(workspace: Workspace, sagemaker: Any, arn: str) -> Walk:
             "status": found["ModelApprovalStatus"],
             "comment": found.get("ApprovalDescription", ""),
             "gate": _gate(workspace, job),
-            "metrics_uri": workspace.storage.uri(storage.evaluation_file(job, "metrics.json")),
+            "metrics_uri": workspace.storage.uri(layout.evaluation_file(job, "metrics.json")),
             "training_job": job,
         }
     }
 
 
 def _gate(workspace: Workspace, job: str) -> str:
-    verdict = workspace.storage.find_json(storage.evaluation_file(job, "verdict.json"))
+    verdict = workspace.storage.find_json(layout.evaluation_file(job, "verdict.json"))
     if verdict is None:
         return "unknown: there is no verdict any more"
     return ("passed: " if verdict["promote"] else "failed: ") + "; ".join(verdict["reasons"])
 
 
 def _training_job(workspace: Workspace, sagemaker: Any, job: str) -> Walk:
-    model = workspace.storage.find_json(storage.model_file(job, "model.json"))
+    model = workspace.storage.find_json(layout.model_file(job, "model.json"))
     if model is None:
-        where = workspace.storage.uri(storage.model_file(job, "model.json"))
+        where = workspace.storage.uri(layout.model_file(job, "model.json"))
         raise NotSetUp(
             f"{where} is missing: {job} was trained by another pipeline (--pipeline) or into another bucket"
         )
@@ -171,7 +171,7 @@ def _training_job(workspace: Workspace, sagemaker: Any, job: str) -> Walk:
         item["ChannelName"]: item["DataSource"]["S3DataSource"] for item in described["InputDataConfig"]
     }
     read = channels["train"]["S3Uri"]
-    if read != workspace.storage.uri(storage.dataset_file(model["dataset_id"], "train.manifest")):
+    if read != workspace.storage.uri(layout.dataset_file(model["dataset_id"], "train.manifest")):
         raise NotSetUp(f"{job} was trained on {read}, but model.json names dataset {model['dataset_id']}")
     return {
         "training_job": {
@@ -187,7 +187,7 @@ def _training_job(workspace: Workspace, sagemaker: Any, job: str) -> Walk:
 
 
 def _dataset(workspace: Workspace, job: dict[str, Any]) -> Walk:
-    location = storage.dataset_file(job["dataset_id"], "dataset.json")
+    location = layout.dataset_file(job["dataset_id"], "dataset.json")
     record = workspace.storage.read_json(location)
     return {
         "dataset": {

@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.identity import is_loop_of, loop_prefix
 from include.loop.workspace import Workspace
 
@@ -113,9 +113,9 @@ class Watch:
 
 def watch(workspace: Workspace, batch: str) -> Watch:
     """What to wait for in a batch whose loops were started; nothing, once its labels are committed."""
-    started = workspace.storage.read_json(storage.run_file(batch, "started.json"))
-    committed = workspace.storage.exists(storage.label_file(batch, "summary.json"))
-    refused = workspace.storage.find_json(storage.run_file(batch, "refused.json")) or {}
+    started = workspace.storage.read_json(layout.run_file(batch, "started.json"))
+    committed = workspace.storage.exists(layout.label_file(batch, "summary.json"))
+    refused = workspace.storage.find_json(layout.run_file(batch, "refused.json")) or {}
     return Watch(
         flow_definition_arn=started["flow_definition_arn"],
         name_prefix=loop_prefix(workspace.pipeline.name, batch),

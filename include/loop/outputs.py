@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.errors import BadRecord, JobFailed, JobRejected
 from include.loop.identity import job_stem
 from include.loop.jobs import JobKind, Running, latest
@@ -104,7 +104,7 @@ def latency(workspace: Workspace, training_job: str) -> Latency | None:
 
 
 def _records(workspace: Workspace, training_job: str) -> list[dict[str, Any]]:
-    found = workspace.storage.list(storage.evaluation_file(training_job, "outputs-"))
+    found = workspace.storage.list(layout.evaluation_file(training_job, "outputs-"))
     return [workspace.storage.read_json(item.uri) for item in found]
 
 
@@ -114,9 +114,9 @@ def _nightly(
     """Of images of the nights: what this very model said when it was the night's pinned champion."""
     known: dict[tuple[str, str], str | None] = {}
     for night in sorted(nights):
-        done = workspace.storage.find_json(storage.run_file(night, "predictions.json"))
+        done = workspace.storage.find_json(layout.run_file(night, "predictions.json"))
         if done and done["champion"] == model.training_job:
-            pinned = workspace.storage.read_json(storage.run_file(night, "batch.json"))["images"]
+            pinned = workspace.storage.read_json(layout.run_file(night, "batch.json"))["images"]
             for image in pinned:
                 if etags.get(image["uri"]) == image["etag"] and image["uri"] in done["outputs"]:
                     known[image["uri"], image["etag"]] = done["outputs"][image["uri"]]
@@ -133,7 +133,7 @@ def _predict(
         training_job=model.training_job,
         model_data=model.model_data,
         images=tuple(etags),
-        folder=storage.evaluation_file(model.training_job, f"predictions-{digest}"),
+        folder=layout.evaluation_file(model.training_job, f"predictions-{digest}"),
     )
     try:
         step = advance(workspace, sagemaker, transform, waited_for)
@@ -144,7 +144,7 @@ def _predict(
         step = Transformed({}, list(transform.images), latest(sagemaker, JobKind.TRANSFORM, stem))
     if isinstance(step, Running):
         return step
-    location = storage.evaluation_file(model.training_job, f"outputs-{digest}.json")
+    location = layout.evaluation_file(model.training_job, f"outputs-{digest}.json")
     record = workspace.storage.write_json_once(location, _record(workspace, transform, step, etags))
     return {(row["image"], row["etag"]): row["out"] for row in record["outputs"]}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.algorithm import training_image
 from include.loop.identity import content_hash
 from include.loop.jobs import is_missing
@@ -90,8 +90,8 @@ def _ensure_group(workspace: Workspace, sagemaker: Any) -> None:
 
 def _request(workspace: Workspace, training_job: str, verdict: dict[str, Any], status: str) -> dict[str, Any]:
     """Depends on stored facts only, so that its token finds the package that a crash left unrecorded."""
-    model = workspace.storage.read_json(storage.model_file(training_job, "model.json"))
-    measured = workspace.storage.find(storage.evaluation_file(training_job, "metrics.json"))
+    model = workspace.storage.read_json(layout.model_file(training_job, "model.json"))
+    measured = workspace.storage.find(layout.evaluation_file(training_job, "metrics.json"))
     reasons = "; ".join(verdict["reasons"])
     account, region = workspace.environment.role_arn.split(":")[4], workspace.environment.region
     partition = workspace.environment.role_arn.split(":")[1]
@@ -100,7 +100,7 @@ def _request(workspace: Workspace, training_job: str, verdict: dict[str, Any], s
         "ModelPackageDescription": one_line(f"{training_job}: {reasons}"),
         "ModelApprovalStatus": status,
         "ClientToken": content_hash(
-            workspace.storage.uri(storage.registry_file(training_job)), length=TOKEN_CHARS
+            workspace.storage.uri(layout.registry_file(training_job)), length=TOKEN_CHARS
         ),
         "InferenceSpecification": {
             "Containers": [
@@ -120,7 +120,7 @@ def _request(workspace: Workspace, training_job: str, verdict: dict[str, Any], s
 def _metrics(workspace: Workspace, training_job: str, body: bytes) -> dict[str, Any]:
     statistics = {
         "ContentType": "application/json",
-        "S3Uri": workspace.storage.uri(storage.evaluation_file(training_job, "metrics.json")),
+        "S3Uri": workspace.storage.uri(layout.evaluation_file(training_job, "metrics.json")),
         "ContentDigest": f"sha256:{hashlib.sha256(body).hexdigest()}",
     }
     return {"ModelQuality": {"Statistics": statistics}}
@@ -135,7 +135,7 @@ def _properties(
         "dataset-id": model["dataset_id"],
         "parent": model["parent"] or "none",
         "gate": ("passed" if verdict["promote"] else "failed") + ": " + " / ".join(verdict["reasons"]),
-        "report": workspace.storage.uri(storage.report_file(training_job, "index.html")),
+        "report": workspace.storage.uri(layout.report_file(training_job, "index.html")),
     }
     scores = {f"map50-{name}": json.dumps(value) for name, value in sorted(verdict["map50"].items())}
     values |= dict(list(scores.items())[: MAX_PROPERTIES - len(values)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.batch import list_images
 from include.loop.corpus import gather
 from include.loop.replay import choose_replay
@@ -19,7 +19,7 @@ from include.loop.workspace import Workspace
 def plan_review(workspace: Workspace, batch: str) -> dict[str, Any]:
     """The questions of a night. ``exact`` when triage has decided, else the most it can become."""
     review = workspace.pipeline.review
-    if workspace.storage.exists(storage.run_file(batch, "triage.parquet")):
+    if workspace.storage.exists(layout.run_file(batch, "triage.parquet")):
         plan = summarise(batch, read_rows(workspace, batch)) | {"exact": True}
     else:
         images = len(list_images(workspace, batch).images)

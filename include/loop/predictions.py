@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.batch import Batch, read_batch
 from include.loop.champion import Champion
 from include.loop.errors import BadRecord, JobFailed, JobRejected
@@ -44,7 +44,7 @@ def predict(
     workspace: Workspace, sagemaker: Any, batch: str, waited_for: Running | None = None
 ) -> Running | dict[str, Any]:
     """Predict on the batch with the champion it was pinned with (see jobs.py for the calling pattern)."""
-    location = storage.run_file(batch, "predictions.json")
+    location = layout.run_file(batch, "predictions.json")
     done = workspace.storage.find_json(location)
     if done is None:
         pinned = read_batch(workspace, batch)
@@ -64,7 +64,7 @@ def predict(
 
 def read_predictions(workspace: Workspace, pinned: Batch) -> Iterator[Prediction]:
     """One prediction per image of the batch, in the batch's order, streamed. Nothing without a champion."""
-    done = workspace.storage.read_json(storage.run_file(pinned.batch, "predictions.json"))
+    done = workspace.storage.read_json(layout.run_file(pinned.batch, "predictions.json"))
     outputs: dict[str, str] = done["outputs"]
     num_classes = len(workspace.pipeline.classes)
 
@@ -86,7 +86,7 @@ def predictions_of(
     workspace: Workspace, batch: str, images: Iterable[str]
 ) -> dict[str, tuple[Detection, ...]]:
     """The detections on a few images; an image without prediction has none."""
-    outputs = workspace.storage.read_json(storage.run_file(batch, "predictions.json"))["outputs"]
+    outputs = workspace.storage.read_json(layout.run_file(batch, "predictions.json"))["outputs"]
     num_classes = len(workspace.pipeline.classes)
 
     def read(uri: str) -> tuple[str, tuple[Detection, ...]]:
@@ -128,7 +128,7 @@ def _transform(workspace: Workspace, pinned: Batch, champion: Champion) -> Trans
         training_job=champion.training_job,
         model_data=champion.model_data,
         images=tuple(image.uri for image in pinned.images),
-        folder=storage.run_file(pinned.batch, "predictions"),
+        folder=layout.run_file(pinned.batch, "predictions"),
     )
 
 

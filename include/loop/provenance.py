@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.answers import read_output
 from include.loop.errors import BadRecord, NotSetUp
 from include.loop.storage import error_code
@@ -71,7 +71,7 @@ def _by_dataset(
     seen: set[tuple[str, str | None]] = set()
     while dataset_id is not None:
         found = []
-        manifest = storage.dataset_file(dataset_id, "train.manifest")
+        manifest = layout.dataset_file(dataset_id, "train.manifest")
         for number, value in enumerate(workspace.storage.read_lines(manifest), start=1):
             identity = (value["source-ref"], value.get("loop"))
             if identity not in seen and _shows(workspace, value, class_name):
@@ -79,7 +79,7 @@ def _by_dataset(
                 found.append((number, value))
         found.sort(key=lambda item: _age(workspace, item[1]), reverse=True)
         yield dataset_id, found
-        dataset_id = workspace.storage.read_json(storage.dataset_file(dataset_id, "dataset.json"))[
+        dataset_id = workspace.storage.read_json(layout.dataset_file(dataset_id, "dataset.json"))[
             "parent_dataset"
         ]
 
@@ -108,7 +108,7 @@ def _label(
     attribute, classes = workspace.pipeline.label_attribute, workspace.pipeline.classes
     metadata = value.get(f"{attribute}-metadata") or {}
     return {
-        "manifest": workspace.storage.uri(storage.dataset_file(dataset_id, "train.manifest")),
+        "manifest": workspace.storage.uri(layout.dataset_file(dataset_id, "train.manifest")),
         "line": number,
         "choice": line,
         "class": class_name,
@@ -195,7 +195,7 @@ def _flow_definition(arn: str, flow: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _flow_of_batch(workspace: Workspace, batch: str) -> str:
-    return str(workspace.storage.read_json(storage.questions_header(batch))["flow_definition_arn"])
+    return str(workspace.storage.read_json(layout.questions_header(batch))["flow_definition_arn"])
 
 
 def _describe(operation: Any, field: str, name: str) -> dict[str, Any] | None:

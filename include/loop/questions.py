@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.errors import BadRecord, NotSetUp
 from include.loop.identity import is_loop_of, loop_name, loop_prefix
 from include.loop.images import HEADER_BYTES, image_size
@@ -48,8 +48,8 @@ class Question:
 
 def prepare(workspace: Workspace, control: Any, batch: str) -> dict[str, Any]:
     """Write the batch's questions once. NotSetUp when review_setup has not made the flow definition yet."""
-    location = storage.run_file(batch, "questions.jsonl")
-    header = workspace.storage.find_json(storage.questions_header(batch))
+    location = layout.run_file(batch, "questions.jsonl")
+    header = workspace.storage.find_json(layout.questions_header(batch))
     if header is None:
         arn = find_flow_definition(workspace, control)
         questions, unreadable = _compose(workspace, batch, arn)
@@ -57,7 +57,7 @@ def prepare(workspace: Workspace, control: Any, batch: str) -> dict[str, Any]:
         # asked.
         workspace.storage.write_lines(location, (asdict(question) for question in questions))
         header = workspace.storage.write_json_once(
-            storage.questions_header(batch),
+            layout.questions_header(batch),
             {"flow_definition_arn": arn, "asked": len(questions), "unreadable": unreadable},
         )
     return {
@@ -73,10 +73,10 @@ def start(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
     """Start the loops that are missing. ``remaining`` of them found no room: call again when people have
     answered.
     """
-    header = workspace.storage.read_json(storage.questions_header(batch))
+    header = workspace.storage.read_json(layout.questions_header(batch))
     anchor = _anchor(workspace, batch, header)
     report = {"batch": batch, "asked": header["asked"], "deadline": anchor["deadline"]}
-    if workspace.storage.exists(storage.label_file(batch, "summary.json")):
+    if workspace.storage.exists(layout.label_file(batch, "summary.json")):
         return report | {"started": 0, "existing": header["asked"], "refused": 0, "remaining": 0}
     prefix = loop_prefix(workspace.pipeline.name, batch)
     created_after = datetime.fromisoformat(anchor["created_after"])
@@ -111,13 +111,13 @@ def start(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
 
 def read_questions(workspace: Workspace, batch: str) -> Iterator[Question]:
     """The questions of a prepared batch, streamed."""
-    location = storage.run_file(batch, "questions.jsonl")
+    location = layout.run_file(batch, "questions.jsonl")
     return (Question(**line) for line in workspace.storage.read_lines(location))
 
 
 def read_unreadable(workspace: Workspace, batch: str) -> dict[str, str]:
     """Images that could not be asked about, with the reason."""
-    return dict(workspace.storage.read_json(storage.questions_header(batch))["unreadable"])
+    return dict(workspace.storage.read_json(layout.questions_header(batch))["unreadable"])
 
 
 def read_refused(workspace: Workspace, batch: str) -> dict[str, str]:
@@ -202,7 +202,7 @@ def _anchor(workspace: Workspace, batch: str, header: dict[str, Any]) -> dict[st
     now = datetime.now(UTC)
     return dict(
         workspace.storage.write_json_once(
-            storage.run_file(batch, "started.json"),
+            layout.run_file(batch, "started.json"),
             {
                 "flow_definition_arn": header["flow_definition_arn"],
                 "asked": header["asked"],
@@ -245,4 +245,4 @@ def _chunks(items: Sequence[Question], size: int) -> Iterator[Sequence[Question]
 
 
 def _refused_location(batch: str) -> str:
-    return storage.run_file(batch, "refused.json")
+    return layout.run_file(batch, "refused.json")

@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.errors import NotSetUp
 from include.loop.jobs import is_missing
 from include.loop.packaging import TRAINING_JOB, create_package, one_line
@@ -50,8 +50,8 @@ def register(
     ``ask``: a person has to agree, also where the pipeline does not say so; a dataset with nights that a
     backfill ran always asks. NotSetUp before the gate has judged.
     """
-    record = workspace.storage.find_json(storage.registry_file(training_job))
-    verdict = workspace.storage.find_json(storage.evaluation_file(training_job, "verdict.json"))
+    record = workspace.storage.find_json(layout.registry_file(training_job))
+    verdict = workspace.storage.find_json(layout.evaluation_file(training_job, "verdict.json"))
     if verdict is None:
         raise NotSetUp(f"{training_job} has no verdict: run the gate before registering")
     dataset = _read_dataset(workspace, training_job)
@@ -61,7 +61,7 @@ def register(
         arn = create_package(workspace, sagemaker, training_job, verdict, status.value)
         version = int(arn.rpartition("/")[2])
         record = workspace.storage.write_json_once(
-            storage.registry_file(training_job),
+            layout.registry_file(training_job),
             {"package_arn": arn, "group": workspace.pipeline.name, "version": version},
         )
     package = read_package(workspace, sagemaker, training_job)
@@ -76,7 +76,7 @@ def register(
 
 def read_package(workspace: Workspace, sagemaker: Any, training_job: str) -> Package:
     """The package of a trained model. NotSetUp when it was not registered, or deleted since."""
-    record = workspace.storage.find_json(storage.registry_file(training_job))
+    record = workspace.storage.find_json(layout.registry_file(training_job))
     if record is None:
         raise NotSetUp(f"{training_job} is not in the model registry: run register first")
     try:
@@ -84,7 +84,7 @@ def read_package(workspace: Workspace, sagemaker: Any, training_job: str) -> Pac
     except ClientError as error:
         if not is_missing(error):
             raise
-        location = workspace.storage.uri(storage.registry_file(training_job))
+        location = workspace.storage.uri(layout.registry_file(training_job))
         raise NotSetUp(
             f"model package {record['package_arn']} of {training_job} was deleted; "
             f"to register the model anew, delete {location} and run register"
@@ -154,7 +154,7 @@ def set_status(
         ModelPackageArn=package.arn, ModelApprovalStatus=wanted.value, ApprovalDescription=one_line(text)
     )
     workspace.storage.write_json(
-        storage.decision_file(package.training_job),
+        layout.decision_file(package.training_job),
         {
             "status": wanted.value,
             "by": by,
@@ -174,5 +174,5 @@ def _why_ask(workspace: Workspace, dataset: dict[str, Any], ask: bool | None) ->
 
 
 def _read_dataset(workspace: Workspace, training_job: str) -> dict[str, Any]:
-    dataset_id = workspace.storage.read_json(storage.model_file(training_job, "model.json"))["dataset_id"]
-    return dict(workspace.storage.find_json(storage.dataset_file(dataset_id, "dataset.json")) or {})
+    dataset_id = workspace.storage.read_json(layout.model_file(training_job, "model.json"))["dataset_id"]
+    return dict(workspace.storage.find_json(layout.dataset_file(dataset_id, "dataset.json")) or {})

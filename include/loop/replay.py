@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.champion import Champion
 from include.loop.corpus import Corpus, gather
 from include.loop.errors import BadRecord
@@ -61,7 +61,7 @@ def score(
     pool = _pool(corpus) if len(corpus.new) >= corpus.needed(min_new_labels) else None
     if pool is None:
         return {"scored": 0, "missing": 0, "scores_uri": None}
-    location = storage.replay_file(pool.digest)
+    location = layout.replay_file(pool.digest)
     if not workspace.storage.exists(location):
         step = advance(workspace, sagemaker, _transform(workspace, pool), waited_for)
         if isinstance(step, Running):
@@ -83,7 +83,7 @@ def choose_replay(corpus: Corpus) -> Replay:
     new, known = _learnable(corpus)
     count = _count(corpus, new)
     pool = _pool(corpus)
-    location = pool and storage.replay_file(pool.digest)
+    location = pool and layout.replay_file(pool.digest)
     scores = read_scores(workspace, location) if location and workspace.storage.exists(location) else {}
     # What the champion's job could not read, training could not read either.
     usable = {entry.label: entry for entry in known if scores.get(entry.label, 0) is not None}
@@ -200,7 +200,7 @@ def _transform(workspace: Workspace, pool: Pool) -> Transform:
         training_job=pool.champion.training_job,
         model_data=pool.champion.model_data,
         images=tuple(sorted(entry.source for entry in pool.entries)),
-        folder=storage.replay_file(pool.digest, "predictions"),
+        folder=layout.replay_file(pool.digest, "predictions"),
     )
 
 

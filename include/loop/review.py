@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.errors import ConfigurationError, Fatal, NotSetUp
 from include.loop.identity import check_name, content_hash
 from include.loop.storage import error_code
@@ -146,7 +146,7 @@ def _flow_definition_request(workspace: Workspace, control: Any) -> dict[str, An
             "TaskAvailabilityLifetimeInSeconds": review.availability_seconds,
             "TaskTimeLimitInSeconds": review.time_limit_seconds,
         },
-        "OutputConfig": {"S3OutputPath": workspace.storage.uri(storage.REVIEWS)},
+        "OutputConfig": {"S3OutputPath": workspace.storage.uri(layout.REVIEWS)},
         "RoleArn": environment.role_arn,
     }
     name = check_name(f"{pipeline.name}-review-{content_hash(request)}")

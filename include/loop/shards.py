@@ -8,17 +8,18 @@ known: it is not learned from, not shown again and not measured with. Knows cham
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.champion import Champion, read_champion
 from include.loop.errors import BadRecord, ConfigurationError, Incompatible
 from include.loop.manifest import ClassMapMismatch, read_line
 from include.loop.sides import Side
 from include.loop.splits import Candidate
+from include.loop.storage import Storage, in_parallel
 from include.loop.triage import AUDIT
 from include.loop.workspace import Workspace
 
@@ -38,9 +39,22 @@ class Lineage:
     initial: str | None = None
 
 
+def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Batch and summary of every committed label shard that is not known already, oldest date first."""
+
+    def read(batch: str) -> tuple[str, dict[str, Any] | None]:
+        return batch, storage.find_json(layout.label_file(batch, "summary.json"))
+
+    folders = sorted(storage.list_folders(layout.LABELS))  # S3 would put 2026-11-01.1/ before 2026-11-01/
+    batches = (folder.removeprefix("dt=") for folder in folders if folder.startswith("dt="))
+    for batch, summary in in_parallel(read, (batch for batch in batches if batch not in known)):
+        if summary is not None:
+            yield batch, summary
+
+
 def read_dataset(workspace: Workspace, dataset_id: str) -> dict[str, Any]:
     """dataset.json of a built dataset."""
-    return dict(workspace.storage.read_json(storage.dataset_file(dataset_id, "dataset.json")))
+    return dict(workspace.storage.read_json(layout.dataset_file(dataset_id, "dataset.json")))
 
 
 def read_lineage(workspace: Workspace) -> Lineage:
@@ -56,7 +70,7 @@ def read_lineage(workspace: Workspace) -> Lineage:
         if theirs != name:
             raise Incompatible(
                 f"{workspace.pipeline.path}: classes: class_id {class_id} is {name!r}, but {theirs!r} in "
-                f"{workspace.storage.uri(storage.dataset_file(champion.dataset_id, 'dataset.json'))}, which "
+                f"{workspace.storage.uri(layout.dataset_file(champion.dataset_id, 'dataset.json'))}, which "
                 "the champion has learned from. Give another list of classes a pipeline of its own."
             )
     return Lineage(champion, record["learned"], record["root"], record["initial"])
@@ -68,14 +82,14 @@ def new_shards(workspace: Workspace, lineage: Lineage) -> dict[str, str]:
     """
     found = {}
     known = {*lineage.learned, *read_discarded(workspace)}
-    for shard, _ in storage.committed_shards(workspace.storage, known=known):
+    for shard, _ in committed_shards(workspace.storage, known=known):
         body = workspace.storage.read(shard_manifest(shard))
         found[shard] = hashlib.sha256(body).hexdigest()
     return found
 
 
 def shard_manifest(shard: str) -> str:
-    return storage.label_file(shard, "augmented.manifest")
+    return layout.label_file(shard, "augmented.manifest")
 
 
 def read_candidates(
@@ -111,15 +125,15 @@ def discard(workspace: Workspace, shard: str, by: str, why: str) -> dict[str, An
 
     The labels stay where they are; whoever wants them back deletes ``discarded/<shard>.json``.
     """
-    if not workspace.storage.exists(storage.label_file(shard, "summary.json")):
-        known = [name for name, _ in storage.committed_shards(workspace.storage)]
+    if not workspace.storage.exists(layout.label_file(shard, "summary.json")):
+        known = [name for name, _ in committed_shards(workspace.storage)]
         raise ConfigurationError(f"there are no committed labels of {shard!r}; there are those of {known}")
     record = {"shard": shard, "by": by, "why": why, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     learned = shard in read_lineage(workspace).learned
-    return workspace.storage.write_json_once(storage.discarded_file(shard), record) | {"learned": learned}
+    return workspace.storage.write_json_once(layout.discarded_file(shard), record) | {"learned": learned}
 
 
 def read_discarded(workspace: Workspace) -> set[str]:
     """The shards that were discarded."""
-    names = (item.uri.rsplit("/", 1)[-1] for item in workspace.storage.list(storage.DISCARDED))
+    names = (item.uri.rsplit("/", 1)[-1] for item in workspace.storage.list(layout.DISCARDED))
     return {name.removesuffix(".json") for name in names}

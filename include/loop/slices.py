@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.config import DATASET_SLICES
 from include.loop.dataset import read_dataset
 from include.loop.errors import BadRecord, ConfigurationError
@@ -49,7 +49,7 @@ def read_slices(workspace: Workspace, dataset_id: str) -> Slices:
     record = read_dataset(workspace, dataset_id)
     for name in DATASET_SLICES:
         if record.get(name):
-            lines[name] = _read_set(workspace, name, storage.dataset_file(dataset_id, f"{name}.manifest"))
+            lines[name] = _read_set(workspace, name, layout.dataset_file(dataset_id, f"{name}.manifest"))
     slices = _with_etags(workspace, lines)
     for name in workspace.pipeline.test_sets:
         if slices.gone[name]:
@@ -70,11 +70,11 @@ def read_learned(workspace: Workspace, dataset_id: str) -> Slices:
     night_of = {
         key: night
         for night in sorted(record["shards"])
-        for key in _keys(workspace.storage.read_lines(storage.label_file(night, "augmented.manifest")))
+        for key in _keys(workspace.storage.read_lines(layout.label_file(night, "augmented.manifest")))
     }
     parts: dict[str, list[LabelledImage]] = {}
     if night_of:
-        for line in _read_set(workspace, "train", storage.dataset_file(dataset_id, "train.manifest")):
+        for line in _read_set(workspace, "train", layout.dataset_file(dataset_id, "train.manifest")):
             (key,) = _keys([line.value])
             parts.setdefault(night_of.get(key, REPLAYED), []).append(line)
     return _with_etags(workspace, {name: _sample(lines) for name, lines in parts.items()})
@@ -82,7 +82,7 @@ def read_learned(workspace: Workspace, dataset_id: str) -> Slices:
 
 def _test_sets(workspace: Workspace, dataset_id: str) -> dict[str, list[LabelledImage]]:
     places = workspace.pipeline.test_sets or {
-        "validation": storage.dataset_file(dataset_id, "validation.manifest")
+        "validation": layout.dataset_file(dataset_id, "validation.manifest")
     }
     return {name: _read_set(workspace, name, location) for name, location in sorted(places.items())}
 

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.errors import BadRecord, ConcurrentWrite
 from include.loop.fingerprints import Fingerprint, alike, read_fingerprint
 from include.loop.identity import content_hash
@@ -115,7 +115,7 @@ class Ledger:
         if split in self._kept:
             return
         body = b"".join(dump(asdict(entry)) + b"\n" for entry in self._splits[split])
-        location = storage.split_file(split)
+        location = layout.split_file(split)
         if not self._workspace.storage.write_once(location, body):
             raise ConcurrentWrite(f"{self._workspace.storage.uri(location)} was just written; read it again")
         self._kept.add(split)
@@ -211,13 +211,13 @@ class Look:
 def open_ledger(workspace: Workspace) -> Ledger:
     """The ledger as S3 has it."""
     names = [
-        item.uri.rsplit("/", 1)[-1].removesuffix(".jsonl") for item in workspace.storage.list(storage.SPLITS)
+        item.uri.rsplit("/", 1)[-1].removesuffix(".jsonl") for item in workspace.storage.list(layout.SPLITS)
     ]
     return Ledger(workspace, dict(in_parallel(lambda name: (name, _read(workspace, name)), names)))
 
 
 def _read(workspace: Workspace, split: str) -> list[Entry]:
-    return [Entry.from_dict(value) for value in workspace.storage.read_lines(storage.split_file(split))]
+    return [Entry.from_dict(value) for value in workspace.storage.read_lines(layout.split_file(split))]
 
 
 def _measures(candidate: Candidate) -> bool:

@@ -1,17 +1,16 @@
-"""The bucket: where everything lies, and the few safe ways to read and write it.
+"""The bucket, and the few safe ways to read and write it.
 
 Takes a boto3 S3 client, a bucket and a pipeline's folder; gives bytes, JSON values, JSON Lines and listings.
-It is the only module that knows the key layout (the functions at the end of the file). A *location* is a key
-below the pipeline's folder (``runs/dt=2026-11-01/batch.json``) or a full S3 URI. What is written once is
-written with ``If-None-Match: *``, what is replaced with ``If-Match``, so that two runs cannot overwrite each
-other unseen.
+A *location* is a key below the pipeline's folder (``runs/dt=2026-11-01/batch.json``; layout.py has them all)
+or a full S3 URI. What is written once is written with ``If-None-Match: *``, what is replaced with
+``If-Match``, so that two runs cannot overwrite each other unseen.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -236,117 +235,3 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
-
-
-# ------------------------------------------------------------------------------------------------------------
-# The layout, below s3://{bucket}/{pipeline}/. A batch is "2026-11-01", or "2026-11-01.1" when it was forced
-# anew.
-
-
-def run_file(batch: str, name: str) -> str:
-    """What one night knows: batch.json, transform-<n>.json, predictions.json, triage.parquet,
-    questions.jsonl, …
-    """
-    return f"runs/dt={batch}/{name}"
-
-
-def questions_header(batch: str) -> str:
-    """Written when a night's questions are complete: from then on its decisions are final."""
-    return run_file(batch, "questions.json")
-
-
-def label_file(batch: str, name: str) -> str:
-    """What one night learned from people: augmented.manifest, quarantine.jsonl, summary.json."""
-    return f"labels/dt={batch}/{name}"
-
-
-def split_file(split: str) -> str:
-    """The sides of the images of one shard, for ever."""
-    return f"{SPLITS}{split}.jsonl"
-
-
-def discarded_file(shard: str) -> str:
-    """Who discarded the labels of a night, when and why."""
-    return f"{DISCARDED}{shard}.json"
-
-
-def replay_file(digest: str, name: str = "") -> str:
-    """``replay/<digest>.jsonl``, and below ``replay/<digest>/`` the predictions it was made from."""
-    return f"replay/{digest}/{name}" if name else f"replay/{digest}.jsonl"
-
-
-def dataset_file(dataset_id: str, name: str) -> str:
-    """train, validation, memory, newest and audit.manifest; history.jsonl, rejected.jsonl, dataset.json."""
-    return f"datasets/{dataset_id}/{name}"
-
-
-def model_file(training_job: str, name: str) -> str:
-    """model.json; SageMaker adds output/model.tar.gz."""
-    return f"models/{training_job}/{name}"
-
-
-def report_file(training_job: str, name: str) -> str:
-    """index.html, the page of a round, and facts.json, which it is made from."""
-    return f"reports/{training_job}/{name}"
-
-
-def evaluation_file(training_job: str, name: str) -> str:
-    """metrics.json, verdict.json, and the predictions on the test sets."""
-    return f"evaluations/{training_job}/{name}"
-
-
-LABELS = "labels/"
-SPLITS = "splits/"
-DISCARDED = "discarded/"
-MODELS = "models/"
-REPORTS = "reports/"
-HISTORY_PAGE = "reports/index.html"
-RUNS = "runs/"
-REVIEWS = "reviews"
-CHAMPION = "champion.json"
-CHAMPIONS = "champions/"
-
-
-def champion_history(number: int) -> str:
-    return f"{CHAMPIONS}{number:04d}.json"
-
-
-def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Batch and summary of every committed label shard that is not known already, oldest date first."""
-
-    def read(batch: str) -> tuple[str, dict[str, Any] | None]:
-        return batch, storage.find_json(label_file(batch, "summary.json"))
-
-    folders = sorted(storage.list_folders(LABELS))  # S3 would put 2026-11-01.1/ before 2026-11-01/
-    batches = (folder.removeprefix("dt=") for folder in folders if folder.startswith("dt="))
-    for batch, summary in in_parallel(read, (batch for batch in batches if batch not in known)):
-        if summary is not None:
-            yield batch, summary
-
-
-def checkpoints(stem: str) -> str:
-    """The folder in which a training job keeps what it needs to go on after an interruption."""
-    return f"checkpoints/{stem}/"
-
-
-def registry_file(training_job: str) -> str:
-    """Which model package a trained model became; written once."""
-    return f"registry/{training_job}.json"
-
-
-def decision_file(training_job: str) -> str:
-    """Who approved or rejected that package, and why; not there before somebody did."""
-    return f"registry/{training_job}.decision.json"
-
-
-DEPLOYMENTS = "deployments/"
-
-
-def deployment_file(number: int) -> str:
-    """One per change of what the endpoint serves, numbered from 1."""
-    return f"{DEPLOYMENTS}{number:04d}.json"
-
-
-def check_file(config: str) -> str:
-    """How far the known images' answers were from evaluation's, for one endpoint configuration."""
-    return f"checks/{config}.json"

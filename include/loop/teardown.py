@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.hosting import candidate_name, describe_endpoint, endpoint_name, is_named_after
 from include.loop.jobs import ENDPOINT_BUSY, JobKind, Running, is_missing
 from include.loop.workspace import Workspace
@@ -32,7 +32,7 @@ def teardown(
                 sagemaker.delete_endpoint(EndpointName=name)
         # One that is being changed cannot be deleted yet; a configuration has to outlive its endpoint.
         return Running(JobKind.ENDPOINT, tuple(found))
-    jobs = set(workspace.storage.list_folders(storage.MODELS))
+    jobs = set(workspace.storage.list_folders(layout.MODELS))
     configs = list(_named_after(sagemaker, "list_endpoint_configs", "EndpointConfig", jobs, workspace))
     models = list(_named_after(sagemaker, "list_models", "Model", jobs, workspace))
     if not dry_run:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.algorithm import check_limits, check_machines, training_image
 from include.loop.champion import Champion, find_champion
 from include.loop.config import Stage, TrainingPlace
@@ -82,7 +82,7 @@ def make_hyperparameters(
 
 def read_model(workspace: Workspace, training_job: str) -> dict[str, Any]:
     """model.json of a completed training job."""
-    return dict(workspace.storage.read_json(storage.model_file(training_job, "model.json")))
+    return dict(workspace.storage.read_json(layout.model_file(training_job, "model.json")))
 
 
 def _settings(workspace: Workspace, stage: Stage) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def make_request(
         "HyperParameters": hyperparameters,
         "InputDataConfig": channels,
         "OutputDataConfig": given(
-            S3OutputPath=workspace.storage.uri(storage.MODELS), KmsKeyId=network.kms_key
+            S3OutputPath=workspace.storage.uri(layout.MODELS), KmsKeyId=network.kms_key
         ),
         "ResourceConfig": given(
             InstanceType=place.instance_type,
@@ -161,7 +161,7 @@ def _checkpoints(workspace: Workspace, record: dict[str, Any]) -> dict[str, str]
     """One folder per dataset and parent: the next attempt goes on where an interrupted one was."""
     if not workspace.environment.training.checkpoints:
         return None
-    return {"S3Uri": workspace.storage.uri(storage.checkpoints(_stem(workspace, record)))}
+    return {"S3Uri": workspace.storage.uri(layout.checkpoints(_stem(workspace, record)))}
 
 
 def _stem(workspace: Workspace, record: dict[str, Any]) -> str:
@@ -174,7 +174,7 @@ def _data_channel(workspace: Workspace, dataset_id: str, side: str) -> dict[str,
         "DataSource": {
             "S3DataSource": {
                 "S3DataType": "AugmentedManifestFile",
-                "S3Uri": workspace.storage.uri(storage.dataset_file(dataset_id, f"{side}.manifest")),
+                "S3Uri": workspace.storage.uri(layout.dataset_file(dataset_id, f"{side}.manifest")),
                 "S3DataDistributionType": "FullyReplicated",
                 # The order counts: the image first, then its label.
                 "AttributeNames": ["source-ref", workspace.pipeline.label_attribute],
@@ -209,7 +209,7 @@ def _model_channel(model_data: str) -> dict[str, Any]:
 def _finish(workspace: Workspace, record: dict[str, Any], job: Job) -> dict[str, Any]:
     used = job.details["HyperParameters"]
     model = workspace.storage.write_json_once(
-        storage.model_file(job.name, "model.json"),
+        layout.model_file(job.name, "model.json"),
         {
             "training_job": job.name,
             "dataset_id": record["dataset_id"],

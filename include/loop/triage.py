@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.batch import Batch, read_batch
 from include.loop.config import ReviewSettings, TriageSettings
 from include.loop.errors import BadRecord
@@ -58,8 +58,8 @@ def triage(
     ``threshold`` and ``cap`` take the place of the pipeline's for this night. Decisions are final as soon as
     the questions are written; until then (a plan, a crash) they are made anew.
     """
-    location = storage.run_file(batch, "triage.parquet")
-    if not workspace.storage.exists(storage.questions_header(batch)):
+    location = layout.run_file(batch, "triage.parquet")
+    if not workspace.storage.exists(layout.questions_header(batch)):
         given = {"threshold": threshold, "cap": cap}
         changes = {name: value for name, value in given.items() if value is not None}
         settings = workspace.pipeline.triage.model_copy(update=changes)
@@ -73,7 +73,7 @@ def read_rows(workspace: Workspace, batch: str) -> list[Row]:
     """The rows of a triaged batch, in the batch's order."""
     import pyarrow.parquet as pq
 
-    body = workspace.storage.read(storage.run_file(batch, "triage.parquet"))
+    body = workspace.storage.read(layout.run_file(batch, "triage.parquet"))
     rows = pq.read_table(io.BytesIO(body)).to_pylist()
     return [Row(**row | {"decision": Decision(row["decision"])}) for row in rows]
 

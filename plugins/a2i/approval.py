@@ -67,7 +67,7 @@ class ApproveOperator(LoopClients, ApprovalOperator):
         from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
         from a2i.decision import PackageDecisionTrigger
-        from include.loop import storage
+        from include.loop import layout
         from include.loop.registry import Approval, read_package
 
         with domain_errors():
@@ -75,7 +75,7 @@ class ApproveOperator(LoopClients, ApprovalOperator):
         report = self.find_report(self.training_job)
         if package.status is not Approval.PENDING:
             raise AirflowSkipException(f"Nobody has to be asked: {package.arn} is {package.status}.")
-        location = storage.evaluation_file(self.training_job, "verdict.json")
+        location = layout.evaluation_file(self.training_job, "verdict.json")
         self.body = "\n".join(question(self.workspace.storage.read_json(location), self.why, report))
         ti_id = context["ti"].id
         upsert_hitl_detail(

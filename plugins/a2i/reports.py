@@ -22,7 +22,8 @@ from a2i.dag_factory import dag_id, pipelines
 from a2i.hook import LoopAwsHook
 from a2i.step import AWS_CONN_ID
 from include.loop.config import load_environment
-from include.loop.storage import HISTORY_PAGE, MISSING, error_code, report_file
+from include.loop.layout import HISTORY_PAGE, report_file
+from include.loop.storage import MISSING, error_code
 
 # The pages are complete in themselves: style and pictures inside, no scripts, nothing loaded from anywhere.
 HEADERS = {

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import asdict
 from typing import Any
 
-from include.loop import dataset, storage
+from include.loop import dataset, layout
 from include.loop.champion import Champion
 from include.loop.storage import in_parallel
 from tests.loop.pictures import patchwork
@@ -35,8 +35,8 @@ def lines(place: Place, prefix: str, count: int, **label: Any) -> list[dict[str,
 
 def shard(place: Place, batch: str, values: list[dict[str, Any]], **summary: Any) -> None:
     """A committed shard, as a night leaves it."""
-    place.storage.write_lines(storage.label_file(batch, "augmented.manifest"), values)
-    place.storage.write_json(storage.label_file(batch, "summary.json"), {"labels": len(values)} | summary)
+    place.storage.write_lines(layout.label_file(batch, "augmented.manifest"), values)
+    place.storage.write_json(layout.label_file(batch, "summary.json"), {"labels": len(values)} | summary)
 
 
 def crown(place: Place, dataset_id: str, number: int = 1, model_data: str = "s3://b/m") -> None:
@@ -53,8 +53,8 @@ def crown(place: Place, dataset_id: str, number: int = 1, model_data: str = "s3:
         promoted_at="2026-11-01T00:00:00+00:00",
         package_arn=f"arn:aws:sagemaker:us-east-1:000000000000:model-package/pets/{number}",
     )
-    place.storage.write_json(storage.CHAMPION, asdict(champion))
-    place.storage.write_json(storage.champion_history(number), asdict(champion))
+    place.storage.write_json(layout.CHAMPION, asdict(champion))
+    place.storage.write_json(layout.champion_history(number), asdict(champion))
 
 
 def start(place: Place, train: int = 20, validation: int = 4, **label: Any) -> str:
@@ -68,7 +68,7 @@ def start(place: Place, train: int = 20, validation: int = 4, **label: Any) -> s
 
 def read(place: Place, dataset_id: str, name: str) -> list[dict[str, Any]]:
     """The lines of one of a dataset's manifests."""
-    return list(place.storage.read_lines(storage.dataset_file(dataset_id, f"{name}.manifest")))
+    return list(place.storage.read_lines(layout.dataset_file(dataset_id, f"{name}.manifest")))
 
 
 def sources(values: list[dict[str, Any]]) -> set[str]:

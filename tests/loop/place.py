@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from include.loop import batch, labels, loops, predictions, questions, review, storage, triage
+from include.loop import batch, labels, layout, loops, predictions, questions, review, triage
 from include.loop.config import Environment, Pipeline
 from include.loop.jobs import Running, has_ended
 from include.loop.storage import Storage
@@ -159,10 +159,10 @@ class Place:
         return self.assemble(night)
 
     def manifest(self, night: str = NIGHT) -> list[dict[str, Any]]:
-        return list(self.storage.read_lines(storage.label_file(night, "augmented.manifest")))
+        return list(self.storage.read_lines(layout.label_file(night, "augmented.manifest")))
 
     def quarantine(self, night: str = NIGHT) -> list[dict[str, Any]]:
-        return list(self.storage.read_lines(storage.label_file(night, "quarantine.jsonl")))
+        return list(self.storage.read_lines(layout.label_file(night, "quarantine.jsonl")))
 
     def questions(self, night: str = NIGHT) -> dict[str, questions.Question]:
         """By the image's file name."""

@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Callable
 from typing import Any
 
-from include.loop import champion, known_images, registry, storage
+from include.loop import champion, known_images, layout, registry
 from include.loop.config import DeploymentPlace
 from include.loop.deployment import deploy
 from include.loop.hosting import describe_endpoint, ensure_config, serves
@@ -49,15 +49,15 @@ class Serving:
             uri = self.place.put(f"test/images/{image}", picture(level, image))
             found = self.place.storage.find(uri)
             assert found is not None
-            out = storage.evaluation_file(job, f"predictions-x/out/{image}.out")
+            out = layout.evaluation_file(job, f"predictions-x/out/{image}.out")
             self.place.storage.write(out, json.dumps({"prediction": answer(level, said)}).encode())
             outputs.append({"image": uri, "etag": found[1], "out": self.place.storage.uri(out)})
         store = self.place.storage
         store.write_json(
-            storage.evaluation_file(job, "outputs-x.json"),
+            layout.evaluation_file(job, "outputs-x.json"),
             {"job": None, "seconds": 0, "images": 0, "outputs": outputs},
         )
-        artifact = storage.model_file(job, "output/model.tar.gz")
+        artifact = layout.model_file(job, "output/model.tar.gz")
         store.write(artifact, archive(quality))
         model = {
             "training_job": job,
@@ -68,9 +68,9 @@ class Serving:
             "dataset_id": "d",
             "parent": parent and self.job(parent),
         }
-        store.write_json(storage.model_file(job, "model.json"), model)
+        store.write_json(layout.model_file(job, "model.json"), model)
         verdict = {"promote": True, "reasons": ["better"], "map50": {"day": 0.5}}
-        store.write_json(storage.evaluation_file(job, "verdict.json"), verdict)
+        store.write_json(layout.evaluation_file(job, "verdict.json"), verdict)
         registry.register(self.workspace, self.sagemaker, job)
         return job
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.batch import batch_id, list_batch, read_batch
 from include.loop.errors import ConfigurationError, NoImages
 from tests.loop.place import NIGHT, Place
@@ -25,9 +25,9 @@ def test_who_ran_a_night_first_is_kept_with_it(place: Place):
     """A backfilled night is run again by hand, and the other way round: the batch keeps its bytes."""
     place.add_images({"1.jpg": 100})
     assert list_batch(place.workspace, NIGHT, backfill=True)["backfill"] is True
-    before = place.storage.read(storage.run_file(NIGHT, "batch.json"))
+    before = place.storage.read(layout.run_file(NIGHT, "batch.json"))
     assert list_batch(place.workspace, NIGHT)["backfill"] is True
-    assert place.storage.read(storage.run_file(NIGHT, "batch.json")) == before
+    assert place.storage.read(layout.run_file(NIGHT, "batch.json")) == before
     place.add_images({"1.jpg": 100}, "2026-11-02")
     assert list_batch(place.workspace, "2026-11-02")["backfill"] is False
     assert list_batch(place.workspace, "2026-11-02", backfill=True)["backfill"] is False

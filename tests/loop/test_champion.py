@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from include.loop import registry, storage
+from include.loop import layout, registry
 from include.loop.champion import (
     find_champion,
     promote,
@@ -29,8 +29,8 @@ def challenger(place: Place, job: str, parent: str | None, promote: bool = True)
         "parent": parent,
     }
     verdict = {"promote": promote, "reasons": ["better" if promote else "worse"], "map50": {"day": 0.5}}
-    place.storage.write_json(storage.model_file(job, "model.json"), model)
-    place.storage.write_json(storage.evaluation_file(job, "verdict.json"), verdict)
+    place.storage.write_json(layout.model_file(job, "model.json"), model)
+    place.storage.write_json(layout.evaluation_file(job, "verdict.json"), verdict)
     registry.register(place.workspace, place.sagemaker, job)
     return job
 
@@ -51,12 +51,12 @@ def test_promotions_are_counted_and_remembered(place: Place):
 
 def test_promoting_again_changes_nothing_and_mends_a_history_that_a_crash_left_short(place: Place):
     promote(place.workspace, place.sagemaker, challenger(place, "one", None))
-    before = place.storage.read(storage.CHAMPION)
-    bucket, key = place.storage.resolve(storage.champion_history(1))
+    before = place.storage.read(layout.CHAMPION)
+    bucket, key = place.storage.resolve(layout.champion_history(1))
     place.s3.delete_object(Bucket=bucket, Key=key)
     assert promote(place.workspace, place.sagemaker, "one")["promoted"]
-    assert place.storage.read(storage.CHAMPION) == before
-    assert place.storage.read(storage.champion_history(1)) == before
+    assert place.storage.read(layout.CHAMPION) == before
+    assert place.storage.read(layout.champion_history(1)) == before
 
 
 def test_a_verdict_of_no_leaves_the_champion(place: Place):

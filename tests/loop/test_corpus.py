@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.loop import corpus, dataset, storage
+from include.loop import corpus, dataset, layout
 from include.loop.errors import ConfigurationError, NotSetUp
 from include.loop.sides import Side
 from tests.loop.labelled import INITIAL, line, lines, shard, start
@@ -21,7 +21,7 @@ def test_a_test_set_with_a_line_that_cannot_be_used_is_refused(make_place):
     place.storage.write_lines("test/day.manifest", [line(place, "2.jpg"), gone])
     with pytest.raises(ConfigurationError, match=r"1 lines cannot be used, .* line 2: the image is gone"):
         dataset.build(place.workspace)
-    assert not list(place.storage.list(storage.SPLITS))
+    assert not list(place.storage.list(layout.SPLITS))
 
 
 def test_an_image_of_which_there_are_two_has_one_label(place: Place):

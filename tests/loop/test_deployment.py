@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from include.loop import registry, storage
+from include.loop import layout, registry
 from include.loop.champion import promote, read_champion
 from include.loop.deployment import deploy, previous, rollback
 from include.loop.errors import DeploymentFailed, NotApproved, NotSetUp
@@ -63,7 +63,7 @@ def test_an_approved_model_is_tried_then_served_then_recorded_and_only_once(serv
     assert (report["deployed"], report["number"], report["checked"]) == (True, 1, 2)
     assert serving.serves(report["config"])
     assert serving.ask(204) == answer(204, 1)
-    record = serving.place.storage.read_json(storage.deployment_file(1))
+    record = serving.place.storage.read_json(layout.deployment_file(1))
     assert (record["training_job"], record["config"]) == (job, report["config"])
     # The images on which the model found something are those that were sent.
     assert {item["image"].rsplit("/", 1)[-1] for item in record["checked"]} == {"a.jpg", "b.jpg"}
@@ -76,7 +76,7 @@ def test_an_approved_model_is_tried_then_served_then_recorded_and_only_once(serv
     for operation in after:
         if operation.startswith(("Create", "Update", "Invoke")):
             assert after[operation] == before.get(operation, 0), operation
-    assert list(serving.place.storage.list(storage.DEPLOYMENTS))[1:] == []
+    assert list(serving.place.storage.list(layout.DEPLOYMENTS))[1:] == []
 
 
 @pytest.mark.parametrize("state", [Approval.PENDING, Approval.REJECTED])
@@ -124,12 +124,12 @@ def test_a_model_that_answers_otherwise_than_it_was_measured_gets_no_traffic(ser
         serving.deploy(job)
     assert serving.ask(204) == answer(204, 1)
     eventually(lambda: describe_endpoint(serving.sagemaker, serving.candidate) is None)
-    assert len(list(serving.place.storage.list(storage.DEPLOYMENTS))) == 1
+    assert len(list(serving.place.storage.list(layout.DEPLOYMENTS))) == 1
 
 
 def test_a_model_that_cannot_be_loaded_stops_at_the_candidate(serving: Serving):
     job = serving.model("one")
-    serving.place.storage.write(storage.model_file(job, "output/model.tar.gz"), b"no archive")
+    serving.place.storage.write(layout.model_file(job, "output/model.tar.gz"), b"no archive")
     with pytest.raises(DeploymentFailed, match=f"endpoint {serving.candidate} failed: "):
         serving.deploy(job)
     assert describe_endpoint(serving.sagemaker, serving.endpoint) is None
@@ -184,7 +184,7 @@ def test_an_update_that_ends_with_the_old_configuration_is_no_success(serving: S
     assert isinstance(waited, Running)
     serving.wait(waited)
     # The artifact is damaged after it was tried: the new fleet does not come up, and the old one stays.
-    serving.place.storage.write(storage.model_file(job, "output/model.tar.gz"), b"no archive")
+    serving.place.storage.write(layout.model_file(job, "output/model.tar.gz"), b"no archive")
     waited = deploy(serving.workspace, serving.sagemaker, serving.runtime, job, waited_for=waited)
     assert isinstance(waited, Running)
     assert waited.names == (serving.endpoint,)
@@ -198,7 +198,7 @@ def test_a_rollback_returns_endpoint_and_champion_and_no_request_is_lost(serving
     first, second = serving.reign("one", quality=1), serving.reign("two", parent="one", quality=0.75)
     configs = [
         serving.place.storage.read_json(item.uri)["config"]
-        for item in serving.place.storage.list(storage.DEPLOYMENTS)
+        for item in serving.place.storage.list(layout.DEPLOYMENTS)
     ]
     assert previous(serving.workspace, serving.sagemaker)["training_job"] == first
     with requests_throughout(serving) as answers:

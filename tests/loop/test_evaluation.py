@@ -13,9 +13,9 @@ from include.loop import (
     dataset,
     evaluation,
     gate,
+    layout,
     predictions,
     registry,
-    storage,
     training,
 )
 from include.loop.errors import ConfigurationError
@@ -41,12 +41,12 @@ def add_night(place: Place, brightness: dict[str, int]) -> None:
         known = {"etag": image.etag, "batch": NIGHT, "loop": f"loop-{number}"}
         reason = "audit" if number % 4 == 0 else "least_confident"
         lines.append(labelled(image.uri, "2026-11-01T12:00:00.000000") | known | {"reason": reason})
-    place.storage.write_lines(storage.label_file(NIGHT, "augmented.manifest"), lines)
-    place.storage.write_json(storage.label_file(NIGHT, "summary.json"), {"labels": len(lines)})
+    place.storage.write_lines(layout.label_file(NIGHT, "augmented.manifest"), lines)
+    place.storage.write_json(layout.label_file(NIGHT, "summary.json"), {"labels": len(lines)})
 
 
 def metrics(place: Place, job: str) -> dict[str, Any]:
-    return dict(place.storage.read_json(storage.evaluation_file(job, "metrics.json")))
+    return dict(place.storage.read_json(layout.evaluation_file(job, "metrics.json")))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_both_meet_the_same_images_and_what_was_predicted_once_is_not_predicted_
     assert found["latency"]["images"] == {"challenger": slices + record["train"], "champion": 5}
     assert found["latency"]["challenger"] > 0
 
-    rows = list(reigning.storage.read_lines(storage.evaluation_file(job, "images.jsonl")))
+    rows = list(reigning.storage.read_lines(layout.evaluation_file(job, "images.jsonl")))
     assert len(rows) == slices
     assert all(
         (row["champion_f1"], row["challenger_f1"]) == (0.0, 1.0) for row in rows if row["slice"] == "day"
@@ -102,16 +102,16 @@ def assert_again_gives_the_same_bytes(place: Place, job: str) -> None:
     """After a run was cleared, and also when its records were lost."""
     names = ("metrics.json", "images.jsonl", "verdict.json")
     gate.judge(place.workspace, job)
-    bodies = {name: place.storage.read(storage.evaluation_file(job, name)) for name in names}
+    bodies = {name: place.storage.read(layout.evaluation_file(job, name)) for name in names}
     for name in names:
-        bucket, key = place.storage.resolve(storage.evaluation_file(job, name))
+        bucket, key = place.storage.resolve(layout.evaluation_file(job, name))
         place.s3.delete_object(Bucket=bucket, Key=key)
     before = place.cloud.requests()["CreateTransformJob"]
     assert not isinstance(evaluation.evaluate(place.workspace, place.sagemaker, job), Running)
     gate.judge(place.workspace, job)
     assert place.cloud.requests()["CreateTransformJob"] == before
     for name, body in bodies.items():
-        assert place.storage.read(storage.evaluation_file(job, name)) == body, name
+        assert place.storage.read(layout.evaluation_file(job, name)) == body, name
 
 
 def test_an_image_that_no_model_can_read_is_counted_and_sent_once(reigning: Place):
@@ -121,7 +121,7 @@ def test_an_image_that_no_model_can_read_is_counted_and_sent_once(reigning: Plac
     champion_now = champion.read_champion(reigning.workspace)
     assert champion_now is not None
     job = champion_now.training_job  # measured anew, and nothing but the broken picture is new
-    bucket, key = reigning.storage.resolve(storage.evaluation_file(job, "metrics.json"))
+    bucket, key = reigning.storage.resolve(layout.evaluation_file(job, "metrics.json"))
     reigning.s3.delete_object(Bucket=bucket, Key=key)
     reigning.finish(evaluation.evaluate, job)
     day = metrics(reigning, job)["slices"]["day"]
@@ -176,3 +176,6 @@ def test_without_test_sets_the_validation_side_is_the_test(place: Place):
     assert {name: [line.source for line in lines] for name, lines in slices.images.items()} == {
         "validation": [source]
     }
+
+
+# NOIMPORT layout

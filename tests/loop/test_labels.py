@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.loop import batch, labels, predictions, questions, storage, triage
+from include.loop import batch, labels, layout, predictions, questions, shards, storage, triage
 from include.loop.errors import NotSetUp
 from tests.loop.place import NIGHT, Place, box, content, correct, picture
 
@@ -215,12 +215,12 @@ def test_assembling_again_after_a_crash_before_the_commit_writes_the_same_bytes(
     ready.add_images({f"{n}.jpg": 100 + n for n in range(3)})
     ready.night(respond=correct)
     files = [
-        storage.label_file(NIGHT, name) for name in ("augmented.manifest", "quarantine.jsonl", "summary.json")
+        layout.label_file(NIGHT, name) for name in ("augmented.manifest", "quarantine.jsonl", "summary.json")
     ]
     before = [ready.storage.read(location) for location in files]
     bucket, key = ready.storage.resolve(files[-1])
     ready.s3.delete_object(Bucket=bucket, Key=key)
-    assert list(storage.committed_shards(ready.storage)) == []
+    assert list(shards.committed_shards(ready.storage)) == []
     ready.assemble()
     assert [ready.storage.read(location) for location in files] == before
 

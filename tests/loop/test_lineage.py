@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from include.loop import dataset, evaluation, gate, registry, storage, training
+from include.loop import dataset, evaluation, gate, layout, registry, training
 from include.loop.__main__ import main
 from include.loop.champion import promote
 from include.loop.errors import ConfigurationError, NotSetUp
@@ -70,7 +70,7 @@ def test_an_answer_is_walked_back_to_the_people_and_their_form(
     assert steps["endpoint"]["endpoint"] == learned.endpoint
     assert steps["endpoint"]["package_arn"] == steps["package"]["package_arn"]
     assert (
-        steps["package"]["package_arn"] == place.storage.read_json(storage.registry_file(job))["package_arn"]
+        steps["package"]["package_arn"] == place.storage.read_json(layout.registry_file(job))["package_arn"]
     )
     assert steps["dataset"]["nights"] == [NIGHT]
     label = steps["label"]
@@ -138,7 +138,7 @@ def test_a_model_of_another_making_has_no_lineage(place: Place):
         go(serving, Start(image=f"s3://{place.bucket}/pets/test/images/a.jpg"))
     arn = registry.read_package(serving.workspace, serving.sagemaker, job).arn
     elsewhere = Serving(place)
-    bucket, key = place.storage.resolve(storage.model_file(job, "model.json"))
+    bucket, key = place.storage.resolve(layout.model_file(job, "model.json"))
     place.s3.delete_object(Bucket=bucket, Key=key)
     with pytest.raises(NotSetUp, match="was trained by another pipeline"):
         go(elsewhere, Start(package=arn))

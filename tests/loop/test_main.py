@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.__main__ import main
 from tests.loop.labelled import line, shard
 from tests.loop.place import NIGHT, Place
@@ -20,7 +20,7 @@ def test_a_nights_labels_are_discarded_with_a_reason(
     shard(place, NIGHT, [line(place, "1.jpg")])
     command = ["discard-labels", NIGHT, "--by", "ann", "--why", "eve answered at random"]
     assert main(command) == 0
-    kept = place.storage.uri(storage.discarded_file(NIGHT))
+    kept = place.storage.uri(layout.discarded_file(NIGHT))
     told = capsys.readouterr().out
     assert told.startswith(f"{NIGHT}: discarded by ann at ")
     assert told.endswith(f": eve answered at random\nTo take it back, delete {kept}\n")

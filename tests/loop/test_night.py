@@ -9,8 +9,8 @@ from include.loop import (
     dataset,
     evaluation,
     gate,
+    layout,
     registry,
-    storage,
     training,
 )
 from tests.loop.place import NIGHT, Place, correct
@@ -71,7 +71,7 @@ def test_the_same_date_again_starts_no_job_and_no_loop_and_keeps_every_byte(trai
     trained.add_images({"dim.jpg": 100, "dark.jpg": 60, "bright.jpg": 250})
     trained.night()
     learn(trained, dataset.build(trained.workspace)["dataset_id"])  # a new champion reigns now
-    manifest = trained.storage.read(storage.label_file(NIGHT, "augmented.manifest"))
+    manifest = trained.storage.read(layout.label_file(NIGHT, "augmented.manifest"))
     trained.add_images({"later.jpg": 50})
     before = trained.cloud.requests()
     loops_before = trained.rig.a2i.list_human_loops(
@@ -80,7 +80,7 @@ def test_the_same_date_again_starts_no_job_and_no_loop_and_keeps_every_byte(trai
     report = trained.ask()
     trained.assemble()
     assert report["started"] == 0
-    assert trained.storage.read(storage.label_file(NIGHT, "augmented.manifest")) == manifest
+    assert trained.storage.read(layout.label_file(NIGHT, "augmented.manifest")) == manifest
     after = trained.cloud.requests()
     for operation in after:
         if "Create" in operation:
@@ -89,3 +89,6 @@ def test_the_same_date_again_starts_no_job_and_no_loop_and_keeps_every_byte(trai
         FlowDefinitionArn=trained.set_up_review()["flow_definition_arn"]
     )
     assert len(loops_after["HumanLoopSummaries"]) == len(loops_before["HumanLoopSummaries"])
+
+
+# NOIMPORT layout

@@ -7,7 +7,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.loop import registry, storage
+from include.loop import layout, registry
 from include.loop.packaging import MAX_PROPERTIES, MAX_PROPERTY, MAX_TEXT, one_line, property_text
 from tests.loop.place import Place
 from tests.loop.test_registry import judged
@@ -33,7 +33,7 @@ def test_a_comment_is_one_line(text: str):
 
 def test_more_slices_than_sagemaker_takes_are_no_reason_to_fail(place: Place):
     job = judged(place, "many")
-    location = storage.evaluation_file(job, "verdict.json")
+    location = layout.evaluation_file(job, "verdict.json")
     verdict = place.storage.read_json(location)
     scores = {f"slice-{number:02}": 0.5 for number in range(60)}
     place.storage.write_json(location, verdict | {"map50": scores})

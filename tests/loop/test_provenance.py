@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.errors import NotSetUp
 from include.loop.provenance import find_line
 from tests.loop.place import Place, labelled
 
 
 def write_dataset(place: Place, dataset_id: str, parent: str | None, *lines: dict) -> None:
-    place.storage.write_lines(storage.dataset_file(dataset_id, "train.manifest"), lines)
-    place.storage.write_json(storage.dataset_file(dataset_id, "dataset.json"), {"parent_dataset": parent})
+    place.storage.write_lines(layout.dataset_file(dataset_id, "train.manifest"), lines)
+    place.storage.write_json(layout.dataset_file(dataset_id, "dataset.json"), {"parent_dataset": parent})
 
 
 def line(name: str, batch: str | None = None, class_id: int = 0) -> dict:

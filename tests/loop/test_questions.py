@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.loop import questions, storage
+from include.loop import layout, questions
 from include.loop.questions import prelabels
 from include.loop.transform import Detection
 from tests.loop.place import NIGHT, Place, correct
@@ -61,7 +61,7 @@ def test_starting_again_starts_nothing(ready: Place):
 def test_what_a_crash_left_out_is_started_and_nothing_else(ready: Place):
     ready.prepare()
     some = sorted(ready.questions().values(), key=lambda item: item.loop)[:2]
-    arn = ready.storage.read_json(storage.questions_header(NIGHT))["flow_definition_arn"]
+    arn = ready.storage.read_json(layout.questions_header(NIGHT))["flow_definition_arn"]
     for question in some:
         ready.runtime.start_human_loop(
             HumanLoopName=question.loop,
@@ -74,11 +74,11 @@ def test_what_a_crash_left_out_is_started_and_nothing_else(ready: Place):
 
 def test_questions_stay_as_written_when_the_settings_change_afterwards(ready: Place):
     ready.ask()
-    before = ready.storage.read(storage.run_file(NIGHT, "questions.jsonl"))
+    before = ready.storage.read(layout.run_file(NIGHT, "questions.jsonl"))
     changed = ready.but(review=ready.pipeline.review.model_copy(update={"instructions": "Look twice."}))
     questions.prepare(changed, ready.control, NIGHT)
     assert questions.start(changed, ready.runtime, NIGHT)["started"] == 0
-    assert ready.storage.read(storage.run_file(NIGHT, "questions.jsonl")) == before
+    assert ready.storage.read(layout.run_file(NIGHT, "questions.jsonl")) == before
 
 
 def test_when_the_flow_definition_is_full_the_rest_waits_for_room(ready: Place, monkeypatch):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from include.loop import registry, storage
+from include.loop import layout, registry
 from include.loop.errors import NotSetUp
 from include.loop.registry import Approval, Package, decide, newest_approved, register
 from tests.loop.place import Place
@@ -31,10 +31,10 @@ def judged(place: Place, name: str, promote: bool = True, backfilled: tuple[str,
         "map50": {"day": 0.91, "night": None},
     }
     store = place.storage
-    store.write_json(storage.model_file(job, "model.json"), model)
-    store.write_json(storage.dataset_file(f"data-{name}", "dataset.json"), {"backfilled": list(backfilled)})
-    store.write_json(storage.evaluation_file(job, "metrics.json"), {"slices": {}})
-    store.write_json(storage.evaluation_file(job, "verdict.json"), verdict)
+    store.write_json(layout.model_file(job, "model.json"), model)
+    store.write_json(layout.dataset_file(f"data-{name}", "dataset.json"), {"backfilled": list(backfilled)})
+    store.write_json(layout.evaluation_file(job, "metrics.json"), {"slices": {}})
+    store.write_json(layout.evaluation_file(job, "verdict.json"), verdict)
     return job
 
 
@@ -47,7 +47,7 @@ def test_registering_twice_makes_one_package(place: Place, job: str):
     assert (report["status"], report["ask"], report["why"]) == ("Approved", False, "")
     assert register(place.workspace, place.sagemaker, job) == report
     # A crash between the package and its record: the same request finds the same package.
-    bucket, key = place.storage.resolve(storage.registry_file(job))
+    bucket, key = place.storage.resolve(layout.registry_file(job))
     place.s3.delete_object(Bucket=bucket, Key=key)
     assert register(place.workspace, place.sagemaker, job) == report
     # The same when the request has become another one meanwhile: its token is known, and so is the package.
@@ -70,7 +70,7 @@ def test_a_package_tells_what_it_was_made_of(place: Place, job: str):
         "gate": "passed: night +0.2 95 / day: same",  # SageMaker refuses brackets and per cent signs
         "map50-day": "0.91",
         "map50-night": "null",
-        "report": place.storage.uri(storage.report_file(job, "index.html")),
+        "report": place.storage.uri(layout.report_file(job, "index.html")),
     }
     statistics = found["ModelMetrics"]["ModelQuality"]["Statistics"]
     assert json.loads(place.storage.read(statistics["S3Uri"])) == {"slices": {}}
@@ -101,7 +101,7 @@ def test_a_person_is_asked_where_one_is_wanted(make_place, settings, ask, backfi
     assert why in report["why"]
     decided = decide(place.workspace, place.sagemaker, job, True, by="ann", comment="looks\ngood")
     assert (decided["status"], decided["comment"]) == ("Approved", "approved by ann: looks good")
-    kept = place.storage.read_json(storage.decision_file(job))
+    kept = place.storage.read_json(layout.decision_file(job))
     assert (kept["status"], kept["by"], kept["comment"]) == ("Approved", "ann", "looks\ngood")
     # Registered again, the decision stands and nobody is asked again.
     again = register(place.workspace, place.sagemaker, job, ask)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.loop import dataset, replay, storage, training
+from include.loop import dataset, layout, replay, training
 from include.loop.champion import read_champion
 from include.loop.config import ReplaySettings, TrainingSettings
 from include.loop.jobs import Running
@@ -155,6 +155,6 @@ def test_without_need_nobody_is_asked(trained: Place, make_place):
     assert built["replay"] == {"choose": "random", "per_new": 3, "scored": 0, "scores_uri": None}
     champion = read_champion(trained.workspace)
     assert champion is not None
-    trained.s3.delete_object(Bucket=trained.bucket, Key=f"pets/{storage.CHAMPION}")
+    trained.s3.delete_object(Bucket=trained.bucket, Key=f"pets/{layout.CHAMPION}")
     assert score(trained) == nothing
     assert trained.cloud.requests().get("CreateTransformJob", 0) == before

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from include.loop import dataset, shards, storage
+from include.loop import dataset, layout, shards
 from include.loop.errors import ConfigurationError, Incompatible, NothingToLearn
-from include.loop.shards import read_candidates
+from include.loop.shards import committed_shards, read_candidates
 from include.loop.sides import Side
 from tests.loop.labelled import INITIAL, crown, line, lines, read, shard, sources, start
 from tests.loop.place import NIGHT, Place
@@ -19,13 +19,24 @@ def named(value: dict, class_map: dict[str, str]) -> dict:
     return value | {"review-metadata": value["review-metadata"] | {"class-map": class_map}}
 
 
+def test_a_shard_counts_only_when_it_is_committed(place: Place):
+    store = place.storage
+    for batch in ("2026-11-02", "2026-11-01", "2026-11-01.1", "2026-11-03"):
+        store.write(layout.label_file(batch, "augmented.manifest"), b"")
+    for batch in ("2026-11-02", "2026-11-01", "2026-11-01.1"):
+        store.write_json(layout.label_file(batch, "summary.json"), {})
+    committed = ["2026-11-01", "2026-11-01.1", "2026-11-02"]
+    assert [batch for batch, _ in committed_shards(store)] == committed
+    assert [batch for batch, _ in committed_shards(store, known=committed[:2])] == committed[2:]
+
+
 def test_a_shard_of_another_list_of_classes_is_refused_by_name(place: Place):
     good, other = line(place, "1.jpg"), line(place, "2.jpg")
     shard(place, NIGHT, [named(good, {"0": "cat"}), named(other, {"0": "horse"})])
     where = r"s3://.*/labels/dt=2026-11-01/augmented\.manifest, line 2: class_id 0 is 'horse'"
     with pytest.raises(Incompatible, match=rf"{where} in the line's class-map, but 'cat' in the pipeline"):
         dataset.build(place.workspace)
-    assert not list(place.storage.list(storage.SPLITS))
+    assert not list(place.storage.list(layout.SPLITS))
 
 
 def test_first_manifests_of_another_list_of_classes_are_refused_too(make_place):
@@ -87,5 +98,5 @@ def test_only_committed_labels_can_be_discarded(place: Place):
     shards.discard(place.workspace, NIGHT, "ada", "wrong")
     with pytest.raises(NothingToLearn, match="0 labels from 0 nights"):
         dataset.build(place.workspace)
-    place.s3.delete_object(Bucket=place.bucket, Key=f"pets/{storage.discarded_file(NIGHT)}")
+    place.s3.delete_object(Bucket=place.bucket, Key=f"pets/{layout.discarded_file(NIGHT)}")
     assert dataset.build(place.workspace)["new"] == 2

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.errors import ConcurrentWrite
 from include.loop.manifest import read_value
 from include.loop.sides import Rules, Side
@@ -114,7 +114,7 @@ def test_of_two_runs_that_write_the_same_split_the_slower_one_starts_again(place
     one.keep("2026-11-01")
     with pytest.raises(ConcurrentWrite, match=r"splits/2026-11-01\.jsonl was just written"):
         other.keep("2026-11-01")
-    assert [item.uri for item in place.storage.list(storage.SPLITS)] == [
+    assert [item.uri for item in place.storage.list(layout.SPLITS)] == [
         place.storage.uri("splits/2026-11-01.jsonl")
     ]
 

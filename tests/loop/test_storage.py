@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.loop import storage
 from include.loop.errors import ConcurrentWrite, ConfigurationError
 from include.loop.storage import Storage, dump, in_parallel, parse, split_uri
 
@@ -64,16 +63,6 @@ def test_listing_follows_pages_and_stays_below_the_folder(store: Storage):
     store.write("images/dt=2026-11-010/x.jpg", b"")
     assert [item.size for item in store.list("images/dt=2026-11-01/")] == list(range(12))
     assert list(store.list_folders("images/")) == ["dt=2026-11-01", "dt=2026-11-010"]
-
-
-def test_a_shard_counts_only_when_it_is_committed(store: Storage):
-    for batch in ("2026-11-02", "2026-11-01", "2026-11-01.1", "2026-11-03"):
-        store.write(storage.label_file(batch, "augmented.manifest"), b"")
-    for batch in ("2026-11-02", "2026-11-01", "2026-11-01.1"):
-        store.write_json(storage.label_file(batch, "summary.json"), {})
-    committed = ["2026-11-01", "2026-11-01.1", "2026-11-02"]
-    assert [batch for batch, _ in storage.committed_shards(store)] == committed
-    assert [batch for batch, _ in storage.committed_shards(store, known=committed[:2])] == committed[2:]
 
 
 def test_the_first_bytes_of_an_object_can_be_read_alone(store: Storage):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.loop import registry, storage
+from include.loop import layout, registry
 from include.loop.algorithm import ensure_model
 from include.loop.hosting import describe_endpoint
 from include.loop.jobs import Running
@@ -41,7 +41,7 @@ def test_endpoint_configs_and_models_go_and_everything_else_stays(place: Place):
     before = place.cloud.requests()["CreateEndpoint"]
     assert serving.deploy(job)["config"] == config
     assert place.cloud.requests()["CreateEndpoint"] == before + 1
-    assert len(list(place.storage.list(storage.DEPLOYMENTS))) == 1
+    assert len(list(place.storage.list(layout.DEPLOYMENTS))) == 1
     serving.finish(lambda **waited: teardown(serving.workspace, serving.sagemaker, **waited))
 
 

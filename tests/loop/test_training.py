@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.validate import ParamValidator
 
-from include.loop import algorithm, config, dataset, storage, training
+from include.loop import algorithm, config, dataset, layout, training
 from include.loop.champion import Champion
 from include.loop.errors import ConfigurationError, Incompatible
 from include.loop.jobs import JobKind, latest
@@ -222,5 +222,5 @@ def test_a_training_job_reads_manifests_through_pipes_and_is_made_once(make_plac
     assert channels["train"]["InputMode"] == "Pipe"
     assert channels["train"]["DataSource"]["S3DataSource"]["AttributeNames"] == ["source-ref", "review"]
     assert channels["train"]["DataSource"]["S3DataSource"]["S3Uri"] == place.storage.uri(
-        storage.dataset_file(built["dataset_id"], "train.manifest")
+        layout.dataset_file(built["dataset_id"], "train.manifest")
     )

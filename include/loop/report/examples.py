@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.errors import BadRecord
 from include.loop.identity import share
 from include.loop.manifest import LabelledImage, read_line
@@ -55,7 +55,7 @@ def _labels(
         wanted = {row["image"] for row in rows if row["slice"] == name}
         place = workspace.pipeline.test_sets.get(name)
         if place is None and dataset_id:
-            place = storage.dataset_file(dataset_id, f"{name}.manifest")
+            place = layout.dataset_file(dataset_id, f"{name}.manifest")
         if place:
             found |= {(name, line.source): line for line in _lines(workspace, place) if line.source in wanted}
     return found

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, Field, TypeAdapter
 
-from include.loop import storage
+from include.loop import layout, storage
 from include.loop.manifest import ManifestBox
 from include.loop.report.measures import Evaluation, Finite, Latency, Learned, Slice
 from include.loop.report.nights import Night
@@ -214,11 +214,11 @@ def read_all(workspace: Workspace) -> list[Facts]:
     """The facts of every round that was told; those that cannot be read any more are left out."""
 
     def read(folder: str) -> Facts | None:
-        found = workspace.storage.find(storage.report_file(folder, "facts.json"))
+        found = workspace.storage.find(layout.report_file(folder, "facts.json"))
         try:
             return from_json(found[0]) if found else None
         except ValueError:
             return None
 
-    told = storage.in_parallel(read, workspace.storage.list_folders(storage.REPORTS))
+    told = storage.in_parallel(read, workspace.storage.list_folders(layout.REPORTS))
     return [facts for facts in told if facts is not None]

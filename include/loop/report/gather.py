@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from include.loop import storage
+from include.loop import layout, storage
 from include.loop.config import DATASET_SLICES
 from include.loop.report.examples import choose
 from include.loop.report.facts import (
@@ -41,11 +41,11 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
     need not be read again.
     """
     reader = _Reader(workspace)
-    model = reader.find(storage.model_file(training_job, "model.json"))
+    model = reader.find(layout.model_file(training_job, "model.json"))
     dataset_id = model.get("dataset_id")
-    dataset = reader.find(storage.dataset_file(dataset_id, "dataset.json")) if dataset_id else {}
-    metrics = reader.find(storage.evaluation_file(training_job, "metrics.json"))
-    verdict_location = storage.evaluation_file(training_job, "verdict.json")
+    dataset = reader.find(layout.dataset_file(dataset_id, "dataset.json")) if dataset_id else {}
+    metrics = reader.find(layout.evaluation_file(training_job, "metrics.json"))
+    verdict_location = layout.evaluation_file(training_job, "verdict.json")
     verdict = reader.make(Verdict, reader.find(verdict_location), "verdict")
     judged_at = workspace.storage.modified_at(verdict_location)
     promotion = reader.promotion(training_job, read_champions(workspace))
@@ -75,7 +75,7 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
         learned=tuple(reader.make_all(Learned, _named(metrics.get("learned")), "learned")),
         verdict=verdict,
         examples=reader.examples(training_job, dataset_id),
-        curves=reader.make(Curves, reader.find(storage.model_file(training_job, "curves.json")), "curves"),
+        curves=reader.make(Curves, reader.find(layout.model_file(training_job, "curves.json")), "curves"),
         package=package,
         deployment=reader.deployment(training_job),
         problems=tuple(reader.problems),
@@ -85,7 +85,7 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
 def read_champions(workspace: Workspace) -> list[dict[str, Any]]:
     """The numbered records of all champions, the first one first."""
     target = workspace.storage
-    return list(storage.in_parallel(lambda item: target.read_json(item.uri), target.list(storage.CHAMPIONS)))
+    return list(storage.in_parallel(lambda item: target.read_json(item.uri), target.list(layout.CHAMPIONS)))
 
 
 def has_changed(workspace: Workspace, facts: Facts, champions: list[dict[str, Any]]) -> bool:
@@ -154,7 +154,7 @@ class _Reader:
         return tuple(sorted(found, key=lambda item: item.name in DATASET_SLICES))
 
     def examples(self, training_job: str, dataset_id: str | None) -> tuple[Example, ...]:
-        location = storage.evaluation_file(training_job, "images.jsonl")
+        location = layout.evaluation_file(training_job, "images.jsonl")
         try:
             rows = list(self._storage.read_lines(location))
         except FileNotFoundError:
@@ -173,13 +173,13 @@ class _Reader:
         return self.make(Promotion, mine[-1] | {"undone": mine[-1].get("number") in left}, "promotion")
 
     def package(self, training_job: str) -> Package | None:
-        value = self.find(storage.registry_file(training_job))
-        decision = self.find(storage.decision_file(training_job))
+        value = self.find(layout.registry_file(training_job))
+        decision = self.find(layout.decision_file(training_job))
         return self.make(Package, value | {"decision": decision or None}, "package") if value else None
 
     def deployment(self, training_job: str) -> Deployment | None:
         """The newest one of this model, None where it was never served."""
-        for item in reversed(list(self._storage.list(storage.DEPLOYMENTS))):
+        for item in reversed(list(self._storage.list(layout.DEPLOYMENTS))):
             record = self.find(item.uri)
             if record.get("training_job") == training_job:
                 return self.make(Deployment, record, "deployment")

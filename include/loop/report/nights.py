@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop import storage
+from include.loop import layout, storage
 from include.loop.workspace import Workspace
 
 BINS = 10
@@ -80,7 +80,7 @@ def read_nights(
     """
     if not batches:
         return (), ()
-    folders = workspace.storage.list_folders(storage.RUNS)
+    folders = workspace.storage.list_folders(layout.RUNS)
     there = sorted(folder.removeprefix("dt=") for folder in folders if folder.startswith("dt="))
     before = [batch for batch in there if batch < batches[0]][-EARLIER:]
 
@@ -98,15 +98,15 @@ def read_night(workspace: Workspace, batch: str, problems: list[str]) -> Night:
     def find(location: str) -> dict[str, Any]:
         return _find(workspace, location, problems)
 
-    pinned = find(storage.run_file(batch, "batch.json"))
-    predicted = find(storage.run_file(batch, "predictions.json"))
-    header = find(storage.questions_header(batch))
-    started = find(storage.run_file(batch, "started.json"))
-    summary = find(storage.label_file(batch, "summary.json"))
+    pinned = find(layout.run_file(batch, "batch.json"))
+    predicted = find(layout.run_file(batch, "predictions.json"))
+    header = find(layout.questions_header(batch))
+    started = find(layout.run_file(batch, "started.json"))
+    summary = find(layout.label_file(batch, "summary.json"))
     triaged = _triaged(workspace, batch, problems)
-    labels = _lines(workspace, storage.label_file(batch, "augmented.manifest"), problems) if summary else []
-    refused = _lines(workspace, storage.label_file(batch, "quarantine.jsonl"), problems) if summary else []
-    committed = workspace.storage.modified_at(storage.label_file(batch, "summary.json")) if summary else None
+    labels = _lines(workspace, layout.label_file(batch, "augmented.manifest"), problems) if summary else []
+    refused = _lines(workspace, layout.label_file(batch, "quarantine.jsonl"), problems) if summary else []
+    committed = workspace.storage.modified_at(layout.label_file(batch, "summary.json")) if summary else None
     own = {line.get("loop") for line in labels if line.get("batch") == batch}
     own |= {line.get("loop") for line in refused if line.get("worker") and line.get("batch") == batch}
     attribute = workspace.pipeline.label_attribute
@@ -182,7 +182,7 @@ def _triaged(workspace: Workspace, batch: str, problems: list[str]) -> _Triaged:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    location = storage.run_file(batch, "triage.parquet")
+    location = layout.run_file(batch, "triage.parquet")
     found = workspace.storage.find(location)
     if found is None:
         return _Triaged()

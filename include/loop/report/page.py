@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.config import DATASET_SLICES
 from include.loop.report import advice, figures, formats, history, pictures, words
 from include.loop.report.facts import Facts, read_all, to_json
@@ -46,22 +46,22 @@ def publish(workspace: Workspace, training_job: str) -> dict[str, Any]:
         told[job] = gather(workspace, job, told.values())
         _write_round(workspace, told[job])
     rounds = history.order(told.values())
-    workspace.storage.write(storage.HISTORY_PAGE, _render_history(workspace, rounds), HTML)
+    workspace.storage.write(layout.HISTORY_PAGE, _render_history(workspace, rounds), HTML)
     facts = told[training_job]
     return {
         "training_job": training_job,
         "outcome": facts.outcome.value,
         "headline": words.headline(facts),
-        "report_uri": workspace.storage.uri(storage.report_file(training_job, "index.html")),
-        "history_uri": workspace.storage.uri(storage.HISTORY_PAGE),
+        "report_uri": workspace.storage.uri(layout.report_file(training_job, "index.html")),
+        "history_uri": workspace.storage.uri(layout.HISTORY_PAGE),
         "path": f"/nightloop/reports/{workspace.pipeline.name}/{training_job}/index.html",
     }
 
 
 def _write_round(workspace: Workspace, facts: Facts) -> None:
     target, job = workspace.storage, facts.training_job
-    target.write(storage.report_file(job, "facts.json"), to_json(facts), "application/json")
-    target.write(storage.report_file(job, "index.html"), render(workspace, facts).encode(), HTML)
+    target.write(layout.report_file(job, "facts.json"), to_json(facts), "application/json")
+    target.write(layout.report_file(job, "index.html"), render(workspace, facts).encode(), HTML)
 
 
 def render(workspace: Workspace, facts: Facts) -> str:
@@ -144,7 +144,7 @@ def mistakes(measure: Measure) -> list[tuple[str, str, int]]:
 def _render_history(workspace: Workspace, rounds: list[Facts]) -> bytes:
     nights, slices = history.nights(rounds), history.slices(rounds)
     target = workspace.storage
-    discarded = {night.batch: target.find_json(storage.discarded_file(night.batch)) for night, _ in nights}
+    discarded = {night.batch: target.find_json(layout.discarded_file(night.batch)) for night, _ in nights}
     return (
         _environment()
         .get_template("history.html.jinja")

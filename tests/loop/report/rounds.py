@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from pydantic import TypeAdapter
 
-from include.loop import storage
+from include.loop import layout
 from include.loop.config import Environment, Pipeline
 from include.loop.report.measures import Measure, Slice
 from include.loop.storage import Storage, dump
@@ -71,7 +71,7 @@ class Rounds:
         sink = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(rows), sink)
         self.put(f"{run}/triage.parquet", sink.getvalue())
-        self.put(storage.questions_header(batch), {"asked": labels, "flow_definition_arn": "arn:flow"})
+        self.put(layout.questions_header(batch), {"asked": labels, "flow_definition_arn": "arn:flow"})
         self.put(f"{run}/started.json", {"started_at": f"{batch}T22:00:00+00:00"})
         lines = [
             {"source-ref": images[n], "review": {"annotations": [TRUTH]}, "loop": f"loop-{n}", "batch": batch}
@@ -189,7 +189,7 @@ class Rounds:
         )
         if promote:
             number = 1 + sum(1 for _ in self.storage.list("champions/"))
-            self.put(storage.champion_history(number), {"number": number, "training_job": job})
+            self.put(layout.champion_history(number), {"number": number, "training_job": job})
 
     def examples(self, job: str, images: list[str], gains: list[float] | None = None) -> None:
         """Images of the test set ``night``: where the challenger gains it is right and the champion wrong."""
