@@ -9,10 +9,10 @@ HTTP.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,7 +51,11 @@ class LocalCloud:
         port, review_port = self._ports
         command = [sys.executable, "-m", "include.local_cloud", "--data", str(self.data)]
         command += ["--port", port, "--review-port", review_port, *self._options]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        if setpriv := shutil.which("setpriv"):
+            # A test run that is killed takes its cloud along.
+            command = [setpriv, "--pdeathsig", "TERM", *command]
+        # Neither this machine's AWS, nor what other tests have set for JAX in this process.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "JAX_"))}
         with open(self.data / "cloud.log", "a") as log:
             self._process = subprocess.Popen(
                 command,
@@ -61,7 +65,6 @@ class LocalCloud:
                 stderr=log,
                 text=True,
                 start_new_session=True,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         assert self._process.stdout is not None
         ready = self._process.stdout.readline()
@@ -155,11 +158,6 @@ class LocalCloud:
         bucket = f"test-{digest[:16]}"
         self.client("s3").create_bucket(Bucket=bucket)
         return bucket
-
-
-def _end_with_parent() -> None:
-    """A test run that is killed takes its cloud along (prctl PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def eventually(condition: Callable[[], T | None], *, within: float = 60.0, pause: float = 0.05) -> T:

@@ -82,6 +82,8 @@ def test_a_boto3_client_asks_and_a_browser_answers(
         page.wait_for_url(re.compile("/work/"))
         expect(page.locator("#frame[data-ready=yes]")).to_be_visible()
         page.frame_locator("#frame").get_by_role("button", name="Submit").click()
+        page.wait_for_url(f"{server.url}/")
+        page.context.close()  # Page.close can wait for ever
 
         loop = eventually(
             lambda: (
@@ -89,7 +91,6 @@ def test_a_boto3_client_asks_and_a_browser_answers(
                 and found
             )
         )
-        page.close()
     key = loop["HumanLoopOutput"]["OutputS3Uri"].removeprefix(f"s3://{bucket}/")
     output = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     assert [a["answerContent"]["annotatedResult"]["boundingBoxes"] for a in output["humanAnswers"]] == [[]]
