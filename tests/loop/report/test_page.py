@@ -95,7 +95,7 @@ def test_a_round_that_was_turned_down_says_what_to_look_at(rounds: Rounds) -> No
     rounds.round("job-2", ["2026-11-01"], promote=False, rules=rules, after=after)
     _, page = publish(rounds, "job-2")
     assert "Not promoted: worse on day, could not learn the labels of 1 November 2026" in page.text
-    assert "3 rules were judged, 2 failed" in page.text
+    assert "3 checks were made, 2 failed" in page.text
     assert "No slice worse (day): see the biggest losses below." in page.text
     assert "no label is lost" in page.text
     assert page.text.index("day fell") < page.text.index("enough of it") < page.text.index("too few")
