@@ -1,6 +1,6 @@
 """What a detector forgets over five nights, and what replay does about it: the table of the README.
 
-    python -m benchmarks.forgetting [--seeds 1 2 3 4 5] [--arms naive "from scratch"]
+    python -m benchmarks.forgetting [--seeds 1 2 3 4 5]
 
 A model that knows day scenes meets five nights of 40 reviewed scenes. The nights differ: each shows two of
 the ten digits above all. Four ways to go on are compared: naive (the new labels only), replay of three known
@@ -109,10 +109,9 @@ def _spread(values: Sequence[float]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
-    parser.add_argument("--arms", nargs="+", default=ARMS, choices=ARMS)
     options = parser.parse_args(arguments)
     results: dict[str, list[list[Score]]] = defaultdict(list)
-    for arm in options.arms:
+    for arm in ARMS:
         for seed in options.seeds:
             with Study(seed) as study:
                 results[arm].append(run(study, arm))

@@ -2,7 +2,8 @@
 
 What grows large (a loop's input, an answer) has a table of its own, so that a page of a hundred loops never
 reads it. Every question asked often has an index, the partial ones so small as the work that is open. Changes
-here need a revision in ``migrations/versions``; a test compares the two.
+here need a revision in ``migrations/versions``; a test compares the two. One file, because it is one schema:
+what refers to what, and which index serves which table, is read together.
 """
 
 from __future__ import annotations

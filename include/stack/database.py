@@ -14,7 +14,8 @@ class _Cursor(sqlite3.Cursor):
         # sqlite3 begins no transaction before a savepoint, so that SQLite begins one for reading. When that
         # wants to write later and another process is writing, or has written since, SQLite does not wait: it
         # answers "database is locked" at once, whatever the timeout is. `airflow backfill create` and asset
-        # events do so, and fail now and then while the scheduler is busy.
+        # events do so, and fail now and then while the scheduler is busy. No asynchronous session of Airflow
+        # uses savepoints.
         if sql.startswith("SAVEPOINT") and not self.connection.in_transaction:
             super().execute("BEGIN IMMEDIATE")
         return super().execute(sql, parameters)

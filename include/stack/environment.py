@@ -77,7 +77,6 @@ def airflow(settings: StackSettings) -> dict[str, str]:
             "SQL_ALCHEMY_CONN": f"sqlite:///{database}?timeout=60",
             "SQL_ALCHEMY_CONN_ASYNC": f"sqlite+aiosqlite:///{database}?timeout=60",
             "SQL_ALCHEMY_CONNECT_ARGS": "include.stack.database.CONNECT_ARGUMENTS",
-            "SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "include.stack.database.CONNECT_ARGUMENTS",
         },
         "API": {
             "HOST": "127.0.0.1",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import subprocess
 import sys
@@ -56,23 +55,10 @@ def test_airflow_opens_its_database_so(tmp_path: Path) -> None:
     settings = StackSettings.from_environment({"NIGHTLOOP_HOME": str(tmp_path)})
     settings.airflow_home.mkdir(parents=True)
     program = """
-import asyncio
-import json
-from airflow.settings import async_engine, engine
-
-def begun(connection):
-    with connection.begin_nested():
-        return connection.connection.dbapi_connection.in_transaction
-
-async def of_async():
-    async with async_engine.connect() as connection:
-        name = await connection.run_sync(lambda sync: type(sync.connection.driver_connection._conn).__name__)
-    await async_engine.dispose()
-    return name
-
-with engine.connect() as connection:
-    names = [type(connection.connection.dbapi_connection).__name__, asyncio.run(of_async())]
-    print(json.dumps([names, begun(connection)]))
+from airflow.settings import engine
+with engine.connect() as connection, connection.begin_nested():
+    print(connection.connection.dbapi_connection.in_transaction)
+    print(type(connection.connection.dbapi_connection).__name__)
 """
     result = subprocess.run(
         [sys.executable, "-c", program],
@@ -80,4 +66,4 @@ with engine.connect() as connection:
         capture_output=True, text=True,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-2000:]
-    assert json.loads(result.stdout.splitlines()[-1]) == [["PatientConnection"] * 2, True]
+    assert result.stdout.splitlines()[-2:] == ["True", "PatientConnection"]

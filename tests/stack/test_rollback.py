@@ -1,4 +1,4 @@
-"""What a person reads after a rollback; the rollback itself is drilled in the loop and in the DAG."""
+"""What a person reads after a rollback; the rollback itself is drilled in tests/loop/test_deployment.py."""
 
 from __future__ import annotations
 
