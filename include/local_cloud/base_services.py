@@ -1,9 +1,9 @@
-"""S3, IAM, STS, SQS, EventBridge and CloudWatch Logs: ministack, mounted in this process, made to survive
-kill -9.
+"""S3, IAM, STS, SQS, SNS, EventBridge, CloudWatch and its Logs: ministack, mounted in this process, made to
+survive kill -9.
 
 Takes ASGI requests that are not SageMaker's. ministack writes S3 objects through to disk, but everything
 else only at an orderly exit; here bucket settings and IAM are saved before the client hears that they were
-made, and the chattier services (logs, queues, events) a moment later. Knows ``object_files`` and ministack.
+made, and the chattier services (logs, metrics, queues, events) a moment later. Knows ``object_files`` and ministack.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from include.local_cloud.credentials import Key
 from include.local_cloud.messages import Message, Receive, Send
 from include.local_cloud.settings import ACCOUNT_ID, REGION
 
-SERVICES = ("s3", "iam", "sts", "sqs", "sns", "events", "logs")
+SERVICES = ("s3", "iam", "sts", "sqs", "sns", "events", "logs", "monitoring")
 _SAVED_AT_ONCE = ("s3", "iam")
 _SAVED_LATER_SECONDS = 5.0  # a copy of all log lines costs time: at most one each few seconds
 
@@ -58,8 +58,10 @@ class BaseServices:
         return session["SecretAccessKey"] if session else None
 
     async def start(self) -> None:
-        for service in SERVICES:  # restores what was saved: each module loads its state when it is imported
-            self._module(service)
+        for service in SERVICES:
+            module = self._module(service)
+            if saved := self._persistence.load_state(_file_of(module)):
+                module.load_persisted_state(saved)
         self._saver = asyncio.create_task(self._save_later())
 
     async def stop(self) -> None:
@@ -92,11 +94,15 @@ class BaseServices:
 
     def _save(self, service: str) -> None:
         module = self._module(service)
-        if hasattr(module, "get_state"):
-            self._persistence.save_state(module.__name__.rpartition(".")[2], module.get_state())
+        self._persistence.save_state(_file_of(module), module.get_state())
 
     def _module(self, service: str) -> ModuleType:
         return self._ministack._get_module(self._ministack.SERVICE_REGISTRY[service]["module"])
+
+
+def _file_of(module: ModuleType) -> str:
+    """The name under which ministack keeps the state of a module."""
+    return module.__name__.rpartition(".")[2]
 
 
 def _changes_settings(scope: Message, service: str) -> bool:

@@ -9,6 +9,7 @@ and reads them back. Knows ministack's S3 module, of the version pinned in const
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -21,21 +22,19 @@ def install(root: Path) -> None:
     """Make ministack keep its objects below ``root``, and load those that are there."""
     from ministack.services import s3
 
+    files_of = s3._persisted_key_files
+
     def path_of(bucket: str, key: str, account_id: str | None = None) -> str:
         return str(root / (account_id or s3.get_account_id()) / bucket / to_path(key))
 
+    def keys_of(bucket_path: str, sidecars: bool) -> Iterator[tuple[str, str]]:
+        return ((path, to_key(key)) for path, key in files_of(bucket_path, sidecars))
+
     s3.S3_PERSIST, s3.DATA_DIR = True, str(root)
-    s3._object_disk_path = path_of
-    for bucket in sorted(root.glob("*/*/")):
+    s3._object_disk_path, s3._persisted_key_files = path_of, keys_of
+    for bucket in sorted(root.glob("[0-9]*/*/")):  # beside them, in .versions, lie what objects once were
         _repair(bucket)
-        account, name = bucket.parent.name, bucket.name
-        s3._load_persisted_bucket(account, name, str(bucket))
-        if record := s3._buckets._data.get((account, name)):
-            record["objects"] = {to_key(path): value for path, value in record["objects"].items()}
-    versions = s3._object_versions._data
-    s3._object_versions._data = {
-        (account, (bucket, to_key(path))): value for (account, (bucket, path)), value in versions.items()
-    }
+        s3._load_persisted_bucket(bucket.parent.name, bucket.name, str(bucket))
 
 
 def to_path(key: str) -> str:
