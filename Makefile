@@ -14,6 +14,7 @@ REQUIREMENTS := requirements.txt requirements-local.txt requirements-dev.txt con
 STAMP := $(VENV)/.installed
 TESTS ?= tests
 WORKERS ?= 2
+SAGEMAKER2 := tests/clients/sagemaker2-requirements.txt tests/clients/sagemaker2-constraints.txt
 
 export PYTHONPATH := $(CURDIR)
 export PYTHONUNBUFFERED := 1
@@ -56,10 +57,12 @@ format: setup  ## let ruff rewrite what it can
 
 test: lint  ## lint, then every test
 	@.ci/system-packages
+	@bash .ci/setup --environment .nightloop/environments/sagemaker2 $(SAGEMAKER2)
 	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest $(TESTS) -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-constraints:  ## resolve requirements*.txt anew into constraints.txt
+constraints:  ## resolve requirements*.txt anew into constraints.txt, and those of the test environments
 	@bash .ci/setup --resolve
+	@bash .ci/setup --resolve $(SAGEMAKER2)
 
 clean: down  ## remove .nightloop/ and .venv/
 	@rm -rf .nightloop $(VENV)

@@ -226,6 +226,29 @@ class TestMake:
         assert result.returncode == 0, "a file of requirements is newer than .venv/.installed"
 
 
+class TestEnvironments:
+    """``.ci/setup --environment``: further environments of the tests, made once and kept."""
+
+    def test_two_who_ask_at_once_get_one_and_new_pins_make_it_anew(self, tmp_path):
+        requirements, constraints = tmp_path / "requirements.txt", tmp_path / "constraints.txt"
+        requirements.write_text("-r included.txt\n")
+        (tmp_path / "included.txt").write_text("")
+        constraints.write_text("# none\n")
+        place = tmp_path / "environments" / "one"
+        command = ["bash", ".ci/setup", "--environment", place, requirements, constraints]
+
+        asked = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        said = "".join(process.communicate(timeout=240)[0] for process in asked)
+
+        assert [process.returncode for process in asked] == [0, 0]
+        assert said.count("Setting up") == 1
+        (place / "of-yesterday").touch()
+        assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout == ""
+        (tmp_path / "included.txt").write_text("# another pin\n")
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+        assert not (place / "of-yesterday").exists()
+
+
 class TestGit:
     @pytest.mark.parametrize("path", [".venv/bin/python", ".nightloop/run/secrets.json", ".env"])
     def test_packages_state_and_secrets_are_not_committed(self, path):
