@@ -11,15 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from include.local_cloud import deployment_config, listing, rollout
+from include.local_cloud import deployment_config, listing, request_members, rollout
 from include.local_cloud.models import model_named, served_by
 from include.local_cloud.settings import arn
 from include.local_cloud.store import ENDPOINT, ENDPOINT_CONFIG, AlreadyExists, Document, Store
 from include.local_cloud.tags import Tags
 from include.wire import AwsError
-
-_LIVING = ("Creating", "Updating", "InService")
-_NOT_HERE = ("AsyncInferenceConfig", "DataCaptureConfig", "ExplainerConfig", "ShadowProductionVariants")
 
 
 class Endpoints:
@@ -31,9 +28,7 @@ class Endpoints:
     def create_endpoint_config(self, params: Document) -> Document:
         name = params["EndpointConfigName"]
         config_arn = arn(ENDPOINT_CONFIG.arn, name)
-        for member in _NOT_HERE:
-            if params.get(member):
-                raise AwsError("ValidationException", f"{member} is not available in the local cloud")
+        without_effect = request_members.check(request_members.ENDPOINT_CONFIG, params)
         variants = [{"InitialVariantWeight": 1.0} | variant for variant in params["ProductionVariants"]]
         names = [variant["VariantName"] for variant in variants]
         if len(set(names)) < len(names):
@@ -47,6 +42,7 @@ class Endpoints:
             "EndpointConfigArn": config_arn,
             "ProductionVariants": variants,
             "CreationTime": datetime.now(UTC),
+            request_members.KEPT_AS: without_effect,
         }
         try:
             self._store.create(ENDPOINT_CONFIG, name, document)
@@ -64,17 +60,12 @@ class Endpoints:
         return {"EndpointConfigs": configs, "NextToken": token}
 
     def delete_endpoint_config(self, params: Document) -> None:
-        """Refused while a living endpoint has it, or is on its way to it or from it."""
+        """AWS advises against it while an endpoint has it, and does it; clients delete it first.
+
+        The endpoint goes on: its deployments carry all that they are started with, and it keeps the name.
+        """
         name = params["EndpointConfigName"]
-        config = self._config(name)
-        for endpoint in self._store.with_status(ENDPOINT, _LIVING):
-            pending = endpoint.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
-            if name in (endpoint["EndpointConfigName"], pending):
-                raise AwsError(
-                    "ValidationException",
-                    f'Cannot delete endpoint configuration "{config["EndpointConfigArn"]}": it is in use by '
-                    f'endpoint "{endpoint["EndpointArn"]}", which is {endpoint["EndpointStatus"]}.',
-                )
+        self._config(name)
         self._store.delete(ENDPOINT_CONFIG, name)
         self._tags.forget(arn(ENDPOINT_CONFIG.arn, name))
 

@@ -2,15 +2,15 @@
 are used.
 
 A model may name a model package instead; what the package says then is kept with the model, which goes on
-working when the package is rejected or deleted later. Knows ``store``, ``listing``, ``tags``, ``algorithms``
-and ``model_packages``.
+working when the package is rejected or deleted later. Knows ``store``, ``listing``, ``tags``, ``algorithms``,
+``request_members`` and ``model_packages``.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from include.local_cloud import listing
+from include.local_cloud import listing, request_members
 from include.local_cloud.algorithms import Algorithms
 from include.local_cloud.model_packages import usable_container
 from include.local_cloud.settings import arn
@@ -28,7 +28,8 @@ class Models:
     def create_model(self, params: Document) -> Document:
         name = params["ModelName"]
         model_arn = arn(MODEL.arn, name)
-        served = self._resolved(container_of(params))
+        without_effect = request_members.check(request_members.MODEL, params)
+        served = self._resolved(container_of(params)) | {request_members.KEPT_AS: without_effect}
         kept = {member: value for member, value in params.items() if member != "Tags"}
         document = {"EnableNetworkIsolation": False} | kept
         document |= {"ModelArn": model_arn, "CreationTime": datetime.now(UTC), _SERVED: served}

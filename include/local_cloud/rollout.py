@@ -2,7 +2,8 @@
 
 A version's deployments are created, each reports ``InService`` or ``Failed``, and ``settle`` draws the
 conclusion for the endpoint: switch, or stay with the old version. Called by the cloud and by instances, in
-any order and as often as they like. Knows ``store`` and ``models``.
+any order and as often as they like. Knows ``store``, ``models`` and
+``request_members``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from include.local_cloud import request_members
 from include.local_cloud.models import model_named, served_by
 from include.local_cloud.store import DEPLOYMENT, ENDPOINT, INSTANCE, Document, Missing, Store
 
@@ -38,8 +40,10 @@ def begin(store: Store, endpoint: str, config: Document, version: int) -> None:
             "Weight": variant["InitialVariantWeight"],
             "Instances": variant.get("InitialInstanceCount", 1),
             "StartupSeconds": variant.get("ContainerStartupHealthCheckTimeoutInSeconds"),
-            # A copy: an endpoint goes on serving when its model is deleted.
+            # Copies: an endpoint goes on serving, and is started again, when its model and its configuration
+            # are deleted.
             "Container": served_by(model_named(store, variant["ModelName"])),
+            request_members.KEPT_AS: config.get(request_members.KEPT_AS, []),
             "CreationTime": now,
         }
         store.put(DEPLOYMENT, name, deployment)

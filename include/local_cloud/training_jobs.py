@@ -2,7 +2,8 @@
 
 A request is checked, written down as the document that Describe gives back, and left to the dispatcher;
 nothing is waited for. Rules beyond the service model (which the wire has checked) are those of the
-developer guide. Knows ``store``, ``listing``, ``tags`` and ``algorithms``.
+developer guide. Knows ``store``, ``listing``, ``tags``, ``request_members`` and
+``algorithms``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from include.local_cloud import listing
+from include.local_cloud import listing, request_members
 from include.local_cloud.algorithms import Algorithms
 from include.local_cloud.settings import arn
 from include.local_cloud.store import TRAINING_JOB, AlreadyExists, Document, Store
@@ -25,14 +26,6 @@ MAX_KEEP_ALIVE = 3_600  # of a warm pool, as the developer guide says; the servi
 ML_ROOT = "/opt/ml"
 DEFAULT_CHECKPOINTS = f"{ML_ROOT}/checkpoints"
 _TAKEN = ("code", "input", "model", "output")  # directories of the container contract
-_NOT_HERE = (
-    "DebugHookConfig",
-    "TensorBoardOutputConfig",
-    "ServerlessJobConfig",
-    "MlflowConfig",
-    "ModelPackageConfig",
-    "SessionChainingConfig",
-)
 
 
 class TrainingJobs:
@@ -102,9 +95,7 @@ class TrainingJobs:
 
     def _accepted(self, params: Document) -> Document:
         """The request as Describe shows it, once it is known to be sound."""
-        for member in _NOT_HERE:
-            if params.get(member):
-                raise AwsError("ValidationException", f"{member} is not available in the local cloud")
+        without_effect = request_members.check(request_members.TRAINING_JOB, params)
         for member in ("AlgorithmSpecification", "ResourceConfig"):
             if not params.get(member):
                 raise AwsError("ValidationException", f"{member} is required")
@@ -137,6 +128,7 @@ class TrainingJobs:
             "EnableManagedSpotTraining": False,
         }
         kept = {name: value for name, value in params.items() if name != "Tags"}
+        kept[request_members.KEPT_AS] = without_effect
         return defaults | kept | {"AlgorithmSpecification": specification, "StoppingCondition": stopping}
 
     @staticmethod

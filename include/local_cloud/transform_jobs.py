@@ -1,7 +1,7 @@
 """The batch-transform operations of SageMaker's control plane.
 
 As with training jobs, a request is checked, written down and left to the dispatcher.
-Knows ``store``, ``listing``, ``tags`` and ``models``.
+Knows ``store``, ``listing``, ``tags``, ``request_members`` and ``models``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from include.local_cloud import listing
+from include.local_cloud import listing, request_members
 from include.local_cloud.models import model_named
 from include.local_cloud.settings import arn
 from include.local_cloud.store import TRANSFORM_JOB, AlreadyExists, Document, Store
@@ -31,6 +31,7 @@ class TransformJobs:
         model_named(self._store, params["ModelName"])
         _check(params)
         kept = {member: value for member, value in params.items() if member != "Tags"}
+        kept[request_members.KEPT_AS] = request_members.check(request_members.TRANSFORM_JOB, params)
         document = kept | {
             "TransformJobArn": job_arn,
             "TransformJobStatus": "InProgress",
@@ -104,8 +105,6 @@ def _check(params: Document) -> None:
         raise AwsError(
             "ValidationException", "DataProcessing is for CSV and JSON data, and not available here"
         )
-    if params.get("DataCaptureConfig"):
-        raise AwsError("ValidationException", "DataCaptureConfig is not available in the local cloud")
     in_flight = params.get("MaxConcurrentTransforms", 1) * params.get("MaxPayloadInMB", 6)
     if in_flight > MAX_BYTES_IN_FLIGHT_MB:
         raise AwsError(

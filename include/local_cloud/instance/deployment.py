@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from include.local_cloud import outcomes, rollout
+from include.local_cloud import outcomes, request_members, rollout
 from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
 from include.local_cloud.instance.logs import LogStream
 from include.local_cloud.instance.model_server import STARTUP_SECONDS, ModelServer
@@ -28,6 +28,7 @@ class Deployment:
         group = f"/aws/sagemaker/Endpoints/{deployment['EndpointName']}"
         stream = f"{deployment['VariantName']}/i-{deployment['Version']:08x}-{int(time.time() * 1000)}"
         with LogStream(post.cloud, group, stream) as log:
+            request_members.tell(log.say, deployment, deployment["Container"])
             server = ModelServer(post, deployment["Container"], {}, log.say)
             try:
                 while True:

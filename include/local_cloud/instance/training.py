@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.local_cloud import outcomes
+from include.local_cloud import outcomes, request_members
 from include.local_cloud.algorithms import Algorithm
 from include.local_cloud.instance import archives, channels
 from include.local_cloud.instance.checkpoints import Checkpoints
@@ -72,6 +72,7 @@ class TrainingJob:
             )
         with post.change() as document:
             document["TrainingStartTime"] = datetime.now(UTC)
+        request_members.tell(log.say, job)
         post.move("Downloading", "Downloading input data")
         tree = MlTree(post.home / "ml")
         channels.write_configuration(tree, job)

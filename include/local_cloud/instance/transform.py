@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from include.local_cloud import outcomes
+from include.local_cloud import outcomes, request_members
 from include.local_cloud.instance import channels
 from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
 from include.local_cloud.instance.logs import LogStream
@@ -88,6 +88,7 @@ class TransformJob:
             definition = served_by(model_named(post.store, job["ModelName"]))
         except AwsError as error:
             raise ClientFault(error.message) from None
+        request_members.tell(log.say, job, definition)
         objects = list(channels.objects(post.cloud, job["TransformInput"]["DataSource"]["S3DataSource"]))
         server = ModelServer(post, definition, job.get("Environment", {}), log.say)
         try:
