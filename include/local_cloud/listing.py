@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.local_cloud.store import Document, Kind, Row, Store
-from include.wire import AwsError
+from include.wire import AwsError, strictjson
 
 DEFAULT_PAGE = 10
 _COLUMNS = {"Name": "name", "CreationTime": "created", "Status": "status"}
@@ -73,9 +73,9 @@ def _write_token(column: str, row: Row) -> str:
 
 def _read_token(token: str, column: str) -> tuple[Any, str]:
     try:
-        sorted_by, value, name = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        sorted_by = None
-    if sorted_by != column:
+        sorted_by, value, name = strictjson.loads(base64.urlsafe_b64decode(token))
+    except (ValueError, TypeError, binascii.Error):
+        sorted_by = value = name = None
+    if sorted_by != column or not isinstance(value, str | float) or not isinstance(name, str):
         raise AwsError("ValidationException", "NextToken is not of this list: ask again without it")
     return value, name

@@ -21,12 +21,13 @@ from include import wire
 from include.review_server.accounts import Accounts
 from include.review_server.api_keys import ApiKeys
 from include.review_server.arns import Arns
-from include.review_server.bodies import LARGEST_BODY, bounded_body
+from include.review_server.bodies import CONTROL_BODY, LARGEST_BODY, bounded_body
 from include.review_server.callers import Callers
 from include.review_server.clock import Clock, utc_now
 from include.review_server.component_files import component_routes
 from include.review_server.database import Database
 from include.review_server.delivery import Deliveries
+from include.review_server.errors import BodyTooLarge
 from include.review_server.events import LoopEvents
 from include.review_server.flows import FlowChores, FlowDefinitionOperations
 from include.review_server.keeper import Keeper
@@ -153,13 +154,13 @@ class Review:
         try:
             # Before the body is read: what is not signed at all costs nothing.
             self.callers.claimed(raw)
-            body = await bounded_body(request)
-            if body is None:
-                raise AwsError("RequestEntityTooLargeException", f"at most {LARGEST_BODY} bytes", 413)
+            body = await bounded_body(request, CONTROL_BODY if service.name == "sagemaker" else LARGEST_BODY)
             call = wire.Request(raw.method, raw.path, raw.query, raw.headers, body)
             await run_in_threadpool(self.callers.check, call, service.operation(call) or "")
         except AwsError as error:
             return _aws_error(error)
+        except BodyTooLarge as error:
+            return _aws_error(AwsError("RequestEntityTooLargeException", str(error), 413))
         reply = await run_in_threadpool(service.reply, call)
         return Response(reply.body, reply.status, dict(reply.headers))
 

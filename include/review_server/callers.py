@@ -41,17 +41,14 @@ class Callers:
         self._region = region
         self._secret_of = secret_of
 
-    @staticmethod
-    def claimed(request: Request) -> Signature:
-        """What the request says of itself, still to be checked; it need not have its body yet."""
+    def claimed(self, request: Request) -> tuple[Signature, str]:
+        """What the request says of itself, still to be checked, and the secret of the key that it names.
+
+        It need not have its body yet. Raises ``AwsError`` (403) when it is not signed, or by an unknown key.
+        """
         signature = Signature.of(request)
         if signature is None:
             raise AwsError("MissingAuthenticationTokenException", "the request is not signed (SigV4)", 403)
-        return signature
-
-    def check(self, request: Request, operation: str) -> None:
-        """Raises ``AwsError`` (403) unless a known key signed exactly this request, lately."""
-        signature = self.claimed(request)
         secret = self._secret_of(signature.key_id)
         if secret is None:
             raise AwsError(
@@ -59,6 +56,11 @@ class Callers:
                 f"the access key {signature.key_id} is none of this server's: `api-keys list` shows them",
                 403,
             )
+        return signature, secret
+
+    def check(self, request: Request, operation: str) -> None:
+        """Raises ``AwsError`` (403) unless a known key signed exactly this request, lately."""
+        signature, secret = self.claimed(request)
         if (signature.service, signature.region) != (_SERVICE, self._region):
             raise _invalid(f"the credential must be scoped to {self._region}/{_SERVICE}")
         if unsigned := signature.unsigned_headers(request):

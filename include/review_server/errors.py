@@ -10,6 +10,13 @@ class BadAnswer(ValueError):
     """The request or answer is malformed: mend it and send it again."""
 
 
+class BodyTooLarge(ValueError):
+    """The request has more bytes than its route takes."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the body may have {most} bytes here")
+
+
 class NotSignedIn(PermissionError):
     """No valid session: sign in first."""
 

@@ -19,11 +19,12 @@ from starlette.routing import Route
 
 from include.review_server import jsontext
 from include.review_server.accounts import Accounts, SignedIn
-from include.review_server.bodies import LARGEST_BODY, bounded_body
+from include.review_server.bodies import LARGEST_BODY, json_object
 from include.review_server.clock import Clock, iso
 from include.review_server.errors import (
     BadAnswer,
     BadInvitation,
+    BodyTooLarge,
     Forbidden,
     NotSignedIn,
     TaskNotInHand,
@@ -42,6 +43,7 @@ _PREFIX = "/worker"
 # Every refusal that a worker can meet, and how HTTP says it.
 _STATUSES: dict[type[Exception], int] = {
     BadAnswer: 400,
+    BodyTooLarge: 413,
     WeakPassword: 400,
     NotSignedIn: 401,
     Forbidden: 403,
@@ -83,7 +85,7 @@ class WorkerApi:
         ]
 
     async def _sign_in(self, request: Request) -> Response:
-        body = await _object(request)
+        body = await json_object(request)
         name, password = body.get("name"), body.get("password")
         if not isinstance(name, str) or not isinstance(password, str):
             raise BadAnswer('the body must be {"name": "…", "password": "…"}')
@@ -116,7 +118,7 @@ class WorkerApi:
         return reply
 
     async def _accept(self, request: Request) -> Response:
-        body = await _object(request)
+        body = await json_object(request)
         token, password = body.get("token"), body.get("password")
         if not isinstance(token, str) or not isinstance(password, str):
             raise BadAnswer('the body must be {"token": "…", "password": "…"}')
@@ -153,7 +155,7 @@ class WorkerApi:
 
     async def _take(self, request: Request) -> Response:
         worker = await self._writer(request)
-        flow = (await _object(request)).get("flow_definition")
+        flow = (await json_object(request)).get("flow_definition")
         if flow is not None and not isinstance(flow, str):
             raise BadAnswer("flow_definition must be the name of a flow definition")
         taken = await run_in_threadpool(self._tasks.take, worker.worker_id, flow)
@@ -169,14 +171,14 @@ class WorkerApi:
 
     async def _answer(self, request: Request) -> Response:
         worker = await self._writer(request)
-        body = await _object(request)
+        body = await json_object(request, LARGEST_BODY, lone_surrogates=True)
         content, active = body.get("answer_content"), body.get("active_seconds")
         if active is not None and (isinstance(active, bool) or not isinstance(active, int | float)):
             raise BadAnswer("active_seconds must be a number: the time at work without pauses")
         if not isinstance(content, dict):
             raise BadAnswer('the body must be {"answer_content": {…}}: a JSON object, as a form gives it')
         try:
-            text = jsontext.dump(content)
+            text = await run_in_threadpool(jsontext.dump, content)
         except ValueError as error:
             raise BadAnswer(f"answer_content: {error}") from None
         task_id = request.path_params["task_id"]
@@ -236,23 +238,6 @@ def _refusals(handler: Handler) -> Handler:
             return reply
 
     return answer
-
-
-async def _object(request: Request) -> dict[str, Any]:
-    """The JSON object in the body; nothing at all counts as an empty one."""
-    body = await bounded_body(request)
-    if body is None:
-        raise BadAnswer(f"the body has more than {LARGEST_BODY} bytes")
-    # A form of another site cannot send this content type without asking the server first.
-    if body and request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise BadAnswer("the body must be sent as application/json")
-    try:
-        value = jsontext.parse(body.decode()) if body.strip() else {}
-    except ValueError as error:
-        raise BadAnswer(f"the body is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise BadAnswer("the body must be a JSON object")
-    return value
 
 
 def _moment(text: str) -> datetime:

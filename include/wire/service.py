@@ -19,7 +19,7 @@ import botocore.loaders
 from botocore import xform_name
 from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
 
-from include.wire import shapes
+from include.wire import shapes, strictjson
 from include.wire.messages import AwsError, Reply, Request
 
 log = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ def _json(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        value = json.loads(body)
+        value = strictjson.loads(body)
     except ValueError as error:
         raise AwsError("SerializationException", f"the body is not JSON: {error}") from None
     if not isinstance(value, dict):

@@ -33,6 +33,10 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "list": (list,),
 }
 
+_BITS = {"integer": 31, "long": 63}
+# No time of any of AWS's forms is longer.
+_LONGEST_TIME = 64
+
 
 def parse(shape: Shape, value: Any, where: str = "") -> Any:
     """The JSON value as Python. Raises ``SerializationException`` when its JSON type is not the shape's."""
@@ -47,6 +51,8 @@ def parse(shape: Shape, value: Any, where: str = "") -> Any:
             "SerializationException",
             f"{where or 'the request'} must be a JSON {shape.type_name}, not {type(value).__name__}",
         )
+    if shape.type_name in _BITS and not -(1 << _BITS[shape.type_name]) <= value < 1 << _BITS[shape.type_name]:
+        raise AwsError("SerializationException", f"{where} is too large a number for a {shape.type_name}")
     if isinstance(shape, StructureShape):
         known = {
             name: member
@@ -65,9 +71,11 @@ def parse_text(shape: Shape, text: str, where: str) -> Any:
     """A value that came as text, in the path, the query or a header."""
     if shape.type_name in ("integer", "long"):
         try:
-            return int(text)
+            return parse(shape, int(text), where)
         except ValueError:
-            raise AwsError("SerializationException", f"{where} must be an integer, not {text!r}") from None
+            raise AwsError(
+                "SerializationException", f"{where} must be an integer, not {text!r:.80}"
+            ) from None
     if shape.type_name == "boolean":
         return text.lower() == "true"
     return parse(shape, text, where)
@@ -152,9 +160,11 @@ def _join(where: str, name: str) -> str:
 
 def _timestamp(value: Any, where: str) -> datetime:
     try:
+        if isinstance(value, str) and len(value) > _LONGEST_TIME:
+            raise ValueError(value[:_LONGEST_TIME])
         moment: datetime = parse_timestamp(value)
     except (ValueError, TypeError, OverflowError):
-        raise AwsError("SerializationException", f"{where} must be a timestamp, not {value!r}") from None
+        raise AwsError("SerializationException", f"{where} must be a timestamp, not {value!r:.80}") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

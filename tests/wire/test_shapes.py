@@ -24,7 +24,7 @@ replies = st.fixed_dictionaries(
     {"TrainingJobName": st.text(), "CreationTime": moments},
     optional={
         "HyperParameters": st.dictionaries(st.text(), st.text()),
-        "BillableTimeInSeconds": st.integers(),
+        "BillableTimeInSeconds": st.integers(-(2**31), 2**31 - 1),
         "EnableNetworkIsolation": st.booleans(),
         "FinalMetricDataList": st.lists(
             st.fixed_dictionaries(
@@ -56,6 +56,12 @@ def test_a_time_that_is_none_is_refused_by_name(value: Any) -> None:
 def test_a_boolean_is_not_an_integer() -> None:
     with pytest.raises(AwsError, match="billableTimeInSeconds must be a JSON integer"):
         shapes.parse(SHAPE, {"BillableTimeInSeconds": True})
+
+
+@pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 10**4000])
+def test_an_integer_has_32_bits(value: int) -> None:
+    with pytest.raises(AwsError, match="billableTimeInSeconds is too large"):
+        shapes.parse(SHAPE, {"BillableTimeInSeconds": value})
 
 
 def test_patterns_match_whole_values() -> None:

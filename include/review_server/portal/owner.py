@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from include.review_server import jsontext, template_check
 from include.review_server.accounts import Accounts, SignedIn
-from include.review_server.bodies import bounded_body
+from include.review_server.bodies import CONTROL_BODY, bounded_body
 from include.review_server.clock import Clock
 from include.review_server.errors import BadAnswer, Forbidden, UnknownTask
 from include.review_server.portal.frames import Frames, message_frame
@@ -120,8 +120,9 @@ class OwnerPages(PersonalPages):
 
 
 async def _form(request: Request) -> dict[str, Any]:
-    body = await bounded_body(request)
-    if body is None:
-        raise BadAnswer("the form is too large")
-    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
+    try:
+        body = (await bounded_body(request, CONTROL_BODY)).decode("utf-8", "replace")
+        fields = parse_qs(body, keep_blank_values=True, max_num_fields=10)
+    except ValueError as error:
+        raise BadAnswer(f"the form cannot be read: {error}") from None
     return {name: values[-1] for name, values in fields.items()}

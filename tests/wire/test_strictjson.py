@@ -1,0 +1,50 @@
+"""What is JSON and what is not, and how much of it is read at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.wire import strictjson
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("[" * 100_000, "nested"),
+        ("[" * 101 + "]" * 101, "nested"),
+        ('{"a":' * 101 + "1" + "}" * 101, "nested"),
+        (f"[{'[],' * 250_000}0]", "values"),
+        ("1" * 1_000_000, "digits"),
+        ('{"a": NaN}', "NaN"),
+        ("-Infinity", "Infinity"),
+        ('{"a": ["\\ud800"]}', "character"),
+        ('{"\\uDFFF": 1}', "character"),
+        ("{'a': 1}", "line 1"),
+        ("", "line 1"),
+        (b"\xff\xfe[\x00]\x00", "utf-8"),
+    ],
+)
+def test_what_is_refused_says_why(text: str | bytes, what: str):
+    with pytest.raises(ValueError, match=what):
+        strictjson.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[" * 99 + "{}" + "]" * 99, None),
+        (f"[{','.join(['1'] * 499_000)}]", None),
+        (f'"{"x" * 3_000_000}"', "x" * 3_000_000),
+        ('{"a": 1, "a": 2}', {"a": 2}),
+        ('"\\ud83d\\ude00"', "😀"),
+        ("1e400", float("inf")),
+        (b" 7 ", 7),
+    ],
+)
+def test_what_is_read(text: str | bytes, value: object):
+    read = strictjson.loads(text)
+    assert value is None or read == value
+
+
+def test_half_a_character_passes_in_what_is_kept_as_it_came():
+    assert strictjson.loads('"\\ud800"', lone_surrogates=True) == "\ud800"
