@@ -16,8 +16,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-import uvicorn
-
 from include.local_cloud import credentials
 from include.local_cloud.access import Access
 from include.local_cloud.algorithms import Algorithms
@@ -32,7 +30,7 @@ from include.local_cloud.settings import ACCOUNT_ID, REGION, Settings, write_ato
 from include.local_cloud.store import Store
 from include.review_server.app import create_review
 from include.review_server.settings import ReviewSettings
-from include.wire import AwsService
+from include.wire import AwsService, listening
 
 
 class AlreadyRunning(RuntimeError):
@@ -131,24 +129,14 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
         raise DispatcherDied("the dispatcher of jobs has ended by an error, see above")
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: two servers share this process, and the order of the end
-    is ours.
+class _Server(listening.Server):
+    """Without uvicorn's own signal handlers: two servers share this process, and the order of the end is
+    ours.
     """
 
     def __init__(self, app: Gateway | ReviewPort) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                lifespan="off",
-                access_log=False,
-                log_level="warning",
-                # botocore keeps connections for a minute; closing them earlier makes it stumble over a dead
-                # one.
-                timeout_keep_alive=90,
-                timeout_graceful_shutdown=5,
-            )
-        )
+        # Loopback only: no proxy is in front, and nobody here may speak for another address.
+        super().__init__(app, lifespan="off")
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

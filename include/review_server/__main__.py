@@ -10,8 +10,6 @@ import socket
 import sys
 from pathlib import Path
 
-import uvicorn
-
 from include.review_server import private_files
 from include.review_server.accounts import INVITATION_HOURS, Accounts
 from include.review_server.api_keys import ApiKeys
@@ -20,6 +18,7 @@ from include.review_server.clock import utc_now
 from include.review_server.database import Database
 from include.review_server.settings import ReviewSettings
 from include.review_server.template_bench import add_commands
+from include.wire import listening
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument(
         "--events-endpoint-url", metavar="URL", help="where that bus is (default: AWS's own EventBridge)"
+    )
+    serve.add_argument(
+        "--trusted-proxies",
+        default="127.0.0.1,::1",
+        metavar="LIST",
+        help="addresses and networks of proxies, with commas between: only what these say in X-Forwarded-For "
+        "and X-Forwarded-Proto is believed; '' for none (default: %(default)s)",
     )
     serve.set_defaults(run=_serve)
 
@@ -162,19 +168,13 @@ def _serve(options: argparse.Namespace) -> int:
                 api_keys=options.api_keys,
                 events_to=options.events_to,
                 events_endpoint_url=options.events_endpoint_url,
+                trusted_proxies=tuple(part.strip() for part in options.trusted_proxies.split(",") if part),
             )
         )
         review.start()
         listener.listen(512)
         print(f"review server ready: {address}", flush=True)
-        config = uvicorn.Config(
-            review.asgi,
-            log_level="warning",
-            # Clients keep connections for a minute; closing them earlier makes them stumble over a dead one.
-            timeout_keep_alive=90,
-            timeout_graceful_shutdown=5,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        listening.Server(review.asgi, review.settings.trusted_proxies).run(sockets=[listener])
     return 0
 
 

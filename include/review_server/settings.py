@@ -6,6 +6,7 @@ A frozen value that checks itself; it knows nobody. Credentials left out mean bo
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ class ReviewSettings:
     ``events_to`` is told of every loop's end: the URL of an SQS queue, or the name or ARN of an event bus
     (at ``events_endpoint_url``, AWS's own when left out); None tells nobody.
     ``api_keys`` is the file of the keys that API callers sign with (``data_dir``/api-keys when left out).
+    ``trusted_proxies`` are addresses and networks (CIDR): who calls from there is believed about whom it
+    calls for (X-Forwarded-For) and how that one came (X-Forwarded-Proto).
     """
 
     data_dir: Path
@@ -34,6 +37,7 @@ class ReviewSettings:
     api_keys: Path | None = None
     events_to: str | None = None
     events_endpoint_url: str | None = None
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d{12}", self.account_id):
@@ -47,6 +51,13 @@ class ReviewSettings:
             url = getattr(self, name)
             if url is not None and urlsplit(url).scheme not in ("http", "https"):
                 raise ValueError(f"{name} must be an http or https URL, not {url!r}")
+        for proxy in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(
+                    f"trusted_proxies must be addresses or networks such as 10.0.0.0/24: {error}"
+                ) from None
         if (self.access_key_id is None) != (self.secret_access_key is None):
             raise ValueError("access_key_id and secret_access_key belong together: give both or neither")
 

@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import uvicorn
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.model import OperationModel, StructureShape
@@ -28,6 +27,7 @@ from include.review_server.database import Database
 from include.review_server.models import FlowDefinition, HumanTaskUi
 from include.review_server.settings import ReviewSettings
 from include.review_server.statuses import FlowStatus
+from include.wire import listening
 from tests.support.cloud import ROLE, LocalCloud, eventually
 
 TEMPLATE = "<crowd-form>{{ task.input.taskObject }}</crowd-form>"
@@ -71,7 +71,7 @@ class Rig:
             **settings,
         )
         self.review: Review = create_review(review_settings, self.clock)
-        self._server = uvicorn.Server(uvicorn.Config(self.review.asgi, log_level="warning"))
+        self._server = listening.Server(self.review.asgi, review_settings.trusted_proxies)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
         self.s3 = cloud.client("s3")
         self.sagemaker = checked_client(cloud, "sagemaker", self.url)
