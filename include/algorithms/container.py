@@ -50,7 +50,7 @@ class Container:
     @property
     def bind_host(self) -> str:
         """All addresses inside a real container, whose network is its own; else this machine only."""
-        return "127.0.0.1" if "SM_ML_ROOT" in os.environ else "0.0.0.0"
+        return "127.0.0.1" if "SM_ML_ROOT" in os.environ else "0.0.0.0"  # noqa: S104 -- in a container
 
     def channel(self, name: str) -> Path:
         """A channel's directory in File mode. In Pipe mode `<this>_<epoch>` are its pipes."""

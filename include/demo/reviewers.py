@@ -23,7 +23,7 @@ def make_accounts(settings: StackSettings, credentials: Path) -> None:
     """Add the reviewers to the team; their generated passwords go into `credentials` (mode 0600)."""
     for name in NAMES:
         command = ["members", "add", name, "--team", TEAM, "--data", str(settings.cloud_data)]
-        result = subprocess.run(
+        result = subprocess.run(  # noqa: S603 -- our own program
             [sys.executable, "-m", "include.review_server", *command, "--credentials", str(credentials)],
             cwd=PROJECT,
             env=_environment(settings),
@@ -50,7 +50,7 @@ class Reviewers:
     def start(self) -> None:
         if self._process is None:
             self._stream = self._log.open("wb")
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 -- our own program
                 [sys.executable, "-m", "include.samples.reviewers", *self._arguments],
                 cwd=PROJECT,
                 env=_environment(self._settings),

@@ -82,7 +82,7 @@ class Story:
             "--bucket", BUCKET, "--pipeline", PIPELINE, "--endpoint-url", self._settings.cloud.url,
         ]  # fmt: skip
         with self.progress.stage("sample", title):
-            result = subprocess.run(
+            result = subprocess.run(  # noqa: S603 -- our own program
                 [sys.executable, "-m", "include.samples.digit_scenes", *command],
                 cwd=PROJECT,
                 env=environment.inherited()

@@ -140,7 +140,7 @@ class Dispatcher:
         command = [sys.executable, "-m", "include.local_cloud.instance"]
         command += [post.kind.arn, post.name, "--data", str(self._settings.data)]
         with open(home / "instance.log", "ab") as output:
-            self._children[post] = subprocess.Popen(
+            self._children[post] = subprocess.Popen(  # noqa: S603 -- our own program
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

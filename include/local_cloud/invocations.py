@@ -98,7 +98,7 @@ class Invocations:
         weights = [deployment["Weight"] for deployment in serving]
         if not any(weights):
             weights = [1.0] * len(serving)
-        return random.choices(serving, weights)[0]
+        return random.choices(serving, weights)[0]  # noqa: S311 -- shares of traffic
 
     @staticmethod
     def _model_error(endpoint: str, variant: str, status: int, said: str) -> AwsError:

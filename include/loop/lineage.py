@@ -54,7 +54,7 @@ def walk(workspace: Workspace, sagemaker: Any, runtime: Any, control: Any, loops
     steps: Walk = {}
     package, job, class_name = start.package, start.training_job, start.class_name
     if start.image is not None:
-        steps |= _answer(workspace, sagemaker, runtime, start)
+        steps |= _answer(workspace, sagemaker, runtime, start, start.image)
         package = steps["endpoint"]["package_arn"]
         class_name = class_name or steps["answer"]["class"]
     if job is not None:
@@ -69,29 +69,28 @@ def walk(workspace: Workspace, sagemaker: Any, runtime: Any, control: Any, loops
     )
 
 
-def _answer(workspace: Workspace, sagemaker: Any, runtime: Any, start: Start) -> Walk:
+def _answer(workspace: Workspace, sagemaker: Any, runtime: Any, start: Start, image: str) -> Walk:
     """Send the image, and find out which package answered."""
-    assert start.image is not None
     endpoint = start.endpoint or endpoint_name(workspace)
     try:
-        body = workspace.storage.read(start.image)
+        body = workspace.storage.read(image)
     except FileNotFoundError as error:
         raise ConfigurationError(str(error)) from None
     before = _in_service(sagemaker, endpoint)
-    reply = known_images.invoke(runtime, endpoint, body, start.image)
+    reply = known_images.invoke(runtime, endpoint, body, image)
     if _in_service(sagemaker, endpoint) != before:
         raise ConcurrentWrite(f"endpoint {endpoint} was updated while it was asked; ask again")
-    found = known_images.read_answer(workspace, reply, endpoint, start.image)
+    found = known_images.read_answer(workspace, reply, endpoint, image)
     if not 1 <= start.detection <= len(found):
         raise ConfigurationError(
-            f"endpoint {endpoint} sees {len(found)} objects in {start.image}: there is no detection "
+            f"endpoint {endpoint} sees {len(found)} objects in {image}: there is no detection "
             f"{start.detection}; another image, or a package or training job, can be a start as well"
         )
     detection = found[start.detection - 1]
     values = asdict(detection)
     class_name = workspace.pipeline.classes[values.pop("class_id")]
     variant = str(reply["InvokedProductionVariant"])
-    answer = {"image": start.image, "detection": start.detection, "of": len(found), "class": class_name}
+    answer = {"image": image, "detection": start.detection, "of": len(found), "class": class_name}
     return {"answer": answer | values, "endpoint": _endpoint(sagemaker, endpoint, before, variant)}
 
 

@@ -156,8 +156,8 @@ def to_json(value: object) -> Markup:
     text = json.dumps(value, default=str)
     for character in "<>&'":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
+    return Markup(text)  # noqa: S704 -- escaped above
 
 
 def _skip_autoescape(value: object) -> Markup:
-    return Markup(str(value))
+    return Markup(str(value))  # noqa: S704 -- what the template's author asked for

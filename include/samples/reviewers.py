@@ -128,7 +128,7 @@ class Reviewer:
             self._crew.tell("declined")
             return
         # By name and image, so that neither threads nor the order of tasks change an answer.
-        random = Random(f"{self._plan.seed}/{self._name}/{source}")
+        random = Random(f"{self._plan.seed}/{self._name}/{source}")  # noqa: S311 -- repeatable
         reviewed = review(task["input"], truth, self._plan.noise, random, self._plan.seconds_per_box)
         self._crew.going_home.wait(reviewed.seconds * self._plan.pace)
         content = reviewed.content | {"reviewer": f"simulated: {self._name}, seed {self._plan.seed}"}

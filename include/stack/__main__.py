@@ -94,7 +94,7 @@ def _run(settings: StackSettings, options: argparse.Namespace) -> int:
     if not options.words:
         raise StackError("run what? For example: python -m include.stack run airflow dags list")
     variables = environment.inherited() | variables
-    os.execvpe(options.words[0], options.words, variables)
+    os.execvpe(options.words[0], options.words, variables)  # noqa: S606 -- what the person typed
 
 
 def _everything(settings: StackSettings) -> dict[str, str]:

@@ -67,7 +67,7 @@ class Supervisor:
         """Start supervisord in a session of its own, with no program running yet."""
         settings = self._settings
         write_private(settings.run / "supervisord.conf", _configuration(settings))
-        result = subprocess.run(
+        result = subprocess.run(  # noqa: S603 -- our own program
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(settings.run / "supervisord.conf")],
             env=environment.inherited()
             | environment.base(settings)

@@ -70,7 +70,7 @@ class Container:
         say: Callable[[str], None],
     ) -> None:
         own = {"SM_ML_ROOT": str(tree.root), "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 -- our own program
             [sys.executable, "-m", package, verb],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -118,7 +118,7 @@ class Container:
         return code
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
+        assert self._process.stdout is not None  # noqa: S101 -- PIPE, above
         for raw in self._process.stdout:
             line = raw.decode(errors="replace").rstrip("\r\n")
             if line.strip():

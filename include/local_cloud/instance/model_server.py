@@ -76,8 +76,8 @@ class ModelServer:
             self._container.kill()
 
     def _answers(self, deadline: float) -> bool:
-        assert self._container is not None
-        assert self._tree is not None
+        assert self._container is not None  # noqa: S101 -- started before it is asked
+        assert self._tree is not None  # noqa: S101 -- made with the container
         if (code := self._container.exit_code()) is not None:
             self._container.finish()
             said = self._tree.failure() or " | ".join(self._container.last_lines) or "it said nothing"

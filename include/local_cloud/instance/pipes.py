@@ -80,7 +80,7 @@ class Pipe:
             return
         groups = self._groups
         if self._seed is not None:
-            groups = random.Random(self._seed + epoch).sample(groups, len(groups))
+            groups = random.Random(self._seed + epoch).sample(groups, len(groups))  # noqa: S311 -- repeatable
         try:
             with os.fdopen(descriptor, "wb", buffering=1 << 16) as stream:
                 try:

@@ -42,7 +42,7 @@ Model = TypeVar("Model", Pipeline, Environment)
 def _load(model: type[Model], kind: str, name: str) -> Model:
     path = _find(kind, name)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 -- a SafeLoader
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(content, dict):

@@ -116,4 +116,4 @@ def _inline(svg: str, alt: str) -> Markup:
         svg = svg.replace(color, f"var(--{role})")
     size = re.search(r'viewBox="[^"]*"', svg)
     tag = f'<svg {size[0] if size else ""} role="img" aria-label="{escape(alt)}">'
-    return Markup(re.sub(r"<svg[^>]*>", lambda _: tag, svg, count=1))
+    return Markup(re.sub(r"<svg[^>]*>", lambda _: tag, svg, count=1))  # noqa: S704 -- matplotlib escapes text

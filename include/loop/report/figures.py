@@ -103,18 +103,17 @@ def reliability(item: Slice) -> tuple[Figure, str]:
 @drawn
 def drift(earlier: Sequence[Night], nights: Sequence[Night]) -> tuple[Figure, str]:
     """The best scores of every night: median, half of the images, nine tenths of the images."""
-    shown = [(night, role) for part, role in ((earlier, "before"), (nights, "after")) for night in part]
-    shown = [(night, role) for night, role in shown if night.scores]
+    both = [(night, role) for part, role in ((earlier, "before"), (nights, "after")) for night in part]
+    shown = [(night, night.scores, role) for night, role in both if night.scores]
     figure, axes = new_figure(2.9)
     told = []
-    for place, (night, role) in enumerate(shown):
-        assert night.scores is not None
-        lowest, low, median, high, highest = night.scores.quantiles
+    for place, (night, scores, role) in enumerate(shown):
+        lowest, low, median, high, highest = scores.quantiles
         axes.plot([place, place], [lowest, highest], color=PALETTE[role], linewidth=1.5)
         axes.plot([place, place], [low, high], color=PALETTE[role], linewidth=7, solid_capstyle="butt")
         axes.plot([place], [median], color=PALETTE["ink"], marker="_", markersize=13, markeredgewidth=2.2)
         told.append(f"{formats.short_day(night.batch)} {median:.2f}")
-    _nights_axis(axes, [formats.short_day(night.batch) for night, _ in shown])
+    _nights_axis(axes, [formats.short_day(night.batch) for night, _, _ in shown])
     axes.set_ylim(0, 1)
     axes.set_ylabel("best score of an image")
     return figure, f"Median of the images' best scores by night: {', '.join(told)}."

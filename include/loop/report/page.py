@@ -180,5 +180,5 @@ def _environment() -> Environment:
         environment.filters[name] = getattr(formats, name)
     environment.filters["rule_name"], environment.filters["where"] = advice.rule_name, advice.where
     # Ours, and no HTML: the only text besides the figures that goes into a page as it is.
-    environment.globals["style_sheet"] = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    environment.globals["style_sheet"] = Markup((TEMPLATES / "report.css").read_text("utf-8"))  # noqa: S704
     return environment
