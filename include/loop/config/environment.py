@@ -89,7 +89,7 @@ class ReviewPlace(Strict):
     workteam: Name = "reviewers"
     workteam_arn: str | None = None
     oidc_groups: tuple[str, ...] = Field(default=("reviewers",), min_length=1, max_length=10)
-    portal_url: str | None = None
+    portal_url: str | None = Field(default=None, pattern=r"^https?://")
     poll_seconds: float = Field(default=60, gt=0)
 
 

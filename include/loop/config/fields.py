@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -10,7 +11,9 @@ SHARE = Annotated[float, Field(ge=0, le=1)]
 
 # Names go into job, loop and flow-definition names of at most 63 characters (identity.py): 24 leave room for
 # a date, an epoch, a hash and an attempt number.
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_length=24)]
+NAME = r"[a-z0-9](-?[a-z0-9])*"
+LONGEST_NAME = 24
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$", max_length=LONGEST_NAME)]
 # SageMaker's rule for label attribute names (LabelAttributeName), without the two endings that mean something
 # else.
 LabelAttribute = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}$")]
@@ -33,7 +36,12 @@ def _no_computed(values: dict[str, Scalar]) -> dict[str, Scalar]:
 Hyperparameters = Annotated[dict[str, Scalar], AfterValidator(_no_computed)]
 
 
+def is_name(text: str) -> bool:
+    """Whether a pipeline could have this name."""
+    return len(text) <= LONGEST_NAME and re.fullmatch(NAME, text) is not None
+
+
 class Strict(BaseModel):
     """Frozen, and a field that is not known is an error rather than a silent default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)

@@ -1,24 +1,26 @@
-"""Pipelines and environments from YAML: found by name, read as data, and explained field by field when wrong.
+"""Pipelines and environments from YAML: found by name, and explained field by field when they are wrong.
 
-This is the only module that reads YAML: the files in ``include/pipelines`` and ``include/environments``, and
-first those below ``NIGHTLOOP_CONFIG_DIR``, when that is set.
+Takes names, gives checked values: from the files in ``include/pipelines`` and ``include/environments``, and
+first from those below ``NIGHTLOOP_CONFIG_DIR``, when that is set. Knows the fields and plain_yaml.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from include.loop.config.environment import Environment
+from include.loop.config.fields import is_name
 from include.loop.config.pipeline import Pipeline
+from include.loop.config.plain_yaml import Document, read_yaml
 from include.loop.errors import ConfigurationError
 
 SHIPPED = Path(__file__).parents[2]  # include/
+MOST_TOLD = 20  # mistakes of one file
 
 
 def load_pipeline(name: str) -> Pipeline:
@@ -32,8 +34,11 @@ def load_environment(name: str | None = None) -> Environment:
 
 
 def pipeline_names() -> list[str]:
-    """The pipelines that have a file, sorted; a user's own directory may add to those shipped."""
-    return sorted({path.stem for folder in _folders("pipelines") for path in folder.glob("*.yaml")})
+    """The pipelines that have a file, sorted; a user's own directory may add to those shipped.
+
+    A file whose name no pipeline can have is none: DAG ids and pages are made of these names.
+    """
+    return [name for name in _names("pipelines") if is_name(name)]
 
 
 Model = TypeVar("Model", Pipeline, Environment)
@@ -41,10 +46,8 @@ Model = TypeVar("Model", Pipeline, Environment)
 
 def _load(model: type[Model], kind: str, name: str) -> Model:
     path = _find(kind, name)
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 -- a SafeLoader
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path}: not valid YAML: {error}") from error
+    document = read_yaml(path)
+    content = document.value
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path}: must be a mapping of fields to values")
     if reserved := {"name", "path"} & content.keys():
@@ -52,24 +55,14 @@ def _load(model: type[Model], kind: str, name: str) -> Model:
     try:
         return model(name=name, path=path, **content)
     except ValidationError as error:
-        lines = [f"{path}: {_explain(model, item)}" for item in error.errors()]
-        raise ConfigurationError("\n".join(lines)) from None
-    except TypeError as error:  # a key that is no text, `1: x`
-        raise ConfigurationError(f"{path}: field names must be text: {error}") from None
+        raise ConfigurationError("\n".join(_lines(path, model, document, error.errors()))) from None
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as data only, in which a field that is written twice is a mistake (YAML would keep the last)."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{key.value!r} is written twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
+def _lines(path: Path, model: type[BaseModel], document: Document, errors: Sequence[Any]) -> Iterator[str]:
+    for item in errors[:MOST_TOLD]:
+        yield f"{path}:{document.line(item['loc'])}: {_explain(model, document, item)}"
+    if len(errors) > MOST_TOLD:
+        yield f"{path}: and {len(errors) - MOST_TOLD} more"
 
 
 def _folders(kind: str) -> Iterator[Path]:
@@ -82,23 +75,27 @@ def _find(kind: str, name: str) -> Path:
     for folder in _folders(kind):
         if (path := folder / f"{name}.yaml").is_file():
             return path
-    known = sorted({path.stem for folder in _folders(kind) for path in folder.glob("*.yaml")})
     raise ConfigurationError(
-        f"no {kind[:-1]} named {name!r}: {folder / name}.yaml is missing; there are {known}"
+        f"no {kind[:-1]} named {name!r}: {folder / name}.yaml is missing; there are {_names(kind)}"
     )
 
 
-def _explain(model: type[BaseModel], item: Any) -> str:
+def _names(kind: str) -> list[str]:
+    return sorted({path.stem for folder in _folders(kind) for path in folder.glob("*.yaml")})
+
+
+def _explain(model: type[BaseModel], document: Document, item: Any) -> str:
     """One pydantic error as ``field: what is wrong (what is allowed)``."""
     where = ".".join(str(part) for part in item["loc"]) or "file"
     if item["type"] == "extra_forbidden":
         return f"{where}: unknown field; allowed here: {', '.join(_fields(model, item['loc'][:-1]))}"
-    if item["type"] == "string_type" and isinstance(item["input"], bool | int | float):
-        return f'{where}: must be text; put it in quotes: "{item["input"]}"'
+    if item["type"] == "string_type" and (words := document.words(item["loc"])):
+        return f'{where}: must be text; put it in quotes: "{words}"'
     if item["type"] == "missing":
         return f"{where}: is required"
     message = item["msg"].removeprefix("Value error, ")
-    return f"{where}: {message} (given: {item['input']!r})"
+    given = repr(item["input"])
+    return f"{where}: {message} (given: {given if len(given) <= 100 else given[:99] + '…'})"
 
 
 def _fields(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:

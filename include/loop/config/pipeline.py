@@ -13,10 +13,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from include.loop.config.fields import SHARE, Hyperparameters, LabelAttribute, Name, Strict
+from include.loop.config.plain_yaml import read_text
 from include.loop.errors import ConfigurationError
 from include.loop.strategies import STRATEGIES
 
 SHIPPED = Path(__file__).parents[2] / "pipelines"
+MOST_TEMPLATE_BYTES = 4 * 128_000  # CreateHumanTaskUi takes 128,000 characters
 # The slices that every dataset brings along; the others are the pipeline's test sets.
 DATASET_SLICES = ("memory", "newest", "audit")
 
@@ -186,7 +188,7 @@ class Pipeline(Strict):
         places = [self.path.parent / self.review.template, SHIPPED / self.review.template]
         for place in places:
             if place.is_file():
-                return place.read_text(encoding="utf-8")
+                return read_text(place, MOST_TEMPLATE_BYTES)
         raise ConfigurationError(
             f"{self.path}: review.template: no such file: {self.review.template} (looked for {places[0]})"
         )
