@@ -18,10 +18,13 @@ from pydantic import BaseModel, Field, ValidationError
 
 from include.loop.errors import BadRecord
 from include.loop.images import MAX_PIXELS
-from include.loop.storage import parse
+from include.loop.storage import check, parse_unchecked
 
 # A worker's mouse may leave the image by a hair; more than a pixel is a box of some other image.
 TOLERANCE_PIXELS = 1.0
+# Of one output.json: a hundred times what three answers with a thousand boxes each take.
+MOST_BYTES = 32 * 1024 * 1024
+MOST_SECONDS = 366 * 24 * 3600
 # The name of the template's crowd-bounding-box element.
 ELEMENT = "annotatedResult"
 
@@ -83,7 +86,7 @@ class _HumanAnswer(BaseModel):
     workerId: str
     submissionTime: datetime
     answerContent: dict[str, Any]
-    timeSpentInSeconds: float | None = None
+    timeSpentInSeconds: float | None = Field(default=None, allow_inf_nan=False, le=MOST_SECONDS)
 
 
 def read_output(
@@ -96,11 +99,13 @@ def read_output(
     """
     answers, rejected = [], []
     for item in _human_answers(body, loop):
-        worker = str(item.get("workerId", "unknown")) if isinstance(item, dict) else "unknown"
         try:
+            check(item)
             answers.append(read_answer(item, classes, size))
         except BadRecord as error:
-            rejected.append(RejectedAnswer(worker, str(error)))
+            rejected.append(RejectedAnswer(_worker(item), _short(str(error))))
+        except ValueError as error:
+            rejected.append(RejectedAnswer(_worker(item), f"answer cannot be kept: {_short(str(error))}"))
     return answers, rejected
 
 
@@ -121,8 +126,10 @@ def read_answer(item: Any, classes: Sequence[str], size: tuple[int, int] | None 
 
 
 def _human_answers(body: bytes, loop: str) -> list[Any]:
+    if len(body) > MOST_BYTES:
+        raise BadRecord(f"output.json is larger than {MOST_BYTES:,} bytes")
     try:
-        output = parse(body)
+        output = parse_unchecked(body)
     except ValueError:
         raise BadRecord("output.json is not JSON") from None
     if not isinstance(output, dict) or not isinstance(output.get("humanAnswers"), list):
@@ -130,7 +137,9 @@ def _human_answers(body: bytes, loop: str) -> list[Any]:
     if not output["humanAnswers"]:
         raise BadRecord("output.json holds no answer")
     if output.get("humanLoopName") != loop:
-        raise BadRecord(f"output.json belongs to another loop: {output.get('humanLoopName')}")
+        name = output.get("humanLoopName")
+        other = _short(name) if isinstance(name, str) else "one without a name"
+        raise BadRecord(f"output.json belongs to another loop: {other}")
     return output["humanAnswers"]
 
 
@@ -150,7 +159,21 @@ def _box(box: _Box, classes: Sequence[str], width: int, height: int) -> Box:
 
 
 def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    try:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError:  # the first or last day of all years, in another zone
+        raise BadRecord("answer lacks fields: submissionTime: is no time in UTC") from None
+
+
+def _worker(item: Any) -> str:
+    worker = item.get("workerId") if isinstance(item, dict) else None
+    return _short(worker) if isinstance(worker, str) else "unknown"
+
+
+def _short(text: str) -> str:
+    """Text of others as it is kept beside a record: of a length to be read, and of whole characters."""
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= 500 else f"{text[:499]}…"
 
 
 def _where(error: ValidationError) -> str:

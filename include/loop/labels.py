@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from include.loop import layout
-from include.loop.answers import Answer, read_output
+from include.loop.answers import MOST_BYTES, Answer, read_output
 from include.loop.batch import read_batch
 from include.loop.consensus import agree
 from include.loop.errors import BadRecord
@@ -159,7 +159,7 @@ def _read_outcome(
         why = ": ".join(loop[name] for name in ("FailureCode", "FailureReason") if loop.get(name))
         return _failed(question, batch, "answer", f"loop {status}" + (f": {why}" if why else ""))
     try:
-        body = workspace.storage.read(loop["HumanLoopOutput"]["OutputS3Uri"])
+        body = workspace.storage.read(loop["HumanLoopOutput"]["OutputS3Uri"], last_byte=MOST_BYTES)
     except (KeyError, FileNotFoundError):
         # A loop can be Completed before its output is in S3: the next night looks once more.
         return (

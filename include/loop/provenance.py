@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from include.loop import layout
-from include.loop.answers import read_output
+from include.loop.answers import MOST_BYTES, read_output
 from include.loop.errors import BadRecord, NotSetUp
 from include.loop.storage import error_code
 from include.loop.workspace import Workspace
@@ -150,7 +150,10 @@ def _answers(
     size = value[workspace.pipeline.label_attribute]["image_size"][0]
     try:
         accepted, rejected = read_output(
-            workspace.storage.read(output), name, workspace.pipeline.classes, (size["width"], size["height"])
+            workspace.storage.read(output, MOST_BYTES),
+            name,
+            workspace.pipeline.classes,
+            (size["width"], size["height"]),
         )
     except (FileNotFoundError, BadRecord) as error:
         return [{"problem": str(error)}]

@@ -9,6 +9,7 @@ or a full S3 URI. What is written once is written with ``If-None-Match: *``, wha
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from include.loop.errors import ConcurrentWrite, ConfigurationError
+from include.loop.errors import ConcurrentWrite, ConfigurationError, Fatal
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -30,6 +31,8 @@ MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 # Enough to hide S3's latency, few enough for the client's default pool of ten connections.
 THREADS = 8
 SPOOL_BYTES = 8 * 1024 * 1024
+# Of JSON. Ours has six levels; Python's own limit depends on who is calling.
+DEEPEST = 64
 
 
 @dataclass(frozen=True)
@@ -105,16 +108,23 @@ class Storage:
             raise
 
     def read_json(self, location: str) -> Any:
-        return json.loads(self.read(location))
+        """FileNotFoundError when there is no such object, Fatal when it is not JSON."""
+        return self._value(location, self.read(location))
 
     def find_json(self, location: str) -> Any | None:
         found = self.find(location)
-        return None if found is None else json.loads(found[0])
+        return None if found is None else self._value(location, found[0])
 
     def find_version(self, location: str) -> tuple[Any | None, str | None]:
         """A JSON value and its ETag, for ``replace``; twice None when there is no such object."""
         found = self.find(location)
-        return (None, None) if found is None else (json.loads(found[0]), found[1])
+        return (None, None) if found is None else (self._value(location, found[0]), found[1])
+
+    def _value(self, location: str, body: bytes) -> Any:
+        try:
+            return parse(body)
+        except ValueError as error:
+            raise Fatal(f"{self.uri(location)} is not JSON as it was written: {error}") from None
 
     def read_raw_lines(self, location: str) -> Iterator[bytes]:
         """The non-empty lines of an object, streamed. FileNotFoundError when there is none."""
@@ -129,7 +139,7 @@ class Storage:
 
     def read_lines(self, location: str) -> Iterator[Any]:
         """The values of a JSON Lines object of ours, streamed."""
-        return (json.loads(line) for line in self.read_raw_lines(location))
+        return (self._value(location, line) for line in self.read_raw_lines(location))
 
     def write(self, location: str, body: bytes, content_type: str = "binary/octet-stream") -> None:
         """``content_type`` matters for what a browser is to show."""
@@ -208,11 +218,55 @@ def dump(value: Any) -> bytes:
 
 
 def parse(body: bytes) -> Any:
-    """Somebody else's JSON. ValueError for whatever is wrong with it, absurdly deep nesting included."""
+    """JSON that anybody may have written. What it gives can be written again, from however deep a stack.
+
+    ValueError for what keeps it from that (see ``check``), and for a field that is written twice: it has no
+    value that all readers agree on.
+    """
+    value = _loads(body, object_pairs_hook=_once)
+    check(value)
+    return value
+
+
+def parse_unchecked(body: bytes) -> Any:
+    """JSON whose parts are of several people: each is to be given to ``check`` alone."""
+    return _loads(body, parse_int=_integer)
+
+
+def check(value: Any) -> None:
+    """ValueError for absurdly deep nesting, NaN and 1e999, and half a character."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            break
+    else:
+        raise ValueError(f"nested more than {DEEPEST} levels deep")
+    dump(value)
+
+
+def _loads(body: bytes, **hooks: Any) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(body.decode(json.detect_encoding(body)), **hooks)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _integer(digits: str) -> float:
+    """Python refuses to read thousands of digits; as infinity they fail the check of their own part."""
+    return int(digits) if len(digits) < 1_000 else math.inf
+
+
+def _once(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(fields)
+    if len(value) < len(fields):
+        raise ValueError("a field is written twice")
+    return value
 
 
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -7,7 +7,6 @@ nights and storage.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -159,7 +158,7 @@ class _Reader:
             rows = list(self._storage.read_lines(location))
         except FileNotFoundError:
             return ()
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             self.problems.append(f"{location} is not JSON Lines: {error}")
             return ()
         return tuple(self.make_all(Example, choose(self._workspace, rows, dataset_id), "example"))

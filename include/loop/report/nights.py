@@ -8,7 +8,6 @@ scores of a night have moved from those of others. Knows storage only.
 from __future__ import annotations
 
 import io
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -210,6 +209,6 @@ def _find(workspace: Workspace, location: str, problems: list[str]) -> dict[str,
 def _lines(workspace: Workspace, location: str, problems: list[str]) -> list[dict[str, Any]]:
     try:
         return list(workspace.storage.read_lines(location))
-    except (FileNotFoundError, json.JSONDecodeError) as error:
+    except (FileNotFoundError, ValueError) as error:
         problems.append(f"{location} cannot be read: {error}")
         return []

@@ -1,0 +1,181 @@
+"""JSON of strangers: a bad record costs itself, whatever it holds, and leaves by one kind of error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.loop.answers import MOST_BYTES, read_output
+from include.loop.errors import BadRecord, Fatal
+from include.loop.manifest import read_line
+from include.loop.storage import DEEPEST, Storage, dump, parse
+from include.loop.transform import read_detections
+from tests.support.cloud import LocalCloud
+
+CLASSES = ("cat", "dog")
+LINE = {
+    "source-ref": "s3://bucket/1.jpg",
+    "review": {
+        "annotations": [{"class_id": 0, "left": 1, "top": 1, "width": 5, "height": 5}],
+        "image_size": [{"width": 10, "height": 10, "depth": 3}],
+    },
+    "review-metadata": {"creation-date": "2026-11-01T00:00:00"},
+}
+GOOD = {
+    "workerId": "good",
+    "submissionTime": "2026-11-01T00:00:00Z",
+    "answerContent": {
+        "annotatedResult": {
+            "boundingBoxes": [{"label": "cat", "left": 1, "top": 1, "width": 5, "height": 5}],
+            "inputImageProperties": {"width": 10, "height": 10},
+        }
+    },
+}
+# As JSON text: what a stranger may write where a value is expected.
+VALUES = {
+    "deep list": "[" * 900 + "]" * 900,
+    "deep object": '{"a":' * 900 + "1" + "}" * 900,
+    "just too deep": "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1),
+    "not a number": "NaN",
+    "infinity": "-Infinity",
+    "1e999": "1e999",
+    "thousands of digits": "9" * 5_000,
+    "half a character": '"\\ud800"',
+}
+
+
+def put(value: dict[str, Any], path: tuple[Any, ...], text: str) -> str:
+    """The value as JSON with this text in one place."""
+    copy = json.loads(json.dumps(value))
+    inner = copy
+    for part in path[:-1]:
+        inner = inner[part]
+    inner[path[-1]] = "HERE"
+    return json.dumps(copy).replace('"HERE"', text)
+
+
+def output(*answers: str) -> bytes:
+    return f'{{"humanLoopName": "loop", "humanAnswers": [{",".join(answers)}]}}'.encode()
+
+
+@pytest.mark.parametrize("text", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize(
+    "path",
+    [("workerId",), ("more",), ("answerContent", "more"), ("timeSpentInSeconds",), ("submissionTime",),
+     ("answerContent", "annotatedResult", "boundingBoxes", 0, "label"),
+     ("answerContent", "annotatedResult", "boundingBoxes", 0, "left")],
+    ids=lambda path: ".".join(map(str, path)),
+)  # fmt: skip
+def test_one_workers_answer_costs_nobody_elses(path: tuple[Any, ...], text: str) -> None:
+    body = output(put(GOOD, path, text), json.dumps(GOOD))
+    answers, rejected = read_output(body, "loop", CLASSES)
+    assert [answer.worker for answer in answers] == ["good"]
+    assert len(rejected) == 1
+    assert rejected[0].worker in ("good", "unknown") or "?" in rejected[0].worker
+    dump([vars(item) for item in rejected])  # as the quarantine keeps it
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (("timeSpentInSeconds",), '"nan"'),
+        (("timeSpentInSeconds",), "1e300"),
+        (("submissionTime",), '"0001-01-01T00:00:00+14:00"'),
+        (("submissionTime",), '"9999-12-31T23:59:59-14:00"'),
+        (("answerContent", "annotatedResult", "inputImageProperties", "width"), "9" * 900),
+        (("answerContent", "annotatedResult", "boundingBoxes", 0, "width"), "9" * 900),
+    ],
+)
+def test_times_and_sizes_of_no_world_are_refused(path: tuple[Any, ...], text: str) -> None:
+    """Sums of them would end the night: they are no JSON, or no time."""
+    answers, rejected = read_output(output(put(GOOD, path, text), json.dumps(GOOD)), "loop", CLASSES)
+    assert ([answer.worker for answer in answers], len(rejected)) == (["good"], 1)
+
+
+def test_what_is_told_of_a_bad_answer_is_short_and_one_can_read_it() -> None:
+    long = "x" * 1_000_000
+    answer = put(GOOD, ("workerId",), json.dumps(long)).replace('"cat"', json.dumps(long))
+    [rejected] = read_output(output(answer), "loop", CLASSES)[1]
+    assert len(rejected.worker) == len(rejected.reason) == 500
+    with pytest.raises(BadRecord) as caught:
+        read_output(output(json.dumps(GOOD)).replace(b'"loop"', json.dumps(long).encode()), "loop", CLASSES)
+    assert len(str(caught.value)) < 600
+
+
+def test_an_output_of_any_size_is_refused_unparsed() -> None:
+    with pytest.raises(BadRecord, match=r"output\.json is larger than"):
+        read_output(b"[" * (MOST_BYTES + 1), "loop", CLASSES)
+
+
+@pytest.mark.parametrize("text", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("path", [("more",), ("source-ref",), ("review", "annotations", 0, "left")])
+def test_a_manifest_line_costs_itself(path: tuple[Any, ...], text: str) -> None:
+    with pytest.raises(BadRecord):
+        read_line(put(LINE, path, text).encode(), "review", CLASSES)
+
+
+def test_a_manifest_line_that_says_two_things_is_refused() -> None:
+    line = json.dumps(LINE)
+    assert read_line(line.encode(), "review", CLASSES).width == 10
+    twice = line.replace('"class_id": 0', '"class_id": 0, "class_id": 1')
+    with pytest.raises(BadRecord, match="manifest line is not JSON"):
+        read_line(twice.encode(), "review", CLASSES)
+
+
+@pytest.mark.parametrize("text", VALUES.values(), ids=VALUES)
+def test_a_prediction_costs_itself(text: str) -> None:
+    for body in (f'{{"prediction": {text}}}', f'{{"prediction": [[0, {text}, 0, 0, 1, 1]]}}'):
+        with pytest.raises(BadRecord):
+            read_detections(body.encode(), 2)
+
+
+@pytest.mark.parametrize("depth", [*range(DEEPEST - 2, DEEPEST + 3), *range(940, 1_000, 3)])
+def test_what_was_read_can_be_written_from_a_deeper_stack(depth: int) -> None:
+    """Python's own limit counts the callers: what one frame could read another could not write."""
+
+    def deeper(frames: int, value: Any) -> bytes:
+        return deeper(frames - 1, value) if frames else dump(value)
+
+    try:
+        value = parse(b"[" * depth + b"]" * depth)
+    except ValueError:
+        assert depth > DEEPEST
+    else:
+        assert depth <= DEEPEST
+        assert len(deeper(100, value)) == 2 * depth
+
+
+@pytest.mark.parametrize("text", VALUES.values(), ids=VALUES)
+def test_a_broken_object_of_ours_is_named(cloud: LocalCloud, bucket: str, text: str) -> None:
+    storage = Storage(cloud.client("s3"), bucket, "pets")
+    storage.write("dataset.json", f'{{"new": {text}}}'.encode())
+    for read in (
+        storage.read_json,
+        storage.find_json,
+        storage.find_version,
+        lambda x: list(storage.read_lines(x)),
+    ):
+        with pytest.raises(Fatal, match=rf"s3://{bucket}/pets/dataset\.json is not JSON"):
+            read("dataset.json")
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(alphabet=st.characters()),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(GOOD)), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@given(st.lists(ANY, max_size=3))
+@settings(max_examples=100, deadline=None)
+def test_whatever_else_is_in_an_output_the_good_answer_is_read(values: list[Any]) -> None:
+    body = output(*(json.dumps(value) for value in values), json.dumps(GOOD))
+    answers, rejected = read_output(body, "loop", CLASSES)
+    assert [answer.worker for answer in answers] == ["good"]
+    assert len(rejected) == len(values)
