@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from include.loop.errors import BadRecord
 from include.loop.images import MAX_PIXELS
-from include.loop.storage import check, parse_unchecked
+from include.loop.storage import parse_loosely
 
 # A worker's mouse may leave the image by a hair; more than a pixel is a box of some other image.
 TOLERANCE_PIXELS = 1.0
@@ -100,12 +100,9 @@ def read_output(
     answers, rejected = [], []
     for item in _human_answers(body, loop):
         try:
-            check(item)
             answers.append(read_answer(item, classes, size))
         except BadRecord as error:
             rejected.append(RejectedAnswer(_worker(item), _short(str(error))))
-        except ValueError as error:
-            rejected.append(RejectedAnswer(_worker(item), f"answer cannot be kept: {_short(str(error))}"))
     return answers, rejected
 
 
@@ -122,14 +119,16 @@ def read_answer(item: Any, classes: Sequence[str], size: tuple[int, int] | None 
     if size is not None and (width, height) != tuple(size):
         raise BadRecord(f"answer is for an image of {width} x {height} pixels, not {size[0]} x {size[1]}")
     boxes = tuple(_box(box, classes, width, height) for box in result.boundingBoxes)
-    return Answer(human.workerId, boxes, width, height, _utc(human.submissionTime), human.timeSpentInSeconds)
+    return Answer(
+        _short(human.workerId), boxes, width, height, _utc(human.submissionTime), human.timeSpentInSeconds
+    )
 
 
 def _human_answers(body: bytes, loop: str) -> list[Any]:
     if len(body) > MOST_BYTES:
         raise BadRecord(f"output.json is larger than {MOST_BYTES:,} bytes")
     try:
-        output = parse_unchecked(body)
+        output = parse_loosely(body)
     except ValueError:
         raise BadRecord("output.json is not JSON") from None
     if not isinstance(output, dict) or not isinstance(output.get("humanAnswers"), list):

@@ -220,21 +220,23 @@ def dump(value: Any) -> bytes:
 def parse(body: bytes) -> Any:
     """JSON that anybody may have written. What it gives can be written again, from however deep a stack.
 
-    ValueError for what keeps it from that (see ``check``), and for a field that is written twice: it has no
-    value that all readers agree on.
+    ValueError for what keeps it from that (NaN and 1e999, half a character, absurdly deep nesting), and for
+    a field that is written twice: it has no value that all readers agree on.
     """
     value = _loads(body, object_pairs_hook=_once)
-    check(value)
+    _check_depth(value)
+    dump(value)
     return value
 
 
-def parse_unchecked(body: bytes) -> Any:
-    """JSON whose parts are of several people: each is to be given to ``check`` alone."""
+def parse_loosely(body: bytes) -> Any:
+    """JSON whose parts are of several people, none of whom may spoil the others': fields are to be checked
+    one by one. ValueError for what is no JSON at all.
+    """
     return _loads(body, parse_int=_integer)
 
 
-def check(value: Any) -> None:
-    """ValueError for absurdly deep nesting, NaN and 1e999, and half a character."""
+def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(DEEPEST):
         level = [
@@ -244,10 +246,8 @@ def check(value: Any) -> None:
             for inner in (item.values() if isinstance(item, dict) else item)
         ]
         if not level:
-            break
-    else:
-        raise ValueError(f"nested more than {DEEPEST} levels deep")
-    dump(value)
+            return
+    raise ValueError(f"nested more than {DEEPEST} levels deep")
 
 
 def _loads(body: bytes, **hooks: Any) -> Any:
@@ -258,7 +258,7 @@ def _loads(body: bytes, **hooks: Any) -> Any:
 
 
 def _integer(digits: str) -> float:
-    """Python refuses to read thousands of digits; as infinity they fail the check of their own part."""
+    """Python refuses to read thousands of digits; as infinity they fail the check of their own field."""
     return int(digits) if len(digits) < 1_000 else math.inf
 
 
