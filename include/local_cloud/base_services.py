@@ -1,9 +1,10 @@
-"""S3, IAM, STS, SQS, SNS, EventBridge, CloudWatch and its Logs: ministack, mounted in this process, made to
-survive kill -9.
+"""S3, IAM, STS, SQS, EventBridge, CloudWatch and its Logs: ministack's services, mounted in this process,
+made to survive kill -9.
 
-Takes ASGI requests that are not SageMaker's. ministack writes S3 objects through to disk, but everything
-else only at an orderly exit; here bucket settings and IAM are saved before the client hears that they were
-made, and the chattier services (logs, metrics, queues, events) a moment later. Knows ``object_files`` and ministack.
+Takes requests that are not SageMaker's, admitted and whole. ministack writes S3 objects through to disk, but
+everything else only at an orderly exit; here bucket settings and IAM are saved before the client hears that
+they were made, and the chattier services (logs, metrics, queues, events) a moment later. Knows ``base_call``,
+``object_files`` and ministack.
 """
 
 from __future__ import annotations
@@ -13,27 +14,30 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from include.local_cloud.credentials import Key
+from include.local_cloud import base_call
+from include.local_cloud.access import Temporary
 from include.local_cloud.messages import Message, Receive, Send
 from include.local_cloud.settings import ACCOUNT_ID, REGION
+from include.wire import AwsError, Request
+from include.wire.sigv4 import Signature
 
-SERVICES = ("s3", "iam", "sts", "sqs", "sns", "events", "logs", "monitoring")
+# ministack has a hundred more; these alone are reachable.
+SERVICES = ("s3", "iam", "sts", "sqs", "events", "logs", "monitoring")
 _SAVED_AT_ONCE = ("s3", "iam")
 _SAVED_LATER_SECONDS = 5.0  # a copy of all log lines costs time: at most one each few seconds
 
 
 class BaseServices:
-    """The ASGI application of the base services. ``start`` and ``stop`` belong to the server's lifespan."""
+    """Answers by ASGI's ``send``. ``start`` and ``stop`` belong to the server's lifespan."""
 
-    def __init__(self, data: Path, port: int, key: Key) -> None:
+    def __init__(self, data: Path, port: int) -> None:
         # ministack reads its settings from the environment when it is imported, once.
         os.environ.update(
             {
                 "PERSIST_STATE": "1",
                 "STATE_DIR": str(data / "base-services"),
                 "SERVICES": ",".join(SERVICES),
-                "AWS_ACCESS_KEY_ID": key.id,
-                "AWS_SECRET_ACCESS_KEY": key.secret,  # what presigned URLs are checked against
+                "AUTH": "false",  # who may come in is decided before (access), by keys of our own
                 "GATEWAY_PORT": str(port),
                 "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
                 "MINISTACK_REGION": REGION,
@@ -52,10 +56,20 @@ class BaseServices:
         self._unsaved: set[str] = set()
         self._saver: asyncio.Task[None] | None = None
 
-    def issued(self, key_id: str) -> str | None:
-        """The secret of a temporary access key that STS gave out (AssumeRole and the like), or None."""
-        session = self._module("sts")._sessions.get(key_id)
-        return session["SecretAccessKey"] if session else None
+    def issued(self, key_id: str) -> Temporary | None:
+        """A temporary access key that STS gave out (AssumeRole and the like), or None once it has expired.
+
+        Raises ``AwsError`` for a key that was asked for with a policy of its own: nobody here reads policies,
+        so the key would do more than whoever asked for it meant.
+        """
+        sts = self._module("sts")
+        session = sts._sessions.get(key_id)
+        if session is None or sts._session_expired(session):
+            return None
+        if session.get("SessionPolicies"):
+            message = "the local cloud reads no session policies: ask without Policy and PolicyArns"
+            raise AwsError("AccessDenied", message, 403)
+        return Temporary(session["SecretAccessKey"], session["SessionToken"])
 
     async def start(self) -> None:
         for service in SERVICES:
@@ -70,9 +84,13 @@ class BaseServices:
         for service in SERVICES:
             self._save(service)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send, service: str) -> None:
-        if not _changes_settings(scope, service):
-            await self._ministack.app(scope, receive, send)
+    async def __call__(self, signature: Signature, request: Request, receive: Receive, send: Send) -> None:
+        """Let the service that the request is signed for answer it. Raises ``AwsError``."""
+        service = signature.service
+        answer = await base_call.answer(self._module(service), signature, request)
+        is_head = request.method == "HEAD"
+        if not _changes_settings(request, service):
+            await self._ministack._send_if_handled(send, answer, receive, head=is_head)
             return
 
         async def save_then_send(message: Message) -> None:
@@ -84,7 +102,12 @@ class BaseServices:
                     self._unsaved.add(service)
             await send(message)
 
-        await self._ministack.app(scope, receive, save_then_send)
+        await self._ministack._send_if_handled(save_then_send, answer, receive, head=is_head)
+
+    async def preflight(self, request: Request, receive: Receive, send: Send) -> None:
+        """Answer a browser that asks what another site's page may do: as the bucket's CORS rules say."""
+        answer = base_call.preflight(self._module("s3"), request)
+        await self._ministack._send_if_handled(send, answer, receive)
 
     async def _save_later(self) -> None:
         while True:
@@ -105,9 +128,9 @@ def _file_of(module: ModuleType) -> str:
     return module.__name__.rpartition(".")[2]
 
 
-def _changes_settings(scope: Message, service: str) -> bool:
+def _changes_settings(request: Request, service: str) -> bool:
     """Whether the request may change state that ministack itself does not write to disk."""
     if service != "s3":
-        return scope["method"] != "GET"
-    is_bucket = "/" not in scope["path"].strip("/")
-    return is_bucket and scope["method"] in ("PUT", "DELETE")
+        return request.method != "GET"
+    is_bucket = "/" not in request.path.strip("/")
+    return is_bucket and request.method in ("PUT", "DELETE")

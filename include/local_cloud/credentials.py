@@ -1,13 +1,15 @@
-"""The access key of this cloud, and AWS's own two files that let any AWS tool use it.
+"""The access keys of this cloud, and AWS's own two files that let any AWS tool use the first of them.
 
 ``DIR/credentials`` and ``DIR/config`` are made at the first start with a random key (mode 0600) and keep
-that key for ever; the endpoint in ``config`` follows the port. Takes the data directory, gives a ``Key``;
-knows ``settings``.
+that key for ever; the endpoint in ``config`` follows the port. The keys of the cloud's own parts follow from
+that one. Takes the data directory, gives a ``Key``; knows ``settings``.
 """
 
 from __future__ import annotations
 
+import base64
 import configparser
+import hmac
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +40,14 @@ def load_or_create(data: Path) -> Key:
     return key
 
 
+def derived(key: Key, part: str) -> Key:
+    """The key of a part of the cloud: the same after every start, and no way back to the first key."""
+    made = hmac.digest(key.secret.encode(), f"key of {part}".encode(), "sha256")
+    return Key("AKIA" + base64.b32encode(made[:10]).decode(), made[10:30].hex())
+
+
 def write_config(data: Path, endpoint_url: str) -> None:
     """Point the default profile at this cloud: ``DIR/config``."""
-    # The base services check the signature of presigned URLs of version 4 only.
+    # Version 4 is the only signature that the cloud reads, for presigned URLs too.
     s3 = "s3 =\n  signature_version = s3v4\n  addressing_style = path\n"
     write_atomically(data / "config", f"[default]\nregion = {REGION}\nendpoint_url = {endpoint_url}\n{s3}")

@@ -18,12 +18,14 @@ from dataclasses import replace
 
 from include.local_cloud import credentials
 from include.local_cloud.access import Access
+from include.local_cloud.admission import Admission
 from include.local_cloud.algorithms import Algorithms
 from include.local_cloud.base_services import BaseServices
 from include.local_cloud.dispatcher import Dispatcher
 from include.local_cloud.gateway import Gateway
 from include.local_cloud.invocations import Invocations
 from include.local_cloud.locks import Lock
+from include.local_cloud.policies import ADMINISTRATOR, REVIEW_SERVER
 from include.local_cloud.review_port import ReviewPort
 from include.local_cloud.sagemaker import SageMaker
 from include.local_cloud.settings import ACCOUNT_ID, REGION, Settings, write_atomically
@@ -73,8 +75,9 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
 
     dispatcher = Dispatcher(settings, store, dispatcher_died)
     requests: Counter[str] = Counter()
-    base = BaseServices(settings.data, settings.port, key)
-    access = Access(key, base.issued)
+    base = BaseServices(settings.data, settings.port)
+    review_key = credentials.derived(key, REVIEW_SERVER.name)
+    access = Access({key: ADMINISTRATOR, review_key: REVIEW_SERVER}, base.issued)
     human = create_review(
         ReviewSettings(
             data_dir=settings.data,
@@ -82,16 +85,19 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
             region=REGION,
             account_id=ACCOUNT_ID,
             public_url=review_url,
-            access_key_id=key.id,
-            secret_access_key=key.secret,
+            access_key_id=review_key.id,
+            secret_access_key=review_key.secret,
         ),
-        secret_of=access.secret,
+        secret_of=access.caller_secret,
     )
     jobs = SageMaker(store, Algorithms(settings.algorithms), dispatcher.wake, human.control)
     control = AwsService("sagemaker", jobs)
     loops = AwsService("sagemaker-a2i-runtime", human.runtime)
     gateway = Gateway(
-        [control, loops, AwsService("sagemaker-runtime", Invocations(store))], base, access, requests
+        [control, loops, AwsService("sagemaker-runtime", Invocations(store))],
+        base,
+        Admission(access, settings.data),
+        requests,
     )
     servers = [_Server(gateway), _Server(ReviewPort(human.asgi, [control, loops], requests))]
 

@@ -63,6 +63,9 @@ class Callers:
         signature, secret = self.claimed(request)
         if (signature.service, signature.region) != (_SERVICE, self._region):
             raise _invalid(f"the credential must be scoped to {self._region}/{_SERVICE}")
+        if signature.expires is not None:
+            # Meant to be handed on, as the addresses of pictures are; a caller signs its own calls.
+            raise _invalid("the API takes no presigned URL: sign the header of this call")
         if unsigned := signature.unsigned_headers(request):
             raise _invalid(f"these headers must be signed: {', '.join(unsigned)}")
         if not signature.matches(request, secret):
@@ -76,9 +79,6 @@ class Callers:
             self._check_first_time(signature)
 
     def _check_first_time(self, signature: Signature) -> None:
-        if signature.expires is not None:
-            # Meant to be handed on, so only for what changes nothing.
-            raise _invalid("a presigned URL may describe and list: sign the header of this call")
         now = self._clock()
         sha256 = hashlib.sha256(signature.value.encode()).hexdigest()
         try:

@@ -1,0 +1,65 @@
+"""From what came in at the port to a request that may be served.
+
+Takes ASGI's scope and ``receive``; gives a ``wire.Request`` that means one thing only, its checked signature,
+and its body, which is the one that was signed. Raises ``AwsError``. Knows ``access`` and ``payload``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from include.local_cloud.access import Access
+from include.local_cloud.messages import Message, Receive
+from include.local_cloud.payload import object_body, small_body
+from include.wire import AwsError, Request
+from include.wire.aws_chunked import Seal
+from include.wire.sigv4 import Signature
+
+# Fields of which two lines could be read as two different requests: one by the signature, one by a service.
+_ONCE = ("host", "authorization", "content-length", "content-type", "transfer-encoding")
+_BUCKET_AND_KEY = re.compile(r"/|/[A-Za-z0-9._-]{1,255}(?:/.*)?", re.DOTALL)
+
+
+class Admission:
+    """``folder`` is where large bodies wait until they are checked."""
+
+    def __init__(self, access: Access, folder: Path) -> None:
+        self._access, self._folder = access, folder
+
+    async def admit(self, signature: Signature, request: Request, receive: Receive) -> Request:
+        """The request with its body, once everything about it is checked. Raises ``AwsError``."""
+        if signature.service != "s3":
+            request = replace(request, body=await small_body(receive))
+            self._access.check(signature, request)
+            return request
+        # Objects are large: who may not write one need not send it.
+        secret = self._access.check(signature, request)
+        check_location(request)
+        return await object_body(request, Seal(signature, secret), receive, self._folder)
+
+
+def as_request(scope: Message) -> Request:
+    """The request of an ASGI scope, still without its body.
+
+    Text is Latin-1, one character a byte. Raises ``AwsError`` (400) when a field that decides is there twice.
+    """
+    headers: dict[str, str] = {}
+    for raw, value in scope["headers"]:
+        name = raw.decode("latin-1").lower()
+        if name in headers:
+            if name in _ONCE or name.startswith("x-amz-"):
+                raise AwsError("InvalidRequest", f"the header {name} may be there once", 400)
+            headers[name] += ","  # as the signature joins them
+        headers[name] = headers.get(name, "") + value.decode("latin-1")
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise AwsError("InvalidRequest", "a body has a Content-Length or a Transfer-Encoding, not both", 400)
+    path = scope["raw_path"].partition(b"?")[0].decode("latin-1")
+    return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers)
+
+
+def check_location(request: Request) -> None:
+    """Raises ``AwsError`` (400) unless an S3 path is /, /bucket or /bucket/key with the bucket spelt out."""
+    if not _BUCKET_AND_KEY.fullmatch(request.path):
+        raise AwsError("InvalidURI", "the path must be /bucket/key, the bucket's name not encoded", 400)

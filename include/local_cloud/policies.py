@@ -1,0 +1,62 @@
+"""What each key of the cloud may do: one frozen table, looked up once a signature is checked.
+
+``Policy.allows`` takes the service that a request is signed for and the request; for S3 the operation is
+read off it as S3 itself tells operations apart. A bucket or prefix is not part of a policy: a flow may name
+any bucket of the team for its tasks and its answers, and only the review server knows its flows. Knows
+``wire``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from include.wire import Request
+
+
+@dataclass(frozen=True)
+class Policy:
+    """``operations`` is None where everything is allowed; no other policy goes beyond S3."""
+
+    name: str
+    operations: frozenset[str] | None
+
+    def allows(self, service: str, request: Request) -> bool:
+        return self.operations is None or (service == "s3" and s3_operation(request) in self.operations)
+
+    @property
+    def is_unlimited(self) -> bool:
+        return self.operations is None
+
+
+# The key in the file ``credentials``, and the temporary keys that STS gives for it. No other key reaches STS,
+# so no temporary key is worth more than the one that asked for it.
+ADMINISTRATOR = Policy("administrator", None)
+
+# The review server inside the cloud, and with it every address that a reviewer's browser is given.
+REVIEW_SERVER = Policy(
+    "review-server",
+    frozenset({"GetObject", "HeadObject", "PutObject", "HeadBucket", "GetBucketCors", "GetBucketLocation"}),
+)
+
+# (method, whether there is a key, subresource) → operation. What is not here, no limited key may do.
+_S3 = {
+    ("GET", True, ""): "GetObject",
+    ("HEAD", True, ""): "HeadObject",
+    ("PUT", True, ""): "PutObject",
+    ("HEAD", False, ""): "HeadBucket",
+    ("GET", False, "cors"): "GetBucketCors",
+    ("GET", False, "location"): "GetBucketLocation",
+}
+_SAYS_NOTHING = ("x-id", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires")
+_SAYS_NOTHING += ("X-Amz-SignedHeaders", "X-Amz-Signature")
+
+
+def s3_operation(request: Request) -> str | None:
+    """The operation of a path-style S3 request, or None when it is none of the plain ones."""
+    bucket, _, key = request.path.removeprefix("/").partition("/")
+    names = [name for name, _ in parse_qsl(request.query, keep_blank_values=True)]
+    asked = [name for name in names if name not in _SAYS_NOTHING and not name.startswith("response-")]
+    if not bucket or len(asked) > 1 or "x-amz-copy-source" in request.headers:
+        return None
+    return _S3.get((request.method, key != "", "".join(asked)))
