@@ -220,9 +220,9 @@ def _most_connections() -> int:
 def _without_disconnects(app: App) -> App:
     """A client that goes away in the middle of its request is no fault of the application."""
 
-    async def serve(*connection: Any) -> None:
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
         try:
-            await app(*connection)
+            await app(scope, receive, send)
         except ClientDisconnect:
             return
 
