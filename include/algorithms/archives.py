@@ -52,7 +52,6 @@ def members(archive: Path) -> Iterator[Member]:
     with open(archive, "rb") as packed, _explained():
         if packed.read(2) != b"\x1f\x8b":
             raise BadArchive("it is not compressed with gzip: a model archive is a tar file in gzip")
-        packed.seek(0)
         stream = _Stream(packed)
         taken = _Paths()
         with tarfile.open(fileobj=stream, mode="r:") as tar:  # type: ignore[call-overload]
@@ -66,6 +65,16 @@ def members(archive: Path) -> Iterator[Member]:
                     for _ in chunks:  # looked at even when nobody wants them
                         pass
         stream.finish()
+
+
+def unzipped(packed: BinaryIO) -> Iterator[bytes]:
+    """The content of a gzip file in chunks. Raises ``BadArchive`` when it is damaged, or unpacks to more than
+    it can honestly hold.
+    """
+    with _explained():
+        stream = _Stream(packed)
+        while chunk := stream.read(_CHUNK):
+            yield chunk
 
 
 @contextmanager
@@ -87,7 +96,8 @@ class _Stream:
     """
 
     def __init__(self, packed: BinaryIO) -> None:
-        self._packed, self._packed_size = packed, os.fstat(packed.fileno()).st_size
+        self._packed, self._packed_size = packed, packed.seek(0, os.SEEK_END)
+        packed.seek(0)
         self._unpacked = gzip.GzipFile(fileobj=packed, mode="rb")
         self._position = 0
         self._last = b""

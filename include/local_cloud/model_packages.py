@@ -14,7 +14,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from include.local_cloud import listing
+from include.local_cloud import listing, variables
 from include.local_cloud.algorithms import Algorithms
 from include.local_cloud.model_package_groups import IN_GROUP, group_named
 from include.local_cloud.settings import arn
@@ -190,6 +190,7 @@ class ModelPackages:
             if not container.get("Image"):
                 raise AwsError("ValidationException", "A container of a model package needs an Image")
             self._algorithms.of_image(container["Image"])
+            variables.check(container.get("Environment", {}))
 
 
 def package_named(store: Store, name_or_arn: str) -> Document:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from include.local_cloud import listing, request_members
+from include.local_cloud import listing, request_members, variables
 from include.local_cloud.algorithms import Algorithms
 from include.local_cloud.model_packages import usable_container
 from include.local_cloud.settings import arn
@@ -68,6 +68,7 @@ class Models:
         if not container.get("Image"):
             raise AwsError("ValidationException", "A container needs an Image")
         self._algorithms.of_image(container["Image"])
+        variables.check(container.get("Environment", {}))
         url = data_url(container)
         if url and not url.startswith("s3://"):
             raise AwsError("ValidationException", f"ModelDataUrl must be an S3 URI, not {url!r}")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from include.local_cloud import listing, request_members
+from include.local_cloud import listing, request_members, variables
 from include.local_cloud.algorithms import Algorithms
 from include.local_cloud.settings import arn
 from include.local_cloud.store import TRAINING_JOB, AlreadyExists, Document, Store
@@ -120,6 +120,7 @@ class TrainingJobs:
         spot = bool(params.get("EnableManagedSpotTraining"))
         self._check_stopping(stopping, spot)
         self._check_keep_alive(params["ResourceConfig"].get("KeepAlivePeriodInSeconds"), spot)
+        variables.check(params.get("Environment", {}))
         if checkpoints := params.get("CheckpointConfig"):
             _check_checkpoints(checkpoints)
         defaults = {

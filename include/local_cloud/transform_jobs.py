@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from include.local_cloud import listing, request_members
+from include.local_cloud import listing, request_members, variables
 from include.local_cloud.models import model_named
 from include.local_cloud.settings import arn
 from include.local_cloud.store import TRANSFORM_JOB, AlreadyExists, Document, Store
@@ -30,6 +30,7 @@ class TransformJobs:
         job_arn = arn(TRANSFORM_JOB.arn, name)
         model_named(self._store, params["ModelName"])
         _check(params)
+        variables.check(params.get("Environment", {}))
         kept = {member: value for member, value in params.items() if member != "Tags"}
         kept[request_members.KEPT_AS] = request_members.check(request_members.TRANSFORM_JOB, params)
         document = kept | {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,32 +119,32 @@ def test_a_first_model_is_trained_measured_judged_and_promoted(labelled: Place) 
     assert (triaged["ask"], triaged["unreadable"]) == (2, 1)
 
 
-def test_a_retry_attaches_to_the_job_that_runs(labelled: Place, tmp_path: Path) -> None:
-    hyperparameters(labelled, hold=str(tmp_path / "go"))
+def test_a_retry_attaches_to_the_job_that_runs(labelled: Place) -> None:
+    gate = labelled.cloud.gate(f"{labelled.bucket}-go", "boxes")
+    hyperparameters(labelled, hold=gate.name)
     dataset_id = build(labelled)
     first = defer(labelled, training(labelled, dataset_id))
     retry = defer(labelled, training(labelled, dataset_id))
     assert job_of(retry) == job_of(first)
-    (tmp_path / "go").touch()
+    gate.touch()
     assert labelled.run(training(labelled, dataset_id))["training_job"] == job_of(first)
 
 
-def test_a_failure_says_what_sagemaker_says_and_the_retry_takes_the_next_number(
-    labelled: Place, tmp_path: Path
-) -> None:
-    hyperparameters(labelled, fail_without=str(tmp_path / "mended"), reason="line 7 is no label")
+def test_a_failure_says_what_sagemaker_says_and_the_retry_takes_the_next_number(labelled: Place) -> None:
+    mended = labelled.cloud.gate(f"{labelled.bucket}-mended", "boxes")
+    hyperparameters(labelled, fail_without=mended.name, reason="line 7 is no label")
     dataset_id = build(labelled)
     with pytest.raises(JobFailed, match="line 7 is no label") as failure:
         labelled.run(training(labelled, dataset_id))
-    (tmp_path / "mended").touch()
+    mended.touch()
     trained = labelled.run(training(labelled, dataset_id))
     assert trained["attempt"] == 2
     assert trained["training_job"].endswith("-2")
     assert f"{trained['training_job'][:-2]}-1" in str(failure.value)
 
 
-def test_a_job_that_takes_too_long_is_stopped(labelled: Place, tmp_path: Path) -> None:
-    hyperparameters(labelled, hold=str(tmp_path / "never"))
+def test_a_job_that_takes_too_long_is_stopped(labelled: Place) -> None:
+    hyperparameters(labelled, hold="never")
     task = training(labelled, build(labelled), job_timeout=timedelta(seconds=1))
     job = job_of(defer(labelled, task))
     with pytest.raises(AirflowFailException, match=f"Stopped after 0:00:01, without an end: {job}"):
@@ -153,8 +152,8 @@ def test_a_job_that_takes_too_long_is_stopped(labelled: Place, tmp_path: Path) -
     assert eventually(lambda: status(labelled, job) == "Stopped")
 
 
-def test_killing_the_task_in_the_worker_stops_its_job(labelled: Place, tmp_path: Path) -> None:
-    hyperparameters(labelled, hold=str(tmp_path / "never"))
+def test_killing_the_task_in_the_worker_stops_its_job(labelled: Place) -> None:
+    hyperparameters(labelled, hold="never")
     task = training(labelled, build(labelled))
     task.on_kill()  # before there is a job: nothing to stop
     job = job_of(defer(labelled, task))

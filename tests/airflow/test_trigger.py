@@ -70,8 +70,8 @@ def test_what_passes_by_itself_is_asked_again(error: Exception, passing: bool) -
 class Jobs:
     """Training jobs that end when a test lets them."""
 
-    def __init__(self, place: Place, folder: Path) -> None:
-        self.place, self.folder = place, folder
+    def __init__(self, place: Place) -> None:
+        self.place = place
         self.sagemaker = place.cloud.client("sagemaker")
         place.put("train.lst", b"one line")
 
@@ -82,7 +82,7 @@ class Jobs:
             TrainingJobName=job,
             AlgorithmSpecification={"TrainingImage": BOXES_IMAGE, "TrainingInputMode": "File"},
             RoleArn=ROLE,
-            HyperParameters={"hold": str(self.folder / name)} if hold else {},
+            HyperParameters={"hold": self.gate(name).name} if hold else {},
             InputDataConfig=[
                 {
                     "ChannelName": "train",
@@ -95,8 +95,11 @@ class Jobs:
         )
         return job
 
+    def gate(self, name: str) -> Path:
+        return self.place.cloud.gate(f"{self.place.bucket}-{name}", "boxes")
+
     def let_go(self, name: str) -> None:
-        (self.folder / name).touch()
+        self.gate(name).touch()
 
     def status(self, job: str) -> str:
         return self.sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"]
@@ -107,8 +110,8 @@ class Jobs:
 
 
 @pytest.fixture
-def jobs(place: Place, tmp_path: Path) -> Jobs:
-    return Jobs(place, tmp_path)
+def jobs(place: Place) -> Jobs:
+    return Jobs(place)
 
 
 def test_it_waits_until_the_last_of_several_jobs_has_ended(

@@ -34,14 +34,14 @@ def saved(cloud: LocalCloud, bucket: str) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Path]:
+def gate(cloud: LocalCloud, bucket: str) -> Iterator[Path]:
     """Jobs go on when it exists: after the test at the latest, so that none takes the next one's place."""
-    yield tmp_path / "gate"
-    (tmp_path / "gate").touch()
+    yield cloud.gate(bucket)
+    cloud.gate(bucket).touch()
 
 
 def counting(name: str, bucket: str, gate: Path, **changes: Any) -> dict[str, Any]:
-    settings = {"do": "count", "until": str(gate)} | changes.pop("settings", {})
+    settings = {"do": "count", "until": gate.name} | changes.pop("settings", {})
     config = {"CheckpointConfig": {"S3Uri": f"s3://{bucket}/ck"}}
     return training_request(name, bucket, HyperParameters=settings, **config | changes)
 
@@ -203,7 +203,7 @@ def test_what_a_spot_job_and_a_warm_pool_ask_for_is_described(cloud: LocalCloud,
 def test_a_spot_job_that_has_waited_too_long_is_stopped(cloud: LocalCloud, bucket: str, gate: Path) -> None:
     sagemaker = cloud.client("sagemaker")
     for number in range(3):  # as many as run at once
-        settings = {"do": "sleep", "until": str(gate)}
+        settings = {"do": "sleep", "until": gate.name}
         sagemaker.create_training_job(
             **training_request(f"{bucket}-{number}", bucket, HyperParameters=settings)
         )

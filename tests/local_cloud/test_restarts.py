@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -22,44 +23,46 @@ def own_cloud(tmp_path: Path) -> Iterator[LocalCloud]:
 
 
 def work_of(cloud: LocalCloud) -> list[psutil.Process]:
-    """The instances and containers of this cloud."""
-    found = []
+    """The instances of this cloud, and all that runs in their containers."""
+    found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
-        try:
-            command = " ".join(process.cmdline())
-            environment = process.environ() if "tests.support.echo" in command else {}
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-        mine = str(cloud.data) in command or str(cloud.data) in environment.get("SM_ML_ROOT", "")
-        if mine and process.pid != cloud.process.pid:
-            found.append(process)
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if str(cloud.data) in " ".join(process.cmdline()) and process.pid != cloud.process.pid:
+                found |= {each.pid: each for each in [process, *process.children(recursive=True)]}
+    return list(found.values())
+
+
+def algorithms_of(cloud: LocalCloud) -> list[psutil.Process]:
+    """Those of them that are algorithms."""
+    found = []
+    for process in work_of(cloud):
+        with suppress(psutil.NoSuchProcess):
+            if process.cmdline()[1:3] == ["-m", "tests.support.echo"]:
+                found.append(process)
     return found
 
 
-def start_sleeper(cloud: LocalCloud, gate: Path) -> str:
-    """A training job that goes on until the file ``gate`` is there."""
-    bucket = cloud.make_bucket("sleeper")
-    settings = {"do": "sleep", "until": str(gate)}
+def start_sleeper(cloud: LocalCloud) -> Path:
+    """A training job that goes on until the file that is returned is there."""
+    bucket, gate = cloud.make_bucket("sleeper"), cloud.gate("sleeper")
+    settings = {"do": "sleep", "until": gate.name}
     cloud.client("sagemaker").create_training_job(
         **training_request("sleeper", bucket, HyperParameters=settings)
     )
     trained(cloud, "sleeper", "Training")
     eventually(lambda: "sleeping" in log_of(cloud, "/aws/sagemaker/TrainingJobs", "sleeper/"))
-    return bucket
+    return gate
 
 
-def test_a_training_job_outlives_a_kill_of_the_cloud(own_cloud: LocalCloud, tmp_path: Path) -> None:
+def test_a_training_job_outlives_a_kill_of_the_cloud(own_cloud: LocalCloud) -> None:
     """The same process goes on, and even finishes while there is no cloud; nothing is done twice."""
-    gate = tmp_path / "gate"
-    start_sleeper(own_cloud, gate)
-    before = {process.pid for process in work_of(own_cloud)}
+    gate = start_sleeper(own_cloud)
 
     own_cloud.kill()
     gate.touch()
     own_cloud.start()
     job = trained(own_cloud, "sleeper")
 
-    assert len(before) == 2
     assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
     assert "Restarting" not in [item["Status"] for item in job["SecondaryStatusTransitions"]]
     assert "seen.json" in unpacked(own_cloud, job["ModelArtifacts"]["S3ModelArtifacts"])
@@ -68,11 +71,11 @@ def test_a_training_job_outlives_a_kill_of_the_cloud(own_cloud: LocalCloud, tmp_
 
 def test_nothing_runs_for_ever_when_the_cloud_never_comes_back(tmp_path: Path) -> None:
     with LocalCloud(tmp_path / "cloud", "--orphan-grace", "1") as own_cloud:
-        start_sleeper(own_cloud, tmp_path / "gate")
+        gate = start_sleeper(own_cloud)
         own_cloud.kill()
         eventually(lambda: not work_of(own_cloud))
 
-        (tmp_path / "gate").touch()
+        gate.touch()
         own_cloud.start()
 
         job = trained(own_cloud, "sleeper")
@@ -80,35 +83,32 @@ def test_nothing_runs_for_ever_when_the_cloud_never_comes_back(tmp_path: Path) -
         assert "Restarting" in [item["Status"] for item in job["SecondaryStatusTransitions"]]
 
 
-def test_an_orderly_stop_leaves_no_process_and_the_job_starts_again(
-    own_cloud: LocalCloud, tmp_path: Path
-) -> None:
-    start_sleeper(own_cloud, tmp_path / "gate")
+def test_an_orderly_stop_leaves_no_process_and_the_job_starts_again(own_cloud: LocalCloud) -> None:
+    gate = start_sleeper(own_cloud)
     own_cloud.stop()
     assert work_of(own_cloud) == []
     assert own_cloud.process.returncode == 0
 
-    (tmp_path / "gate").touch()
+    gate.touch()
     own_cloud.start()
     assert trained(own_cloud, "sleeper")["TrainingJobStatus"] == "Completed"
 
 
-def test_a_job_whose_instance_is_killed_starts_again_and_leaves_no_container(
-    own_cloud: LocalCloud, tmp_path: Path
-) -> None:
-    start_sleeper(own_cloud, tmp_path / "gate")
-    instance, container = sorted(
-        work_of(own_cloud), key=lambda process: "tests.support.echo" in process.cmdline()
+def test_a_job_whose_instance_is_killed_starts_again_and_leaves_no_container(own_cloud: LocalCloud) -> None:
+    gate = start_sleeper(own_cloud)
+    (container,) = algorithms_of(own_cloud)
+    (instance,) = (
+        process for process in container.parents() if "include.local_cloud.instance" in process.cmdline()
     )
     instance.kill()
     trained(own_cloud, "sleeper", "Restarting", "Training")
     eventually(lambda: not container.is_running() or container.status() == psutil.STATUS_ZOMBIE)
-    (tmp_path / "gate").touch()
+    gate.touch()
     assert trained(own_cloud, "sleeper")["TrainingJobStatus"] == "Completed"
 
 
-def test_a_job_whose_instances_keep_dying_fails_with_a_reason(own_cloud: LocalCloud, tmp_path: Path) -> None:
-    start_sleeper(own_cloud, tmp_path / "gate")
+def test_a_job_whose_instances_keep_dying_fails_with_a_reason(own_cloud: LocalCloud) -> None:
+    start_sleeper(own_cloud)
     lock = own_cloud.data / "instances" / "training-job" / "sleeper" / "lock"
     sagemaker = own_cloud.client("sagemaker")
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -176,9 +175,9 @@ def test_a_missing_job_is_a_validation_exception(cloud: LocalCloud) -> None:
     assert refusal(error) == ("ValidationException", "Requested resource not found.")
 
 
-def test_jobs_beyond_the_limit_wait_their_turn(cloud: LocalCloud, bucket: str, tmp_path: Path) -> None:
-    sagemaker, gate = cloud.client("sagemaker"), tmp_path / "gate"
-    settings = {"do": "sleep", "until": str(gate)}
+def test_jobs_beyond_the_limit_wait_their_turn(cloud: LocalCloud, bucket: str) -> None:
+    sagemaker, gate = cloud.client("sagemaker"), cloud.gate(bucket)
+    settings = {"do": "sleep", "until": gate.name}
     names = [f"{bucket}-{number}" for number in range(5)]
     for name in names:
         sagemaker.create_training_job(**training_request(name, bucket, HyperParameters=settings))

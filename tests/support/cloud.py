@@ -146,6 +146,14 @@ class LocalCloud:
             )
         return self._clients[kept]
 
+    def gate(self, name: str, algorithm: str = "echo") -> Path:
+        """A file that containers of this algorithm look for by its name in their cache directory, the one
+        directory that they share with this machine: what waits for it goes on when it is there.
+        """
+        directory = self.data / "cache" / algorithm
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory / name
+
     def requests(self) -> dict[str, int]:
         """How often each operation was asked for since the cloud started."""
         return dict(httpx.get(f"{self.endpoint_url}/_nightloop/requests").json())

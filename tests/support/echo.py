@@ -45,7 +45,7 @@ def train() -> int:
         if "until" not in settings:
             time.sleep(600)
     if "until" in settings:
-        while not Path(settings["until"]).exists():
+        while not Path(os.environ["XDG_CACHE_HOME"], settings["until"]).exists():
             time.sleep(0.05)
     seen = {name: _seen(name, config, int(settings.get("epochs", 1))) for name, config in inputs.items()}
     (model / "seen.json").write_text(

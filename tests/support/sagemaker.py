@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.support.cloud import ECHO_IMAGE, ROLE, LocalCloud, eventually
 
+OURS = "[local cloud] "
 ENDED = ("Completed", "Failed", "Stopped")
 
 
@@ -103,7 +104,9 @@ def unpacked(cloud: LocalCloud, uri: str) -> dict[str, bytes]:
 
 
 def log_of(cloud: LocalCloud, group: str, prefix: str) -> list[str]:
-    """All lines of the streams of one job, stream by stream."""
+    """All lines of the streams of one job, stream by stream; none of those in which the cloud says what this
+    machine lacks.
+    """
     logs = cloud.client("logs")
     lines: list[str] = []
     if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
@@ -112,5 +115,5 @@ def log_of(cloud: LocalCloud, group: str, prefix: str) -> list[str]:
         events = logs.get_log_events(
             logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
         )
-        lines += [event["message"] for event in events["events"]]
+        lines += [line for event in events["events"] if not (line := event["message"]).startswith(OURS)]
     return lines

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 from pathlib import Path
 
 from include.local_cloud import outcomes
 from include.local_cloud.algorithms import Algorithms
+from include.local_cloud.instance import files
 from include.local_cloud.instance.deployment import Deployment
 from include.local_cloud.instance.faults import Interrupted
 from include.local_cloud.instance.post import Post
@@ -51,7 +51,7 @@ def main() -> None:
                 record["interrupted"] = True
             return
     post.store.delete(INSTANCE, post.key)
-    shutil.rmtree(post.home)
+    files.remove(post.home)
 
 
 def run(post: Post, algorithms: Algorithms) -> None:

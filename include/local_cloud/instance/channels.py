@@ -7,13 +7,14 @@ configuration files of the container contract; Pipe channels go to ``pipes``. Kn
 
 from __future__ import annotations
 
-import gzip
 import json
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from include.local_cloud.instance import archives
 from include.local_cloud.instance.cloud import Cloud, split_uri
 from include.local_cloud.instance.container import MlTree
 from include.local_cloud.instance.faults import ClientFault
@@ -63,17 +64,26 @@ def download(cloud: Cloud, channel: Channel, directory: Path, check: Callable[[]
     def fetch(item: tuple[str, str]) -> None:
         check()
         uri, relative = item
-        path = (directory / relative).resolve()
-        if not path.is_relative_to(directory.resolve()):
-            raise ClientFault(f"{uri} would be written outside of the channel's directory")
+        path = place(directory, relative, uri)
         cloud.download(uri, path)
         if compressed and path.suffix == ".gz":
-            path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+            with open(path, "rb") as packed, open(path.with_suffix(""), "wb") as file:
+                for chunk in archives.gunzip(packed, uri):
+                    check()
+                    file.write(chunk)
             path.unlink()
 
     with ThreadPoolExecutor(_DOWNLOADS) as pool:
         for _ in pool.map(fetch, objects(cloud, channel["DataSource"]["S3DataSource"])):
             pass
+
+
+def place(directory: Path, relative: str, uri: str) -> Path:
+    """Where an object belongs below a directory. Raises ``ClientFault`` when that would be elsewhere."""
+    path = Path(os.path.normpath(directory / relative))
+    if path == directory or not path.is_relative_to(directory):
+        raise ClientFault(f"{uri} would be written outside of its directory")
+    return path
 
 
 def objects(cloud: Cloud, source: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -110,9 +120,9 @@ def _of_manifest(manifest_uri: str, text: bytes) -> Iterator[tuple[str, str]]:
     try:
         head, *names = json.loads(text)
         prefix = head["prefix"]
-        split_uri(prefix)
-    except (ValueError, TypeError, KeyError) as error:
+        split_uri(str(prefix))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ClientFault(f"{manifest_uri} is not a manifest ({error}); expected {expected}") from None
-    if not names or not all(isinstance(name, str) for name in names):
+    if not names or not all(isinstance(name, str) for name in (prefix, *names)):
         raise ClientFault(f"{manifest_uri} names no objects; expected {expected}")
     yield from ((prefix + name, name) for name in names)

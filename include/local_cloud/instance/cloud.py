@@ -14,9 +14,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+from boto3.exceptions import S3UploadFailedError
 from botocore.client import BaseClient
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+)
 
 from include.local_cloud.credentials import load_or_create
 from include.local_cloud.instance.faults import ClientFault
@@ -52,15 +59,19 @@ class Cloud:
         )
 
     def download(self, uri: str, path: Path) -> None:
+        """Raises ``ClientFault`` also when no file can have this path, or the disk is full."""
         bucket, key = split_uri(uri)
-        path.parent.mkdir(parents=True, exist_ok=True)
 
         def stream(s3: Any) -> None:
             with open(path, "wb") as file:
                 for part in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(1 << 20):
                     file.write(part)
 
-        self.call("s3", stream, uri)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.call("s3", stream, uri)
+        except OSError as error:
+            raise ClientFault(f"{uri} cannot be stored as a file: {error.strerror}") from error
 
     def upload(self, path: Path, uri: str) -> None:
         bucket, key = split_uri(uri)
@@ -92,11 +103,15 @@ class Cloud:
             except ClientError as error:
                 detail = error.response["Error"]
                 raise ClientFault(f"{what}: {detail['Code']}, {detail['Message']}") from error
+            except S3UploadFailedError as error:
+                raise ClientFault(str(error)) from error
             except (HTTPClientError, ConnectionError, IncompleteReadError):
                 # The cloud is down for a moment, or for good: the watch knows how long is too long.
                 self._clients.pop(service, None)
                 self._watch.look()
                 self._watch.sleep(0.5)
+            except (BotoCoreError, ValueError) as error:  # such as a key that is no text
+                raise ClientFault(f"{what!r}: {error}") from error
 
     def _client(self, service: str) -> BaseClient:
         if service not in self._clients:

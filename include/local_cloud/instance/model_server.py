@@ -6,7 +6,6 @@ endpoints. Knows ``container``, ``archives`` and ``cloud``.
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,8 +32,7 @@ class ModelServer:
         self, post: Post, definition: Document, environment: Mapping[str, str], say: Callable[[str], None]
     ) -> None:
         self._post, self._definition, self._say = post, definition, say
-        cache = {"XDG_CACHE_HOME": str(post.settings.cache)}
-        self._environment = {**cache, **definition.get("Environment", {}), **environment}
+        self._environment = {**definition.get("Environment", {}), **environment}
         self._algorithm = Algorithms(post.settings.algorithms).of_image(definition["Image"])
         self._container: Container | None = None
         self._tree: MlTree | None = None
@@ -53,9 +51,10 @@ class ModelServer:
                 self._post.cloud.download(url, archive)
                 archives.unpack(archive, self._tree.model, url)
                 archive.unlink()
-        self.port = _free_port()
-        environment = self._environment | {"SAGEMAKER_BIND_TO_PORT": str(self.port)}
-        self._container = Container(self._algorithm.package, "serve", self._tree, environment, self._say)
+        self._container = Container(
+            self._algorithm, "serve", self._tree, self._post.settings, self._environment, self._say
+        )
+        self.port = self._container.port
         self._post.record(self._container.identity)
         deadline = time.monotonic() + within
         wait_for(lambda: self._answers(deadline), self._post.watch.check)
@@ -90,10 +89,3 @@ class ModelServer:
             return httpx.get(f"{self.url}/ping", timeout=_PING_SECONDS).status_code == 200
         except httpx.TransportError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

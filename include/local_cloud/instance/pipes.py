@@ -8,18 +8,18 @@ channel says so. A container may stop reading whenever it likes. Knows ``cloud``
 from __future__ import annotations
 
 import errno
-import gzip
 import json
 import os
 import random
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from include.algorithms import recordio
-from include.local_cloud.instance import channels
+from include.local_cloud.instance import archives, channels
 from include.local_cloud.instance.channels import Channel
 from include.local_cloud.instance.cloud import Cloud
 from include.local_cloud.instance.faults import ClientFault, Interrupted
@@ -128,7 +128,7 @@ class Pipe:
         if isinstance(item, bytes):
             return item
         body = self._cloud.read(item)
-        return gzip.decompress(body) if self._gzip else body
+        return b"".join(archives.gunzip(BytesIO(body), item)) if self._gzip else body
 
     def _write(self, stream: BinaryIO, record: bytes) -> None:
         if self._ending.is_set():
@@ -158,7 +158,7 @@ def _records(uri: str, text: bytes, attributes: Sequence[str]) -> Iterator[list[
         try:
             entry = json.loads(line)
             values = [(name, entry[name]) for name in attributes]
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ClientFault(f"line {number} of {uri} is not a JSON object: {error}") from None
         except KeyError as error:
             raise ClientFault(

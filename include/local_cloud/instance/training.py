@@ -14,7 +14,7 @@ from pathlib import Path
 
 from include.local_cloud import outcomes, request_members
 from include.local_cloud.algorithms import Algorithm
-from include.local_cloud.instance import archives, channels
+from include.local_cloud.instance import archives, channels, files
 from include.local_cloud.instance.checkpoints import Checkpoints
 from include.local_cloud.instance.cloud import Cloud
 from include.local_cloud.instance.container import Container, MlTree, wait_for
@@ -102,13 +102,13 @@ class TrainingJob:
             self._metrics.read(line)
 
         job = self._job
-        environment = {
-            "XDG_CACHE_HOME": str(self._post.settings.cache),
+        contract = {
             "TRAINING_JOB_NAME": job["TrainingJobName"],
             "TRAINING_JOB_ARN": job["TrainingJobArn"],
-            **job.get("Environment", {}),
         }
-        container = Container(self._algorithm.package, "train", tree, environment, say)
+        container = Container(
+            self._algorithm, "train", tree, self._post.settings, job.get("Environment", {}), say, contract
+        )
         try:
             self._post.record(container.identity)
             for pipe in pipes:
@@ -230,5 +230,5 @@ def _reason(failure: str, code: int, last_lines: list[str]) -> str:
 
 
 def _upload_files(cloud: Cloud, directory: Path, where: str) -> None:
-    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
-        cloud.upload(path, where + str(path.relative_to(directory)))
+    for found in files.regular(directory):
+        cloud.upload(Path(found.path), where + found.name)

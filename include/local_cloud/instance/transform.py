@@ -6,19 +6,19 @@ are uploaded when all is done; a job that is stopped stores none. Knows the othe
 
 from __future__ import annotations
 
-import gzip
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import httpx
 
 from include.local_cloud import outcomes, request_members
-from include.local_cloud.instance import channels
+from include.local_cloud.instance import archives, channels
 from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
 from include.local_cloud.instance.logs import LogStream
 from include.local_cloud.instance.model_server import ModelServer
@@ -116,8 +116,8 @@ class TransformJob:
         try:
             body = self._post.cloud.read(uri)
             if self._job["TransformInput"].get("CompressionType") == "Gzip":
-                body = gzip.decompress(body)
-        except (ClientFault, gzip.BadGzipFile) as fault:
+                body = b"".join(archives.gunzip(BytesIO(body), uri, limits.payload))
+        except ClientFault as fault:
             failure = Failure(uri, str(fault), client=True)
         else:
             failure = self._ask(server, uri, relative, body, limits)
@@ -129,9 +129,7 @@ class TransformJob:
         self, server: ModelServer, uri: str, relative: str, body: bytes, limits: Limits
     ) -> Failure | None:
         if limits.payload is not None and len(body) > limits.payload:
-            return Failure(
-                uri, f"{len(body)} bytes exceed MaxPayloadInMB ({limits.payload >> 20} MB)", client=True
-            )
+            return Failure(uri, f"it exceeds MaxPayloadInMB ({limits.payload >> 20} MB)", client=True)
         output, source = self._job["TransformOutput"], self._job["TransformInput"]
         headers = {
             name: value
