@@ -16,6 +16,7 @@ from include.review_server.api_keys import ApiKeys
 from include.review_server.app import create_review
 from include.review_server.clock import utc_now
 from include.review_server.database import Database
+from include.review_server.errors import DatabaseAway
 from include.review_server.settings import ReviewSettings
 from include.review_server.template_bench import add_commands
 from include.wire import listening
@@ -26,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (LookupError, PermissionError, ValueError) as error:
+    except (DatabaseAway, LookupError, PermissionError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 

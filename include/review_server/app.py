@@ -7,9 +7,13 @@ and stops it, or lets the ASGI lifespan do so.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -27,11 +31,13 @@ from include.review_server.clock import Clock, utc_now
 from include.review_server.component_files import component_routes
 from include.review_server.database import Database
 from include.review_server.delivery import Deliveries
-from include.review_server.errors import BodyTooLarge
+from include.review_server.errors import BodyTooLarge, DatabaseAway
 from include.review_server.events import LoopEvents
 from include.review_server.flows import FlowChores, FlowDefinitionOperations
+from include.review_server.health import Health, disk_problem
 from include.review_server.keeper import Keeper
-from include.review_server.loops import HumanLoopOperations
+from include.review_server.loops import WAIT_FOR_S3, HumanLoopOperations
+from include.review_server.portal.away import database_away
 from include.review_server.portal.portal import portal_routes
 from include.review_server.portal.statistics import Statistics
 from include.review_server.s3 import ObjectStore
@@ -83,6 +89,10 @@ class Review:
             FlowDefinitionOperations(self.database, clock, arns, self.wake),
         )
         self.runtime = HumanLoopOperations(self.database, clock, arns, store, self.wake)
+        # Calls of programs have threads of their own, and those that wait for S3 others again: whatever hangs
+        # there, reviewers' requests find theirs free.
+        self._calls = ThreadPoolExecutor(16, "review-calls")
+        self._waiting_calls = ThreadPoolExecutor(8, "review-calls-s3")
         self.keeper = Keeper(
             [
                 self.flow_chores.activate,
@@ -92,6 +102,10 @@ class Review:
                 self.deliveries.deliver,
                 self.events.send,
             ]
+        )
+        self.health = Health(
+            {"the database": self.database.problem, "the disk": partial(disk_problem, self._stored_in())},
+            [lambda: self.keeper.failing, lambda: store.reach.problems, lambda: self.events.reach.problems],
         )
         statistics = Statistics(self.database, clock)
         secure = url.startswith("https:")
@@ -104,12 +118,18 @@ class Review:
                 *portal_routes(self.database, self.accounts, self.tasks, store, clock, url),
                 Route("/{path:path}", self._aws, methods=["GET", "POST", "PUT", "DELETE"]),
             ],
+            exception_handlers={DatabaseAway: database_away},
             lifespan=self._lifespan,
         )
         self._services = [
             wire.AwsService("sagemaker", self.control),
             wire.AwsService("sagemaker-a2i-runtime", self.runtime),
         ]
+
+    def _stored_in(self) -> Path:
+        """The directory whose disk everything depends on."""
+        file = self.database.url.database if self.database.is_sqlite else None
+        return Path(file).parent if file else self.settings.data_dir
 
     def start(self) -> None:
         """Bring the database up to date and begin with what an earlier process left. Safe to call again."""
@@ -136,7 +156,7 @@ class Review:
     async def _health(self, _request: Request) -> Response:
         if not self.keeper.is_alive:
             return JSONResponse({"status": "ill", "failing": ["the background is not running"]}, 503)
-        if failing := self.keeper.failing:
+        if failing := await self.health.failing():
             return JSONResponse({"status": "ill", "failing": failing}, 503)
         return JSONResponse({"status": "ok"})
 
@@ -156,12 +176,15 @@ class Review:
             self.callers.claimed(raw)
             body = await bounded_body(request, CONTROL_BODY if service.name == "sagemaker" else LARGEST_BODY)
             call = wire.Request(raw.method, raw.path, raw.query, raw.headers, body)
-            await run_in_threadpool(self.callers.check, call, service.operation(call) or "")
+            operation = service.operation(call) or ""
+            in_thread = asyncio.get_running_loop().run_in_executor
+            await in_thread(self._calls, self.callers.check, call, operation)
         except AwsError as error:
             return _aws_error(error)
         except BodyTooLarge as error:
             return _aws_error(AwsError("RequestEntityTooLargeException", str(error), 413))
-        reply = await run_in_threadpool(service.reply, call)
+        threads = self._waiting_calls if operation in WAIT_FOR_S3 else self._calls
+        reply = await in_thread(threads, service.reply, call)
         return Response(reply.body, reply.status, dict(reply.headers))
 
 

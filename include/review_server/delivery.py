@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
@@ -25,13 +24,13 @@ from include.review_server.database import Database
 from include.review_server.lifecycle import finish, locked_all
 from include.review_server.loops import output_location
 from include.review_server.models import Answer, Delivery, FlowDefinition, HumanLoop, LoopInput, Task
+from include.review_server.retries import is_due, next_attempt
 from include.review_server.s3 import S3_ERRORS, ObjectStore, S3Location
 from include.review_server.statuses import LoopStatus, TaskStatus
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 8  # writes to S3 side by side
-_LONGEST_WAIT = 6  # as a power of two: about a minute between attempts
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Deliveries:
 
     def deliver(self, steps: int = 64) -> bool:
         """Chore: write the outputs that are due. Whether more are waiting."""
-        query = select(Delivery.loop_id).where(Delivery.due_at <= self._clock())
+        query = select(Delivery.loop_id).where(is_due(Delivery.due_at, self._clock()))
         with self._database.read() as session:
             due = list(session.scalars(query.order_by(Delivery.due_at).limit(steps)))
         errors = dict(zip(due, self._pool.map(self._write, due), strict=True))
@@ -99,7 +98,7 @@ class Deliveries:
                 else:
                     delivery.attempts += 1
                     delivery.last_error = errors[loop.id]
-                    delivery.due_at = now + timedelta(seconds=2 ** min(delivery.attempts, _LONGEST_WAIT))
+                    delivery.due_at = next_attempt(now, delivery.attempts)
 
     def _output(self, session: Session, loop_id: int) -> Output | None:
         if session.get(Delivery, loop_id) is None:
@@ -124,7 +123,8 @@ class Deliveries:
     def _entry(self, task: Task, content: str) -> str:
         """One worker's answer, as A2I writes it."""
         submitted = task.ended_at or task.accepted_at
-        spent = (submitted - task.accepted_at).total_seconds()
+        # Not less than nothing when the clock was put back between the two.
+        spent = max((submitted - task.accepted_at).total_seconds(), 0.0)
         if task.active_milliseconds is not None:
             spent = task.active_milliseconds / 1000
         return jsontext.splice(

@@ -1,9 +1,23 @@
 """What the review plane refuses a worker, by what the worker can do about it.
 
-The AWS side raises ``include.wire.AwsError`` instead, because there the code is part of the API.
+The AWS side raises ``include.wire.AwsError`` instead, because there the code is part of the API. What both
+sides can meet, a database that is away, is such an error too.
 """
 
 from __future__ import annotations
+
+from include.wire import AwsError
+
+
+class DatabaseAway(AwsError):
+    """The database cannot be asked or cannot store now: nothing was accepted, later it may be."""
+
+    RETRY_SECONDS = 2
+
+    def __init__(self, why: str) -> None:
+        message = f"The review server's database {why}. Nothing of this request is stored: send it again."
+        super().__init__("ServiceUnavailable", message, 503)
+        self.why = why
 
 
 class BadAnswer(ValueError):

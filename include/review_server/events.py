@@ -13,7 +13,6 @@ import json
 import logging
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
@@ -29,6 +28,8 @@ from include.review_server.clock import Clock, iso
 from include.review_server.database import Database
 from include.review_server.loops import has_output, output_location
 from include.review_server.models import FlowDefinition, HumanLoop, LoopEvent
+from include.review_server.reach import Reach
+from include.review_server.retries import is_due, next_attempt
 from include.review_server.settings import ReviewSettings
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,6 @@ DETAIL_TYPE = "SageMaker A2I HumanLoop Status Change"
 SOURCE = "nightloop.sagemaker"  # on a bus; a queue gets aws.sagemaker
 
 _PER_CALL = 10  # both SendMessageBatch and PutEvents take ten
-_LONGEST_WAIT = 6  # as a power of two: about a minute between attempts
 
 
 class LoopEvents:
@@ -48,6 +48,7 @@ class LoopEvents:
         self._clock = clock
         self._arns = arns
         self._target = _target(settings) if settings.events_to else None
+        self.reach = Reach("what is told of loops' ends")
         if self._target:
             database.on_loop_end = self.write_down
 
@@ -60,16 +61,26 @@ class LoopEvents:
         """Chore: send the events that are due, oldest first. Whether more are waiting."""
         if self._target is None:
             return False
-        query = select(LoopEvent.id, LoopEvent.body).where(LoopEvent.due_at <= self._clock())
+        query = select(LoopEvent.id, LoopEvent.body).where(is_due(LoopEvent.due_at, self._clock()))
         with self._database.read() as session:
             due = list(session.execute(query.order_by(LoopEvent.due_at).limit(steps)))
         failed = 0
         for start in range(0, len(due), _PER_CALL):
             batch = due[start : start + _PER_CALL]
-            errors = self._target.send([row.body for row in batch])
+            errors = self._send(self._target, [row.body for row in batch])
             failed += len([error for error in errors if error])
             self._settle(dict(zip([row.id for row in batch], errors, strict=True)))
+            if all(errors):
+                break
         return len(due) == steps and failed == 0
+
+    def _send(self, target: Queue | Bus, bodies: list[str]) -> list[str | None]:
+        """What went wrong with each, or None."""
+        try:
+            with self.reach.used(target.name):
+                return target.send(bodies)
+        except (BotoCoreError, ClientError) as error:
+            return [(str(error) or type(error).__name__)[:1024]] * len(bodies)
 
     def _settle(self, errors: dict[int, str | None]) -> None:
         now = self._clock()
@@ -82,7 +93,7 @@ class LoopEvents:
                 else:
                     event.attempts += 1
                     event.last_error = errors[event.id]
-                    event.due_at = now + timedelta(seconds=2 ** min(event.attempts, _LONGEST_WAIT))
+                    event.due_at = next_attempt(now, event.attempts)
 
     def _event(self, session: Session, flow: FlowDefinition, loop: HumanLoop) -> dict[str, Any]:
         """The event as the developer guide shows it ("Use Amazon CloudWatch Events in Amazon A2I")."""
@@ -113,27 +124,24 @@ class LoopEvents:
 
 @dataclass(frozen=True)
 class Queue:
-    """An SQS queue."""
+    """An SQS queue, named by its URL."""
 
     client: Any
-    url: str
+    name: str
 
     def send(self, bodies: list[str]) -> list[str | None]:
-        """What went wrong with each, or None."""
+        """What went wrong with each, or None. Raises what botocore raises when it went wrong for all."""
         entries = []
         for number, body in enumerate(bodies):
             entry = {"Id": str(number), "MessageBody": body}
-            if self.url.endswith(".fifo"):
+            if self.name.endswith(".fifo"):
                 event = json.loads(body)
                 entry |= {
                     "MessageGroupId": event["resources"][0][-128:],
                     "MessageDeduplicationId": event["id"],
                 }
             entries.append(entry)
-        try:
-            reply = self.client.send_message_batch(QueueUrl=self.url, Entries=entries)
-        except (BotoCoreError, ClientError) as error:
-            return [str(error)[:1024]] * len(bodies)
+        reply = self.client.send_message_batch(QueueUrl=self.name, Entries=entries)
         refused = {
             int(f["Id"]): f"{f['Code']}: {f.get('Message', '')}"[:1024] for f in reply.get("Failed", [])
         }
@@ -148,7 +156,7 @@ class Bus:
     name: str
 
     def send(self, bodies: list[str]) -> list[str | None]:
-        """What went wrong with each, or None."""
+        """What went wrong with each, or None. Raises what botocore raises when it went wrong for all."""
         events = [json.loads(body) for body in bodies]
         entries = [
             {
@@ -161,10 +169,7 @@ class Bus:
             }
             for event in events
         ]
-        try:
-            reply = self.client.put_events(Entries=entries)
-        except (BotoCoreError, ClientError) as error:
-            return [str(error)[:1024]] * len(bodies)
+        reply = self.client.put_events(Entries=entries)
         return [
             f"{entry['ErrorCode']}: {entry.get('ErrorMessage', '')}"[:1024]
             if entry.get("ErrorCode")
@@ -180,7 +185,7 @@ def _target(settings: ReviewSettings) -> Queue | Bus:
         aws_secret_access_key=settings.secret_access_key,
         region_name=settings.region,
     )
-    config = Config(connect_timeout=3, read_timeout=20, retries={"total_max_attempts": 2, "mode": "standard"})
+    config = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
     if re.match("https?://", target):
         # The queue is where its URL says, be it AWS or not.
         parts = urlsplit(target)

@@ -1,7 +1,8 @@
-"""The background of the review server: one thread that does the chores whenever there is something to do.
+"""The background of the review server: a thread for each chore, which does it whenever there is work.
 
 A chore is a function that does a bounded piece of work in its own transaction and returns whether more is
-waiting. The keeper knows nothing of what the chores do.
+waiting. One that waits, for an S3 that does not answer, holds none of the others up: leases end in time
+whatever becomes of outputs. The keeper knows nothing of what the chores do.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from include.review_server.errors import DatabaseAway
 
 log = logging.getLogger(__name__)
 
@@ -22,85 +21,119 @@ Chore = Callable[[], bool]
 # Deadlines by the clock are seen within this time even when nobody wakes the keeper.
 _TICK_SECONDS = 0.5
 
-# A chore with a fault in it is tried again after 1, 2, 4 … seconds, and never more than a minute later.
+# A chore with a fault in it is tried again after 1, 2, 4 … seconds, and never more than a minute later; one
+# that misses its database sooner, because that comes back whole.
 _LONGEST_PAUSE = 60.0
+_DATABASE_PAUSE = 2.0
+
+# No chore's piece of work takes so long when everything it needs answers or fails by its own timeout.
+_HANGS_SECONDS = 120.0
+
+_STOP_SECONDS = 30.0
 
 
 class Keeper:
     """Runs chores until it is stopped."""
 
     def __init__(self, chores: Sequence[Chore]) -> None:
-        self._chores = chores
-        self._wanted = threading.Event()
+        self._lanes = [_Lane(chore) for chore in chores]
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._faults: dict[Chore, _Fault] = {}
 
     def start(self) -> None:
-        if self._thread is None:
+        if not self.is_alive:
             self._stopping.clear()
-            self._thread = threading.Thread(target=self._run, name="review-keeper", daemon=True)
-            self._thread.start()
+            for lane in self._lanes:
+                lane.start(self._stopping)
 
     def wake(self) -> None:
         """There is something to do now."""
-        self._wanted.set()
+        for lane in self._lanes:
+            lane.wanted.set()
 
     def stop(self) -> None:
-        """Finish the chore in hand and end."""
-        if self._thread is not None:
-            self._stopping.set()
-            self._wanted.set()
-            self._thread.join()
-            self._thread = None
+        """Finish the pieces of work in hand and end; what hangs is left, as a kill would leave it."""
+        self._stopping.set()
+        self.wake()
+        deadline = time.monotonic() + _STOP_SECONDS
+        for lane in self._lanes:
+            lane.join(deadline - time.monotonic())
 
     @property
     def failing(self) -> list[str]:
         """The chores that cannot be done at present, and why; the others go on."""
-        return [f"{_name(chore)}: {fault.error}" for chore, fault in list(self._faults.items())]
+        return [f"{lane.name}: {problem}" for lane in self._lanes if (problem := lane.problem)]
 
     @property
     def is_alive(self) -> bool:
         """Whether chores are being done: a server whose keeper has died must say that it is ill."""
+        return all(lane.is_alive for lane in self._lanes)
+
+
+class _Lane:
+    """One chore and its thread."""
+
+    def __init__(self, chore: Chore) -> None:
+        self.name = str(getattr(chore, "__qualname__", chore))
+        self.wanted = threading.Event()
+        self._chore = chore
+        self._thread: threading.Thread | None = None
+        self._began: float | None = None
+        self._fault = ""
+        self._pause = 0.0
+
+    def start(self, stopping: threading.Event) -> None:
+        if not self.is_alive:
+            self._thread = threading.Thread(
+                target=self._run, args=(stopping,), name=f"review-{self.name}", daemon=True
+            )
+            self._thread.start()
+
+    def join(self, patience: float) -> None:
+        if self._thread is not None:
+            self._thread.join(max(patience, 0))
+            self._thread = None
+
+    @property
+    def is_alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wanted.wait(_TICK_SECONDS)
-            self._wanted.clear()
-            more = True
-            while more and not self._stopping.is_set():
-                # Every chore gets its turn, whatever the others found.
-                more = sum(self._done(chore) for chore in self._chores) > 0
+    @property
+    def problem(self) -> str | None:
+        began = self._began
+        if began is not None and (since := time.monotonic() - began) > _HANGS_SECONDS:
+            return f"has not come back for {since:.0f} seconds"
+        return self._fault or None
 
-    def _done(self, chore: Chore) -> bool:
-        fault = self._faults.get(chore)
-        if fault and time.monotonic() < fault.again_at:
-            return False
+    def _run(self, stopping: threading.Event) -> None:
+        while not stopping.is_set():
+            self.wanted.wait(_TICK_SECONDS)
+            self.wanted.clear()
+            while not stopping.is_set() and self._done():
+                pass
+            # Not to be woken before: what is faulty would be tried at the rate of the callers.
+            stopping.wait(self._pause)
+
+    def _done(self) -> bool:
+        """One piece of work; whether more is waiting."""
+        self._began = time.monotonic()
         try:
-            more = chore()
-        except (DBAPIError, PoolTimeoutError) as error:
-            # The database may be away for a while (a restart of PostgreSQL, a full disk): every chore is a
-            # transaction of its own, so the next tick simply tries again.
-            log.error("chore %s failed, will try again: %s", _name(chore), error)
+            more = self._chore()
+        except DatabaseAway as away:
+            # Every chore is a transaction of its own: it is simply tried again. The database has logged it.
+            self._failed(f"the database {away.why}", _DATABASE_PAUSE)
             return False
         except Exception as error:
-            # The border of the background: a fault in one chore must not end the thread that does them all.
-            # Health tells of it until the chore succeeds.
-            pause = min(2 * fault.pause, _LONGEST_PAUSE) if fault else 1.0
-            self._faults[chore] = _Fault(repr(error)[:500], pause, time.monotonic() + pause)
-            log.exception("chore %s has a fault, next try in %.0f s", _name(chore), pause)
+            # The border of the background: a fault in a chore must not end its thread. Health tells of it
+            # until the chore succeeds.
+            log.exception("chore %s has a fault", self.name)
+            self._failed(repr(error)[:500], _LONGEST_PAUSE)
             return False
-        self._faults.pop(chore, None)
+        finally:
+            self._began = None
+        if self._fault:
+            log.info("chore %s is done again", self.name)
+        self._fault, self._pause = "", 0.0
         return more
 
-
-@dataclass(frozen=True)
-class _Fault:
-    error: str
-    pause: float
-    again_at: float
-
-
-def _name(chore: Chore) -> str:
-    return str(getattr(chore, "__qualname__", chore))
+    def _failed(self, fault: str, longest: float) -> None:
+        self._fault, self._pause = fault, min(max(1.0, 2 * self._pause), longest)

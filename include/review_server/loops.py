@@ -30,6 +30,9 @@ from include.wire import AwsError
 # In flight per flow definition with a private team; AWS does not raise it.
 LOOPS_IN_FLIGHT = 5_000
 
+# The operations that look at S3 before they reply.
+WAIT_FOR_S3 = frozenset({"StartHumanLoop"})
+
 
 class HumanLoopOperations:
     """The five operations of the runtime API. ``wake`` tells the background that there is work."""

@@ -32,6 +32,9 @@ from include.review_server.models import (
 )
 from include.review_server.statuses import BARRING_TASKS, FlowStatus, LoopStatus, TaskStatus
 
+# How far the clocks of servers on one database may be apart.
+_OTHER_CLOCKS = timedelta(seconds=60)
+
 
 @dataclass(frozen=True)
 class TaskView:
@@ -142,7 +145,7 @@ class Tasks:
             now = self._check_in_hand(task)
             session.add(Answer(task_id=task_id, content=content))
             if active_seconds is not None:
-                held = (now - task.accepted_at) / timedelta(milliseconds=1)
+                held = max((now - task.accepted_at) / timedelta(milliseconds=1), 0)
                 task.active_milliseconds = int(min(max(active_seconds * 1000, 0), held))
             end_task(session, task, TaskStatus.ANSWERED, now)
             settle(session, loop, now)
@@ -159,6 +162,7 @@ class Tasks:
     def end_leases(self, steps: int = 200) -> bool:
         """Chore: end the leases that have run out and offer their places. Whether more are waiting."""
         now = self._clock()
+        self._begin_anew(now)
         query = _run_out(now).order_by(Task.expires_at).limit(steps)
         with self._database.read() as session:
             due = [task.id for task in session.scalars(query)]
@@ -166,6 +170,27 @@ class Tasks:
             with self._database.write() as session:
                 _end_leases(session, _run_out(now).where(Task.id.in_(due)), now)
         return len(due) == steps
+
+    def _begin_anew(self, now: datetime) -> None:
+        """A lease given in the future is one of before the clock was put back: it begins now.
+
+        Else it would hold its place for as long as the clock was wrong.
+        """
+        ahead = select(Task).where(
+            Task.status == inline(TaskStatus.IN_HAND),
+            # First, for the index: no lease of the future ends before.
+            Task.expires_at > now + _OTHER_CLOCKS,
+            Task.accepted_at > now + _OTHER_CLOCKS,
+        )
+        with self._database.read() as session:
+            loops = [task.loop_id for task in session.scalars(ahead)]
+        if not loops:
+            return
+        with self._database.write() as session:
+            locked_all(session, loops)
+            for task in session.scalars(ahead.where(Task.loop_id.in_(loops))):
+                task.expires_at = now + (task.expires_at - task.accepted_at)
+                task.accepted_at = now
 
     def end_availability(self, steps: int = 200) -> bool:
         """Chore: fail the loops whose availability has ended. Whether more are waiting."""
