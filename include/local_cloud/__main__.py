@@ -93,4 +93,6 @@ def _algorithm(text: str) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
+    # Images, labels, models, keys: what is made here is for nobody else on this machine.
+    os.umask(0o077)
     sys.exit(main())

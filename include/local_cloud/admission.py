@@ -12,13 +12,15 @@ from pathlib import Path
 
 from include.local_cloud.access import Access
 from include.local_cloud.messages import Message, Receive
-from include.local_cloud.payload import object_body, small_body
-from include.wire import AwsError, Request
+from include.local_cloud.payload import MAX_BODY, object_body, small_body
+from include.wire import AwsError, Request, strictjson
 from include.wire.aws_chunked import Seal
 from include.wire.sigv4 import Signature
 
 # Fields of which two lines could be read as two different requests: one by the signature, one by a service.
 _ONCE = ("host", "authorization", "content-length", "content-type", "transfer-encoding")
+# The largest that SQS, EventBridge and CloudWatch Logs take is one mebibyte, and its escapes in JSON.
+_BASE_BODY = 2 * 1024 * 1024
 _BUCKET_AND_KEY = re.compile(r"/|/[A-Za-z0-9._-]{1,255}(?:/.*)?", re.DOTALL)
 
 
@@ -31,8 +33,11 @@ class Admission:
     async def admit(self, signature: Signature, request: Request, receive: Receive) -> Request:
         """The request with its body, once everything about it is checked. Raises ``AwsError``."""
         if signature.service != "s3":
-            request = replace(request, body=await small_body(receive))
+            most = MAX_BODY if signature.service == "sagemaker" else _BASE_BODY
+            request = replace(request, body=await small_body(receive, most))
             self._access.check(signature, request)
+            if signature.service != "sagemaker" and "x-amz-target" in request.headers:
+                _check_json(request.body)
             return request
         # Objects are large: who may not write one need not send it.
         secret = self._access.check(signature, request)
@@ -57,6 +62,14 @@ def as_request(scope: Message) -> Request:
         raise AwsError("InvalidRequest", "a body has a Content-Length or a Transfer-Encoding, not both", 400)
     path = scope["raw_path"].partition(b"?")[0].decode("latin-1")
     return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers)
+
+
+def _check_json(body: bytes) -> None:
+    """The base services parse it again on the event loop, with no limit of their own. Raises ``AwsError``."""
+    try:
+        strictjson.loads(body or b"{}")
+    except ValueError as error:
+        raise AwsError("SerializationException", f"the body is not JSON: {error}", 400) from None
 
 
 def check_location(request: Request) -> None:

@@ -28,10 +28,10 @@ _IN_MEMORY = 8 << 20  # the size of the parts that boto3 and the AWS CLI cut lar
 _DIGEST = "x-amz-content-sha256"
 
 
-async def small_body(receive: Receive) -> bytes:
-    """The whole body. Raises ``AwsError`` when it is larger than any operation allows."""
+async def small_body(receive: Receive, most: int) -> bytes:
+    """The whole body. Raises ``AwsError`` when it has more than ``most`` bytes."""
     body = bytearray()
-    async for piece in _pieces(receive, MAX_BODY, "RequestEntityTooLargeException", 413):
+    async for piece in _pieces(receive, most, "RequestEntityTooLargeException", 413):
         body += piece
     return bytes(body)
 

@@ -115,9 +115,7 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
         for server, sock in zip(servers, (cloud, review), strict=True)
     ]
     credentials.write_config(settings.data, cloud_url)
-    write_atomically(
-        settings.data / "endpoints.json", json.dumps({"cloud": cloud_url, "review": review_url}), mode=0o644
-    )
+    write_atomically(settings.data / "endpoints.json", json.dumps({"cloud": cloud_url, "review": review_url}))
     dispatcher.start()
     print(f"local cloud ready: {cloud_url} (review {review_url})", flush=True)
     try:

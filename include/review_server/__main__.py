@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (DatabaseAway, LookupError, PermissionError, ValueError) as error:
+    except (DatabaseAway, LookupError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
@@ -278,4 +278,6 @@ def _kept(file: Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    # Whatever is made, answers and keys are in it: for nobody else on this machine.
+    os.umask(0o077)
     sys.exit(main())

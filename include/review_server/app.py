@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from include import wire
+from include.review_server import private_files
 from include.review_server.accounts import Accounts
 from include.review_server.api_keys import ApiKeys
 from include.review_server.arns import Arns
@@ -48,6 +49,9 @@ from include.review_server.teams import WorkteamOperations
 from include.review_server.templates import Templates
 from include.review_server.worker_api import WorkerApi
 from include.wire import AwsError
+
+# Of the data directory: what only this server reads.
+_OWN_FILES = ("review.db", "review.db-wal", "review.db-shm", "review.db-journal", "api-keys")
 
 SecretOf = Callable[[str], str | None]
 
@@ -134,6 +138,7 @@ class Review:
     def start(self) -> None:
         """Bring the database up to date and begin with what an earlier process left. Safe to call again."""
         if not self.keeper.is_alive:
+            private_files.tighten(self._stored_in(), *_OWN_FILES)
             if self._own_keys:
                 self._own_keys.create()
             self.database.upgrade()

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
+from include.review_server import private_files
 from include.review_server.errors import DatabaseAway
 from include.review_server.models import HumanLoop
 
@@ -53,7 +54,8 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            # Its log and its index of the log get the same mode from SQLite.
+            private_files.make(Path(self.url.database))
         # A server whose machine has vanished is noticed in seconds, not when TCP gives up.
         patience = (
             {} if self.is_sqlite else {"connect_timeout": 5, "tcp_user_timeout": 20_000} | self.url.query

@@ -133,4 +133,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    # Images, labels, models, logs, passwords: what is made here is for nobody else on this machine.
+    os.umask(0o077)
     sys.exit(main())

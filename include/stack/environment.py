@@ -95,7 +95,13 @@ def airflow(settings: StackSettings) -> dict[str, str]:
             "ORPHANED_TASKS_CHECK_INTERVAL": 20,
             "TASK_INSTANCE_HEARTBEAT_TIMEOUT": 90,
         },
-        "LOGGING": {"BASE_LOG_FOLDER": settings.logs / "tasks", "COLORED_CONSOLE_LOG": False},
+        "LOGGING": {
+            "BASE_LOG_FOLDER": settings.logs / "tasks",
+            "COLORED_CONSOLE_LOG": False,
+            # Airflow sets these after making a log, whatever the umask says; its own are for a group.
+            "FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+            "FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
+        },
     }
     return {
         **base(settings),

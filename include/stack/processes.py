@@ -137,6 +137,7 @@ def _configuration(settings: StackSettings) -> str:
         "logfile_backups": 1,
         "pidfile": settings.run / "supervisord.pid",
         "directory": PROJECT,
+        "umask": "077",  # it sets its own, 022 if not told, and its programs inherit that
     }
     program = {
         "directory": PROJECT,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -103,8 +105,20 @@ class StackSettings:
 
     def make_directories(self) -> None:
         for directory in (self.home, self.cloud_data, self.airflow_home, self.logs, self.run):
-            directory.mkdir(parents=True, exist_ok=True)
-        self.run.chmod(0o700)
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _tighten(directory)
+
+
+def _tighten(directory: Path) -> None:
+    """Images, labels, models and logs are for nobody else on this machine, whichever version made them.
+
+    A home that is more than a home (/tmp, the user's own, one around the project) is left as it is.
+    """
+    mode = directory.stat().st_mode
+    is_shared = mode & stat.S_ISVTX or any(p.is_relative_to(directory) for p in (Path.home(), PROJECT))
+    if mode & 0o077 and not is_shared:
+        print(f"{directory} was open to others; now only its owner may use it", file=sys.stderr)
+        directory.chmod(0o700)
 
 
 def _port(environment: Mapping[str, str], variable: str, default: int, purpose: str) -> Port:

@@ -32,10 +32,7 @@ class PostgreSQL:
     def database(self) -> str:
         """A new, empty database: its SQLAlchemy URL."""
         name = f"review_{next(self._numbers)}"
-        engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        engine.dispose()
+        self.execute(f"CREATE DATABASE {name}")
         return self._url(name)
 
     def __enter__(self) -> PostgreSQL:
@@ -45,6 +42,20 @@ class PostgreSQL:
             self.__exit__()
             raise
         return self
+
+    def restart(self) -> None:
+        """``pg_ctl restart -m immediate``: every connection is cut, and the log is replayed."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGQUIT)
+        self._server.wait(60)
+        self._serve()
+
+    def execute(self, statement: str) -> None:
+        """A statement of the superuser, outside of a transaction."""
+        engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
 
     def __exit__(self, *_: object) -> None:
         if self._server is not None and self._server.poll() is None:
@@ -60,6 +71,9 @@ class PostgreSQL:
         make = [_program("initdb"), "-D", str(data), "-U", "review", "-A", "trust", "-E", "UTF8", "-N"]
         made = subprocess.run(make, capture_output=True, text=True, **_as_server())
         assert made.returncode == 0, made.stderr
+        self._serve()
+
+    def _serve(self) -> None:
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(self._directory),
@@ -68,10 +82,10 @@ class PostgreSQL:
             "fsync": "on" if self._durable else "off",
             "deadlock_timeout": "200ms",
         }
-        serve = [_program("postgres"), "-D", str(data)]
+        serve = [_program("postgres"), "-D", str(self._directory / "data")]
         for name, value in options.items():
             serve += ["-c", f"{name}={value}"]
-        with open(self._directory / "server.log", "wb") as log:
+        with open(self._directory / "server.log", "ab") as log:
             self._server = subprocess.Popen(serve, stdout=log, stderr=log, **_as_server())
         eventually(lambda: (self._directory / ".s.PGSQL.5432").exists() and self._answers(), within=60)
 

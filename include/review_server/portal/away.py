@@ -14,7 +14,8 @@ _pages = Pages()
 
 async def database_away(request: Request, error: Exception) -> Response:
     """The reply to any request that met ``DatabaseAway``, in the form that its sender reads."""
-    assert isinstance(error, DatabaseAway)
+    if not isinstance(error, DatabaseAway):
+        raise error
     path = request.url.path
     if path.startswith("/worker/"):
         body = {"error": {"code": type(error).__name__, "message": error.message}}
