@@ -4,7 +4,7 @@ made to survive kill -9.
 Takes requests that are not SageMaker's, admitted and whole. ministack writes S3 objects through to disk, but
 everything else only at an orderly exit; here bucket settings and IAM are saved before the client hears that
 they were made, and the chattier services (logs, metrics, queues, events) a moment later. Knows ``base_call``,
-``object_files`` and ministack.
+``paging``, ``object_files`` and ministack.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from include.local_cloud import base_call
+from include.local_cloud import base_call, paging
 from include.local_cloud.access import Temporary
 from include.local_cloud.messages import Message, Receive, Send
 from include.local_cloud.settings import ACCOUNT_ID, REGION
@@ -74,6 +74,7 @@ class BaseServices:
     async def start(self) -> None:
         for service in SERVICES:
             module = self._module(service)
+            paging.install(module, service)
             if saved := self._persistence.load_state(_file_of(module)):
                 module.load_persisted_state(saved)
         self._saver = asyncio.create_task(self._save_later())

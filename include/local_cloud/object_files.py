@@ -3,7 +3,8 @@
 ministack writes an object to the path its key spells. Two kinds of keys then never reach the disk or come
 back wrong: a folder marker ``images/`` beside ``images/1.jpg`` (one path would be a file and a directory),
 and keys with empty or dotted parts, or ending in ``.meta.json``. This module gives keys an unambiguous path
-and reads them back. Knows ministack's S3 module, of the version pinned in constraints.txt.
+and reads them back. Knows ``object_versions`` and ministack's S3 module, of the version pinned in
+constraints.txt.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
+
+from include.local_cloud.object_versions import listing
 
 _DIRECTORY, _CONTINUED, _EMPTY = "+", "~", "%"
 _SIDECARS = (".meta.json", ".tmp")
@@ -22,6 +25,7 @@ def install(root: Path) -> None:
     """Make ministack keep its objects below ``root``, and load those that are there."""
     from ministack.services import s3
 
+    s3._list_object_versions = listing(s3)
     files_of = s3._persisted_key_files
 
     def path_of(bucket: str, key: str, account_id: str | None = None) -> str:
