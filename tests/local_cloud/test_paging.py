@@ -61,7 +61,7 @@ def _filter(logs: Any, name: str) -> None:
 
 def _rule(events: Any, name: str) -> None:
     events.put_rule(Name=name, ScheduleExpression="rate(1 day)")
-    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": TARGET}])
+    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": QUEUE + name.rpartition("-")[0]}])
 
 
 def _forget_rule(events: Any, name: str) -> None:
@@ -82,7 +82,6 @@ def _unsubscribe(sns: Any, name: str) -> None:
 
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:"
-TARGET = QUEUE + "paging"
 TOPIC = "arn:aws:sns:us-east-1:000000000000:"
 EACH = {
     "log groups": Listed(
@@ -131,7 +130,7 @@ EACH = {
         _rule,
         _forget_rule,
         lambda page: page["RuleNames"],
-        {"TargetArn": TARGET},
+        {"TargetArn": QUEUE + "paged-rules-of-a-target"},
     ),
     "queues": Listed(
         "sqs",
