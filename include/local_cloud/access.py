@@ -2,7 +2,8 @@
 
 Takes a ``wire.Request``, gives its ``Signature`` or raises ``AwsError`` with AWS's own codes. A web page
 open in the same browser, or another user of the machine, knows no secret of ours; a reviewer has presigned
-addresses, and those do exactly what was signed. Knows ``wire``, ``credentials`` and ``policies``.
+addresses, and those do exactly what was signed. Knows ``wire``, ``credentials``, ``policies``
+and ``regions``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 
 from include.local_cloud.credentials import Key
 from include.local_cloud.policies import ADMINISTRATOR, Policy
+from include.local_cloud.regions import check_region
 from include.wire import AwsError, Request
 from include.wire.sigv4 import Signature
 
@@ -53,6 +55,7 @@ class Access:
         is_s3 = signature.service == "s3"
         invalid = "SignatureDoesNotMatch" if is_s3 else "InvalidSignatureException"
         _check_presigned(signature, request)
+        check_region(signature)
         secret, policy = self._look_up(signature)
         if unsigned := signature.unsigned_headers(request):
             message = (

@@ -4,7 +4,7 @@ made to survive kill -9.
 Takes requests that are not SageMaker's, admitted and whole. ministack writes S3 objects through to disk, but
 everything else only at an orderly exit; here bucket settings and IAM are saved before the client hears that
 they were made, and the chattier services (logs, metrics, queues, events) a moment later. Knows ``base_call``,
-``paging``, ``object_files`` and ministack.
+``paging``, ``regions``, ``object_files`` and ministack.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from types import ModuleType
 from include.local_cloud import base_call, paging
 from include.local_cloud.access import Temporary
 from include.local_cloud.messages import Message, Receive, Send
+from include.local_cloud.regions import keep_buckets_here
 from include.local_cloud.settings import ACCOUNT_ID, REGION
 from include.wire import AwsError, Request
 from include.wire.sigv4 import Signature
@@ -52,6 +53,7 @@ class BaseServices:
         from include.local_cloud import object_files
 
         object_files.install(data / "s3")
+        keep_buckets_here(ministack._get_module("s3"))
         self._ministack, self._persistence = ministack, persistence
         self._unsaved: set[str] = set()
         self._saver: asyncio.Task[None] | None = None

@@ -103,10 +103,13 @@ def _error(error: AwsError, service: str | None, has_target: bool) -> Reply:
         content, kind = json.dumps({"__type": error.code, "message": error.message}), "application/json"
     else:
         code, message, kind = escape(error.code), escape(error.message), "application/xml"
-        content = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        more = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in error.fields.items())
+        content = f"<Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>"
         if service in _SPEAK_XML:
             content = f"<ErrorResponse>{content}</ErrorResponse>"
     headers = {"Content-Type": kind, "x-amzn-ErrorType": error.code}
+    if "Region" in error.fields:
+        headers["x-amz-bucket-region"] = error.fields["Region"]  # all that a HEAD has to say it by
     return Reply(error.status or 400, headers, content.encode())
 
 
