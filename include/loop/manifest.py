@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 from include.loop.consensus import AgreedBox
 from include.loop.errors import BadRecord
 from include.loop.images import MAX_PIXELS
-from include.loop.storage import parse
+from include.loop.storage import dump, parse
 
 # Limits of an input manifest line (Ground Truth developer guide).
 MAX_LINE_CHARS = 100_000
@@ -131,6 +131,7 @@ def read_line(line: bytes, attribute: str, classes: Sequence[str]) -> LabelledIm
         raise BadRecord(f"manifest line of {len(line):,} characters is longer than {MAX_LINE_CHARS:,}")
     try:
         value = parse(line)
+        dump(value)  # it will be written again, and NaN and 1e999 cannot be
     except ValueError:
         raise BadRecord("manifest line is not JSON") from None
     return read_value(value, attribute, classes)

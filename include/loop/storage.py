@@ -218,14 +218,15 @@ def dump(value: Any) -> bytes:
 
 
 def parse(body: bytes) -> Any:
-    """JSON that anybody may have written. What it gives can be written again, from however deep a stack.
+    """JSON that anybody may have written. NaN and 1e999 are left to whoever reads the field.
 
-    ValueError for what keeps it from that (NaN and 1e999, half a character, absurdly deep nesting), and for
-    a field that is written twice: it has no value that all readers agree on.
+    ValueError for what could not be written again from some deeper stack (absurd nesting, half a character),
+    and for a field that is written twice: it has no value that all readers agree on.
     """
     value = _loads(body, object_pairs_hook=_once)
     _check_depth(value)
-    dump(value)
+    if b"\\u" in body or not body.isascii():
+        json.dumps(value, ensure_ascii=False).encode()
     return value
 
 

@@ -158,10 +158,10 @@ def test_what_was_read_can_be_written_from_a_deeper_stack(depth: int) -> None:
         assert len(deeper(100, value)) == 2 * depth
 
 
-@pytest.mark.parametrize("text", VALUES.values(), ids=VALUES)
-def test_a_broken_object_of_ours_is_named(cloud: LocalCloud, bucket: str, text: str) -> None:
+@pytest.mark.parametrize("name", sorted(VALUES.keys() - {"not a number", "infinity", "1e999"}))
+def test_a_broken_object_of_ours_is_named(cloud: LocalCloud, bucket: str, name: str) -> None:
     storage = Storage(cloud.client("s3"), bucket, "pets")
-    storage.write("dataset.json", f'{{"new": {text}}}'.encode())
+    storage.write("dataset.json", f'{{"new": {VALUES[name]}}}'.encode())
     for read in (
         storage.read_json,
         storage.find_json,
