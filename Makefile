@@ -47,7 +47,7 @@ logs: setup  ## the last lines of every process's log
 rollback: setup  ## let the previous champion answer again (NUMBER=champion, PIPELINE=name)
 	@exec $(PY) -m include.stack rollback $(if $(NUMBER),--number $(NUMBER)) $(if $(PIPELINE),--pipeline $(PIPELINE))
 
-lint: setup  ## ruff and mypy
+lint: setup  ## ruff (its security rules too) and mypy
 	@echo "ruff";  $(PY) -m ruff check . && $(PY) -m ruff format --check --quiet .
 
 	@echo "mypy";  $(PY) -m mypy
@@ -57,6 +57,7 @@ format: setup  ## let ruff rewrite what it can
 
 test: lint  ## lint, then every test
 	@.ci/system-packages
+	@bash .ci/setup --environment .nightloop/environments/worker requirements.txt constraints.txt
 	@bash .ci/setup --environment .nightloop/environments/sagemaker2 $(SAGEMAKER2)
 	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest $(TESTS) -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
