@@ -5,6 +5,8 @@ A batch is "2026-11-01", or "2026-11-01.1" when it was forced anew. Pure names: 
 
 from __future__ import annotations
 
+import re
+
 RUNS = "runs/"
 LABELS = "labels/"
 DISCARDED = "discarded/"
@@ -12,6 +14,8 @@ SPLITS = "splits/"
 MODELS = "models/"
 REPORTS = "reports/"
 HISTORY_PAGE = "reports/index.html"
+# SageMaker's rule for the names of training jobs: no slash and no dot, so that nothing else can be meant.
+TRAINING_JOB = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"
 REVIEWS = "reviews"
 CHAMPION = "champion.json"
 CHAMPIONS = "champions/"
@@ -63,6 +67,11 @@ def model_file(training_job: str, name: str) -> str:
 def report_file(training_job: str, name: str) -> str:
     """index.html, the page of a round, and facts.json, which it is made from."""
     return f"{REPORTS}{training_job}/{name}"
+
+
+def is_training_job(name: str) -> bool:
+    """Whether a job can have this name: only then does a link lead to its page."""
+    return len(name) <= 63 and re.fullmatch(TRAINING_JOB, name) is not None
 
 
 def evaluation_file(training_job: str, name: str) -> str:

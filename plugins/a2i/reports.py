@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import FastAPI, HTTPException, Path, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
@@ -22,24 +23,26 @@ from a2i.dag_factory import dag_id, pipelines
 from a2i.hook import LoopAwsHook
 from a2i.step import AWS_CONN_ID
 from include.loop.config import load_environment
-from include.loop.layout import HISTORY_PAGE, report_file
+from include.loop.layout import HISTORY_PAGE, TRAINING_JOB, report_file
+from include.loop.report import POLICY
 from include.loop.storage import MISSING, error_code
 
 # The pages are complete in themselves: style and pictures inside, no scripts, nothing loaded from anywhere.
 HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-    ),
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, no-cache",
 }
 HTML = "text/html; charset=utf-8"
 CHUNK = 256 * 1024
+# Pages share Airflow's threads: a bucket that does not answer must not take them all.
+IMPATIENT = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "max_attempts": 2})
 
-# SageMaker's rule for job names: no slash, no dot, so nothing but a page of a round can be asked for.
-TrainingJob = Annotated[str, Path(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
+TrainingJob = Annotated[str, Path(pattern=TRAINING_JOB)]
 
 
 def make_app() -> FastAPI:
@@ -55,12 +58,17 @@ def make_app() -> FastAPI:
     def no_page(request: Request, error: RequestValidationError) -> Response:
         return HTMLResponse(page("There is no such page."), 404, HEADERS)
 
+    @app.exception_handler(Exception)
+    def broken(request: Request, error: Exception) -> Response:
+        return HTMLResponse(page("Something went wrong; Airflow's log says what."), 500, HEADERS)
+
     @app.get("/reports/")
     def choose(request: Request, user: GetUserDep) -> Response:
         mine = [name for name in pipelines() if may_read(request, user, name)]
         if len(mine) == 1:
             return RedirectResponse(f"{mine[0]}/index.html", headers=HEADERS)
-        links = (f'<p><a href="{name}/index.html">{name}</a>' for name in mine)
+        names = map(html.escape, mine)
+        links = (f'<p><a href="{name}/index.html">{name}</a>' for name in names)
         text = "".join(links) or "There is no pipeline whose DAGs you may see."
         return HTMLResponse(page(text), headers=HEADERS)
 
@@ -108,13 +116,15 @@ def may_read(request: Request, user: Any, pipeline: str) -> bool:
 def send(pipeline: str, location: str, missing: str) -> Response:
     """An object of the pipeline's folder, piece by piece: pages with pictures are of several megabytes."""
     environment = load_environment()
-    s3 = LoopAwsHook(AWS_CONN_ID, client_type="s3", region_name=environment.region).get_conn()
+    hook = LoopAwsHook(AWS_CONN_ID, client_type="s3", region_name=environment.region, config=IMPATIENT)
     try:
-        found = s3.get_object(Bucket=environment.bucket, Key=f"{pipeline}/{location}")
+        found = hook.get_conn().get_object(Bucket=environment.bucket, Key=f"{pipeline}/{location}")
     except ClientError as error:
         if error_code(error) in MISSING:
             raise HTTPException(404, missing) from None
         raise HTTPException(502, f"The report could not be read: {error_code(error)}") from None
+    except BotoCoreError as error:
+        raise HTTPException(502, f"The report could not be read: {type(error).__name__}") from None
     length = {"Content-Length": str(found["ContentLength"])}
     return StreamingResponse(pieces(found["Body"]), media_type=HTML, headers=HEADERS | length)
 

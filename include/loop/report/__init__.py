@@ -1,5 +1,5 @@
 """What a night came to, told to people: a page per round and a running history."""
 
-from include.loop.report.page import publish
+from include.loop.report.page import POLICY, publish
 
-__all__ = ["publish"]
+__all__ = ["POLICY", "publish"]

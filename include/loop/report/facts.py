@@ -216,9 +216,11 @@ def read_all(workspace: Workspace) -> list[Facts]:
     def read(folder: str) -> Facts | None:
         found = workspace.storage.find(layout.report_file(folder, "facts.json"))
         try:
-            return from_json(found[0]) if found else None
+            facts = from_json(found[0]) if found else None
         except ValueError:
             return None
+        # Facts are written again under the name they bear: it has to be their own.
+        return facts if facts and facts.training_job == folder and layout.is_training_job(folder) else None
 
     told = storage.in_parallel(read, workspace.storage.list_folders(layout.REPORTS))
     return [facts for facts in told if facts is not None]

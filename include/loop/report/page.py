@@ -8,6 +8,7 @@ outcome. Everything that comes from outside is escaped by Jinja.
 
 from __future__ import annotations
 
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,12 @@ from include.loop.workspace import Workspace
 
 TEMPLATES = Path(__file__).parent / "templates"
 HTML = "text/html; charset=utf-8"
+# All that a page needs of a browser, for whoever serves it. The sandbox also stops what no other directive
+# does, such as a page that sends its reader elsewhere.
+POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox allow-same-origin"
+)
 # A larger confusion matrix than this cannot be read: the list of mistakes beside it can.
 MOST_CLASSES = 15
 MISTAKES = 10
@@ -143,8 +150,7 @@ def mistakes(measure: Measure) -> list[tuple[str, str, int]]:
 
 def _render_history(workspace: Workspace, rounds: list[Facts]) -> bytes:
     nights, slices = history.nights(rounds), history.slices(rounds)
-    target = workspace.storage
-    discarded = {night.batch: target.find_json(layout.discarded_file(night.batch)) for night, _ in nights}
+    discarded = {night.batch: _discarded(workspace, night.batch) for night, _ in nights}
     return (
         _environment()
         .get_template("history.html.jinja")
@@ -164,6 +170,17 @@ def _render_history(workspace: Workspace, rounds: list[Facts]) -> bytes:
     )
 
 
+def _discarded(workspace: Workspace, batch: str) -> dict[str, str]:
+    """By whom a night's labels were discarded, and why; empty where they were not."""
+    try:
+        found = workspace.storage.find_json(layout.discarded_file(batch))
+    except ValueError:
+        found = {"why": "for a reason that cannot be read"}
+    if not isinstance(found, dict):
+        return {}
+    return {name: str(found.get(name) or "") for name in ("by", "why")}
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -179,6 +196,8 @@ def _environment() -> Environment:
     ):  # fmt: skip
         environment.filters[name] = getattr(formats, name)
     environment.filters["rule_name"], environment.filters["where"] = advice.rule_name, advice.where
+    environment.filters["shell"] = shlex.quote
+    environment.tests["training_job"] = layout.is_training_job
     # Ours, and no HTML: the only text besides the figures that goes into a page as it is.
     environment.globals["style_sheet"] = Markup((TEMPLATES / "report.css").read_text("utf-8"))  # noqa: S704
     return environment
