@@ -162,7 +162,7 @@ def _people(database: Database, count: int) -> list[dict[str, str]]:
     """Members who are signed in: what each sends with every request. Hashing passwords is not measured."""
     quick = functools.partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
     headers = []
-    with mock.patch("include.review_server.accounts.PasswordHasher", quick):
+    with mock.patch("include.review_server.passwords.PasswordHasher", quick):
         accounts = Accounts(database, utc_now)
     for number in range(count):
         member, password = accounts.add(f"worker-{number:03}", "team")

@@ -1,20 +1,23 @@
 """The people who answer: members of work teams, their passwords and invitations, and their sessions.
 
 Nobody registers and nothing has a default: whoever runs the server adds members. Each gets a random password,
-shown once, or a link by which they set their own. Passwords are kept as argon2 hashes; of sessions and
-invitations, which are random, only a plain hash is kept. Signing in is throttled (``throttle``).
+shown once, or a link by which they set their own. Passwords are kept as argon2 hashes (``passwords``); of
+sessions and invitations, which are random, only a plain hash is kept. Signing in is throttled (``throttle``).
+
+Who signs in leaves a mark with the device: that the password was known there. It opens nothing, but attempts
+from there are counted apart, so that nobody elsewhere can keep its owner out. It is signed with the
+password's own hash: it needs no other secret, holds on every server of one database, and ends with the
+password.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -30,30 +33,36 @@ from include.review_server.models import (
     Worker,
     WorkerSession,
 )
+from include.review_server.passwords import LONGEST_PASSWORD, Passwords, is_text, spelled
 from include.review_server.statuses import TaskStatus
 from include.review_server.throttle import Throttle
 
 SESSION_HOURS = 12
 INVITATION_HOURS = 72
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 1024
-
-# Each verification takes 64 MiB for its time: guesses that come together wait for each other.
-_VERIFIED_AT_ONCE = 4
+_WRONG = "wrong name or password"
+DEVICE_DAYS = 180
+SHORTEST_PASSWORD = 12
 
 
 @dataclass(frozen=True)
 class Member:
-    """A worker, the teams the worker is in, and whether they may see the owners' pages."""
+    """A worker, the teams the worker is in, and whether they may see the owners' pages.
+
+    ``device`` is the mark for the device on which the password was just set.
+    """
 
     worker_id: str
     name: str
     teams: tuple[str, ...]
     is_owner: bool = False
+    device: str | None = None
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A session. ``token`` is the cookie's secret, known only at sign-in."""
+    """A session. ``token`` is the cookie's secret, and ``device`` the device's mark, known only at
+    sign-in.
+    """
 
     worker_id: str
     name: str
@@ -61,6 +70,7 @@ class SignedIn:
     expires_at: datetime
     token: str | None = None
     is_owner: bool = False
+    device: str | None = None
 
 
 class Accounts:
@@ -70,10 +80,7 @@ class Accounts:
         self._database = database
         self._clock = clock
         self._throttle = Throttle(database, clock)
-        self._hasher = PasswordHasher()
-        self._verifying = threading.BoundedSemaphore(_VERIFIED_AT_ONCE)
-        # Verified when the name is unknown, so that the time of a refusal does not tell who exists.
-        self._nobody = self._hasher.hash(secrets.token_urlsafe(12))
+        self._passwords = Passwords()
 
     def add(self, name: str, team: str | None, owner: bool = False) -> tuple[Member, str | None]:
         """Put a person in a team, or make them an owner, or both.
@@ -106,16 +113,20 @@ class Accounts:
 
         Raises ``BadInvitation`` (unknown, used or too old) or ``WeakPassword``, which leaves the link usable.
         """
+        # First a look: neither a guessed link nor the hashing of a password takes the database's writer.
+        self.check_invitation(token, password)
+        hashed = self._passwords.hash(password)
         with self._database.write() as session:
-            invitation = session.get(Invitation, _sha256(token), with_for_update=True)
-            if invitation is None or self._clock() >= invitation.expires_at:
-                raise BadInvitation("this invitation was used or is too old: ask for a new one")
-            worker = session.get_one(Worker, invitation.worker_id)
-            _check_password(password, worker.name)
-            worker.password_hash = self._hasher.hash(password)
+            worker = self._invited(session, token)
+            worker.password_hash = hashed
             session.execute(delete(Invitation).where(Invitation.worker_id == worker.id))
             session.execute(delete(WorkerSession).where(WorkerSession.worker_id == worker.id))
-            return _member(session, worker)
+            return replace(_member(session, worker), device=self._mark(hashed))
+
+    def check_invitation(self, token: str, password: str) -> None:
+        """Raises what ``accept`` would raise, and changes nothing. Quick: it hashes no password."""
+        with self._database.read() as session:
+            _check_password(password, self._invited(session, token).name)
 
     def reset(self, name: str) -> tuple[Member, str]:
         """A new password for a member; every session of theirs ends. ``LookupError`` for an unknown name."""
@@ -161,18 +172,21 @@ class Accounts:
             everyone = [_member(session, w) for w in session.scalars(select(Worker).order_by(Worker.name))]
         return [member for member in everyone if member.teams or member.is_owner]
 
-    def sign_in(self, name: str, password: str, address: str = "") -> SignedIn:
-        """A new session. ``address`` is where the attempt comes from.
+    def sign_in(self, name: str, password: str, address: str = "", device: str | None = None) -> SignedIn:
+        """A new session. ``address`` is where the attempt comes from, ``device`` the mark that it bears.
 
         Raises ``NotSignedIn`` for a wrong name or password, without telling which, and ``TooManyAttempts``.
         """
-        attempt = self._throttle.attempt(name, address)
-        with self._database.read() as session:
-            worker = _by_name(session, name)
-            stored = worker.password_hash if worker else None
-        if not self._is_password(stored, password) or worker is None:
-            raise NotSignedIn("wrong name or password")
-        attempt.succeeded()
+        name = spelled(name)
+        if not _is_name(name):
+            raise NotSignedIn(_WRONG)
+        worker, stored = self._found(name)
+        known = self._device(stored, device)
+        with self._throttle.attempt(name, address, known) as attempt:
+            if not self._passwords.matches(stored, password) or worker is None or stored is None:
+                attempt.failed()
+                raise NotSignedIn(_WRONG)
+            attempt.succeeded()
         worker_id, is_owner = worker.id, worker.is_owner
         token, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         now = self._clock()
@@ -187,7 +201,14 @@ class Accounts:
                     expires_at=expires_at,
                 )
             )
-        return SignedIn(worker_id, name, csrf_token, expires_at, token, is_owner)
+        return SignedIn(worker_id, name, csrf_token, expires_at, token, is_owner, self._mark(stored, known))
+
+    def is_known_device(self, name: str, device: str | None) -> bool:
+        """Whether somebody has signed in by that name on the device that bears this mark."""
+        name = spelled(name)
+        return (
+            device is not None and _is_name(name) and self._device(self._found(name)[1], device) is not None
+        )
 
     def session(self, token: str | None) -> SignedIn:
         """The session of a cookie. Raises ``NotSignedIn`` when there is none or it has ended."""
@@ -207,7 +228,9 @@ class Accounts:
 
     def _admitted(self, session: Session, name: str, team: str | None, owner: bool) -> Worker:
         """The worker of that name, made when there is none, in the team and with the role."""
-        _check_name(name)
+        name = spelled(name)
+        if not _is_name(name):
+            raise ValueError(f"a member's name has 1 to 128 printable characters, not {name!r}")
         if team is None and not owner:
             raise ValueError(f"say which team {name} is in, or that {name} is an owner")
         worker = _by_name(session, name)
@@ -222,26 +245,49 @@ class Accounts:
             session.flush()
         return worker
 
-    def _is_password(self, stored: str | None, password: str) -> bool:
-        with self._verifying:
-            try:
-                self._hasher.verify(stored or self._nobody, password[:LONGEST_PASSWORD])
-            except (VerificationError, InvalidHashError):
-                return False
-        return stored is not None and len(password) <= LONGEST_PASSWORD
+    def _invited(self, session: Session, token: str) -> Worker:
+        """The person whose invitation it is; locked in the sessions that write."""
+        invitation = session.get(Invitation, _sha256(token), with_for_update=True)
+        if invitation is None or self._clock() >= invitation.expires_at:
+            raise BadInvitation("this invitation was used or is too old: ask for a new one")
+        return session.get_one(Worker, invitation.worker_id)
+
+    def _found(self, name: str) -> tuple[Worker | None, str | None]:
+        """The worker of that name, and the hash of the password."""
+        with self._database.read() as session:
+            worker = _by_name(session, name)
+            return worker, worker.password_hash if worker else None
+
+    def _mark(self, stored: str, known: str | None = None) -> str:
+        """What tells this server again that the password with that hash was known on a device."""
+        until = (self._clock() + timedelta(days=DEVICE_DAYS)).timestamp()
+        return str(_signer(stored).dumps([known or secrets.token_hex(8), until]))
+
+    def _device(self, stored: str | None, mark: str | None) -> str | None:
+        """Which device it is, by a mark for the password with that hash; None for any other."""
+        if stored is None or mark is None:
+            return None
+        try:
+            device, until = _signer(stored).loads(mark)
+        except BadSignature:
+            return None
+        return str(device) if self._clock().timestamp() < until else None
 
     def _new_password(self, worker: Worker) -> str:
         password = secrets.token_urlsafe(15)
-        worker.password_hash = self._hasher.hash(password)
+        worker.password_hash = self._passwords.hash(password)
         return password
 
 
-def _check_name(name: str) -> None:
-    if not (1 <= len(name) <= 128 and name.isprintable() and name == name.strip()):
-        raise ValueError(f"a member's name has 1 to 128 printable characters, not {name!r}")
+def _is_name(name: str) -> bool:
+    # Neither control characters nor halves of surrogate pairs are printable.
+    return 1 <= len(name) <= 128 and name.isprintable() and name == name.strip()
 
 
 def _check_password(password: str, name: str) -> None:
+    password = spelled(password)
+    if not is_text(password):
+        raise WeakPassword("a password is text: it has half of a character in it")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise WeakPassword(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
     if len(set(password)) < 5 or name.lower() in password.lower():
@@ -249,11 +295,16 @@ def _check_password(password: str, name: str) -> None:
 
 
 def _sha256(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    # Halves of characters are in none of ours.
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
+
+
+def _signer(stored: str) -> URLSafeSerializer:
+    return URLSafeSerializer(stored, salt="nightloop device")
 
 
 def _by_name(session: Session, name: str) -> Worker | None:
-    return session.scalars(select(Worker).where(Worker.name == name)).one_or_none()
+    return session.scalars(select(Worker).where(Worker.name == spelled(name))).one_or_none()
 
 
 def _existing(session: Session, name: str) -> Worker:

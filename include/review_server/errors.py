@@ -39,8 +39,16 @@ class TooManyAttempts(PermissionError):
     """Too many wrong passwords for this name or from this address: wait ``retry_after`` seconds."""
 
     def __init__(self, retry_after: int) -> None:
-        minutes = -(-retry_after // 60)
-        super().__init__(f"too many attempts to sign in: try again in {minutes} minutes")
+        wait = f"{retry_after} seconds" if retry_after < 120 else f"{-(-retry_after // 60)} minutes"
+        super().__init__(f"too many attempts to sign in: try again in {wait}")
+        self.retry_after = retry_after
+
+
+class TooBusy(RuntimeError):
+    """There are more requests of this kind than the server takes at once: wait ``retry_after`` seconds."""
+
+    def __init__(self, what: str, retry_after: int = 3) -> None:
+        super().__init__(f"{what}: try again in {retry_after} seconds")
         self.retry_after = retry_after
 
 

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from include.review_server import jsontext
-from include.review_server.accounts import Accounts, SignedIn
+from include.review_server.accounts import DEVICE_DAYS, Accounts, SignedIn
 from include.review_server.bodies import LARGEST_BODY, json_object
 from include.review_server.clock import Clock, iso
 from include.review_server.errors import (
@@ -28,10 +28,12 @@ from include.review_server.errors import (
     Forbidden,
     NotSignedIn,
     TaskNotInHand,
+    TooBusy,
     TooManyAttempts,
     UnknownTask,
     WeakPassword,
 )
+from include.review_server.passwords import Turnstile
 from include.review_server.portal.statistics import Statistics
 from include.review_server.statuses import TaskStatus
 from include.review_server.tasks import Tasks, TaskView
@@ -51,7 +53,12 @@ _STATUSES: dict[type[Exception], int] = {
     BadInvitation: 404,
     TaskNotInHand: 409,
     TooManyAttempts: 429,
+    TooBusy: 503,
 }
+
+# Where somebody has signed in, that is remembered beside the session, and sent only where one signs in.
+_DEVICE_COOKIE = "nightloop_device"
+_DEVICE_SECONDS = DEVICE_DAYS * 24 * 3600
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -67,6 +74,9 @@ class WorkerApi:
         self._statistics = statistics
         self._clock = clock
         self._secure_cookie = secure_cookie
+        # Two doors: a crowd of strangers that guess passwords does not stand in the way of those one knows.
+        self._strangers = Turnstile("strangers", at_once=2, waiting=20)
+        self._known = Turnstile("known", at_once=2, waiting=20)
 
     def routes(self) -> list[Route]:
         return [
@@ -89,21 +99,23 @@ class WorkerApi:
         name, password = body.get("name"), body.get("password")
         if not isinstance(name, str) or not isinstance(password, str):
             raise BadAnswer('the body must be {"name": "…", "password": "…"}')
-        # Behind a proxy on this machine uvicorn takes the address from X-Forwarded-For.
+        device = request.cookies.get(_DEVICE_COOKIE)
+        is_known = device is not None and await run_in_threadpool(
+            self._accounts.is_known_device, name, device
+        )
+        door = self._known if is_known else self._strangers
+        # The client's, also behind a proxy that is trusted (``listening``).
         address = request.client.host if request.client else ""
-        signed_in = await run_in_threadpool(self._accounts.sign_in, name, password, address)
+        signed_in = await door.run(self._accounts.sign_in, name, password, address, device)
         if before := request.cookies.get(COOKIE):
             # Whoever planted or shared the old cookie keeps nothing.
             await run_in_threadpool(self._accounts.sign_out, before)
         reply = _json(201, {**_session(signed_in), "server_time": iso(self._clock())})
+        secure = self._is_secure(request)
         reply.set_cookie(
-            COOKIE,
-            signed_in.token or "",
-            path="/",
-            httponly=True,
-            samesite="strict",
-            secure=self._secure_cookie,
+            COOKIE, signed_in.token or "", path="/", httponly=True, samesite="strict", secure=secure
         )
+        _remember_device(reply, signed_in.device, secure)
         return reply
 
     async def _session(self, request: Request) -> Response:
@@ -122,8 +134,12 @@ class WorkerApi:
         token, password = body.get("token"), body.get("password")
         if not isinstance(token, str) or not isinstance(password, str):
             raise BadAnswer('the body must be {"token": "…", "password": "…"}')
-        member = await run_in_threadpool(self._accounts.accept, token, password)
-        return _json(200, {"worker_id": member.worker_id, "name": member.name})
+        # What is no invitation costs a look and no place.
+        await run_in_threadpool(self._accounts.check_invitation, token, password)
+        member = await self._known.run(self._accounts.accept, token, password)
+        reply = _json(200, {"worker_id": member.worker_id, "name": member.name})
+        _remember_device(reply, member.device, self._is_secure(request))
+        return reply
 
     async def _queue(self, request: Request) -> Response:
         worker = await self._signed_in(request)
@@ -205,6 +221,10 @@ class WorkerApi:
         await run_in_threadpool(self._tasks.give_back, worker.worker_id, task_id)
         return self._ended(task_id, TaskStatus.RETURNED)
 
+    def _is_secure(self, request: Request) -> bool:
+        # A trusted proxy says how the browser came (X-Forwarded-Proto).
+        return self._secure_cookie or request.url.scheme == "https"
+
     async def _signed_in(self, request: Request) -> SignedIn:
         return await run_in_threadpool(self._accounts.session, request.cookies.get(COOKIE))
 
@@ -233,11 +253,23 @@ def _refusals(handler: Handler) -> Handler:
         except tuple(_STATUSES) as error:
             error_body = {"code": type(error).__name__, "message": str(error)}
             reply = _json(_STATUSES[type(error)], {"error": error_body})
-            if isinstance(error, TooManyAttempts):
+            if isinstance(error, TooManyAttempts | TooBusy):
                 reply.headers["retry-after"] = str(error.retry_after)
             return reply
 
     return answer
+
+
+def _remember_device(reply: Response, mark: str | None, secure: bool) -> None:
+    reply.set_cookie(
+        _DEVICE_COOKIE,
+        mark or "",
+        max_age=_DEVICE_SECONDS,
+        path=f"{_PREFIX}/session",
+        httponly=True,
+        samesite="strict",
+        secure=secure,
+    )
 
 
 def _moment(text: str) -> datetime:

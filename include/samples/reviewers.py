@@ -167,6 +167,9 @@ class Reviewer:
             raise PermissionError(f"{self._name} cannot sign in: {reply.json()['error']['message']}")
         if reply.status_code == 201:
             self._http.headers["x-csrf-token"] = reply.json()["csrf_token"]
+        else:
+            # Too many sign in at once, or have tried: the server says when to come again.
+            self._crew.going_home.wait(float(reply.headers.get("retry-after", _POLL_SECONDS)))
 
 
 def main(arguments: list[str] | None = None) -> int:

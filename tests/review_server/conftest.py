@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
-from include.review_server import accounts
+from include.review_server import passwords
 from include.review_server.database import Database
 from tests.review_server.rig import Rig
 from tests.support.browser import browser
@@ -36,7 +36,7 @@ def _quick_passwords() -> Iterator[None]:
     # of its own still pays the real price.
     with pytest.MonkeyPatch.context() as patch:
         quick = partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
-        patch.setattr(accounts, "PasswordHasher", quick)
+        patch.setattr(passwords, "PasswordHasher", quick)
         yield
 
 

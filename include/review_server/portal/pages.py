@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from include.review_server.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD, Accounts, SignedIn
+from include.review_server.accounts import SHORTEST_PASSWORD, Accounts, SignedIn
 from include.review_server.clock import Clock
 from include.review_server.errors import BadAnswer, Forbidden, NotSignedIn, UnknownTask
+from include.review_server.passwords import LONGEST_PASSWORD
 from include.review_server.portal.frames import Frame, Frames, message_frame
 from include.review_server.portal.rendering import Pages
 from include.review_server.statuses import TaskStatus
