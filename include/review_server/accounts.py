@@ -183,7 +183,8 @@ class Accounts:
         worker, stored = self._found(name)
         known = self._device(stored, device)
         with self._throttle.attempt(name, address, known) as attempt:
-            if not self._passwords.matches(stored, password) or worker is None or stored is None:
+            right = self._passwords.matches(stored, password, is_known=known is not None)
+            if not right or worker is None or stored is None:
                 attempt.failed()
                 raise NotSignedIn(_WRONG)
             attempt.succeeded()

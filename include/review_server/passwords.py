@@ -25,8 +25,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LONGEST_PASSWORD = 1024
-# Each takes 64 MiB for its time.
-_AT_ONCE = 2
 _POLITENESS = 10
 
 
@@ -35,20 +33,27 @@ class Passwords:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
-        self._threads = ThreadPoolExecutor(_AT_ONCE, "argon2", initializer=_be_polite)
+        # One each: a hash takes 64 MiB for its time, and several cores by itself.
+        self._strangers, self._known = (
+            ThreadPoolExecutor(1, name, initializer=_be_polite) for name in ("argon2", "argon2-known")
+        )
         # Verified when there is no hash, so that the time of a refusal does not tell who exists.
         self._nobody = self._hasher.hash(secrets.token_urlsafe(12))
 
     def hash(self, password: str) -> str:
         """The hash to be kept, with a salt of its own."""
-        return self._threads.submit(self._hasher.hash, spelled(password)).result()
+        return self._known.submit(self._hasher.hash, spelled(password)).result()
 
-    def matches(self, stored: str | None, password: str) -> bool:
-        """Whether it is the password of that hash; of None it never is, and finding out takes as long."""
+    def matches(self, stored: str | None, password: str, is_known: bool = False) -> bool:
+        """Whether it is the password of that hash; of None it never is, and finding out takes as long.
+
+        ``is_known``: it comes from where the password was known before, and does not queue with strangers.
+        """
         tried = spelled(password)
         if len(tried) > LONGEST_PASSWORD or not is_text(tried):
             return False  # nobody's: none was ever set so
-        right = self._threads.submit(self._verify, stored or self._nobody, tried).result()
+        threads = self._known if is_known else self._strangers
+        right = threads.submit(self._verify, stored or self._nobody, tried).result()
         return right and stored is not None
 
     def _verify(self, stored: str, password: str) -> bool:
