@@ -1,4 +1,4 @@
-"""Guessing, flooding and locking out at the sign-in; nonsense in its place; what a proxy may say of others."""
+"""Guessing, flooding and locking out at the sign-in; nonsense there; and what a proxy may say of others."""
 
 from __future__ import annotations
 
