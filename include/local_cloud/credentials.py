@@ -1,8 +1,9 @@
-"""The access keys of this cloud, and AWS's own two files that let any AWS tool use the first of them.
+"""The access keys of this cloud, and the files that let AWS's tools and SageMaker's SDKs use the first of them.
 
 ``DIR/credentials`` and ``DIR/config`` are made at the first start with a random key (mode 0600) and keep
 that key for ever; the endpoint in ``config`` follows the port. The keys of the cloud's own parts follow from
-that one. Takes the data directory, gives a ``Key``; knows ``settings``.
+that one. ``DIR/sagemaker.yaml`` has the defaults of the SageMaker SDKs. Takes the data directory, gives a
+``Key``; knows ``settings``.
 """
 
 from __future__ import annotations
@@ -14,8 +15,20 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.local_cloud.settings import REGION, write_atomically
+from include.local_cloud.settings import ACCOUNT_ID, REGION, write_atomically
 
+# The SDKs ask STS for the name of their bucket and for a role at its Amazon address, whatever endpoint is
+# configured, and report each call to Amazon: unless this file, in SAGEMAKER_USER_CONFIG_OVERRIDE, says so.
+_SAGEMAKER_SDK = f"""\
+SchemaVersion: "1.0"
+SageMaker:
+  PythonSDK:
+    Modules:
+      TelemetryOptOut: true
+      Session: {{DefaultS3Bucket: sagemaker-{REGION}-{ACCOUNT_ID}}}
+  TrainingJob: {{RoleArn: "arn:aws:iam::{ACCOUNT_ID}:role/nightloop"}}
+  Model: {{ExecutionRoleArn: "arn:aws:iam::{ACCOUNT_ID}:role/nightloop"}}
+"""
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -47,7 +60,8 @@ def derived(key: Key, part: str) -> Key:
 
 
 def write_config(data: Path, endpoint_url: str) -> None:
-    """Point the default profile at this cloud: ``DIR/config``."""
+    """Point the default profile at this cloud: ``DIR/config``; and SageMaker's SDKs: ``DIR/sagemaker.yaml``."""
     # Version 4 is the only signature that the cloud reads, for presigned URLs too.
     s3 = "s3 =\n  signature_version = s3v4\n  addressing_style = path\n"
+    write_atomically(data / "sagemaker.yaml", _SAGEMAKER_SDK)
     write_atomically(data / "config", f"[default]\nregion = {REGION}\nendpoint_url = {endpoint_url}\n{s3}")

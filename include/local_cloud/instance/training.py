@@ -1,7 +1,7 @@
 """A training job on its machine: Downloading, Training, Uploading, and one of the three ends.
 
-Takes the job's document, leaves the model archive in S3, the log in CloudWatch and the outcome in the
-document. Knows the other modules of this package and ``training_jobs.move``.
+Takes the job's document, leaves the model archive in S3, log and metrics in CloudWatch and the outcome in
+the document. Knows the other modules of this package and ``training_jobs.move``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from include.local_cloud.instance.cloud import Cloud
 from include.local_cloud.instance.container import Container, MlTree, wait_for
 from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
 from include.local_cloud.instance.logs import LogStream
+from include.local_cloud.instance.metric_stream import MetricStream
 from include.local_cloud.instance.pipes import Pipe
 from include.local_cloud.instance.post import Post
 from include.local_cloud.store import TRAINING_JOB, Document
@@ -46,8 +47,11 @@ class TrainingJob:
         post = self._post
         stream = f"{post.name}/algo-1-{int(time.time() * 1000)}"
         try:
-            with LogStream(post.cloud, LOG_GROUP, stream) as log:
-                self._work(log)
+            with (
+                LogStream(post.cloud, LOG_GROUP, stream) as log,
+                MetricStream(post.cloud, post.name, log.say) as metrics,
+            ):
+                self._work(log, metrics)
         except StopRequested:
             self._end("Stopped")
         except ClientFault as fault:
@@ -61,7 +65,7 @@ class TrainingJob:
             else:
                 self._end("Stopped" if post.watch.stop_requested else "Completed")
 
-    def _work(self, log: LogStream) -> None:
+    def _work(self, log: LogStream, metrics: MetricStream) -> None:
         post, job = self._post, self._job
         post.watch.check()
         if post.restarted:
@@ -88,18 +92,24 @@ class TrainingJob:
             else:
                 channels.download(post.cloud, channel, tree.data / channel["ChannelName"], post.watch.check)
         post.move("Training", "Training image download completed. Training in progress.")
-        self._train(tree, pipes, checkpoints, log)
+        self._train(tree, pipes, checkpoints, log, metrics)
         post.move("Uploading", "Uploading generated training model")
         self._upload(tree, post.cloud)
 
     def _train(
-        self, tree: MlTree, pipes: list[Pipe], checkpoints: Checkpoints | None, log: LogStream
+        self,
+        tree: MlTree,
+        pipes: list[Pipe],
+        checkpoints: Checkpoints | None,
+        log: LogStream,
+        metrics: MetricStream,
     ) -> None:
         """Run the container to its end, asked for or not. Raises ``AlgorithmFault`` when it failed."""
 
         def say(line: str) -> None:
             log.say(line)
-            self._metrics.read(line)
+            for name, value, moment in self._metrics.read(line):
+                metrics.add(name, value, moment)
 
         job = self._job
         contract = {
@@ -202,10 +212,14 @@ class Metrics:
         self._patterns = {name: re.compile(regex) for name, regex in definitions.items()}
         self._last: dict[str, tuple[float, datetime]] = {}
 
-    def read(self, line: str) -> None:
+    def read(self, line: str) -> list[tuple[str, float, datetime]]:
+        """What this line shows: (name, value, now)."""
+        seen = []
         for name, pattern in self._patterns.items():
             if (found := pattern.search(line)) and (value := _number(found)) is not None:
                 self._last[name] = (value, datetime.now(UTC))
+                seen.append((name, *self._last[name]))
+        return seen
 
     def final(self) -> list[Document]:
         return [

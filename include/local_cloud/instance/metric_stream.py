@@ -1,0 +1,88 @@
+"""The CloudWatch metrics of one training job, where ``TrainingJobAnalytics`` and alarms look for them.
+
+Takes values from any thread and sends them every few seconds, those of one second as one set of statistics,
+so that a chatty job costs CloudWatch no more than a quiet one. A CloudWatch that takes none is named once in
+the log and disturbs nothing. Knows ``cloud``.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from include.local_cloud.instance.cloud import Cloud
+from include.local_cloud.instance.faults import ClientFault, Interrupted
+
+NAMESPACE = "/aws/sagemaker/TrainingJobs"
+_SEND_SECONDS = 5.0
+_BATCH = 1_000  # what PutMetricData allows
+
+
+class MetricStream:
+    """Use as a context manager: everything added inside has been sent, or given up, when the block ends."""
+
+    def __init__(self, cloud: Cloud, job: str, say: Callable[[str], None]) -> None:
+        self._cloud, self._say = cloud, say
+        self._dimensions = [{"Name": "TrainingJobName", "Value": job}]
+        self._sets: dict[tuple[str, int], list[float]] = {}  # of a metric's second: its values
+        self._guard = threading.Lock()
+        self._ending = threading.Event()
+        self._refused = False
+        self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
+
+    def __enter__(self) -> MetricStream:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def add(self, name: str, value: float, moment: datetime) -> None:
+        """CloudWatch has no place for values that are not finite."""
+        if math.isfinite(value):
+            with self._guard:
+                self._sets.setdefault((name, int(moment.timestamp())), []).append(value)
+
+    def _run(self) -> None:
+        try:
+            while not self._ending.wait(_SEND_SECONDS):
+                self._send()
+            self._send()
+        except Interrupted:
+            return  # the job starts again elsewhere
+
+    def _send(self) -> None:
+        with self._guard:
+            sets, self._sets = self._sets, {}
+        data = [self._datum(name, second, values) for (name, second), values in sets.items()]
+        for start in range(0, len(data), _BATCH):
+            put = partial(_put, data[start : start + _BATCH])
+            try:
+                self._cloud.call("cloudwatch", put, "metrics")
+            except ClientFault as fault:
+                if not self._refused:
+                    self._say(f"[sagemaker logs]: CloudWatch did not take all metrics of this job: {fault}")
+                self._refused = True
+
+    def _datum(self, name: str, second: int, values: list[float]) -> dict[str, Any]:
+        return {
+            "MetricName": name,
+            "Dimensions": self._dimensions,
+            "Timestamp": datetime.fromtimestamp(second, UTC),
+            "StatisticValues": {
+                "SampleCount": len(values),
+                "Sum": math.fsum(values),
+                "Minimum": min(values),
+                "Maximum": max(values),
+            },
+            "Unit": "None",
+        }
+
+
+def _put(data: list[dict[str, Any]], cloudwatch: Any) -> None:
+    cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
