@@ -1,4 +1,4 @@
-"""The access keys of this cloud, and the files that let AWS's tools and SageMaker's SDKs use the first of them.
+"""The access keys of this cloud, and the files by which AWS's tools and SageMaker's SDKs use the first.
 
 ``DIR/credentials`` and ``DIR/config`` are made at the first start with a random key (mode 0600) and keep
 that key for ever; the endpoint in ``config`` follows the port. The keys of the cloud's own parts follow from
@@ -60,7 +60,7 @@ def derived(key: Key, part: str) -> Key:
 
 
 def write_config(data: Path, endpoint_url: str) -> None:
-    """Point the default profile at this cloud: ``DIR/config``; and SageMaker's SDKs: ``DIR/sagemaker.yaml``."""
+    """Point AWS's tools (``DIR/config``) and SageMaker's SDKs (``DIR/sagemaker.yaml``) at this cloud."""
     # Version 4 is the only signature that the cloud reads, for presigned URLs too.
     s3 = "s3 =\n  signature_version = s3v4\n  addressing_style = path\n"
     write_atomically(data / "sagemaker.yaml", _SAGEMAKER_SDK)
