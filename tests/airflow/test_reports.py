@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from fastapi.testclient import TestClient
 
 from tests.airflow.place import Place
 
 JOB = "digits-train-0123456789-1"
+HTML = "text/html; charset=utf-8"
 PAGE = b"<!doctype html><title>a round</title>"
 
 
@@ -60,7 +64,11 @@ def test_a_page_can_run_nothing_and_load_nothing(server: TestClient, told: Place
         headers = get(server, path).headers
         assert headers["content-security-policy"].startswith("default-src 'none'; img-src data:;"), path
         assert "script-src" not in headers["content-security-policy"], path
+        assert headers.get("content-type", HTML) == HTML, path  # a redirect has none
+        assert headers["content-security-policy"].endswith("sandbox allow-same-origin"), path
         assert headers["x-content-type-options"] == "nosniff", path
+        assert headers["x-frame-options"] == "SAMEORIGIN", path
+        assert headers["cross-origin-resource-policy"] == "same-origin", path
         assert headers["cache-control"] == "private, no-cache", path
 
 
@@ -104,6 +112,13 @@ def test_the_menu_leads_to_the_pipelines(server: TestClient, told: Place) -> Non
         "/%2e%2e/index.html",
         "/somebody-else/index.html",
         "/{}/no-such-job/index.html",
+        "/{}/%252e%252e/index.html",
+        "/{}/..%5c..%5cchampion.json/index.html",
+        "/{}/" + JOB + "%00/index.html",
+        "/{}/" + JOB + "%0d%0aSet-Cookie:x=1/index.html",
+        "/s3:%2f%2fanother-bucket%2freports/index.html",
+        "/%2fetc%2fpasswd/index.html",
+        "//elsewhere.test/index.html",
     ],
 )
 def test_nothing_but_pages_can_be_asked_for(server: TestClient, told: Place, path: str) -> None:
@@ -121,6 +136,32 @@ def test_a_report_that_cannot_be_read_says_why(
     reply = get(server, f"/{told.pipeline}/index.html")
     assert reply.status_code == 502
     assert "NoSuchBucket" in reply.text
+
+
+def test_a_bucket_that_cannot_be_reached_is_told_and_soon_given_up(
+    server: TestClient, told: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pages are read by threads that Airflow's own API needs: nothing waits for a minute here."""
+    from a2i.reports import IMPATIENT
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never answers
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        extra = {"region_name": "us-east-1", "endpoint_url": endpoint}
+        connection = {"conn_type": "aws", "login": "key", "password": "secret", "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+        monkeypatch.setattr("a2i.reports.IMPATIENT", IMPATIENT.merge(Config(read_timeout=0.2)))
+        reply = get(server, f"/{told.pipeline}/index.html")
+    assert (reply.status_code, reply.headers["x-content-type-options"]) == (502, "nosniff")
+    assert "could not be read: ReadTimeoutError" in reply.text
+    assert IMPATIENT.retries["max_attempts"] * (IMPATIENT.connect_timeout + IMPATIENT.read_timeout) <= 60
+
+
+def test_no_error_of_ours_shows_its_inside(told: Place, server: TestClient) -> None:
+    (told.config / "environments" / "local.yaml").write_text("secret: [")
+    quiet = TestClient(server.app, raise_server_exceptions=False, follow_redirects=False)
+    reply = get(quiet, f"/{told.pipeline}/index.html")
+    assert (reply.status_code, reply.headers["x-frame-options"]) == (500, "SAMEORIGIN")
+    assert "secret" not in reply.text
 
 
 def test_airflow_lists_the_menu_entry(server: TestClient) -> None:
