@@ -5,7 +5,8 @@ living instance gets one, oldest first and not too many jobs at once. An instanc
 (killed, out of memory, the machine went down) is replaced and its job starts again under the same name with
 the secondary status Restarting, as SageMaker retries its own internal errors; after a few such deaths the
 job is Failed with a reason. An instance that lived through a restart of the cloud still holds its lock, and
-is simply found at work. Knows ``store``, ``locks`` and the outcomes of each kind.
+is simply found at work. Says once when ``sandbox`` has no walls for them. Knows ``store``, ``locks`` and the
+outcomes of each kind.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.local_cloud import outcomes, processes, rollout
+from include.local_cloud.instance import sandbox
 from include.local_cloud.locks import is_held
 from include.local_cloud.settings import PROJECT_ROOT, Settings
 from include.local_cloud.store import AT_WORK, DEPLOYMENT, INSTANCE, Document, Kind, Store
@@ -52,6 +54,8 @@ class Dispatcher:
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
     def start(self) -> None:
+        if warning := sandbox.warning():
+            print(f"local cloud: {warning}", file=sys.stderr, flush=True)
         rollout.recover(self._store)
         self._thread.start()
 

@@ -5,13 +5,16 @@ Knows psutil; takes and gives plain values.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import time
 
 import psutil
 
 from include.local_cloud.settings import PROJECT_ROOT
 
+_DEATH_SECONDS = 2.0  # the dead whom nobody buries count as a group's, too
 _CLOCK_TOLERANCE = 0.05  # seconds between two readings of one process's start time
 
 
@@ -31,10 +34,15 @@ def started(pid: int) -> float:
 
 
 def kill_group(pid: int, start: float) -> None:
-    """SIGKILL to the process group led by this process, if it still is the process that started then."""
+    """SIGKILL to the process group led by this process, if it still is the process that started then.
+
+    Waits until nobody of the group writes any more: the first process of a container is gone only after all
+    others in it.
+    """
     if not psutil.pid_exists(pid) or abs(started(pid) - start) > _CLOCK_TOLERANCE:
         return
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+    deadline = time.monotonic() + _DEATH_SECONDS
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(pid, signal.SIGKILL)
+            time.sleep(0.01)
