@@ -27,7 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (DatabaseAway, LookupError, OSError, ValueError) as error:
+    except DatabaseAway as away:
+        print(f"error: the database {away.why}", file=sys.stderr)
+        return 1
+    except (LookupError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
