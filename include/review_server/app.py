@@ -50,8 +50,8 @@ from include.review_server.templates import Templates
 from include.review_server.worker_api import WorkerApi
 from include.wire import AwsError
 
-# Of the data directory: what only this server reads.
-_OWN_FILES = ("review.db", "review.db-wal", "review.db-shm", "review.db-journal", "api-keys")
+# Of the data directory. Not its keys: those that others could read are refused, not covered up.
+_OWN_FILES = ("review.db", "review.db-wal", "review.db-shm", "review.db-journal")
 
 SecretOf = Callable[[str], str | None]
 

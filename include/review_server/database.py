@@ -57,11 +57,14 @@ class Database:
             # Its log and its index of the log get the same mode from SQLite.
             private_files.make(Path(self.url.database))
         # A server whose machine has vanished is noticed in seconds, not when TCP gives up.
-        patience = (
-            {} if self.is_sqlite else {"connect_timeout": 5, "tcp_user_timeout": 20_000} | self.url.query
-        )
+        patience = {"connect_timeout": 5, "tcp_user_timeout": 20_000}
+        arguments = {name: value for name, value in patience.items() if name not in self.url.query}
         self._engine = create_engine(
-            self.url, pool_size=16, max_overflow=32, pool_timeout=30, connect_args=patience
+            self.url,
+            pool_size=16,
+            max_overflow=32,
+            pool_timeout=30,
+            connect_args={} if self.is_sqlite else arguments,
         )
         # Writers of one process queue here in order. SQLite's own wait is a sleep and retry, which starves
         # some of many threads; it remains for the other processes (the members' command).

@@ -48,7 +48,7 @@ class LoopEvents:
         self._clock = clock
         self._arns = arns
         self._target = _target(settings) if settings.events_to else None
-        self.reach = Reach("what is told of loops' ends")
+        self.reach = Reach("the queue or bus of loops' ends")
         if self._target:
             database.on_loop_end = self.write_down
 

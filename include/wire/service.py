@@ -12,6 +12,7 @@ import logging
 import re
 import uuid
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -23,6 +24,9 @@ from include.wire import shapes, strictjson
 from include.wire.messages import AwsError, Reply, Request
 
 log = logging.getLogger(__name__)
+
+# Of a list with a hundred thousand wrong members, the first are enough.
+_MOST_TOLD = 100
 
 
 class AwsService:
@@ -97,7 +101,7 @@ class AwsService:
         else:
             body = _json(request.body)
             params |= shapes.parse(shape, {k: v for k, v in body.items() if k not in params})
-        broken = list(shapes.violations(shape, params))
+        broken = list(islice(shapes.violations(shape, params), _MOST_TOLD))
         if broken:
             errors = "error" if len(broken) == 1 else "errors"
             message = f"{len(broken)} validation {errors} detected: {'; '.join(broken)}"

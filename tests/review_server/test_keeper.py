@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 import httpx
 
+from include.review_server import keeper as keeper_module
+from include.review_server.errors import DatabaseAway
 from include.review_server.keeper import Keeper
 from tests.review_server.rig import Rig
 from tests.support.cloud import eventually
@@ -41,6 +44,51 @@ def test_a_faulty_chore_is_tried_again_while_the_others_go_on():
     finally:
         keeper.stop()
     assert not keeper.is_alive
+
+
+def test_a_chore_that_hangs_holds_none_of_the_others_up_and_is_told_of(monkeypatch):
+    monkeypatch.setattr(keeper_module, "_HANGS_SECONDS", 0.2)
+    answered, turns = threading.Event(), itertools.count()
+    last = [0]
+
+    def hanging() -> bool:
+        answered.wait()
+        return False
+
+    def sound() -> bool:
+        last[0] = next(turns)
+        return False
+
+    keeper = Keeper([hanging, sound])
+    keeper.start()
+    try:
+        eventually(lambda: last[0] >= 2)
+        eventually(lambda: any("has not come back" in problem for problem in keeper.failing))
+        answered.set()
+        eventually(lambda: not keeper.failing)
+    finally:
+        answered.set()
+        keeper.stop()
+
+
+def test_a_database_that_is_away_is_told_of_until_it_is_back():
+    away = threading.Event()
+    away.set()
+
+    def chore() -> bool:
+        if away.is_set():
+            raise DatabaseAway("does not answer")
+        return False
+
+    keeper = Keeper([chore])
+    keeper.start()
+    try:
+        eventually(lambda: keeper.failing)
+        assert "the database does not answer" in keeper.failing[0]
+        away.clear()
+        eventually(lambda: not keeper.failing)
+    finally:
+        keeper.stop()
 
 
 def test_health_tells_of_a_failing_chore(rig: Rig, monkeypatch):

@@ -126,6 +126,12 @@ def test_everything_listens_on_this_machine_only(settings):
     assert addresses == {"127.0.0.1"}
 
 
+def test_nothing_that_it_writes_is_open_to_others(settings):
+    paths = [settings.home, *settings.home.rglob("*")]
+    assert len(paths) > 50
+    assert not [path for path in paths if not path.is_symlink() and path.lstat().st_mode & 0o077]
+
+
 def test_a_second_up_changes_nothing(own, settings):
     before = pids(settings)
     result = stack("up", own)
