@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import ipaddress
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import metadata
 from pathlib import Path
 
@@ -13,6 +17,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from include.review_server.settings import ReviewSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENT_FILES = ("requirements.txt", "requirements-local.txt", "requirements-dev.txt")
@@ -97,6 +103,70 @@ class TestCompose:
         )  # fmt: skip
         assert result.returncode == 0, result.stdout + result.stderr
 
+    def test_every_service_that_stays_says_whether_it_is_well(self):
+        staying = {
+            name: service for name, service in compose()["services"].items() if service["restart"] == "always"
+        }
+        assert compose()["services"].keys() - staying.keys() == {"airflow-migrate"}
+        for name, service in staying.items():
+            assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL"), name
+            assert {"interval", "timeout", "retries"} <= service["healthcheck"].keys(), name
+
+    def test_the_checks_ask_airflow_and_celery_what_they_can_be_asked(self):
+        from airflow.cli.cli_parser import get_parser
+
+        tests = {
+            name: service["healthcheck"]["test"]
+            for name, service in own_services().items()
+            if "healthcheck" in service
+        }
+        asked = {words[5]: name for name, words in tests.items() if words[1] == "airflow"}
+        assert asked.keys() == {"SchedulerJob", "DagProcessorJob", "TriggererJob"}
+        for words in tests.values():
+            if words[1] == "airflow":
+                assert get_parser().parse_args(words[2:]).local
+        module, _, name = tests["airflow-worker"][1].split()[2].rpartition(".")
+        assert hasattr(importlib.import_module(module), name)
+
+    def test_the_check_of_the_review_server_tells_a_well_one_from_an_ill_one(self, tmp_path):
+        words = own_services()["review"]["healthcheck"]["test"][1:]
+        for status, expected in ((200, 0), (503, 1)):
+            server = HTTPServer(("127.0.0.1", 0), type("Handler", (Answering,), {"status": status}))
+            thread = threading.Thread(target=server.handle_request)
+            thread.start()
+            code = words[2].replace("4567", str(server.server_port))
+            result = subprocess.run([sys.executable, words[1], code], capture_output=True, timeout=60)
+            thread.join()
+            server.server_close()
+            assert result.returncode == expected
+
+    def test_airflow_is_as_patient_as_the_local_stacks(self, tmp_path):
+        from include.stack import environment
+        from include.stack.settings import StackSettings
+
+        local = environment.airflow(StackSettings.from_environment({"NIGHTLOOP_HOME": str(tmp_path)}))
+        options = [
+            "WORKERS__EXECUTION_API_TIMEOUT",
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT",
+            "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL",
+        ]
+        environments = [service["environment"] for service in own_services().values()]
+        for option in (f"AIRFLOW__{option}" for option in options):
+            values = {
+                variables[option] for variables in environments if "AIRFLOW__CORE__EXECUTOR" in variables
+            }
+            assert values == {local[option]}
+
+    def test_the_review_server_believes_the_proxies_on_its_network_and_nobody_else(self, tmp_path):
+        document = compose()
+        (network,) = document["networks"]["default"]["ipam"]["config"]
+        (option,) = (word for word in document["services"]["review"]["command"] if "trusted" in word)
+        assert option == f"--trusted-proxies={network['subnet']}"
+        default = re.fullmatch(r"\$\{NIGHTLOOP_SUBNET:-(.+)\}", network["subnet"])
+        assert default is not None
+        assert ipaddress.ip_network(default[1]).is_private
+        assert ReviewSettings(data_dir=tmp_path, trusted_proxies=(default[1],)).trusted_proxies
+
     def test_every_mounted_folder_of_the_project_is_there(self):
         mounted = {
             volume.split(":")[0]
@@ -141,7 +211,7 @@ class TestCompose:
         text = (ROOT / "docker-compose.yaml").read_text()
         variables = re.findall(r"\$\{([A-Z_]+)(:?[-?]?)", text)
         with_default = {name for name, operator in variables if operator != ":?"}
-        assert with_default == {"AWS_SESSION_TOKEN", "NIGHTLOOP_REVIEW_URL"}
+        assert with_default == {"AWS_SESSION_TOKEN", "NIGHTLOOP_REVIEW_URL", "NIGHTLOOP_SUBNET"}
 
     def test_every_airflow_setting_exists_in_airflow(self):
         known = airflow_settings()
@@ -181,6 +251,19 @@ class TestCompose:
         commands = {service["command"][0] for name, service in own_services().items() if name != "review"}
         assert commands == {"db", "api-server", "scheduler", "dag-processor", "triggerer", "celery"}
         assert commands <= known
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers one request with a status."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status if self.path == "/_nightloop/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def airflow_settings() -> set[str]:
