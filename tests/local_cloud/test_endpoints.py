@@ -161,31 +161,35 @@ def test_a_deployment_policy_is_checked_kept_and_shown(cloud: LocalCloud, bucket
     sagemaker.delete_endpoint(EndpointName=name)
 
 
-def test_a_configuration_in_use_is_not_deleted(cloud: LocalCloud, bucket: str) -> None:
-    sagemaker, name = cloud.client("sagemaker"), f"{bucket}-e"
-    first, second = (make_config(cloud, bucket, said) for said in ("one", "two"))
+def test_a_configuration_and_its_model_may_be_deleted_under_a_living_endpoint(
+    cloud: LocalCloud, bucket: str
+) -> None:
+    """Clients delete the configuration first, then the endpoint, as AWS allows."""
+    sagemaker, runtime, name = cloud.client("sagemaker"), cloud.client("sagemaker-runtime"), f"{bucket}-e"
+    first, second = (make_config(cloud, bucket, said, ECHO=said) for said in ("one", "two"))
 
-    def refused(config: str) -> bool:
-        try:
-            sagemaker.delete_endpoint_config(EndpointConfigName=config)
-        except ClientError as error:
-            return (
-                f'it is in use by endpoint "arn:aws:sagemaker:us-east-1:000000000000:endpoint/{name}"'
-                in str(error)
-            )
-        return False
+    def delete(config: str) -> None:
+        sagemaker.delete_endpoint_config(EndpointConfigName=config)
+        sagemaker.delete_model(ModelName=config)
+
+    def answer() -> str:
+        reply = runtime.invoke_endpoint(EndpointName=name, Body=b"x")
+        return str(json.loads(reply["Body"].read())["environment"])
 
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=first)
-    assert refused(first)
-    settled(cloud, name)
+    delete(first)  # while it is being created
+    assert settled(cloud, name)["EndpointConfigName"] == first
+    assert answer() == "one"
     sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second)
-    assert refused(first)
-    assert refused(second)
-    settled(cloud, name)
-    assert refused(second)
-    sagemaker.delete_endpoint_config(EndpointConfigName=first)
+    delete(second)  # while it is on its way there
+    assert settled(cloud, name)["EndpointConfigName"] == second
+    assert answer() == "two"
+    with pytest.raises(ClientError, match="Could not find endpoint configuration"):
+        sagemaker.describe_endpoint_config(EndpointConfigName=second)
+    with pytest.raises(ClientError, match="Could not find endpoint configuration"):
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=first)
     sagemaker.delete_endpoint(EndpointName=name)
-    sagemaker.delete_endpoint_config(EndpointConfigName=second)
+    eventually(lambda: gone(cloud, name))
 
 
 def test_weights_move_the_traffic_and_may_be_retained(cloud: LocalCloud, bucket: str) -> None:

@@ -128,6 +128,9 @@ def test_an_endpoint_is_back_after_a_restart(own_cloud: LocalCloud) -> None:
     bucket = own_cloud.make_bucket("endpoint")
     config = make_config(own_cloud, bucket, "one", ECHO="first")
     own_cloud.client("sagemaker").create_endpoint(EndpointName="e", EndpointConfigName=config)
+    # As clients delete them, the configuration first; the endpoint needs neither to start again.
+    own_cloud.client("sagemaker").delete_endpoint_config(EndpointConfigName=config)
+    own_cloud.client("sagemaker").delete_model(ModelName=config)
     settled(own_cloud, "e")
 
     for end in (own_cloud.kill, own_cloud.stop):

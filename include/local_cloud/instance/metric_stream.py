@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -28,7 +28,7 @@ class MetricStream:
     def __init__(self, cloud: Cloud, job: str, say: Callable[[str], None]) -> None:
         self._cloud, self._say = cloud, say
         self._dimensions = [{"Name": "TrainingJobName", "Value": job}]
-        self._sets: dict[tuple[str, int], list[float]] = {}  # of a metric's second: its values
+        self._sets: dict[tuple[str, int], list[tuple[datetime, float]]] = {}  # by metric and second
         self._guard = threading.Lock()
         self._ending = threading.Event()
         self._refused = False
@@ -46,7 +46,7 @@ class MetricStream:
         """CloudWatch has no place for values that are not finite."""
         if math.isfinite(value):
             with self._guard:
-                self._sets.setdefault((name, int(moment.timestamp())), []).append(value)
+                self._sets.setdefault((name, int(moment.timestamp())), []).append((moment, value))
 
     def _run(self) -> None:
         try:
@@ -59,7 +59,7 @@ class MetricStream:
     def _send(self) -> None:
         with self._guard:
             sets, self._sets = self._sets, {}
-        data = [self._datum(name, second, values) for (name, second), values in sets.items()]
+        data = [self._datum(name, values) for (name, _), values in sets.items()]
         for start in range(0, len(data), _BATCH):
             put = partial(_put, data[start : start + _BATCH])
             try:
@@ -69,11 +69,12 @@ class MetricStream:
                     self._say(f"[sagemaker logs]: CloudWatch did not take all metrics of this job: {fault}")
                 self._refused = True
 
-    def _datum(self, name: str, second: int, values: list[float]) -> dict[str, Any]:
+    def _datum(self, name: str, pairs: list[tuple[datetime, float]]) -> dict[str, Any]:
+        values = [value for _, value in pairs]
         return {
             "MetricName": name,
             "Dimensions": self._dimensions,
-            "Timestamp": datetime.fromtimestamp(second, UTC),
+            "Timestamp": pairs[-1][0],  # of a value, and so never before the job's own start
             "StatisticValues": {
                 "SampleCount": len(values),
                 "Sum": math.fsum(values),
