@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.clients.conftest import run_steps
 from tests.support.cloud import DETECTION_IMAGE, ECHO_IMAGE, ROLE, LocalCloud
 from tests.support.detection import squares
 from tests.support.sagemaker import log_of
 
+# Several minutes on a busy machine: the SDK looks at an endpoint twice a minute, and loads models in between.
+pytestmark = pytest.mark.timeout(900)
 GROUP = "/aws/sagemaker/TrainingJobs"
 
 
