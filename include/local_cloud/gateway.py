@@ -14,6 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from xml.sax.saxutils import escape
 
 from include.local_cloud.access import Access
@@ -70,7 +71,12 @@ class Gateway:
                 message = f"the local cloud has no service {service!r}; it has {known}"
                 raise AwsError("NotImplementedException", message, 501)
         except AwsError as error:
-            await _send(send, _error(error, service, b"x-amz-target" in dict(scope["headers"])))
+            fields = dict(scope["headers"])
+            reply = _error(error, service, b"x-amz-target" in fields)
+            if b"expect" in fields:
+                # Its body was not asked for and will not come: the next request must not be taken for it.
+                reply = replace(reply, headers={**reply.headers, "Connection": "close"})
+            await _send(send, reply)
 
     async def _sagemaker(self, request: Request) -> Reply:
         for service in self._services:

@@ -37,7 +37,7 @@ class _List:
 
     items: str
     name: str | None
-    token: str = "nextToken"  # noqa: S105 (a member's name)
+    token: str = "nextToken"  # noqa: S105 -- a place in a list
     limit: str = "limit"
     most: int = 50
     unknown: str = "InvalidParameterException"

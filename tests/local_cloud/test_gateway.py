@@ -160,3 +160,13 @@ def test_human_review_answers_on_both_ports(cloud: LocalCloud) -> None:
         )
         with pytest.raises(ClientError, match="UnrecognizedClientException"):
             stranger.describe_human_loop(HumanLoopName="any")
+
+
+def test_a_refused_upload_leaves_its_client_a_usable_connection(cloud: LocalCloud, bucket: str) -> None:
+    """S3's SDKs wait with the body until they are asked for it; refused, they never send it."""
+    key, _ = cloud.keys()
+    settings = {"endpoint_url": cloud.endpoint_url, "region_name": "us-east-1"}
+    wrong = boto3.client("s3", aws_access_key_id=key, aws_secret_access_key="x", **settings)
+    for _ in range(3):
+        with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+            wrong.put_object(Bucket=bucket, Key="k", Body=b"v" * 100_000)

@@ -88,7 +88,9 @@ def test_a_presigned_url_of_another_region_names_the_right_one(cloud: LocalCloud
 
 
 def test_no_bucket_is_made_in_another_region(cloud: LocalCloud, bucket: str) -> None:
-    with pytest.raises(ClientError, match=r"IllegalLocationConstraint.*leave it out for 'us-east-1'"):
+    with pytest.raises(
+        ClientError, match=r"IllegalLocationConstraintException.*leave it out for 'us-east-1'"
+    ):
         cloud.client("s3").create_bucket(
             Bucket=f"{bucket}-2", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
         )
