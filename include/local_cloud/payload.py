@@ -47,7 +47,7 @@ async def object_body(request: Request, seal: Seal, receive: Receive, folder: Pa
     stated = request.headers.get(_DIGEST)
     if stated is None:
         raise AwsError("InvalidRequest", f"Missing required header for this request: {_DIGEST}", 400)
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=folder) as file:
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(folder)) as file:
         if stated in FORMS:
             request = await _decoded(request, stated, seal, receive, file)
         else:

@@ -48,8 +48,8 @@ _S3 = {
     ("GET", False, "cors"): "GetBucketCors",
     ("GET", False, "location"): "GetBucketLocation",
 }
-_SAYS_NOTHING = ("x-id", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires")
-_SAYS_NOTHING += ("X-Amz-SignedHeaders", "X-Amz-Signature")
+_SIGNATURE = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
+_SAYS_NOTHING = {"x-id", *(f"X-Amz-{name}" for name in _SIGNATURE)}
 
 
 def s3_operation(request: Request) -> str | None:

@@ -88,7 +88,8 @@ class Signature:
         if not re.fullmatch(r"[0-9]{1,9}", lasts) or int(lasts) > LONGEST_EXPIRY:
             raise _malformed(f"X-Amz-Expires must be a number of seconds up to a week, {LONGEST_EXPIRY}")
         signed, value = tuple(parts["SignedHeaders"].split(";")), parts["Signature"]
-        return cls(*found.groups(), signed, value, parts["Date"], int(lasts), parts.get("Security-Token"))
+        moment, token = parts["Date"], parts.get("Security-Token")
+        return cls(found[1], found[2], found[3], found[4], signed, value, moment, int(lasts), token)
 
     def matches(self, request: Request, secret: str) -> bool:
         """Whether this secret signs this request so; S3's clients sign a digest of the body, not the body."""
