@@ -8,7 +8,6 @@ themselves. Takes a ``Signature``, raises ``AwsError``; keeps buckets from being
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 from include.local_cloud.settings import REGION
@@ -35,7 +34,7 @@ def check_region(signature: Signature) -> None:
     raise AwsError(code, f"The {what}; {wrong}", 400, Region=REGION)
 
 
-def keep_buckets_here(s3: ModuleType) -> None:
+def keep_buckets_here(s3: Any) -> None:
     """Let ministack's S3 make buckets in this Region only, and look for none of them elsewhere."""
 
     def refused(name: str, constraint: str | None, _: str) -> Any:

@@ -116,7 +116,7 @@ def test_tail_follows_a_log_prints_each_line_once_and_ends_by_ctrl_c(
         tail = subprocess.Popen(command, env={**os.environ, **cloud.env()}, stdout=stream, stderr=stream)
     try:
         eventually(lambda: len(printed()) >= 300)
-        for _ in range(5):
+        for _ in range(2):
             say(7)
             eventually(lambda: len(printed()) >= len(written))
         tail.send_signal(signal.SIGINT)

@@ -9,6 +9,8 @@ import boto3
 import httpx
 import pytest
 from botocore import UNSIGNED
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -170,3 +172,22 @@ def test_a_refused_upload_leaves_its_client_a_usable_connection(cloud: LocalClou
     for _ in range(3):
         with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
             wrong.put_object(Bucket=bucket, Key="k", Body=b"v" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "code"),
+    [("application/cbor", b"\xa0", 415), ("application/x-amz-json-1.0", b"{half", 400)],
+)
+def test_metrics_that_nobody_can_read_are_not_taken_for_stored(
+    cloud: LocalCloud, kind: str, body: bytes, code: int
+) -> None:
+    request = AWSRequest(
+        "POST",
+        f"{cloud.endpoint_url}/service/GraniteServiceVersion20100801/operation/PutMetricData",
+        headers={"Content-Type": kind, "X-Amz-Target": "GraniteServiceVersion20100801.PutMetricData"},
+        data=body,
+    )
+    SigV4Auth(cloud.session().get_credentials(), "monitoring", "us-east-1").add_auth(request)
+    reply = httpx.post(request.url, headers=dict(request.headers), content=body)
+    assert reply.status_code == code
+    assert reply.json()["message"]

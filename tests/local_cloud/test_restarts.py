@@ -160,6 +160,11 @@ def test_base_services_remember_what_ministack_forgets(own_cloud: LocalCloud) ->
         )
     tag = s3.head_object(Bucket="photos", Key="images/a.jpg")["ETag"]
     iam.create_role(RoleName="nightloop", AssumeRolePolicyDocument="{}")
+    own_cloud.client("cloudwatch").put_metric_data(
+        Namespace="n", MetricData=[{"MetricName": "m", "Value": 1}]
+    )
+    saved = own_cloud.data / "base-services" / "cloudwatch.json"
+    eventually(lambda: saved.exists() and '"m"' in saved.read_text())
 
     own_cloud.kill()
     own_cloud.start()
@@ -178,6 +183,7 @@ def test_base_services_remember_what_ministack_forgets(own_cloud: LocalCloud) ->
     with pytest.raises(ClientError, match="PreconditionFailed"):
         s3.put_object(Bucket="photos", Key="k.tmp", Body=b"", IfNoneMatch="*")
     assert iam.get_role(RoleName="nightloop")["Role"]["RoleName"] == "nightloop"
+    assert own_cloud.client("cloudwatch").list_metrics(Namespace="n")["Metrics"][0]["MetricName"] == "m"
 
 
 def test_two_clouds_never_share_a_data_directory(own_cloud: LocalCloud) -> None:
