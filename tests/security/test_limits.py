@@ -168,7 +168,7 @@ def test_what_is_too_much_for_an_operation_is_refused_by_it(rig: Rig):
     assert refused(rig.sagemaker.list_human_task_uis, MaxResults=10**30)[1] == 400
 
 
-@pytest.mark.parametrize("token", [_DEEP * 10, "5", '["Name", ["x"], "y"]', "null", "{}"])
+@pytest.mark.parametrize("token", ["[" * 3_000 + "]" * 3_000, "5", '["Name", ["x"], "y"]', "null", "{}"])
 def test_a_forged_page_token_is_refused(cloud: LocalCloud, token: str):
     forged = base64.urlsafe_b64encode(token.encode()).decode()
     code, status, _ = refused(cloud.client("sagemaker").list_training_jobs, NextToken=forged)
