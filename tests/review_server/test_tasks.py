@@ -197,7 +197,7 @@ def test_a_body_beyond_the_limit_is_refused(held):
     reply = worker.http.post(
         f"/worker/tasks/{task['task_id']}/answer", content=huge, headers={"content-type": "application/json"}
     )
-    assert reply.status_code == 400
+    assert reply.status_code == 413
     assert "16777216 bytes" in reply.json()["error"]["message"]
 
 
