@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -33,6 +33,7 @@ from tests.support.cloud import ROOT, eventually
 from tests.support.serving import serving
 
 PASSWORD = "correct horse battery"
+Reply = httpx.Response
 _QUICK = partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
 
 
@@ -68,15 +69,16 @@ class Server:
         self.review, self.url = review, url
 
     def post(
-        self, path: str = "/worker/session", client: httpx.Client | None = None, **body: Any
-    ) -> httpx.Response:
-        headers = body.pop("headers", {})
-        return (client or httpx).post(self.url + path, json=body, headers=headers, timeout=60)  # type: ignore[union-attr]
+        self, path: str, body: dict[str, Any], client: httpx.Client | None = None, **headers: str
+    ) -> Reply:
+        with httpx.Client() if client is None else nullcontext(client) as sender:
+            return sender.post(self.url + path, json=body, headers=headers, timeout=60)
 
     def sign_in(
-        self, password: str = PASSWORD, client: httpx.Client | None = None, **headers: str
-    ) -> httpx.Response:
-        return self.post(client=client, name="ann", password=password, headers=headers)
+        self, password: str = PASSWORD, client: httpx.Client | None = None, name: str = "ann", **headers: str
+    ) -> Reply:
+        headers = {header.replace("_", "-"): value for header, value in headers.items()}
+        return self.post("/worker/session", {"name": name, "password": password}, client, **headers)
 
 
 Serve = Callable[..., AbstractContextManager[Server]]
@@ -165,12 +167,12 @@ class TestLockingOut:
     def test_a_browser_that_set_the_password_or_signed_in_is_known_from_then_on(self, serve: Serve):
         with serve(["127.0.0.1"]) as server, httpx.Client() as invited, httpx.Client() as signed_in:
             token = server.review.accounts.invite("ann", "reviewers")[1]
-            assert (
-                server.post("/worker/invitation", invited, token=token, password=PASSWORD).status_code == 200
-            )
+            assert server.post(
+                "/worker/invitation", {"token": token, "password": PASSWORD}, invited
+            ).is_success
             assert server.sign_in(client=signed_in).status_code == 201
             for i in range(throttle.OF_A_NAME.free + 1):
-                guessed = server.sign_in("wrong", **{"x-forwarded-for": f"10.0.{i}.1"})
+                guessed = server.sign_in("wrong", x_forwarded_for=f"10.0.{i}.1")
             assert guessed.status_code == 429
             assert int(guessed.headers["retry-after"]) >= 1
             assert server.sign_in().status_code == 429
@@ -266,7 +268,7 @@ class TestFloods:
         gate = threading.Event()
 
         class SlowMachine(PasswordHasher):
-            def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+            def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
                 if password == "wrong":
                     assert gate.wait(120)
                 return super().verify(hash, password)
@@ -274,8 +276,7 @@ class TestFloods:
         monkeypatch.setattr(passwords, "PasswordHasher", partial(SlowMachine, 1, 64, 1))
         with serve() as server, httpx.Client() as reviewer, ThreadPoolExecutor(60) as crowd:
             assert server.sign_in(client=reviewer).status_code == 201
-            body = {"password": "wrong"}
-            guesses = [crowd.submit(server.post, name=f"guess-{i}", **body) for i in range(60)]
+            guesses = [crowd.submit(server.sign_in, "wrong", name=f"guess-{i}") for i in range(60)]
             try:
                 eventually(lambda: sum(guess.done() for guess in guesses) >= 60 - 22)
                 refused = [guess.result() for guess in guesses if guess.done()]
@@ -296,7 +297,7 @@ class TestFloods:
             while server.sign_in("wrong").status_code == 401:
                 pass
             with server.review.database.write():
-                guessed = server.post("/worker/invitation", token="guessed", password=PASSWORD)
+                guessed = server.post("/worker/invitation", {"token": "guessed", "password": PASSWORD})
                 assert guessed.status_code == 404
                 deadline = time.monotonic() + 30
                 assert server.sign_in("wrong").status_code in (429, 401)
@@ -368,28 +369,28 @@ class TestProxies:
     def test_nobody_but_a_trusted_proxy_says_where_a_guess_comes_from(self, serve: Serve):
         free = throttle.OF_A_NAME_FROM_A_NETWORK.free
         with serve(["192.0.2.1", "10.0.0.0/8"]) as server:
-            seen = [server.sign_in("wrong", **{"x-forwarded-for": f"203.0.113.{i}"}) for i in range(free + 1)]
+            seen = [server.sign_in("wrong", x_forwarded_for=f"203.0.113.{i}") for i in range(free + 1)]
             assert [reply.status_code for reply in seen] == [401] * free + [429]
 
     def test_behind_a_trusted_proxy_everybody_is_counted_apart(self, serve: Serve):
         with serve(["127.0.0.0/8", "10.0.0.0/8"]) as server:
-            while server.sign_in("wrong", **{"x-forwarded-for": "203.0.113.7"}).status_code == 401:
+            while server.sign_in("wrong", x_forwarded_for="203.0.113.7").status_code == 401:
                 pass
-            assert server.sign_in(**{"x-forwarded-for": "203.0.113.8"}).status_code == 201
+            assert server.sign_in(x_forwarded_for="203.0.113.8").status_code == 201
             # What the client wrote stands on the left of what the proxies saw.
             for lie in (
                 "198.51.100.1, 203.0.113.7",
                 "198.51.100.2, 203.0.113.7, 10.1.1.1",
                 "x, 203.0.113.7:4711",
             ):
-                assert server.sign_in(**{"x-forwarded-for": lie}).status_code == 429
+                assert server.sign_in(x_forwarded_for=lie).status_code == 429
 
     @pytest.mark.parametrize(("trusted", "is_secure"), [(["127.0.0.1"], True), ([], False)])
     def test_cookies_are_secure_when_a_trusted_proxy_says_that_the_browser_came_by_tls(
         self, serve: Serve, trusted: list[str], is_secure: bool
     ):
         with serve(trusted) as server:
-            cookies = server.sign_in(**{"x-forwarded-proto": "https"}).headers.get_list("set-cookie")
+            cookies = server.sign_in(x_forwarded_proto="https").headers.get_list("set-cookie")
             assert len(cookies) == 2
             assert all(("Secure" in cookie) == is_secure for cookie in cookies)
 
