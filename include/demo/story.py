@@ -174,7 +174,8 @@ class Story:
 
     def _fetch_reports(self, night: Night) -> None:
         """Copy the reports out of the bucket, so that they can be opened when the stack is down."""
-        keys = night.keys("reports/")
+        # The names of the folders are keys of a bucket, and a key may be any text.
+        keys = [key for key in night.keys("reports/") if ".." not in key.split("/")]
         for key in keys:
             night.download(key, self._directory / key)
         self.progress.say(f"{sum(key.endswith('.html') for key in keys)} pages in reports/")

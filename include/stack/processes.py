@@ -8,6 +8,7 @@ and API server. Each is started again when it dies. Knows settings and environme
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -52,8 +53,14 @@ class Supervisor:
 
     @property
     def _rpc(self) -> Any:
+        socket = self._settings.socket
+        # Beside a long home it is in the temporary directory, where anybody could have put one before us.
+        if socket.exists() and socket.lstat().st_uid != os.getuid():
+            raise StackError(
+                f"{socket} is somebody else's: remove it, or set NIGHTLOOP_HOME to a shorter path"
+            )
         # A new transport for every call: one that has failed to connect keeps its broken connection.
-        transport = SupervisorTransport(None, None, f"unix://{self._settings.socket}")
+        transport = SupervisorTransport(None, None, f"unix://{socket}")
         return ServerProxy("http://127.0.0.1", transport=transport).supervisor  # the URL is not used
 
     def running(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
@@ -135,8 +136,9 @@ def question(verdict: dict[str, Any], why: str, report: str) -> Iterator[str]:
     """The question's text in Markdown: why it is asked, each rule with its numbers, the report."""
     yield f"Asked because {cell(why)}." if why else "Asked because the package waits for a decision."
     yield ""
-    yield f"Challenger `{verdict['training_job']}`, champion `{verdict['champion'] or 'none yet'}`. "
-    yield f"**[Read the report]({report})** before you answer."
+    challenger, champion = (code(verdict[who] or "none yet") for who in ("training_job", "champion"))
+    yield f"Challenger `{challenger}`, champion `{champion}`. "
+    yield f"**[Read the report]({quote(report, safe=':/')})** before you answer."
     yield ""
     yield "| Outcome | Rule | What was found |"
     yield "|---|---|---|"
@@ -145,6 +147,11 @@ def question(verdict: dict[str, Any], why: str, report: str) -> Iterator[str]:
         yield f"| {outcome} | {cell(rule['rule'])} | {cell(rule['text'])} |"
     yield ""
     yield "Approve: it is served and becomes the champion. Reject: the champion stays; the labels stay new."
+
+
+def code(value: str) -> str:
+    """Text that stays within its backticks."""
+    return " ".join(value.replace("`", "'").split())
 
 
 def cell(value: str) -> str:

@@ -166,6 +166,10 @@ def test_the_question_shows_every_rule_and_lets_no_text_out_of_its_cell() -> Non
     assert "| told only | images | few |" in text
     assert r"| FAILED | floor | class \<b\>\|x\|\</b\> \[a\](http://b) |" in text
     assert "**[Read the report](/page)**" in text
+    hostile = VERDICT | {"training_job": "a` ![x](http://b) `\n# c", "champion": "`<b>`"}
+    text = "\n".join(question(hostile, "", "/page) ![x](http://b"))
+    assert "Challenger `a' ![x](http://b) ' # c`, champion `'<b>'`." in text
+    assert "**[Read the report](/page%29%20%21%5Bx%5D%28http://b)**" in text
 
 
 def test_the_record_is_made_before_the_run_is_failed(judged: Place) -> None:

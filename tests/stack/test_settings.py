@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import stat
 from pathlib import Path
 
 import pytest
 
 from include.stack import environment, secrets
+from include.stack.processes import Supervisor
 from include.stack.settings import PROJECT, StackError, StackSettings
 
 
@@ -48,6 +51,21 @@ def test_a_socket_path_fits_however_long_the_home_is(tmp_path):
     other = settings_in(tmp_path / ("y" * 90))
     assert len(str(long.socket)) < 100
     assert long.socket != other.socket
+
+
+def test_a_socket_that_somebody_else_put_there_is_not_spoken_to(tmp_path, monkeypatch):
+    """It may be in the temporary directory of all; whoever listens there could tell and be told anything."""
+    settings = settings_in(tmp_path)
+    with socket.socket(socket.AF_UNIX) as theirs:
+        theirs.bind(str(settings.socket))
+        theirs.listen()
+        owner = os.getuid()
+        monkeypatch.setattr("os.getuid", lambda: owner + 1)
+        with pytest.raises(StackError, match="is somebody else's"):
+            Supervisor(settings).running()
+        theirs.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            theirs.accept()
 
 
 def test_secrets_are_made_once_and_readable_by_their_owner_only(tmp_path):
