@@ -96,8 +96,8 @@ def read_text(path: Path, most_bytes: int) -> str:
 class _Refused(yaml.MarkedYAMLError):
     """Valid YAML that is not allowed here."""
 
-    def __init__(self, problem: str, node: yaml.Node | yaml.Event) -> None:
-        super().__init__(problem=problem, problem_mark=node.start_mark)
+    def __init__(self, problem: str, place: Any) -> None:
+        super().__init__(problem=problem, problem_mark=place.start_mark)
 
 
 class _Loader(yaml.SafeLoader):
@@ -150,8 +150,8 @@ class _Loader(yaml.SafeLoader):
             seen[key.value] = key.start_mark.line + 1
         return node
 
-    def _alias(self, event: yaml.AliasEvent, node: yaml.Node) -> yaml.Node:
-        if node not in self._unfolded:
+    def _alias(self, event: yaml.AliasEvent, node: yaml.Node | None) -> yaml.Node:
+        if node is None or node not in self._unfolded:
             raise _Refused(f"*{event.anchor} stands inside of what it refers to", event)
         nodes, levels = self._unfolded[node]
         self._deepest = max(self._deepest, self._depth + levels)
