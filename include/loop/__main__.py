@@ -19,7 +19,7 @@ from include.loop import layout
 from include.loop.config import load_environment
 from include.loop.errors import Fatal, Retryable
 from include.loop.lineage import Start, walk
-from include.loop.lineage_text import render
+from include.loop.lineage_text import printable, render
 from include.loop.shards import discard
 from include.loop.workspace import open_workspace
 
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except (Fatal, Retryable, BotoCoreError, ClientError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("error:", "\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
         return 1
 
 

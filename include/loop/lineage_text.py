@@ -16,14 +16,18 @@ def render(walk: dict[str, Any]) -> str:
     return "\n".join(_indented(walk))
 
 
+def printable(text: str) -> str:
+    """Workers and manifests may say anything, and a terminal obeys control characters."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
 def _indented(walk: dict[str, Any]) -> Iterator[str]:
     depth = 0
     for step, describe in STEPS.items():
         if step not in walk:
             continue
         for number, text in enumerate(describe(walk[step])):
-            # Workers and manifests may say anything, and a terminal obeys control characters.
-            line = "".join(char if char.isprintable() else "?" for char in text)
+            line = printable(text)
             if number:
                 yield "   " * depth + line
             else:

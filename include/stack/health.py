@@ -82,7 +82,12 @@ def log_tails(settings: StackSettings, names: Iterable[str], lines: int = 15) ->
     for name in names:
         path = Path(log_file(settings, name))
         text = path.read_text(errors="replace").splitlines() if path.exists() else ["(nothing was written)"]
-        tails.append("\n".join([f"--- {path}", *text[-lines:]]))
+        # A log tells what programs and their callers said, and a terminal obeys control characters.
+        shown = (
+            "".join(char if char.isprintable() or char == "\t" else "?" for char in line)
+            for line in text[-lines:]
+        )
+        tails.append("\n".join([f"--- {path}", *shown]))
     return "\n".join(tails)
 
 

@@ -47,6 +47,16 @@ def test_a_command_that_cannot_be_meant_is_refused(
     assert text in capsys.readouterr().err
 
 
+def test_an_error_does_not_reach_the_terminal_as_control_characters(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setenv("NIGHTLOOP_ENVIRONMENT", "\x1b[2J\u202e")
+    assert main(["discard-labels", NIGHT, "--why", "x"]) == 1
+    shown = capsys.readouterr().err
+    assert "environments/?[2J?.yaml is missing" in shown
+    assert "\x1b" not in shown
+
+
 def test_help_tells_every_command(capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit) as ended:
         main(["--help"])

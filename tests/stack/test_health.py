@@ -43,3 +43,10 @@ def test_the_end_of_a_log_is_shown_under_its_name(tmp_path):
         f"--- {settings.logs}/cloud.log", "line 27", "line 28", "line 29",
         f"--- {settings.logs}/scheduler.log", "(nothing was written)",
     ]  # fmt: skip
+
+
+def test_a_log_does_not_reach_the_terminal_as_control_characters(tmp_path):
+    settings = StackSettings.from_environment({"NIGHTLOOP_HOME": str(tmp_path)})
+    settings.make_directories()
+    (settings.logs / "cloud.log").write_bytes(b"took 3 s\t\x1b]0;pwned\x07\xc2\x9b2J\n")
+    assert health.log_tails(settings, ["cloud"]).splitlines()[1:] == ["took 3 s\t?]0;pwned??2J"]
