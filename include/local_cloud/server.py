@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 from collections import Counter
@@ -31,7 +32,7 @@ from include.local_cloud.sagemaker import SageMaker
 from include.local_cloud.settings import ACCOUNT_ID, REGION, Settings, write_atomically
 from include.local_cloud.store import Store
 from include.review_server.app import create_review
-from include.review_server.settings import ReviewSettings
+from include.review_server.settings import ReviewSettings, read_prefixes
 from include.wire import AwsService, listening
 
 
@@ -87,6 +88,7 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
             public_url=review_url,
             access_key_id=review_key.id,
             secret_access_key=review_key.secret,
+            read_prefixes=read_prefixes(os.environ),
         ),
         secret_of=access.caller_secret,
     )

@@ -17,7 +17,7 @@ from include.review_server.app import create_review
 from include.review_server.clock import utc_now
 from include.review_server.database import Database
 from include.review_server.errors import DatabaseAway
-from include.review_server.settings import ReviewSettings
+from include.review_server.settings import READ_PREFIXES, ReviewSettings, read_prefixes
 from include.review_server.template_bench import add_commands
 from include.wire import listening
 
@@ -78,6 +78,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="LIST",
         help="addresses and networks of proxies, with commas between: only what these say in X-Forwarded-For "
         "and X-Forwarded-Proto is believed; '' for none (default: %(default)s)",
+    )
+    serve.add_argument(
+        "--read-prefix",
+        action="append",
+        default=[],
+        metavar="S3-URI",
+        help="s3://bucket/prefix/ below which any template may show objects, besides what its own loop names "
+        f"and where its flow definition writes; may be repeated (also by the variable {READ_PREFIXES})",
     )
     serve.set_defaults(run=_serve)
 
@@ -173,6 +181,7 @@ def _serve(options: argparse.Namespace) -> int:
                 events_to=options.events_to,
                 events_endpoint_url=options.events_endpoint_url,
                 trusted_proxies=tuple(part.strip() for part in options.trusted_proxies.split(",") if part),
+                read_prefixes=(*options.read_prefix, *read_prefixes(os.environ)),
             )
         )
         review.start()

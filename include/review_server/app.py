@@ -35,18 +35,20 @@ from include.review_server.delivery import Deliveries
 from include.review_server.errors import BodyTooLarge, DatabaseAway
 from include.review_server.events import LoopEvents
 from include.review_server.flows import FlowChores, FlowDefinitionOperations
+from include.review_server.grants import ReadAccess
 from include.review_server.health import Health, disk_problem
 from include.review_server.keeper import Keeper
 from include.review_server.loops import WAIT_FOR_S3, HumanLoopOperations
 from include.review_server.portal.away import database_away
+from include.review_server.portal.frames import Frames
 from include.review_server.portal.portal import portal_routes
 from include.review_server.portal.statistics import Statistics
+from include.review_server.render_pool import RenderPool
 from include.review_server.s3 import ObjectStore
 from include.review_server.settings import ReviewSettings
 from include.review_server.task_uis import TaskUiOperations
 from include.review_server.tasks import Tasks
 from include.review_server.teams import WorkteamOperations
-from include.review_server.templates import Templates
 from include.review_server.worker_api import WorkerApi
 from include.wire import AwsError
 
@@ -82,13 +84,16 @@ class Review:
         store = ObjectStore(settings)
         arns = Arns(settings.region, settings.account_id)
         url = settings.public_url
+        # Two for the tasks at work; what owners and API callers try out waits for a third of its own.
+        self._renderers, self._trials = RenderPool(2), RenderPool(1)
+        access = ReadAccess(self.database, store, settings.read_prefixes)
         self.accounts = Accounts(self.database, clock)
         self.tasks = Tasks(self.database, clock, self.wake)
         self.flow_chores = FlowChores(self.database, clock, store)
         self.deliveries = Deliveries(self.database, clock, arns, store, url)
         self.events = LoopEvents(self.database, clock, arns, settings)
         self.control = Control(
-            TaskUiOperations(self.database, clock, arns, Templates(store.signed_url), url),
+            TaskUiOperations(self.database, clock, arns, self._trials, access, url),
             WorkteamOperations(self.database, clock, arns, url),
             FlowDefinitionOperations(self.database, clock, arns, self.wake),
         )
@@ -119,7 +124,13 @@ class Review:
                 Route("/_nightloop/health", self._health),
                 *worker_api.routes(),
                 *component_routes(),
-                *portal_routes(self.database, self.accounts, self.tasks, store, clock, url),
+                *portal_routes(
+                    self.database,
+                    self.accounts,
+                    self.tasks,
+                    Frames(self.database, access, self._renderers, self._trials, clock, url),
+                    clock,
+                ),
                 Route("/{path:path}", self._aws, methods=["GET", "POST", "PUT", "DELETE"]),
             ],
             exception_handlers={DatabaseAway: database_away},
@@ -142,11 +153,14 @@ class Review:
             if self._own_keys:
                 self._own_keys.create()
             self.database.upgrade()
+            self._renderers.start()
             self.keeper.start()
 
     def stop(self) -> None:
         """Finish the chore in hand. Everything else is in the database. Safe to call again."""
         self.keeper.stop()
+        self._renderers.stop()
+        self._trials.stop()
 
     def wake(self) -> None:
         """There is something for the background to do."""

@@ -25,7 +25,8 @@ from include.review_server.lifecycle import finish, locked_all
 from include.review_server.loops import output_location
 from include.review_server.models import Answer, Delivery, FlowDefinition, HumanLoop, LoopInput, Task
 from include.review_server.retries import is_due, next_attempt
-from include.review_server.s3 import S3_ERRORS, ObjectStore, S3Location
+from include.review_server.s3 import S3_ERRORS, ObjectStore
+from include.review_server.s3_location import S3Location
 from include.review_server.statuses import LoopStatus, TaskStatus
 
 log = logging.getLogger(__name__)

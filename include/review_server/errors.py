@@ -70,3 +70,7 @@ class UnknownTask(LookupError):
 
 class TaskNotInHand(RuntimeError):
     """The task was this worker's and has ended: answered, given back, out of time or withdrawn."""
+
+
+class RenderBusy(RuntimeError):
+    """Too many templates are being rendered just now: try again in a moment."""

@@ -22,7 +22,8 @@ from include.review_server.database import Database
 from include.review_server.lifecycle import locked_all, stop
 from include.review_server.models import FlowDefinition, HumanLoop, Workteam, inline
 from include.review_server.pages import page
-from include.review_server.s3 import S3_ERRORS, ObjectStore, S3Location
+from include.review_server.s3 import S3_ERRORS, ObjectStore
+from include.review_server.s3_location import S3Location
 from include.review_server.statuses import FlowStatus, LoopStatus
 from include.review_server.task_uis import live_task_ui
 from include.wire import AwsError

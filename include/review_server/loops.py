@@ -23,7 +23,8 @@ from include.review_server.flows import live_flow
 from include.review_server.lifecycle import locked, stop
 from include.review_server.models import FlowDefinition, HumanLoop, HumanTaskUi, LoopInput, Task
 from include.review_server.pages import page
-from include.review_server.s3 import ObjectStore, S3Location, image_buckets
+from include.review_server.s3 import ObjectStore, image_buckets
+from include.review_server.s3_location import S3Location
 from include.review_server.statuses import FlowStatus, LoopStatus, TaskStatus
 from include.wire import AwsError
 

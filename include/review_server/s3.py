@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.review_server.reach import Reach
+from include.review_server.s3_location import S3Location
 from include.review_server.settings import ReviewSettings
 
 # What can go wrong on the way to S3 and may go right later.
@@ -25,55 +24,7 @@ S3_ERRORS = (BotoCoreError, ClientError)
 
 _SIGNED_SECONDS = 900
 _CORS_TRUSTED_SECONDS = 600
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _IMAGE = re.compile(r"\.(jpe?g|png|gif|webp|bmp)$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class S3Location:
-    """A bucket and a key (or a prefix)."""
-
-    bucket: str
-    key: str
-
-    @classmethod
-    def parse(cls, text: str) -> S3Location:
-        """From ``s3://bucket/key``, or from S3's two kinds of https addresses. ``ValueError`` otherwise.
-
-        Only bucket and key are taken from the text: what is asked is always the configured S3. Keys with
-        ``.`` or ``..`` as a part are refused, because browsers and servers disagree about what they name.
-        """
-        location = cls._parse(text)
-        if not _BUCKET.fullmatch(location.bucket):
-            raise ValueError(f"{text!r} names no bucket: {location.bucket!r} is no bucket's name")
-        if {".", ".."} & set(location.key.split("/")):
-            raise ValueError(f"{text!r} is not an S3 location: its key has . or .. as a part")
-        return location
-
-    @classmethod
-    def _parse(cls, text: str) -> S3Location:
-        parts = urlsplit(text)
-        path = parts.path.lstrip("/")
-        if parts.scheme == "s3" and parts.netloc:
-            # Keys may hold ? and #, which are not separators in an S3 URI.
-            return cls(parts.netloc, text.removeprefix(f"s3://{parts.netloc}").lstrip("/"))
-        host = parts.netloc
-        if parts.scheme in ("http", "https") and re.fullmatch(r"s3[.-][a-z0-9.-]*amazonaws\.com", host):
-            bucket, _, key = path.partition("/")
-            if bucket:
-                return cls(bucket, unquote(key))
-        virtual = re.fullmatch(r"(.+)\.s3[.-][a-z0-9.-]*amazonaws\.com", host)
-        if parts.scheme in ("http", "https") and virtual:
-            return cls(virtual[1], unquote(path))
-        raise ValueError(f"{text!r} is not an S3 location: write s3://bucket/key")
-
-    @property
-    def uri(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
-
-    def below(self, *parts: str) -> S3Location:
-        """The location of a key under this prefix."""
-        return S3Location(self.bucket, "/".join([p for p in [self.key.rstrip("/")] if p] + list(parts)))
 
 
 class ObjectStore:
@@ -139,7 +90,7 @@ class ObjectStore:
         )
 
     def signed_url(self, location: S3Location) -> str:
-        """A URL by which a browser may read the object for a quarter of an hour."""
+        """A URL by which a browser may GET the object for a quarter of an hour. May raise ``S3_ERRORS``."""
         params = {"Bucket": location.bucket, "Key": location.key}
         url: str = self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=_SIGNED_SECONDS)
         return url

@@ -1,6 +1,6 @@
 """What a review server must be told: where its data, its database and its S3 are, and how it is reached.
 
-A frozen value that checks itself; it knows nobody. Credentials left out mean boto3's own chain
+A frozen value that checks itself. Credentials left out mean boto3's own chain
 (environment, shared files, instance role), so that the server runs beside real S3 unchanged.
 """
 
@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from include.review_server.s3_location import S3Location
+
+# S3 URIs, separated by spaces or commas: the setting ``read_prefixes`` as a variable.
+READ_PREFIXES = "NIGHTLOOP_REVIEW_READ_PREFIXES"
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,8 @@ class ReviewSettings:
     ``api_keys`` is the file of the keys that API callers sign with (``data_dir``/api-keys when left out).
     ``trusted_proxies`` are addresses and networks (CIDR): who calls from there is believed about whom it
     calls for (X-Forwarded-For) and how that one came (X-Forwarded-Proto).
+    ``read_prefixes`` are S3 URIs below which any template may show objects, besides what its own loop names
+    and where its flow definition writes (``grants``).
     """
 
     data_dir: Path
@@ -38,6 +46,7 @@ class ReviewSettings:
     events_to: str | None = None
     events_endpoint_url: str | None = None
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    read_prefixes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d{12}", self.account_id):
@@ -58,6 +67,11 @@ class ReviewSettings:
                 raise ValueError(
                     f"trusted_proxies must be addresses or networks such as 10.0.0.0/24: {error}"
                 ) from None
+        for prefix in self.read_prefixes:
+            try:
+                S3Location.parse(prefix)
+            except ValueError as error:
+                raise ValueError(f"read_prefixes (--read-prefix, {READ_PREFIXES}): {error}") from None
         if (self.access_key_id is None) != (self.secret_access_key is None):
             raise ValueError("access_key_id and secret_access_key belong together: give both or neither")
 
@@ -70,3 +84,8 @@ class ReviewSettings:
     def database(self) -> str:
         """The SQLAlchemy URL of the database."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'review.db').resolve()}"
+
+
+def read_prefixes(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """What the variable ``READ_PREFIXES`` says."""
+    return tuple(environment.get(READ_PREFIXES, "").replace(",", " ").split())

@@ -17,9 +17,11 @@ from include.review_server import jsontext
 from include.review_server.arns import Arns
 from include.review_server.clock import Clock
 from include.review_server.database import Database
+from include.review_server.errors import RenderBusy
+from include.review_server.grants import ReadAccess
 from include.review_server.models import HumanTaskUi
 from include.review_server.pages import page
-from include.review_server.templates import Templates
+from include.review_server.render_pool import RenderPool
 from include.wire import AwsError
 
 _MOST = 100  # the account's quota
@@ -29,12 +31,19 @@ class TaskUiOperations:
     """The operations on worker task templates."""
 
     def __init__(
-        self, database: Database, clock: Clock, arns: Arns, templates: Templates, public_url: str
+        self,
+        database: Database,
+        clock: Clock,
+        arns: Arns,
+        renderers: RenderPool,
+        access: ReadAccess,
+        public_url: str,
     ) -> None:
         self._database = database
         self._clock = clock
         self._arns = arns
-        self._templates = templates
+        self._renderers = renderers
+        self._access = access
         self._public_url = public_url.rstrip("/")
 
     def create_human_task_ui(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -101,11 +110,15 @@ class TaskUiOperations:
         if (template is None) == (arn is None):
             raise AwsError("ValidationException", "give either UiTemplate or HumanTaskUiArn, not both")
         content = self._content(arn) if arn else params["UiTemplate"]["Content"]
+        task_input = params["Task"]["Input"]
         try:
-            task_input = jsontext.parse(params["Task"]["Input"])
+            jsontext.parse(task_input)
         except ValueError as error:
             raise AwsError("ValidationException", f"Task.Input is not JSON: {error}") from None
-        rendered = self._templates.render(content, task_input)
+        try:
+            rendered = self._renderers.render(content, task_input, self._access.for_caller(task_input))
+        except RenderBusy as error:
+            raise AwsError("ThrottlingException", str(error)) from None
         return {
             "RenderedContent": rendered.content,
             "Errors": [{"Code": error.code, "Message": error.message} for error in rendered.errors],

@@ -37,7 +37,7 @@ def immediate_answer(text: str, task_input: Any) -> Immediate:
     answer = Immediate()
     for tag in tags(render_for_check(text, task_input).content):
         name = tag.attributes.get("name", "")
-        if not name or "disabled" in tag.attributes or "crowd-form" not in tag.ancestors:
+        if not name or "disabled" in tag.attributes or not tag.in_form:
             continue
         if tag.name in _SHAPES:
             answer.content[name] = _shapes(tag)
@@ -88,13 +88,17 @@ def _whole(item: Any) -> Any:
         return {key: _whole(value) for key, value in item.items()}
     if isinstance(item, list):
         return [_whole(value) for value in item]
-    # JavaScript's Math.round: halves go up.
-    return math.floor(item + 0.5) if isinstance(item, float) else item
+    if not isinstance(item, float):
+        return item
+    # JavaScript's Math.round: halves go up; and its JSON has null for what is no number.
+    return math.floor(item + 0.5) if math.isfinite(item) else None
 
 
 def _number(text: str | None, otherwise: float) -> float:
     try:
         number = float(text or "")
     except ValueError:
+        return otherwise
+    if not math.isfinite(number):
         return otherwise
     return int(number) if number.is_integer() else number

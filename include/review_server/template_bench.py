@@ -16,6 +16,7 @@ import sys
 import webbrowser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,10 +24,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from include.review_server import jsontext
 from include.review_server.component_files import component_routes, components_url
-from include.review_server.template_answer import immediate_answer
-from include.review_server.template_check import check
-from include.review_server.templates import Templates, frame_document
+from include.review_server.frame_policy import frame_headers
+from include.review_server.render_pool import Checked, RenderPool
+from include.review_server.s3_location import S3Location
+from include.review_server.template_check import Finding
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Template bench</title>
 <style>:root { color-scheme: light dark } body { margin: 0 } iframe { width: 100%; height: 78vh; border: 0 }
@@ -64,44 +67,51 @@ def add_commands(commands: Any) -> None:
 def _check(options: argparse.Namespace) -> int:
     try:
         text = options.file.read_text()
-        task_input = json.loads(options.input.read_text()) if options.input else {}
+        task_input = options.input.read_text() if options.input else "{}"
+        jsontext.parse(task_input)
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot read {options.file} or its input: {error}") from error
-    findings = check(text, task_input)
-    answer = immediate_answer(text, task_input)
-    if options.json:
-        report = {
-            "findings": [finding.to_dict() for finding in findings],
-            "answer": answer.content,
-            "first": answer.first,
-        }
-        print(json.dumps(report, indent=2))
-    else:
-        for finding in findings:
-            print(f"{options.file}: {finding}")
-        print(f"{len(findings)} findings" if findings else "nothing is wrong")
-        print("An immediate submit would answer (null: known in the browser only):")
-        print(json.dumps(answer.content, indent=2))
-        for step in answer.first:
-            print(f"before that, a worker must {step}")
-    if options.open:
-        _serve(text, task_input, options.port)
-    return 1 if findings else 0
+    renderers = RenderPool(1)
+    try:
+        checked = renderers.check(text, task_input)
+        if options.json:
+            report = {"findings": checked.findings, "answer": checked.content, "first": checked.first}
+            print(json.dumps(report, indent=2))
+        else:
+            _print(options.file, checked)
+        if options.open:
+            _serve(renderers, text, task_input, options.port)
+    finally:
+        renderers.stop()
+    return 1 if checked.findings else 0
 
 
-def _serve(text: str, task_input: Any, port: int) -> None:
+def _print(file: Path, checked: Checked) -> None:
+    for finding in checked.findings:
+        print(f"{file}: {Finding(**finding)}")
+    print(f"{len(checked.findings)} findings" if checked.findings else "nothing is wrong")
+    print("An immediate submit would answer (null: known in the browser only):")
+    print(json.dumps(checked.content, indent=2))
+    for step in checked.first:
+        print(f"before that, a worker must {step}")
+
+
+def _serve(renderers: RenderPool, text: str, task_input: str, port: int) -> None:
     """Serve the task until Ctrl+C. Every address has a secret part: no other page can read or post here."""
     secret = secrets.token_urlsafe(16)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", port))
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         images = f"{address}/images/"
-        rendered = Templates(lambda location: f"{images}{location.key}").render(text, task_input)
+
+        def stand_in(location: S3Location) -> str:
+            return images + quote(location.key)
+
+        rendered = renderers.document(text, task_input, components_url(address), stand_in)
         if not rendered.content:
             print("The template cannot be shown: it does not render.", file=sys.stderr)
             return
-        frame = frame_document(rendered.content, components_url(address))
-        app = Starlette(routes=bench_routes(frame, secret, address))
+        app = Starlette(routes=bench_routes(rendered.content, secret, address))
         page = f"{address}/{secret}/"
         print(f"The task is at {page} (Ctrl+C ends)", flush=True)
         webbrowser.open(page)
@@ -111,18 +121,13 @@ def _serve(text: str, task_input: Any, port: int) -> None:
 def bench_routes(frame: str, secret: str, address: str) -> list[Route]:
     """The bench's addresses: the page, the task framed under the portal's policy, stand-ins, answers."""
     page = _PAGE.replace("FRAME", f"/{secret}/frame").replace("ANSWER", f"/{secret}/answer")
-    policy = (
-        "sandbox allow-scripts allow-forms; default-src 'none'; "
-        f"script-src {address}/components/ 'unsafe-inline'; "
-        f"style-src 'unsafe-inline'; img-src {address}/images/ data: blob:; connect-src {address}/images/; "
-        "form-action 'none'; base-uri 'none'"
-    )
+    policy = frame_headers(f"{address}/components/", [f"{address}/images/"])
 
     async def show(_request: Request) -> Response:
         return HTMLResponse(page)
 
     async def task(_request: Request) -> Response:
-        return HTMLResponse(frame, headers={"Content-Security-Policy": policy})
+        return HTMLResponse(frame, headers=policy)
 
     async def answered(request: Request) -> Response:
         print(json.dumps(json.loads(await request.body()), indent=2), flush=True)

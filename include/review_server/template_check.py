@@ -7,6 +7,7 @@ the server does and reads the HTML; it needs no browser, no S3 and no database.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 from include.review_server import template_elements
 from include.review_server.template_elements import ELEMENTS, Tag
+from include.review_server.template_places import Place, liquid_spans, outputs
 from include.review_server.template_values import parse_relaxed
 from include.review_server.templates import Rendered, Templates
 
@@ -24,7 +26,7 @@ MOST_CHARACTERS = 128_000  # of UiTemplate.Content, in the API's model
 GRANTED = "https://granted.invalid/"
 
 _LINE = "data-template-line"
-_LIQUID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_TAG = re.compile(r"<[a-zA-Z][\w-]*(?=[\s/>])")
 _NAME = re.compile(r"[\w.\[\]'\"-]+")
 _CHOICES = {"crowd-checkbox", "crowd-radio-button", "crowd-toggle-button"}
 
@@ -47,7 +49,9 @@ class Finding:
 
 def check(text: str, task_input: Any) -> list[Finding]:
     """Everything that is wrong with a template when it is rendered with that input, by line."""
-    findings = list(_text_findings(text))
+    if len(text) > MOST_CHARACTERS:
+        return [Finding("too-long", f"{len(text):,} characters; CreateHumanTaskUi takes {MOST_CHARACTERS:,}")]
+    findings = [] if text.strip() else [Finding("empty", "the template is empty")]
     absent: set[int] = set()
     rendered = render_for_check(text, task_input, absent)
     findings += [
@@ -57,7 +61,7 @@ def check(text: str, task_input: Any) -> list[Finding]:
     ]
     findings += _missing(text, absent)
     if rendered.content:
-        found = template_elements.tags(rendered.content)
+        found = list(template_elements.tags(rendered.content))
         findings += _escaping(text)
         findings += _structure(found, scripted=_sets_lists(text))
     unique = dict.fromkeys(findings)
@@ -65,122 +69,97 @@ def check(text: str, task_input: Any) -> list[Finding]:
 
 
 def render_for_check(text: str, task_input: Any, absent: set[int] | None = None) -> Rendered:
-    """The template rendered without S3, every tag marked with its line of the template."""
-    marked, offsets = _marked(text)
+    """The template rendered without S3, every tag marked with its line of the template.
 
-    def missing(index: int) -> None:
-        if absent is not None:
-            absent.add(index - sum(length for at, length in offsets if at < index))
-
-    return Templates(lambda location: f"{GRANTED}{location.bucket}/{location.key}", missing).render(
-        marked, task_input
-    )
+    ``absent`` gets the index in the text of each variable that was written out and is not in the input.
+    """
+    marked, marks = _marked(text)
+    missing: set[int] = set()
+    templates = Templates(lambda location: f"{GRANTED}{location.bucket}/{location.key}", missing.add)
+    rendered = templates.render(marked, task_input)
+    if absent is not None:
+        absent.update(index - marks.before(index) for index in missing)
+    return rendered
 
 
 def line_of(tag: Tag) -> int | None:
     """The template's line of a tag that ``render_for_check`` marked."""
     line = tag.attributes.get(_LINE, "")
-    return int(line) if line.isdigit() else None
+    return int(line) if line.isdecimal() and len(line) < 10 else None
 
 
-def _marked(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """Each tag with its line in an attribute, and where (in the result) how many characters were added."""
+class _Marks:
+    """Where marks were put in (by index in the marked text), and how long they are together."""
+
+    def __init__(self) -> None:
+        self._at: list[int] = []
+        self.lengths = [0]
+
+    def add(self, at: int, length: int) -> None:
+        self._at.append(at)
+        self.lengths.append(self.lengths[-1] + length)
+
+    def before(self, index: int) -> int:
+        """The number of characters that marks before that index take."""
+        return self.lengths[bisect_left(self._at, index)]
+
+
+def _marked(text: str) -> tuple[str, _Marks]:
+    """Each tag with its line in an attribute."""
     parts: list[str] = []
-    offsets: list[tuple[int, int]] = []
-    length = position = 0
-    liquid = [match.span() for match in _LIQUID.finditer(text)]
-    for match in re.finditer(r"<[a-zA-Z][\w-]*(?=[\s/>])", text):
-        if any(start <= match.start() < end for start, end in liquid):
+    marks = _Marks()
+    spans = iter(liquid_spans(text))
+    span = next(spans, None)
+    position, line = 0, 1
+    for match in _TAG.finditer(text):
+        while span and span.end <= match.start():
+            span = next(spans, None)
+        if span and span.start <= match.start():
             continue  # a comparison
-        mark = f' {_LINE}="{text.count(chr(10), 0, match.start()) + 1}"'
+        line += text.count("\n", position, match.end())
+        mark = f' {_LINE}="{line}"'
         parts += [text[position : match.end()], mark]
-        length += match.end() - position
-        offsets.append((length, len(mark)))
-        length += len(mark)
+        marks.add(match.end() + marks.lengths[-1], len(mark))
         position = match.end()
-    return "".join([*parts, text[position:]]), offsets
-
-
-def _text_findings(text: str) -> Iterator[Finding]:
-    if not text.strip():
-        yield Finding("empty", "the template is empty")
-    if len(text) > MOST_CHARACTERS:
-        yield Finding("too-long", f"{len(text):,} characters; CreateHumanTaskUi takes {MOST_CHARACTERS:,}")
+    return "".join([*parts, text[position:]]), marks
 
 
 def _missing(text: str, absent: Iterable[int]) -> Iterator[Finding]:
+    line, counted = 1, 0
     for index in sorted(absent):
+        line += text.count("\n", counted, index)
+        counted = index
         name = _NAME.match(text, index)
-        line = text.count("\n", 0, index) + 1
         variable = name[0] if name else "a variable"
         yield Finding("missing-input", f"{variable} is not in the input", line)
 
 
 def _escaping(text: str) -> Iterator[Finding]:
     """Outputs that could become markup or program, judged by where in the HTML they stand."""
-    outputs: list[re.Match[str]] = list(re.finditer(r"\{\{(.*?)\}\}", text, re.DOTALL))
-    for output in outputs:
-        filters = [part.split(":")[0].strip(" -") for part in output[1].split("|")[1:]]
-        line = text.count("\n", 0, output.start()) + 1
-        shown = " ".join(output[0].split())
-        place = _place(text, output.start())
+    line, counted = 1, 0
+    for output, place in outputs(text):
+        line += text.count("\n", counted, output.start)
+        counted = output.start
+        written = text[output.start : output.end]
+        filters = [part.split(":")[0].strip(" -") for part in written[2:-2].split("|")[1:]]
+        shown = " ".join(written.split())
         if "skip_autoescape" in filters:
             message = (
                 f"{shown} is not escaped: text of the input could run as a program in the worker's browser"
             )
             yield Finding("unescaped-output", message, line)
-        elif place == "comment":
+        elif place is Place.COMMENT:
             continue
-        elif "to_json" in filters and place in ('"', "bare") and "escape" not in filters:
-            why = "ends at the first quote of the JSON" if place == '"' else "has no quotes"
+        elif "to_json" in filters and place in (Place.DOUBLE_QUOTED, Place.BARE) and "escape" not in filters:
+            why = "ends at the first quote of the JSON" if place is Place.DOUBLE_QUOTED else "has no quotes"
             message = f"{shown}: the attribute {why}; write | to_json | escape in double quotes"
             yield Finding("unescaped-output", message, line)
-        elif place == "script" and "to_json" not in filters:
+        elif place is Place.SCRIPT and "to_json" not in filters:
             message = f"{shown} in a script is escaped for HTML, not for JavaScript; write | to_json"
             yield Finding("unescaped-output", message, line)
-        elif place == "script" and "escape" in filters:
+        elif place is Place.SCRIPT and "escape" in filters:
             message = f"{shown} in a script: escape turns quotes into entities; write only | to_json"
             yield Finding("unescaped-output", message, line)
-
-
-def _place(text: str, index: int) -> str:
-    """Where an output stands: ``"`` or ``'`` (a quoted attribute), bare (one without), script, comment, text.
-
-    One pass over what is before it, as a browser reads HTML; Liquid's own quotes do not count.
-    """
-    before = _LIQUID.sub(lambda match: "x" * len(match[0]), text[:index])
-    place, at = "text", 0
-    while at < len(before):
-        if place == "comment":
-            at = _after(before, "-->", at)
-            place = "text" if at <= len(before) else place
-        elif place == "script":
-            at = _after(before.lower(), "</script", at)
-            place = "bare" if at <= len(before) else place
-        elif place in ('"', "'"):
-            at = _after(before, place, at)
-            place = "bare" if at <= len(before) else place
-        elif place == "bare":
-            character = before[at]
-            at += 1
-            if character in "\"'":
-                place = character
-            elif character == ">":
-                opened = before.rfind("<", 0, at)
-                place = "script" if before[opened : opened + 7].lower() == "<script" else "text"
-        elif before.startswith("<!--", at):
-            place, at = "comment", at + 4
-        elif re.match(r"</?[a-zA-Z]", before[at : at + 3]):
-            place, at = "bare", at + 2
-        else:
-            at += 1
-    return place
-
-
-def _after(text: str, mark: str, start: int) -> int:
-    """The index behind the next mark; behind the end of the text when there is none."""
-    found = text.find(mark, start)
-    return len(text) + 1 if found < 0 else found + len(mark)
 
 
 def _structure(found: list[Tag], *, scripted: bool) -> Iterator[Finding]:
@@ -201,10 +180,10 @@ def _form(found: list[Tag]) -> Iterator[Finding]:
         yield Finding("no-submit", "there is no <crowd-form>: nothing can be submitted")
     for tag in found:
         answers = tag.name in ELEMENTS and ELEMENTS[tag.name].answers
-        if forms and answers and "crowd-form" not in tag.ancestors:
+        if forms and answers and not tag.in_form:
             message = f"<{tag.name}> is outside <crowd-form>: its answer would be lost"
             yield Finding("outside-form", message, line_of(tag))
-        if tag.name == "crowd-form" and "crowd-form" in tag.ancestors:
+        if tag.name == "crowd-form" and tag.in_form:
             yield Finding("nested-form", "<crowd-form> inside another", line_of(tag))
     if len(forms) > 1:
         yield Finding("several-forms", "more than one <crowd-form>: only one is submitted", line_of(forms[1]))

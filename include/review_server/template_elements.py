@@ -6,9 +6,11 @@ HTML as a browser would tokenize it, leaving out comments and the text of script
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from include.review_server.html_tokens import Kind, tokens
 
 
 @dataclass(frozen=True)
@@ -81,25 +83,43 @@ ELEMENTS: dict[str, Element] = {
 }
 
 
+# They have no end tag.
+_VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
+)
+
+
 @dataclass(frozen=True)
 class Tag:
-    """A start tag: its name, its attributes (entities decoded), its line from 1, the tags around it."""
+    """A start tag: its name, its attributes (entities decoded), its line from 1, whether in a crowd-form."""
 
     name: str
     attributes: dict[str, str]
     line: int
-    ancestors: tuple[str, ...] = field(default=(), repr=False)
+    in_form: bool = False
 
     def has(self, attribute: str) -> bool:
         return bool(self.attributes.get(attribute, "").strip())
 
 
-def tags(html: str) -> list[Tag]:
+def tags(html: str) -> Iterator[Tag]:
     """Every start tag, in order."""
-    reader = _Reader()
-    reader.feed(html)
-    reader.close()
-    return reader.tags
+    line, counted = 1, 0
+    opened: list[str] = []
+    count: Counter[str] = Counter()
+    for token in tokens(html):
+        if token.kind is Kind.START:
+            line += html.count("\n", counted, token.start)
+            counted = token.start
+            yield Tag(token.name, token.attributes(html), line, count["crowd-form"] > 0)
+            # The slash of `<crowd-input … />` is ignored, as a browser does for elements that are not void.
+            if token.name not in _VOID:
+                opened.append(token.name)
+                count[token.name] += 1
+        elif token.kind is Kind.END and count[token.name]:
+            while (name := opened.pop()) != token.name:
+                count[name] -= 1
+            count[name] -= 1
 
 
 def unsupported(found: Iterable[Tag]) -> list[Tag]:
@@ -109,32 +129,3 @@ def unsupported(found: Iterable[Tag]) -> list[Tag]:
         if tag.name.startswith("crowd-") and tag.name not in ELEMENTS:
             first.setdefault(tag.name, tag)
     return list(first.values())
-
-
-class _Reader(HTMLParser):
-    # They have no end tag.
-    _VOID = frozenset(
-        ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
-    )
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[Tag] = []
-        self._open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes: dict[str, str] = {}
-        for name, value in attrs:
-            attributes.setdefault(name, value or "")  # of two, a browser keeps the first
-        self.tags.append(Tag(tag, attributes, self.getpos()[0], tuple(self._open)))
-        if tag not in self._VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._open:
-            while self._open.pop() != tag:
-                pass
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        # `<crowd-input … />`: a browser ignores the slash of an element that is not void.
-        self.handle_starttag(tag, attrs)

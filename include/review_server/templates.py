@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, ItemsView, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from liquid import Environment, Undefined
@@ -19,13 +20,15 @@ from liquid.exceptions import FilterArgumentError, LiquidError
 from markupsafe import Markup
 
 from include.review_server import template_elements
-from include.review_server.s3 import S3Location
+from include.review_server.html_tokens import Kind, Token, tokens
+from include.review_server.s3_location import S3Location
+from include.review_server.template_places import never_closed
 
+_CONFINE = (Path(__file__).parent / "components" / "confine.js").read_text("utf-8")
 # Where templates load Amazon's elements from; whatever the host, the file's name tells it.
-_AMAZON_SCRIPT = re.compile(
-    r"<script\b[^>]*\bsrc\s*=\s*[\"']?[^\"'>\s]*crowd-html-elements[^>]*>\s*</script\s*>", re.IGNORECASE
-)
-_COMMENT = re.compile(r"<!--.*?(?:-->|$)", re.DOTALL)
+_AMAZON_SCRIPT = "crowd-html-elements"
+# Liquid's lexer looks at the rest of the template for each; a few may stand in a raw block.
+_MOST_OPEN = 100
 
 
 @dataclass(frozen=True)
@@ -57,23 +60,29 @@ def frame_document(rendered: str, components_url: str) -> str:
     """
     source = markup.escape(f"{components_url}/crowd.js")
     script = f'<script type="module" crossorigin="anonymous" src="{source}"></script>'
-    comments = [match.span() for match in _COMMENT.finditer(rendered)]
-    found = [
-        match
-        for match in _AMAZON_SCRIPT.finditer(rendered)
-        if not any(start <= match.start() < end for start, end in comments)
-    ]
-    body = rendered
-    for match in reversed(found):
-        body = body[: match.start()] + body[match.end() :]
+    body = _without_amazons_script(rendered)
     # First in the page: a module waits for the document anyway, and the browser fetches it sooner.
     doctype = re.match(r"\s*<!doctype[^>]*>", body, re.IGNORECASE)
     rest = body[doctype.end() :] if doctype else body
     language = "" if re.search(r"<html\b", rest, re.IGNORECASE) else '<html lang="en">'
     return (
-        f'<!doctype html>{language}<meta charset="utf-8"><meta name="viewport" content="width=device-width, '
-        f'initial-scale=1"><title>Task</title>{script}{rest}'
+        f'<!doctype html>{language}<meta charset="utf-8"><script>{_CONFINE}</script>{script}<meta '
+        f'name="viewport" content="width=device-width, initial-scale=1"><title>Task</title>{rest}'
     )
+
+
+def _without_amazons_script(html: str) -> str:
+    parts: list[str] = []
+    position = 0
+    opened: Token | None = None
+    for token in tokens(html):
+        if opened and token.kind is Kind.END:
+            parts.append(html[position : opened.start])
+            position = token.end
+        is_script = token.kind is Kind.START and token.name == "script"
+        source = token.attributes(html).get("src", "") if is_script else ""
+        opened = token if _AMAZON_SCRIPT in source.lower() else None
+    return "".join([*parts, html[position:]])
 
 
 class Templates:
@@ -95,6 +104,11 @@ class Templates:
 
     def render(self, content: str, task_input: Any) -> Rendered:
         """The template with ``task.input`` filled in. Never raises for what a template's author wrote."""
+        open_ended = never_closed(content)
+        if len(open_ended) > _MOST_OPEN:
+            line = content.count("\n", 0, open_ended[0]) + 1
+            brackets = content[open_ended[0] : open_ended[0] + 2]
+            return Rendered("", (RenderingError("NeverClosed", f"{brackets} is never closed", line),))
         try:
             html = self._environment.from_string(content).render(task={"input": task_input})
         except LiquidError as error:
@@ -103,6 +117,11 @@ class Templates:
             return Rendered("", (RenderingError(type(error).__name__, str(error), line),))
         except RecursionError:
             return Rendered("", (RenderingError("TooDeep", "template or input is nested too deeply"),))
+        except MemoryError:
+            raise  # not this template's line: whoever gave the memory says how much it was
+        except Exception as error:
+            # What Liquid's filters let through: numbers too large for text, odd arguments, codecs.
+            return Rendered("", (RenderingError(type(error).__name__, f"a filter failed: {error}"),))
         unknown = template_elements.unsupported(template_elements.tags(html))
         return Rendered(
             html,
@@ -114,13 +133,14 @@ class Templates:
 
     def _grant_read_access(self, value: object) -> str:
         try:
-            return self._sign(S3Location.parse(str(value)))
+            return self._sign(S3Location.of_object(str(value)))
         except ValueError as error:
             raise FilterArgumentError(f"grant_read_access: {error}", token=None) from None
 
 
 class _BoundedEnvironment(Environment):
-    # A template comes from a caller: it may not hold a thread or the memory for ever.
+    # What a template may take is bounded by the process it runs in (render_worker). These limits are met
+    # sooner and say in which line.
     context_depth_limit = 30
     loop_iteration_limit = 200_000
     output_stream_limit = 16 * 1024 * 1024

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from include.review_server.s3 import S3Location
+from include.review_server.s3_location import S3Location
 from tests.review_server.rig import MEMBERS, Rig, refused
 from tests.support.cloud import ROLE
 

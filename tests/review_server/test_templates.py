@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.review_server.s3 import S3Location
+from include.review_server.s3_location import S3Location
 from include.review_server.templates import Templates
 from tests.review_server.rig import Rig, refused
 from tests.support.cloud import ROLE

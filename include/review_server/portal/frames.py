@@ -1,8 +1,9 @@
 """The frame in which a worker template runs: its ticket, its document, and the policy that confines it.
 
 A template is a stranger's program. It runs in a sandboxed frame without ``allow-same-origin``, so on an
-opaque origin: no cookie, no storage, no API of ours, no look at the page around it. Its policy lets it load
-the components, and the images that the template was granted (signed URLs of S3), and nothing else.
+opaque origin: no cookie, no storage, no API of ours, no look at the page around it. Its policy
+(``frame_policy``) lets it load the components, and the images that the template was granted (signed URLs of
+S3), and nothing else. It is rendered in a process of its own (``render_pool``).
 
 A ticket is good for one task of one session and for a minute. It is signed with the session's own CSRF token,
 so it needs no secret of its own and ends with the session. The template can read it from its address; without
@@ -11,25 +12,30 @@ the cookie, which the template has not, it opens nothing.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
 from markupsafe import escape
 from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
-from include.review_server import component_files, jsontext
+from include.review_server import component_files
 from include.review_server.accounts import SignedIn
 from include.review_server.clock import Clock
 from include.review_server.database import Database
 from include.review_server.errors import Forbidden, UnknownTask
+from include.review_server.frame_policy import frame_headers, message_headers
+from include.review_server.grants import Grant, ReadAccess
 from include.review_server.models import FlowDefinition, HumanTaskUi, Task
-from include.review_server.s3 import ObjectStore, S3Location
-from include.review_server.templates import Rendered, Templates, frame_document
+from include.review_server.portal.turns import Turns
+from include.review_server.render_pool import RenderPool
+from include.review_server.templates import Rendered
 
 _TICKET_LIFE = timedelta(seconds=60)
-_SANDBOX = "sandbox allow-scripts allow-forms"
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,21 @@ class Frame:
 
 
 class Frames:
-    """Makes tickets and documents."""
+    """Makes tickets and documents. ``work`` renders tasks, ``trials`` what owners try on the bench."""
 
-    def __init__(self, database: Database, store: ObjectStore, clock: Clock, public_url: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        access: ReadAccess,
+        work: RenderPool,
+        trials: RenderPool,
+        clock: Clock,
+        public_url: str,
+    ) -> None:
         self._database = database
-        self._store = store
+        self._access = access
+        self._work, self._work_turns = work, Turns(work.size)
+        self._trials, self._trial_turns = trials, Turns(trials.size)
         self._clock = clock
         self._components_url = component_files.components_url(public_url)
 
@@ -65,70 +81,50 @@ class Frames:
             raise Forbidden("this frame's address has expired: reload the task")
         return str(task_id)
 
-    def template_of(self, task_id: str) -> str:
-        """The worker task template of a task. ``UnknownTask`` when there is none."""
+    async def of_task(self, task_id: str, task_input: str) -> Frame:
+        """The document of a task. ``UnknownTask`` when there is none, ``RenderBusy`` after a long wait."""
+        template, output_path = await run_in_threadpool(self._template_of, task_id)
+        grant = self._access.for_loop(task_input, output_path)
+        group = hashlib.sha256(template.encode()).hexdigest()
+        async with self._work_turns.turn(group):
+            return await run_in_threadpool(self._document, self._work, template, task_input, grant)
+
+    async def of_trial(self, owner: SignedIn, template: str, task_input: str) -> Frame:
+        """The same for a template that an owner tries, with the same policy as at work."""
+        async with self._trial_turns.turn(owner.worker_id):
+            grant = self._access.for_bench()
+            return await run_in_threadpool(self._document, self._trials, template, task_input, grant)
+
+    async def findings(self, owner: SignedIn, template: str, task_input: str) -> list[dict[str, Any]]:
+        """What is wrong with a template that an owner tries, as JSON objects."""
+        async with self._trial_turns.turn(owner.worker_id):
+            checked = await run_in_threadpool(self._trials.check, template, task_input)
+            return checked.findings
+
+    def _template_of(self, task_id: str) -> tuple[str, str]:
+        """The worker task template of a task, and where its flow definition writes."""
         query = (
-            select(HumanTaskUi.content)
+            select(HumanTaskUi.content, FlowDefinition.output_path)
             .join(FlowDefinition, FlowDefinition.human_task_ui_id == HumanTaskUi.id)
             .join(Task, Task.flow_id == FlowDefinition.id)
             .where(Task.id == task_id)
         )
         with self._database.read() as session:
-            content = session.scalar(query)
-        if content is None:
+            found = session.execute(query).one_or_none()
+        if found is None:
             raise UnknownTask(f"no task {task_id}")
-        return content
+        return found.content, found.output_path
 
-    def document(self, template: str, task_input: str) -> Frame:
-        """The template with the input (JSON text) filled in, and the policy for exactly its images."""
-        granted: list[str] = []
-
-        def sign(location: S3Location) -> str:
-            url = self._store.signed_url(location)
-            granted.append(url.partition("?")[0])
-            return url
-
-        rendered = Templates(sign).render(template, jsontext.parse(task_input))
-        html = frame_document(rendered.content, self._components_url) if rendered.content else ""
-        return Frame(html, self._headers(granted), rendered)
-
-    def _headers(self, granted: list[str]) -> dict[str, str]:
-        # A path in a policy must match exactly, so the neighbours of a granted object stay out of reach.
-        media = " ".join(dict.fromkeys(granted)) or "'none'"
-        components = f"{self._components_url}/"
-        policy = [
-            _SANDBOX,
-            "default-src 'none'",
-            f"script-src {components} 'unsafe-inline'",
-            f"style-src {components} 'unsafe-inline'",
-            f"img-src {' '.join(dict.fromkeys(granted))} data: blob:",
-            f"media-src {media}",
-            f"connect-src {media}",
-            "font-src 'none'",
-            "form-action 'none'",
-            "base-uri 'none'",
-            # The page's own origin: the sandbox makes the document's opaque, not that of its address.
-            "frame-ancestors 'self'",
-        ]
-        return _frame_headers("; ".join(policy))
+    def _document(self, renderers: RenderPool, template: str, task_input: str, grant: Grant) -> Frame:
+        rendered = renderers.document(template, task_input, self._components_url, grant)
+        headers = frame_headers(f"{self._components_url}/", grant.granted)
+        return Frame(rendered.content, headers, rendered)
 
 
 def message_frame(status: int, text: str) -> Response:
     """What the frame shows when there is no document for it. It runs nothing."""
-    policy = f"{_SANDBOX}; default-src 'none'; frame-ancestors 'self'"
     page = f"<!doctype html><meta charset=utf-8><title>No task</title><p>{escape(text)}</p>"
-    return HTMLResponse(page, status, _frame_headers(policy))
-
-
-def _frame_headers(policy: str) -> dict[str, str]:
-    return {
-        "Content-Security-Policy": policy,
-        "X-Content-Type-Options": "nosniff",
-        # Signed URLs and tickets stay out of everybody's logs.
-        "Referrer-Policy": "no-referrer",
-        "Cache-Control": "no-store",
-        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
-    }
+    return HTMLResponse(page, status, message_headers())
 
 
 def _signer(person: SignedIn) -> URLSafeSerializer:

@@ -15,15 +15,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from include.review_server import jsontext, template_check
+from include.review_server import jsontext
 from include.review_server.accounts import Accounts, SignedIn
 from include.review_server.bodies import CONTROL_BODY, bounded_body
 from include.review_server.clock import Clock
-from include.review_server.errors import BadAnswer, Forbidden, UnknownTask
+from include.review_server.errors import BadAnswer, Forbidden, RenderBusy, UnknownTask
 from include.review_server.portal.frames import Frames, message_frame
 from include.review_server.portal.pages import PersonalPages
 from include.review_server.portal.rendering import PAGE_HEADERS, Pages
 from include.review_server.portal.statistics import SAMPLE, Statistics
+from include.review_server.template_check import MOST_CHARACTERS
 
 # In the order of a loop's life, as the API shows them.
 _STATUSES = ("InProgress", "Stopping", "Completed", "Stopped", "Failed")
@@ -84,33 +85,39 @@ class OwnerPages(PersonalPages):
 
     async def _check(self, request: Request) -> Response:
         """What is wrong with a template: ``{"findings": […]}``."""
-        template, task_input = await self._tried(request)
-        findings = await run_in_threadpool(template_check.check, template, jsontext.parse(task_input))
-        return JSONResponse({"findings": [finding.to_dict() for finding in findings]}, headers=PAGE_HEADERS)
+        owner, template, task_input = await self._tried(request)
+        findings = await self._frames.findings(owner, template, task_input)
+        return JSONResponse({"findings": findings}, headers=PAGE_HEADERS)
 
     async def _preview(self, request: Request) -> Response:
         """The frame's document for a template that an owner tries, with the same policy as at work."""
         try:
-            template, task_input = await self._tried(request)
+            owner, template, task_input = await self._tried(request)
+            frame = await self._frames.of_trial(owner, template, task_input)
         except BadAnswer as error:
             return message_frame(400, str(error))
-        frame = await run_in_threadpool(self._frames.document, template, task_input)
+        except RenderBusy as error:
+            return message_frame(503, str(error))
         if not frame.html:
             return message_frame(200, "; ".join(error.message for error in frame.rendered.errors))
         return HTMLResponse(frame.html, headers=frame.headers)
 
-    async def _tried(self, request: Request) -> tuple[str, str]:
-        """The template and its input (JSON text), sent as a form that proves to be the portal's own."""
+    async def _tried(self, request: Request) -> tuple[SignedIn, str, str]:
+        """Who tries what: the template and its input (JSON text), by a form that is the portal's own."""
         owner = await self._owner(request)
         fields = await _form(request)
         if not secrets.compare_digest(fields.get("csrf_token", "").encode(), owner.csrf_token.encode()):
             raise Forbidden("send the form from the portal's own page: reload it")
-        task_input = fields.get("input", "").strip() or "{}"
+        template, task_input = fields.get("template", ""), fields.get("input", "").strip() or "{}"
+        if len(template) > MOST_CHARACTERS:
+            raise BadAnswer(
+                f"the template has {len(template):,} characters, and {MOST_CHARACTERS:,} are allowed"
+            )
         try:
-            jsontext.parse(task_input)
+            await run_in_threadpool(jsontext.parse, task_input)
         except ValueError as error:
             raise BadAnswer(f"the input is not JSON: {error}") from None
-        return fields.get("template", ""), task_input
+        return owner, template, task_input
 
     async def _owner(self, request: Request) -> SignedIn:
         person = await self._person(request)
@@ -121,8 +128,12 @@ class OwnerPages(PersonalPages):
 
 async def _form(request: Request) -> dict[str, Any]:
     try:
-        body = (await bounded_body(request, CONTROL_BODY)).decode("utf-8", "replace")
-        fields = parse_qs(body, keep_blank_values=True, max_num_fields=10)
+        body = await bounded_body(request, CONTROL_BODY)
+        fields = await run_in_threadpool(_fields, body)
     except ValueError as error:
         raise BadAnswer(f"the form cannot be read: {error}") from None
     return {name: values[-1] for name, values in fields.items()}
+
+
+def _fields(body: bytes) -> dict[str, list[str]]:
+    return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)

@@ -17,9 +17,9 @@ from starlette.routing import BaseRoute, Route
 
 from include.review_server.accounts import SHORTEST_PASSWORD, Accounts, SignedIn
 from include.review_server.clock import Clock
-from include.review_server.errors import BadAnswer, Forbidden, NotSignedIn, UnknownTask
+from include.review_server.errors import BadAnswer, Forbidden, NotSignedIn, RenderBusy, UnknownTask
 from include.review_server.passwords import LONGEST_PASSWORD
-from include.review_server.portal.frames import Frame, Frames, message_frame
+from include.review_server.portal.frames import Frames, message_frame
 from include.review_server.portal.rendering import Pages
 from include.review_server.statuses import TaskStatus
 from include.review_server.tasks import Tasks
@@ -60,6 +60,8 @@ class PersonalPages:
                 return self._pages.page("message", 403, heading="This page is not yours", text=str(error))
             except BadAnswer as error:
                 return self._pages.page("message", 400, heading="That did not work", text=str(error))
+            except RenderBusy as error:
+                return self._pages.page("message", 503, heading="One moment", text=str(error))
             except UnknownTask:
                 text = "There is no such task, or it is somebody else's."
                 return self._pages.page("message", 404, heading="Nothing here", text=text)
@@ -123,20 +125,23 @@ class WorkerPages(PersonalPages):
         try:
             person = await self._person(request)
             task_id = self._frames.task_of(person, request.path_params["ticket"])
-            frame = await run_in_threadpool(self._of_task, person, task_id)
+            task_input = await run_in_threadpool(self._input_of, person, task_id)
+            frame = await self._frames.of_task(task_id, task_input)
         except (NotSignedIn, Forbidden, UnknownTask) as error:
             return message_frame(403, str(error))
+        except RenderBusy as error:
+            return message_frame(503, str(error))
         if not frame.html:
             problems = "; ".join(error.message for error in frame.rendered.errors)
             return message_frame(200, f"This task's template has a mistake: {problems}")
         return HTMLResponse(frame.html, headers=frame.headers)
 
-    def _of_task(self, person: SignedIn, task_id: str) -> Frame:
+    def _input_of(self, person: SignedIn, task_id: str) -> str:
         task = self._tasks.get(person.worker_id, task_id)
         # Images are signed here, so here it is asked once more whether the task is in hand.
         if task.status is not TaskStatus.IN_HAND or self._clock() >= task.expires_at:
             raise Forbidden("this task is not in your hand any more: go back to the queue")
-        return self._frames.document(self._frames.template_of(task_id), task.input)
+        return task.input
 
 
 def own_page(path: str) -> str:

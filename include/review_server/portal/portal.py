@@ -12,16 +12,14 @@ from include.review_server.portal.owner import OwnerPages
 from include.review_server.portal.pages import WorkerPages
 from include.review_server.portal.rendering import Pages
 from include.review_server.portal.statistics import Statistics
-from include.review_server.s3 import ObjectStore
 from include.review_server.tasks import Tasks
 
 
 def portal_routes(
-    database: Database, accounts: Accounts, tasks: Tasks, store: ObjectStore, clock: Clock, public_url: str
+    database: Database, accounts: Accounts, tasks: Tasks, frames: Frames, clock: Clock
 ) -> list[BaseRoute]:
     """Every page's route, for the review server's application."""
     pages = Pages()
-    frames = Frames(database, store, clock, public_url)
     statistics = Statistics(database, clock)
     return [
         *pages.routes(),

@@ -311,7 +311,7 @@ def test_it_runs_in_a_frame_without_an_origin(page: Page, site: Site):
     page.goto(f"{site.url}/pages/around")
     page.wait_for_function("messages.some((m) => m.nightloop === 'ready')")
     frame = page.frames[1]
-    frame.wait_for_function("document.querySelector('crowd-bounding-box').size")
+    frame.wait_for_function("() => document.querySelector('crowd-bounding-box').size")
     assert frame.evaluate("window.refused") == "SecurityError"
     page.evaluate("document.querySelector('iframe').contentWindow.postMessage({nightloop: 'submit'}, '*')")
     page.wait_for_function("messages.some((m) => m.nightloop === 'answer')")

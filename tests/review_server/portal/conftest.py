@@ -61,7 +61,7 @@ class Visitor:
     def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
         """Drag the mouse from one stored pixel of the task's image to another."""
         inner = self.page.frames[-1]
-        inner.wait_for_function(f"{_ELEMENT}.size")
+        inner.wait_for_function(f"() => {_ELEMENT}.size")
         outer = self.page.locator("#frame").bounding_box()
         assert outer is not None
         places = [inner.evaluate(_PLACE, [*point]) for point in (start, end)]

@@ -81,7 +81,7 @@ def test_by_keyboard_alone(rig: Rig, boxes: Flow, visit: Visit):
     page.keyboard.press("Alt+n")
     reviewer.frame()
     address = page.url
-    page.frames[-1].wait_for_function("document.querySelector('crowd-bounding-box').size")
+    page.frames[-1].wait_for_function("() => document.querySelector('crowd-bounding-box').size")
     page.frames[-1].locator(".stage").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")

@@ -98,7 +98,7 @@ def test_a_template_reaches_neither_the_portal_nor_another_host(rig: Rig, visit:
     reviewer = visit(flow)
     reviewer.take()
     frame = reviewer.page.frames[1]
-    frame.wait_for_function("document.body.dataset.loot")
+    frame.wait_for_function("() => document.body.dataset.loot")
     assert json.loads(frame.evaluate("document.body.dataset.loot")) == []
     assert elsewhere.paths == []
     assert frame.evaluate("self.origin") == "null"
@@ -135,8 +135,8 @@ def test_a_template_sees_only_the_images_it_was_granted(rig: Rig, visit: Visit):
     reviewer = visit(flow)
     reviewer.take()
     frame = reviewer.page.frames[1]
-    frame.wait_for_function("document.querySelector('#mine').naturalWidth > 0")
-    frame.wait_for_function("document.querySelector('#other').complete")
+    frame.wait_for_function("() => document.querySelector('#mine').naturalWidth > 0")
+    frame.wait_for_function("() => document.querySelector('#other').complete")
     assert frame.evaluate("document.querySelector('#other').naturalWidth") == 0
 
 
@@ -152,7 +152,7 @@ def test_markup_in_inputs_and_labels_is_text(rig: Rig, visit: Visit, text: str):
     reviewer = visit(flow)
     expect(reviewer.page.get_by_role("heading", name=text[:128])).to_be_visible()
     reviewer.take()
-    reviewer.page.frames[1].wait_for_function("document.querySelector('crowd-bounding-box').size")
+    reviewer.page.frames[1].wait_for_function("() => document.querySelector('crowd-bounding-box').size")
     for frame in reviewer.page.frames:
         assert frame.evaluate("document.body.dataset.ran === undefined && self.ran === undefined")
 
@@ -232,7 +232,8 @@ def test_pages_have_no_script_of_their_own(rig: Rig, visit: Visit):
         reviewer.page.goto(rig.url + path)
     reviewer.page.goto(rig.url)
     reviewer.take()
-    assert said == []
+    # The policy of the frame names a directive that the standard has and Chromium does not yet.
+    assert [text for text in said if "directive 'webrtc'" not in text] == []
 
 
 def test_signing_in_makes_a_new_session_and_ends_the_old(rig: Rig):

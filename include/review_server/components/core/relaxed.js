@@ -6,6 +6,8 @@
 
 const MOST_DEPTH = 64;
 const ESCAPES = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", 0: "\0", v: "\v" };
+const NUMBER = /[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?/y;
+const WORD = /[\p{L}_$][\p{L}\p{N}_$-]*/uy;
 const WORDS = { true: true, false: false, null: null };
 
 /**
@@ -54,11 +56,8 @@ class Reader {
     if (this.next("[")) return this.array(depth);
     const start = this.text[this.at];
     if (start === '"' || start === "'") return this.string();
-    const number = /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?/.exec(this.text.slice(this.at));
-    if (number) {
-      this.at += number[0].length;
-      return Number(number[0]);
-    }
+    const number = this.read(NUMBER);
+    if (number) return Number(number);
     const word = this.word();
     if (!Object.hasOwn(WORDS, word)) {
       this.at -= word.length;
@@ -118,8 +117,14 @@ class Reader {
   }
 
   word() {
-    const word = /^[\p{L}_$][\p{L}\p{N}_$-]*/u.exec(this.text.slice(this.at))?.[0] ?? "";
-    this.at += word.length;
-    return word;
+    return this.read(WORD);
+  }
+
+  /** What the (sticky) pattern finds here, without looking at the rest again. @param {RegExp} pattern */
+  read(pattern) {
+    pattern.lastIndex = this.at;
+    const found = pattern.exec(this.text)?.[0] ?? "";
+    this.at += found.length;
+    return found;
   }
 }

@@ -1,0 +1,31 @@
+/**
+ * The first script of every task's page, before any of the template's: what could reach another host past the
+ * page's policy goes away. `Connection-Allowlist` keeps the same promise inside the browsers that know it; this is
+ * for the others, and a second wall for those. It is written into the page, so that nothing runs before it.
+ */
+(() => {
+  "use strict";
+  for (const name of ["RTCPeerConnection", "webkitRTCPeerConnection", "mozRTCPeerConnection", "RTCIceGatherer",
+    "RTCIceTransport", "WebTransport"]) {
+    // Not configurable: a template cannot put back what it does not have.
+    if (name in self) Object.defineProperty(self, name, { value: undefined, writable: false, configurable: false });
+  }
+  // A page within this page would be a realm with all of that again. Its policy lets none come from an address, so
+  // what is left is a document written in an attribute; the observer is called before such a document begins.
+  const watch = (root) => new MutationObserver((changes) => {
+    for (const { target, addedNodes } of changes) [target, ...addedNodes].forEach(clear);
+  }).observe(root, { attributes: true, attributeFilter: ["src", "srcdoc"], childList: true, subtree: true });
+  const clear = (node) => {
+    if (!(node instanceof Element)) return;
+    for (const frame of [node, ...node.querySelectorAll("iframe, frame")]) {
+      if (frame.matches("iframe[srcdoc], iframe[src], frame[src]")) frame.remove();
+    }
+  };
+  const attach = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function attachShadow(options) {
+    const root = attach.call(this, options);
+    watch(root);
+    return root;
+  };
+  watch(document);
+})();
