@@ -23,12 +23,13 @@ from typing import Any
 
 from include.review_server.errors import RenderBusy
 from include.review_server.render_channel import Channel, Gone, Late
-from include.review_server.render_worker import MEMORY, PROCESSOR_SECONDS
+from include.review_server.render_worker import MEMORY
 from include.review_server.s3_location import S3Location
 from include.review_server.templates import Rendered, RenderingError
 
 logger = logging.getLogger(__name__)
 
+PROCESSOR_SECONDS = 5
 # Processor time is what bounds a template; this is for a machine too busy to give it.
 WALL_SECONDS = 60
 _START_SECONDS = 120
@@ -51,9 +52,9 @@ class Checked:
 class RenderPool:
     """At most ``size`` processes. They start when they are needed, the first with ``start``."""
 
-    def __init__(self, size: int, most_waiting: int = 8) -> None:
+    def __init__(self, size: int, most_waiting: int = 8, processor_seconds: int = PROCESSOR_SECONDS) -> None:
         self.size = size
-        self._children = [_Child() for _ in range(size)]
+        self._children = [_Child(processor_seconds) for _ in range(size)]
         # The one that was used last is warm.
         self._idle: queue.LifoQueue[_Child] = queue.LifoQueue()
         for child in self._children:
@@ -62,12 +63,20 @@ class RenderPool:
 
     def start(self) -> None:
         """Have a process ready for the first template. Safe to call again."""
+        for child in self._children:
+            child.stopped = False
         self._children[-1].warm()
 
     def stop(self) -> None:
         """End all processes; what they are at fails. Safe to call again."""
         for child in self._children:
+            child.stopped = True
             child.end()
+
+    @property
+    def processes(self) -> list[int]:
+        """The ids of the processes that run."""
+        return [pid for child in self._children if (pid := child.pid)]
 
     def render(self, template: str, task_input: str, sign: Sign) -> Rendered:
         """The template with ``task.input`` filled in. ``RenderBusy`` when too many wait."""
@@ -103,23 +112,36 @@ class RenderPool:
             self._places.release()
 
 
+@dataclass
+class _Running:
+    process: subprocess.Popen[bytes]
+    channel: Channel
+    ready: bool = False
+
+
 class _Child:
     """One process, or the place for one. Used by one thread at a time, but for ``end``."""
 
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._channel: Channel | None = None
-        self._ready = False
+    def __init__(self, processor_seconds: int) -> None:
+        self._seconds = processor_seconds
+        self._running: _Running | None = None
+        self.stopped = False
 
-    def warm(self) -> None:
+    @property
+    def pid(self) -> int | None:
+        running = self._running
+        return running.process.pid if running and running.process.poll() is None else None
+
+    def warm(self) -> _Running:
         """Start the process unless it runs. Does not wait for it."""
-        if self._process is not None and self._process.poll() is None:
-            return
-        self._leave()
+        if self._running is not None:
+            if self._running.process.poll() is None:
+                return self._running
+            self._running.channel.close()
         ours, theirs = socket.socketpair()
         with theirs:
             # Nothing of the server goes along: no variable, no open file, no folder, no terminal's signals.
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-P", "-s", "-B", "-m", "include.review_server.render_worker"],
                 stdin=theirs,
                 stdout=subprocess.DEVNULL,
@@ -128,65 +150,59 @@ class _Child:
                 env={"PYTHONPATH": str(_ROOT)},
                 start_new_session=True,
             )
-        self._channel = Channel(ours)
-        self._ready = False
+        self._running = _Running(process, Channel(ours))
+        return self._running
 
     def end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        if self._running is not None:
+            self._running.process.kill()
+            self._running.process.wait()
 
     def ask(self, job: dict[str, Any], sign: Sign) -> dict[str, Any]:
-        for last in (False, True):
-            channel = self._started()
+        problem = ""
+        for _ in range(2):
+            running = self._started()
             try:
-                return _converse(channel, job, sign)
+                return _converse(running.channel, job | {"seconds": self._seconds}, sign)
             except Late:
-                self.end()
                 problem = f"rendering it took more than {WALL_SECONDS} seconds"
             except Gone:
-                problem = self._epitaph()
-                # It had retired after the job before, which it may do: this template has not been tried.
-                if not problem and not last:
-                    continue
+                problem = self._epitaph(running.process)
+            self.end()
+            if problem:
+                break
+            # It had retired after the job before, which it may do: this template has not been tried.
+        if not self.stopped:
             self.warm()
-            error = {"code": "TookTooMuch", "message": problem or "it was not rendered", "line": None}
-            return {"content": "", "errors": [error]}
-        raise AssertionError("the second round returns")
+        error = {"code": "TookTooMuch", "message": problem or "it was not rendered", "line": None}
+        return {"content": "", "errors": [error]}
 
-    def _started(self) -> Channel:
-        self.warm()
-        assert self._channel is not None  # noqa: S101
-        if not self._ready:
+    def _started(self) -> _Running:
+        if self.stopped:
+            raise RenderBusy("the server is stopping: try again when it is back")
+        running = self.warm()
+        if not running.ready:
             try:
-                self._channel.receive(time.monotonic() + _START_SECONDS)
+                running.channel.receive(time.monotonic() + _START_SECONDS)
             except (Gone, Late):
                 self.end()
                 raise RuntimeError(
                     "the process that renders templates does not start: see what "
                     "`python -m include.review_server.render_worker < /dev/null` says"
                 ) from None
-            self._ready = True
-        return self._channel
+            running.ready = True
+        return running
 
-    def _epitaph(self) -> str:
+    def _epitaph(self, process: subprocess.Popen[bytes]) -> str:
         """Why the process has ended, for the template's author; empty when it was for no fault."""
-        assert self._process is not None  # noqa: S101
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(5)
-        self.end()
-        status = self._process.returncode
-        if status == -signal.SIGXCPU:
-            return f"rendering it took more than {PROCESSOR_SECONDS} seconds of processor time"
-        if status == 0:
+            process.wait(5)
+        if process.returncode == 0:
             return ""
-        logger.warning("a process that rendered a template ended with status %s", status)
+        if process.returncode == -signal.SIGXCPU:
+            return f"rendering it took more than {self._seconds} seconds of processor time"
+        logger.warning("a process that rendered a template ended with status %s", process.returncode)
         return f"rendering it took more than {MEMORY >> 20} MiB of memory, or is nested too deeply"
-
-    def _leave(self) -> None:
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
 
 
 def _converse(channel: Channel, job: dict[str, Any], sign: Sign) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from include.review_server.templates import Rendered, RenderingError, Templates,
 
 # A page of 16 MiB is held several times while it is made; three MiB of input take a tenth of a GiB as values.
 MEMORY = 512 * 1024 * 1024
-PROCESSOR_SECONDS = 5
 # Addresses go into the page's policy, three times each, and browsers take 256 KiB of headers.
 MOST_GRANTS = 500
 # When so much is still held after a job, memory is in pieces: the next template gets a new process.
@@ -42,7 +41,7 @@ def main() -> int:
         channel.send({"ready": True})
         while _held() < _HELD:
             job = channel.receive()
-            _start_counting()
+            _start_counting(job["seconds"])
             try:
                 reply = _JOBS[job["do"]](job, channel)
             except MemoryError:
@@ -143,10 +142,10 @@ def _confine() -> None:
         resource.setrlimit(what, (most, most))
 
 
-def _start_counting() -> None:
+def _start_counting(seconds: int) -> None:
     """Grant processor time for one job; the kernel ends the process that takes more."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    soon = int(used.ru_utime + used.ru_stime) + 1 + PROCESSOR_SECONDS
+    soon = int(used.ru_utime + used.ru_stime) + 1 + seconds
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (_allowed(resource.RLIMIT_CPU, soon), hard))
 

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import random
 import subprocess
 import sys
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.local_cloud.test_restarts import algorithms_of, start_sleeper, work_of
-from tests.support.cloud import ROLE, ROOT, LocalCloud, eventually
-from tests.support.sagemaker import ENDED, make_model, training_request, transform_request, unpacked
+from tests.support.cloud import ROOT
 
 KILLS = 50
 _TROUBLE = (ClientError, BotoCoreError)
