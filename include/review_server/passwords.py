@@ -25,7 +25,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LONGEST_PASSWORD = 1024
-_POLITENESS = 10
+_POLITENESS = 5
 
 
 class Passwords:
