@@ -8,6 +8,14 @@ const button = form.querySelector("button");
 // Who comes by a link from another site arrives without the cookie (SameSite=Strict), but may be signed in.
 call("GET", "/worker/session").then(() => location.replace(form.dataset.next), () => {});
 
+/** What went wrong, for people. @param {import("./portal.js").Refused} error */
+function said(error) {
+  if (error.status === 401) return "The name or the password is wrong. Both are case-sensitive.";
+  const sentence = error.message[0].toUpperCase() + error.message.slice(1);
+  // Who asks too often is told when to come again.
+  return [429, 503].includes(error.status) ? `${sentence}.` : `${sentence} Try again later.`;
+}
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   button.disabled = true;
@@ -18,9 +26,7 @@ form.addEventListener("submit", async (event) => {
     location.replace(form.dataset.next);
   } catch (error) {
     button.disabled = false;
-    complain(
-      error.status === 401 ? "The name or the password is wrong. Both are case-sensitive." : `${error.message} Try again later.`,
-    );
+    complain(said(error));
     form.elements.password.value = "";
     form.elements.password.focus();
   }
