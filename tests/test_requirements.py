@@ -119,7 +119,7 @@ def test_dags_and_plugin_load_for_an_account_of_ones_own(told: Any) -> None:
 
 
 def test_the_worker_of_compose_starts_as_far_as_its_help(python: Path, variables: Mapping[str, str]) -> None:
-    command = [python.parent / "airflow", "celery", "worker", "--help"]
+    command = [str(python.parent / "airflow"), "celery", "worker", "--help"]
     result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "--concurrency" in result.stdout

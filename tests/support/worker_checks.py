@@ -66,16 +66,16 @@ def executor() -> str:
 def celery() -> list[str]:
     """The classes behind the broker and the result backend of the configuration."""
     from airflow.providers.celery.executors.celery_executor_utils import app
-    from celery.app.backends import by_url
 
-    backend, _ = by_url(app.conf.result_backend, app.loader)
+    backend, _ = importlib.import_module("celery.app.backends").by_url(app.conf.result_backend, app.loader)
     return [type(app.connection().transport).__name__, backend.__name__]
 
 
 def database() -> str:
     from airflow import settings
 
-    return str(settings.engine.dialect.driver)
+    engine: Any = settings.engine
+    return str(engine.dialect.driver)
 
 
 def commands() -> list[str]:
