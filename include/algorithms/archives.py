@@ -8,7 +8,6 @@ is written, loaded or unpickled here. Used by the detector and by the local clou
 
 from __future__ import annotations
 
-import gzip
 import os
 import tarfile
 import unicodedata
@@ -23,6 +22,7 @@ MAX_UNPACKED = 8 << 30  # bytes
 MAX_MEMBERS = 1_024
 MAX_RATIO = 100  # unpacked to packed: weights hardly compress, and text not by so much
 _FREE = 32 << 20  # bytes that any archive may unpack to, whatever the ratio
+_GZIP = 16 + zlib.MAX_WBITS  # zlib's way to say: with the header and the check sum of gzip
 _CHUNK = 64 << 10  # bytes read at once; no header of tar's may be larger
 _MAX_NAME = 255  # bytes of one part, what file systems allow
 _MAX_PATH = 1024  # bytes
@@ -83,9 +83,12 @@ def _explained() -> Iterator[None]:
         yield
     except EOFError:
         raise BadArchive(_CUT_OFF) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
+    except zlib.error as error:
         raise BadArchive(f"its compressed data are damaged: {error}") from None
-    except tarfile.TarError as error:
+    except BadArchive:
+        raise
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
+        # Numbers that are none, and headers of headers of headers: tarfile leaves those to who calls it.
         raise BadArchive(f"it holds no sound tar archive: {error}") from None
 
 
@@ -98,17 +101,41 @@ class _Stream:
     def __init__(self, packed: BinaryIO) -> None:
         self._packed, self._packed_size = packed, packed.seek(0, os.SEEK_END)
         packed.seek(0)
-        self._unpacked = gzip.GzipFile(fileobj=packed, mode="rb")
+        self._unzip, self._waiting = zlib.decompressobj(_GZIP), b""
         self._position = 0
         self._last = b""
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= _CHUNK:
             raise BadArchive(f"it has a header of {size} bytes")
-        self._last = self._unpacked.read(size)
+        parts, left = [], size
+        while left and (part := self._unpacked(left)):
+            parts.append(part)
+            left -= len(part)
+        self._last = b"".join(parts)
         self._position += len(self._last)
         self.expect(0)
         return self._last
+
+    def _unpacked(self, most: int) -> bytes:
+        """Some of the next bytes; none at the end. Not gzip's reader: that goes through the name in a header
+        byte by byte, however long it is.
+        """
+        while True:
+            if self._unzip.eof:  # of one member: another one may follow, or zeros
+                rest = self._unzip.unused_data
+                while not (rest := rest.lstrip(b"\0")):
+                    if not (rest := self._packed.read(_CHUNK)):
+                        return b""
+                self._unzip, self._waiting = zlib.decompressobj(_GZIP), rest
+            part = self._unzip.decompress(self._waiting, most)
+            self._waiting = self._unzip.unconsumed_tail
+            if part:
+                return part
+            if not self._unzip.eof and not self._waiting:
+                self._waiting = self._packed.read(_CHUNK)
+                if not self._waiting:
+                    raise EOFError
 
     def seek(self, position: int) -> None:
         if position < self._position:

@@ -39,6 +39,13 @@ def test_an_archive_of_a_whole_directory_gives_its_files(tmp_path: Path) -> None
     assert read((tmp_path / "a.tar.gz").read_bytes()) == {"deep/x": b"x"}
 
 
+def test_an_archive_in_several_parts_and_with_zeros_behind_it_gives_its_files() -> None:
+    """As parallel compressors write it, and tapes."""
+    plain = gzip.decompress(SOUND)
+    parts = [gzip.compress(plain[at : at + 5_000]) for at in range(0, len(plain), 5_000)]
+    assert read(b"".join(parts) + bytes(1_000)) == FILES
+
+
 @pytest.mark.parametrize("length", [640, 896, 1152, 1408])
 def test_safetensors_that_begin_like_a_pickle_are_none(length: int) -> None:
     """The length of their header comes first, as eight bytes: 640 is 80 02 00 …"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sqlite3
@@ -21,6 +22,7 @@ from tests.local_cloud.test_endpoints import settled
 from tests.support.cloud import ROLE, ROOT, LocalCloud, eventually
 from tests.support.sagemaker import (
     channel,
+    make_model,
     trained,
     training_request,
     transform_request,
@@ -323,6 +325,72 @@ def test_without_bubblewrap_the_cloud_and_each_job_say_so(bare_cloud: LocalCloud
     ]
     lines = logs.get_log_events(logGroupName=GROUP, logStreamName=stream["logStreamName"], startFromHead=True)
     assert said in lines["events"][0]["message"]
+
+
+def gzipped_bomb() -> bytes:
+    return gzip.compress(bytes(96 << 20))
+
+
+INPUTS = {
+    "a long name": ({"in/" + "x" * 300: b"x"}, {}, "cannot be stored as a file: File name too long"),
+    "a way out": ({"in/../../config/x": b"x"}, {}, "would be written outside of its directory"),
+    "its own directory": ({"in/a/..": b"x"}, {}, "would be written outside of its directory"),
+    "a file for a directory": ({"in/a": b"x", "in/a/b": b"x"}, {}, "cannot be stored as a file: "),
+    "no gzip": ({"in/a.gz": b"plain"}, {"CompressionType": "Gzip"}, "its compressed data are damaged"),
+    "half a gzip": (
+        {"in/a.gz": gzip.compress(bytes(999))[:-9]},
+        {"CompressionType": "Gzip"},
+        "it is cut off: its data end too early",
+    ),
+    "a bomb": ({"in/a.gz": gzipped_bomb()}, {"CompressionType": "Gzip"}, "its packed size: a bomb"),
+    "a bomb in a pipe": (
+        {"in/a.gz": gzipped_bomb()},
+        {"CompressionType": "Gzip", "InputMode": "Pipe"},
+        "its packed size: a bomb",
+    ),
+    "no end of lists": ({"in/": b"[" * 200_000}, "ManifestFile", "is not a manifest"),
+    "a number for a prefix": ({"in/": b'[{"prefix": 5}, "a"]'}, "ManifestFile", "is not an S3 URI"),
+    "a bucket that is none": (
+        {"in/": b'[{"prefix": "s3://a b/"}, "a"]'},
+        "ManifestFile",
+        "nvalid bucket name",
+    ),
+    "a name that is no text": (
+        {"in/": b'[{"prefix": "s3://bucket/"}, "\\ud800"]'},
+        "ManifestFile",
+        "surrogates not allowed",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_a_hostile_input_fails_its_job_once_and_says_why(cloud: LocalCloud, bucket: str, kind: str) -> None:
+    """Not after three deaths of its process, which is how what nobody thought of ends."""
+    objects, changes, said = INPUTS[kind]
+    for key, body in objects.items():
+        cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    uri = f"s3://{bucket}/in/"
+    source = channel("train", uri, changes) if isinstance(changes, str) else channel("train", uri, **changes)
+    request = training_request(f"{bucket}-job", bucket, InputDataConfig=[source])
+    cloud.client("sagemaker").create_training_job(**request)
+    reason = trained(cloud, f"{bucket}-job").get("FailureReason", "none")
+    assert reason.startswith("ClientError: "), reason
+    assert said in reason
+
+
+def test_hostile_records_of_a_transform_job_spoil_only_themselves(cloud: LocalCloud, bucket: str) -> None:
+    s3, half = cloud.client("s3"), gzip.compress(b"x" * 999)[:-9]
+    bodies = {"good": gzip.compress(b"x"), "half": half, "plain": b"plain", "bomb": gzipped_bomb()}
+    for name, body in bodies.items():
+        s3.put_object(Bucket=bucket, Key=f"in/{name}", Body=body)
+    model = make_model(cloud, bucket, f"{bucket}-m")
+    request = transform_request(f"{bucket}-t", bucket, model)
+    request["TransformInput"]["CompressionType"] = "Gzip"
+    cloud.client("sagemaker").create_transform_job(**request)
+    job = transformed(cloud, f"{bucket}-t")
+    assert job["FailureReason"].startswith("ClientError: 3 of 4 objects have no output"), job["FailureReason"]
+    outputs = s3.list_objects_v2(Bucket=bucket, Prefix="out/")["Contents"]
+    assert [item["Key"] for item in outputs] == ["out/good.out"]
 
 
 def test_the_data_directory_is_as_it_was(own_cloud: LocalCloud) -> None:

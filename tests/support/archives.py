@@ -132,6 +132,32 @@ def _flipped(archive: bytes) -> bytes:
     return archive[:-8] + bytes([archive[-8] ^ 1]) + archive[-7:]
 
 
+def _header(kind: bytes, content: bytes, name: str = "h") -> bytes:
+    """A header of headers, as pax and GNU's tar write them, with its content."""
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, len(content)
+    return info.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512)
+
+
+def _raw(*headers: bytes) -> Callable[[bytes], bytes]:
+    """An archive of these headers and one empty file behind them."""
+    return lambda archive: gzip.compress(b"".join(headers) + tarfile.TarInfo("x").tobuf() + bytes(1024))
+
+
+def _pax(**records: str) -> Add:
+    """A member with these pax records; ``GNU_sparse_map`` is written with dots."""
+
+    def add(tar: tarfile.TarFile, canary: Path) -> None:
+        info = tarfile.TarInfo("x")
+        info.pax_headers = {name.replace("_", "."): value for name, value in records.items()}
+        tar.addfile(info)
+
+    return add
+
+
+_NO_TAR = "it holds no sound tar archive"
+_NESTED = 3_000  # headers of headers: more than a recursion can follow
+
 ATTACKS = (
     Attack("a path upwards", "the member '../escaped' leads out of the archive", _named("../escaped")),
     Attack("a path upwards inside", "'a/../../escaped' leads out", _named("a/../../escaped")),
@@ -170,6 +196,36 @@ ATTACKS = (
         "a header is damaged or cut off",
         _named("first", "second", "third"),
         _damaged_header,
+    ),
+    Attack("a sparse map of words", _NO_TAR, _pax(GNU_sparse_map="1,2,x")),
+    Attack("a sparse size of words", _NO_TAR, _pax(GNU_sparse_size="abc")),
+    Attack("a sparse file without a map", _NO_TAR, _pax(GNU_sparse_major="1", GNU_sparse_minor="0")),
+    Attack("a sparse file", "'s' is neither a regular file nor", _special("s", tarfile.GNUTYPE_SPARSE)),
+    Attack("a size below zero", "it has a header of -5 bytes", _pax(size="-5")),
+    Attack("a size of 4,000 digits", "it unpacks to more than 8 GiB", _pax(size="9" * 4_000)),
+    Attack("a path with an end in it", "cannot be printed", _pax(path="a\0b")),
+    Attack("a path of nothing", "it has a file without a name", _pax(path="")),
+    Attack(
+        "a path for all that follow",
+        "'../escaped' leads out of the archive",
+        spoil=_raw(_header(b"g", b"19 path=../escaped\n")),
+    ),
+    Attack("pax upon pax", _NO_TAR, spoil=_raw(_header(b"x", b"6 a=b\n") * _NESTED)),
+    Attack("long names upon long names", _NO_TAR, spoil=_raw(_header(b"L", b"a\0") * _NESTED)),
+    Attack("a record of great length", _NO_TAR, spoil=_raw(_header(b"x", b"9" * 20 + b" a=b\n"))),
+    Attack("a length of 5,000 digits", _NO_TAR, spoil=_raw(_header(b"x", b"1" * 5_000 + b" a=b\n"))),
+    Attack(
+        "bytes behind its end", "its compressed data are damaged", spoil=lambda archive: archive + b"more"
+    ),
+    Attack(
+        "a second half that is a bomb",
+        "more than 100 times its packed size",
+        spoil=lambda archive: archive + gzip.compress(bytes(64 << 20)),
+    ),
+    Attack(
+        "a header without an end",
+        "it is cut off",
+        spoil=lambda archive: b"\x1f\x8b\x08\x08" + bytes(6) + b"x" * (8 << 20),
     ),
     Attack("no tar", "it holds no sound tar archive", spoil=lambda archive: gzip.compress(b"no tar" * 200)),
     Attack("no gzip", "it is not compressed with gzip", spoil=lambda archive: gzip.decompress(archive)),

@@ -26,6 +26,7 @@ WEIGHTS = "model_algo_1-0000.safetensors"
 SETTINGS = "hyperparams.json"
 _MOST_BYTES = 1 << 30  # of one member, unpacked: far above any weights of this network
 _SEPARATOR = "."
+_DEEPEST = 32
 
 
 class ArtifactSettings(BaseModel):
@@ -74,10 +75,14 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
 
 
 def nest(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The way back from ``flatten``. Raises ValueError when a name is both an array's and a branch's."""
+    """The way back from ``flatten``. Raises ValueError when a name is both an array's and a branch's, or
+    lies deeper than any of a network's.
+    """
     tree: dict[str, Any] = {}
     for name, array in arrays.items():
         *parents, leaf = name.split(_SEPARATOR)
+        if len(parents) > _DEEPEST:
+            raise ValueError(f"{name[:80]}… has more than {_DEEPEST} branches above it")
         branch = tree
         for parent in parents:
             branch = branch.setdefault(parent, {})
@@ -108,7 +113,7 @@ def _parse(load: Callable[[str], bytes | None], source: Path) -> Artifact:
         settings = ArtifactSettings.model_validate_json(content[SETTINGS] or b"")
         arrays = safetensors.load(content[WEIGHTS] or b"")
         return Artifact(nest(arrays), settings)
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError) as error:  # KeyError: a number's type that numpy has not
         raise ClientError(f"{source.name} is damaged: {error}") from error
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from safetensors import SafetensorError, safe_open
 from safetensors import numpy as safetensors
 
@@ -71,7 +71,8 @@ class Checkpoints:
         for path in self._newest_first():
             try:
                 checkpoint = _read(path)
-            except (SafetensorError, ValidationError, KeyError, OSError) as error:
+            except (SafetensorError, ValueError, LookupError, TypeError, AttributeError, OSError) as error:
+                # The last three are numpy's words for types that it has not, all of a file that is not ours.
                 logger.warning("passing over the checkpoint %s: it is damaged: %s", path.name, error)
                 continue
             if checkpoint.progress.training == self.training:
