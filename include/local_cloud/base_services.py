@@ -3,8 +3,8 @@ made to survive kill -9.
 
 Takes requests that are not SageMaker's, admitted and whole. ministack writes S3 objects through to disk, but
 everything else only at an orderly exit; here bucket settings and IAM are saved before the client hears that
-they were made, and the chattier services (logs, metrics, queues, events) a moment later. Knows ``base_call``,
-``paging``, ``regions``, ``object_files`` and ministack.
+they were made, logs and metrics are written to a journal, and the rest (queues, events) is saved a moment
+later. Knows ``base_call``, ``journal``, ``paging``, ``regions``, ``object_files`` and ministack.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from types import ModuleType
 
 from include.local_cloud import base_call, paging
 from include.local_cloud.access import Temporary
+from include.local_cloud.journal import Journal
 from include.local_cloud.messages import Message, Receive, Send
 from include.local_cloud.regions import keep_buckets_here
 from include.local_cloud.settings import ACCOUNT_ID, REGION
@@ -26,7 +27,8 @@ from include.wire.sigv4 import Signature
 # ministack has a hundred more; these alone are reachable.
 SERVICES = ("s3", "iam", "sts", "sqs", "events", "logs", "monitoring")
 _SAVED_AT_ONCE = ("s3", "iam")
-_SAVED_LATER_SECONDS = 5.0  # a copy of all log lines costs time: at most one each few seconds
+_JOURNALED = ("logs", "monitoring")
+_SAVED_LATER_SECONDS = 5.0  # a copy of all that a service has costs time: at most one each few seconds
 
 
 class BaseServices:
@@ -56,6 +58,11 @@ class BaseServices:
         object_files.install(data / "s3")
         keep_buckets_here(ministack._get_module("s3"))
         self._ministack, self._persistence = ministack, persistence
+        self._journals = {
+            service: Journal(module, data / "base-services", _file_of(module), persistence.save_state)
+            for service in _JOURNALED
+            for module in [self._module(service)]
+        }
         self._unsaved: set[str] = set()
         self._saver: asyncio.Task[None] | None = None
 
@@ -77,16 +84,21 @@ class BaseServices:
     async def start(self) -> None:
         for service in SERVICES:
             module = self._module(service)
-            paging.install(module, service)
             if saved := self._persistence.load_state(_file_of(module)):
                 module.load_persisted_state(saved)
+            if journal := self._journals.get(service):
+                await journal.start(saved)
+            paging.install(module, service)
         self._saver = asyncio.create_task(self._save_later())
 
     async def stop(self) -> None:
         if self._saver:
             self._saver.cancel()
         for service in SERVICES:
-            self._save(service)
+            if journal := self._journals.get(service):
+                journal.stop()
+            else:
+                self._save(service)
 
     async def __call__(self, signature: Signature, request: Request, receive: Receive, send: Send) -> None:
         """Let the service that the request is signed for answer it. Raises ``AwsError``."""
@@ -103,7 +115,7 @@ class BaseServices:
             if message["type"] == "http.response.start" and message["status"] < 300:
                 if service in _SAVED_AT_ONCE:
                     self._save(service)
-                else:
+                elif service not in _JOURNALED:
                     self._unsaved.add(service)
             await send(message)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -163,8 +164,6 @@ def test_base_services_remember_what_ministack_forgets(own_cloud: LocalCloud) ->
     own_cloud.client("cloudwatch").put_metric_data(
         Namespace="n", MetricData=[{"MetricName": "m", "Value": 1}]
     )
-    saved = own_cloud.data / "base-services" / "cloudwatch.json"
-    eventually(lambda: saved.exists() and '"m"' in saved.read_text())
 
     own_cloud.kill()
     own_cloud.start()
@@ -184,6 +183,54 @@ def test_base_services_remember_what_ministack_forgets(own_cloud: LocalCloud) ->
         s3.put_object(Bucket="photos", Key="k.tmp", Body=b"", IfNoneMatch="*")
     assert iam.get_role(RoleName="nightloop")["Role"]["RoleName"] == "nightloop"
     assert own_cloud.client("cloudwatch").list_metrics(Namespace="n")["Metrics"][0]["MetricName"] == "m"
+
+
+def test_every_log_line_and_metric_that_was_taken_is_there_once_after_each_kind_of_end(
+    own_cloud: LocalCloud,
+) -> None:
+    logs, metrics = own_cloud.client("logs"), own_cloud.client("cloudwatch")
+    place = {"logGroupName": "/g", "logStreamName": "s"}
+    logs.create_log_group(logGroupName="/g")
+    logs.create_log_stream(**place)
+    created = logs.describe_log_groups()["logGroups"][0]["creationTime"]
+    written = []
+    for end in (own_cloud.kill, own_cloud.stop, own_cloud.kill):
+        for number in range(20):
+            written.append(f"line {number} ünï before {end.__name__}")
+            moment = 1_700_000_000_000 + len(written)
+            logs.put_log_events(**place, logEvents=[{"timestamp": moment, "message": written[-1]}])
+            metrics.put_metric_data(Namespace="n", MetricData=[{"MetricName": "m", "Value": 1.0}])
+        logs.create_log_group(logGroupName="/gone")
+        logs.delete_log_group(logGroupName="/gone")
+        end()
+        own_cloud.start()
+    assert [event["message"] for event in logs.filter_log_events(logGroupName="/g")["events"]] == written
+    assert [group["creationTime"] for group in logs.describe_log_groups()["logGroups"]] == [created]
+    now = datetime.now(UTC)
+    found = metrics.get_metric_statistics(
+        Namespace="n",
+        MetricName="m",
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(minutes=1),
+        Period=7200,
+        Statistics=["SampleCount"],
+    )
+    assert sum(point["SampleCount"] for point in found["Datapoints"]) == len(written)
+
+
+def test_a_line_of_the_journal_that_a_kill_cut_off_is_no_line(own_cloud: LocalCloud) -> None:
+    logs = own_cloud.client("logs")
+    logs.create_log_group(logGroupName="/before")
+    own_cloud.kill()
+    (journal,) = (own_cloud.data / "base-services").glob("cloudwatch_logs-*.jsonl")
+    with open(journal, "ab") as stream:
+        stream.write(b'[1, "0000')
+    own_cloud.start()
+    logs.create_log_group(logGroupName="/after")
+    own_cloud.kill()
+    own_cloud.start()
+    found = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    assert found == ["/after", "/before"]
 
 
 def test_two_clouds_never_share_a_data_directory(own_cloud: LocalCloud) -> None:

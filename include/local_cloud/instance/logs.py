@@ -67,7 +67,7 @@ class LogStream:
         try:
             logs.put_log_events(**place, logEvents=events)
         except logs.exceptions.ResourceNotFoundException:
-            # A cloud killed a moment ago may have forgotten a group that it was about to save.
+            # Somebody deleted it while the job ran.
             self._make(logs)
             logs.put_log_events(**place, logEvents=events)
 
