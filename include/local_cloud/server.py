@@ -119,6 +119,8 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
     credentials.write_config(settings.data, cloud_url)
     write_atomically(settings.data / "endpoints.json", json.dumps({"cloud": cloud_url, "review": review_url}))
     dispatcher.start()
+    for sock in (cloud, review):  # who has read the line below may connect, before uvicorn has had a turn
+        sock.listen()
     print(f"local cloud ready: {cloud_url} (review {review_url})", flush=True)
     try:
         # Whichever ends first, ends the other: half a cloud is no use to anybody.
