@@ -244,4 +244,5 @@ def _round_name(facts: Facts) -> str:
 
 
 def _short(name: str, most: int = 18) -> str:
+    name = " ".join(name.split())  # a name of many lines would leave no room for the figure
     return name if len(name) <= most else name[: most - 1] + "…"
