@@ -234,7 +234,7 @@ def _nights_axis(axes: Axes, names: Sequence[str]) -> None:
     """Names below, as many as there is room for, and always the last."""
     step = max(1, -(-len(names) // 6))
     places = [place for place in range(len(names)) if (len(names) - 1 - place) % step == 0]
-    axes.set_xticks(places, [names[place] for place in places])
+    axes.set_xticks(places, [_short(names[place]) for place in places])
     axes.set_xlim(-0.6, max(len(names) - 0.4, 0.6))
     axes.grid(visible=False, axis="x")
 
