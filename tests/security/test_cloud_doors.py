@@ -242,8 +242,11 @@ def test_no_header_that_decides_is_there_twice(door: Door, files: str, name: str
         signed = list(door.sign(method, target, given, b"", service).items())
         for headers in ([*signed, (name, value)], [(name, value), *signed]):
             reply = door.ask(method, target, headers)
-            assert reply.status in (400, 403)
-            assert "AccessKeyId" not in reply.text
+            if (name, service) == ("X-Amz-Content-SHA256", "sqs"):
+                assert reply.status == 403, "it is there once, and not signed"
+            else:
+                assert reply.status == 400
+                assert name == "Host" or f"{name.lower()} may be there once" in reply.text
 
 
 def test_one_way_of_signing_at_a_time(door: Door, files: str) -> None:
