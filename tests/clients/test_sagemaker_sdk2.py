@@ -48,8 +48,8 @@ def test_the_tutorials_learn_go_on_host_predict_and_clean_up(
     log, seen = shown(cloud, found["second"], printed.partition("=== the second job")[2])
     assert seen == log, "fit(logs=True) prints each line once"
     assert any("validation mAP <score>=(" in line for line in log)
-    # The SDK asks for the status every 30 s, and reads once more 10 s later.
-    assert found["returned"] - found["ended"] < 90
+    # The SDK asks for the status every 30 s, and reads once more 10 s later: 40 s on a quiet machine.
+    assert found["returned"] - found["ended"] < 180
     assert {"train:progress", "train:cross_entropy", "validation:mAP"} <= set(found["metrics"])
     assert found["raw"] == found["parsed"]
     assert all(len(row) == 6 for row in found["parsed"]["prediction"])
@@ -63,9 +63,8 @@ def test_the_tutorials_learn_go_on_host_predict_and_clean_up(
     ]
     assert f"/{found['first']}/output/" in channel["DataSource"]["S3DataSource"]["S3Uri"]
     assert sagemaker.list_endpoint_configs(NameContains=bucket)["EndpointConfigs"] == []
-    # The endpoint is named after the bucket, the models after the image.
-    images = [sagemaker.describe_model(ModelName=m["ModelName"]) for m in sagemaker.list_models()["Models"]]
-    assert not [m for m in images if found["second"] in m["PrimaryContainer"].get("ModelDataUrl", "")]
+    # The SDK names models after their image.
+    assert sagemaker.list_models(NameContains="object-detection-20")["Models"] == []
 
 
 def test_a_notebook_that_names_no_bucket_and_no_role_trains(
