@@ -10,7 +10,6 @@ later. Knows ``base_call``, ``journal``, ``paging``, ``regions``, ``object_files
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from pathlib import Path
 from types import ModuleType
@@ -103,7 +102,7 @@ class BaseServices:
     async def __call__(self, signature: Signature, request: Request, receive: Receive, send: Send) -> None:
         """Let the service that the request is signed for answer it. Raises ``AwsError``."""
         service = signature.service
-        _check_protocol(service, request)
+        _check_protocol(request)
         answer = await base_call.answer(self._module(service), signature, request)
         is_head = request.method == "HEAD"
         if not _changes_settings(request, service):
@@ -140,17 +139,12 @@ class BaseServices:
         return self._ministack._get_module(self._ministack.SERVICE_REGISTRY[service]["module"])
 
 
-def _check_protocol(service: str, request: Request) -> None:
+def _check_protocol(request: Request) -> None:
     """Refuse what ministack would take for a request without members, and answer with a 200."""
     kind = request.headers.get("content-type", "") + request.headers.get("smithy-protocol", "")
     if "cbor" in kind:
         message = "the local cloud reads no CBOR: let your SDK speak JSON or the query protocol"
         raise AwsError("UnsupportedMediaTypeException", message, 415)
-    if service in ("monitoring", "sqs") and "json" in kind and request.body:
-        try:
-            json.loads(request.body)
-        except ValueError as error:
-            raise AwsError("SerializationException", f"the body is no JSON: {error}", 400) from None
 
 
 def _file_of(module: ModuleType) -> str:

@@ -175,19 +175,27 @@ def test_a_refused_upload_leaves_its_client_a_usable_connection(cloud: LocalClou
 
 
 @pytest.mark.parametrize(
-    ("kind", "body", "code"),
-    [("application/cbor", b"\xa0", 415), ("application/x-amz-json-1.0", b"{half", 400)],
+    ("kind", "target", "body", "code"),
+    [
+        ("application/cbor", {}, b"\xa0", 415),
+        (
+            "application/x-amz-json-1.0",
+            {"X-Amz-Target": "GraniteServiceVersion20100801.PutMetricData"},
+            b"{half",
+            400,
+        ),
+    ],
 )
 def test_metrics_that_nobody_can_read_are_not_taken_for_stored(
-    cloud: LocalCloud, kind: str, body: bytes, code: int
+    cloud: LocalCloud, kind: str, target: dict[str, str], body: bytes, code: int
 ) -> None:
     request = AWSRequest(
         "POST",
         f"{cloud.endpoint_url}/service/GraniteServiceVersion20100801/operation/PutMetricData",
-        headers={"Content-Type": kind, "X-Amz-Target": "GraniteServiceVersion20100801.PutMetricData"},
+        headers={"Content-Type": kind} | target,
         data=body,
     )
     SigV4Auth(cloud.session().get_credentials(), "monitoring", "us-east-1").add_auth(request)
     reply = httpx.post(request.url, headers=dict(request.headers), content=body)
-    assert reply.status_code == code
+    assert reply.status_code == code, reply.text
     assert reply.json()["message"]
