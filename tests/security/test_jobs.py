@@ -331,7 +331,7 @@ def gzipped_bomb() -> bytes:
     return gzip.compress(bytes(96 << 20))
 
 
-INPUTS = {
+INPUTS: dict[str, tuple[dict[str, bytes], dict[str, str] | str, str]] = {
     "a long name": ({"in/" + "x" * 300: b"x"}, {}, "cannot be stored as a file: File name too long"),
     "a way out": ({"in/../../config/x": b"x"}, {}, "would be written outside of its directory"),
     "its own directory": ({"in/a/..": b"x"}, {}, "would be written outside of its directory"),

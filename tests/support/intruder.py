@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -44,9 +45,9 @@ def reached(paths: Iterable[str], ports: Iterable[int], written: Iterable[str]) 
     """Which of these can be read, connected to and written; and what this process is."""
     status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return {
-        "read": [path for path in paths if _works(lambda path=path: _look(path))],
-        "connected": [port for port in ports if _works(lambda port=port: _connect(port))],
-        "written": [path for path in written if _works(lambda path=path: _write(path))],
+        "read": [path for path in paths if _works(partial(_look, path))],
+        "connected": [port for port in ports if _works(partial(_connect, port))],
+        "written": [path for path in written if _works(partial(_write, path))],
         "first process": _works(
             lambda: [os.readlink(f"/proc/1/fd/{name}") for name in os.listdir("/proc/1/fd")]
         ),

@@ -38,9 +38,9 @@ def main(control_fd: int, listener_fd: int, port: int, command: list[str]) -> in
     alone = os.getpid() == 1  # in a process namespace of its own
     _restrict(alone)
     # A group of its own: an algorithm that signals its group must not meet what stands around it.
-    group = {"setpgroup": 0} if alone else {}
+    group = 0 if alone else os.getpgrp()
     listener = _own(listener_fd) if listener_fd >= 0 else None
-    child = os.posix_spawn(command[0], command, os.environ, setsigdef=[signal.SIGPIPE], **group)
+    child = os.posix_spawn(command[0], command, os.environ, setsigdef=[signal.SIGPIPE], setpgroup=group)
     threading.Thread(target=_obey, args=(control, child), daemon=True).start()
     relay = Relay(listener, port) if listener is not None else None
     status = _reap(child)
@@ -66,7 +66,8 @@ def _restrict(alone: bool) -> None:
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))
     # The algorithm must not look into this process and take its sockets, which lead outside.
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    with contextlib.suppress(AttributeError):  # not Linux
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _obey(control: socket.socket, child: int) -> None:
@@ -134,5 +135,4 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    code = main(*map(int, sys.argv[1:4]), sys.argv[4:])
-    os._exit(code)
+    os._exit(main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]))

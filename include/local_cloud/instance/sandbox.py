@@ -101,8 +101,8 @@ def command(room: Room) -> list[str]:
     # in its place.
     line += ["--bind", str(room.scratch / "tmp"), _TMP, "--bind", str(room.scratch / "ml"), ML_ROOT]
     line += ["--bind", str(room.cache), _CACHE]
-    for name, (path, writable) in room.shown.items():
-        line += ["--bind" if writable else "--ro-bind", str(path), f"{ML_ROOT}/{name}"]
+    for name, (directory, writable) in room.shown.items():
+        line += ["--bind" if writable else "--ro-bind", str(directory), f"{ML_ROOT}/{name}"]
     return [*line, "--remount-ro", "/", "--chdir", str(PROJECT_ROOT), "--"]
 
 
