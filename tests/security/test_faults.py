@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 from sqlalchemy import select
 
 from include.review_server.models import Delivery
@@ -42,22 +43,20 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.hangs = threading.Event()
-        self.taken = itertools.count()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                next(self.taken)
                 far = socket.create_connection(self._there)
                 threading.Thread(target=self._pass_on, args=(near, far), daemon=True).start()
 
     def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
         other = {near: far, far: near}
         with near, far, selectors.DefaultSelector() as ready, contextlib.suppress(OSError):
-            for end in other:
-                ready.register(end, selectors.EVENT_READ)
+            for side in other:
+                ready.register(side, selectors.EVENT_READ)
             while True:
                 for key, _ in ready.select():
                     end: Any = key.fileobj
@@ -317,7 +316,7 @@ def test_restarts_of_postgresql_under_load_lose_no_answer_and_count_none_twice(
 def _started(call: Callable[[], object], statuses: Counter[int]) -> bool:
     try:
         call()
-    except Exception as error:
+    except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         statuses[status] += 1
         assert status == 503
