@@ -143,7 +143,7 @@ class _Child:
             # Nothing of the server goes along: no variable, no open file, no folder, no terminal's signals.
             process = subprocess.Popen(
                 [sys.executable, "-P", "-s", "-B", "-m", "include.review_server.render_worker"],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd="/",

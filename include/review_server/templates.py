@@ -106,9 +106,7 @@ class Templates:
         """The template with ``task.input`` filled in. Never raises for what a template's author wrote."""
         open_ended = never_closed(content)
         if len(open_ended) > _MOST_OPEN:
-            line = content.count("\n", 0, open_ended[0]) + 1
-            brackets = content[open_ended[0] : open_ended[0] + 2]
-            return Rendered("", (RenderingError("NeverClosed", f"{brackets} is never closed", line),))
+            return Rendered("", (_never_closed(content, open_ended[0]),))
         try:
             html = self._environment.from_string(content).render(task={"input": task_input})
         except LiquidError as error:
@@ -136,6 +134,11 @@ class Templates:
             return self._sign(S3Location.of_object(str(value)))
         except ValueError as error:
             raise FilterArgumentError(f"grant_read_access: {error}", token=None) from None
+
+
+def _never_closed(content: str, index: int) -> RenderingError:
+    line = content.count("\n", 0, index) + 1
+    return RenderingError("NeverClosed", f"{content[index : index + 2]} is never closed", line)
 
 
 class _BoundedEnvironment(Environment):

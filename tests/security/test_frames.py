@@ -51,9 +51,7 @@ class Outside:
 
         self.page = ""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 0))
-        self._tcp = socket.create_server(self._udp.getsockname())
+        self._tcp, self._udp = _same_port()
         self.http = f"127.0.0.1:{self._server.server_port}"
         self.turn = f"127.0.0.1:{self._udp.getsockname()[1]}"
         for work in (self._server.serve_forever, self._datagrams, self._streams):
@@ -84,6 +82,20 @@ def outside() -> Iterator[Outside]:
     made = Outside()
     yield made
     made.close()
+
+
+def _same_port() -> tuple[socket.socket, socket.socket]:
+    """A listener for streams and one for datagrams at a port that is free for both."""
+    while True:
+        streams = socket.create_server(("127.0.0.1", 0))
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            datagrams.bind(streams.getsockname())
+        except OSError:
+            streams.close()
+            datagrams.close()
+        else:
+            return streams, datagrams
 
 
 # A peer connection asks these servers for its own address: a name or a password in them is a message.
