@@ -9,7 +9,8 @@ import itertools
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,13 +38,23 @@ _numbers = itertools.count(1)
 
 
 class MovableClock:
-    """The real clock, put forward on demand."""
+    """The real clock, put forward or stopped on demand."""
 
     def __init__(self) -> None:
         self._ahead = timedelta()
+        self._stopped_at: datetime | None = None
 
     def __call__(self) -> datetime:
-        return utc_now() + self._ahead
+        return (self._stopped_at or utc_now()) + self._ahead
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It moves by ``advance`` alone: on a busy machine a wait of a second is over too soon."""
+        self._stopped_at = utc_now()
+        try:
+            yield
+        finally:
+            self._stopped_at = None
 
     def advance(self, seconds: float) -> None:
         self._ahead += timedelta(seconds=seconds)

@@ -179,7 +179,12 @@ class TestReviewServer:
     def test_people_are_counted_by_the_address_that_nginx_saw(self, rig: Rig, nginx: Nginx):
         name, free = rig.name("member"), OF_A_NAME_FROM_A_NETWORK.free
         _, password = rig.review.accounts.add(name, "team")
-        with nginx(rig.url) as front, front.client() as attacker, front.client("127.0.0.2") as person:
+        with (
+            nginx(rig.url) as front,
+            front.client() as attacker,
+            front.client("127.0.0.2") as person,
+            rig.clock.stopped(),
+        ):
             guesses = [
                 attacker.post(
                     "/worker/session",

@@ -43,8 +43,10 @@ def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
+def clock() -> Iterator[MovableClock]:
+    clock = MovableClock()
+    with clock.stopped():
+        yield clock
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ Serve = Callable[..., AbstractContextManager[Server]]
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Serve:
+def serve(tmp_path: Path, clock: MovableClock) -> Serve:
     @contextmanager
     def serve(trusted_proxies: Sequence[str] = ()) -> Iterator[Server]:
         settings = ReviewSettings(
@@ -94,7 +96,7 @@ def serve(tmp_path: Path) -> Serve:
             access_key_id="x",
             secret_access_key="y",
         )
-        review = create_review(settings)
+        review = create_review(settings, clock)
         with serving(review.asgi, trusted_proxies) as (host, port):
             review.accounts.accept(review.accounts.invite("ann", "reviewers")[1], PASSWORD)
             yield Server(review, f"http://{host}:{port}")
