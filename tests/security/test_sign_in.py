@@ -120,8 +120,11 @@ class TestLockingOut:
         seen = [guess(accounts, f"10.0.{i}.1") for i in range(60)]
         assert seen.count("NotSignedIn") == throttle.OF_A_NAME.free
         assert guess(accounts, "10.99.0.1", device, PASSWORD) == "signed in"
-        for i in range(60):
+        for i in range(40):
+            clock.advance(60)
             guess(accounts, f"10.1.{i}.1")
+        while guess(accounts, "10.2.0.1") != "NotSignedIn":
+            clock.advance(1)
         with pytest.raises(TooManyAttempts) as refusal:
             accounts.sign_in("ann", PASSWORD, "198.51.100.1")
         assert refusal.value.retry_after <= 60
