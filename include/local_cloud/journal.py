@@ -9,6 +9,7 @@ version pinned in constraints.txt.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -30,7 +31,7 @@ class Journal:
         self._module, self._folder, self._name, self._save = module, folder, name, save
         self._answer = module.handle_request
         self._number = 0
-        self._file: Any = None
+        self._file = -1  # a descriptor
 
     async def start(self, saved: dict[str, Any] | None) -> None:
         """Repeat what came after ``saved``, the state that was loaded, and write down what comes now."""
@@ -42,14 +43,13 @@ class Journal:
         for other in self._folder.glob(f"{self._name}-*.jsonl"):
             if other != path:
                 other.unlink()  # of a state that was saved since
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._file = os.fdopen(descriptor, "ab")
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._module.handle_request = self._noted
 
     def stop(self) -> None:
         """Save the state, if anything changed; what is in the journal is in it."""
-        changed = self._file.tell() > 0
-        self._file.close()
+        changed = os.fstat(self._file).st_size > 0
+        os.close(self._file)
         if changed:
             self._save(self._name, self._module.get_state() | {_MEMBER: self._number + 1})
 
@@ -64,9 +64,17 @@ class Journal:
             kept = {name: headers[name] for name in ("x-amz-target", "content-type") if name in headers}
             scope = (time.time(), responses.get_account_id(), responses.get_region())
             line = json.dumps([*scope, method, path, kept, body.decode("latin-1"), query])
-            self._file.write(line.encode() + b"\n")
-            self._file.flush()
+            self._append(line.encode() + b"\n")
         return reply
+
+    def _append(self, line: bytes) -> None:
+        length = os.fstat(self._file).st_size
+        try:
+            if os.write(self._file, line) < len(line):
+                raise OSError(errno.ENOSPC, "no room for a line of the journal")
+        except OSError:
+            os.ftruncate(self._file, length)  # half a line would hide those that follow it
+            raise
 
     async def _repeat(self, path: Path) -> None:
         from ministack.core import responses

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from include.local_cloud.locks import is_held
@@ -231,6 +232,27 @@ def test_a_line_of_the_journal_that_a_kill_cut_off_is_no_line(own_cloud: LocalCl
     own_cloud.start()
     found = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
     assert found == ["/after", "/before"]
+
+
+def test_a_line_for_which_the_disk_had_no_room_is_refused_and_hides_no_other(own_cloud: LocalCloud) -> None:
+    once = Config(retries={"max_attempts": 0})
+    logs = own_cloud.session().client("logs", endpoint_url=own_cloud.endpoint_url, config=once)
+    place = {"logGroupName": "/g", "logStreamName": "s"}
+    logs.create_log_group(logGroupName="/g")
+    logs.create_log_stream(**place)
+    (journal,) = (own_cloud.data / "base-services").glob("cloudwatch_logs-*.jsonl")
+    process = psutil.Process(own_cloud.process.pid)
+    before = process.rlimit(psutil.RLIMIT_FSIZE)
+    events = [{"timestamp": 1_700_000_000_000, "message": "first"}]
+    process.rlimit(psutil.RLIMIT_FSIZE, (journal.stat().st_size + 50, before[1]))
+    with pytest.raises(ClientError, match="InternalError"):
+        logs.put_log_events(**place, logEvents=events)
+    process.rlimit(psutil.RLIMIT_FSIZE, before)
+    logs.put_log_events(**place, logEvents=[events[0] | {"message": "second"}])
+    own_cloud.kill()
+    own_cloud.start()
+    found = logs.filter_log_events(logGroupName="/g")["events"]
+    assert [event["message"] for event in found] == ["second"]
 
 
 def test_two_clouds_never_share_a_data_directory(own_cloud: LocalCloud) -> None:
