@@ -10,18 +10,23 @@ later. Knows ``base_call``, ``journal``, ``paging``, ``regions``, ``object_files
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import os
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from include.local_cloud import base_call, paging
 from include.local_cloud.access import Temporary
 from include.local_cloud.journal import Journal
 from include.local_cloud.messages import Message, Receive, Send
 from include.local_cloud.regions import keep_buckets_here
-from include.local_cloud.settings import ACCOUNT_ID, REGION
+from include.local_cloud.settings import ACCOUNT_ID, REGION, write_atomically
 from include.wire import AwsError, Request
 from include.wire.sigv4 import Signature
+
+log = logging.getLogger(__name__)
 
 # ministack has a hundred more; these alone are reachable.
 SERVICES = ("s3", "iam", "sts", "sqs", "events", "logs", "monitoring")
@@ -57,8 +62,10 @@ class BaseServices:
         object_files.install(data / "s3")
         keep_buckets_here(ministack._get_module("s3"))
         self._ministack, self._persistence = ministack, persistence
+        self._folder = data / "base-services"
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._journals = {
-            service: Journal(module, data / "base-services", _file_of(module), persistence.save_state)
+            service: Journal(module, self._folder, _file_of(module), self._write)
             for service in _JOURNALED
             for module in [self._module(service)]
         }
@@ -94,10 +101,13 @@ class BaseServices:
         if self._saver:
             self._saver.cancel()
         for service in SERVICES:
-            if journal := self._journals.get(service):
-                journal.stop()
-            else:
-                self._save(service)
+            try:
+                if journal := self._journals.get(service):
+                    journal.stop()
+                else:
+                    self._save(service)
+            except OSError:
+                log.exception("what %s holds could not be saved", service)
 
     async def __call__(self, signature: Signature, request: Request, receive: Receive, send: Send) -> None:
         """Let the service that the request is signed for answer it. Raises ``AwsError``."""
@@ -113,7 +123,10 @@ class BaseServices:
             # The promise of a 200 is kept even when the process is killed right after it.
             if message["type"] == "http.response.start" and message["status"] < 300:
                 if service in _SAVED_AT_ONCE:
-                    self._save(service)
+                    try:
+                        self._save(service)
+                    except OSError as error:
+                        raise AwsError("InternalError", f"it could not be saved: {error}", 500) from error
                 elif service not in _JOURNALED:
                     self._unsaved.add(service)
             await send(message)
@@ -128,12 +141,23 @@ class BaseServices:
     async def _save_later(self) -> None:
         while True:
             await asyncio.sleep(_SAVED_LATER_SECONDS)
-            while self._unsaved:
-                self._save(self._unsaved.pop())
+            for service in list(self._unsaved):
+                try:
+                    self._save(service)
+                    self._unsaved.discard(service)
+                except OSError:
+                    log.exception("what %s holds could not be saved; it is tried again", service)
 
     def _save(self, service: str) -> None:
         module = self._module(service)
-        self._persistence.save_state(_file_of(module), module.get_state())
+        self._write(_file_of(module), module.get_state())
+
+    def _write(self, name: str, state: dict[str, Any]) -> None:
+        """Raises OSError, which ministack's own would only log; the form is what its ``load_state`` reads."""
+        version = self._persistence._state_format_version(name)
+        content = {"__ministack_format__": version, "payload": state}
+        text = json.dumps(content, default=self._persistence._json_default)
+        write_atomically(self._folder / f"{name}.json", text)
 
     def _module(self, service: str) -> ModuleType:
         return self._ministack._get_module(self._ministack.SERVICE_REGISTRY[service]["module"])

@@ -36,7 +36,6 @@ class Journal:
     async def start(self, saved: dict[str, Any] | None) -> None:
         """Repeat what came after ``saved``, the state that was loaded, and write down what comes now."""
         self._number = (saved or {}).get(_MEMBER, 0)
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._path(self._number)
         if path.exists():
             await self._repeat(path)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -234,20 +234,30 @@ def test_a_line_of_the_journal_that_a_kill_cut_off_is_no_line(own_cloud: LocalCl
     assert found == ["/after", "/before"]
 
 
-def test_a_line_for_which_the_disk_had_no_room_is_refused_and_hides_no_other(own_cloud: LocalCloud) -> None:
+@contextmanager
+def no_file_beyond(cloud: LocalCloud, size: int) -> Iterator[None]:
+    """What a full disk does to a cloud's writes."""
+    process = psutil.Process(cloud.process.pid)
+    before = process.rlimit(psutil.RLIMIT_FSIZE)
+    process.rlimit(psutil.RLIMIT_FSIZE, (size, before[1]))
+    yield
+    process.rlimit(psutil.RLIMIT_FSIZE, before)
+
+
+def test_what_the_disk_had_no_room_for_is_refused_and_hides_nothing_else(own_cloud: LocalCloud) -> None:
     once = Config(retries={"max_attempts": 0})
     logs = own_cloud.session().client("logs", endpoint_url=own_cloud.endpoint_url, config=once)
     place = {"logGroupName": "/g", "logStreamName": "s"}
     logs.create_log_group(logGroupName="/g")
     logs.create_log_stream(**place)
     (journal,) = (own_cloud.data / "base-services").glob("cloudwatch_logs-*.jsonl")
-    process = psutil.Process(own_cloud.process.pid)
-    before = process.rlimit(psutil.RLIMIT_FSIZE)
     events = [{"timestamp": 1_700_000_000_000, "message": "first"}]
-    process.rlimit(psutil.RLIMIT_FSIZE, (journal.stat().st_size + 50, before[1]))
-    with pytest.raises(ClientError, match="InternalError"):
-        logs.put_log_events(**place, logEvents=events)
-    process.rlimit(psutil.RLIMIT_FSIZE, before)
+    iam = own_cloud.session().client("iam", endpoint_url=own_cloud.endpoint_url, config=once)
+    with no_file_beyond(own_cloud, journal.stat().st_size + 50):
+        with pytest.raises(ClientError, match="InternalError"):
+            logs.put_log_events(**place, logEvents=events)
+        with pytest.raises(ClientError, match="InternalError"):
+            iam.create_role(RoleName="unsaved", AssumeRolePolicyDocument="{}" + " " * 1_000)
     logs.put_log_events(**place, logEvents=[events[0] | {"message": "second"}])
     own_cloud.kill()
     own_cloud.start()
