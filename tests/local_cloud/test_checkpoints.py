@@ -61,6 +61,7 @@ def test_a_job_goes_on_from_what_was_saved_while_it_ran(cloud: LocalCloud, bucke
     cloud.client("s3").put_object(Bucket=bucket, Key="ck-other/count", Body=b"90")
     sagemaker.create_training_job(**counting(f"{bucket}-1", bucket, gate))
     eventually(lambda: saved(cloud, bucket) == {"a/count": b"1", "b1": b""})
+    eventually(lambda: "going on from 0" in log_of(cloud, GROUP, bucket))
 
     instance_of(f"{bucket}-1").kill()
     eventually(lambda: saved(cloud, bucket) == {"a/count": b"2", "b2": b""})

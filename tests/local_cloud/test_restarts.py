@@ -116,14 +116,15 @@ def test_a_job_whose_instances_keep_dying_fails_with_a_reason(own_cloud: LocalCl
 
     def killed_until_it_ended() -> dict | None:
         for process in work_of(own_cloud):
-            if "include.local_cloud.instance" in process.cmdline() and is_held(lock):
-                process.kill()
+            with suppress(psutil.NoSuchProcess):
+                if "include.local_cloud.instance" in process.cmdline() and is_held(lock):
+                    process.kill()
         job = sagemaker.describe_training_job(TrainingJobName="sleeper")
         return job if job["TrainingJobStatus"] == "Failed" else None
 
     job = eventually(killed_until_it_ended)
     assert job["FailureReason"].startswith("InternalServerError: its process died 3 times without a word")
-    assert work_of(own_cloud) == []
+    assert eventually(lambda: not work_of(own_cloud))
 
 
 def test_an_endpoint_is_back_after_a_restart(own_cloud: LocalCloud) -> None:

@@ -129,7 +129,7 @@ class TransformJob:
         self, server: ModelServer, uri: str, relative: str, body: bytes, limits: Limits
     ) -> Failure | None:
         if limits.payload is not None and len(body) > limits.payload:
-            return Failure(uri, f"it exceeds MaxPayloadInMB ({limits.payload >> 20} MB)", client=True)
+            return Failure(uri, f"its bytes exceed MaxPayloadInMB ({limits.payload >> 20} MB)", client=True)
         output, source = self._job["TransformOutput"], self._job["TransformInput"]
         headers = {
             name: value
