@@ -405,7 +405,9 @@ def test_what_names_no_object_is_told_to_the_author(rig: Rig, text: str):
         RoleArn=ROLE,
     )
     assert reply["RenderedContent"] == ""
-    assert reply["Errors"][0]["Message"].startswith("grant_read_access: ")
+    message = reply["Errors"][0]["Message"]
+    assert message.startswith("grant_read_access: ")
+    assert re.search(r"write s3://bucket/key|S3 location", message)
 
 
 def test_half_a_character_is_no_fault_of_the_server(rig: Rig):
