@@ -3,9 +3,9 @@
     python -m benchmarks.frame_opening [--times 300]
 
 The product's own template with twenty boxes is made a page in turn by a function call in this process and by
-a warm process of the pool, signing included: medians and the best in milliseconds, and their ratio (on busy cores, the medians tell of
-the queue for a core). Then the same after
-the process was lost, which is what the first frame after a greedy template waits for.
+a warm process of the pool, signing included: median and best in milliseconds, and their ratio (on busy cores
+the median tells of the queue for a core). Then the same after the process was lost, which is what the first
+frame after a greedy template waits for.
 """
 
 from __future__ import annotations
