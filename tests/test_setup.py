@@ -211,7 +211,8 @@ class TestCompose:
         text = (ROOT / "docker-compose.yaml").read_text()
         variables = re.findall(r"\$\{([A-Z_]+)(:?[-?]?)", text)
         with_default = {name for name, operator in variables if operator != ":?"}
-        assert with_default == {"AWS_SESSION_TOKEN", "NIGHTLOOP_REVIEW_URL", "NIGHTLOOP_SUBNET"}
+        harmless = {"NIGHTLOOP_REVIEW_URL", "NIGHTLOOP_REVIEW_READ_PREFIXES", "NIGHTLOOP_SUBNET"}
+        assert with_default == {"AWS_SESSION_TOKEN"} | harmless
 
     def test_every_airflow_setting_exists_in_airflow(self):
         known = airflow_settings()
@@ -232,7 +233,8 @@ class TestCompose:
             if name.startswith("NIGHTLOOP_")
         }
         code = "\n".join(path.read_text() for path in (ROOT / "include").rglob("*.py"))
-        assert ours == {"NIGHTLOOP_ENVIRONMENT", "NIGHTLOOP_REVIEW_DATABASE"}
+        review = {"NIGHTLOOP_REVIEW_DATABASE", "NIGHTLOOP_REVIEW_READ_PREFIXES"}
+        assert ours == {"NIGHTLOOP_ENVIRONMENT"} | review
         assert all(name in code for name in ours)
 
     def test_the_review_server_takes_the_options_it_is_given(self):
