@@ -193,6 +193,10 @@ class Accounts:
         now = self._clock()
         expires_at = now + timedelta(hours=SESSION_HOURS)
         with self._database.write() as session:
+            current = session.get_one(Worker, worker_id, with_for_update=True)
+            if current.password_hash != stored:
+                # Taken away while it was looked at: its sessions were ended, and none may follow.
+                raise NotSignedIn(_WRONG)
             session.execute(delete(WorkerSession).where(WorkerSession.expires_at <= now))
             session.add(
                 WorkerSession(

@@ -329,6 +329,20 @@ class TestFloods:
         assert 1 / 3 < known / unknown < 3
 
 
+@pytest.mark.parametrize("change", ["remove", "reset"])
+def test_a_password_that_is_taken_away_while_it_is_looked_at_opens_nothing(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch, change: str
+):
+    class Slow(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+            right = super().verify(hash, password)
+            getattr(accounts, change)("ann")
+            return right
+
+    monkeypatch.setattr(accounts._passwords, "_hasher", Slow(1, 64, 1))
+    assert guess(accounts, "10.0.0.1", password=PASSWORD) == "NotSignedIn"
+
+
 class TestNonsense:
     def test_what_is_no_name_and_no_password_is_refused_and_no_fault(self, serve: Serve):
         texts = [
