@@ -12,7 +12,7 @@ from pathlib import Path
 
 from include.local_cloud.access import Access
 from include.local_cloud.messages import Message, Receive
-from include.local_cloud.payload import MAX_BODY, object_body, small_body
+from include.local_cloud.payload import MAX_BODY, inflated, object_body, small_body
 from include.wire import AwsError, Request, strictjson
 from include.wire.aws_chunked import Seal
 from include.wire.sigv4 import Signature
@@ -36,8 +36,9 @@ class Admission:
             most = MAX_BODY if signature.service == "sagemaker" else _BASE_BODY
             request = replace(request, body=await small_body(receive, most))
             self._access.check(signature, request)
-            if signature.service != "sagemaker" and "x-amz-target" in request.headers:
-                _check_json(request.body)
+            if signature.service != "sagemaker":
+                request = inflated(request, _BASE_BODY)
+                _check_form(request)
             return request
         # Objects are large: who may not write one need not send it.
         secret = self._access.check(signature, request)
@@ -64,12 +65,20 @@ def as_request(scope: Message) -> Request:
     return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers)
 
 
-def _check_json(body: bytes) -> None:
-    """The base services parse it again on the event loop, with no limit of their own. Raises ``AwsError``."""
-    try:
-        strictjson.loads(body or b"{}")
-    except ValueError as error:
-        raise AwsError("SerializationException", f"the body is not JSON: {error}", 400) from None
+def _check_form(request: Request) -> None:
+    """Refuse what a base service would take for a request without members, or parse without a limit.
+
+    Raises ``AwsError``.
+    """
+    kind = request.headers.get("content-type", "") + request.headers.get("smithy-protocol", "")
+    if "cbor" in kind:
+        message = "the local cloud reads no CBOR: let your SDK speak JSON or the query protocol"
+        raise AwsError("UnsupportedMediaTypeException", message, 415)
+    if "x-amz-target" in request.headers or "json" in kind:
+        try:
+            strictjson.loads(request.body or b"{}")
+        except ValueError as error:
+            raise AwsError("SerializationException", f"the body is not JSON: {error}", 400) from None
 
 
 def check_location(request: Request) -> None:

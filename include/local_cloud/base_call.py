@@ -11,12 +11,10 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-import zlib
 from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from include.local_cloud.payload import MAX_BODY
 from include.wire import AwsError, Request
 from include.wire.sigv4 import Signature
 
@@ -32,16 +30,15 @@ async def answer(module: ModuleType, signature: Signature, request: Request) -> 
     responses.set_request_account_id(signature.key_id)  # a temporary key is of the account of its role
     responses.set_request_region(signature.region)
     path, query, headers = _path(request), _query(request), _headers(request)
-    is_s3 = signature.service == "s3"
-    body = request.body if is_s3 else _inflated(request.body, headers)
+    is_s3, method = signature.service == "s3", request.method
     try:
-        status, reply, content = await module.handle_request(request.method, path, headers, body, query)
+        status, reply, content = await module.handle_request(method, path, headers, request.body, query)
     except (ValueError, OverflowError, SyntaxError) as error:  # a number, a date, JSON or XML that is none
-        log.warning("%s refused %s %s: %s", signature.service, request.method, path, error)
+        log.warning("%s refused %s %s: %s", signature.service, method, path, error)
         code = "InvalidArgument" if is_s3 else "ValidationException"
         raise AwsError(code, f"a value of the request is malformed: {error}", 400) from error
     except Exception as error:
-        log.exception("%s failed at %s %s", signature.service, request.method, path)
+        log.exception("%s failed at %s %s", signature.service, method, path)
         raise AwsError("InternalError", "see the log of the local cloud", 500) from error
     if any(re.search("[\r\n\0]", str(value)) for value in reply.values()):
         raise AwsError("InvalidArgument", "a header of the reply would have more than one line", 400)
@@ -49,9 +46,9 @@ async def answer(module: ModuleType, signature: Signature, request: Request) -> 
     responses.fix_success_content_type(signature.service, status, reply)
     reply.setdefault("x-amzn-RequestId", str(uuid.uuid4()))
     if is_s3:
-        if request.method == "HEAD" and module.is_standard_object_request("HEAD", path, headers, query):
+        if method == "HEAD" and module.is_standard_object_request("HEAD", path, headers, query):
             status, reply, content = module.format_head_response(path, headers, (status, reply, content))
-        reply |= module.cors_response_headers(_bucket(path), request.method, headers)
+        reply |= module.cors_response_headers(_bucket(path), method, headers)
     return status, reply, content
 
 
@@ -90,18 +87,3 @@ def _text(encoded: str) -> str:
         return unquote(encoded, errors="strict")
     except ValueError:
         raise AwsError("InvalidURI", "the path is not UTF-8", 400) from None
-
-
-def _inflated(body: bytes, headers: dict[str, str]) -> bytes:
-    """The SDKs compress a large request (PutMetricData); a bomb is refused before it is large."""
-    if headers.get("content-encoding", "").strip().lower() != "gzip":
-        return body
-    del headers["content-encoding"]
-    inflator = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        text = inflator.decompress(body, MAX_BODY)
-    except zlib.error as error:
-        raise AwsError("SerializationException", f"the body is not gzip: {error}", 400) from None
-    if not inflator.eof:
-        raise AwsError("SerializationException", f"the body is no whole gzip of up to {MAX_BODY} bytes", 400)
-    return text

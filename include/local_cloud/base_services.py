@@ -112,7 +112,6 @@ class BaseServices:
     async def __call__(self, signature: Signature, request: Request, receive: Receive, send: Send) -> None:
         """Let the service that the request is signed for answer it. Raises ``AwsError``."""
         service = signature.service
-        _check_protocol(request)
         answer = await base_call.answer(self._module(service), signature, request)
         is_head = request.method == "HEAD"
         if not _changes_settings(request, service):
@@ -161,14 +160,6 @@ class BaseServices:
 
     def _module(self, service: str) -> ModuleType:
         return self._ministack._get_module(self._ministack.SERVICE_REGISTRY[service]["module"])
-
-
-def _check_protocol(request: Request) -> None:
-    """Refuse what ministack would take for a request without members, and answer with a 200."""
-    kind = request.headers.get("content-type", "") + request.headers.get("smithy-protocol", "")
-    if "cbor" in kind:
-        message = "the local cloud reads no CBOR: let your SDK speak JSON or the query protocol"
-        raise AwsError("UnsupportedMediaTypeException", message, 415)
 
 
 def _file_of(module: ModuleType) -> str:

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import re
 import tempfile
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,21 @@ async def small_body(receive: Receive, most: int) -> bytes:
     async for piece in _pieces(receive, most, "RequestEntityTooLargeException", 413):
         body += piece
     return bytes(body)
+
+
+def inflated(request: Request, most: int) -> Request:
+    """SDKs compress large requests (PutMetricData); more than ``most`` bytes are never made of one."""
+    if request.headers.get("content-encoding", "").strip().lower() != "gzip":
+        return request
+    inflator = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        body = inflator.decompress(request.body, most)
+    except zlib.error as error:
+        raise AwsError("SerializationException", f"the body is not gzip: {error}", 400) from None
+    if not inflator.eof:
+        raise AwsError("SerializationException", f"the body is no whole gzip of up to {most} bytes", 400)
+    kept = {name: value for name, value in request.headers.items() if name != "content-encoding"}
+    return replace(request, body=body, headers=kept)
 
 
 async def object_body(request: Request, seal: Seal, receive: Receive, folder: Path) -> Request:

@@ -199,3 +199,14 @@ def test_metrics_that_nobody_can_read_are_not_taken_for_stored(
     reply = httpx.post(request.url, headers=dict(request.headers), content=body)
     assert reply.status_code == code, reply.text
     assert reply.json()["message"]
+
+
+def test_a_large_request_may_be_compressed(cloud: LocalCloud, bucket: str) -> None:
+    """SDKs send more than 10 KiB of metrics so, and CBOR is what an object may be and a request may not."""
+    data = [{"MetricName": f"{bucket}-{number}", "Value": number} for number in range(300)]
+    cloud.client("cloudwatch", request_min_compression_size_bytes=128).put_metric_data(
+        Namespace=bucket, MetricData=data
+    )
+    pages = cloud.client("cloudwatch").get_paginator("list_metrics").paginate(Namespace=bucket)
+    assert sum(len(page["Metrics"]) for page in pages) == 300
+    cloud.client("s3").put_object(Bucket=bucket, Key="k", Body=b"\xa0", ContentType="application/cbor")

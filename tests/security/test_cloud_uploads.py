@@ -220,6 +220,6 @@ def test_a_compressed_request_is_bounded(door: Door) -> None:
     packer = zlib.compressobj(9, wbits=31)
     bomb = packer.compress(bytes(64 << 20)) + packer.flush()
     headers = {"Content-Encoding": "gzip", "X-Amz-Target": "Logs_20140328.PutLogEvents"}
-    for body in (bomb, bomb[:100], b"no gzip"):
+    for body, why in ((bomb, "no whole gzip of up to"), (bomb[:100], "no whole gzip"), (b"none", "not gzip")):
         reply = door.call("POST", "/", headers, body=body, service="logs")
-        assert (reply.status, "SerializationException" in reply.text) == (400, True)
+        assert (reply.status, why in reply.text) == (400, True)
