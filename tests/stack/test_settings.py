@@ -56,8 +56,11 @@ def test_a_socket_path_fits_however_long_the_home_is(tmp_path):
 def test_a_socket_that_somebody_else_put_there_is_not_spoken_to(tmp_path, monkeypatch):
     """It may be in the temporary directory of all; whoever listens there could tell and be told anything."""
     settings = settings_in(tmp_path)
+    # Under the directory of the test, whatever its path's length: a path in /tmp has the user's number in it.
+    monkeypatch.setattr("include.stack.settings._LONGEST_SOCKET_PATH", 1000)
+    monkeypatch.chdir(settings.socket.parent)
     with socket.socket(socket.AF_UNIX) as theirs:
-        theirs.bind(str(settings.socket))
+        theirs.bind(settings.socket.name)
         theirs.listen()
         owner = os.getuid()
         monkeypatch.setattr("os.getuid", lambda: owner + 1)
