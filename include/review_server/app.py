@@ -154,6 +154,7 @@ class Review:
                 self._own_keys.create()
             self.database.upgrade()
             self._renderers.start()
+            self._trials.start(ready=0)
             self.keeper.start()
 
     def stop(self) -> None:

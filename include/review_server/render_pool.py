@@ -50,7 +50,7 @@ class Checked:
 
 
 class RenderPool:
-    """At most ``size`` processes. They start when they are needed, the first with ``start``."""
+    """At most ``size`` processes. They start when they are needed; ``start`` has some ready before."""
 
     def __init__(self, size: int, most_waiting: int = 8, processor_seconds: int = PROCESSOR_SECONDS) -> None:
         self.size = size
@@ -61,14 +61,15 @@ class RenderPool:
             self._idle.put(child)
         self._places = threading.BoundedSemaphore(size + most_waiting)
 
-    def start(self) -> None:
-        """Have a process ready for the first template. Safe to call again."""
+    def start(self, ready: int = 1) -> None:
+        """Have ``ready`` processes wait for the first templates. Also after ``stop``; safe to call again."""
         for child in self._children:
             child.stopped = False
-        self._children[-1].warm()
+        for child in self._children[self.size - ready :]:
+            child.warm()
 
     def stop(self) -> None:
-        """End all processes; what they are at fails. Safe to call again."""
+        """End all processes; what they are at fails, what comes is refused. Safe to call again."""
         for child in self._children:
             child.stopped = True
             child.end()

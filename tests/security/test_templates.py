@@ -131,6 +131,21 @@ def test_a_child_that_is_killed_is_replaced(pool: RenderPool):
     assert pool.processes != [first]
 
 
+def test_a_pool_that_was_stopped_refuses_until_it_is_started_again():
+    pool = RenderPool(2)
+    try:
+        pool.start(ready=2)
+        assert len(pool.processes) == 2
+        pool.stop()
+        assert pool.processes == []
+        with pytest.raises(RenderBusy, match="stopping"):
+            pool.render(HONEST, "{}", _no_signature)
+        pool.start(ready=0)
+        assert pool.render(HONEST, "{}", _no_signature).content
+    finally:
+        pool.stop()
+
+
 def test_a_child_has_no_secret_no_open_file_and_little_of_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
