@@ -9,9 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from tests.support.cloud import LocalCloud
@@ -358,3 +361,32 @@ def test_a_versioned_bucket_is_emptied_page_by_page(cloud: LocalCloud, bucket: s
     )
     collection.page_size(3).delete()
     s3.delete_bucket(Bucket=bucket)
+
+
+@pytest.mark.parametrize("service", ["s3", "iam", "sqs", "events", "logs", "cloudwatch"])
+def test_every_paginator_of_the_sdk_comes_to_an_end_or_to_a_refusal(
+    cloud: LocalCloud, bucket: str, service: str
+) -> None:
+    client = cloud.client(service)
+    model = botocore.session.get_session().get_paginator_model(service)
+    for operation in sorted(model._paginator_config):
+        shape = client.meta.service_model.operation_model(operation).input_shape
+        arguments = {name: _some(shape.members[name], bucket) for name in shape.required_members}
+        pages = client.get_paginator(xform_name(operation)).paginate(**arguments)
+        refused = 0
+        try:
+            count = sum(1 for _ in islice(pages, 50))
+        except ClientError as error:
+            count, refused = 0, error.response["ResponseMetadata"]["HTTPStatusCode"]
+        assert count < 50, f"{operation} has no end"
+        assert refused in (0, 400, 404, 501), f"{operation} failed"
+
+
+def _some(shape: Any, text: str) -> Any:
+    """A value of this shape that passes botocore's own checks."""
+    kind = shape.type_name
+    if kind == "structure":
+        return {name: _some(shape.members[name], text) for name in shape.required_members}
+    if kind == "list":
+        return [_some(shape.member, text)]
+    return {"string": text, "integer": 60, "timestamp": 0}.get(kind, True)
