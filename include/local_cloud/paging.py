@@ -74,10 +74,16 @@ def install(module: ModuleType, service: str) -> None:
             return reply
 
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
-        if operation in lists:
-            return await _page(ask, _members(body), lists[operation], left)
-        if service == "logs" and operation == "FilterLogEvents":
-            return await _filtered(ask, _members(body), module)
+        if operation in lists or (service == "logs" and operation == "FilterLogEvents"):
+            asked = _members(body)
+            if "logGroupIdentifier" in asked:  # a name or an ARN, which not every list looks at
+                group = module._resolve_log_group_name(
+                    {"logGroupIdentifier": asked.pop("logGroupIdentifier")}
+                )
+                asked.setdefault("logGroupName", group)
+            if operation in lists:
+                return await _page(ask, asked, lists[operation], left)
+            return await _filtered(ask, asked, module)
         reply: Reply = await answer(method, path, headers, body, query)
         return reply
 

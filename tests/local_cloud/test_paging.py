@@ -250,7 +250,9 @@ def test_filtering_goes_on_where_ten_thousand_events_end(cloud: LocalCloud, stre
     assert sorted(seen, key=int) == [str(number) for number in range(12_000)]
 
 
-def test_filtering_looks_at_the_prefix_of_stream_names(cloud: LocalCloud, stream: tuple[str, str]) -> None:
+def test_filtering_looks_at_the_prefix_of_stream_names_and_at_the_arn_of_a_group(
+    cloud: LocalCloud, stream: tuple[str, str]
+) -> None:
     logs = cloud.client("logs")
     _stream(logs, "two/stream", stream[0])
     _say(logs, "one/stream", "first", group=stream[0])
@@ -258,6 +260,10 @@ def test_filtering_looks_at_the_prefix_of_stream_names(cloud: LocalCloud, stream
     for prefix, said in (("one/", ["first"]), ("two/", ["second"]), ("three/", [])):
         found = logs.filter_log_events(logGroupName=stream[0], logStreamNamePrefix=prefix)["events"]
         assert [event["message"] for event in found] == said
+    for group in (stream[0], f"arn:aws:logs:us-east-1:000000000000:log-group:{stream[0]}"):
+        found = logs.describe_log_streams(logGroupIdentifier=group)["logStreams"]
+        assert [item["logStreamName"] for item in found] == ["one/stream", "two/stream"]
+        assert len(logs.filter_log_events(logGroupIdentifier=group)["events"]) == 2
 
 
 S3_LISTS = {
