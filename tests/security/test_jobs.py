@@ -336,6 +336,11 @@ INPUTS: dict[str, tuple[dict[str, bytes], dict[str, str] | str, str]] = {
     "a way out": ({"in/../../config/x": b"x"}, {}, "would be written outside of its directory"),
     "its own directory": ({"in/a/..": b"x"}, {}, "would be written outside of its directory"),
     "a file for a directory": ({"in/a": b"x", "in/a/b": b"x"}, {}, "cannot be stored as a file: "),
+    "a file for a directory, unpacked": (
+        {"in/a.gz": gzip.compress(b"x"), "in/a/b": b"x"},
+        {"CompressionType": "Gzip"},
+        "cannot be stored as a file: ",
+    ),
     "no gzip": ({"in/a.gz": b"plain"}, {"CompressionType": "Gzip"}, "its compressed data are damaged"),
     "half a gzip": (
         {"in/a.gz": gzip.compress(bytes(999))[:-9]},

@@ -49,6 +49,9 @@ def unpack(archive: Path, directory: Path, name: str) -> None:
     except BadArchive as error:
         shutil.rmtree(staging)
         raise ClientFault(f"{name} is refused as a model archive: {error}") from error
+    except OSError as error:
+        shutil.rmtree(staging)
+        raise ClientFault(f"{name} cannot be unpacked here: {error.strerror}") from error
     directory.rmdir()
     os.rename(staging, directory)
 

@@ -67,10 +67,13 @@ def download(cloud: Cloud, channel: Channel, directory: Path, check: Callable[[]
         path = place(directory, relative, uri)
         cloud.download(uri, path)
         if compressed and path.suffix == ".gz":
-            with open(path, "rb") as packed, open(path.with_suffix(""), "wb") as file:
-                for chunk in archives.gunzip(packed, uri):
-                    check()
-                    file.write(chunk)
+            try:
+                with open(path, "rb") as packed, open(path.with_suffix(""), "wb") as file:
+                    for chunk in archives.gunzip(packed, uri):
+                        check()
+                        file.write(chunk)
+            except OSError as error:
+                raise ClientFault(f"{uri} cannot be stored as a file: {error.strerror}") from error
             path.unlink()
 
     with ThreadPoolExecutor(_DOWNLOADS) as pool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,20 @@ def test_what_was_packed_is_unpacked(model: Path, tmp_path: Path) -> None:
     (tmp_path / "again").mkdir()
     unpack(archive, tmp_path / "again", "s3://b/model.tar.gz")
     assert files(tmp_path / "again") == FILES
+
+
+def test_an_archive_that_finds_no_room_leaves_nothing_behind(model: Path, tmp_path: Path) -> None:
+    """As on a full disk: here the system lets no file of this process grow beyond a few bytes."""
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(packed(FILES))
+    before, most = sorted(tmp_path.rglob("*")), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most[1]))
+    try:
+        with pytest.raises(ClientFault, match="cannot be unpacked here: File too large"):
+            unpack(archive, model, "s3://b/model.tar.gz")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
