@@ -38,7 +38,7 @@ _NAMESPACES = (
     *("--disable-userns", "--cap-drop", "ALL", "--uid", "65534", "--gid", "65534", "--hostname", "algo-1"),
     *("--as-pid-1", "--die-with-parent", "--proc", "/proc", "--dev", "/dev"),
 )
-_PROBE_SECONDS = 20
+_PROBE_SECONDS = 60  # a busy machine must not be taken for one without namespaces
 
 
 @dataclass(frozen=True)
