@@ -1,6 +1,6 @@
 """Whether the server can do its work now, and what is wrong in words: database, disk, background, S3.
 
-Takes questions that may hang (each is asked in a thread of its own, one at a time, and waited for two
+Takes questions that may hang (each is asked in a thread of its own, one at a time, and waited for five
 seconds) and facts that are known already. Gives a list of sentences, empty when all is well. What it says is
 for everybody, so it names no path, host or account.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-_PATIENCE_SECONDS = 2.0
+_PATIENCE_SECONDS = 5.0  # what a busy machine may take to write four KiB
 # Whoever asks more often gets the same answer: health is open to all, and looking costs a write.
 _FRESH_SECONDS = 1.0
 # SQLite needs room for its log of writes before it can make room.
@@ -35,7 +35,7 @@ class Health:
         self._known = known
 
     async def failing(self) -> list[str]:
-        """What is wrong, in about two seconds at most."""
+        """What is wrong, in about five seconds at most."""
         looked = await asyncio.gather(*(look.problem() for look in self._looks))
         return [*filter(None, looked), *(problem for known in self._known for problem in known())]
 

@@ -126,7 +126,8 @@ class _Lane:
             # The border of the background: a fault in a chore must not end its thread. Health tells of it
             # until the chore succeeds.
             log.exception("chore %s has a fault", self.name)
-            self._failed(repr(error)[:500], _LONGEST_PAUSE)
+            # Health is open to all, and an error's text may name paths and buckets.
+            self._failed(f"{type(error).__name__}: see the server's log", _LONGEST_PAUSE)
             return False
         finally:
             self._began = None
