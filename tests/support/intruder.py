@@ -54,6 +54,7 @@ def reached(paths: Iterable[str], ports: Iterable[int], written: Iterable[str]) 
         "processes": sum(name.isdecimal() for name in os.listdir("/proc")),
         "user namespace": ctypes.CDLL(None).unshare(_NEW_USER_NAMESPACE) == 0,
         "capabilities": status["CapEff"],
+        "machine": _of_the_machine(),
         "environment": dict(os.environ),
         "home": os.listdir(os.environ["HOME"]),
     }
@@ -79,6 +80,16 @@ def _write(directory: str) -> None:
     path = Path(directory, "intruder")
     path.write_text("was here")
     path.unlink()
+
+
+def _of_the_machine() -> list[str]:
+    """What of the kernel's settings could be written: looked at and not tried, they are the machine's."""
+    found = []
+    for directory, folders, names in os.walk("/proc"):
+        if directory == "/proc":
+            folders[:] = [name for name in folders if not name.isdecimal() and "self" not in name]
+        found += [path for name in names if os.access(path := f"{directory}/{name}", os.W_OK)]
+    return [path for path in found if os.path.isfile(path)]  # and not a null device in its place
 
 
 def _links(secret: str, folder: str) -> None:

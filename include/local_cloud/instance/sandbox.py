@@ -27,6 +27,15 @@ _TMP = "/tmp"  # noqa: S108 -- the container's own
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/alternatives")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/sys/devices/system/cpu")
 _DEVICES = ("/dev/nvidia*", "/dev/kfd", "/dev/dri")
+# Of /proc, what is the machine's and not a process's: to the kernel a container of root's cloud is root
+# there, capabilities or not (core_pattern alone runs a program outside). bubblewrap takes it for closed.
+_MACHINE = tuple(
+    f"/proc/{name}" for name in ("sys", "mtrr", "pressure", "fs", "acpi", "scsi", "driver", "asound")
+)
+_KERNEL = tuple(
+    f"/proc/{name}"
+    for name in ("vmallocinfo", "slabinfo", "kpagecount", "kpageflags", "kpagecgroup", "timer_list", "keys")
+)
 # Of the cloud's own variables, what a container is to know: language, time, and how to compute.
 _KEPT = re.compile(
     r"LANG|LANGUAGE|LC_\w+|TZ|LD_LIBRARY_PATH|\w+_NUM_THREADS|JAX_PLATFORMS|XLA_FLAGS|XLA_PYTHON_CLIENT_\w+"
@@ -37,6 +46,8 @@ _NAMESPACES = (
     *(f"--unshare-{kind}" for kind in ("user", "ipc", "pid", "net", "uts", "cgroup-try")),
     *("--disable-userns", "--cap-drop", "ALL", "--uid", "65534", "--gid", "65534", "--hostname", "algo-1"),
     *("--as-pid-1", "--die-with-parent", "--proc", "/proc", "--dev", "/dev"),
+    *(word for path in _MACHINE for word in ("--ro-bind-try", path, path)),
+    *(word for path in _KERNEL if os.path.exists(path) for word in ("--ro-bind", "/dev/null", path)),
 )
 _PROBE_SECONDS = 60  # a busy machine must not be taken for one without namespaces
 
