@@ -1,22 +1,26 @@
 """The CloudWatch log stream of one container.
 
 Takes lines from any thread, sends them every half second, and makes the group and the stream when they are
-not there. A cloud that is away for a moment gets the lines when it is back. Knows ``cloud``.
+not there. A cloud that is away for a moment gets the lines when it is back. A container that says more than
+can be sent loses the rest, which is counted in the log; no line ends the stream. Knows ``cloud``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 from functools import partial
 from typing import Any
 
 from include.local_cloud.instance.cloud import Cloud
-from include.local_cloud.instance.faults import Interrupted
+from include.local_cloud.instance.faults import ClientFault, Interrupted
 
 _SEND_SECONDS = 0.5
 _BATCH = 1_000  # PutLogEvents allows 10,000 events and 1 MiB
+_BATCH_BYTES = 900_000  # as JSON, in which a character may take six
+_WAITING = 20_000  # lines that wait to be sent
 _MAX_LINE = 8_000
 
 
@@ -30,6 +34,7 @@ class LogStream:
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._exists = False
+        self._lost = 0
 
     def __enter__(self) -> LogStream:
         self._thread.start()
@@ -41,6 +46,9 @@ class LogStream:
 
     def say(self, line: str) -> None:
         with self._guard:
+            if len(self._lines) >= _WAITING:
+                self._lost += 1
+                return
             self._lines.append((int(time.time() * 1000), line[:_MAX_LINE] or " "))
 
     def _run(self) -> None:
@@ -52,13 +60,30 @@ class LogStream:
             return  # the job starts again elsewhere, with a stream of its own
 
     def _send(self) -> None:
-        while True:
-            with self._guard:
-                batch, self._lines = self._lines[:_BATCH], self._lines[_BATCH:]
-            if not batch:
-                return
+        with self._guard:
+            if self._lost:
+                said = f"[local cloud] {self._lost} lines are not here: more was said than could be sent"
+                self._lines.append((int(time.time() * 1000), said))
+                self._lost = 0
+        while batch := self._next():
             events = [{"timestamp": moment, "message": line} for moment, line in batch]
-            self._cloud.call("logs", partial(self._put, events), self._group)
+            try:
+                self._cloud.call("logs", partial(self._put, events), self._group)
+            except ClientFault:
+                with self._guard:
+                    self._lost += len(batch)
+
+    def _next(self) -> list[tuple[int, str]]:
+        """The next lines to send, as many as one request may have."""
+        with self._guard:
+            count = size = 0
+            for _, line in self._lines[:_BATCH]:
+                size += len(json.dumps(line)) + 64
+                if count and size > _BATCH_BYTES:
+                    break
+                count += 1
+            batch, self._lines = self._lines[:count], self._lines[count:]
+            return batch
 
     def _put(self, events: list[dict[str, Any]], logs: Any) -> None:
         if not self._exists:
