@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -274,10 +274,11 @@ def _remember_device(reply: Response, mark: str | None, secure: bool) -> None:
 
 def _moment(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment: datetime | None = datetime.fromisoformat(text)
+        moment = moment.astimezone(UTC) if moment and moment.tzinfo else None  # year 1 has no earlier zone
+    except (ValueError, OverflowError):
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None:
         raise BadAnswer(f"since must be a time with its zone, as 2026-03-04T00:00:00Z, not {text!r}")
     return moment
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import time
+import zlib
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ import httpx
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from itsdangerous import URLSafeSerializer
 
 from include.review_server.bodies import CONTROL_BODY, LARGEST_BODY, SMALL_BODY
 from include.wire.strictjson import DEEPEST, MOST_CONTAINERS
@@ -183,3 +186,21 @@ def test_an_owners_form_is_bounded(rig: Rig):
         for page in ("check", "preview"):
             reply = owner.http.post(f"/owner/templates/{page}", content=body, headers=form)
             assert reply.status_code == 400
+
+
+def test_who_signs_a_ticket_of_ones_own_gets_no_more_by_it(rig: Rig):
+    """A frame's ticket is signed with what its person knows: what it unpacks to must not cost the server."""
+    worker = rig.worker(rig.name("team"))
+    serializer = URLSafeSerializer(worker.http.headers["x-csrf-token"], salt="nightloop frame")
+    packed = base64.urlsafe_b64encode(zlib.compress(b"[" + b"0," * 5_000_000 + b"0]", 9)).rstrip(b"=")
+    tickets = [serializer.dumps(value) for value in ([1], [1, "x"], None, {"a": 1}, ["no", 1e300])]
+    tickets += [serializer.make_signer().sign(payload).decode() for payload in (b"YWJj", b"." + packed)]
+    began = time.monotonic()
+    assert [worker.http.get(f"/frame/{ticket}").status_code for ticket in tickets] == [403] * len(tickets)
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-01-01"])
+def test_a_time_that_is_none_is_a_bad_request(rig: Rig, since: str):
+    worker = rig.worker(rig.name("team"))
+    assert worker.http.get("/worker/done", params={"since": since}).status_code == 400
