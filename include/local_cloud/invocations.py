@@ -1,8 +1,8 @@
 """InvokeEndpoint: hands a request to the process that serves the model, and its answer back.
 
 A request that was with a version when the endpoint moved on to the next one is asked again there, so that
-nobody who calls the endpoint notices an update. The implementation of ``sagemaker-runtime``. Knows ``store``
-and ``rollout``.
+nobody who calls the endpoint notices an update. The implementation of ``sagemaker-runtime``. Knows ``store``,
+``rollout`` and ``model_reply``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import random
 
 import httpx
 
-from include.local_cloud import rollout
+from include.local_cloud import model_reply, rollout
+from include.local_cloud.model_reply import ModelReply
 from include.local_cloud.settings import ACCOUNT_ID, REGION
 from include.local_cloud.store import DEPLOYMENT, ENDPOINT, INSTANCE, Document, Store
 from include.wire import AwsError
@@ -26,13 +27,12 @@ _IDLE_SECONDS = 2.0
 class Invocations:
     def __init__(self, store: Store) -> None:
         self._store = store
-        limits = httpx.Limits(max_connections=64, keepalive_expiry=_IDLE_SECONDS)
-        self._http = httpx.Client(timeout=MODEL_SECONDS, limits=limits)
+        self._http = model_reply.client(64, _IDLE_SECONDS)
 
     def invoke_endpoint(self, params: Document) -> Document:
         reply, variant = self._ask(params)
-        if reply.status_code >= 300:
-            raise self._model_error(params["EndpointName"], variant, reply.status_code, reply.text)
+        if not 200 <= reply.status < 300:
+            raise self._model_error(params["EndpointName"], variant, reply.status, reply.text)
         if len(reply.content) > MAX_ANSWER:
             raise self._model_error(params["EndpointName"], variant, 200, "the answer exceeds 6 MiB")
         return {
@@ -42,7 +42,7 @@ class Invocations:
             "CustomAttributes": reply.headers.get("x-amzn-sagemaker-custom-attributes"),
         }
 
-    def _ask(self, params: Document) -> tuple[httpx.Response, str]:
+    def _ask(self, params: Document) -> tuple[ModelReply, str]:
         """The reply of a variant of the version in service, and the variant's name."""
         endpoint, body = params["EndpointName"], params.get("Body", b"")
         headers = {
@@ -62,7 +62,16 @@ class Invocations:
             record = self._store.find(INSTANCE, f"{DEPLOYMENT.arn}/{deployment['DeploymentName']}") or {}
             url = f"http://127.0.0.1:{record.get('port', 0)}/invocations"
             try:
-                return self._http.post(url, content=body, headers=headers), variant
+                reply = model_reply.ask(
+                    self._http,
+                    "POST",
+                    url,
+                    most=MAX_ANSWER,
+                    seconds=MODEL_SECONDS,
+                    content=body,
+                    headers=headers,
+                )
+                return reply, variant
             except httpx.TimeoutException:
                 raise self._model_error(endpoint, variant, 0, "Your invocation timed out") from None
             except httpx.TransportError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from include.local_cloud import model_reply
 from include.local_cloud.algorithms import Algorithms
 from include.local_cloud.instance import archives
 from include.local_cloud.instance.container import Container, MlTree, wait_for
@@ -23,6 +24,7 @@ from include.local_cloud.store import Document
 STARTUP_SECONDS = 600.0
 DRAIN_SECONDS = 30.0  # SageMaker's time between SIGTERM and SIGKILL for a container that serves
 _PING_SECONDS = 2.0
+_PING_BYTES = 64 << 10
 
 
 class ModelServer:
@@ -86,6 +88,10 @@ class ModelServer:
                 "AlgorithmError: The model server did not pass the ping health check in time"
             )
         try:
-            return httpx.get(f"{self.url}/ping", timeout=_PING_SECONDS).status_code == 200
+            with model_reply.client(1) as http:
+                ping = model_reply.ask(
+                    http, "GET", f"{self.url}/ping", most=_PING_BYTES, seconds=_PING_SECONDS
+                )
+            return ping.status == 200
         except httpx.TransportError:
             return False

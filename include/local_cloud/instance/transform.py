@@ -6,6 +6,7 @@ are uploaded when all is done; a job that is stopped stores none. Knows the othe
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from include.local_cloud import outcomes, request_members
+from include.local_cloud import model_reply, outcomes, request_members
 from include.local_cloud.instance import archives, channels
 from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
 from include.local_cloud.instance.logs import LogStream
@@ -31,6 +32,7 @@ LOG_GROUP = "/aws/sagemaker/TransformJobs"
 _UPLOADS = 8
 _MAX_RETRIES = 3  # ModelClientConfig's default
 _TIMEOUT = 600
+_MOST_ANSWER = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class TransformJob:
         self._outputs = post.home / "out"
         client = self._job.get("ModelClientConfig", {})
         self._retries: int = client.get("InvocationsMaxRetries", _MAX_RETRIES)
-        self._http = httpx.Client(timeout=client.get("InvocationsTimeoutInSeconds", _TIMEOUT))
+        self._seconds: float = client.get("InvocationsTimeoutInSeconds", _TIMEOUT)
+        self._http = model_reply.client(100)
 
     def run(self) -> None:
         machine = f"{self._post.name}/algo-1-{int(time.time() * 1000)}"
@@ -140,7 +143,15 @@ class TransformJob:
         for _ in range(1 + self._retries):
             self._post.watch.check()
             try:
-                reply = self._http.post(f"{server.url}/invocations", content=body, headers=headers)
+                reply = model_reply.ask(
+                    self._http,
+                    "POST",
+                    f"{server.url}/invocations",
+                    most=_MOST_ANSWER,
+                    seconds=self._seconds,
+                    content=body,
+                    headers=headers,
+                )
             except httpx.TransportError as error:
                 failure = Failure(
                     uri, f"AlgorithmError: the model server did not answer: {error!r}", client=False
@@ -148,7 +159,9 @@ class TransformJob:
                 if not server.is_running():
                     return failure
                 continue
-            if reply.status_code < 300:
+            if len(reply.content) > _MOST_ANSWER:
+                return Failure(uri, f"the answer exceeds {_MOST_ANSWER >> 20} MiB", client=False)
+            if 200 <= reply.status < 300:
                 path = self._outputs / f"{relative}.out"
                 if not path.resolve().is_relative_to(self._outputs.resolve()):
                     return Failure(uri, "its name leads out of the output's directory", client=True)
@@ -157,9 +170,9 @@ class TransformJob:
                 return None
             said = " ".join(reply.text.split())[:400]
             failure = Failure(
-                uri, f"Bad HTTP status received from algorithm: {reply.status_code} {said}", client=True
+                uri, f"Bad HTTP status received from algorithm: {reply.status} {said}", client=True
             )
-            if reply.status_code < 500:
+            if reply.status < 500:
                 return failure
             failure = Failure(uri, failure.reason, client=False)
         return failure
@@ -168,12 +181,19 @@ class TransformJob:
         """The request's own numbers, else those of the container's /execution-parameters, else one and 6
         MB.
         """
-        told: dict[str, int] = {}
-        reply = self._http.get(f"{url}/execution-parameters")
-        if reply.status_code == 200:
-            told = reply.json()
-        concurrent = self._job.get("MaxConcurrentTransforms") or told.get("MaxConcurrentTransforms") or 1
-        payload = self._job.get("MaxPayloadInMB", told.get("MaxPayloadInMB", 6))
+        reply = None
+        try:
+            reply = model_reply.ask(
+                self._http, "GET", f"{url}/execution-parameters", most=64 << 10, seconds=self._seconds
+            )
+            told = json.loads(reply.content) if reply.status == 200 else {}
+            concurrent = self._job.get("MaxConcurrentTransforms") or told.get("MaxConcurrentTransforms") or 1
+            payload = self._job.get("MaxPayloadInMB", told.get("MaxPayloadInMB", 6))
+            if not (type(concurrent) is type(payload) is int and 1 <= concurrent <= 1000 >= payload >= 0):
+                raise ValueError("its numbers are none")
+        except (httpx.TransportError, ValueError, AttributeError, RecursionError) as error:
+            said = f": {reply.text[:200]!r}" if reply else ""
+            raise AlgorithmFault(f"AlgorithmError: /execution-parameters: {error}{said}") from None
         return Limits(concurrent, payload << 20 if payload else None)
 
     def _upload(self) -> None:

@@ -21,15 +21,19 @@ class Refusing:
     def call(self, service: str, request: Callable[[Any], object], what: str) -> object:
         return request(self)
 
-    class exceptions:  # noqa: N801 -- as botocore's clients have it
+    class exceptions:
         ResourceNotFoundException = ResourceAlreadyExistsException = KeyError
 
     def create_log_group(self, **_: str) -> None: ...
 
     def create_log_stream(self, **_: str) -> None: ...
 
-    def put_log_events(self, logEvents: list[dict[str, Any]], **to: str) -> None:  # noqa: N803
-        if to["logGroupName"] == "refuse" or len(json.dumps(logEvents)) > 1 << 20 or any("refuse" in event["message"] for event in logEvents):
+    def put_log_events(self, logEvents: list[dict[str, Any]], **to: str) -> None:
+        if (
+            to["logGroupName"] == "refuse"
+            or len(json.dumps(logEvents)) > 1 << 20
+            or any("refuse" in event["message"] for event in logEvents)
+        ):
             raise ClientFault("too large, or refused")
         self.said += [event["message"] for event in logEvents]
 
