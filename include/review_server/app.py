@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy.exc import DataError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -39,7 +40,7 @@ from include.review_server.grants import ReadAccess
 from include.review_server.health import Health, disk_problem
 from include.review_server.keeper import Keeper
 from include.review_server.loops import WAIT_FOR_S3, HumanLoopOperations
-from include.review_server.portal.away import database_away
+from include.review_server.portal.away import database_away, no_text
 from include.review_server.portal.frames import Frames
 from include.review_server.portal.portal import portal_routes
 from include.review_server.portal.statistics import Statistics
@@ -133,7 +134,7 @@ class Review:
                 ),
                 Route("/{path:path}", self._aws, methods=["GET", "POST", "PUT", "DELETE"]),
             ],
-            exception_handlers={DatabaseAway: database_away},
+            exception_handlers={DatabaseAway: database_away, DataError: no_text},
             lifespan=self._lifespan,
         )
         self._services = [

@@ -313,3 +313,10 @@ def test_a_task_whose_time_ran_out_may_be_taken_again_unless_somebody_else_has_i
         again(other.id, new.id)
     other.answer(flow=flow)
     assert again(slow.id, new.id) is None
+
+
+def test_a_name_with_a_nul_is_no_fault_of_the_server(rig: Rig):
+    worker = rig.worker(rig.name("team"))
+    asked = [worker.http.get(path) for path in ("/worker/tasks/%00", "/work/%00")]
+    asked.append(worker.http.post("/worker/tasks", json={"flow_definition": "\0"}))
+    assert {reply.status_code for reply in asked} <= {400, 404}

@@ -1,6 +1,9 @@
-"""What a person, a person's page or a program sees while the database is away: 503, and when to ask again."""
+"""What a person, a person's page or a program sees while the database is away: 503, and when to ask again;
+and what it sees of a text that no database stores: 400."""
 
 from __future__ import annotations
+
+import logging
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,6 +13,8 @@ from include.review_server.portal.frames import message_frame
 from include.review_server.portal.rendering import Pages
 
 _pages = Pages()
+
+log = logging.getLogger(__name__)
 
 
 async def database_away(request: Request, error: Exception) -> Response:
@@ -27,3 +32,10 @@ async def database_away(request: Request, error: Exception) -> Response:
         reply = _pages.page("message", 503, heading="Not available now", text=text)
     reply.headers["retry-after"] = str(error.RETRY_SECONDS)
     return reply
+
+
+async def no_text(request: Request, error: Exception) -> Response:
+    """The reply to a request with a text that PostgreSQL takes for none, such as a name with a NUL."""
+    log.warning("refused %s: %s", request.url.path, error)
+    body = {"error": {"code": "BadAnswer", "message": "a text in the request cannot be stored"}}
+    return JSONResponse(body, 400)
