@@ -24,8 +24,10 @@ DEFAULT_RUNTIME = 86_400
 MAX_RUNTIME = 432_000  # the account quota "longest training run"
 MAX_KEEP_ALIVE = 3_600  # of a warm pool, as the developer guide says; the service model allows more
 ML_ROOT = "/opt/ml"
+_LONGEST_NAME = 255  # bytes, of a directory
 DEFAULT_CHECKPOINTS = f"{ML_ROOT}/checkpoints"
-_TAKEN = ("code", "input", "model", "output")  # directories of the container contract
+# Of the container contract, and what is made of them.
+_TAKEN = ("code", "input", "model", "output", "model.tar.gz", "output.tar.gz")
 
 
 class TrainingJobs:
@@ -137,8 +139,16 @@ class TrainingJobs:
         names = [channel["ChannelName"] for channel in channels]
         if len(set(names)) < len(names):
             raise AwsError("ValidationException", f"Channel names must be unique, found {', '.join(names)}")
+        # A Pipe channel is read from NAME_0, NAME_1 and so on.
+        pipes = [
+            channel["ChannelName"] for channel in channels if channel.get("InputMode", job_mode) == "Pipe"
+        ]
         for channel in channels:
             where = f"Channel {channel['ChannelName']}"
+            if channel["ChannelName"] in (".", ".."):
+                raise AwsError("ValidationException", f"{where}: this is no name of a directory")
+            if channel["ChannelName"].rstrip("0123456789") in {f"{pipe}_" for pipe in pipes}:
+                raise AwsError("ValidationException", f"{where}: a Pipe channel's epoch has this name")
             source = channel["DataSource"].get("S3DataSource")
             if source is None:
                 raise AwsError("ValidationException", f"{where}: only an S3DataSource is available here")
@@ -193,7 +203,8 @@ def _check_checkpoints(config: Document) -> None:
         )
     local = PurePosixPath(config.get("LocalPath", DEFAULT_CHECKPOINTS))
     inside = local.relative_to(ML_ROOT).parts if local.is_relative_to(ML_ROOT) else ()
-    if not inside or inside[0] in _TAKEN or ".." in inside:
+    is_path = "\0" not in str(local) and all(len(part.encode()) <= _LONGEST_NAME for part in inside)
+    if not inside or inside[0] in _TAKEN or ".." in inside or not is_path:
         raise AwsError(
             "ValidationException",
             f"CheckpointConfig: LocalPath is {str(local)!r}; here it must be a directory of its own below "
@@ -204,7 +215,7 @@ def _check_checkpoints(config: Document) -> None:
 def _check_regex(definition: Document) -> None:
     try:
         re.compile(definition["Regex"])
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise AwsError("ValidationException", f"Metric {definition['Name']} has no regex: {error}") from None
 
 

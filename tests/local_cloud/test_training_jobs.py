@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import pytest
 from botocore.exceptions import ClientError
@@ -160,6 +162,33 @@ def test_requests_that_sagemaker_refuses(cloud: LocalCloud, bucket: str) -> None
             "ValidationException",
             "Metric a has no regex",
         ),
+        (
+            {
+                "AlgorithmSpecification": specification
+                | {"MetricDefinitions": [{"Name": "a", "Regex": "a{99999999999}"}]}
+            },
+            "ValidationException",
+            "Metric a has no regex",
+        ),
+        ({"InputDataConfig": [channel("..", f"s3://{bucket}/m")]}, "ValidationException", "no name of"),
+        (
+            {
+                "InputDataConfig": [
+                    channel("a", f"s3://{bucket}/m") | {"InputMode": "Pipe"},
+                    channel("a_0", f"s3://{bucket}/m"),
+                ]
+            },
+            "ValidationException",
+            "a Pipe channel's epoch",
+        ),
+        *(
+            (
+                {"CheckpointConfig": {"S3Uri": f"s3://{bucket}/c", "LocalPath": f"/opt/ml/{path}"}},
+                "ValidationException",
+                "must be a directory of its own",
+            )
+            for path in ("model.tar.gz", "a\0b", "x" * 256)
+        ),
         ({"TrainingJobName": "-no"}, "ValidationException", "regular expression"),
     ):
         with pytest.raises(ClientError) as error:
@@ -219,3 +248,13 @@ def test_lists_are_paged_sorted_and_filtered(cloud: LocalCloud, bucket: str) -> 
     assert page["NextToken"]
     with pytest.raises(ClientError, match="NextToken"):
         sagemaker.list_training_jobs(NextToken="nonsense")
+
+
+@pytest.mark.parametrize("key", ["a%00b/c", "a.gz"])
+def test_an_object_that_no_file_can_be_fails_its_job_once(cloud: LocalCloud, bucket: str, key: str) -> None:
+    s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
+    s3.put_object(Bucket=bucket, Key=f"in/{unquote(key)}", Body=gzip.compress(b"x"))
+    s3.put_object(Bucket=bucket, Key="in/a/b", Body=b"x")
+    changes = {"InputDataConfig": [channel("train", f"s3://{bucket}/in/") | {"CompressionType": "Gzip"}]}
+    sagemaker.create_training_job(**training_request(f"{bucket}-job", bucket, **changes))
+    assert trained(cloud, f"{bucket}-job")["FailureReason"].startswith("ClientError: ")

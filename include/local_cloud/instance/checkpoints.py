@@ -7,6 +7,7 @@ deletes is deleted in S3 as well, as SageMaker documents. Knows ``cloud`` and ``
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from include.local_cloud.instance import files
 from include.local_cloud.instance.channels import place
 from include.local_cloud.instance.cloud import Cloud
 from include.local_cloud.instance.container import MlTree
+from include.local_cloud.instance.faults import ClientFault
 from include.local_cloud.store import Document
 from include.local_cloud.training_jobs import DEFAULT_CHECKPOINTS, ML_ROOT
 
@@ -51,7 +53,15 @@ class Checkpoints:
         for found in files.regular(self.directory):
             names.add(found.name)
             if self._kept.get(found.name) != _seen(found):
-                self._cloud.upload(Path(found.path), self._uri + found.name)
+                try:
+                    self._cloud.upload(Path(found.path), self._uri + found.name)
+                except ClientFault:
+                    # Written while it was read: what was signed is not what was sent. The next look sees it.
+                    if (now := os.stat(found.path)).st_mtime_ns == found.state.st_mtime_ns and (
+                        now.st_size == found.state.st_size
+                    ):
+                        raise
+                    continue
                 self._kept[found.name] = _seen(found)
         for name in self._kept.keys() - names:
             self._cloud.delete(self._uri + name)

@@ -72,6 +72,8 @@ class Cloud:
             self.call("s3", stream, uri)
         except OSError as error:
             raise ClientFault(f"{uri} cannot be stored as a file: {error.strerror}") from error
+        except ValueError as error:  # a NUL in the key
+            raise ClientFault(f"{uri!r} cannot be stored as a file: {error}") from error
 
     def upload(self, path: Path, uri: str) -> None:
         bucket, key = split_uri(uri)

@@ -6,6 +6,7 @@ the document. Knows the other modules of this package and ``training_jobs.move``
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -231,9 +232,10 @@ class Metrics:
 def _number(found: re.Match[str]) -> float | None:
     # The documented expressions of the losses take the parentheses along: "(0.912)".
     try:
-        return float(found.group(found.re.groups and 1).strip("()"))
+        value = float((found.group(found.re.groups and 1) or "").strip("()"))
     except ValueError:
         return None
+    return value if math.isfinite(value) else None  # JSON has no other numbers
 
 
 def _reason(failure: str, code: int, last_lines: list[str]) -> str:
