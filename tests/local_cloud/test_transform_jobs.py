@@ -94,7 +94,7 @@ def test_an_object_over_the_payload_limit_has_no_output(cloud: LocalCloud, bucke
     fill(cloud, bucket, a=b"one", b=b"x" * (2 << 20))
     model, name = make_model(cloud, bucket, f"{bucket}-m"), f"{bucket}-t"
     cloud.client("sagemaker").create_transform_job(**transform_request(name, bucket, model, MaxPayloadInMB=1))
-    assert "it exceeds MaxPayloadInMB (1 MB)" in transformed(cloud, name)["FailureReason"]
+    assert "its bytes exceed MaxPayloadInMB (1 MB)" in transformed(cloud, name)["FailureReason"]
     assert sorted(outputs(cloud, bucket)) == ["out/a.out"]
 
 
