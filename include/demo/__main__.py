@@ -6,11 +6,17 @@ leaves the stack running. The exit code says whether the promises of `promises.p
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import fcntl
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from include.demo import promises
 from include.demo.story import Story
@@ -20,12 +26,38 @@ from include.stack.settings import StackError, StackSettings
 
 
 def main() -> int:
+    argparse.ArgumentParser(prog="python -m include.demo", description=__doc__).parse_args()
     try:
         seed = int(os.environ.get("DEMO_SEED") or 42)
         outer = StackSettings.from_environment()
     except (ValueError, StackError) as error:
         print(f"DEMO_SEED is a whole number, the ports are numbers: {error}", file=sys.stderr)
         return 1
+    try:
+        with _only_one(outer.home):
+            return _run(outer, seed)
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+@contextlib.contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """A demo begins by removing what the last one left: never what another is at work on."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(
+                f"a demo is running already in {home}: wait for its end or stop it there with Ctrl-C, or "
+                "give this one a home and ports of its own (NIGHTLOOP_HOME, NIGHTLOOP_CLOUD_PORT, "
+                "NIGHTLOOP_REVIEW_PORT, NIGHTLOOP_AIRFLOW_PORT)"
+            ) from None
+        yield
+
+
+def _run(outer: StackSettings, seed: int) -> int:
     keep = os.environ.get("KEEP", "") not in ("", "0")
     directory = outer.home / "demo"
     settings = outer.demo  # apart from the state of `make up`, and new each time
@@ -37,6 +69,12 @@ def main() -> int:
             (directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     except (StackError, FileNotFoundError) as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
+    except httpx.TransportError as error:
+        print(
+            f"\nThe demo failed: a part of its stack no longer answers ({error}). What it said last: "
+            f"{os.path.relpath(settings.logs)}/",
+            file=sys.stderr,
+        )
     except KeyboardInterrupt:
         interrupted = True
         print("\ninterrupted", file=sys.stderr)

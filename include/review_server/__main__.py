@@ -268,6 +268,9 @@ def _api_keys(options: argparse.Namespace) -> ApiKeys:
 
 def _accounts(options: argparse.Namespace) -> Accounts:
     settings = ReviewSettings(data_dir=options.data, database_url=options.database)
+    if options.database is None and not (options.data / "review.db").exists():
+        told = f"No server has used {options.data} yet: a new database is made there. Is --data the server's?"
+        print(told, file=sys.stderr)
     database = Database(settings.database)
     database.upgrade()
     return Accounts(database, utc_now)

@@ -119,6 +119,8 @@ def _take_down(settings: StackSettings, supervisor: Supervisor, *, below: bool =
     # A second Ctrl-C must not leave half of it running.
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        if below:
+            Supervisor(settings.demo).shut_down()
         supervisor.shut_down()
         leftovers.end(settings.home, below=below)
     finally:

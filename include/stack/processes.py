@@ -119,8 +119,18 @@ class Supervisor:
         except (OSError, HTTPException, Fault):
             return
         deadline = time.monotonic() + patience
-        while self.running() and time.monotonic() < deadline:
+        while self._answers() and time.monotonic() < deadline:
             time.sleep(0.2)
+
+    def _answers(self) -> bool:
+        """Whether there is a supervisord, be it one that is shutting down and refuses every call."""
+        try:
+            self._rpc.getState()
+        except Fault:
+            return True
+        except (OSError, HTTPException):
+            return False
+        return True
 
 
 def log_file(settings: StackSettings, program: str) -> str:

@@ -53,8 +53,9 @@ def test_passwords_can_go_to_a_file_that_only_its_owner_reads(
     workers = json.loads(file.read_text())["workers"]
     assert [worker["name"] for worker in workers] == ["ann", "ben"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    told = capsys.readouterr().out
-    assert not any(worker["password"] in told for worker in workers)
+    told = capsys.readouterr()
+    assert not any(worker["password"] in told.out for worker in workers)
+    assert told.err.count("a new database is made there") == 1, "a mistyped --data is not silent"
     assert _members(tmp_path, "reset", "ben", "--credentials", str(file)) == 0
     renewed = json.loads(file.read_text())["workers"]
     assert [worker["name"] for worker in renewed] == ["ann", "ben"]

@@ -200,6 +200,12 @@ def test_after_kill_9_of_the_supervisor_down_leaves_nothing_and_up_finds_its_sta
     )
     assert s3.get_object(Bucket=BUCKET, Key="kept")["Body"].read() == b"kept"
 
+    # An orderly end: supervisord waits for each of its programs, and down for supervisord.
+    assert stack("down", own).returncode == 0
+    log = (settings.logs / "supervisord.log").read_text().rpartition("supervisord started")[2]
+    assert {line.split()[0] for line in log.split("stopped: ")[1:]} == set(PROGRAMS)
+    assert not (settings.run / "supervisord.pid").exists()
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_interrupted_while_it_starts_nothing_is_left(tmp_path, number):
