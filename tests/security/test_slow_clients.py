@@ -262,10 +262,12 @@ class TestJunk:
         with socket.create_connection(port, timeout=60) as client:
             client.sendall((self.GET + HOST + b"\r\n") * 20)
             said = b""
-            while said.count(b"HTTP/1.1 200 OK") < 20:
-                said += client.recv(65536)
+            while said.count(b'"ok"}') < 20:  # the bodies too: they may come in pieces of their own
+                part = client.recv(65536)
+                assert part, said
+                said += part
             client.sendall(b"junk\r\n\r\n")
-            assert _status(read(client)[-200:]) in ("400", "")
+            assert _status(read(client)) in ("400", "")
 
     def test_who_goes_away_in_the_middle_leaves_no_fault_behind(self, cloud: LocalCloud, port: Address):
         log = cloud.data / "cloud.log"
