@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -30,6 +31,7 @@ from include.local_cloud.store import AT_WORK, DEPLOYMENT, INSTANCE, Document, K
 
 MAX_LAUNCHES = 3
 _ROUND_SECONDS = 0.3
+_PATIENCE_SECONDS = 120.0  # with a machine that has no files, processes or disk left
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,23 @@ class Dispatcher:
             self._kill_leftover(post)
 
     def _run(self) -> None:
+        failing_since: float | None = None
         try:
             while not self._ending.is_set():
                 self._wake.wait(_ROUND_SECONDS)
                 self._wake.clear()
-                if not self._ending.is_set():
+                if self._ending.is_set():
+                    break
+                try:
                     self._round()
+                    failing_since = None
+                except (OSError, sqlite3.OperationalError) as error:
+                    # Out of files, processes or disk, by no fault of a job's: the next rounds may find room.
+                    if failing_since is None:
+                        failing_since = time.monotonic()
+                        print(f"local cloud: jobs have to wait: {error}", file=sys.stderr, flush=True)
+                    elif time.monotonic() - failing_since > _PATIENCE_SECONDS:
+                        raise
         except BaseException:
             self._on_death()
             raise
