@@ -61,7 +61,7 @@ class Study:
 
     def labels(self, name: str) -> Lines:
         """The true lines of ``initial/train``, ``initial/validation``, ``test/day`` or ``test/night``."""
-        return [_line(json.loads(text)) for text in self._text(f"{name}.manifest").splitlines()]
+        return [_line(value) for value in self._values(f"{name}.manifest")]
 
     def halves(self) -> tuple[Lines, Lines]:
         """The first held-out scenes: those that validate, and those of the memory set."""
@@ -136,7 +136,7 @@ class Study:
 
     @functools.cached_property
     def _truth(self) -> list[dict[str, Any]]:
-        return [json.loads(text) for text in self._text(TRUTH).splitlines()]
+        return self._values(TRUTH)
 
     @functools.cached_property
     def _images(self) -> Path:
@@ -147,11 +147,11 @@ class Study:
     def _image(self, source: str) -> bytes:
         return (self._images / source.split("/", 4)[4]).read_bytes()
 
-    def _text(self, name: str) -> str:
+    def _values(self, name: str) -> list[dict[str, Any]]:
         kept = self.models.folder / f"labels-{NIGHTS}x{NIGHT_IMAGES}" / name
         if not kept.exists():
             replace(kept, (self._images / name).read_bytes())
-        return kept.read_text()
+        return [json.loads(line) for line in kept.read_bytes().split(b"\n") if line.strip()]
 
     def _identity(self, source: str) -> str:
         """Stands for the image's ETag and hash: all that is wanted of them is that they never change."""

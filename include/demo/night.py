@@ -100,7 +100,8 @@ class Night:
     def human_loops(self) -> dict[str, int]:
         """started, completed, failed (neither completed nor open) and duplicates (an image asked twice)."""
         loops = {loop["HumanLoopName"]: loop["HumanLoopStatus"] for loop in self._all_loops()}
-        asked = (json.loads(line) for line in (self.read(self._questions) or b"").splitlines())
+        lines = (self.read(self._questions) or b"").split(b"\n")
+        asked = (json.loads(line) for line in lines if line.strip())
         images = Counter(question["image"] for question in asked if question["loop"] in loops)
         completed = sum(status == "Completed" for status in loops.values())
         waiting = sum(status in ("InProgress", "Stopping") for status in loops.values())

@@ -32,7 +32,8 @@ def draw(
         {Path(key).name: key for key in night.keys(prefix) if key.endswith(".out")}
         for prefix in (before, after)
     ]
-    lines = [json.loads(line) for line in (night.read(f"test/{test_set}.manifest") or b"").splitlines()]
+    manifest = night.read(f"test/{test_set}.manifest") or b""
+    lines = [json.loads(line) for line in manifest.split(b"\n") if line.strip()]
     # The scenes with most to find, so that there is something to see; the file's order breaks ties.
     lines.sort(key=lambda line: -len(_annotations(line)))
     paths: list[Path] = []

@@ -63,8 +63,8 @@ class Reviewers:
         if self._process is None:
             raise StackError("the reviewers were never sent to work: no question was there")
         code = self._process.wait(_SECONDS_WITHOUT_WORK + 60)
-        lines = self._log.read_text(errors="replace").splitlines()
-        if code or not lines:
+        lines = self._log.read_text(errors="replace").rstrip("\n").split("\n")
+        if code or not lines[-1]:
             raise StackError(f"the reviewers' program failed ({self._log}):\n" + "\n".join(lines[-10:]))
         return json.loads(lines[-1])
 

@@ -100,7 +100,7 @@ def read_candidates(
     Incompatible for a line of another list of classes: then the whole manifest cannot be trusted.
     """
     pipeline = workspace.pipeline
-    for number, raw in enumerate(workspace.storage.read_raw_lines(location), start=1):
+    for number, raw in workspace.storage.numbered_lines(location):
         try:
             line = read_line(raw, pipeline.label_attribute, pipeline.classes)
         except ClassMapMismatch as error:

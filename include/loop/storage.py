@@ -33,6 +33,8 @@ THREADS = 8
 SPOOL_BYTES = 8 * 1024 * 1024
 # Of JSON. Ours has six levels; Python's own limit depends on who is calling.
 DEEPEST = 64
+# Of one line of JSON Lines: five times the longest that is ours, a question.
+MOST_LINE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,10 @@ class Storage:
         except ValueError as error:
             raise Fatal(f"{self.uri(location)} is not JSON as it was written: {error}") from None
 
-    def read_raw_lines(self, location: str) -> Iterator[bytes]:
-        """The non-empty lines of an object, streamed. FileNotFoundError when there is none."""
+    def numbered_lines(self, location: str) -> Iterator[tuple[int, bytes]]:
+        """The lines of an object that are not blank, each with its number in the file, streamed.
+        FileNotFoundError when there is none.
+        """
         bucket, key = self.resolve(location)
         try:
             body = self.s3.get_object(Bucket=bucket, Key=key)["Body"]
@@ -135,7 +139,12 @@ class Storage:
             if error_code(error) in MISSING:
                 raise FileNotFoundError(f"no object at {self.uri(location)}") from None
             raise
-        return (line for line in body.iter_lines(chunk_size=64 * 1024) if line.strip())
+        lines = enumerate(split_lines(body.iter_chunks(64 * 1024)), start=1)
+        return ((number, line) for number, line in lines if line.strip())
+
+    def read_raw_lines(self, location: str) -> Iterator[bytes]:
+        """The same without the numbers."""
+        return (line for _, line in self.numbered_lines(location))
 
     def read_lines(self, location: str) -> Iterator[Any]:
         """The values of a JSON Lines object of ours, streamed."""
@@ -208,6 +217,21 @@ class Storage:
         for page in pages:
             for item in page.get("CommonPrefixes", ()):
                 yield item["Prefix"][len(prefix) :].rstrip("/")
+
+
+def split_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a text that comes in pieces, without their ends. What is longer than ``MOST_LINE_BYTES``
+    is cut there: no record of anybody's is so long, and memory is not theirs to fill.
+
+    JSON Lines end at ``\\n`` and nowhere else (jsonlines.org): a ``\\r`` before it is white space, and U+2028
+    and the other ends that ``splitlines`` knows may stand in any name.
+    """
+    begun = b""
+    for piece in pieces:
+        *ended, begun = (begun + piece).split(b"\n")
+        yield from (line[:MOST_LINE_BYTES] for line in ended)
+        begun = begun[:MOST_LINE_BYTES]
+    yield begun
 
 
 def dump(value: Any) -> bytes:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import urlsplit
 
 Box = dict[str, Any]
 
@@ -71,7 +70,7 @@ class Truths:
     @classmethod
     def read(cls, path: Path) -> Truths:
         """From a ``truth.jsonl``: one object per line with source-ref, width, height and boxes."""
-        return cls([json.loads(line) for line in path.read_text().splitlines() if line.strip()])
+        return cls([json.loads(line) for line in path.read_bytes().split(b"\n") if line.strip()])
 
     def find(self, address: object) -> Truth | None:
         """The truth of an image, or None. Bucket and leading folders may differ: they are only its place."""
@@ -156,5 +155,5 @@ def _order(box: Box) -> tuple[Any, ...]:
 
 
 def _key(address: str) -> str:
-    """The path of an address, without scheme and bucket."""
-    return urlsplit(address).path.lstrip("/") if "://" in address else address.lstrip("/")
+    """The key of an S3 URI, or a path as it is. A key may hold ``?``, ``#`` and line breaks."""
+    return address.split("/", 3)[-1] if address.startswith("s3://") else address.lstrip("/")

@@ -81,11 +81,11 @@ def log_tails(settings: StackSettings, names: Iterable[str], lines: int = 15) ->
     tails = []
     for name in names:
         path = Path(log_file(settings, name))
-        text = path.read_text(errors="replace").splitlines() if path.exists() else ["(nothing was written)"]
+        written = path.read_text(errors="replace") if path.exists() else "(nothing was written)"
         # A log tells what programs and their callers said, and a terminal obeys control characters.
         shown = (
             "".join(char if char.isprintable() or char == "\t" else "?" for char in line)
-            for line in text[-lines:]
+            for line in written.rstrip("\n").split("\n")[-lines:]
         )
         tails.append("\n".join([f"--- {path}", *shown]))
     return "\n".join(tails)

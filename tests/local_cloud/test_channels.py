@@ -64,10 +64,12 @@ def test_file_channels_hold_prefixes_single_objects_and_manifests(cloud: LocalCl
 def augmented(cloud: LocalCloud, bucket: str, count: int = 4) -> str:
     s3, lines = cloud.client("s3"), []
     for number in range(count):
-        s3.put_object(Bucket=bucket, Key=f"images/{number}", Body=f"image {number}".encode())
+        # Line ends of other kinds than JSON Lines', and what means something in an address.
+        key = f"images/{number}" + ("\u2028b\x85", "\v\f\x1c", "#?%2F+ ", "//../😀")[number % 4]
+        s3.put_object(Bucket=bucket, Key=key, Body=f"image {number}".encode())
         label = {"annotations": [{"class_id": number}]}
-        lines.append({"other": 1, "label": label, "source-ref": f"s3://{bucket}/images/{number}"})
-    body = "\n".join(json.dumps(line) for line in lines).encode() + b"\n"
+        lines.append({"other": 1, "label": label, "source-ref": f"s3://{bucket}/{key}"})
+    body = "\r\n".join(json.dumps(line, ensure_ascii=False) for line in lines).encode() + b"\n"
     s3.put_object(Bucket=bucket, Key="train.manifest", Body=body)
     return f"s3://{bucket}/train.manifest"
 
@@ -119,7 +121,7 @@ def test_plain_and_compressed_objects_are_streamed_one_after_the_other(
     ("line", "said"),
     [
         ('{"source-ref": "s3://x/y"}', "line 1 of s3://{bucket}/m has no attribute 'label'"),
-        ("not json", "line 1 of s3://{bucket}/m is not a JSON object"),
+        ('\n{"source-ref": "\udcff"}', "line 2 of s3://{bucket}/m is not a JSON object: 'utf-8' codec"),
         ("", "s3://{bucket}/m has no lines"),
         ('{"source-ref": "s3://{bucket}/gone", "label": 1}', "channel train: s3://{bucket}/gone: NoSuchKey"),
     ],
@@ -127,7 +129,7 @@ def test_plain_and_compressed_objects_are_streamed_one_after_the_other(
 def test_a_bad_manifest_fails_the_job_and_says_where(
     cloud: LocalCloud, bucket: str, line: str, said: str
 ) -> None:
-    body = line.replace("{bucket}", bucket).encode()
+    body = line.replace("{bucket}", bucket).encode(errors="surrogateescape")
     cloud.client("s3").put_object(Bucket=bucket, Key="m", Body=body)
     cloud.client("sagemaker").create_training_job(
         **training_request(f"{bucket}-job", bucket, InputDataConfig=[piped(f"s3://{bucket}/m")])

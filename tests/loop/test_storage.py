@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.errors import ConcurrentWrite, ConfigurationError
-from include.loop.storage import Storage, dump, in_parallel, parse, split_uri
+from include.loop.storage import MOST_LINE_BYTES, Storage, dump, in_parallel, parse, split_lines, split_uri
 
 
 @pytest.fixture
@@ -53,8 +53,20 @@ def test_lines_are_written_and_read_back_in_order(store: Storage):
 
 
 def test_lines_of_other_systems_may_end_in_carriage_returns_and_leave_some_empty(store: Storage):
-    store.write("x.manifest", b'{"a": 1}\r\n\r\n{"a": 2}')
-    assert [json.loads(line) for line in store.read_raw_lines("x.manifest")] == [{"a": 1}, {"a": 2}]
+    store.write("x.manifest", b'{"a": 1}\r\n\r\n{"a":\r2}')
+    found = [(number, json.loads(line)) for number, line in store.numbered_lines("x.manifest")]
+    assert found == [(1, {"a": 1}), (3, {"a": 2})]
+
+
+@given(st.binary(max_size=40), st.integers(1, 9))
+def test_a_line_ends_at_a_line_feed_and_nowhere_else(text: bytes, size: int):
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    assert list(split_lines(pieces)) == text.split(b"\n")
+
+
+def test_a_line_without_end_does_not_fill_the_memory():
+    pieces = [bytes(1 << 20)] * 20 + [b"\nnext"]
+    assert [len(line) for line in split_lines(pieces)] == [MOST_LINE_BYTES, 4]
 
 
 def test_listing_follows_pages_and_stays_below_the_folder(store: Storage):

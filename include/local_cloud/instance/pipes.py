@@ -148,15 +148,15 @@ class Pipe:
 
 def _records(uri: str, text: bytes, attributes: Sequence[str]) -> Iterator[list[Item]]:
     """One group per line of an augmented manifest, one item per attribute. Raises ``ClientFault`` with
-    the line.
+    the line. Lines end at a line feed only; U+2028 and the like may stand in a key.
     """
     found = False
-    for number, line in enumerate(text.decode("utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(text.split(b"\n"), 1):
         if not line.strip():
             continue
         found = True
         try:
-            entry = json.loads(line)
+            entry = json.loads(line.decode("utf-8"))  # of a key with another letter in it there is no object
             values = [(name, entry[name]) for name in attributes]
         except (ValueError, TypeError, RecursionError) as error:
             raise ClientFault(f"line {number} of {uri} is not a JSON object: {error}") from None
