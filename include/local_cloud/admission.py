@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 from include.local_cloud.access import Access
 from include.local_cloud.messages import Message, Receive
@@ -21,6 +22,7 @@ from include.wire.sigv4 import Signature
 _ONCE = ("host", "authorization", "content-length", "content-type", "transfer-encoding")
 # The largest that SQS, EventBridge and CloudWatch Logs take is one mebibyte, and its escapes in JSON.
 _BASE_BODY = 2 * 1024 * 1024
+_KEY_BYTES = 1024  # the longest key of S3
 _BUCKET_AND_KEY = re.compile(r"/|/[A-Za-z0-9._-]{1,255}(?:/.*)?", re.DOTALL)
 
 
@@ -82,6 +84,10 @@ def _check_form(request: Request) -> None:
 
 
 def check_location(request: Request) -> None:
-    """Raises ``AwsError`` (400) unless an S3 path is /, /bucket or /bucket/key with the bucket spelt out."""
+    """Raises ``AwsError`` (400) unless an S3 path is /, /bucket or /bucket/key with the bucket spelt out, and
+    for a key that S3 would not take.
+    """
     if not _BUCKET_AND_KEY.fullmatch(request.path):
         raise AwsError("InvalidURI", "the path must be /bucket/key, the bucket's name not encoded", 400)
+    if len(unquote_to_bytes(request.path).split(b"/", 2)[-1]) > _KEY_BYTES:
+        raise AwsError("KeyTooLongError", "Your key is too long", 400)

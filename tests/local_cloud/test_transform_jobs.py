@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 import pytest
 from botocore.exceptions import ClientError
@@ -61,10 +62,20 @@ def test_a_bad_object_fails_the_job_and_spoils_nothing_else(cloud: LocalCloud, b
     assert any(f"{bucket}/in/b: Bad HTTP status" in line for line in log_of(cloud, GROUP, name))
 
 
-def test_a_manifest_names_the_objects(cloud: LocalCloud, bucket: str) -> None:
-    fill(cloud, bucket, a=b"one", deep__b=b"three", c=b"no")
-    manifest = [{"prefix": f"s3://{bucket}/in/"}, "deep/b", "a"]
-    cloud.client("s3").put_object(Bucket=bucket, Key="list.json", Body=json.dumps(manifest).encode())
+ODD_NAMES = [
+    *("sub/x", "sub//x", "/x", "a/1", "b/a/1", "a/../1", "./1", "..", "x.out", "x.out/y"),
+    *("a\nb", "a\rb", "a\tb", "a\u2028b", "\x01", " ", "a ", '"', "#?%2F+&", "é", "e\u0301", "😀"),
+    "x" * 252,
+    "y/" * 300 + "z" * 416,  # its output's key has all of the 1,024 bytes that S3 takes
+]
+
+
+def test_a_manifest_names_the_objects_and_a_name_may_be_any_text(cloud: LocalCloud, bucket: str) -> None:
+    s3, too_long = cloud.client("s3"), "y/" * 300 + "z" * 417
+    for name in (*ODD_NAMES, too_long, "no"):
+        s3.put_object(Bucket=bucket, Key=f"in/{name}", Body=name.encode())
+    manifest = [{"prefix": f"s3://{bucket}/in/"}, too_long, *ODD_NAMES]
+    s3.put_object(Bucket=bucket, Key="list.json", Body=json.dumps(manifest).encode())
     model, name = make_model(cloud, bucket, f"{bucket}-m"), f"{bucket}-t"
     request = transform_request(name, bucket, model, MaxConcurrentTransforms=2)
     request["TransformInput"]["DataSource"]["S3DataSource"] = {
@@ -73,8 +84,11 @@ def test_a_manifest_names_the_objects(cloud: LocalCloud, bucket: str) -> None:
     }
     cloud.client("sagemaker").create_transform_job(**request)
 
-    assert transformed(cloud, name)["TransformJobStatus"] == "Completed"
-    assert sorted(outputs(cloud, bucket)) == ["out/a.out", "out/deep/b.out"]
+    reason = transformed(cloud, name)["FailureReason"]
+    assert reason.startswith(f"ClientError: 1 of {len(ODD_NAMES) + 1} objects have no output")
+    assert "the key of its output would have 1,025 bytes; S3 takes 1,024" in reason
+    found = {key: answer["sha256"] for key, answer in outputs(cloud, bucket).items()}
+    assert found == {f"out/{name}.out": sha256(name.encode()).hexdigest() for name in ODD_NAMES}
 
 
 def test_a_model_that_dies_leaves_the_outputs_it_gave(cloud: LocalCloud, bucket: str) -> None:

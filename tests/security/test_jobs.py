@@ -336,6 +336,7 @@ INPUTS: dict[str, tuple[dict[str, bytes], dict[str, str] | str, str]] = {
     "a long name": ({"in/" + "x" * 300: b"x"}, {}, "cannot be stored as a file: File name too long"),
     "a way out": ({"in/../../config/x": b"x"}, {}, "would be written outside of its directory"),
     "its own directory": ({"in/a/..": b"x"}, {}, "would be written outside of its directory"),
+    "one file for two": ({"in/a/b": b"x", "in/a//b": b"y"}, {}, "would be the same file of channel train"),
     "a file for a directory": ({"in/a": b"x", "in/a/b": b"x"}, {}, "cannot be stored as a file: "),
     "a file for a directory, unpacked": (
         {"in/a.gz": gzip.compress(b"x"), "in/a/b": b"x"},

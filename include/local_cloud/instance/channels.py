@@ -60,11 +60,14 @@ def download(cloud: Cloud, channel: Channel, directory: Path, check: Callable[[]
     """Fill a File channel's directory. ``check`` is called for each object and may raise."""
     compressed = channel.get("CompressionType") == "Gzip"
     directory.mkdir()
+    taken: dict[Path, str] = {}
 
     def fetch(item: tuple[str, str]) -> None:
         check()
         uri, relative = item
         path = place(directory, relative, uri)
+        if (other := taken.setdefault(path, uri)) != uri:
+            raise ClientFault(f"{uri} and {other} would be the same file of channel {channel['ChannelName']}")
         cloud.download(uri, path)
         if compressed and path.suffix == ".gz":
             try:

@@ -1,7 +1,8 @@
 """A batch-transform job on its machine: one request per object, one ``.out`` per good answer.
 
 A bad object spoils only itself: the job ends Failed, and the other outputs are kept, as documented. Outputs
-are uploaded when all is done; a job that is stopped stores none. Knows the other modules of this package.
+are uploaded when all is done; a job that is stopped stores none. On disk they have numbers: an object's key
+is no file's name. Knows the other modules of this package.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import httpx
 
 from include.local_cloud import model_reply, outcomes, request_members
 from include.local_cloud.instance import archives, channels
+from include.local_cloud.instance.cloud import split_uri
 from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
 from include.local_cloud.instance.logs import LogStream
 from include.local_cloud.instance.model_server import ModelServer
@@ -33,6 +35,16 @@ _UPLOADS = 8
 _MAX_RETRIES = 3  # ModelClientConfig's default
 _TIMEOUT = 600
 _MOST_ANSWER = 256 << 20
+_MOST_KEY = 1024  # bytes, S3's limit
+
+
+@dataclass(frozen=True)
+class Task:
+    """One object: its URI, where its output goes, and the file in which the output waits for that."""
+
+    uri: str
+    target: str
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,8 @@ class TransformJob:
         except AwsError as error:
             raise ClientFault(error.message) from None
         request_members.tell(log.say, job, definition)
-        objects = list(channels.objects(post.cloud, job["TransformInput"]["DataSource"]["S3DataSource"]))
+        tasks = self._tasks()
+        self._outputs.mkdir()
         server = ModelServer(post, definition, job.get("Environment", {}), log.say)
         try:
             server.start()
@@ -102,35 +115,43 @@ class TransformJob:
                 f"MaxPayloadInMB={job.get('MaxPayloadInMB', 6)}, BatchStrategy=SINGLE_RECORD"
             )
             with ThreadPoolExecutor(limits.concurrent) as pool:
-                done = pool.map(lambda item: self._one(server, item, limits, data_log), objects)
+                done = pool.map(lambda task: self._one(server, task, limits, data_log), tasks)
                 failures = [failure for failure in done if failure is not None]
         finally:
             server.stop()
-        self._upload()
-        return failures, len(objects)
+        self._upload(tasks)
+        return failures, len(tasks)
 
-    def _one(
-        self, server: ModelServer, item: tuple[str, str], limits: Limits, log: LogStream
-    ) -> Failure | None:
+    def _tasks(self) -> list[Task]:
+        """The job's objects. Keys are opaque: what an output's key is made of is never looked into."""
+        source, target = self._job["TransformInput"], self._job["TransformOutput"]["S3OutputPath"].rstrip("/")
+        return [
+            Task(uri, f"{target}/{relative}.out", self._outputs / str(number))
+            for number, (uri, relative) in enumerate(
+                channels.objects(self._post.cloud, source["DataSource"]["S3DataSource"])
+            )
+        ]
+
+    def _one(self, server: ModelServer, task: Task, limits: Limits, log: LogStream) -> Failure | None:
         """Transform one object; its output waits on disk."""
         self._post.watch.check()
-        uri, relative = item
+        uri = task.uri
         failure: Failure | None
         try:
+            _check_key(task.target)
             body = self._post.cloud.read(uri)
             if self._job["TransformInput"].get("CompressionType") == "Gzip":
                 body = b"".join(archives.gunzip(BytesIO(body), uri, limits.payload))
         except ClientFault as fault:
             failure = Failure(uri, str(fault), client=True)
         else:
-            failure = self._ask(server, uri, relative, body, limits)
+            failure = self._ask(server, task, body, limits)
         if failure is not None:
             log.say(f"[sagemaker logs]: {uri.removeprefix('s3://')}: {failure.reason}")
         return failure
 
-    def _ask(
-        self, server: ModelServer, uri: str, relative: str, body: bytes, limits: Limits
-    ) -> Failure | None:
+    def _ask(self, server: ModelServer, task: Task, body: bytes, limits: Limits) -> Failure | None:
+        uri = task.uri
         if limits.payload is not None and len(body) > limits.payload:
             return Failure(uri, f"its bytes exceed MaxPayloadInMB ({limits.payload >> 20} MB)", client=True)
         output, source = self._job["TransformOutput"], self._job["TransformInput"]
@@ -162,11 +183,7 @@ class TransformJob:
             if len(reply.content) > _MOST_ANSWER:
                 return Failure(uri, f"the answer exceeds {_MOST_ANSWER >> 20} MiB", client=False)
             if 200 <= reply.status < 300:
-                path = self._outputs / f"{relative}.out"
-                if not path.resolve().is_relative_to(self._outputs.resolve()):
-                    return Failure(uri, "its name leads out of the output's directory", client=True)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(reply.content)
+                task.path.write_bytes(reply.content)
                 return None
             said = " ".join(reply.text.split())[:400]
             failure = Failure(
@@ -196,18 +213,16 @@ class TransformJob:
             raise AlgorithmFault(f"AlgorithmError: /execution-parameters: {error}{said}") from None
         return Limits(concurrent, payload << 20 if payload else None)
 
-    def _upload(self) -> None:
-        target = self._job["TransformOutput"]["S3OutputPath"].rstrip("/")
-        paths = [path for path in sorted(self._outputs.rglob("*.out")) if path.is_file()]
+    def _upload(self, tasks: list[Task]) -> None:
+        accept = self._job["TransformOutput"].get("Accept", "application/json")
 
-        def send(path: Path) -> None:
+        def send(task: Task) -> None:
             self._post.watch.check()
-            relative = path.relative_to(self._outputs)
-            accept = self._job["TransformOutput"].get("Accept", "application/json")
-            self._post.cloud.write(f"{target}/{relative}", path.read_bytes(), accept)
+            if task.path.exists():
+                self._post.cloud.write(task.target, task.path.read_bytes(), accept)
 
         with ThreadPoolExecutor(_UPLOADS) as pool:
-            for _ in pool.map(send, paths):
+            for _ in pool.map(send, tasks):
                 pass
 
     def _end(self, status: str, reason: str = "") -> None:
@@ -215,13 +230,22 @@ class TransformJob:
             outcomes.end(document, TRANSFORM_JOB, status, reason=reason)
 
 
+def _check_key(target: str) -> None:
+    """An output without a place costs its object; found out when it is stored, it would cost the job."""
+    length = len(split_uri(target)[1].encode("utf-8", "surrogatepass"))
+    if length > _MOST_KEY:
+        raise ClientFault(f"the key of its output would have {length:,} bytes; S3 takes {_MOST_KEY:,}")
+
+
 def _summary(failures: list[Failure], total: int) -> str:
     if not failures:
         return ""
     first = failures[0]
+    # A key may be as long as a reason may be, and would leave no room for it.
+    name = first.uri if len(first.uri) <= 300 else f"{first.uri[:200]}…{first.uri[-99:]}"
     blame = "ClientError" if all(failure.client for failure in failures) else "AlgorithmError"
     return (
-        f"{blame}: {len(failures)} of {total} objects have no output, the first is {first.uri} "
+        f"{blame}: {len(failures)} of {total} objects have no output, the first is {name} "
         f"({first.reason}). "
         "See job logs for more information"
     )
