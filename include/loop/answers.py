@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from include.loop.errors import BadRecord
 from include.loop.images import MAX_PIXELS
@@ -25,6 +25,7 @@ TOLERANCE_PIXELS = 1.0
 # Of one output.json: a hundred times what three answers with a thousand boxes each take.
 MOST_BYTES = 32 * 1024 * 1024
 MOST_SECONDS = 366 * 24 * 3600
+SUPERSEDED = "the same worker has answered again later: only the last answer counts"
 # The name of the template's crowd-bounding-box element.
 ELEMENT = "annotatedResult"
 
@@ -41,10 +42,17 @@ class Box:
     width: int
     height: int
 
+    @property
+    def told(self) -> str:
+        """The box in words."""
+        return f"{self.label} at {self.left},{self.top} of {self.width} x {self.height}"
+
 
 @dataclass(frozen=True)
 class Answer:
-    """One worker's usable answer. ``submitted`` is in UTC; ``seconds`` is None where A2I did not measure."""
+    """One worker's usable answer. ``submitted`` is in UTC; ``seconds`` is None where nobody measured, or what
+    was measured is no time (negative, or more than a year).
+    """
 
     worker: str
     boxes: tuple[Box, ...]
@@ -60,6 +68,15 @@ class RejectedAnswer:
 
     worker: str
     reason: str
+
+
+def _seconds(value: Any, read: ValidatorFunctionWrapHandler) -> float | None:
+    """How long an answer took says nothing about its boxes: it is never lost for it."""
+    try:
+        seconds = read(value)
+    except ValidationError:
+        return None
+    return seconds if seconds is not None and 0 <= seconds <= MOST_SECONDS else None
 
 
 class _Box(BaseModel):
@@ -86,7 +103,7 @@ class _HumanAnswer(BaseModel):
     workerId: str
     submissionTime: datetime
     answerContent: dict[str, Any]
-    timeSpentInSeconds: float | None = Field(default=None, allow_inf_nan=False, le=MOST_SECONDS)
+    timeSpentInSeconds: Annotated[float | None, WrapValidator(_seconds)] = None
 
 
 def read_output(
@@ -97,13 +114,17 @@ def read_output(
     ``size`` is the image's width and height where it is known: boxes drawn on an image of another size
     (rotated by its EXIF tag, or replaced meanwhile) do not fit the pixels that will be trained on.
     """
-    answers, rejected = [], []
+    answers: list[Answer] = []
+    rejected = []
     for item in _human_answers(body, loop):
         try:
             answers.append(read_answer(item, classes, size))
         except BadRecord as error:
             rejected.append(RejectedAnswer(_worker(item), _short(str(error))))
-    return answers, rejected
+    last = {item.worker: item for item in sorted(answers, key=lambda item: item.submitted)}
+    # Nobody has two voices.
+    rejected += [RejectedAnswer(item.worker, SUPERSEDED) for item in answers if item is not last[item.worker]]
+    return [item for item in answers if item is last[item.worker]], rejected
 
 
 def read_answer(item: Any, classes: Sequence[str], size: tuple[int, int] | None = None) -> Answer:
@@ -118,7 +139,8 @@ def read_answer(item: Any, classes: Sequence[str], size: tuple[int, int] | None 
     width, height = result.inputImageProperties.width, result.inputImageProperties.height
     if size is not None and (width, height) != tuple(size):
         raise BadRecord(f"answer is for an image of {width} x {height} pixels, not {size[0]} x {size[1]}")
-    boxes = tuple(_box(box, classes, width, height) for box in result.boundingBoxes)
+    # The same box drawn twice is one: it would be learned twice, and its copy never be found.
+    boxes = tuple(dict.fromkeys(_box(box, classes, width, height) for box in result.boundingBoxes))
     return Answer(
         _short(human.workerId), boxes, width, height, _utc(human.submissionTime), human.timeSpentInSeconds
     )

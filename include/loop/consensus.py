@@ -1,9 +1,17 @@
-"""One list of boxes from several workers' answers.
+"""One list of boxes from several workers' answers, or the word that they disagree.
 
-Takes the usable answers of one image (A2I does not consolidate them), gives the boxes a majority agrees on.
-Boxes belong together when they have the same label and overlap by half (IoU), one per worker; the sides are
-averaged; the confidence is the share of workers that drew the box. The order of the answers does not matter.
-Pure functions.
+Takes the usable answers of one image (A2I does not consolidate them), and decides box by box. Boxes belong
+together when they have the same label and overlap by half (IoU), one per worker; the sides are averaged.
+
+- Drawn by more than half of the workers: the box is kept; its confidence is the share that drew it.
+- Drawn by exactly half: there is no majority for it and none against it. The image has no label, for a
+  training image with a box left out teaches that nothing is there.
+- Drawn by fewer: outvoted and left out, unless half of the workers or more drew something without a majority
+  at that place (boxes of any label of which one lies half within the other): then they say that something is
+  there, but not what or how large. The image has no label.
+
+A worker who is alone is a majority: one usable answer of several that were asked for is a label. The order of
+the answers does not matter. Pure functions.
 """
 
 from __future__ import annotations
@@ -13,8 +21,13 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from include.loop.answers import Answer, Box
+from include.loop.errors import BadRecord
 
 MIN_IOU = 0.5
+MIN_SHARED = 0.5  # of the smaller of two boxes: less of it, and they speak of different things
+
+# Boxes of one thing, each with the number of the worker that drew it.
+Group = list[tuple[int, Box]]
 
 
 @dataclass(frozen=True)
@@ -25,28 +38,65 @@ class AgreedBox:
     confidence: float
 
 
+class ReviewersDisagree(BadRecord):
+    """There is no majority either way about ``boxes``, the ones in doubt."""
+
+    def __init__(self, boxes: Sequence[Box]) -> None:
+        super().__init__("reviewers disagree")
+        self.boxes = tuple(boxes)
+
+
 def agree(answers: Sequence[Answer]) -> list[AgreedBox]:
-    """The boxes that more than half of the workers drew, in the order of ``Box``."""
+    """The boxes that more than half of the workers drew, in the order of ``Box``. ReviewersDisagree when it
+    is open whether, or as what, a box belongs to them.
+    """
     if not answers:
         raise ValueError("a consensus needs at least one answer")
-    ordered = sorted(answers, key=lambda answer: (answer.worker, answer.submitted, sorted(answer.boxes)))
+    ordered = sorted(answers, key=lambda answer: (answer.submitted, answer.worker, sorted(answer.boxes)))
     drawn = [(worker, box) for worker, answer in enumerate(ordered) for box in sorted(answer.boxes)]
-    groups = [group for group in _group(drawn) if 2 * len(group) > len(answers)]
-    agreed = [AgreedBox(_average(group), round(len(group) / len(answers), 4)) for group in groups]
+    agreed, left = [], []
+    for group in _group(drawn):
+        if 2 * len(group) > len(answers):
+            boxes = [box for _, box in group]
+            agreed.append(AgreedBox(_average(boxes), round(len(group) / len(answers), 4)))
+        else:
+            left.append(group)
+    if doubtful := _doubtful(left, len(answers)):
+        raise ReviewersDisagree(doubtful)
     return sorted(agreed, key=lambda item: (item.box, item.confidence))
 
 
 def iou(one: Box, other: Box) -> float:
     """Intersection over union of two boxes, 0 to 1."""
-    width = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
-    height = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
+    both = _common(one, other)
     return both / (one.width * one.height + other.width * other.height - both)
 
 
-def _group(drawn: Sequence[tuple[int, Box]]) -> list[list[Box]]:
+def _common(one: Box, other: Box) -> int:
+    """The pixels that lie in both."""
+    width = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
+    height = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
+    return max(0, width) * max(0, height)
+
+
+def _doubtful(groups: Sequence[Group], workers: int) -> list[Box]:
+    """Of the boxes without a majority those that have none against them, in the order of ``Box``."""
+    everyone = [drawn for group in groups for drawn in group]
+    doubtful = []
+    for group in groups:
+        for worker, box in group:
+            there = {other for other, place in everyone if _same_place(box, place)} | {worker}
+            if 2 * max(len(group), len(there)) >= workers:
+                doubtful.append(box)
+    return sorted(doubtful)
+
+
+def _same_place(one: Box, other: Box) -> bool:
+    smaller = min(one.width * one.height, other.width * other.height)
+    return _common(one, other) >= MIN_SHARED * smaller
+
+
+def _group(drawn: Sequence[tuple[int, Box]]) -> list[Group]:
     """Join the closest pairs first, never two boxes of one worker."""
     pairs = []
     for (i, (worker, box)), (j, (other_worker, other)) in combinations(enumerate(drawn), 2):
@@ -59,7 +109,7 @@ def _group(drawn: Sequence[tuple[int, Box]]) -> list[list[Box]]:
             for index in together:
                 group_of[index] = together
     unique = {min(group): group for group in group_of.values()}
-    return [[drawn[index][1] for index in sorted(group)] for _, group in sorted(unique.items())]
+    return [[drawn[index] for index in sorted(group)] for _, group in sorted(unique.items())]
 
 
 def _average(group: Sequence[Box]) -> Box:

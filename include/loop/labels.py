@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from include.loop import layout
 from include.loop.answers import MOST_BYTES, Answer, read_output
 from include.loop.batch import read_batch
-from include.loop.consensus import agree
+from include.loop.consensus import ReviewersDisagree, agree
 from include.loop.errors import BadRecord
 from include.loop.loops import HumanLoopStatus, list_loops
 from include.loop.manifest import manifest_value
@@ -31,7 +31,9 @@ from include.loop.workspace import Workspace
 
 @dataclass(frozen=True)
 class Quarantined:
-    """One record that could not be used: where it was met (batch, predict, ask, answer) and why."""
+    """One record that could not be used: where it was met (batch, predict, ask, answer) and why; ``said`` is
+    what each worker drew, where they disagree.
+    """
 
     stage: str
     image: str
@@ -39,6 +41,7 @@ class Quarantined:
     batch: str
     loop: str | None = None
     worker: str | None = None
+    said: dict[str, list[str]] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Without the fields that do not apply."""
@@ -67,13 +70,18 @@ def assemble(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
     if summary is None:
         summary = workspace.storage.write_json_once(summary_location, _collect(workspace, runtime, batch))
     counts = {name: value for name, value in summary.items() if name not in {"open_loops", "late_loops"}}
-    return counts | {
-        "open": len(summary["open_loops"]),
-        "late": len(summary["late_loops"]),
-        "manifest_uri": workspace.storage.uri(layout.label_file(batch, "augmented.manifest")),
-        "quarantine_uri": workspace.storage.uri(layout.label_file(batch, "quarantine.jsonl")),
-        "summary_uri": workspace.storage.uri(summary_location),
-    }
+    # Shards of earlier versions took "no majority" for "nothing there", and have no such count.
+    return (
+        {"disagreed": 0}
+        | counts
+        | {
+            "open": len(summary["open_loops"]),
+            "late": len(summary["late_loops"]),
+            "manifest_uri": workspace.storage.uri(layout.label_file(batch, "augmented.manifest")),
+            "quarantine_uri": workspace.storage.uri(layout.label_file(batch, "quarantine.jsonl")),
+            "summary_uri": workspace.storage.uri(summary_location),
+        }
+    )
 
 
 def _collect(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
@@ -99,6 +107,7 @@ def _collect(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
         "asked": len(mine),
         "labels": len(labels),
         "negatives": sum(not value[attribute]["annotations"] for value in labels),
+        "disagreed": sum(problem.said is not None for problem in problems),
         "answers": len(answers),
         "quarantined": len(problems),
         "reviewer_seconds": round(sum(answer.seconds or 0.0 for answer in answers), 1),
@@ -184,16 +193,22 @@ def _read_answers(
     )
     if not answers:
         return Outcome(question.loop, batch, problems=problems)
+    try:
+        boxes = agree(answers)
+    except ReviewersDisagree as error:
+        said = {answer.worker: [box.told for box in sorted(answer.boxes)] for answer in answers}
+        both_sides = Quarantined("answer", question.image, str(error), batch, question.loop, said=said)
+        return Outcome(question.loop, batch, problems=(*problems, both_sides), answers=tuple(answers))
     label = manifest_value(
         attribute=workspace.pipeline.label_attribute,
         classes=classes,
         image=question.image,
         etag=question.etag,
         size=(question.width, question.height),
-        boxes=agree(answers),
+        boxes=boxes,
         loop=question.loop,
         batch=batch,
-        submitted=max(answer.submitted for answer in answers).astimezone(UTC),
+        submitted=max(answer.submitted for answer in answers),
         reason=asked_because,
     )
     return Outcome(question.loop, batch, label, problems, tuple(answers))

@@ -170,6 +170,11 @@ class AugmentedManifestOperator(LoopOperator):
         )  # fmt: skip
         if result["quarantined"]:
             self.log.warning("%d bad records: %s", result["quarantined"], result["quarantine_uri"])
+        if result["disagreed"]:
+            self.log.warning(
+                "%d of them because reviewers disagree: no majority either way is no label (`review: "
+                "task_count:` of an odd number settles more)", result["disagreed"],
+            )  # fmt: skip
         if result["open"]:
             self.log.warning("%d loops are still open: the next night collects them.", result["open"])
         return result

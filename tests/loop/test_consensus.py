@@ -1,4 +1,6 @@
-"""What a majority drew is kept, averaged; the order of the answers never matters."""
+"""What a majority drew is kept, averaged; without a majority either way there is no label; the order of the
+answers never matters.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.answers import Answer, Box
-from include.loop.consensus import AgreedBox, agree, iou
+from include.loop.consensus import AgreedBox, ReviewersDisagree, agree, iou
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 BOXES = st.builds(
@@ -29,6 +31,14 @@ def answer(worker: str, *boxes: Box) -> Answer:
     return Answer(worker, boxes, 100, 100, NOW)
 
 
+def told(answers: list[Answer]) -> list[AgreedBox] | tuple[Box, ...]:
+    """What they agree on, or the boxes in doubt."""
+    try:
+        return agree(answers)
+    except ReviewersDisagree as error:
+        return error.boxes
+
+
 def test_one_worker_alone_is_a_majority():
     assert agree([answer("a", Box("cat", 1, 2, 3, 4))]) == [AgreedBox(Box("cat", 1, 2, 3, 4), 1.0)]
 
@@ -42,8 +52,46 @@ def test_two_of_three_decide_and_their_sides_are_averaged():
     assert agree(answers) == [AgreedBox(Box("cat", 11, 10, 20, 22), 0.6667)]
 
 
-def test_with_two_workers_both_have_to_agree():
-    assert agree([answer("a", Box("cat", 0, 0, 9, 9)), answer("b")]) == []
+CAT, DOG, BIRD = (Box(label, 10, 10, 20, 20) for label in ("cat", "dog", "bird"))
+ELSEWHERE = Box("cat", 70, 70, 10, 10)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "doubtful"),
+    [
+        pytest.param([[CAT], []], [CAT], id="two workers, one box and nothing"),
+        pytest.param([[CAT], [DOG]], [CAT, DOG], id="two workers, one place and two names"),
+        pytest.param([[CAT], [CAT, ELSEWHERE]], [ELSEWHERE], id="two workers, one of them sees more"),
+        pytest.param([[CAT], [CAT], [], []], [CAT, CAT], id="half of four"),
+        pytest.param([[CAT], [DOG], [BIRD]], [BIRD, CAT, DOG], id="three names"),
+        pytest.param([[CAT], [DOG], []], [CAT, DOG], id="two of three see something, nobody the same"),
+        pytest.param(
+            [[CAT], [Box("cat", 10, 10, 20, 42)], []],
+            [CAT, Box("cat", 10, 10, 20, 42)],
+            id="two of three see it, of sizes too different to be averaged",
+        ),
+        pytest.param([[CAT, DOG], [CAT, BIRD], [CAT]], [BIRD, DOG], id="something beside the cat"),
+    ],
+)
+def test_without_a_majority_for_or_against_a_box_there_is_no_label(drawn, doubtful):
+    with pytest.raises(ReviewersDisagree, match=r"^reviewers disagree$") as caught:
+        agree([answer(f"w{number}", *boxes) for number, boxes in enumerate(drawn)])
+    assert list(caught.value.boxes) == doubtful
+
+
+@pytest.mark.parametrize(
+    ("drawn", "kept"),
+    [
+        pytest.param([[CAT], [], []], [], id="one of three"),
+        pytest.param([[CAT], [CAT], [DOG]], [CAT], id="the third calls it otherwise"),
+        pytest.param([[CAT], [CAT], [CAT], [DOG], [DOG]], [CAT], id="three against two"),
+        pytest.param([[CAT], [DOG], [], [], []], [], id="most see nothing"),
+        pytest.param([[CAT], [ELSEWHERE], []], [], id="each has one of its own"),
+    ],
+)
+def test_a_minority_is_outvoted(drawn, kept):
+    agreed = agree([answer(f"w{number}", *boxes) for number, boxes in enumerate(drawn)])
+    assert [item.box for item in agreed] == kept
 
 
 def test_one_worker_cannot_make_a_majority_by_drawing_a_box_twice():
@@ -66,13 +114,19 @@ def test_an_empty_list_of_answers_is_a_mistake_of_the_caller():
 def test_the_order_of_answers_and_boxes_does_not_matter(answers, random):
     mixed = [answer(item.worker, *random.sample(item.boxes, len(item.boxes))) for item in answers]
     random.shuffle(mixed)
-    assert agree(mixed) == agree(answers)
+    assert told(mixed) == told(answers)
 
 
 @given(ANSWERS)
 def test_agreed_boxes_have_area_and_lie_within_what_was_drawn(answers):
     drawn = [box for item in answers for box in item.boxes]
-    for item in agree(answers):
+    outcome = told(answers)
+    if isinstance(outcome, tuple):
+        assert outcome
+        assert len(answers) > 1
+        assert set(outcome) <= set(drawn)
+        return
+    for item in outcome:
         same = [box for box in drawn if box.label == item.box.label]
         assert item.box.width >= 1
         assert item.box.height >= 1

@@ -8,6 +8,7 @@ import pytest
 
 from include.loop import batch, labels, layout, predictions, questions, shards, storage, triage
 from include.loop.errors import NotSetUp
+from include.loop.report.nights import read_night
 from tests.loop.place import NIGHT, Place, box, content, correct, picture
 
 NEXT = "2026-11-02"
@@ -209,6 +210,42 @@ def test_with_three_workers_a_bad_answer_is_dropped_and_the_others_decide(make_p
     assert (report["labels"], report["quarantined"], report["answers"]) == (1, 1, 2)
     (line,) = place.manifest()
     assert line["review-metadata"]["objects"] == [{"confidence": 1.0}]
+
+
+def test_where_two_reviewers_disagree_there_is_no_label_but_what_each_of_them_said(make_place):
+    place = make_place(review={"task_count": 2})
+    place.set_up_review()
+    replies = {
+        "agreed.jpg": [content(box()), content(box(left=9))],
+        "both-see-nothing.jpg": [content(), content()],
+        "cat-or-nothing.jpg": [content(box()), content()],
+        "cat-or-dog.jpg": [content(box()), content(box("dog"))],
+        "one-usable.jpg": [content(box("unicorn")), content(box())],
+    }
+    place.add_images(dict.fromkeys(replies, 100))
+    place.ask()
+    workers = [place.rig.worker(place.team) for _ in range(2)]
+    for number, worker in enumerate(workers):
+        while (task := worker.take()) is not None:
+            reply = replies[task["input"]["taskObject"].rsplit("/", 1)[-1]][number]
+            assert worker.do("answer", task, reply).status_code == 200
+    place.settle()
+    report = place.assemble()
+
+    assert set(by_file(place.manifest())) == {"agreed.jpg", "both-see-nothing.jpg", "one-usable.jpg"}
+    assert (report["labels"], report["negatives"], report["disagreed"], report["answers"]) == (3, 1, 2, 9)
+    lines = [line for line in place.quarantine() if line["reason"] == "reviewers disagree"]
+    bad = by_file(lines)
+    assert {name: line["said"] for name, line in bad.items()} == {
+        "cat-or-nothing.jpg": {workers[0].id: ["cat at 8,6 of 16 x 12"], workers[1].id: []},
+        "cat-or-dog.jpg": {
+            workers[0].id: ["cat at 8,6 of 16 x 12"],
+            workers[1].id: ["dog at 8,6 of 16 x 12"],
+        },
+    }
+    told = read_night(place.workspace, NIGHT, [])
+    assert (told.asked, told.answered, told.labels) == (5, 5, 3)
+    assert ("reviewers disagree", 2) in told.reasons
 
 
 def test_assembling_again_after_a_crash_before_the_commit_writes_the_same_bytes(ready: Place):

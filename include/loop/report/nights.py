@@ -107,7 +107,8 @@ def read_night(workspace: Workspace, batch: str, problems: list[str]) -> Night:
     refused = _lines(workspace, layout.label_file(batch, "quarantine.jsonl"), problems) if summary else []
     committed = workspace.storage.modified_at(layout.label_file(batch, "summary.json")) if summary else None
     own = {line.get("loop") for line in labels if line.get("batch") == batch}
-    own |= {line.get("loop") for line in refused if line.get("worker") and line.get("batch") == batch}
+    bad_answers = (line for line in refused if line.get("worker") or line.get("said"))
+    own |= {line.get("loop") for line in bad_answers if line.get("batch") == batch}
     attribute = workspace.pipeline.label_attribute
     seconds = float(summary.get("reviewer_seconds", 0.0))
     return Night(
