@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 MAY_IMPORT: dict[str, set[str]] = {
     "dags": {"a2i"},
     "a2i": {"include.loop"},
-    "include.loop": set(),
+    "include.loop": {"include.pictures"},
+    "include.pictures": set(),
     "include.wire": set(),
     "include.review_server": {"include.wire"},
     "include.local_cloud": {
@@ -23,10 +24,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "include.algorithms.recordio",
         "include.algorithms.archives",
     },
-    "include.algorithms": set(),
-    "include.samples": set(),
+    "include.algorithms": {"include.pictures"},
+    "include.samples": {"include.pictures"},
     "include.stack": {"include.samples"},
-    "include.demo": {"include.samples", "include.stack"},
+    "include.demo": {"include.samples", "include.stack", "include.pictures"},
 }
 FOLDERS = {"a2i": "plugins/a2i"}
 KNOW_AIRFLOW = {"dags", "a2i", "include.stack"}  # the stack brings an executor of its own

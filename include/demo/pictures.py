@@ -7,7 +7,6 @@ side.
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from include.demo.night import Night
+from include.pictures import read
 
 _SCALE = 3  # the scenes are 128 pixels wide: too small to look at
 _TRUTH, _DETECTION, _PAPER, _INK = "#4caf50", "#ffb300", "#ffffff", "#202020"
@@ -60,7 +60,7 @@ def _annotations(line: dict[str, Any]) -> list[dict[str, Any]]:
 def _side_by_side(
     image: bytes, truth: list[dict[str, Any]], predictions: list[list[list[float]]], score: float
 ) -> Image.Image:
-    scene = Image.open(io.BytesIO(image)).convert("RGB")
+    scene = read(image).image
     wide, high = scene.width * _SCALE, scene.height * _SCALE
     sheet = Image.new("RGB", (2 * wide + 3 * _MARGIN, high + _CAPTION + 2 * _MARGIN), _PAPER)
     brush = ImageDraw.Draw(sheet)

@@ -27,7 +27,6 @@ nothing is left to know them by: a miss harms less than a false alarm.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +34,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from include.loop.errors import BadRecord
-from include.loop.images import image_size
+from include.loop.images import read_image
 from include.loop.storage import Storage, error_code
 
 HASH_SIDE = 16
@@ -59,16 +58,7 @@ class Fingerprint:
 
 def fingerprint(body: bytes) -> Fingerprint:
     """The fingerprint of an image's bytes. BadRecord when it cannot be decoded."""
-    from PIL import Image
-
-    image_size(body)  # refuses what is no image, and what is too large to decode
-    try:
-        with Image.open(io.BytesIO(body)) as image:
-            # A large JPEG is decoded at a fraction of its size: 70 ms instead of 390 for 12 megapixels.
-            image.draft("L", (DECODED_SIDE, DECODED_SIDE))
-            grey = image.convert("L")
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise BadRecord(f"truncated image: {error}") from None
+    grey = read_image(body, "L", DECODED_SIDE).image
     return Fingerprint(hashlib.sha256(body).hexdigest(), _phash(grey))
 
 

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from include.loop import layout
 from include.loop.errors import BadRecord, NotSetUp
 from include.loop.identity import is_loop_of, loop_name, loop_prefix
-from include.loop.images import HEADER_BYTES, image_size
+from include.loop.images import check_image
 from include.loop.loops import CLOCK_SLACK, list_loops
 from include.loop.predictions import predictions_of
 from include.loop.review import find_flow_definition
@@ -182,17 +182,14 @@ def _compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question]
 
 def _measure(workspace: Workspace, row: Row) -> tuple[int, int] | str:
     """Width and height of an image, or why people cannot be asked about it."""
-    found = workspace.storage.find(row.image, last_byte=HEADER_BYTES - 1)
+    found = workspace.storage.find(row.image)
     if found is None:
         return "the object is gone"
-    header, etag = found
+    body, etag = found
     if etag != row.etag:
         return "the object was replaced after the batch was listed"
     try:
-        try:
-            return image_size(header)
-        except BadRecord:
-            return image_size(workspace.storage.read(row.image))
+        return check_image(body)  # the whole of it: what is asked can be learned
     except BadRecord as error:
         return str(error)
 

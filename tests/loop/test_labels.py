@@ -83,7 +83,7 @@ def test_files_that_are_no_images_never_reach_a_person(ready: Place):
         "empty.jpg": ("batch", "empty object (0 bytes)"),
         "notes.txt": ("batch", "suffix is none of .jpg, .jpeg, .png"),
         "text.jpg": ("predict", "not an image"),
-        "cut.jpg": ("predict", "truncated image"),
+        "cut.jpg": ("predict", "damaged image"),
     }
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.loop import storage
 from include.loop.errors import BadRecord, ConfigurationError
-from include.loop.images import image_size
+from include.loop.images import read_image
 from include.loop.manifest import LabelledImage
 from include.loop.matching import match
 from include.loop.report.facts import Example, Facts
@@ -62,20 +62,15 @@ def draw(workspace: Workspace, facts: Facts) -> list[Pair]:
 
 
 def _pair(workspace: Workspace, example: Example, threshold: float) -> Pair | None:
-    from PIL import Image
-
     classes = workspace.pipeline.classes
     try:
         body = workspace.storage.read(example.image)
-        image_size(body)  # refuses what is too large to be decoded
-        with Image.open(io.BytesIO(body)) as opened:
-            opened.draft("RGB", (LONGEST, LONGEST))
-            scene = _fit(opened.convert("RGB"))
+        scene = _fit(read_image(body, "RGB", LONGEST).image)
         found = {
             model: read_detections(workspace.storage.read(output), len(classes)) if output else []
             for model, output in sorted(example.out.items(), reverse=True)  # the champion first
         }
-    except (BadRecord, ConfigurationError, FileNotFoundError, OSError, SyntaxError, ValueError):
+    except (BadRecord, ConfigurationError, FileNotFoundError, OSError, ValueError):
         return None
     label = LabelledImage(example.image, example.width, example.height, example.boxes, "", {})
     sides = (

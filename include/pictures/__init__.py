@@ -1,0 +1,12 @@
+"""The one place that opens a stranger's image: which formats are read, how large, and how.
+
+Takes the bytes of a JPEG or PNG, gives its size in stored pixels and a copy of the picture in grey or RGB, or
+``PictureError`` with the reason, whatever the bytes are. The loop and the container both read with it, so
+that what is asked can be learned, and model, duplicate check and report see what the reviewer's browser
+shows. Knows nobody.
+"""
+
+from include.pictures.errors import MAX_PIXELS, MAX_SIDE, PictureError
+from include.pictures.reading import Picture, read
+
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "Picture", "PictureError", "read"]
