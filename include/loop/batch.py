@@ -14,6 +14,8 @@ from include.loop import layout, storage
 from include.loop.champion import Champion, read_champion
 from include.loop.errors import NoImages
 from include.loop.identity import batch_date, check_date, make_batch
+from include.loop.storage import StoredObject
+from include.loop.transform_input import too_large
 from include.loop.workspace import Workspace
 
 
@@ -102,15 +104,26 @@ def list_images(workspace: Workspace, batch: str) -> Batch:
     prefix = workspace.storage.uri(settings.prefix.format(date=batch_date(batch)))
     images, rejected = [], []
     for item in workspace.storage.list(prefix):
-        if item.uri.endswith("/"):
+        if item.uri.endswith("/") and item.size == 0:
             continue  # a console's "folder" marker is no record of anybody's
-        if not item.uri.lower().endswith(tuple(suffix.lower() for suffix in settings.suffixes)):
-            rejected.append(Rejected(item.uri, f"suffix is none of {', '.join(settings.suffixes)}"))
-        elif item.size == 0:
-            rejected.append(Rejected(item.uri, "empty object (0 bytes)"))
+        if reason := _why_no_image(workspace, item):
+            rejected.append(Rejected(item.uri, reason))
         else:
             images.append(Image(item.uri, item.etag, item.size))
     return Batch(batch, prefix, tuple(images), tuple(rejected), read_champion(workspace))
+
+
+def _why_no_image(workspace: Workspace, item: StoredObject) -> str | None:
+    """Why an object cannot be an image of the batch, from what a listing tells; None when it may be one."""
+    suffixes = workspace.pipeline.batch.suffixes
+    if not item.uri.lower().endswith(tuple(suffix.lower() for suffix in suffixes)):
+        return f"suffix is none of {', '.join(suffixes)}"
+    if item.size == 0:
+        return "empty object (0 bytes)"
+    if {".", ".."} & set(item.uri.split("/")):
+        # Browsers take such parts out of an address: the reviewer would be shown another object, or none.
+        return "its key has . or .. as a part, and no browser can ask for it"
+    return too_large(workspace.environment, item.size)
 
 
 def _from_json(value: dict[str, Any]) -> Batch:

@@ -2,8 +2,9 @@
 
 Takes a trained challenger and its parent, predicts with both on every slice (test sets, memory, newest
 labels, audit images), gives ``evaluations/<job>/metrics.json``: what each model scores, how sure that is, and
-by how much they differ; and ``images.jsonl``, the same image by image. Both are written once. Knows slices,
-outputs and scores; whether the numbers are good enough is the gate's to say.
+by how much they differ, and which images they gave nothing for; and ``images.jsonl``, the same image by
+image. Both are written once. Knows slices, outputs and scores; whether the numbers are good enough is the
+gate's to say.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any
 from include.loop import layout
 from include.loop.champion import find_champion
 from include.loop.jobs import JobKind, Running
-from include.loop.outputs import Model, Outputs, find_outputs, latency, read_outputs
-from include.loop.scores import CHALLENGER, CHAMPION, MODELS, compare
+from include.loop.outputs import Model, Outputs, find_outputs, latency, read_outputs, reasons
+from include.loop.scores import CHALLENGER, CHAMPION, MODELS, Detections, compare
 from include.loop.slices import Slices, read_learned, read_slices
 from include.loop.training import read_model
 from include.loop.workspace import Workspace
@@ -52,6 +53,7 @@ def evaluate(
             name: {who: item[who]["map50"] if item[who] else None for who in MODELS}
             for name, item in metrics["slices"].items()
         },
+        "unpredicted": metrics.get("unpredicted", []),  # earlier versions gave the numbers alone
         "metrics_uri": workspace.storage.uri(location),
     }
 
@@ -79,7 +81,8 @@ def _predict(
             etags, nights = contest.slices.etags | contest.learned.etags, {}
         else:
             etags, nights = contest.slices.etags, contest.slices.nights
-        step = find_outputs(workspace, sagemaker, model, etags, nights, waited_for)
+        sizes = contest.slices.sizes | contest.learned.sizes
+        step = find_outputs(workspace, sagemaker, model, etags, nights, sizes, waited_for)
         if isinstance(step, Running):
             running += step.names
         else:
@@ -112,8 +115,28 @@ def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outpu
         "dataset_id": contest.dataset_id,
         "champion": champion.training_job if champion else None,
         **measured,
+        "unpredicted": _unpredicted(workspace, contest, detections),
         "latency": _latency(workspace, contest),
     }
+
+
+def _unpredicted(
+    workspace: Workspace, contest: Contest, detections: Mapping[str, Detections]
+) -> list[dict[str, Any]]:
+    """By slice and model: how many images got no prediction, which count as nothing found; the first of them,
+    and why.
+    """
+    told = []
+    for who, model in contest.models.items():
+        known = reasons(workspace, model.training_job)
+        for name, lines in contest.slices.images.items():
+            missed = [line.source for line in lines if line.source not in detections[who]]
+            if missed:
+                why = known.get((missed[0], contest.slices.etags[missed[0]]), "its output cannot be read")
+                told.append(
+                    {"slice": name, "model": who, "images": len(missed), "first": missed[0], "why": why}
+                )
+    return told
 
 
 def _latency(workspace: Workspace, contest: Contest) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from botocore.exceptions import ClientError
 
 from include.loop.errors import BadRecord
 from include.loop.images import read_image
-from include.loop.storage import Storage, error_code
+from include.loop.storage import MOST_BYTES, Storage, error_code
 
 HASH_SIDE = 16
 HASH_BYTES = HASH_SIDE * HASH_SIDE // 8
@@ -67,7 +67,7 @@ def read_fingerprint(storage: Storage, source: str, etag: str | None) -> tuple[s
     another picture than the one that got the label (which had this ``etag``, if that is known).
     """
     try:
-        found = storage.find(source)
+        found = storage.find(source, most=MOST_BYTES)
     except ClientError as error:
         if error_code(error) != "NoSuchBucket":
             raise

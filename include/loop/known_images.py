@@ -20,7 +20,7 @@ from include.loop.hosting import deployment_place
 from include.loop.identity import content_hash
 from include.loop.outputs import kept
 from include.loop.storage import error_code, in_parallel
-from include.loop.transform import Detection, read_detections
+from include.loop.transform import Detection, read_detections, read_output
 from include.loop.workspace import Workspace
 
 MAX_BYTES = 6_291_456  # the most InvokeEndpoint takes
@@ -136,15 +136,18 @@ def _known(
     candidates = [(item, found) for item, found in zip(outputs, said, strict=False) if found is not None]
     candidates.sort(key=lambda pair: not any(item.score >= MIN_SCORE for item in pair[1]))
     for (image, etag, _), expected in candidates:
-        found = workspace.storage.find(image)
-        if found is None or found[1] != etag or len(found[0]) > MAX_BYTES:
-            continue  # it is not the picture that was evaluated any more, or too large for an endpoint
+        try:
+            found = workspace.storage.find(image, most=MAX_BYTES)
+        except BadRecord:
+            continue  # too large for an endpoint
+        if found is None or found[1] != etag:
+            continue  # it is not the picture that was evaluated any more
         yield image, found[0], expected
 
 
 def _read(workspace: Workspace, location: str) -> list[Detection] | None:
     try:
-        return read_detections(workspace.storage.read(location), len(workspace.pipeline.classes))
+        return read_output(workspace.storage, location, len(workspace.pipeline.classes))
     except (BadRecord, FileNotFoundError):
         return None
 

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from include.loop import known_images, layout, registry
-from include.loop.errors import ConcurrentWrite, ConfigurationError, NotSetUp
+from include.loop.errors import BadRecord, ConcurrentWrite, ConfigurationError, NotSetUp
 from include.loop.hosting import describe_endpoint, endpoint_name
 from include.loop.jobs import is_missing
 from include.loop.packaging import TRAINING_JOB
@@ -73,8 +73,8 @@ def _answer(workspace: Workspace, sagemaker: Any, runtime: Any, start: Start, im
     """Send the image, and find out which package answered."""
     endpoint = start.endpoint or endpoint_name(workspace)
     try:
-        body = workspace.storage.read(image)
-    except FileNotFoundError as error:
+        body = workspace.storage.read(image, most=known_images.MAX_BYTES)
+    except (BadRecord, FileNotFoundError) as error:
         raise ConfigurationError(str(error)) from None
     before = _in_service(sagemaker, endpoint)
     reply = known_images.invoke(runtime, endpoint, body, image)

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.loop import layout
-from include.loop.errors import BadRecord, JobFailed, JobRejected
+from include.loop.errors import BadRecord
 from include.loop.identity import job_stem
-from include.loop.jobs import JobKind, Running, latest
+from include.loop.jobs import Running
 from include.loop.storage import in_parallel
 from include.loop.transform import (
     Detection,
     Transform,
     Transformed,
     advance,
-    any_readable,
     input_count,
-    read_detections,
+    read_output,
+    why_missing,
 )
 from include.loop.workspace import Workspace
 
@@ -54,17 +54,18 @@ def find_outputs(
     model: Model,
     etags: Mapping[str, str],
     nights: Mapping[str, str],
+    sizes: Mapping[str, int],
     waited_for: Running | None,
 ) -> Running | Outputs:
     """The model's outputs on the images (URI to ETag). ``nights`` tells, by image, the batch in which this
-    model may have predicted it as the reigning champion.
+    model may have predicted it as the reigning champion; ``sizes`` are the images' in bytes, where known.
     """
     known = kept(workspace, model.training_job)
     missing = {image: etag for image, etag in sorted(etags.items()) if (image, etag) not in known}
     known |= _nightly(workspace, model, missing, {nights[image] for image in missing if image in nights})
     missing = {image: etag for image, etag in missing.items() if (image, etag) not in known}
     if missing:
-        step = _predict(workspace, sagemaker, model, missing, waited_for)
+        step = _predict(workspace, sagemaker, model, missing, sizes, waited_for)
         if isinstance(step, Running):
             return step
         known |= step
@@ -78,9 +79,7 @@ def read_outputs(workspace: Workspace, outputs: Outputs) -> dict[str, Sequence[D
     def read(item: tuple[str, str | None]) -> tuple[str, Sequence[Detection] | None]:
         image, location = item
         try:
-            found = (
-                None if location is None else read_detections(workspace.storage.read(location), num_classes)
-            )
+            found = None if location is None else read_output(workspace.storage, location, num_classes)
         except (BadRecord, FileNotFoundError):
             found = None
         return image, found
@@ -92,6 +91,12 @@ def kept(workspace: Workspace, training_job: str) -> dict[tuple[str, str], str |
     """Every output of this model's own evaluation, by image URI and ETag; None where its job failed on it."""
     records = _records(workspace, training_job)
     return {(row["image"], row["etag"]): row["out"] for record in records for row in record["outputs"]}
+
+
+def reasons(workspace: Workspace, training_job: str) -> dict[tuple[str, str], str]:
+    """Why images of this model's own evaluation have no output, by URI and ETag, where that was found out."""
+    rows = (row for record in _records(workspace, training_job) for row in record["outputs"])
+    return {(row["image"], row["etag"]): row["why"] for row in rows if "why" in row}
 
 
 def latency(workspace: Workspace, training_job: str) -> Latency | None:
@@ -124,7 +129,12 @@ def _nightly(
 
 
 def _predict(
-    workspace: Workspace, sagemaker: Any, model: Model, etags: Mapping[str, str], waited_for: Running | None
+    workspace: Workspace,
+    sagemaker: Any,
+    model: Model,
+    etags: Mapping[str, str],
+    sizes: Mapping[str, int],
+    waited_for: Running | None,
 ) -> Running | dict[tuple[str, str], str | None]:
     stem = job_stem(workspace.pipeline.name, "eval", model.training_job, sorted(etags.items()))
     digest = stem.rpartition("-")[2]
@@ -134,14 +144,9 @@ def _predict(
         model_data=model.model_data,
         images=tuple(etags),
         folder=layout.evaluation_file(model.training_job, f"predictions-{digest}"),
+        sizes=sizes,
     )
-    try:
-        step = advance(workspace, sagemaker, transform, waited_for)
-    except (JobFailed, JobRejected):
-        if any_readable(workspace, transform.images):
-            raise
-        # What is left to predict are pictures that nobody can open: the job is not to blame.
-        step = Transformed({}, list(transform.images), latest(sagemaker, JobKind.TRANSFORM, stem))
+    step = advance(workspace, sagemaker, transform, waited_for)
     if isinstance(step, Running):
         return step
     location = layout.evaluation_file(model.training_job, f"outputs-{digest}.json")
@@ -153,11 +158,18 @@ def _record(
     workspace: Workspace, transform: Transform, done: Transformed, etags: Mapping[str, str]
 ) -> dict[str, Any]:
     job = done.job
+
+    def why(image: str) -> tuple[str, str]:
+        return image, done.refused.get(image) or why_missing(workspace, image)
+
+    missing = dict(in_parallel(why, done.missing))
     return {
         "job": job.name if job else None,
         "seconds": job.seconds if job else 0.0,
         "images": input_count(workspace, transform, job.attempt) if job else 0,
         "outputs": [
-            {"image": image, "etag": etag, "out": done.outputs.get(image)} for image, etag in etags.items()
+            {"image": image, "etag": etag, "out": done.outputs.get(image)}
+            | ({"why": missing[image]} if image in missing else {})
+            for image, etag in etags.items()
         ],
     }

@@ -14,19 +14,11 @@ from typing import Any
 from include.loop import layout
 from include.loop.batch import Batch, read_batch
 from include.loop.champion import Champion
-from include.loop.errors import BadRecord, JobFailed, JobRejected
+from include.loop.errors import BadRecord
 from include.loop.identity import batch_slug, job_stem
-from include.loop.images import check_image
-from include.loop.jobs import JobKind, Running, latest
+from include.loop.jobs import Running
 from include.loop.storage import in_parallel
-from include.loop.transform import (
-    Detection,
-    Transform,
-    Transformed,
-    advance,
-    any_readable,
-    read_detections,
-)
+from include.loop.transform import Detection, Transform, advance, read_output, why_missing
 from include.loop.workspace import Workspace
 
 
@@ -66,14 +58,15 @@ def read_predictions(workspace: Workspace, pinned: Batch) -> Iterator[Prediction
     """One prediction per image of the batch, in the batch's order, streamed. Nothing without a champion."""
     done = workspace.storage.read_json(layout.run_file(pinned.batch, "predictions.json"))
     outputs: dict[str, str] = done["outputs"]
+    refused: dict[str, str] = done.get("refused", {})  # earlier versions sent everything
     num_classes = len(workspace.pipeline.classes)
 
     def read(item: tuple[str, str]) -> Prediction:
         uri, etag = item
         if uri not in outputs:
-            return Prediction(uri, etag, problem=_why_missing(workspace, uri))
+            return Prediction(uri, etag, problem=refused.get(uri) or why_missing(workspace, uri))
         try:
-            found = read_detections(workspace.storage.read(outputs[uri]), num_classes)
+            found = read_output(workspace.storage, outputs[uri], num_classes)
         except (BadRecord, FileNotFoundError) as error:
             return Prediction(uri, etag, problem=str(error))
         return Prediction(uri, etag, tuple(found))
@@ -90,7 +83,7 @@ def predictions_of(
     num_classes = len(workspace.pipeline.classes)
 
     def read(uri: str) -> tuple[str, tuple[Detection, ...]]:
-        return uri, tuple(read_detections(workspace.storage.read(outputs[uri]), num_classes))
+        return uri, tuple(read_output(workspace.storage, outputs[uri], num_classes))
 
     return dict(in_parallel(read, (uri for uri in images if uri in outputs)))
 
@@ -99,22 +92,15 @@ def _advance(
     workspace: Workspace, sagemaker: Any, pinned: Batch, waited_for: Running | None
 ) -> Running | dict[str, Any]:
     if pinned.champion is None:
-        return {"champion": None, "outputs": {}, "missing": [], "jobs": []}
-    transform = _transform(workspace, pinned, pinned.champion)
-    try:
-        step = advance(workspace, sagemaker, transform, waited_for)
-    except (JobFailed, JobRejected):
-        if any_readable(workspace, transform.images):
-            raise
-        # Not one image of the night can be opened: the job is not to blame, and the night goes on without
-        # them.
-        step = Transformed({}, list(transform.images), latest(sagemaker, JobKind.TRANSFORM, transform.stem))
+        return {"champion": None, "outputs": {}, "missing": [], "refused": {}, "jobs": []}
+    step = advance(workspace, sagemaker, _transform(workspace, pinned, pinned.champion), waited_for)
     if isinstance(step, Running):
         return step
     return {
         "champion": pinned.champion.training_job,
         "outputs": step.outputs,
         "missing": step.missing,
+        "refused": step.refused,
         "jobs": [step.job.name] if step.job else [],
     }
 
@@ -129,15 +115,5 @@ def _transform(workspace: Workspace, pinned: Batch, champion: Champion) -> Trans
         model_data=champion.model_data,
         images=tuple(image.uri for image in pinned.images),
         folder=layout.run_file(pinned.batch, "predictions"),
+        sizes={image.uri: image.size for image in pinned.images},
     )
-
-
-def _why_missing(workspace: Workspace, uri: str) -> str:
-    """The job does not say what was wrong with an image: look."""
-    try:
-        check_image(workspace.storage.read(uri))
-    except FileNotFoundError:
-        return "no prediction: the object is gone"
-    except BadRecord as error:
-        return str(error)
-    return "no prediction: the model's job failed on this image"

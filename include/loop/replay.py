@@ -24,7 +24,7 @@ from include.loop.manifest import LabelledImage
 from include.loop.matching import match
 from include.loop.splits import Entry
 from include.loop.storage import dump, in_parallel, split_uri
-from include.loop.transform import Detection, Transform, Transformed, advance, read_detections
+from include.loop.transform import Detection, Transform, Transformed, advance, read_output
 from include.loop.workspace import Workspace
 
 NOTHING = -1  # the class of an image without any object: those are known too
@@ -199,7 +199,7 @@ def _transform(workspace: Workspace, pool: Pool) -> Transform:
         stem=job_stem(workspace.pipeline.name, "replay", pool.champion.training_job, pool.digest),
         training_job=pool.champion.training_job,
         model_data=pool.champion.model_data,
-        images=tuple(sorted(entry.source for entry in pool.entries)),
+        images=tuple(sorted({entry.source for entry in pool.entries})),
         folder=layout.replay_file(pool.digest, "predictions"),
     )
 
@@ -212,8 +212,9 @@ def _scores(corpus: Corpus, pool: Pool, done: Transformed) -> list[dict[str, Any
         value = None
         if line.source in done.outputs:
             try:
-                body = corpus.workspace.storage.read(done.outputs[line.source])
-                found = read_detections(body, len(pipeline.classes))
+                found = read_output(
+                    corpus.workspace.storage, done.outputs[line.source], len(pipeline.classes)
+                )
                 value = round(difficulty(line, found, pipeline.evaluation.score_threshold), 6)
             except (BadRecord, FileNotFoundError):
                 pass

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from include.loop import layout
@@ -30,11 +30,14 @@ LEARNED_IMAGES = 300
 
 @dataclass(frozen=True)
 class Slices:
-    """``images`` by slice; ``etags`` of all of them; ``gone``: how many of a slice are there no more."""
+    """``images`` by slice; ``etags`` of all of them, and their ``sizes`` in bytes where those are known;
+    ``gone``: how many of a slice are there no more.
+    """
 
     images: dict[str, list[LabelledImage]]
     etags: dict[str, str]
     gone: dict[str, int]
+    sizes: dict[str, int] = field(default_factory=dict)
 
     @property
     def nights(self) -> dict[str, str]:
@@ -89,8 +92,9 @@ def _test_sets(workspace: Workspace, dataset_id: str) -> dict[str, list[Labelled
 
 def _with_etags(workspace: Workspace, lines: dict[str, list[LabelledImage]]) -> Slices:
     sources = sorted({line.source for images in lines.values() for line in images})
-    found = in_parallel(workspace.storage.etag, sources)
-    etags = {source: etag for source, etag in zip(sources, found, strict=True) if etag is not None}
+    stored = zip(sources, in_parallel(workspace.storage.stat, sources), strict=True)
+    found = {source: item for source, item in stored if item is not None}
+    etags = {source: item.etag for source, item in found.items()}
     there = {
         name: [line for line in images if _is_there(line, etags.get(line.source))]
         for name, images in lines.items()
@@ -100,6 +104,7 @@ def _with_etags(workspace: Workspace, lines: dict[str, list[LabelledImage]]) -> 
         images={name: images for name, images in there.items() if images},
         etags={source: etag for source, etag in etags.items() if source in used},
         gone={name: len(images) - len(there[name]) for name, images in lines.items()},
+        sizes={source: found[source].size for source in used},
     )
 
 

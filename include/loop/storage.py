@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from include.loop.errors import ConcurrentWrite, ConfigurationError, Fatal
+from include.loop.errors import BadRecord, ConcurrentWrite, ConfigurationError, Fatal
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,6 +33,10 @@ THREADS = 8
 SPOOL_BYTES = 8 * 1024 * 1024
 # Of JSON. Ours has six levels; Python's own limit depends on who is calling.
 DEEPEST = 64
+# Of an object of others that is read whole; above it no image can be predicted (MaxPayloadInMB's limit).
+MOST_BYTES = 100 << 20
+# The longest key of S3.
+MOST_KEY_BYTES = 1024
 # Of one line of JSON Lines: five times the longest that is ours, a question.
 MOST_LINE_BYTES = 16 << 20
 
@@ -64,15 +68,19 @@ class Storage:
             return split_uri(location)
         return self.bucket, f"{self.folder}/{location}"
 
-    def read(self, location: str, last_byte: int | None = None) -> bytes:
-        """The object's bytes, or its first ``last_byte + 1``. FileNotFoundError when there is none."""
-        found = self.find(location, last_byte)
+    def read(self, location: str, last_byte: int | None = None, *, most: int | None = None) -> bytes:
+        """The object's bytes, or its first ``last_byte + 1``. FileNotFoundError when there is none, BadRecord
+        when it has more than ``most`` bytes: what others have written may have any size, and is read whole.
+        """
+        found = self.find(location, last_byte, most=most)
         if found is None:
             raise FileNotFoundError(f"no object at {self.uri(location)}")
         return found[0]
 
-    def find(self, location: str, last_byte: int | None = None) -> tuple[bytes, str] | None:
-        """Bytes and ETag, or None when there is no such object."""
+    def find(
+        self, location: str, last_byte: int | None = None, *, most: int | None = None
+    ) -> tuple[bytes, str] | None:
+        """Bytes and ETag, or None when there is no such object; otherwise as ``read``."""
         bucket, key = self.resolve(location)
         part = {} if last_byte is None else {"Range": f"bytes=0-{last_byte}"}
         try:
@@ -83,13 +91,16 @@ class Storage:
             if error_code(error) == "InvalidRange":  # an empty object has not even a first byte
                 return self.find(location)
             raise
+        if most is not None and reply["ContentLength"] > most:
+            reply["Body"].close()
+            raise BadRecord(f"object of {reply['ContentLength']:,} bytes; at most {most:,} are read")
         return reply["Body"].read(), reply["ETag"].strip('"')
 
     def exists(self, location: str) -> bool:
-        return self.etag(location) is not None
+        return self.stat(location) is not None
 
-    def etag(self, location: str) -> str | None:
-        """The ETag of what is there now, without quotes; None when there is no such object."""
+    def stat(self, location: str) -> StoredObject | None:
+        """ETag and size of what is there now; None when there is no such object."""
         bucket, key = self.resolve(location)
         try:
             reply = self.s3.head_object(Bucket=bucket, Key=key)
@@ -97,7 +108,7 @@ class Storage:
             if error_code(error) in MISSING:
                 return None
             raise
-        return str(reply["ETag"]).strip('"')
+        return StoredObject(f"s3://{bucket}/{key}", reply["ETag"].strip('"'), reply["ContentLength"])
 
     def modified_at(self, location: str) -> datetime | None:
         """When the object was last written (UTC), or None when there is none."""

@@ -21,7 +21,7 @@ from include.loop.errors import BadRecord
 from include.loop.identity import share
 from include.loop.images import check_image
 from include.loop.predictions import Prediction, read_predictions
-from include.loop.storage import in_parallel
+from include.loop.storage import MOST_BYTES, in_parallel
 from include.loop.strategies import STRATEGIES
 from include.loop.workspace import Workspace
 
@@ -145,7 +145,7 @@ def _choose_blindly(workspace: Workspace, pinned: Batch, cap: int) -> list[Row]:
 def _problems(workspace: Workspace, images: Sequence[str]) -> Iterator[str | None]:
     def check(uri: str) -> str | None:
         try:
-            check_image(workspace.storage.read(uri))
+            check_image(workspace.storage.read(uri, most=MOST_BYTES))
         except BadRecord as error:
             return str(error)
         except FileNotFoundError:

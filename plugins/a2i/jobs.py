@@ -217,4 +217,9 @@ class EvaluateModelsOperator(SageMakerJobOperator):
                 scores.get("champion"),
                 scores.get("challenger"),
             )
+        for item in result["unpredicted"]:
+            self.log.warning(
+                "%d images of %s got no prediction from the %s: counted as nothing found; the first: %r (%s)",
+                item["images"], item["slice"], item["model"], item["first"], item["why"],
+            )  # fmt: skip
         self.log.info("Measured %s; %s; next: the gate", result["training_job"], result["metrics_uri"])

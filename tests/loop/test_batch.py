@@ -8,6 +8,7 @@ from include.loop import layout
 from include.loop.batch import batch_id, list_batch, read_batch
 from include.loop.errors import ConfigurationError, NoImages
 from tests.loop.place import NIGHT, Place
+from tests.loop.test_transform import limited
 
 
 def test_images_that_come_later_do_not_join_a_batch_that_was_listed(place: Place):
@@ -36,13 +37,19 @@ def test_who_ran_a_night_first_is_kept_with_it(place: Place):
 def test_other_objects_are_rejected_with_their_reason_and_folder_markers_ignored(place: Place):
     place.add_images({"a.jpg": 100})
     place.put(f"images/dt={NIGHT}/", b"")
+    place.put(f"images/dt={NIGHT}/folder/", b"")
+    place.put(f"images/dt={NIGHT}/trailing.jpg/", b"content")
+    place.put(f"images/dt={NIGHT}/a/../b.jpg", b"content")
+    place.put(f"images/dt={NIGHT}/large.jpg", bytes(1_048_577))
     place.put(f"images/dt={NIGHT}/zero.png", b"")
     place.put(f"images/dt={NIGHT}/_SUCCESS", b"")
-    list_batch(place.workspace, NIGHT)
-    rejected = {
-        item.uri.rsplit("/", 1)[-1]: item.reason for item in read_batch(place.workspace, NIGHT).rejected
-    }
-    assert rejected == {
+    list_batch(limited(place, 1), NIGHT)
+    pinned = read_batch(place.workspace, NIGHT)
+    assert {item.uri.removeprefix(pinned.prefix): item.reason for item in pinned.rejected} == {
+        "trailing.jpg/": "suffix is none of .jpg, .jpeg, .png",
+        "a/../b.jpg": "its key has . or .. as a part, and no browser can ask for it",
+        "large.jpg": "image of 1,048,577 bytes; batch transform takes 1,048,576 here "
+        "(transform.max_payload_mb in test.yaml)",
         "zero.png": "empty object (0 bytes)",
         "_SUCCESS": "suffix is none of .jpg, .jpeg, .png",
     }

@@ -126,6 +126,8 @@ def test_an_image_that_no_model_can_read_is_counted_and_sent_once(reigning: Plac
     reigning.finish(evaluation.evaluate, job)
     day = metrics(reigning, job)["slices"]["day"]
     assert (day["images"], day["challenger"]["unpredicted"]) == (4, 1)
+    told = {"slice": "day", "model": "challenger", "images": 1, "first": broken, "why": "not an image"}
+    assert metrics(reigning, job)["unpredicted"] == [told]
     before = reigning.cloud.requests()["CreateTransformJob"]
     reigning.s3.delete_object(Bucket=bucket, Key=key)
     reigning.finish(evaluation.evaluate, job)

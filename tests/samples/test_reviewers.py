@@ -113,6 +113,9 @@ def test_truth_is_found_wherever_the_images_were_put():
     assert truths.find("images/dt=2026-11-01/1.jpg")
     assert truths.find("s3://bucket/digits/images/dt=2026-11-02/1.jpg") is None
     assert Truths([{"source-ref": "s3://a/p/1.jpg", **line}]).find("s3://b/p/1.jpg")
+    odd = Truths([{"source-ref": "images/1.jpg#a?b\r.jpg", **line}])
+    assert odd.find("s3://b/p/images/1.jpg#a?b\r.jpg")
+    assert odd.find("s3://b/p/images/1.jpg") is None
 
 
 def test_a_crew_answers_what_it_knows_declines_the_rest_and_tells(cloud: LocalCloud, tmp_path: Path):

@@ -40,7 +40,9 @@ class TrainingPlace(Strict):
 
 
 class TransformPlace(Strict):
-    """The machines that predict. ``max_payload_mb`` None is SageMaker's own limit for one image, 6."""
+    """The machines that predict. A job's MaxPayloadInMB follows its largest image, up to ``max_payload_mb``
+    (None: 100, the most that SageMaker takes); what is larger is left out, with that reason.
+    """
 
     instance_type: str = "ml.m5.xlarge"
     instance_count: int = Field(default=1, ge=1, le=100)

@@ -21,7 +21,7 @@ from include.loop.images import read_image
 from include.loop.manifest import LabelledImage
 from include.loop.matching import match
 from include.loop.report.facts import Example, Facts
-from include.loop.transform import Detection, read_detections
+from include.loop.transform import Detection, read_output
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -64,10 +64,10 @@ def draw(workspace: Workspace, facts: Facts) -> list[Pair]:
 def _pair(workspace: Workspace, example: Example, threshold: float) -> Pair | None:
     classes = workspace.pipeline.classes
     try:
-        body = workspace.storage.read(example.image)
+        body = workspace.storage.read(example.image, most=storage.MOST_BYTES)
         scene = _fit(read_image(body, "RGB", LONGEST).image)
         found = {
-            model: read_detections(workspace.storage.read(output), len(classes)) if output else []
+            model: read_output(workspace.storage, output, len(classes)) if output else []
             for model, output in sorted(example.out.items(), reverse=True)  # the champion first
         }
     except (BadRecord, ConfigurationError, FileNotFoundError, OSError, ValueError):
