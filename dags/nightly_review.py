@@ -25,6 +25,10 @@ what that would cost (log of `start_human_loops`, XCom `plan`) and asks nobody.
 manifest, even after a new champion. `force_new` is the way to ask again on purpose: it makes a new batch,
 `2026-10-01.1`.
 
+**The same file again**, in the night or in a later one, is one question: its label serves every key. It is
+asked anew when that question ended without a label. Where reviewers disagree without a majority either way
+there is no label; the quarantine tells what each of them said.
+
 **The deadline** (`review.deadline_hours`) is no failure: the flow goes on with the answers that are
 there; later ones are picked up by the next night. Clearing or failing `wait_for_human_loops` leaves the
 questions open.

@@ -8,8 +8,9 @@ loops, answers, consensus and manifest.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,13 +20,14 @@ from include.loop import layout
 from include.loop.answers import MOST_BYTES, Answer, read_output
 from include.loop.batch import read_batch
 from include.loop.consensus import ReviewersDisagree, agree
+from include.loop.contents import let_go
 from include.loop.errors import BadRecord
 from include.loop.loops import HumanLoopStatus, list_loops
 from include.loop.manifest import manifest_value
 from include.loop.questions import Question, read_questions, read_refused, read_unreadable
 from include.loop.shards import committed_shards
 from include.loop.storage import error_code, in_parallel
-from include.loop.triage import Decision, read_rows
+from include.loop.triage import Decision, Row, read_rows
 from include.loop.workspace import Workspace
 
 
@@ -50,17 +52,31 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one question; with neither label nor problem it is still open."""
+    """What became of one question; with neither label nor problem it is still open. ``sha256`` is that of its
+    image, ``copies`` the other images of its night with the same bytes.
+    """
 
     loop: str
     batch: str
     label: dict[str, Any] | None = None
     problems: tuple[Quarantined, ...] = ()
     answers: tuple[Answer, ...] = ()
+    sha256: str | None = None
+    copies: tuple[Row, ...] = ()
 
     @property
     def open(self) -> bool:
         return self.label is None and not self.problems
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The label of every image that it serves."""
+        if self.label is None:
+            return []
+        return [
+            self.label,
+            *(self.label | {"source-ref": row.image, "etag": row.etag} for row in self.copies),
+        ]
 
 
 def assemble(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
@@ -70,7 +86,7 @@ def assemble(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
     if summary is None:
         summary = workspace.storage.write_json_once(summary_location, _collect(workspace, runtime, batch))
     counts = {name: value for name, value in summary.items() if name not in {"open_loops", "late_loops"}}
-    # Shards of earlier versions took "no majority" for "nothing there", and have no such count.
+    # Shards of earlier versions took "no majority" for "nothing there", and asked about every copy.
     return (
         {"disagreed": 0}
         | counts
@@ -88,24 +104,25 @@ def _collect(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
     mine = list(_settle(workspace, runtime, batch, read_questions(workspace, batch), final=False))
     late = list(_settle_earlier_nights(workspace, runtime, batch))
     settled = [outcome for outcome in (*mine, *late) if not outcome.open]
-    labels = sorted(
-        (outcome.label for outcome in settled if outcome.label is not None),
-        key=lambda value: (value["source-ref"], value["loop"]),
-    )
+    labels = [outcome.label for outcome in settled if outcome.label is not None]
+    lines = [line for outcome in settled for line in outcome.lines]
+    lines.sort(key=lambda value: (value["source-ref"], value["loop"]))
     problems = [problem for outcome in settled for problem in outcome.problems]
     problems += _problems_before_asking(workspace, batch)
     problems.sort(key=lambda item: (item.image, item.loop or "", item.worker or "", item.reason))
     answers = [answer for outcome in settled for answer in outcome.answers]
+    _let_go(workspace, settled)
     # The order is the commit: a reader trusts the manifest only when the summary is there.
     workspace.storage.write_lines(
         layout.label_file(batch, "quarantine.jsonl"), (item.to_dict() for item in problems)
     )
-    workspace.storage.write_lines(layout.label_file(batch, "augmented.manifest"), labels)
+    workspace.storage.write_lines(layout.label_file(batch, "augmented.manifest"), lines)
     attribute = workspace.pipeline.label_attribute
     return {
         "batch": batch,
         "asked": len(mine),
         "labels": len(labels),
+        "copies": len(lines) - len(labels),
         "negatives": sum(not value[attribute]["annotations"] for value in labels),
         "disagreed": sum(problem.said is not None for problem in problems),
         "answers": len(answers),
@@ -124,7 +141,12 @@ def _settle(
     refused = read_refused(workspace, batch)
     created_after = datetime.fromisoformat(started["created_after"])
     statuses = dict(list_loops(runtime, started["flow_definition_arn"], created_after))
-    reasons = {row.image: row.reason for row in read_rows(workspace, batch)}
+    reasons: dict[str, str] = {}
+    copies: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in read_rows(workspace, batch):
+        reasons[row.image] = row.reason
+        if row.same_as:
+            copies[row.same_as].append(row)
 
     def settle(question: Question) -> Outcome:
         if question.loop in refused:
@@ -132,7 +154,8 @@ def _settle(
         status = statuses.get(question.loop)
         if status is not None and status.is_open:
             return Outcome(question.loop, batch)
-        return _read_outcome(workspace, runtime, batch, question, reasons[question.image], final)
+        outcome = _read_outcome(workspace, runtime, batch, question, reasons[question.image], final)
+        return replace(outcome, copies=tuple(copies[question.image]))
 
     return in_parallel(settle, questions)
 
@@ -192,13 +215,14 @@ def _read_answers(
         for item in rejected
     )
     if not answers:
-        return Outcome(question.loop, batch, problems=problems)
+        return Outcome(question.loop, batch, problems=problems, sha256=question.sha256)
     try:
         boxes = agree(answers)
     except ReviewersDisagree as error:
         said = {answer.worker: [box.told for box in sorted(answer.boxes)] for answer in answers}
         both_sides = Quarantined("answer", question.image, str(error), batch, question.loop, said=said)
-        return Outcome(question.loop, batch, problems=(*problems, both_sides), answers=tuple(answers))
+        problems = (*problems, both_sides)
+        return Outcome(question.loop, batch, None, problems, tuple(answers), question.sha256)
     label = manifest_value(
         attribute=workspace.pipeline.label_attribute,
         classes=classes,
@@ -211,12 +235,23 @@ def _read_answers(
         submitted=max(answer.submitted for answer in answers),
         reason=asked_because,
     )
-    return Outcome(question.loop, batch, label, problems, tuple(answers))
+    return Outcome(question.loop, batch, label, problems, tuple(answers), question.sha256)
 
 
 def _failed(question: Question, batch: str, stage: str, reason: str) -> Outcome:
     problem = Quarantined(stage, question.image, reason, batch, question.loop)
-    return Outcome(question.loop, batch, problems=(problem,))
+    return Outcome(question.loop, batch, problems=(problem,), sha256=question.sha256)
+
+
+def _let_go(workspace: Workspace, settled: Iterable[Outcome]) -> None:
+    """What has no label may be asked about again. Before the commit: after it nobody would come back."""
+    ended = [
+        (item.sha256, item.loop, item.problems[-1].reason)
+        for item in settled
+        if item.label is None and item.sha256
+    ]
+    for _ in in_parallel(lambda item: let_go(workspace, *item), ended):
+        pass
 
 
 def _problems_before_asking(workspace: Workspace, batch: str) -> list[Quarantined]:

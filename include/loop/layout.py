@@ -9,6 +9,7 @@ import re
 
 RUNS = "runs/"
 LABELS = "labels/"
+CONTENTS = "contents/"
 DISCARDED = "discarded/"
 SPLITS = "splits/"
 MODELS = "models/"
@@ -32,6 +33,11 @@ def run_file(batch: str, name: str) -> str:
 def questions_header(batch: str) -> str:
     """Written when a night's questions are complete: from then on its decisions are final."""
     return run_file(batch, "questions.json")
+
+
+def content_file(sha256: str) -> str:
+    """Which question some bytes belong to, whatever they are called."""
+    return f"{CONTENTS}{sha256}.json"
 
 
 def label_file(batch: str, name: str) -> str:

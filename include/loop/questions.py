@@ -3,29 +3,31 @@
 Takes the rows that say ``ask``, gives ``runs/dt=D/questions.jsonl`` (loop name, image, and the loop's whole
 input, written once before the first start) and starts the loops. Names are computed from the image's content
 and the flow definition, and what is already there is found by listing: a retry, or the same date again, asks
-nobody twice. The deadline is anchored in ``started.json``, written once. Knows triage, predictions, review,
-loops and identity.
+nobody twice. The bytes of each image are claimed first (contents.py), so that no other night asks about them.
+The deadline is anchored in ``started.json``, written once. Knows triage, predictions, review, loops and
+identity.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from include.loop import layout
-from include.loop.errors import BadRecord, NotSetUp
+from include.loop.contents import Contents
+from include.loop.errors import NotSetUp
 from include.loop.identity import is_loop_of, loop_name, loop_prefix
-from include.loop.images import check_image
+from include.loop.looks import GONE, REPLACED, Look, look_at
 from include.loop.loops import CLOCK_SLACK, list_loops
 from include.loop.predictions import predictions_of
 from include.loop.review import find_flow_definition
 from include.loop.storage import THREADS, dump, error_code, in_parallel
 from include.loop.transform import Detection
-from include.loop.triage import Decision, Row, read_rows
+from include.loop.triage import Decision, Row, read_rows, with_cost, write_rows
 from include.loop.workspace import Workspace
 
 # The most StartHumanLoop takes as InputContent (A2I runtime model).
@@ -35,7 +37,7 @@ MAX_INPUT_BYTES = 3_145_728
 @dataclass(frozen=True)
 class Question:
     """One image and the loop that asks about it; ``input`` is the loop's InputContent, width and height are
-    pixels.
+    pixels. Questions of earlier versions do not know the ``sha256`` of the image.
     """
 
     loop: str
@@ -44,6 +46,7 @@ class Question:
     width: int
     height: int
     input: dict[str, Any]
+    sha256: str | None = None
 
 
 def prepare(workspace: Workspace, control: Any, batch: str) -> dict[str, Any]:
@@ -53,6 +56,7 @@ def prepare(workspace: Workspace, control: Any, batch: str) -> dict[str, Any]:
     if header is None:
         arn = find_flow_definition(workspace, control)
         questions, unreadable = _compose(workspace, batch, arn)
+        questions = _claim(workspace, batch, questions)
         # The header is written last: it says that the questions are complete. Until then nobody has been
         # asked.
         workspace.storage.write_lines(location, (asdict(question) for question in questions))
@@ -159,39 +163,59 @@ def _compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question]
     review, classes = workspace.pipeline.review, workspace.pipeline.classes
 
     questions, unreadable = [], {}
-    sizes = in_parallel(lambda row: _measure(workspace, row), rows)
-    for row, size in zip(rows, sizes, strict=True):
-        if isinstance(size, str):
-            unreadable[row.image] = size
+    looks = in_parallel(lambda row: _look(workspace, batch, row), rows)
+    for row, seen in zip(rows, looks, strict=True):
+        if seen.problem or not seen.width or not seen.height:
+            unreadable[row.image] = seen.problem or "not an image"
             continue
-        width, height = size
         content = {
             "taskObject": row.image,
             "labels": list(classes),
             "initialValue": prelabels(
-                detections.get(row.image, ()), classes, width, height, review.prelabel_threshold
+                detections.get(row.image, ()), classes, seen.width, seen.height, review.prelabel_threshold
             ),
             "instructions": review.instructions,
             "etag": row.etag,
             "batch": batch,
         }
         loop = loop_name(workspace.pipeline.name, batch, row.image, row.etag, arn)
-        questions.append(Question(loop, row.image, row.etag, width, height, content))
+        questions.append(Question(loop, row.image, row.etag, seen.width, seen.height, content, seen.sha256))
     return questions, unreadable
 
 
-def _measure(workspace: Workspace, row: Row) -> tuple[int, int] | str:
-    """Width and height of an image, or why people cannot be asked about it."""
-    found = workspace.storage.find(row.image)
-    if found is None:
-        return "the object is gone"
-    body, etag = found
-    if etag != row.etag:
-        return "the object was replaced after the batch was listed"
-    try:
-        return check_image(body)  # the whole of it: what is asked can be learned
-    except BadRecord as error:
-        return str(error)
+def _look(workspace: Workspace, batch: str, row: Row) -> Look:
+    """What triage has seen of an image, if it is still the same one."""
+    if row.sha256 is None:  # triaged by an earlier version, which did not look
+        (seen,) = look_at(workspace, Contents(workspace, batch))([(row.image, row.etag)])
+        return seen
+    now = workspace.storage.stat(row.image)
+    problem = GONE if now is None else REPLACED if now.etag != row.etag else None
+    return Look(row.sha256, row.width, row.height, problem)
+
+
+def _claim(workspace: Workspace, batch: str, questions: Sequence[Question]) -> list[Question]:
+    """Those whose bytes no other night has claimed since triage looked; the rows of the others say so."""
+    contents = Contents(workspace, batch)
+    taken: dict[str, str] = {}
+
+    def claim(question: Question) -> bool:
+        holder = question.sha256 and contents.claim(question.sha256, question.image, question.loop)
+        if holder:
+            taken[question.image] = holder.told
+        return not holder
+
+    mine = [item for item, won in zip(questions, in_parallel(claim, questions), strict=True) if won]
+    if taken:
+        rows = [
+            with_cost(
+                replace(row, decision=Decision.SKIP, reason=taken[row.image]), workspace.pipeline.review
+            )
+            if row.image in taken
+            else row
+            for row in read_rows(workspace, batch)
+        ]
+        write_rows(workspace, batch, rows)
+    return mine
 
 
 def _anchor(workspace: Workspace, batch: str, header: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from include.loop.manifest import ClassMapMismatch, read_line
 from include.loop.sides import Side
 from include.loop.splits import Candidate
 from include.loop.storage import Storage, in_parallel
-from include.loop.triage import AUDIT
+from include.loop.strategies import AUDIT
 from include.loop.workspace import Workspace
 
 Rejected = list[dict[str, str]]

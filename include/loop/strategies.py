@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+AUDIT = "audit"  # the reason of an image that is asked about whatever the model says
+
 
 @dataclass(frozen=True)
 class Doubt:

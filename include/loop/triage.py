@@ -3,13 +3,16 @@
 Takes the batch's predictions, gives ``runs/dt=D/triage.parquet``: one row per image with decision, reason,
 and the expected seconds and dollars. The pipeline's strategy (strategies.py) raises doubts, a small random
 share is audited whatever the model says, and a cap bounds the night. Without a champion the choice is random.
-All randomness is a hash of the image's content: the same batch is always triaged the same way.
+All randomness is a hash of the image's content: the same batch is always triaged the same way. The bytes of
+every image that is to be asked about are read first (looks.py): what nobody can see is not asked, and the
+same bytes are asked once.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -17,15 +20,12 @@ from typing import Any
 from include.loop import layout
 from include.loop.batch import Batch, read_batch
 from include.loop.config import ReviewSettings, TriageSettings
-from include.loop.errors import BadRecord
+from include.loop.contents import Contents
 from include.loop.identity import share
-from include.loop.images import check_image
+from include.loop.looks import Look, LookAt, look_at
 from include.loop.predictions import Prediction, read_predictions
-from include.loop.storage import MOST_BYTES, in_parallel
-from include.loop.strategies import STRATEGIES
+from include.loop.strategies import AUDIT, STRATEGIES
 from include.loop.workspace import Workspace
-
-AUDIT = "audit"  # the reason of an image that is asked about whatever the model says
 
 
 class Decision(StrEnum):
@@ -37,7 +37,8 @@ class Decision(StrEnum):
 @dataclass(frozen=True)
 class Row:
     """One image. ``top_score`` is None without a prediction; seconds and dollars are for all its reviewers
-    together.
+    together. ``sha256`` of the bytes, width and height (stored pixels) are known where somebody looked, and
+    nowhere in files of earlier versions. ``same_as`` is the image of this night that is asked in its place.
     """
 
     image: str
@@ -48,6 +49,10 @@ class Row:
     reason: str
     expected_seconds: float = 0.0
     expected_dollars: float = 0.0
+    sha256: str | None = None
+    width: int | None = None
+    height: int | None = None
+    same_as: str | None = None
 
 
 def triage(
@@ -63,9 +68,7 @@ def triage(
         given = {"threshold": threshold, "cap": cap}
         changes = {name: value for name, value in given.items() if value is not None}
         settings = workspace.pipeline.triage.model_copy(update=changes)
-        workspace.storage.write(
-            location, _to_parquet(_rows(workspace, read_batch(workspace, batch), settings))
-        )
+        write_rows(workspace, batch, _rows(workspace, read_batch(workspace, batch), settings))
     return summarise(batch, read_rows(workspace, batch)) | {"triage_uri": workspace.storage.uri(location)}
 
 
@@ -76,6 +79,10 @@ def read_rows(workspace: Workspace, batch: str) -> list[Row]:
     body = workspace.storage.read(layout.run_file(batch, "triage.parquet"))
     rows = pq.read_table(io.BytesIO(body)).to_pylist()
     return [Row(**row | {"decision": Decision(row["decision"])}) for row in rows]
+
+
+def write_rows(workspace: Workspace, batch: str, rows: Sequence[Row]) -> None:
+    workspace.storage.write(layout.run_file(batch, "triage.parquet"), _to_parquet(rows))
 
 
 def summarise(batch: str, rows: Sequence[Row]) -> dict[str, Any]:
@@ -90,8 +97,13 @@ def summarise(batch: str, rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def choose(predictions: Iterable[Prediction], settings: TriageSettings) -> list[Row]:
-    """One row per prediction: audits first, then the doubtful ones, most urgent first, up to the cap."""
+def choose(
+    predictions: Iterable[Prediction], settings: TriageSettings, look: LookAt | None = None
+) -> list[Row]:
+    """One row per prediction: audits first, then the doubtful ones, most urgent first, up to the cap.
+
+    Without ``look`` every image is as good to ask about as its prediction.
+    """
     rule = STRATEGIES[settings.strategy]
     rows: list[Row] = []
     candidates: list[tuple[tuple[int, float, str], int, str]] = []
@@ -111,66 +123,64 @@ def choose(predictions: Iterable[Prediction], settings: TriageSettings) -> list[
             candidates.append(((0, dice, prediction.uri), index, AUDIT))
         elif doubt.ask:
             candidates.append(((1, -doubt.urgency, prediction.uri), index, doubt.reason))
-    return _ask(rows, candidates, settings.cap)
+    return _ask(rows, [(index, reason) for _, index, reason in sorted(candidates)], settings.cap, look)
 
 
 def _rows(workspace: Workspace, pinned: Batch, settings: TriageSettings) -> list[Row]:
+    look = look_at(workspace, Contents(workspace, pinned.batch))
     if pinned.champion is None:
-        rows = _choose_blindly(workspace, pinned, settings.cap)
+        rows = _choose_blindly(pinned, settings.cap, look)
     else:
-        rows = choose(read_predictions(workspace, pinned), settings)
-    return [_with_cost(row, workspace.pipeline.review) for row in rows]
+        rows = choose(read_predictions(workspace, pinned), settings, look)
+    return [with_cost(row, workspace.pipeline.review) for row in rows]
 
 
-def _choose_blindly(workspace: Workspace, pinned: Batch, cap: int) -> list[Row]:
-    """No model yet: any images will do, as long as they can be opened (no model has opened them before)."""
-    order = sorted(pinned.images, key=lambda image: (share("blind", image.etag), image.uri))
-    decided: dict[str, tuple[Decision, str]] = {}
-    asked = 0
-    problems = _problems(workspace, [image.uri for image in order])
-    for image in order:
-        if asked >= cap:
-            break
-        problem = next(problems)
-        decided[image.uri] = (Decision.UNREADABLE, problem) if problem else (Decision.ASK, "no model yet")
-        asked += problem is None
-    over = (Decision.SKIP, _over_cap(cap))
-    rows = []
-    for image in pinned.images:
-        decision, reason = decided.get(image.uri, over)
-        rows.append(Row(image.uri, image.etag, None, 0, decision, reason))
+def _choose_blindly(pinned: Batch, cap: int, look: LookAt) -> list[Row]:
+    """No model yet: any images will do."""
+    rows = [Row(image.uri, image.etag, None, 0, Decision.SKIP, "") for image in pinned.images]
+    order = sorted(range(len(rows)), key=lambda index: (share("blind", rows[index].etag), rows[index].image))
+    return _ask(rows, [(index, "no model yet") for index in order], cap, look)
+
+
+def _ask(rows: list[Row], order: Sequence[tuple[int, str]], cap: int, look: LookAt | None) -> list[Row]:
+    """Ask about the first of the order, as many as the cap allows, with the reason that each one has."""
+    waiting, asked = deque(order), 0
+    first: dict[str, str] = {}  # by content, the image that is asked about
+    while waiting and asked < cap:
+        # Not one image is read that the cap leaves no room for.
+        chosen = [waiting.popleft() for _ in range(min(cap - asked, len(waiting)))]
+        images = [(rows[index].image, rows[index].etag) for index, _ in chosen]
+        looks = look(images) if look else (Look() for _ in images)
+        for (index, reason), seen in zip(chosen, looks, strict=True):
+            rows[index] = _decide(rows[index], reason, seen, first)
+            asked += rows[index].decision is Decision.ASK
+    for index, reason in waiting:
+        rows[index] = replace(rows[index], reason=f"{reason}; {_over_cap(cap)}")
     return rows
 
 
-def _problems(workspace: Workspace, images: Sequence[str]) -> Iterator[str | None]:
-    def check(uri: str) -> str | None:
-        try:
-            check_image(workspace.storage.read(uri, most=MOST_BYTES))
-        except BadRecord as error:
-            return str(error)
-        except FileNotFoundError:
-            return "the object is gone"
-        return None
-
-    return in_parallel(check, images)
-
-
-def _ask(rows: list[Row], candidates: list[tuple[tuple[int, float, str], int, str]], cap: int) -> list[Row]:
-    for place, (_, index, reason) in enumerate(sorted(candidates)):
-        if place < cap:
-            rows[index] = replace(rows[index], decision=Decision.ASK, reason=reason)
-        else:
-            rows[index] = replace(rows[index], reason=f"{reason}; {_over_cap(cap)}")
-    return rows
+def _decide(row: Row, reason: str, seen: Look, first: dict[str, str]) -> Row:
+    row = replace(row, sha256=seen.sha256, width=seen.width, height=seen.height)
+    if seen.problem:
+        return replace(row, decision=Decision.UNREADABLE, reason=seen.problem)
+    if seen.known:
+        return replace(row, decision=Decision.SKIP, reason=seen.known)
+    if seen.sha256 in first:
+        asked = first[seen.sha256]
+        return replace(row, decision=Decision.SKIP, reason=f"same bytes as {asked}", same_as=asked)
+    if seen.sha256:
+        first[seen.sha256] = row.image
+    return replace(row, decision=Decision.ASK, reason=reason)
 
 
 def _over_cap(cap: int) -> str:
     return f"over the cap of {cap}"
 
 
-def _with_cost(row: Row, review: ReviewSettings) -> Row:
+def with_cost(row: Row, review: ReviewSettings) -> Row:
+    """The row with what asking about it takes: nothing when nobody is asked."""
     if row.decision is not Decision.ASK:
-        return row
+        return replace(row, expected_seconds=0.0, expected_dollars=0.0)
     seconds = review.seconds_per_image * review.task_count
     return replace(
         row, expected_seconds=seconds, expected_dollars=round(seconds / 3600 * review.dollars_per_hour, 6)
@@ -191,6 +201,10 @@ def _to_parquet(rows: Sequence[Row]) -> bytes:
             ("reason", pa.string()),
             ("expected_seconds", pa.float64()),
             ("expected_dollars", pa.float64()),
+            ("sha256", pa.string()),
+            ("width", pa.int32()),
+            ("height", pa.int32()),
+            ("same_as", pa.string()),
         ]
     )
     table = pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)

@@ -168,6 +168,8 @@ class AugmentedManifestOperator(LoopOperator):
             "%d labels (%d without an object, %d late ones of earlier nights) in %s",
             result["labels"], result["negatives"], result["late"], result["manifest_uri"],
         )  # fmt: skip
+        if result["copies"]:
+            self.log.info("They serve %d more images that have the same bytes.", result["copies"])
         if result["quarantined"]:
             self.log.warning("%d bad records: %s", result["quarantined"], result["quarantine_uri"])
         if result["disagreed"]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from include.loop import batch, plan, predictions, triage
 from include.loop.config import TriageSettings
+from include.loop.looks import Look
 from include.loop.predictions import Prediction
 from include.loop.transform import Detection
 from include.loop.triage import AUDIT, Decision, choose
@@ -67,6 +68,56 @@ def test_the_choice_depends_on_the_images_and_not_on_their_order(scores, thresho
     assert len(asked(rows)) <= cap
     random.shuffle(given)
     assert asked(choose(given, settings)) == asked(rows)
+
+
+def looks(**seen: Look):
+    """What is seen of the images, by name, and the names it was asked for. Each has bytes of its own where
+    nothing else is said.
+    """
+    asked_for: list[str] = []
+
+    def look(images):
+        for uri, _ in images:
+            name = uri.removeprefix("s3://b/")
+            asked_for.append(name)
+            yield seen.get(name, Look(f"sha-{name}", 32, 24))
+
+    return look, asked_for
+
+
+def test_what_cannot_be_shown_or_was_asked_before_makes_room_for_the_next_and_nothing_more_is_read():
+    given = [prediction(name, n / 10) for n, name in enumerate("abcdefg")]
+    look, asked_for = looks(
+        a=Look("sha-a", problem="truncated image"), b=Look("sha-b", known="asked in night X"), d=Look("sha-c")
+    )
+    rows = choose(given, TriageSettings(threshold=0.65, audit_share=0, cap=3), look)
+    assert [(row.decision, row.reason.split("; ")[-1]) for row in rows] == [
+        (Decision.UNREADABLE, "truncated image"),
+        (Decision.SKIP, "asked in night X"),
+        (Decision.ASK, "top score 0.200 below 0.65"),
+        (Decision.SKIP, "same bytes as s3://b/c"),
+        (Decision.ASK, "top score 0.400 below 0.65"),
+        (Decision.ASK, "top score 0.500 below 0.65"),
+        (Decision.SKIP, "over the cap of 3"),
+    ]
+    assert rows[3].same_as == rows[2].image
+    assert (rows[2].sha256, rows[2].width, rows[2].height) == ("sha-c", 32, 24)
+    assert asked_for == list("abcdef")
+
+
+def test_of_an_audit_and_its_copy_the_audit_is_asked_and_counted_once():
+    """Equal bytes may have two ETags, when one was uploaded in parts: only one of them is drawn."""
+    names = [f"{number}" for number in range(40)]
+    given = [prediction(name, 0.3) for name in names]
+    settings = TriageSettings(threshold=0.5, audit_share=0.3, cap=40)
+    audits = [row.image for row in choose(given, settings) if row.reason == AUDIT]
+    assert 2 < len(audits) < 30
+    look, _ = looks(**dict.fromkeys(names, Look("the same")))
+    rows = choose(given, settings, look)
+    (only,) = (row for row in rows if row.decision is Decision.ASK)
+    assert (only.reason, only.image in audits) == (AUDIT, True)
+    assert sum(row.reason == AUDIT for row in rows) == 1
+    assert {row.same_as for row in rows} == {None, only.image}
 
 
 @pytest.fixture

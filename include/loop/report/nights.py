@@ -103,7 +103,9 @@ def read_night(workspace: Workspace, batch: str, problems: list[str]) -> Night:
     started = find(layout.run_file(batch, "started.json"))
     summary = find(layout.label_file(batch, "summary.json"))
     triaged = _triaged(workspace, batch, problems)
-    labels = _lines(workspace, layout.label_file(batch, "augmented.manifest"), problems) if summary else []
+    lines = _lines(workspace, layout.label_file(batch, "augmented.manifest"), problems) if summary else []
+    # A label that serves several images with the same bytes is one.
+    labels = {line.get("loop", number): line for number, line in enumerate(lines)}.values()
     refused = _lines(workspace, layout.label_file(batch, "quarantine.jsonl"), problems) if summary else []
     committed = workspace.storage.modified_at(layout.label_file(batch, "summary.json")) if summary else None
     own = {line.get("loop") for line in labels if line.get("batch") == batch}
