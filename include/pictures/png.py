@@ -20,10 +20,8 @@ _PALETTE = 3  # the colour type of a picture that is nothing without its PLTE
 
 @dataclass(frozen=True)
 class Header:
-    """Width and height in pixels, bits of each sample, and PNG's number for the kind of colour."""
+    """Bits of each sample, and PNG's number for the kind of colour."""
 
-    width: int
-    height: int
     depth: int
     colour: int
 
@@ -32,7 +30,7 @@ def read_header(body: bytes) -> Header:
     """What the first chunk says. PictureError when it is another one, or cut off."""
     if len(body) < 33 or unpack_from(">I4s", body, 8) != (13, b"IHDR"):
         raise PictureError("damaged image: a PNG must begin with its header (IHDR)")
-    return Header(*unpack_from(">IIBB", body, 16))
+    return Header(*unpack_from(">BB", body, 24))
 
 
 def essential(body: bytes) -> bytes:

@@ -8,10 +8,13 @@ things, or nothing at all, is refused with what to do about it.
 from __future__ import annotations
 
 import io
+import re
+import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from include.pictures import formats, png
+from include.pictures import formats, jpeg, png
 from include.pictures.errors import PictureError, check_size
 
 if TYPE_CHECKING:
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 _LEAST_LEVELS = 32
 # Grey levels below whose standard deviation nothing is to be seen on a picture.
 _FLAT = 1.0
+# The largest pictures take up to 900 MB while they are decoded, so a thread waits for the other.
+_LARGE = 25_000_000  # pixels
+_one_at_a_time = threading.Lock()
 _GLANCE = 256  # pixels of the longer side that are enough to tell whether anything is to be seen
 
 
@@ -46,7 +52,10 @@ def read(body: bytes, mode: Literal["L", "RGB"] = "RGB", side: int | None = None
     except MemoryError:
         raise PictureError("image takes more memory than there is") from None
     except Exception as error:  # decoders raise what they like, and it is the file's fault
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = (
+            re.sub(r" \(-?\d+ bytes not processed\)", "", " ".join(str(error).split()))
+            or type(error).__name__
+        )
         raise PictureError(f"damaged image: {said}") from error
 
 
@@ -57,10 +66,21 @@ def _read(body: bytes, mode: Literal["L", "RGB"], side: int | None) -> Picture:
     if format not in formats.READ:
         raise PictureError(f"image is {format}; {' and '.join(formats.READ)} are read")
     image, depth = _open_png(body) if format == "PNG" else (_open_jpeg(body), 8)
-    check_size(*image.size)
     width, height = image.size
+    check_size(width, height)
     if side is not None:
         image.draft(mode, (side, side))
+    # A progressive JPEG is kept whole while it is decoded, whatever size is wished.
+    pixels = width * height if image.info.get("progressive") else image.width * image.height
+    with _one_at_a_time if pixels > _LARGE else nullcontext():
+        return Picture(_decoded(image, mode, depth), width, height)
+
+
+def _decoded(image: Image, mode: str, depth: int) -> Image:
+    from PIL import ImageFile
+
+    # Another package in this process may have told Pillow to fill what is missing with grey.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     image.load()
     if image.has_transparency_data and (depth <= 8 or image.mode == "RGBA"):
         _check_transparency(image)
@@ -71,7 +91,7 @@ def _read(body: bytes, mode: Literal["L", "RGB"], side: int | None) -> Picture:
         image = image.convert(mode)
     if depth == 16:
         _check_levels(image)
-    return Picture(image, width, height)
+    return image
 
 
 # The two classes are called by name because Image.open does more than is wanted here: it asks every decoder
@@ -80,24 +100,13 @@ def _read(body: bytes, mode: Literal["L", "RGB"], side: int | None) -> Picture:
 def _open_jpeg(body: bytes) -> Image:
     from PIL.JpegImagePlugin import JpegImageFile
 
-    _insist_on_whole_files()
-    return JpegImageFile(io.BytesIO(body))
+    return JpegImageFile(io.BytesIO(jpeg.essential(body)))
 
 
 def _open_png(body: bytes) -> tuple[Image, int]:
     from PIL.PngImagePlugin import PngImageFile
 
-    _insist_on_whole_files()
-    header = png.read_header(body)
-    check_size(header.width, header.height)
-    return PngImageFile(io.BytesIO(png.essential(body))), header.depth
-
-
-def _insist_on_whole_files() -> None:
-    """Another package in this process may have told Pillow to fill what is missing with grey."""
-    from PIL import ImageFile
-
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    return PngImageFile(io.BytesIO(png.essential(body))), png.read_header(body).depth
 
 
 def _upper_byte(image: Image) -> Image:
