@@ -8,6 +8,7 @@ its reason.
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from include.algorithms.object_detection.images import ImageError, decode
 from include.algorithms.object_detection.labels import (
     AnnotationFile,
     LabelError,
+    Labelled,
     boxes_of,
     is_packed,
     parse_json,
@@ -38,10 +40,15 @@ _PAIR_HINT = (
 
 @dataclass(frozen=True)
 class Example:
-    """Pixels (side, side, 3; uint8) and boxes (N, 5): class, then corners as fractions of the image."""
+    """Pixels (side, side, 3; uint8) and boxes (N, 5): class, then corners as fractions of the image.
+
+    ``notes`` tell what was left out of the record of that ``name``, which is used all the same.
+    """
 
     pixels: np.ndarray
     boxes: np.ndarray
+    name: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,14 +107,13 @@ def _records(source: str, payloads: Iterable[bytes], settings: Hyperparameters) 
         for payload in payloads:
             packed = is_packed(payload) if packed is None else packed
             if packed:
-                yield _packed_example(f"{source}[{count}]", payload, settings)
+                yield _packed_example(f"record {count + 1} of {source}", payload, settings)
                 count += 1
             elif image is None:
                 image = payload
             else:
-                yield _example(
-                    f"{source}[{count}]", image, settings, functools.partial(parse_label, payload, settings)
-                )
+                name = f"record {count + 1} of {source}{_etag(image)}"
+                yield _example(name, image, settings, functools.partial(parse_label, payload, settings))
                 count, image = count + 1, None
     except recordio.RecordIOError as error:
         raise ClientError(
@@ -115,7 +121,10 @@ def _records(source: str, payloads: Iterable[bytes], settings: Hyperparameters) 
             f"format: {error}"
         ) from error
     if image is not None:
-        yield BadRecord(f"{source}[{count}]", "an image without a label; are there two AttributeNames?")
+        yield BadRecord(
+            f"record {count + 1} of {source}{_etag(image)}",
+            "an image without a label; are there two AttributeNames?",
+        )
     if count == 0:
         raise ClientError(_PAIR_HINT)
 
@@ -143,14 +152,20 @@ def _annotated_images(images: Path, annotations: Path, settings: Hyperparameters
 
 def _packed_example(name: str, payload: bytes, settings: Hyperparameters) -> Record:
     try:
-        image, boxes = parse_packed(payload, settings)
+        image, label = parse_packed(payload, settings)
     except LabelError as error:
         return BadRecord(name, str(error))
-    return _example(name, image, settings, lambda: boxes)
+    return _example(name, image, settings, lambda: label)
 
 
-def _example(name: str, image: bytes, settings: Hyperparameters, boxes: Callable[[], np.ndarray]) -> Record:
+def _example(name: str, image: bytes, settings: Hyperparameters, label: Callable[[], Labelled]) -> Record:
     try:
-        return Example(decode(image, settings.image_shape).pixels, boxes())
+        pixels, labelled = decode(image, settings.image_shape).pixels, label()
+        return Example(pixels, labelled.boxes, name, labelled.notes)
     except (ImageError, LabelError) as error:
         return BadRecord(name, str(error))
+
+
+def _etag(image: bytes) -> str:
+    """How to find the image of a pipe's record, whose order may be shuffled: S3 lists ETags beside names."""
+    return f" (ETag {hashlib.md5(image, usedforsecurity=False).hexdigest()})"

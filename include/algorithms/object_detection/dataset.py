@@ -24,7 +24,7 @@ _BRIGHTNESS = 0.2
 _CONTRAST = 0.2
 _TINT = 0.1
 _VISIBLE = 0.5  # share of a box that must stay in the picture for it to stay an object
-_WARNINGS = 20  # bad records named one by one; the rest are counted
+_WARNINGS = 20  # bad records named one by one, and as many notes; the rest are counted
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,12 @@ class Dataset:
 
 
 def collect(name: str, records: Iterable[Record], side: int) -> Dataset:
-    """Decode a whole channel; records that cannot be used are named in the log and counted."""
+    """Decode a whole channel. Records that cannot be used are named in the log and counted, and so is what is
+    left out of the others.
+    """
     store = tempfile.TemporaryFile()  # noqa: SIM115 — lives as long as the mapping, and has no name to clean up
     boxes: list[np.ndarray] = []
-    bad = 0
+    bad = noted = 0
     for record in records:
         if isinstance(record, BadRecord):
             bad += 1
@@ -73,8 +75,15 @@ def collect(name: str, records: Iterable[Record], side: int) -> Dataset:
             continue
         store.write(record.pixels.tobytes())
         boxes.append(record.boxes)
+        for note in record.notes:
+            noted += 1
+            if noted <= _WARNINGS:
+                logger.warning("%s: %s: %s", name, record.name, note)
     if bad > _WARNINGS:
         logger.warning("%s: %d more records skipped", name, bad - _WARNINGS)
+    if noted > _WARNINGS:
+        logger.warning("%s: %d more warnings of this kind", name, noted - _WARNINGS)
+    logger.info("%s: %d images, %d boxes; %d records skipped", name, len(boxes), sum(map(len, boxes)), bad)
     store.flush()
     shape = (len(boxes), side, side, 3)
     pixels = np.memmap(store, np.uint8, "r", shape=shape) if boxes else np.empty(shape, np.uint8)

@@ -154,3 +154,12 @@ def parse_hyperparameters(given: Mapping[str, str]) -> Hyperparameters:
     if complaints:
         raise ClientError("; ".join(complaints))
     return Hyperparameters(**values)
+
+
+def final_configuration(given: Mapping[str, str]) -> str:
+    """What a job runs with, as SageMaker's own algorithms log it: what was given as text of Python 2, which
+    programs look for (``num_training_samples': u'606'``), and the defaults of the rest.
+    """
+    defaults = {item.name: repr(item.default) for item in fields(Hyperparameters) if item.default is not None}
+    texts = {name: f"u{str(text)!r}" for name, text in given.items()}
+    return "{" + ", ".join(f"u{name!r}: {text}" for name, text in sorted((defaults | texts).items())) + "}"

@@ -27,7 +27,11 @@ from include.algorithms.object_detection.checkpoints import (
 )
 from include.algorithms.object_detection.dataset import Dataset, collect
 from include.algorithms.object_detection.evaluation import mean_average_precision
-from include.algorithms.object_detection.hyperparameters import Hyperparameters, parse_hyperparameters
+from include.algorithms.object_detection.hyperparameters import (
+    Hyperparameters,
+    final_configuration,
+    parse_hyperparameters,
+)
 from include.algorithms.object_detection.learner import Learner
 from include.algorithms.object_detection.predict import Detections, Predictor
 
@@ -43,7 +47,7 @@ def train(container: Container, stop: threading.Event) -> None:
     given = container.configuration("hyperparameters")
     settings = parse_hyperparameters(given)
     parent = _parent(container, settings)
-    logger.info("hyperparameters: %s", settings)
+    logger.info("Final configuration: %s", final_configuration(given))
     if idle := settings.idle(given):
         logger.info("without effect in this job: %s", ", ".join(idle))
     if settings.use_pretrained_model and parent is None:

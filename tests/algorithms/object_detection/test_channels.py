@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import struct
@@ -54,7 +55,10 @@ def test_an_image_with_nothing_in_it_is_an_example_too(new_job):
         (None, b'{"annotations": []}', "image_size: Field required"),
         (None, label(class_id=10), "class_id 10 is not one of 0 to 9"),
         (None, label(width=0), "no area"),
-        (None, label(left=500), "no area inside the image"),
+        (None, label(left=500), "box 1 (class 1, corners 500, 0, 564, 32) has no area inside the image"),
+        (None, label(left=127.6, width=9), "less than half a pixel inside the image"),
+        (None, label(class_id=10**400), "is not one of 0 to 9"),
+        (None, label()[:-2] + b', {"width": 128, "height": 64}]}', "at most 1 item"),
         (None, label(left=float("nan")), "finite"),
     ],
 )
@@ -63,7 +67,8 @@ def test_a_bad_record_is_left_out_with_its_reason_and_the_next_one_is_read(new_j
     found = read(new_job().pipe("train", [(bad[0] if image is None else image, text), good]))
     assert [type(item) for item in found] == [BadRecord, Example]
     assert reason in found[0].reason
-    assert found[0].name == "train_0[0]"
+    digest = hashlib.md5(bad[0] if image is None else image, usedforsecurity=False).hexdigest()
+    assert found[0].name == f"record 1 of train_0 (ETag {digest})"  # by which S3 finds the image
 
 
 def test_more_objects_than_label_width_has_room_for_end_the_job(new_job):
@@ -109,16 +114,80 @@ def test_images_with_annotation_files_are_read_and_no_path_leads_out(new_job):
     assert all("there is no image" in item.reason for item in found[1:])
 
 
-def test_a_rec_file_carries_labels_as_fractions(new_job):
+def test_a_bad_box_costs_itself_one_that_is_partly_inside_is_clipped_and_twice_the_same_is_once(new_job):
+    (image, _), *_ = records(1)
+    sizes = [(0, 0, 64, 32), (500, 0, 9, 9), (-64, 0, 128, 32), (-9, 0, 73, 32), (64, 0, 99, 32)]
+    boxes = [
+        {"class_id": 1, "left": left, "top": top, "width": width, "height": height}
+        for left, top, width, height in sizes
+    ]
+    text = json.dumps({"annotations": boxes, "image_size": [{"width": 128, "height": 64}]}).encode()
+    (found,) = read(new_job().pipe("train", [(image, text)]))
+    np.testing.assert_allclose(found.boxes, [[1, 0, 0, 0.5, 0.5], [1, 0.5, 0, 1, 0.5]])
+    assert found.notes == ("box 2 (class 1, corners 500, 0, 509, 9) has no area inside the image",)
+
+
+def rec(*labels: list[float]) -> dict[str, bytes]:
+    """A .rec file of packed labels, each with the same image."""
     stream = io.BytesIO()
-    values = [2, 5, 4, 0.1, 0.2, 0.3, 0.4]
-    header = struct.pack("<IfQQ", len(values), 0.0, 0, 0) + np.array(values, "<f4").tobytes()
-    recordio.write(stream, header + records(1)[0][0])
+    for number, values in enumerate(labels):
+        header = struct.pack("<IfQQ", len(values), 0.0, number, 0) + np.array(values, "<f4").tobytes()
+        recordio.write(stream, header + records(1)[0][0])
+    return {"train/a.rec": stream.getvalue()}
+
+
+REC = {"ContentType": "application/x-recordio", "TrainingInputMode": "File"}
+
+
+def test_a_rec_file_carries_labels_as_fractions(new_job):
+    files = rec([2, 5, 4, 0.1, 0.2, 0.3, 0.4], [3, 6, 9, 4, 0.1, 0.2, 0.3, 0.4, 1, 4, 0.1, 0.2, 0.3, 0.4, 0])
+    stream = io.BytesIO()
     recordio.write(stream, b"short")
-    description = {"ContentType": "application/x-recordio", "TrainingInputMode": "File"}
-    example, bad = read(new_job().channel("train", description, {"train/a.rec": stream.getvalue()}))
+    files["train/a.rec"] += stream.getvalue()
+    one, other, bad = read(new_job().channel("train", REC, files))
+    np.testing.assert_allclose(one.boxes, [[4, 0.1, 0.2, 0.3, 0.4]], rtol=1e-6)
+    np.testing.assert_allclose(
+        other.boxes, one.boxes
+    )  # twice the same box is once, whatever stands beside it
     assert isinstance(bad, BadRecord)
-    np.testing.assert_allclose(example.boxes, [[4, 0.1, 0.2, 0.3, 0.4]], rtol=1e-6)
+    assert bad.name == "record 3 of a.rec"
+
+
+def test_a_degenerate_box_of_a_rec_file_costs_itself_and_not_its_image(new_job):
+    good, flat = [4, 0.1, 0.2, 0.3, 0.4], [4, 0.5, 0.2, 0.5, 0.4]
+    found = read(new_job().channel("train", REC, rec([2, 5, *flat, *good], [2, 5, *flat])))
+    np.testing.assert_allclose(found[0].boxes, [good], rtol=1e-6)
+    assert found[0].notes == ("box 1 (class 4, corners 0.5, 0.2, 0.5, 0.4) has no area inside the image",)
+    assert isinstance(found[1], BadRecord)
+    assert found[1].reason.startswith("none of its 1 boxes can be learned: box 1")
+
+
+def test_a_rec_file_with_a_label_of_its_header_only_is_read_and_told(new_job):
+    (example,) = read(new_job().channel("train", REC, rec([2, 5])))
+    assert example.boxes.shape == (0, 5)
+    assert example.notes == (
+        "its packed label holds no object; SageMaker's own algorithm cannot read such a record",
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ([2], "expected header width"),
+        ([3, 5], "expected header width"),
+        ([float("nan"), 5], "expected header width"),
+        ([2, float("inf")], "expected header width"),
+        ([2, 1e30], "expected header width"),
+        ([2, 5, 1, 2], "2 numbers are no whole objects of 5"),
+        ([2, 5, 1, 0, float("nan"), 1, 1], "not finite"),
+        ([2, 5, 1.5, 0, 0, 1, 1], "class_id 1.5 is not one of 0 to 9"),
+    ],
+)
+def test_a_packed_label_that_is_none_costs_its_record(new_job, values, reason):
+    bad, example = read(new_job().channel("train", REC, rec(values, [2, 5, 1, 0, 0, 1, 1])))
+    assert isinstance(bad, BadRecord)
+    assert reason in bad.reason
+    assert isinstance(example, Example)
 
 
 def test_stored_pixels_are_used_whatever_the_orientation_tag_says(new_job):

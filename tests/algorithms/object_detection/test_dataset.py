@@ -24,6 +24,18 @@ def test_a_bad_record_is_counted_and_named(caplog):
     assert "skipping train_0[1]: not an image" in caplog.text
 
 
+def test_what_is_left_out_of_a_record_is_told_and_the_record_is_used(caplog):
+    label = Example(
+        square(10, 10).pixels, square(10, 10).boxes, "record 7 of train_0", ("box 2 is flat",) * 30
+    )
+    with caplog.at_level("INFO"):
+        assert len(collect("train", [label, BadRecord("x", "y")], 96)) == 1
+    lines = caplog.text.splitlines()
+    assert sum("train: record 7 of train_0: box 2 is flat" in line for line in lines) == 20
+    assert "train: 10 more warnings of this kind" in lines[-2]
+    assert "train: 1 images, 1 boxes; 1 records skipped" in lines[-1]
+
+
 def test_every_batch_has_the_same_shape_and_padding_is_marked():
     examples = [square(10, 10), Example(square(1, 1).pixels, np.empty((0, 5), np.float32))] * 3
     dataset = collect("train", examples, 96)

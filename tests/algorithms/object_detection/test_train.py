@@ -85,6 +85,10 @@ def test_a_job_reads_real_pipes_logs_the_documented_lines_and_leaves_a_model(new
     assert re.search(stamp + counts + r"epoch time so far:  \d:\d\d:\d\d\.\d+", log)
     assert re.search(stamp + r"Updating the best model with validation-mAP=[\d.]+$", log, re.MULTILINE)
     assert f'Saved checkpoint to "{job.root}/model/{WEIGHTS}"' in log
+    (configuration,) = (line for line in log.splitlines() if "Final configuration: " in line)
+    given = dict(re.findall(r"u'(\w+)': u'([^']*)'", configuration))  # as programs of Python 2's days do
+    assert (given["num_training_samples"], given["base_network"]) == ("8", "resnet-50")
+    assert "u'nms_threshold': 0.45" in configuration  # a default
     assert "kv_store (one machine trains here)" in log
     assert "no pretrained weights here" in log
     assert "resnet-50: a compact single-shot network" in log
