@@ -23,6 +23,7 @@ from include.loop.shards import (
     read_lineage,
     rejection,
     shard_manifest,
+    told,
 )
 from include.loop.sides import Rules, Side
 from include.loop.splits import Candidate, Entry, Ledger, open_ledger
@@ -60,7 +61,9 @@ class Corpus:
         return [entry for entry in (*self.new, *self.known) if self.ledger.side(entry) is side]
 
     def lines(self, entries: Iterable[Entry]) -> dict[str, LabelledImage]:
-        """The manifest lines of labels, by label. Reads only the manifests they are in."""
+        """The manifest lines of labels, by label, but those that older versions took and this one refuses.
+        Reads only the manifests they are in.
+        """
         wanted = {entry.label for entry in entries}
         places = [
             place
@@ -69,14 +72,18 @@ class Corpus:
             for place in manifests
         ]
 
-        def read(place: str) -> dict[str, LabelledImage]:
-            candidates = read_candidates(self.workspace, place, [])
-            return {item.label: item.line for item in candidates if item.label in wanted}
+        def read(place: str) -> tuple[dict[str, LabelledImage], set[str]]:
+            rejected: Rejected = []
+            candidates = read_candidates(self.workspace, place, rejected)
+            lines = {item.label: item.line for item in candidates if item.label in wanted}
+            return lines, _refused(rejected)
 
         found: dict[str, LabelledImage] = {}
-        for lines in in_parallel(read, places):
+        refused: set[str] = set()
+        for lines, others in in_parallel(read, places):
             found |= lines
-        if missing := wanted - found.keys():
+            refused |= others
+        if missing := wanted - found.keys() - refused:
             raise NotSetUp(
                 f"{len(missing)} labels of the ledger are no longer in their manifests, which must never "
                 f"change ({', '.join(map(self.workspace.storage.uri, places))}): put them back"
@@ -155,10 +162,7 @@ def _admit_tests(workspace: Workspace, ledger: Ledger, keep: bool) -> None:
         _admit(workspace, ledger, split, candidates, Rules(0), rejected, keep=False)
         if rejected:
             # A test set that silently shrinks would change what "better" means.
-            raise ConfigurationError(
-                f"{pipeline.path}: test_sets.{name}: {len(rejected)} lines cannot be used, the first: "
-                f"{rejected[0]['manifest']}, line {rejected[0]['line']}: {rejected[0]['reason']}"
-            )
+            raise ConfigurationError(f"{pipeline.path}: test_sets.{name}: {told(rejected)}")
         if keep:
             ledger.keep(split)
 
@@ -173,7 +177,8 @@ def _corpus(
     rejected: Rejected,
 ) -> Corpus:
     fresh = {entry.label for split in new_splits for entry in ledger.entries(split)}
-    current = ledger.newest(places).values()
+    refused = _refused(rejected)
+    current = [entry for entry in ledger.newest(places).values() if entry.label not in refused]
     return Corpus(
         workspace,
         ledger,
@@ -184,3 +189,8 @@ def _corpus(
         new=tuple(entry for entry in current if entry.label in fresh),
         known=tuple(entry for entry in current if entry.label not in fresh),
     )
+
+
+def _refused(rejected: Rejected) -> set[str]:
+    """The labels of lines that are there and cannot be used; an older version may have taken them."""
+    return {item["label"] for item in rejected if "label" in item}

@@ -18,7 +18,7 @@ from include.loop.corpus import Corpus, gather, gather_initial
 from include.loop.errors import ConfigurationError, NothingToLearn
 from include.loop.identity import content_hash
 from include.loop.replay import Replay, choose_replay
-from include.loop.shards import committed_shards, read_dataset, read_discarded, read_lineage
+from include.loop.shards import committed_shards, read_dataset, read_discarded, read_lineage, told
 from include.loop.sides import Side
 from include.loop.splits import Entry
 from include.loop.workspace import Workspace
@@ -54,7 +54,7 @@ def build_initial(workspace: Workspace) -> dict[str, Any]:
     if not train or not validation:
         raise NothingToLearn(
             f"the first model needs labels on both sides, but there are {train} to train and "
-            f"{validation} to validate ({len(corpus.rejected)} lines were rejected)"
+            f"{validation} to validate" + (f". {told(corpus.rejected)}" if corpus.rejected else "")
         )
     return _write(corpus, draft)
 
@@ -112,7 +112,9 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
     target, lineage = corpus.workspace.storage, corpus.lineage
     found = corpus.lines(entry for entries in draft.manifests.values() for entry in entries)
     lines = {
-        name: sorted((found[entry.label] for entry in entries), key=lambda line: line.source)
+        name: sorted(
+            (found[entry.label] for entry in entries if entry.label in found), key=lambda line: line.source
+        )
         for name, entries in draft.manifests.items()
     }
     parent = lineage.champion.training_job if lineage.champion else None
@@ -137,11 +139,13 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
         "replayed": len(draft.replay.entries),
         "held_out": sum(corpus.ledger.side(entry).held_out for entry in corpus.new),
         "left_out": draft.left_out,
-        **{name: len(entries) for name, entries in draft.manifests.items()},
+        **{name: len(some) for name, some in lines.items()},
         "superseded": sum(len(item["superseded"]) for item in history),
         "near_duplicates": copies,
-        "max_boxes": max(len(line.boxes) for line in (*lines["train"], *lines["validation"])),
-        "rejected": len(corpus.rejected),
+        # As they are written: SageMaker's own algorithm makes room for boxes before it looks at them.
+        "max_boxes": max(line.annotations for line in (*lines["train"], *lines["validation"])),
+        "rejected": sum("box" not in item for item in corpus.rejected),
+        "rejected_boxes": sum("box" in item for item in corpus.rejected),
         "replay": draft.replay.record,
         "backfilled": _backfilled(corpus),
     }
@@ -165,7 +169,7 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
 
 def _report(record: Mapping[str, Any]) -> dict[str, Any]:
     names = ("dataset_id", "parent", "new", "replayed", "held_out", "left_out", *MANIFESTS)
-    more = ("superseded", "near_duplicates", "rejected", "backfilled")
+    more = ("superseded", "near_duplicates", "rejected", "rejected_boxes", "backfilled")
     return {name: record[name] for name in (*names, *more)} | {"shards": len(record["shards"])}
 
 

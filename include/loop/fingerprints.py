@@ -62,9 +62,11 @@ def fingerprint(body: bytes) -> Fingerprint:
     return Fingerprint(hashlib.sha256(body).hexdigest(), _phash(grey))
 
 
-def read_fingerprint(storage: Storage, source: str, etag: str | None) -> tuple[str, Fingerprint]:
-    """ETag and fingerprint of a labelled image. BadRecord when training could not read it, or would read
-    another picture than the one that got the label (which had this ``etag``, if that is known).
+def read_fingerprint(
+    storage: Storage, source: str, etag: str | None
+) -> tuple[str, Fingerprint, tuple[int, int]]:
+    """ETag, fingerprint, and width and height of a labelled image. BadRecord when training could not read it,
+    or would read another picture than the one that got the label (which had this ``etag``, if that is known).
     """
     try:
         found = storage.find(source, most=MOST_BYTES)
@@ -77,7 +79,7 @@ def read_fingerprint(storage: Storage, source: str, etag: str | None) -> tuple[s
     body, now = found
     if etag is not None and etag != now:
         raise BadRecord("the image was replaced after it was labelled")
-    return now, fingerprint(body)
+    return now, fingerprint(body), image_size(body)
 
 
 def alike(left: Sequence[str | None], right: Sequence[str | None]) -> Iterator[tuple[int, int]]:

@@ -2,16 +2,17 @@
 
 Takes the agreed boxes of one image and gives the line Ground Truth would write for it (bounding box, with the
 loop, the batch and the ETag beside it); takes anybody's line and gives a typed ``LabelledImage``, or the
-reason why it cannot be trained on. The bytes of a line depend on the answers only. Knows answers and
-consensus.
+reason why it cannot be trained on. The bytes of a line depend on the answers only. Knows consensus
+and learnable.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
@@ -19,6 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 from include.loop.consensus import AgreedBox
 from include.loop.errors import BadRecord
 from include.loop.images import MAX_PIXELS
+from include.loop.learnable import LostBox, ManifestBox, Unlearnable, learnable
 from include.loop.storage import dump, parse
 
 # Limits of an input manifest line (Ground Truth developer guide).
@@ -28,22 +30,16 @@ MAX_LINE_CHARS = 100_000
 SOURCE = re.compile(r"s3://[A-Za-z0-9._-]{1,255}/.+", re.DOTALL)
 
 Pixels = Annotated[int, Field(gt=0, le=MAX_PIXELS)]
-
-
-@dataclass(frozen=True)
-class ManifestBox:
-    """A labelled box by class index, in pixels."""
-
-    class_id: int
-    left: float
-    top: float
-    width: float
-    height: float
+Coordinate = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """One training image: what a manifest line says, and the line itself (``value``)."""
+    """One training image: what a manifest line says, and the line itself (``value``), as it came.
+
+    ``boxes`` are those that can be learned, inside the image and each once; ``lost`` are others of the
+    ``annotations`` boxes that the line has.
+    """
 
     source: str
     width: int
@@ -51,6 +47,8 @@ class LabelledImage:
     boxes: tuple[ManifestBox, ...]
     created: str
     value: dict[str, Any]
+    lost: tuple[LostBox, ...] = ()
+    annotations: int = 0
 
 
 class ClassMapMismatch(BadRecord):
@@ -59,10 +57,10 @@ class ClassMapMismatch(BadRecord):
 
 class _Annotation(BaseModel):
     class_id: int = Field(ge=0)
-    left: float = Field(allow_inf_nan=False)
-    top: float = Field(allow_inf_nan=False)
-    width: float = Field(gt=0, allow_inf_nan=False)
-    height: float = Field(gt=0, allow_inf_nan=False)
+    left: Coordinate
+    top: Coordinate
+    width: Coordinate
+    height: Coordinate
 
 
 class _Size(BaseModel):
@@ -127,14 +125,23 @@ def manifest_value(
 
 def read_line(line: bytes, attribute: str, classes: Sequence[str]) -> LabelledImage:
     """One manifest line, ours or anybody's. BadRecord says what keeps it from being trained on."""
+    return read_value(parse_line(line), attribute, classes)
+
+
+def parse_line(line: bytes) -> Any:
+    """The JSON of a line. BadRecord when it has none that could be written again."""
     if len(line) > MAX_LINE_CHARS:
         raise BadRecord(f"manifest line of {len(line):,} characters is longer than {MAX_LINE_CHARS:,}")
+    # Lines end at a byte, so all but the first of a UTF-16 file are shifted by one: no decoder reads them.
+    encoding = json.detect_encoding(line)[:6].upper()
+    if encoding in {"UTF-16", "UTF-32"} and line.strip(b"\0"):
+        raise BadRecord(f"manifest is {encoding}; save it as UTF-8")
     try:
         value = parse(line)
         dump(value)  # it will be written again, and NaN and 1e999 cannot be
     except ValueError:
         raise BadRecord("manifest line is not JSON") from None
-    return read_value(value, attribute, classes)
+    return value
 
 
 def read_value(value: Any, attribute: str, classes: Sequence[str]) -> LabelledImage:
@@ -142,6 +149,12 @@ def read_value(value: Any, attribute: str, classes: Sequence[str]) -> LabelledIm
     source = value.get("source-ref") if isinstance(value, dict) else None
     if not isinstance(source, str) or not SOURCE.fullmatch(source):
         raise BadRecord("manifest line lacks source-ref (an S3 URI)")
+    metadata = value.get(f"{attribute}-metadata")
+    if not isinstance(metadata, dict):
+        metadata = {}
+    if (failure := metadata.get("failure-reason")) is not None:
+        # Ground Truth copies an object that it could not get labelled; no boxes do not mean that it is empty.
+        raise Unlearnable(f"the image was not labelled: failure-reason: {str(failure)[:200]}")
     if attribute not in value:
         raise BadRecord(f"manifest line has no label {attribute!r}")
     try:
@@ -150,18 +163,33 @@ def read_value(value: Any, attribute: str, classes: Sequence[str]) -> LabelledIm
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
         raise BadRecord(f"manifest line: {attribute}.{path}: {first['msg'].lower()}") from None
-    metadata = value.get(f"{attribute}-metadata")
-    if not isinstance(metadata, dict):
-        metadata = {}
     _check_classes(label, metadata.get("class-map"), classes)
+    size = label.image_size[0]
+    boxes, lost = learnable(
+        (ManifestBox(**item.model_dump()) for item in label.annotations), size.width, size.height
+    )
     return LabelledImage(
         source=source,
-        width=label.image_size[0].width,
-        height=label.image_size[0].height,
-        boxes=tuple(ManifestBox(**item.model_dump()) for item in label.annotations),
+        width=size.width,
+        height=size.height,
+        boxes=boxes,
         created=str(metadata.get("creation-date", "")),
         value=value,
+        lost=lost,
+        annotations=len(label.annotations),
     )
+
+
+def moment(text: str) -> datetime:
+    """A time as anybody writes it, to be compared: without a zone it is UTC, as Ground Truth's are.
+
+    What is no time is older than every time.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = datetime.min
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _check_classes(label: _Label, names: Any, classes: Sequence[str]) -> None:
@@ -178,4 +206,6 @@ def _check_classes(label: _Label, names: Any, classes: Sequence[str]) -> None:
 
 
 def _class_name(class_id: str, classes: Sequence[str]) -> str | None:
-    return next((name for index, name in enumerate(classes) if str(index) == class_id), None)
+    """The pipeline's name of a class-map's key; some tools fill keys up with zeros."""
+    number = class_id.lstrip("0") or class_id[-1:]
+    return next((name for index, name in enumerate(classes) if str(index) == number), None)

@@ -64,7 +64,7 @@ def plan_training(workspace: Workspace) -> dict[str, Any]:
         "train": learned,
         "replay": replayed,
         "held_out": held_out,
-        "rejected": len(corpus.rejected),
+        "rejected": sum("box" not in item for item in corpus.rejected),
         "champion": champion.training_job if champion else None,
         "enough": enough,
         "text": text,

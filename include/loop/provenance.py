@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from include.loop import layout
 from include.loop.answers import MOST_BYTES, read_output
 from include.loop.errors import BadRecord, NotSetUp
+from include.loop.manifest import moment
 from include.loop.storage import error_code
 from include.loop.workspace import Workspace
 
@@ -68,12 +69,12 @@ def _by_dataset(
     workspace: Workspace, dataset_id: str | None, class_name: str | None
 ) -> Iterator[tuple[str, list[tuple[int, dict[str, Any]]]]]:
     """Line numbers and values by dataset, back through the ancestors; a replayed line is met once."""
-    seen: set[tuple[str, str | None]] = set()
+    seen: set[tuple[str, str]] = set()
     while dataset_id is not None:
         found = []
         manifest = layout.dataset_file(dataset_id, "train.manifest")
         for number, value in enumerate(workspace.storage.read_lines(manifest), start=1):
-            identity = (value["source-ref"], value.get("loop"))
+            identity = (value["source-ref"], str(value.get("loop")))  # anybody's lines may hold a list there
             if identity not in seen and _shows(workspace, value, class_name):
                 seen.add(identity)
                 found.append((number, value))
@@ -89,12 +90,22 @@ def _shows(workspace: Workspace, value: dict[str, Any], class_name: str | None) 
         return True
     class_id = workspace.pipeline.classes.index(class_name)
     annotations = value[workspace.pipeline.label_attribute]["annotations"]
-    return any(item["class_id"] == class_id for item in annotations)
+    return any(_class_id(item) == class_id for item in annotations)
 
 
-def _age(workspace: Workspace, value: dict[str, Any]) -> tuple[str, str, str]:
-    metadata = value.get(f"{workspace.pipeline.label_attribute}-metadata") or {}
-    return value.get("batch") or "", str(metadata.get("creation-date", "")), value["source-ref"]
+def _class_id(annotation: dict[str, Any]) -> int:
+    """Of a line that was learned from; some tools write ``"0"`` or ``0.0``."""
+    return int(float(annotation["class_id"]))
+
+
+def _age(workspace: Workspace, value: dict[str, Any]) -> tuple[str, datetime, str]:
+    created = _metadata(workspace, value).get("creation-date", "")
+    return str(value.get("batch") or ""), moment(str(created)), value["source-ref"]
+
+
+def _metadata(workspace: Workspace, value: dict[str, Any]) -> dict[str, Any]:
+    metadata = value.get(f"{workspace.pipeline.label_attribute}-metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _label(
@@ -106,7 +117,7 @@ def _label(
     line: int,
 ) -> dict[str, Any]:
     attribute, classes = workspace.pipeline.label_attribute, workspace.pipeline.classes
-    metadata = value.get(f"{attribute}-metadata") or {}
+    metadata = _metadata(workspace, value)
     return {
         "manifest": workspace.storage.uri(layout.dataset_file(dataset_id, "train.manifest")),
         "line": number,
@@ -116,7 +127,7 @@ def _label(
         "etag": value.get("etag"),
         "boxes": [
             {
-                "label": classes[item["class_id"]],
+                "label": classes[_class_id(item)],
                 **{side: item[side] for side in ("left", "top", "width", "height")},
             }
             for item in value[attribute]["annotations"]

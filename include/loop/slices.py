@@ -18,6 +18,7 @@ from include.loop.config import DATASET_SLICES
 from include.loop.dataset import read_dataset
 from include.loop.errors import BadRecord, ConfigurationError
 from include.loop.identity import share
+from include.loop.learnable import Unlearnable
 from include.loop.manifest import LabelledImage, read_line
 from include.loop.storage import in_parallel
 from include.loop.workspace import Workspace
@@ -113,8 +114,10 @@ def _is_there(line: LabelledImage, etag: str | None) -> bool:
 
 
 def _keys(values: Iterable[dict[str, Any]]) -> Iterator[tuple[Any, Any]]:
-    """What tells the labels of a picture apart: the loop that asked about it."""
-    return ((value["source-ref"], value.get("loop")) for value in values)
+    """What tells the labels of a picture apart: the loop that asked about it, which may be anything in lines
+    of others.
+    """
+    return ((value["source-ref"], str(value.get("loop"))) for value in values)
 
 
 def _sample(lines: list[LabelledImage]) -> list[LabelledImage]:
@@ -127,16 +130,22 @@ def _sample(lines: list[LabelledImage]) -> list[LabelledImage]:
 
 def _read_set(workspace: Workspace, name: str, location: str) -> list[LabelledImage]:
     pipeline = workspace.pipeline
+    ours = (
+        name not in pipeline.test_sets
+    )  # a dataset's manifest: what is lost of it was told when it was built
     lines: dict[str, LabelledImage] = {}
     problems = []
     try:
-        for raw in workspace.storage.read_raw_lines(location):
+        for number, raw in enumerate(workspace.storage.read_raw_lines(location), start=1):
             try:
                 line = read_line(raw, pipeline.label_attribute, pipeline.classes)
             except BadRecord as error:
-                problems.append(str(error))
+                if not (ours and isinstance(error, Unlearnable)):
+                    problems.append(f"{error} (line {number})")
             else:
                 lines[line.source] = line
+                if line.lost and not ours:
+                    problems.append(f"{line.lost[0].reason} (line {number})")
     except FileNotFoundError as error:
         raise ConfigurationError(f"{pipeline.path}: {_what(workspace, name)}: {error}") from None
     if problems or not lines:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from include.loop import layout
 from include.loop.errors import BadRecord, ConcurrentWrite
 from include.loop.fingerprints import Fingerprint, alike, read_fingerprint
 from include.loop.identity import content_hash
-from include.loop.manifest import LabelledImage
+from include.loop.manifest import LabelledImage, moment
 from include.loop.sides import Placed, Rules, Side, settle
 from include.loop.storage import dump, in_parallel
 from include.loop.workspace import Workspace
@@ -27,7 +28,8 @@ LABEL_CHARS = 20  # a label's hash names it among all labels of a pipeline
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One label of one image. ``label`` is a hash of the manifest line; ``classes`` has one number per box;
-    ``why`` tells how the image got its side, or why it cannot be used (then it has no ``sha256``).
+    ``why`` tells how the image got its side, or why it cannot be used (then it has no ``sha256``). Entries of
+    older versions have no ``width`` and ``height``, which are the image's own.
     """
 
     source: str
@@ -40,11 +42,17 @@ class Entry:
     label: str
     classes: tuple[int, ...]
     loop: str | None = None
+    width: int | None = None
+    height: int | None = None
 
     @property
-    def age(self) -> tuple[str, str]:
+    def age(self) -> tuple[datetime, str]:
         """Newer labels are greater; between two of the same moment their hashes decide, the same way ever."""
-        return self.created, self.label
+        return moment(self.created), self.label
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        return (self.width, self.height) if self.width and self.height else None
 
     @property
     def resembles(self) -> bool:
@@ -86,7 +94,7 @@ class Ledger:
         self._workspace = workspace
         self._splits: dict[str, tuple[Entry, ...]] = {}
         self._images: dict[str, Placed] = {}
-        self._prints: dict[tuple[str, str], Fingerprint] = {}
+        self._looks: dict[tuple[str, str], Look] = {}
         self._sources: dict[str, str] = {}  # of each image, where it was met first
         self._kept = set(splits)
         for name, entries in splits.items():
@@ -155,7 +163,8 @@ class Ledger:
         self._splits[split] = tuple(entries)
         for entry in entries:
             if entry.sha256:
-                self._prints[entry.source, entry.etag] = Fingerprint(entry.sha256, entry.phash)
+                prints = Fingerprint(entry.sha256, entry.phash)
+                self._looks[entry.source, entry.etag] = Look(entry.etag, prints, entry.size)
                 if entry.sha256 not in self._images or entry.side is Side.TEST:
                     classes = frozenset(entry.classes)
                     self._images[entry.sha256] = Placed(entry.sha256, entry.phash, entry.side, classes)
@@ -189,22 +198,25 @@ class Ledger:
         return entries
 
     def _look_at(self, candidate: Candidate) -> Look:
-        """Read an image, unless this version of it is known."""
+        """Read an image, unless this version of it and its size are known."""
         source, etag = candidate.line.source, candidate.line.value.get("etag")
-        if known := self._prints.get((source, str(etag))):
-            return Look(str(etag), known)
+        look = self._looks.get((source, str(etag)))
         try:
-            return Look(*read_fingerprint(self._workspace.storage, source, etag))
+            if look is None or look.size is None:
+                look = Look(*read_fingerprint(self._workspace.storage, source, etag))
+            _check_size(candidate.line, look.size)
+            return look
         except BadRecord as error:
             return Look("", problem=str(error))
 
 
 @dataclass(frozen=True)
 class Look:
-    """What reading an image gave: its fingerprint, or the problem."""
+    """What reading an image gave: its fingerprint and its width and height, or the problem."""
 
     etag: str
     prints: Fingerprint | None = None
+    size: tuple[int, int] | None = None
     problem: str = ""
 
 
@@ -218,6 +230,35 @@ def open_ledger(workspace: Workspace) -> Ledger:
 
 def _read(workspace: Workspace, split: str) -> list[Entry]:
     return [Entry.from_dict(value) for value in workspace.storage.read_lines(layout.split_file(split))]
+
+
+def _check_size(line: LabelledImage, size: tuple[int, int] | None) -> None:
+    """BadRecord when a label was drawn on a picture of another shape than the stored one.
+
+    Another resolution of the same picture does no harm: boxes are learned and compared as shares of its size.
+    """
+    labelled = line.width, line.height
+    if size is None or labelled == size:
+        return
+    why = ""
+    if labelled == size[::-1]:
+        why = (
+            ": it was labelled as its EXIF orientation turns it, and boxes count from the corner of the "
+            "stored pixels. Store the image turned, or label it again"
+        )
+    elif _same_shape(labelled, size):
+        return
+    raise BadRecord(
+        f"image_size says {labelled[0]} x {labelled[1]}, but the stored image has {size[0]} x {size[1]} "
+        f"pixels{why}"
+    )
+
+
+def _same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether one size is the other made larger or smaller, and rounded to whole pixels."""
+    small, large = sorted((one, other))
+    scale = max(large) / max(small)
+    return all(abs(a * scale - b) <= scale for a, b in zip(small, large, strict=True))
 
 
 def _measures(candidate: Candidate) -> bool:
@@ -245,4 +286,6 @@ def _entry(candidate: Candidate, look: Look, side: Side, why: str) -> Entry:
         label=candidate.label,
         classes=tuple(candidate.classes),
         loop=loop if isinstance(loop, str) else None,
+        width=look.size[0] if look.size else None,
+        height=look.size[1] if look.size else None,
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from include.loop.answers import Box
 from include.loop.consensus import AgreedBox
 from include.loop.errors import BadRecord
-from include.loop.manifest import ClassMapMismatch, manifest_value, read_line
+from include.loop.manifest import ClassMapMismatch, manifest_value, moment, read_line
 from include.loop.storage import dump
 
 CLASSES = ("cat", "dog", "bird")
@@ -81,7 +81,9 @@ def test_what_is_written_is_one_line_and_reads_back(boxes, name, etag):
     assert b"\n" not in body
     line = read_line(body, "review", CLASSES)
     assert (line.source, line.value["etag"]) == (f"s3://b/{name}", etag)
-    assert [CLASSES[item.class_id] for item in line.boxes] == [item.box.label for item in boxes]
+    drawn = list(dict.fromkeys(item.box for item in boxes))
+    assert [CLASSES[item.class_id] for item in line.boxes] == [box.label for box in drawn]
+    assert (line.lost, line.annotations) == ((), len(boxes))
     assert dump(line.value) == body
 
 
@@ -131,7 +133,7 @@ def annotation(**changes):
         (b'{"source-ref": "s3://b/1.jpg"}', "has no label 'review'"),
         (ground_truth(review=annotation(class_id=3)), "class_id 3 is not one of the pipeline's 3 classes"),
         (ground_truth(review=annotation(class_id=-1)), "review.annotations.0.class_id"),
-        (ground_truth(review=annotation(width=0)), "review.annotations.0.width"),
+        (ground_truth(review=annotation(width="wide")), "review.annotations.0.width"),
         (ground_truth(review={"annotations": [], "image_size": []}), "review.image_size"),
     ],
 )
@@ -151,6 +153,8 @@ def test_a_line_that_cannot_be_trained_on_is_refused_with_its_reason(line, reaso
             {"one": "dog"},
             "class_id one is 'dog' in the line's class-map, but the pipeline has 3 classes only",
         ),
+        ({"01": "cat"}, "class_id 01 is 'cat' in the line's class-map, but 'dog' in the pipeline"),
+        ({"": "cat"}, "class_id  is 'cat' in the line's class-map, but the pipeline has 3 classes only"),
         ({"1": 7}, "class_id 1 is 7 in the line's class-map, but 'dog' in the pipeline"),
     ],
 )
@@ -164,6 +168,66 @@ def test_a_line_of_another_list_of_classes_is_told_from_other_bad_lines(class_ma
 def test_a_line_without_names_of_its_classes_is_taken_at_its_numbers(metadata):
     line = read_line(ground_truth(**{"review-metadata": metadata}), "review", CLASSES)
     assert [box.class_id for box in line.boxes] == [1]
+
+
+@pytest.mark.parametrize("key", ["1", "01", "0001"])
+def test_keys_of_a_class_map_are_numbers_that_may_be_filled_up_with_zeros(key):
+    metadata = {"class-map": {"00": "cat", key: "dog"}}
+    assert read_line(ground_truth(**{"review-metadata": metadata}), "review", CLASSES).boxes
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        ("utf-16", "UTF-16"),  # with a byte order mark
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+        ("utf-32", "UTF-32"),
+        ("utf-32-be", "UTF-32"),
+    ],
+)
+def test_every_line_of_a_manifest_in_another_encoding_is_refused_by_its_name(encoding, name):
+    text = "".join(
+        json.dumps({"source-ref": f"s3://b/é{n}.jpg"}, ensure_ascii=False) + "\n" for n in range(3)
+    )
+    lines = [line for line in text.encode(encoding).split(b"\n") if line.strip(b"\0")]
+    assert len(lines) == 3
+    for line in lines:
+        with pytest.raises(BadRecord, match=f"^manifest is {name}; save it as UTF-8$"):
+            read_line(line, "review", CLASSES)
+
+
+def test_a_byte_order_mark_of_utf_8_does_no_harm_and_a_torn_line_of_zeros_is_no_other_encoding():
+    assert read_line(b"\xef\xbb\xbf" + ground_truth(), "review", CLASSES).width == 10
+    with pytest.raises(BadRecord, match="is not JSON"):
+        read_line(b"\0" * 100, "review", CLASSES)
+
+
+@pytest.mark.parametrize("label", [{"review": annotation()}, {"review": {}}, {}])
+def test_an_object_that_ground_truth_could_not_get_labelled_is_no_image_of_nothing(label):
+    failed = {"review-metadata": {"failure-reason": "ClientError: the image could not be read"}}
+    line = {"source-ref": "s3://b/1.jpg"} | failed | label
+    with pytest.raises(BadRecord) as caught:
+        read_line(json.dumps(line).encode(), "review", CLASSES)
+    assert str(caught.value) == (
+        "the image was not labelled: failure-reason: ClientError: the image could not be read"
+    )
+
+
+def test_times_are_compared_as_times_and_without_a_zone_they_are_utc():
+    ordered = [
+        "yesterday",
+        "0001-01-01T00:00:00+23:59",  # earlier than what a datetime of UTC can say
+        "2026-10-01",
+        "2026-10-02T01:00:00",
+        "2026-10-02T03:30:00+02:00",
+        "2026-10-02T02:00:00Z",
+        "2026-10-01T23:30:00-05:00",
+        "9999-12-31T23:59:59-23:59",
+    ]
+    assert sorted(ordered[3:] + ordered[:3], key=moment)[2:] == ordered[2:]
+    assert moment("2026-10-02T01:00:00.5") == moment("2026-10-02T03:00:00.500+02:00")
+    assert moment("") == moment("1. 10. 2026") < moment("2026-10-01")
 
 
 @given(st.binary(max_size=300))

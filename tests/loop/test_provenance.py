@@ -20,6 +20,18 @@ def line(name: str, batch: str | None = None, class_id: int = 0) -> dict:
     return labelled(f"s3://b/{name}.jpg", class_id=class_id) | asked
 
 
+def test_lines_of_others_are_ordered_by_time_and_their_fields_may_be_of_any_kind(place: Place):
+    times = ["2026-10-02T01:00:00", "2026-10-01T23:30:00-05:00", None, "2026-10-02T05:00:00+02:00"]
+    values = [labelled(f"s3://b/{number}.jpg", time) for number, time in enumerate(times)]
+    values[0] |= {"loop": ["a", "b"], "batch": 0}
+    values[2] |= {"review-metadata": "?"}
+    values[1]["review"]["annotations"][0]["class_id"] = "0"
+    write_dataset(place, "first", None, *values)
+    found = [find_line(place.workspace, "first", "cat", number)[0] for number in range(1, 5)]
+    assert [label["image"][-5] for label in found] == ["1", "3", "0", "2"]
+    assert found[0]["boxes"][0]["label"] == "cat"
+
+
 def test_labels_come_by_night_the_newest_first_back_through_the_ancestors(place: Place):
     write_dataset(place, "first", None, line("a"), line("b"))
     write_dataset(place, "second", "first", line("b"), line("c", "2026-11-01"), line("d", "2026-11-01", 1))

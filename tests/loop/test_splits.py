@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from include.loop import layout
 from include.loop.errors import ConcurrentWrite
@@ -105,6 +108,79 @@ def test_an_image_that_training_could_not_read_is_used_nowhere(place: Place):
         (Side.UNUSABLE, "not an image"),
         (Side.UNUSABLE, "the image is gone"),
     ]
+
+
+SIZES = [
+    ((64, 48), None),
+    ((128, 96), None),  # another resolution: the boxes' shares are the same
+    ((43, 32), None),  # rounded to whole pixels
+    (
+        (48, 64),
+        "image_size says 48 x 64, but the stored image has 64 x 48 pixels: it was labelled as its EXIF "
+        "orientation turns it, and boxes count from the corner of the stored pixels. Store the image turned, "
+        "or label it again",
+    ),
+    ((64, 64), "image_size says 64 x 64, but the stored image has 64 x 48 pixels"),
+    ((96, 128), "image_size says 96 x 128, but the stored image has 64 x 48 pixels"),
+]
+
+
+def sized(item: Candidate, size: tuple[int, int]) -> Candidate:
+    """The same label with another image_size."""
+    label = item.line.value["review"] | {"image_size": [{"width": size[0], "height": size[1]}]}
+    return replace(item, line=read_value(item.line.value | {"review": label}, "review", ("cat", "dog")))
+
+
+def test_a_label_of_another_shape_than_its_image_is_used_nowhere_and_names_both_sizes(place: Place):
+    labels = [
+        sized(candidate(place, f"{n}.jpg", patchwork(f"{n}")), size) for n, (size, _) in enumerate(SIZES)
+    ]
+    entries = open_ledger(place.workspace).admit("2026-11-01", labels, Rules(0))
+    assert [(item.why if item.side is Side.UNUSABLE else None) for item in entries if item] == [
+        why for _, why in SIZES
+    ]
+    assert {(item.size, bool(item.sha256)) for item in entries if item} == {((64, 48), True), (None, False)}
+
+
+def test_an_image_of_one_pixel_more_than_it_is_high_is_still_turned(place: Place):
+    body = patchwork("nearly square", scale=1)
+    picture = Image.open(io.BytesIO(body)).resize((41, 40))
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG")
+    item = sized(candidate(place, "1.jpg", stream.getvalue()), (40, 41))
+    (entry,) = open_ledger(place.workspace).admit("2026-11-01", [item], RULES)
+    assert entry is not None
+    assert entry.side is Side.UNUSABLE
+
+
+def test_a_known_image_is_not_read_again_to_check_its_size_but_for_the_ledger_of_an_older_version(
+    place: Place, reads: Counter[str]
+):
+    known = candidate(place, "a.jpg", patchwork("a"))
+    ledger = open_ledger(place.workspace)
+    ledger.admit("2026-11-01", [known], Rules(0))
+    ledger.keep("2026-11-01")
+    turned = sized(known, (48, 64))
+    (entry,) = open_ledger(place.workspace).admit("2026-11-02", [turned], RULES)
+    assert (entry and entry.side, reads["a.jpg"]) == (Side.UNUSABLE, 1)
+
+    (old,) = place.storage.read_lines(layout.split_file("2026-11-01"))
+    del old["width"], old["height"]
+    place.storage.write_lines(layout.split_file("2026-11-01"), [old])
+    ledger = open_ledger(place.workspace)
+    (entry,) = ledger.admit("2026-11-01", [known], RULES)
+    assert (entry and entry.side, reads["a.jpg"]) == (Side.TRAIN, 1)  # what is settled stays settled
+    (entry,) = ledger.admit("2026-11-02", [turned], RULES)
+    assert (entry and entry.side, reads["a.jpg"]) == (Side.UNUSABLE, 2)
+
+
+def test_the_newest_label_is_the_one_of_the_latest_moment_whatever_its_zone(place: Place):
+    times = ["2026-10-02T01:00:00", "2026-10-01T23:30:00-05:00", "2026-10-02T05:00:00+02:00", "yesterday", ""]
+    entries = [
+        Entry("s3://b/1.jpg", "e", "x", None, Side.TRAIN, "", time, str(number), ())
+        for number, time in enumerate(times)
+    ]
+    assert Ledger(place.workspace, {"2026-10-02": entries}).newest(["2026-10-02"])["x"].label == "1"
 
 
 def test_of_two_runs_that_write_the_same_split_the_slower_one_starts_again(place: Place):
