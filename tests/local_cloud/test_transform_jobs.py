@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.cloud import LocalCloud
+from tests.support.names import DOTTED, MEETING, ODD, long_name
 from tests.support.sagemaker import log_of, make_model, transform_request, transformed
 
 GROUP = "/aws/sagemaker/TransformJobs"
@@ -62,19 +63,13 @@ def test_a_bad_object_fails_the_job_and_spoils_nothing_else(cloud: LocalCloud, b
     assert any(f"{bucket}/in/b: Bad HTTP status" in line for line in log_of(cloud, GROUP, name))
 
 
-ODD_NAMES = [
-    *("sub/x", "sub//x", "/x", "a/1", "b/a/1", "a/../1", "./1", "..", "x.out", "x.out/y"),
-    *("a\nb", "a\rb", "a\tb", "a\u2028b", "\x01", " ", "a ", '"', "#?%2F+&", "é", "e\u0301", "😀"),
-    "x" * 252,
-    "y/" * 300 + "z" * 416,  # its output's key has all of the 1,024 bytes that S3 takes
-]
-
-
 def test_a_manifest_names_the_objects_and_a_name_may_be_any_text(cloud: LocalCloud, bucket: str) -> None:
-    s3, too_long = cloud.client("s3"), "y/" * 300 + "z" * 417
-    for name in (*ODD_NAMES, too_long, "no"):
+    # The keys of their outputs have all of the bytes that S3 takes, and one more.
+    names, too_long = [*MEETING, *ODD, *DOTTED, long_name(1016)], long_name(1017)
+    s3 = cloud.client("s3")
+    for name in (*names, too_long, "no"):
         s3.put_object(Bucket=bucket, Key=f"in/{name}", Body=name.encode())
-    manifest = [{"prefix": f"s3://{bucket}/in/"}, too_long, *ODD_NAMES]
+    manifest = [{"prefix": f"s3://{bucket}/in/"}, too_long, *names]
     s3.put_object(Bucket=bucket, Key="list.json", Body=json.dumps(manifest).encode())
     model, name = make_model(cloud, bucket, f"{bucket}-m"), f"{bucket}-t"
     request = transform_request(name, bucket, model, MaxConcurrentTransforms=2)
@@ -85,10 +80,10 @@ def test_a_manifest_names_the_objects_and_a_name_may_be_any_text(cloud: LocalClo
     cloud.client("sagemaker").create_transform_job(**request)
 
     reason = transformed(cloud, name)["FailureReason"]
-    assert reason.startswith(f"ClientError: 1 of {len(ODD_NAMES) + 1} objects have no output")
+    assert reason.startswith(f"ClientError: 1 of {len(names) + 1} objects have no output")
     assert "the key of its output would have 1,025 bytes; S3 takes 1,024" in reason
     found = {key: answer["sha256"] for key, answer in outputs(cloud, bucket).items()}
-    assert found == {f"out/{name}.out": sha256(name.encode()).hexdigest() for name in ODD_NAMES}
+    assert found == {f"out/{name}.out": sha256(name.encode()).hexdigest() for name in names}
 
 
 def test_a_model_that_dies_leaves_the_outputs_it_gave(cloud: LocalCloud, bucket: str) -> None:

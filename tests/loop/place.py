@@ -83,7 +83,7 @@ class Place:
         lines = []
         for name, level in brightness.items():
             source = self.put(f"{location.rsplit('/', 1)[0]}/images/{name}", picture(level, name))
-            lines.append(json.dumps(labelled(source)).encode())
+            lines.append(json.dumps(labelled(source), ensure_ascii=False).encode())
         self.put(location, b"\n".join(lines) + b"\n")
 
     def finish(self, step: Step, key: str) -> dict[str, Any]:

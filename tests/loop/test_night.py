@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+import httpx
 import pytest
 
 from include.loop import (
+    batch,
     champion,
     dataset,
     evaluation,
@@ -13,11 +17,15 @@ from include.loop import (
     registry,
     training,
 )
+from include.loop.predictions import read_predictions
+from include.loop.questions import read_questions
 from tests.loop.place import NIGHT, Place, correct
+from tests.support.cloud import ROLE
+from tests.support.names import MEETING, ODD, long_name
 
 DAYS = {
     "train": {f"a{n}.jpg": 150 + n for n in range(6)},
-    "validation": {f"v{n}.jpg": 170 + n for n in range(3)},
+    "validation": {f"v{n}\u2028.jpg": 170 + n for n in range(3)},
 }
 
 
@@ -30,7 +38,7 @@ def trained(make_place) -> Place:
     )
     for side, images in DAYS.items():
         place.add_labels(f"initial/{side}.manifest", images)
-    place.add_labels("test/day.manifest", {"d.jpg": 200, "e.jpg": 210})
+    place.add_labels("test/day.manifest", {"d/e.jpg": 200, "d//e.jpg": 210})
     place.add_labels("test/night.manifest", {"n.jpg": 40})
     learn(place, dataset.build_initial(place.workspace)["dataset_id"])
     place.set_up_review()
@@ -46,16 +54,33 @@ def learn(place: Place, dataset_id: str) -> dict:
 
 
 def test_a_night_asks_about_doubtful_images_and_its_labels_make_a_better_champion(trained: Place):
-    trained.add_images({"bright.jpg": 250, "dim.jpg": 100, "dark.jpg": 60, "black.jpg": 0})
+    """Whatever the images are called: a name is told on, and never taken apart."""
+    prefix = f"s3://{trained.bucket}/pets/images/dt={NIGHT}/"
+    room = 1024 - len(f"pets/runs/dt={NIGHT}/predictions/out/.out")
+    names = [*MEETING, *ODD, long_name(room - len(".jpg"))]
+    doubtful = {f"{name}.jpg": 60 + 2 * number for number, name in enumerate(names)}
+    too_long = f"{long_name(room - len('jpg'))}.jpg"
+    trained.add_images({"bright.jpg": 250, "black.jpg": 0, too_long: 100, "../up.jpg": 100} | doubtful)
     started = trained.ask()
-    assert (started["asked"], started["started"], started["remaining"]) == (3, 3, 0)
-    assert set(trained.questions()) == {"dim.jpg", "dark.jpg", "black.jpg"}
+    count = len(doubtful) + 1
+    assert (started["asked"], started["started"], started["remaining"]) == (count, count, 0)
+    asked = {item.image.removeprefix(prefix) for item in read_questions(trained.workspace, NIGHT)}
+    assert asked == {"black.jpg", *doubtful}
+    # Every image was given its own prediction.
+    predictions = read_predictions(trained.workspace, batch.read_batch(trained.workspace, NIGHT))
+    seen = {item.uri.removeprefix(prefix): item for item in predictions}
+    assert {name: round(255 * seen[name].detections[0].score) for name in doubtful} == doubtful
+    assert seen[too_long].problem == (
+        "no prediction: the key of its output would have 1,025 bytes; S3 takes 1,024"
+    )
+    assert_reviewers_see(trained, [prefix + name for name in doubtful])
     trained.answer(correct)
     trained.settle()
     report = trained.assemble()
-    assert (report["labels"], report["quarantined"], report["open"]) == (3, 0, 0)
+    assert (report["labels"], report["quarantined"], report["open"]) == (count, 2, 0)
+    assert {line["image"].removeprefix(prefix) for line in trained.quarantine()} == {too_long, "../up.jpg"}
     built = dataset.build(trained.workspace)
-    assert built["new"] == 3
+    assert (built["new"], built["rejected"]) == (count, 0)
     before = trained.cloud.requests()["CreateTransformJob"]
     promoted = learn(trained, built["dataset_id"])
     # The champion was measured on these tests when it was a challenger: only the new model predicts.
@@ -65,6 +90,17 @@ def test_a_night_asks_about_doubtful_images_and_its_labels_make_a_better_champio
     reigning = champion.read_champion(trained.workspace)
     assert reigning is not None
     assert (reigning.metrics["day"], reigning.metrics["night"]) == (1.0, 1.0)
+
+
+def assert_reviewers_see(place: Place, images: list[str]) -> None:
+    """The address that a template makes of an image gives that image."""
+    for image in images:
+        page = place.rig.sagemaker.render_ui_template(
+            UiTemplate={"Content": "{{ task.input.image | grant_read_access | skip_autoescape }}"},
+            Task={"Input": json.dumps({"image": image})},
+            RoleArn=ROLE,
+        )
+        assert httpx.get(page["RenderedContent"]).content == place.storage.read(image), image
 
 
 def test_the_same_date_again_starts_no_job_and_no_loop_and_keeps_every_byte(trained: Place):

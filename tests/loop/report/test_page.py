@@ -128,10 +128,15 @@ def test_a_round_that_was_rolled_back_is_told_again_with_the_next_one(rounds: Ro
     assert "↶ rolled back" in rounds.storage.read("reports/index.html").decode()
 
 
-def test_damage_is_told_on_the_page(rounds: Rounds) -> None:
+def test_damage_and_images_without_predictions_are_told_on_the_page(rounds: Rounds) -> None:
     rounds.round("job-2", [])
     rounds.put("models/job-2/curves.json", b"{")
-    assert "What could not be told" in publish(rounds, "job-2")[1].text
+    metrics = rounds.storage.read_json("evaluations/job-2/metrics.json")
+    metrics["slices"]["day"]["challenger"]["unpredicted"] = 3
+    rounds.put("evaluations/job-2/metrics.json", metrics)
+    told = publish(rounds, "job-2")[1].text
+    assert "What could not be told" in told
+    assert "day (3 images got no prediction from the challenger)" in told
 
 
 def test_nothing_from_outside_becomes_part_of_the_page(cloud: LocalCloud, bucket: str) -> None:
