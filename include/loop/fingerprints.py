@@ -36,6 +36,7 @@ from botocore.exceptions import ClientError
 from include.loop.errors import BadRecord
 from include.loop.images import read_image
 from include.loop.storage import MOST_BYTES, Storage, error_code
+from include.pictures import Picture
 
 HASH_SIDE = 16
 HASH_BYTES = HASH_SIDE * HASH_SIDE // 8
@@ -58,8 +59,7 @@ class Fingerprint:
 
 def fingerprint(body: bytes) -> Fingerprint:
     """The fingerprint of an image's bytes. BadRecord when it cannot be decoded."""
-    grey = read_image(body, "L", DECODED_SIDE).image
-    return Fingerprint(hashlib.sha256(body).hexdigest(), _phash(grey))
+    return _of(body, read_image(body, "L", DECODED_SIDE))
 
 
 def read_fingerprint(
@@ -79,7 +79,8 @@ def read_fingerprint(
     body, now = found
     if etag is not None and etag != now:
         raise BadRecord("the image was replaced after it was labelled")
-    return now, fingerprint(body), image_size(body)
+    picture = read_image(body, "L", DECODED_SIDE)
+    return now, _of(body, picture), (picture.width, picture.height)
 
 
 def alike(left: Sequence[str | None], right: Sequence[str | None]) -> Iterator[tuple[int, int]]:
@@ -101,6 +102,10 @@ def alike(left: Sequence[str | None], right: Sequence[str | None]) -> Iterator[t
         )
         for row, column in np.argwhere(differing <= NEAR_BITS):
             yield int(rows[0][start + row]), int(columns[0][column])
+
+
+def _of(body: bytes, picture: Picture) -> Fingerprint:
+    return Fingerprint(hashlib.sha256(body).hexdigest(), _phash(picture.image))
 
 
 def _phash(grey: Any) -> str | None:

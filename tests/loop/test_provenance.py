@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from include.loop import layout
@@ -21,7 +23,7 @@ def line(name: str, batch: str | None = None, class_id: int = 0) -> dict:
 
 
 def test_lines_of_others_are_ordered_by_time_and_their_fields_may_be_of_any_kind(place: Place):
-    times = ["2026-10-02T01:00:00", "2026-10-01T23:30:00-05:00", None, "2026-10-02T05:00:00+02:00"]
+    times: list[Any] = ["2026-10-02T01:00:00", "2026-10-01T23:30:00-05:00", None, "2026-10-02T05:00:00+02:00"]
     values = [labelled(f"s3://b/{number}.jpg", time) for number, time in enumerate(times)]
     values[0] |= {"loop": ["a", "b"], "batch": 0}
     values[2] |= {"review-metadata": "?"}
