@@ -85,6 +85,26 @@ def test_only_dags_and_plugins_know_airflow(room: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("room", sorted(MAY_IMPORT.keys() - {"include.pictures"}))
+def test_only_pictures_opens_images(room: str) -> None:
+    """Bytes that are not our own: every other way to Pillow's decoders knows no bounds."""
+    wrong = [f"{path.relative_to(ROOT)}:{line}" for path in sources(room) for line in opened(path)] + [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in sources(room)
+        for line, name in imports(path)
+        if within(name, "PIL") and (name.endswith("Plugin") or name in {"PIL.Image.open", "PIL.ImageFile"})
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def opened(path: Path) -> Iterator[int]:
+    """Lines with a call like ``Image.open(…)``, under the names that it has here."""
+    ways = {"Image.open", "PIL.Image.open", "pillow.open"}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ways:
+            yield node.lineno
+
+
 def test_imports_are_absolute() -> None:
     """Airflow may run a file under its bare name, where a relative import has no parent."""
     wrong = [

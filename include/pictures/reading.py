@@ -24,10 +24,19 @@ if TYPE_CHECKING:
 _LEAST_LEVELS = 32
 # Grey levels below whose standard deviation nothing is to be seen on a picture.
 _FLAT = 1.0
-# The largest pictures take up to 900 MB while they are decoded, so a thread waits for the other.
+# The largest pictures take up to 900 MB while they are decoded, so one thread waits for another.
 _LARGE = 25_000_000  # pixels
 _one_at_a_time = threading.Lock()
+# Pixels in blocks of this many bytes go back to the system at once; smaller ones stay with their thread.
+_BLOCK = 64 << 20
 _GLANCE = 256  # pixels of the longer side that are enough to tell whether anything is to be seen
+
+# What Pillow says, in words that help.
+_CLEARER = {
+    "not identified by this driver": "its header tells no size or no colours",
+    "cannot load this image": "there are no pixels in it",
+    "broken data stream when reading image file": "its pixels cannot be decoded",
+}
 
 
 @dataclass(frozen=True)
@@ -52,11 +61,11 @@ def read(body: bytes, mode: Literal["L", "RGB"] = "RGB", side: int | None = None
     except MemoryError:
         raise PictureError("image takes more memory than there is") from None
     except Exception as error:  # decoders raise what they like, and it is the file's fault
-        said = (
-            re.sub(r" \(-?\d+ bytes not processed\)", "", " ".join(str(error).split()))
-            or type(error).__name__
-        )
-        raise PictureError(f"damaged image: {said}") from error
+        said = " ".join(str(error).split()) or type(error).__name__
+        said = re.sub(
+            r" \(-?\d+ bytes not processed\)", "", said
+        )  # or every cut image has a reason of its own
+        raise PictureError(f"damaged image: {_CLEARER.get(said, said)}") from error
 
 
 def _read(body: bytes, mode: Literal["L", "RGB"], side: int | None) -> Picture:
@@ -77,8 +86,10 @@ def _read(body: bytes, mode: Literal["L", "RGB"], side: int | None) -> Picture:
 
 
 def _decoded(image: Image, mode: str, depth: int) -> Image:
+    from PIL import Image as pillow
     from PIL import ImageFile
 
+    pillow.core.set_block_size(_BLOCK)
     # Another package in this process may have told Pillow to fill what is missing with grey.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     image.load()
@@ -87,11 +98,9 @@ def _decoded(image: Image, mode: str, depth: int) -> Image:
     image.info.pop("transparency", None)  # the colours behind it are what is wanted
     if image.mode == "I;16":
         image = _upper_byte(image)
-    if image.mode != mode:
-        image = image.convert(mode)
     if depth == 16:
         _check_levels(image)
-    return image
+    return image if image.mode == mode else image.convert(mode)
 
 
 # The two classes are called by name because Image.open does more than is wanted here: it asks every decoder
@@ -118,7 +127,7 @@ def _upper_byte(image: Image) -> Image:
 
 
 def _check_levels(image: Image) -> None:
-    spans = [image.getchannel(band).getextrema() for band in image.getbands()]
+    spans = [image.getchannel(band).getextrema() for band in image.getbands() if band != "A"]
     levels = int(max(high - low for low, high in spans)) + 1  # type: ignore[operator]
     if levels < _LEAST_LEVELS:
         raise PictureError(

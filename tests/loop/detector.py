@@ -8,16 +8,16 @@ fail with that text.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from PIL import Image, ImageStat
+from PIL import ImageStat
 
 from include.algorithms import recordio
+from include.pictures import PictureError, read
 
 ROOT = Path(os.environ.get("SM_ML_ROOT", "/opt/ml"))
 BLACK = 5
@@ -49,9 +49,8 @@ class Server(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         try:
-            with Image.open(io.BytesIO(body)) as image:
-                brightness = ImageStat.Stat(image.convert("L")).mean[0]
-        except (OSError, SyntaxError) as error:
+            brightness = ImageStat.Stat(read(body, "L").image).mean[0]
+        except PictureError as error:
             self._reply(400, {"error": f"unable to decode the image: {error}"})
             return
         quality = float(json.loads((ROOT / "model" / "model.json").read_text())["quality"])

@@ -52,7 +52,7 @@ def test_each_image_gets_the_models_detections_and_a_bad_one_its_reason(crowned:
         "grey.jpg": pytest.approx(0.4, abs=0.01),
         "black.jpg": None,
         "text.jpg": "not an image",
-        "cut.jpg": "damaged image: Truncated File Read",
+        "cut.jpg": "damaged image: the JPEG ends before its picture begins",
     }
 
 
