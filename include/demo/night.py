@@ -74,6 +74,16 @@ class Night:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=start + prefix)
         return [item["Key"][len(start) :] for page in pages for item in page.get("Contents", ())]
 
+    def key(self, uri: str) -> str:
+        """The key of an S3 URI below the pipeline's folder, without that folder."""
+        return uri.removeprefix(f"s3://{BUCKET}/{self._folder}/")
+
+    def outputs(self, training_job: str) -> dict[str, str]:
+        """What a model said of each image in its own evaluation: image URI to the key of its .out object."""
+        records = (self.read_json(key) for key in self.keys(f"evaluations/{training_job}/outputs-"))
+        rows = (row for record in records for row in record["outputs"])
+        return {row["image"]: self.key(row["out"]) for row in rows if row["out"]}
+
     def download(self, key: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.s3.get_object(Bucket=BUCKET, Key=f"{self._folder}/{key}")["Body"].read())

@@ -24,25 +24,21 @@ _MARGIN, _CAPTION = 12, 22
 def draw(
     night: Night, test_set: str, before: str, after: str, out: Path, count: int = 4, score: float = 0.4
 ) -> list[Path]:
-    """Draw `count` scenes of a test set with two models' detections, whose output lies below two prefixes.
+    """Draw `count` scenes of a test set with the detections of two models, named by their training jobs.
 
     Detections below `score` are left out. Returns the paths; none when either model has no predictions there.
     """
-    outputs = [
-        {Path(key).name: key for key in night.keys(prefix) if key.endswith(".out")}
-        for prefix in (before, after)
-    ]
+    outputs = [night.outputs(training_job) for training_job in (before, after)]
     manifest = night.read(f"test/{test_set}.manifest") or b""
     lines = [json.loads(line) for line in manifest.split(b"\n") if line.strip()]
     # The scenes with most to find, so that there is something to see; the file's order breaks ties.
     lines.sort(key=lambda line: -len(_annotations(line)))
     paths: list[Path] = []
     for line in lines:
-        name = line["source-ref"].rsplit("/", 1)[1]
-        files = [found.get(f"{name}.out") for found in outputs]
+        files = [found.get(line["source-ref"]) for found in outputs]
         if len(paths) == count or not all(files):
             continue
-        image = night.read(f"test/{test_set}/{name}")
+        image = night.read(night.key(line["source-ref"]))
         if image is None:
             continue
         predictions = [json.loads(night.read(file) or b"{}").get("prediction", []) for file in files if file]

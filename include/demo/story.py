@@ -183,7 +183,7 @@ class Story:
     def _draw(self, night: Night, first: str, last: str) -> None:
         out = self._directory / "pictures"
         out.mkdir(parents=True, exist_ok=True)
-        drawn = pictures.draw(night, "night", f"evaluations/{first}/", f"evaluations/{last}/", out)
+        drawn = pictures.draw(night, "night", first, last, out)
         self.progress.say(f"{len(drawn)} pictures in pictures/")
 
 

@@ -166,7 +166,7 @@ def _locations(text: str) -> Iterator[S3Location]:
     for part in {text.strip(), *text.replace(",", " ").replace(";", " ").replace("|", " ").split()}:
         if part.startswith("s3://"):
             bucket, _, key = part.removeprefix("s3://").partition("/")
-            yield S3Location(bucket, key.lstrip("/"))
+            yield S3Location(bucket, key)
         elif part.startswith(("https://", "http://")) and "amazonaws.com" in part[:200]:
             try:
                 yield S3Location.parse(part)

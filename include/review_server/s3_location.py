@@ -49,10 +49,10 @@ class S3Location:
     @classmethod
     def _parse(cls, text: str) -> S3Location:
         parts = urlsplit(text)
-        path = parts.path.lstrip("/")
+        path = parts.path.removeprefix("/")
         if parts.scheme == "s3" and parts.netloc:
             # Keys may hold ? and #, which are not separators in an S3 URI.
-            return cls(parts.netloc, text.removeprefix(f"s3://{parts.netloc}").lstrip("/"))
+            return cls(parts.netloc, text.removeprefix(f"s3://{parts.netloc}").removeprefix("/"))
         host = parts.netloc
         if parts.scheme in ("http", "https") and re.fullmatch(r"s3[.-][a-z0-9.-]*amazonaws\.com", host):
             bucket, _, key = path.partition("/")

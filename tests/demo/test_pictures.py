@@ -44,17 +44,22 @@ def jpeg() -> bytes:
 
 def test_the_fullest_scene_is_drawn_with_both_models_side_by_side(night, tmp_path):
     lines = []
-    for name, boxes in (("sparse.jpg", 1), ("full.jpg", 3)):
+    said: dict[str, list[dict[str, str]]] = {"old": [], "new": []}
+    for name, boxes in (("sparse.jpg", 1), ("sub/sparse.jpg", 3)):
         annotations = [{"class_id": 1, "left": 4, "top": 4, "width": 8, "height": 8}] * boxes
         source = f"s3://{BUCKET}/{FOLDER}/test/night/{name}"
         lines.append(json.dumps({"source-ref": source, "review": {"annotations": annotations}}))
         put(night, f"test/night/{name}", jpeg())
-        put(night, f"evaluations/old/{name}.out", b'{"prediction": []}')
+        put(night, f"evaluations/old/out/{name}.out", b'{"prediction": []}')
         found = {"prediction": [[1, 0.9, 0.5, 0.5, 0.75, 0.75], [2, 0.1, 0, 0, 1, 1]]}
-        put(night, f"evaluations/new/{name}.out", json.dumps(found).encode())
+        put(night, f"evaluations/new/out/{name}.out", json.dumps(found).encode())
+        for job, rows in said.items():
+            rows.append({"image": source, "out": f"s3://{BUCKET}/{FOLDER}/evaluations/{job}/out/{name}.out"})
+    for job, rows in said.items():
+        put(night, f"evaluations/{job}/outputs-1.json", json.dumps({"outputs": rows}).encode())
     put(night, "test/night.manifest", "\n".join(lines).encode())
 
-    drawn = pictures.draw(night, "night", "evaluations/old/", "evaluations/new/", tmp_path, count=1)
+    drawn = pictures.draw(night, "night", "old", "new", tmp_path, count=1)
 
     assert drawn == [tmp_path / "night-1.png"]
     sheet = Image.open(drawn[0]).convert("RGB")
@@ -71,4 +76,4 @@ def test_the_fullest_scene_is_drawn_with_both_models_side_by_side(night, tmp_pat
 
 
 def test_without_predictions_nothing_is_drawn(night, tmp_path):
-    assert pictures.draw(night, "night", "evaluations/none/", "evaluations/none/", tmp_path) == []
+    assert pictures.draw(night, "night", "none", "none", tmp_path) == []

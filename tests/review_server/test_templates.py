@@ -145,6 +145,7 @@ def test_a_granted_url_reads_that_object_and_no_other(rig: Rig):
     [
         ("s3://photos/k/x.jpg", "photos", "k/x.jpg"),
         ("s3://photos/k?x#y%20z", "photos", "k?x#y%20z"),
+        ("s3://photos//k\u2028\n[x", "photos", "/k\u2028\n[x"),
         ("https://s3.amazonaws.com/photos/k%20x", "photos", "k x"),
         ("http://s3.eu-west-1.amazonaws.com/photos/k", "photos", "k"),
         ("https://photos.s3.us-east-1.amazonaws.com/k/x", "photos", "k/x"),
