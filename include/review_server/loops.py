@@ -7,6 +7,7 @@ idempotent by name: the same name, flow definition and input give the same loop,
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -21,7 +22,14 @@ from include.review_server.clock import Clock
 from include.review_server.database import Database
 from include.review_server.flows import live_flow
 from include.review_server.lifecycle import locked, stop
-from include.review_server.models import FlowDefinition, HumanLoop, HumanTaskUi, LoopInput, Task
+from include.review_server.models import (
+    EarlierAnswer,
+    FlowDefinition,
+    HumanLoop,
+    HumanTaskUi,
+    LoopInput,
+    Task,
+)
 from include.review_server.pages import page
 from include.review_server.s3 import ObjectStore, image_buckets
 from include.review_server.s3_location import S3Location
@@ -60,13 +68,14 @@ class HumanLoopOperations:
         except ValueError as error:
             raise _invalid(f"HumanLoopInput.InputContent is not JSON: {error}") from None
         sha256 = hashlib.sha256(content.encode()).hexdigest()
+        before = _answered_before(value)
         # Asked before the quota and the flow definition's state: a retry of a start that succeeded succeeds.
         if not self._is_replay(name, flow_name, sha256):
             for bucket in self._image_buckets(value):
                 if problem := self._store.cors_problem(bucket):
                     raise _invalid(f"HumanLoopInput.InputContent: {problem}")
             try:
-                self._insert(name, flow_name, content, sha256)
+                self._insert(name, flow_name, content, sha256, before)
             except IntegrityError:
                 # Someone else started a loop of this name in the meantime.
                 if not self._is_replay(name, flow_name, sha256):
@@ -149,7 +158,7 @@ class HumanLoopOperations:
         other = "flow definition" if flow.name != flow_name else "input"
         raise AwsError("ConflictException", f"Human loop {name} exists already with another {other}")
 
-    def _insert(self, name: str, flow_name: str, content: str, sha256: str) -> None:
+    def _insert(self, name: str, flow_name: str, content: str, sha256: str, before: set[str]) -> None:
         with self._database.write() as session:
             flow = live_flow(session, flow_name)
             if flow is None or flow.status is not FlowStatus.ACTIVE:
@@ -186,6 +195,7 @@ class HumanLoopOperations:
             session.add(loop)
             session.flush()
             session.add(LoopInput(loop_id=loop.id, content=content))
+            session.add_all(EarlierAnswer(loop_id=loop.id, worker_id=worker) for worker in before)
 
     def _image_buckets(self, value: Any) -> list[str]:
         try:
@@ -204,6 +214,16 @@ def output_location(flow: FlowDefinition, loop: HumanLoop) -> S3Location:
     """Where the loop's output.json belongs: below the output path, by the time the loop was created (UTC)."""
     when = loop.created_at.strftime("%Y/%m/%d/%H/%M/%S")
     return S3Location.parse(flow.output_path).below(flow.name, when, loop.name, "output.json")
+
+
+def _answered_before(value: Any) -> set[str]:
+    """The workers of ``answeredBefore``. It is anybody's input: what is no worker's id says nothing."""
+    listed = value.get("answeredBefore") if isinstance(value, dict) else None
+    return {item for item in listed if _is_worker_id(item)} if isinstance(listed, list) else set()
+
+
+def _is_worker_id(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value) is not None
 
 
 def has_output(session: Session, loop: HumanLoop) -> bool:

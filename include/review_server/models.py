@@ -37,6 +37,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
+def milliseconds(moment: datetime) -> int:
+    """A time as the tables keep it: milliseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
 class Moment(TypeDecorator[datetime]):
     """An aware datetime kept as milliseconds since 1970: sorts as time everywhere, and knows no time zone."""
 
@@ -44,7 +49,7 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - _EPOCH) // timedelta(milliseconds=1)
+        return None if value is None else milliseconds(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         return None if value is None else _EPOCH + timedelta(milliseconds=value)
@@ -201,6 +206,18 @@ class LoopInput(Base):
 
     loop_id: Mapped[int] = mapped_column(ForeignKey("human_loops.id", ondelete="CASCADE"), primary_key=True)
     content: Mapped[str] = mapped_column(Text)
+
+
+class EarlierAnswer(Base):
+    """A worker who has answered a loop's question before, in another loop: others come first.
+
+    Whoever starts a loop says so (``answeredBefore`` in its input); the worker need not be one of ours.
+    """
+
+    __tablename__ = "earlier_answers"
+
+    loop_id: Mapped[int] = mapped_column(ForeignKey("human_loops.id", ondelete="CASCADE"), primary_key=True)
+    worker_id: Mapped[str] = mapped_column(String(16), primary_key=True)
 
 
 class Task(Base):

@@ -12,9 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Exists,
+    Select,
+    exists,
+    func,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from include.review_server.clock import Clock
 from include.review_server.database import Database
@@ -22,6 +32,7 @@ from include.review_server.errors import TaskNotInHand, UnknownTask
 from include.review_server.lifecycle import end_task, locked, locked_all, settle
 from include.review_server.models import (
     Answer,
+    EarlierAnswer,
     FlowDefinition,
     HumanLoop,
     LoopInput,
@@ -29,6 +40,7 @@ from include.review_server.models import (
     Task,
     Worker,
     inline,
+    milliseconds,
 )
 from include.review_server.statuses import BARRING_TASKS, FlowStatus, LoopStatus, TaskStatus
 
@@ -320,6 +332,48 @@ def _offered(flow_id: int, worker_id: str, now: datetime) -> Select[HumanLoop]:
         HumanLoop.vacancies > inline(0),
         HumanLoop.available_until > now,
         barred.is_(None),
+        or_(~_answered_before(worker_id), _half_gone(now), ~_others_left()),
+    )
+
+
+def _answered_before(worker: str | InstrumentedAttribute[str]) -> Exists:
+    """Whether the worker has answered the loop's question in another loop: then others come first."""
+    return (
+        exists()
+        .where(EarlierAnswer.loop_id == HumanLoop.id, EarlierAnswer.worker_id == worker)
+        .correlate(HumanLoop, Worker)
+    )
+
+
+def _half_gone(now: datetime) -> ColumnElement[bool]:
+    """Members who never come shall not keep a loop from those who do: half of its time is for others only."""
+    times = HumanLoop.created_at, HumanLoop.available_until
+    created, until = (type_coerce(time, BigInteger) for time in times)
+    return created + until <= 2 * milliseconds(now)
+
+
+def _others_left() -> Exists:
+    """Whether the team has somebody who can sign in, has not answered the question and had no task of it."""
+    had = (
+        exists()
+        .where(
+            Task.loop_id == HumanLoop.id,
+            Task.worker_id == Worker.id,
+            Task.status.in_([inline(status) for status in sorted(BARRING_TASKS)]),
+        )
+        .correlate(HumanLoop, Worker)
+    )
+    return (
+        exists()
+        .where(
+            FlowDefinition.id == HumanLoop.flow_id,
+            Membership.workteam_name == FlowDefinition.workteam_name,
+            Worker.id == Membership.worker_id,
+            Worker.password_hash.is_not(None),
+            ~_answered_before(Worker.id),
+            ~had,
+        )
+        .correlate(HumanLoop)
     )
 
 

@@ -82,11 +82,12 @@ class Place:
         return json.dumps({"conn_type": "aws", "login": login, "password": password, "extra": extra})
 
     def put_images(self, date: str, count: int) -> list[str]:
-        """Small JPEGs, each of its own colour; their S3 URIs."""
+        """Small JPEGs, each of its own colour and date; their S3 URIs."""
         uris = []
         for number in range(count):
             body = io.BytesIO()
-            Image.new("RGB", (64, 48), (number * 7 % 256, len(date + self.bucket), number)).save(body, "JPEG")
+            colour = (number * 7 % 256, len(date + self.bucket), number)
+            Image.new("RGB", (64, 48), colour).save(body, "JPEG", comment=date.encode())
             uris.append(self.put(f"images/dt={date}/{number:03}.jpg", body.getvalue()))
         return uris
 

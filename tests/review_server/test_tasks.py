@@ -130,6 +130,52 @@ def test_a_declined_task_goes_to_someone_else_for_good(rig: Rig):
     assert other.answer(flow=flow)["human_loop_name"] == name
 
 
+def test_a_question_is_asked_again_of_others_as_long_as_one_is_left(rig: Rig):
+    flow = rig.flow(TaskCount=2)
+    ann, ben, cid = (rig.worker(flow.team) for _ in range(3))
+    again = flow.start(content={"taskObject": "text", "answeredBefore": [ann.id, ben.id, "somebody"]})
+    other = flow.start()
+    assert ann.take()["human_loop_name"] == other
+    ann.do("give-back", ann.take())
+    assert cid.take()["human_loop_name"] == again
+    # Of the two who are wanted one is missing, and nobody else could be the other.
+    assert ben.answer()["human_loop_name"] == again
+    assert cid.answer()["human_loop_name"] == again
+    answers = flow.output(again)["humanAnswers"]
+    assert [answer["workerId"] for answer in answers] == [ben.id, cid.id]
+
+
+def test_whoever_is_alone_is_asked_again_at_once(rig: Rig):
+    flow = rig.flow()
+    ann = rig.worker(flow.team)
+    rig.review.accounts.invite(rig.name("worker"), flow.team)  # has not come yet
+    name = flow.start(content={"answeredBefore": [ann.id]})
+    assert ann.http.get("/worker/queue").json()["flows"][0]["waiting"] == 1
+    assert ann.answer()["human_loop_name"] == name
+
+
+def test_when_the_others_do_not_come_for_half_of_the_time_anybody_may_answer(rig: Rig):
+    flow = rig.flow(TaskAvailabilityLifetimeInSeconds=1000)
+    ann, _ = rig.worker(flow.team), rig.worker(flow.team)
+    flow.start(content={"answeredBefore": [ann.id]})
+    assert ann.take() is None
+    rig.clock.advance(501)
+    assert ann.take() is not None
+
+
+def test_an_input_that_means_something_else_keeps_nobody_away(rig: Rig):
+    flow = rig.flow()
+    worker = rig.worker(flow.team)
+    for content in (
+        [{"answeredBefore": 1}],
+        {"answeredBefore": None},
+        {"answeredBefore": {"a": 1}},
+        {"answeredBefore": [None, 3, ["x"], "é" * 99, "0" * 17, "\u0000"]},
+    ):
+        name = flow.start(content=content)
+        assert worker.answer()["human_loop_name"] == name
+
+
 def test_an_answer_counts_once_however_often_it_is_sent(rig: Rig):
     flow = rig.flow(TaskCount=2)
     name = flow.start()
