@@ -136,7 +136,7 @@ def _read_set(workspace: Workspace, name: str, location: str) -> list[LabelledIm
     lines: dict[str, LabelledImage] = {}
     problems = []
     try:
-        for number, raw in enumerate(workspace.storage.read_raw_lines(location), start=1):
+        for number, raw in workspace.storage.numbered_lines(location):
             try:
                 line = read_line(raw, pipeline.label_attribute, pipeline.classes)
             except BadRecord as error:
