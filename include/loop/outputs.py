@@ -15,8 +15,8 @@ from typing import Any
 from include.loop import layout
 from include.loop.errors import BadRecord
 from include.loop.identity import job_stem
-from include.loop.jobs import Running
-from include.loop.storage import in_parallel
+from include.loop.jobs import JobKind, Running
+from include.loop.storage import in_parallel, split_uri
 from include.loop.transform import (
     Detection,
     Transform,
@@ -64,11 +64,19 @@ def find_outputs(
     missing = {image: etag for image, etag in sorted(etags.items()) if (image, etag) not in known}
     known |= _nightly(workspace, model, missing, {nights[image] for image in missing if image in nights})
     missing = {image: etag for image, etag in missing.items() if (image, etag) not in known}
-    if missing:
-        step = _predict(workspace, sagemaker, model, missing, sizes, waited_for)
+    # A manifest names images of one bucket: cameras may have one, and the test sets another.
+    buckets: dict[str, dict[str, str]] = {}
+    for image, etag in missing.items():
+        buckets.setdefault(split_uri(image)[0], {})[image] = etag
+    running: list[str] = []
+    for group in buckets.values():
+        step = _predict(workspace, sagemaker, model, group, sizes, waited_for)
         if isinstance(step, Running):
-            return step
-        known |= step
+            running += step.names
+        else:
+            known |= step
+    if running:
+        return Running(JobKind.TRANSFORM, tuple(running))
     return {image: known[image, etag] for image, etag in etags.items()}
 
 

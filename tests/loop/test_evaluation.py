@@ -116,16 +116,19 @@ def assert_again_gives_the_same_bytes(place: Place, job: str) -> None:
 
 def test_an_image_that_no_model_can_read_is_counted_and_sent_once(reigning: Place):
     lines = list(reigning.storage.read_lines("test/day.manifest"))
-    broken = reigning.put("test/images/broken.jpg", b"not a picture")
-    reigning.storage.write_lines("test/day.manifest", [*lines, labelled(broken)])
+    # In a bucket of its own, as a camera's may be: one job takes the images of one bucket.
+    reigning.s3.create_bucket(Bucket=f"{reigning.bucket}-cam")
+    reigning.s3.put_object(Bucket=f"{reigning.bucket}-cam", Key="broken.jpg", Body=b"not a picture")
+    broken, whole = f"s3://{reigning.bucket}-cam/broken.jpg", reigning.put("test/images/w.jpg", picture(222))
+    reigning.storage.write_lines("test/day.manifest", [*lines, labelled(broken), labelled(whole)])
     champion_now = champion.read_champion(reigning.workspace)
     assert champion_now is not None
-    job = champion_now.training_job  # measured anew, and nothing but the broken picture is new
+    job = champion_now.training_job  # measured anew, and nothing but those two pictures is new
     bucket, key = reigning.storage.resolve(layout.evaluation_file(job, "metrics.json"))
     reigning.s3.delete_object(Bucket=bucket, Key=key)
     reigning.finish(evaluation.evaluate, job)
     day = metrics(reigning, job)["slices"]["day"]
-    assert (day["images"], day["challenger"]["unpredicted"]) == (4, 1)
+    assert (day["images"], day["challenger"]["unpredicted"]) == (5, 1)
     told = {"slice": "day", "model": "challenger", "images": 1, "first": broken, "why": "not an image"}
     assert metrics(reigning, job)["unpredicted"] == [told]
     before = reigning.cloud.requests()["CreateTransformJob"]

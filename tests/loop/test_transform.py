@@ -131,6 +131,7 @@ def end(place: Place, transform: Transform, workspace: Workspace | None = None) 
 def test_bad_images_cost_one_more_job_and_nobody_elses_prediction(place: Place):
     """Names that meet by their ends, or when somebody tidies them up, are names of two images."""
     good = [place.put(f"in/{name}", picture(100, name)) for name in ("a/1.jpg", "b/2.jpg")]
+    good.append(place.put("in/large.jpg", picture(100) + bytes(7 << 20)))  # SageMaker's own limit is 6 MB
     levels = {"c/1.jpg": 50, "c//1.jpg": 200, "c/1.jpg.out.jpg": 90}
     near = {place.put(f"in/{name}", picture(level)): level for name, level in levels.items()}
     bad = [place.put("in/b/a/1.jpg", b"no image"), place.put("in/a/cut.jpg", picture(100)[:300])]
@@ -148,7 +149,7 @@ def test_bad_images_cost_one_more_job_and_nobody_elses_prediction(place: Place):
     assert job is not None
     assert job.attempt == 2
     assert done.job is not None
-    assert done.job.name == job.name
+    assert (done.job.name, done.job.details["MaxPayloadInMB"]) == (job.name, 6)
     resent = place.storage.read_json("somewhere/input-2.json")
     assert resent == [{"prefix": f"s3://{place.bucket}/pets/in/"}, "b/a/1.jpg", "a/cut.jpg"]
 
