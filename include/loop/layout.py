@@ -24,7 +24,7 @@ DEPLOYMENTS = "deployments/"
 
 
 def run_file(batch: str, name: str) -> str:
-    """What one night knows: batch.json, transform-<n>.json, predictions.json, triage.parquet,
+    """What one night knows: batch.json, predictions.json, triage.parquet,
     questions.jsonl, …
     """
     return f"{RUNS}dt={batch}/{name}"
