@@ -139,8 +139,9 @@ class TransformJob:
         failure: Failure | None
         try:
             _check_key(task.target)
-            body = self._post.cloud.read(uri)
-            if self._job["TransformInput"].get("CompressionType") == "Gzip":
+            packed = self._job["TransformInput"].get("CompressionType") == "Gzip"
+            body = self._post.cloud.read(uri, None if packed else limits.payload)
+            if packed:
                 body = b"".join(archives.gunzip(BytesIO(body), uri, limits.payload))
         except ClientFault as fault:
             failure = Failure(uri, str(fault), client=True)
