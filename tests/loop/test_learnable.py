@@ -14,8 +14,10 @@ from include.algorithms.object_detection.hyperparameters import parse_hyperparam
 from include.algorithms.object_detection.labels import LabelError, parse_label
 from include.loop.errors import BadRecord
 from include.loop.learnable import LostBox
-from include.loop.manifest import LabelledImage, read_line
+from include.loop.manifest import LabelledImage, moment, read_line
+from include.loop.splits import Candidate
 from include.loop.storage import dump
+from tests.support.mutants import mutants, thorough
 
 CLASSES = ("cat", "dog", "bird")
 SETTINGS = parse_hyperparameters({"num_classes": "3", "num_training_samples": "1"})
@@ -117,3 +119,30 @@ def test_dataset_and_container_take_the_same_lines_and_the_same_boxes(value: dic
     else:
         found = parse_label(json.dumps(value).encode(), SETTINGS)
         np.testing.assert_allclose(found.boxes, expected, rtol=1e-6, atol=1e-6)
+
+
+LINES = [
+    dump({"source-ref": "s3://b/1.jpg", "review": label(*boxes), "review-metadata": metadata, "camera": 3})
+    for boxes, metadata in (
+        ((box(), box(left=99.75)), {"class-map": {"1": "dog"}, "creation-date": "2026-10-01T23:30:00-05:00"}),
+        ((), {}),
+        ((), {"failure-reason": "no answer"}),
+    )
+]
+
+
+@pytest.mark.parametrize("examples", [100, pytest.param(4000, marks=pytest.mark.slow)])
+def test_of_mutants_of_a_line_the_reader_says_why_or_the_container_learns_them(examples: int):
+    @thorough(examples)
+    @given(mutants([*LINES, LINES[0].decode().encode("utf-16")]))
+    def tried(raw: bytes) -> None:
+        try:
+            line = read_line(raw, "review", CLASSES)
+        except BadRecord:
+            return
+        assert moment(line.created) <= moment("9999-12-31T23:59:59-23:59")
+        assert Candidate(line, None, "m", 1).label
+        learned = parse_label(dump(line.value["review"]), SETTINGS)
+        np.testing.assert_allclose(learned.boxes, fractions(line), rtol=1e-6, atol=1e-6)
+
+    tried()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from hypothesis import given
 
 from include.wire import strictjson
+from tests.support.mutants import mutants, thorough
 
 
 @pytest.mark.parametrize(
@@ -50,3 +54,23 @@ def test_what_is_read(text: str | bytes, value: object):
 
 def test_half_a_character_passes_in_what_is_kept_as_it_came():
     assert strictjson.loads('"\\ud800"', lone_surrogates=True) == "\ud800"
+
+
+TEXTS = [
+    b'{"a": [1, -2.5e3, true, null, {"b": "\\u00e9\\ud83d\\ude00", "c": []}], "": "x"}',
+    '["é", "\u2028", [[[{"k": {"k": "v"}}]]], 12345678901234567890, 1e-5]'.encode(),
+]
+
+
+@pytest.mark.parametrize("examples", [50, pytest.param(3000, marks=pytest.mark.slow)])
+def test_no_bytes_leave_but_as_what_can_be_written_again_or_with_a_reason(examples: int):
+    @thorough(examples)
+    @given(mutants(TEXTS))
+    def tried(text: bytes) -> None:
+        try:
+            value = strictjson.loads(text)
+        except ValueError:
+            return
+        json.dumps(value, ensure_ascii=False).encode()
+
+    tried()
