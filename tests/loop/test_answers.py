@@ -5,15 +5,21 @@ answer.
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
+from copy import deepcopy
 from datetime import UTC, datetime
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.answers import Box, read_answer, read_output
+from include.loop.consensus import ReviewersDisagree, agree
 from include.loop.errors import BadRecord
+from tests.support.mutants import mutants, thorough
 
 CLASSES = ("cat", "dog")
 SIZE = (100, 80)
@@ -193,6 +199,83 @@ def test_no_json_whatever_crashes_the_reader(value):
 def test_no_bytes_whatever_crash_the_reader(body):
     with pytest.raises(BadRecord):
         read_output(body, "loop-1", CLASSES, SIZE)
+
+
+def fields(body: bytes) -> list[bytes]:
+    """The parts of a JSON text: every value with its name, and every bracket."""
+    return re.findall(rb"[^,\[\]{}]*[,\[\]{}]|[^,\[\]{}]+", body)
+
+
+GOOD_FILES = [
+    output(human(box(), box("dog", left=50), timeSpentInSeconds=4.5), human(worker="w2")),
+    output(*(human(box(left=n), worker=f"w{n}", submissionTime=f"2026-11-02T0{n}:00:00") for n in range(3))),
+    json.dumps({"humanLoopName": "loop-1", "humanAnswers": [human(box("dog"))]}, indent=2).encode("utf-16"),
+]
+
+
+VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    0.5,
+    1e308,
+    float("nan"),
+    10**400,
+    "",
+    "\u2028",
+    "9",
+    [],
+    {},
+    [[]],
+    {"": None},
+)
+
+
+def damaged(number: int) -> bytes:
+    """A good file that is still JSON, with one to three of its values lost, said twice or become others."""
+    dice = Random(number)
+    value = json.loads(dice.choice(GOOD_FILES[:2]))
+    for _ in range(dice.randint(1, 3)):
+        place: Any = value
+        while True:
+            key = dice.choice(list(place) if isinstance(place, dict) else range(len(place)))
+            if not place[key] or not isinstance(place[key], dict | list) or not dice.randrange(8):
+                break
+            place = place[key]
+        match dice.randrange(4):
+            case 0 if len(place) > 1:
+                del place[key]
+            case 1 if isinstance(place, list):
+                place.insert(key, deepcopy(place[key]))
+            case _:
+                place[key] = deepcopy(dice.choice(VALUES))
+    return json.dumps(value).encode()
+
+
+@pytest.mark.slow
+@thorough(4000)
+@given(mutants(GOOD_FILES, fields) | st.integers(0, 2**64 - 1).map(damaged))
+def test_of_a_damaged_file_every_answer_is_usable_or_has_a_reason(body):
+    try:
+        answers, rejected = read_output(body, "loop-1", CLASSES, SIZE)
+    except BadRecord:
+        return
+    assert answers or rejected
+    assert len({item.worker for item in answers}) == len(answers)
+    for answer in answers:
+        assert answer.submitted.tzinfo is not None
+        assert answer.seconds is None or answer.seconds >= 0
+        assert len(set(answer.boxes)) == len(answer.boxes)
+        for item in answer.boxes:
+            assert item.label in CLASSES
+            assert 0 <= item.left < item.left + item.width <= SIZE[0]
+            assert 0 <= item.top < item.top + item.height <= SIZE[1]
+    told = [item.worker + item.reason for item in rejected] + [item.worker for item in answers]
+    json.dumps(told, ensure_ascii=False).encode()  # can be written beside the record
+    if answers:
+        with suppress(ReviewersDisagree):
+            agree(answers)
 
 
 @pytest.mark.parametrize("number", ["1" + "0" * 400, "1e999", "-0.0", "1" * 5000])
