@@ -6,24 +6,32 @@ by the labels of `nightly_review`; the clock rings as well (06:00 UTC), because 
 missed. The bell says only that it is time to look: what is new is read from S3, so every label is learned
 from once, however often it rings.
 
+**One bad night costs only itself.** When the gate finds harm (`loss`, `class_loss`, `learned`), the nights
+that were new are suspended, or the one whose labels could not be learned; the rounds after learn from the
+others. Suspended nights are tried again in halves, and the last one alone, by `look_again` and by the clock:
+at most `training.trials` more trainings within 24 hours, and never the same nights with the same champion. A
+night that does harm by itself is set aside: `gate` warns of it, and a person decides, with
+`python -m include.loop release-labels` or `discard-labels`; `python -m include.loop nights` shows where each
+night stands. Mere lack of gain suspends nobody: those labels come again together with the next night's.
+
 | Task | What it does | Result below `s3://<bucket>/<pipeline>/` |
 |---|---|---|
-| `plan` | counts the new labels; leaves a rung run to the last night in progress | |
+| `plan` | says what would be learned; leaves a rung run to the last night in progress | |
 | `score_replay` | the champion scores some earlier images, to find those that it finds hard | `replay/` |
-| `build_dataset` | new labels, replay, validation; **skips without new labels** | `datasets/<id>/` |
+| `build_dataset` | new labels, replay, validation; **skips with nothing to try** | `datasets/<id>/` |
 | `train` | a SageMaker training job from the champion's artifact | `models/<job>/output/model.tar.gz` |
 | `evaluate` | measures champion and challenger on the same images | `evaluations/<job>/metrics.json` |
-| `gate` | better where it should be, nowhere worse than allowed? | `evaluations/<job>/verdict.json` |
+| `gate` | better where it should be, nowhere worse? | `evaluations/<job>/verdict.json`, `trials/` |
 | `register` | a model package: Approved, Rejected, or PendingManualApproval | `registry/<job>.json` |
 | `report` | the page of the round (link **Report**, and *Nightloop reports* in the menu) | `reports/<job>/` |
 | `approve` | asks a person, when one has to be asked; **skips otherwise** | |
 | `deploy` | known images first, then the endpoint's traffic; **skips** if not approved | `deployments/` |
 | `promote` | makes the challenger the champion; **skips** if not approved | `champion.json` |
 | `record` | the report again, with the outcome; fails if a step before it did | `reports/<job>/` |
-| `look_again` | starts this flow again for labels that came in meanwhile, else skips | |
+| `look_again` | starts this flow again for labels that came in, or nights to try again; else skips | |
 
 **A model that is not promoted is a good end of a run**, not a failure: the gate or a person said no, the
-champion stays, and its labels stay new for the next round.
+champion stays, and its labels stay new.
 
 **A person is asked** when `gate.approval` of the pipeline says so, with the parameter `approval`, and
 always about what was learned from a backfilled night. The answer is given in Airflow (*Required actions*)
@@ -36,8 +44,8 @@ tasks behind it, or approve the package in SageMaker and run `deployment`.
 
 **Safe to run again**: dataset and job names are computed from the labels and the champion, so a retry
 attaches to the job that is there. A run that is cleared as a whole learns from its own dataset again and
-comes to the same verdict; for labels that came in since, trigger a new one. A challenger that did not pass
-the gate is not trained again until there are more labels.
+comes to the same verdict; for labels that came in since, trigger a new one. The nights of a challenger that
+did not pass the gate are not tried again, all of them together, until there are more labels.
 
 **When it fails**: `train`, `evaluate` and `deploy` show SageMaker's own reason. A failed or stopped job is
 started again under the next attempt number, by the task's retry or by clearing the task. Clearing a task

@@ -1,7 +1,7 @@
 """``python -m include.loop``: what an operator asks or tells a pipeline from a terminal.
 
 Takes the environment that ``NIGHTLOOP_ENVIRONMENT`` names, and AWS credentials as any AWS tool finds them
-(``AWS_PROFILE``, or the local cloud's two files). Knows workspace, lineage and shards.
+(``AWS_PROFILE``, or the local cloud's two files). Knows workspace, lineage, shards and trial_records.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -21,7 +22,9 @@ from include.loop.errors import Fatal, Retryable
 from include.loop.lineage import Start, walk
 from include.loop.lineage_text import printable, render
 from include.loop.shards import discard
-from include.loop.workspace import open_workspace
+from include.loop.standing import NEXT, State
+from include.loop.trial_records import read_standings, release
+from include.loop.workspace import Workspace, open_workspace
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,7 +45,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_lineage(commands)
-    _add_discard_labels(commands)
+    _add_nights(commands)
+    _add_word(
+        commands,
+        "discard-labels",
+        _discard_labels,
+        help="keep a night's labels from being learned",
+        description="No model learns a discarded night's labels or is measured with them; they stay where "
+        "they are. What the command prints says how to take it back, and whether the champion has "
+        "learned from them already.",
+    )
+    _add_word(
+        commands,
+        "release-labels",
+        _release_labels,
+        help="let a night that is suspended or set aside be learned from again",
+        description="What was tried with a night before no longer counts against it: the next round learns "
+        "from it together with the others. The gate judges as ever.",
+    )
     return parser
 
 
@@ -91,20 +111,27 @@ def _add_lineage(commands: Any) -> None:
     parser.set_defaults(run=_lineage)
 
 
-def _add_discard_labels(commands: Any) -> None:
+def _add_nights(commands: Any) -> None:
     parser = commands.add_parser(
-        "discard-labels",
-        help="keep a night's labels from being learned",
-        description="No model learns a discarded night's labels or is measured with them; they stay where "
-        "they are. What the command prints says how to take it back, and whether the champion has "
-        "learned from them already.",
+        "nights",
+        help="the nights whose labels the champion has not learned, and why not",
+        description="Prints every night that is not learned: its standing, what was tried with it, and what "
+        "happens next. Changes nothing.",
     )
+    _add_pipeline(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.set_defaults(run=_nights)
+
+
+def _add_word(commands: Any, name: str, run: Callable[[argparse.Namespace], int], **texts: str) -> None:
+    """A command by which a person says something about a night."""
+    parser = commands.add_parser(name, **texts)
     _add_pipeline(parser)
     parser.add_argument("shard", metavar="NIGHT", help="the night, for instance 2026-11-01 or 2026-11-01.1")
     parser.add_argument("--why", required=True, metavar="TEXT", help="kept with the night")
     you = os.environ.get("USER", "somebody at a terminal")
     parser.add_argument("--by", default=you, metavar="NAME", help="who says so; default: you")
-    parser.set_defaults(run=_discard_labels)
+    parser.set_defaults(run=run)
 
 
 def _add_pipeline(parser: argparse.ArgumentParser) -> None:
@@ -136,15 +163,59 @@ def _lineage(options: argparse.Namespace) -> int:
     return 0
 
 
+def _nights(options: argparse.Namespace) -> int:
+    past, found = read_standings(_workspace(options))
+    nights = {
+        night: {
+            "standing": str(item.state),
+            "reason": item.reason,
+            "next": NEXT[item.state],
+            "trials": [
+                {
+                    "training_job": trial.training_job,
+                    "nights": list(trial.shards),
+                    "outcome": str(trial.outcome),
+                }
+                | {"at": trial.at.isoformat(), "reasons": list(trial.reasons)}
+                for trial in past.trials
+                if trial.training_job in item.trials
+            ],
+        }
+        for night, item in found.items()
+    }
+    if options.json:
+        print(json.dumps({"champion": past.champion, "nights": nights}, indent=2, ensure_ascii=False))
+        return 0
+    print(f"champion: {past.champion or 'none yet'}")
+    if not nights:
+        print("It has learned from every night that has labels.")
+    for night, item in nights.items():
+        print(
+            f"{night:13} {item['standing']:10} {len(item['trials'])} tried  {item['reason']}; {item['next']}"
+        )
+    return 0
+
+
 def _discard_labels(options: argparse.Namespace) -> int:
-    session = boto3.Session(region_name=load_environment().region)
-    workspace = open_workspace(session.client("s3"), options.pipeline)
+    workspace = _workspace(options)
     told = discard(workspace, options.shard, options.by, options.why)
     print(f"{told['shard']}: discarded by {told['by']} at {told['at']}: {told['why']}")
     print(f"To take it back, delete {workspace.storage.uri(layout.discarded_file(told['shard']))}")
     if told["learned"]:
         print("The champion has learned from these labels: roll it back (make rollback, or DAG deployment).")
     return 0
+
+
+def _release_labels(options: argparse.Namespace) -> int:
+    told = release(_workspace(options), options.shard, options.by, options.why)
+    print(f"{told['shard']}: released by {told['by']} at {told['at']}: {told['why']}")
+    print(f"It was {told['was'].state}: it {told['was'].reason}. Now {NEXT[State.OPEN]}.")
+    return 0
+
+
+def _workspace(options: argparse.Namespace) -> Workspace:
+    session = boto3.Session(region_name=load_environment().region)
+    return open_workspace(session.client("s3"), options.pipeline)
 
 
 def _count(text: str) -> int:

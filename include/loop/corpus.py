@@ -1,19 +1,23 @@
 """All that people have labelled, as the next training sees it: which labels are new, and which are known.
 
 Takes the shards and the lineage (shards.py), settles the side of every new image in the ledger (splits.py),
-gives a ``Corpus``: the current label of every image, and the lines of any of them. Dataset, replay and plan
-are made from it. Knows shards, splits and sides.
+chooses the nights to learn from (next_trial.py), gives a ``Corpus``: the current label of every image, and
+the lines of any of them. Nights that are left out are in no part of it. Dataset, replay and plan are made
+from it. Knows shards, splits, sides and next_trial.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from include.loop import layout
 from include.loop.errors import ConfigurationError, NotSetUp
 from include.loop.identity import content_hash
 from include.loop.manifest import LabelledImage
+from include.loop.next_trial import Choice, choices, tell
 from include.loop.shards import (
     Lineage,
     Rejected,
@@ -27,14 +31,18 @@ from include.loop.shards import (
 )
 from include.loop.sides import Rules, Side
 from include.loop.splits import Candidate, Entry, Ledger, open_ledger
+from include.loop.standing import Standing, State, stand
 from include.loop.storage import in_parallel
+from include.loop.trial_records import read_past
 from include.loop.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Corpus:
     """Every image with its newest label: ``new`` to the lineage, or ``known`` to it. ``shards`` are the new
-    ones with the SHA-256 of their manifests; ``places`` has the manifests of every split.
+    ones with the SHA-256 of their manifests; ``places`` has the manifests of every split. ``choice`` says why
+    these nights (None: none is to be tried), ``note`` the same to a person; ``standings`` has every night
+    that is not learned.
     """
 
     workspace: Workspace
@@ -45,6 +53,13 @@ class Corpus:
     rejected: Rejected
     new: tuple[Entry, ...]
     known: tuple[Entry, ...]
+    choice: Choice | None = None
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    note: str = ""
+
+    def nights(self, state: State) -> list[str]:
+        """The nights that are not learned and stand so."""
+        return [night for night, item in self.standings.items() if item.state is state]
 
     @property
     def learner(self) -> str:
@@ -52,7 +67,9 @@ class Corpus:
         return self.lineage.champion.training_job if self.lineage.champion else "the first model"
 
     def needed(self, min_new_labels: int | None) -> int:
-        """How many new labels it takes: as asked for, or as the pipeline says."""
+        """How many new labels it takes: as asked for, or as the pipeline says; any for a further trial."""
+        if self.choice and self.choice.kind.counted:
+            return 1
         settings = self.workspace.pipeline.training
         return max(1, settings.min_new_labels if min_new_labels is None else min_new_labels)
 
@@ -91,28 +108,60 @@ class Corpus:
         return found
 
 
-def gather(workspace: Workspace, keep: bool = True) -> Corpus:
-    """What the lineage knows, and what is new to it. Without ``keep`` nothing is written: a plan."""
+def gather(workspace: Workspace, keep: bool = True, min_new_labels: int | None = None) -> Corpus:
+    """What the lineage knows, and what of the new nights is to be learned. Without ``keep`` nothing is
+    written: a plan.
+    """
     lineage = read_lineage(workspace)
     training = workspace.pipeline.training
     first = lineage.champion is None
     ledger = open_ledger(workspace)
     _admit_tests(workspace, ledger, keep)
-    rejected: Rejected = []
+    rejected: dict[str, Rejected] = {}
     shards = new_shards(workspace, lineage)
     for shard in sorted(shards):
         memory = training.memory_images if first and not ledger.remembers else 0
         rules = Rules(training.validation_share, cold=first, memory=memory)
-        candidates = list(read_candidates(workspace, shard_manifest(shard), rejected))
-        _admit(workspace, ledger, shard, candidates, rules, rejected, keep)
+        rejected[shard] = []
+        candidates = list(read_candidates(workspace, shard_manifest(shard), rejected[shard]))
+        _admit(workspace, ledger, shard, candidates, rules, rejected[shard], keep)
     discarded = read_discarded(workspace)
-    places = {
-        shard: [shard_manifest(shard)] for shard in (*lineage.learned, *shards) if shard not in discarded
-    }
-    if lineage.root and lineage.initial:
-        sides = ("train", "validation", "memory")
-        places[lineage.initial] = [layout.dataset_file(lineage.root, f"{side}.manifest") for side in sides]
-    return _corpus(workspace, ledger, lineage, shards, places, list(shards), rejected)
+    past = read_past(workspace, lineage, (shard for shard in shards if shards[shard].labels))
+    standings, most, now = stand(past), training.trials, datetime.now(UTC)
+
+    def corpus(choice: Choice | None) -> Corpus:
+        """With the chosen nights, and those without a label: nothing can be tried with them."""
+        chosen = {
+            shard: item.sha256
+            for shard, item in shards.items()
+            if choice and (shard in choice.nights or not item.labels)
+        }
+        places = {
+            shard: [shard_manifest(shard)] for shard in (*lineage.learned, *chosen) if shard not in discarded
+        }
+        if lineage.root and lineage.initial:
+            sides = ("train", "validation", "memory")
+            places[lineage.initial] = [
+                layout.dataset_file(lineage.root, f"{side}.manifest") for side in sides
+            ]
+        lines = [line for shard in sorted(chosen) for line in rejected[shard]]
+        found = _corpus(workspace, ledger, lineage, chosen, places, list(chosen), lines)
+        return dataclasses.replace(
+            found, choice=choice, standings=standings, note=tell(past, choice, now, most)
+        )
+
+    return _first_that_suffices(corpus, list(choices(past, now, most)), min_new_labels)
+
+
+def _first_that_suffices(
+    corpus: Callable[[Choice | None], Corpus], ordered: list[Choice], min_new_labels: int | None
+) -> Corpus:
+    """The best choice with enough labels; the best of all when none has, so that it can be told."""
+    for choice in ordered:
+        found = corpus(choice)
+        if len(found.new) >= found.needed(min_new_labels) and found.ledger.learnable(found.new):
+            return found
+    return corpus(ordered[0] if ordered else None)
 
 
 def gather_initial(workspace: Workspace, train: str, validation: str) -> Corpus:

@@ -11,16 +11,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from include.loop import layout
 from include.loop.corpus import Corpus, gather, gather_initial
 from include.loop.errors import ConfigurationError, NothingToLearn
 from include.loop.identity import content_hash
+from include.loop.next_trial import choices
 from include.loop.replay import Replay, choose_replay
 from include.loop.shards import committed_shards, read_dataset, read_discarded, read_lineage, told
 from include.loop.sides import Side
 from include.loop.splits import Entry
+from include.loop.standing import State
+from include.loop.trial_records import read_past
 from include.loop.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -60,13 +64,15 @@ def build_initial(workspace: Workspace) -> dict[str, Any]:
 
 
 def build(workspace: Workspace, min_new_labels: int | None = None) -> dict[str, Any]:
-    """The dataset of the next model. NothingToLearn when too few labels are new to the champion."""
-    corpus = gather(workspace)
+    """The dataset of the next model. NothingToLearn when too few labels are new to the champion, and none of
+    the nights that are left out is to be tried.
+    """
+    corpus = gather(workspace, min_new_labels=min_new_labels)
     needed = corpus.needed(min_new_labels)
     if len(corpus.new) < needed:
         raise NothingToLearn(
             f"{len(corpus.new)} labels from {len(corpus.shards)} nights are new to {corpus.learner}; "
-            f"it takes {needed}"
+            f"it takes {needed}. {corpus.note}".rstrip(". ")
         )
     draft = _draft(corpus)
     if len(draft.manifests["train"]) == len(draft.replay.entries):
@@ -80,13 +86,23 @@ def build(workspace: Workspace, min_new_labels: int | None = None) -> dict[str, 
 
 
 def pending(workspace: Workspace, dataset_id: str | None = None) -> dict[str, Any]:
-    """Shards that neither the champion nor (if given) the dataset that was just tried has learned from."""
-    known = read_lineage(workspace)
-    tried = read_dataset(workspace, dataset_id)["learned"] if dataset_id else {}
-    passed_over = {*known.learned, *tried, *read_discarded(workspace)}
-    summaries = committed_shards(workspace.storage, known=passed_over)
+    """The nights that the next round would learn from as new: not once more those of the dataset (if given)
+    that was just tried. ``kind`` is None when there is nothing to try.
+    """
+    lineage = read_lineage(workspace)
+    tried = {*read_dataset(workspace, dataset_id)["learned"]} - {*lineage.learned} if dataset_id else set()
+    known = {*lineage.learned, *read_discarded(workspace)}
+    summaries = committed_shards(workspace.storage, known=known)
     labels = {batch: summary["labels"] for batch, summary in summaries if summary["labels"]}
-    return {"shards": len(labels), "labels": sum(labels.values()), "batches": list(labels)}
+    past = read_past(workspace, lineage, labels)
+    settings = workspace.pipeline.training
+    for choice in choices(past, datetime.now(UTC), settings.trials):
+        count = sum(labels[night] for night in choice.nights)
+        enough = choice.kind.counted or count >= settings.min_new_labels
+        if enough and {*choice.nights} != tried & labels.keys():
+            nights = list(choice.nights)
+            return {"shards": len(nights), "labels": count, "batches": nights, "kind": str(choice.kind)}
+    return {"shards": 0, "labels": 0, "batches": [], "kind": None}
 
 
 def _draft(corpus: Corpus) -> Draft:
@@ -132,6 +148,13 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
         "initial": lineage.initial,
         "shards": dict(corpus.shards),
         "learned": learned,
+        # Why these nights are tried, and which are not: of the labelled ones that the parent does not know.
+        "trial": {"kind": corpus.choice.kind, "nights": list(corpus.choice.nights)}
+        if corpus.choice
+        else None,
+        "suspended": corpus.nights(State.SUSPENDED),
+        "set_aside": corpus.nights(State.SET_ASIDE),
+        "note": corpus.note,
         "classes": classes,
         "class_map": {str(index): name for index, name in enumerate(classes)},
         "label_attribute": corpus.workspace.pipeline.label_attribute,
@@ -169,7 +192,8 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
 
 def _report(record: Mapping[str, Any]) -> dict[str, Any]:
     names = ("dataset_id", "parent", "new", "replayed", "held_out", "left_out", *MANIFESTS)
-    more = ("superseded", "near_duplicates", "rejected", "rejected_boxes", "backfilled")
+    counts = ("superseded", "near_duplicates", "rejected", "rejected_boxes", "backfilled")
+    more = (*counts, "trial", "suspended", "set_aside", "note")
     return {name: record[name] for name in (*names, *more)} | {"shards": len(record["shards"])}
 
 

@@ -2,7 +2,8 @@
 
 Takes the metrics of both models on the same images, gives a verdict: every rule with its numbers, its outcome
 and a line of text. It fails closed: what is missing, not finite or unreadable never promotes. ``decide`` is
-a pure function; ``judge`` reads the metrics and keeps the verdict. Knows rules and storage.
+a pure function; ``judge`` reads the metrics, keeps the verdict, and puts on record what was tried. Knows
+rules, storage and trial_records.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from include.loop.config import GateSettings
 from include.loop.gate_input import Metrics, Slice, finite_or_none, shown
 from include.loop.rules import Rule
 from include.loop.storage import parse
+from include.loop.trial_records import keep_trial, warnings
 from include.loop.workspace import Workspace
 
 
@@ -32,7 +34,8 @@ class Verdict:
 
 
 def judge(workspace: Workspace, training_job: str) -> dict[str, Any]:
-    """Decide by ``evaluations/<job>/metrics.json``; the verdict is kept beside it, once.
+    """Decide by ``evaluations/<job>/metrics.json``; the verdict is kept beside it, once, and so is what it
+    says about the new nights. ``warnings`` are for the owner: nights that are held back, and what now.
 
     Without metrics the verdict is no; it is judged anew when they are there.
     """
@@ -45,10 +48,13 @@ def judge(workspace: Workspace, training_job: str) -> dict[str, Any]:
         verdict = decide(metrics, workspace.pipeline.gate)
         kept = _record(training_job, metrics, verdict) | {"metrics_sha256": digest}
         workspace.storage.replace(location, storage.dump(kept), etag)
+    trial = keep_trial(workspace, training_job, kept)  # also after a try that died between the two writes
     return {
         "training_job": training_job,
         "promote": kept["promote"],
         "reasons": kept["reasons"],
+        "outcome": str(trial.outcome) if trial else None,
+        "warnings": warnings(workspace, trial) if trial else [],
         "verdict_uri": workspace.storage.uri(location),
     }
 

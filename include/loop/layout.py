@@ -11,6 +11,8 @@ RUNS = "runs/"
 LABELS = "labels/"
 CONTENTS = "contents/"
 DISCARDED = "discarded/"
+RELEASED = "released/"
+TRIALS = "trials/"
 SPLITS = "splits/"
 MODELS = "models/"
 REPORTS = "reports/"
@@ -53,6 +55,16 @@ def split_file(split: str) -> str:
 def discarded_file(shard: str) -> str:
     """Who discarded the labels of a night, when and why."""
     return f"{DISCARDED}{shard}.json"
+
+
+def released_file(shard: str) -> str:
+    """Who said that what was tried with a night no longer counts against it, when and why; the last word."""
+    return f"{RELEASED}{shard}.json"
+
+
+def trial_file(training_job: str) -> str:
+    """Which new nights a challenger learned, from which champion, and what the gate found; written once."""
+    return f"{TRIALS}{training_job}.json"
 
 
 def replay_file(digest: str, name: str = "") -> str:

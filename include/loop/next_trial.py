@@ -16,6 +16,12 @@ from include.loop.standing import Past, Standing, State, find_groups, stand
 from include.loop.trials import Kind, Outcome
 
 DAY = timedelta(hours=24)
+WHY = {
+    Kind.REST: "the open nights together, now that others are suspected",
+    Kind.SPLIT: "a part of the nights of which one did harm",
+    Kind.ALONE: "the one night that is suspected, by itself",
+    Kind.NEWER: "the newer half of the nights that brought no gain together",
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,31 @@ def trials_left(past: Past, now: datetime, most: int) -> int:
     """How many further trials may still begin."""
     made = sum(trial.kind.counted and trial.at > now - DAY for trial in past.trials)
     return max(0, most - made)
+
+
+def tell(past: Past, choice: Choice | None, now: datetime, most: int) -> str:
+    """For a person: which trial this is, which nights it leaves out, and why; "" for all nights together."""
+    parts = []
+    if choice and choice.kind.counted:
+        parts.append(f"A further trial: {WHY[choice.kind]} ({', '.join(choice.nights)}).")
+    left = [
+        f"{night} ({item.state}: {item.reason})"
+        for night, item in stand(past).items()
+        if (choice is None or night not in choice.nights) and item.state is not State.DISCARDED
+    ]
+    if left:
+        parts.append(f"Left out: {'; '.join(left)}.")
+    if (
+        choice is None
+        and not trials_left(past, now, most)
+        and next(choices(past, now, len(past.trials) + 1), None)
+    ):
+        made = sorted(trial.at for trial in past.trials if trial.kind.counted and trial.at > now - DAY)
+        when = (
+            f"the next one may begin at {made[-most] + DAY:%Y-%m-%d %H:%M} UTC" if most else "none is allowed"
+        )
+        parts.append(f"Of further trials training.trials allows {most} within 24 hours; {when}.")
+    return " ".join(parts)
 
 
 def _together(past: Past, nights: tuple[str, ...]) -> Iterator[Choice]:

@@ -12,6 +12,7 @@ from include.loop import layout
 from include.loop.batch import list_images
 from include.loop.corpus import gather
 from include.loop.replay import choose_replay
+from include.loop.standing import State
 from include.loop.triage import read_rows, summarise
 from include.loop.workspace import Workspace
 
@@ -56,8 +57,9 @@ def plan_training(workspace: Workspace) -> dict[str, Any]:
     text = (
         f"{len(corpus.new)} labels from {len(corpus.shards)} nights are new to {corpus.learner}: "
         f"{learned} would be learned together with {replayed} known ones, {held_out} held out; "
-        f"{'enough' if enough else 'not enough'} to train (at least {needed}). Nothing was trained."
-    )
+        f"{'enough' if enough else 'not enough'} to train (at least {needed}). Nothing was trained. "
+        f"{corpus.note}"
+    ).rstrip()
     return {
         "new_labels": len(corpus.new),
         "shards": len(corpus.shards),
@@ -65,6 +67,9 @@ def plan_training(workspace: Workspace) -> dict[str, Any]:
         "replay": replayed,
         "held_out": held_out,
         "rejected": sum("box" not in item for item in corpus.rejected),
+        "suspended": corpus.nights(State.SUSPENDED),
+        "set_aside": corpus.nights(State.SET_ASIDE),
+        "note": corpus.note,
         "champion": champion.training_job if champion else None,
         "enough": enough,
         "text": text,

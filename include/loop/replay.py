@@ -57,7 +57,7 @@ def score(
 
     Done at once without a champion, without enough new labels, and when there is nothing to choose.
     """
-    corpus = gather(workspace)
+    corpus = gather(workspace, min_new_labels=min_new_labels)
     pool = _pool(corpus) if len(corpus.new) >= corpus.needed(min_new_labels) else None
     if pool is None:
         return {"scored": 0, "missing": 0, "scores_uri": None}

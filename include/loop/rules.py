@@ -193,8 +193,9 @@ def learned(metrics: Metrics, settings: GateSettings) -> Iterator[Rule]:
             text += f"; with {item.images} images told, not judged"
         elif not passed:
             text += (
-                ". They contradict each other or earlier ones, or training was too short. Look at the "
-                f"answers; if they are wrong: python -m include.loop discard-labels {night} --why …"
+                ". They contradict each other or earlier ones, or training was too short. The night is not "
+                "learned from with others until it is known to do no harm. Look at the answers; if they are "
+                f"wrong: python -m include.loop discard-labels {night} --why …"
             )
         yield Rule("learned", night, item.recall, limit, passed, text, judged)
 

@@ -77,15 +77,21 @@ def read_lineage(workspace: Workspace) -> Lineage:
     return Lineage(champion, record["learned"], record["root"], record["initial"])
 
 
-def new_shards(workspace: Workspace, lineage: Lineage) -> dict[str, str]:
-    """Committed shards that the lineage has not learned from and nobody has discarded, with the SHA-256 of
-    their manifests.
-    """
+@dataclass(frozen=True)
+class Shard:
+    """A committed shard: how many labels its summary counts, and the SHA-256 of its manifest."""
+
+    labels: int
+    sha256: str
+
+
+def new_shards(workspace: Workspace, lineage: Lineage) -> dict[str, Shard]:
+    """Committed shards that the lineage has not learned from and nobody has discarded, by name."""
     found = {}
     known = {*lineage.learned, *read_discarded(workspace)}
-    for shard, _ in committed_shards(workspace.storage, known=known):
+    for shard, summary in committed_shards(workspace.storage, known=known):
         body = workspace.storage.read(shard_manifest(shard))
-        found[shard] = hashlib.sha256(body).hexdigest()
+        found[shard] = Shard(summary["labels"], hashlib.sha256(body).hexdigest())
     return found
 
 

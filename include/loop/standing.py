@@ -26,6 +26,14 @@ class State(StrEnum):
     DISCARDED = "discarded"
 
 
+NEXT = {
+    State.OPEN: "the next round learns from it, with the other open nights",
+    State.SUSPENDED: "it is tried again in a part of those it is suspected with",
+    State.SET_ASIDE: "a person decides: release-labels or discard-labels",
+    State.DISCARDED: "nothing is learned from it",
+}
+
+
 @dataclass(frozen=True)
 class Past:
     """What is known about the ``nights`` that have labels and that the champion has not learned from.
@@ -81,8 +89,9 @@ class Group:
             how = "by itself" if len(self.trial.shards) == 1 else "again with nights that are good without it"
             return f"did harm {how} ({self.trial.training_job})"
         many = len(self.suspects) > 1
-        next_ = f"by one of {', '.join(sorted(self.suspects))}" if many else "is to be tried alone"
-        return f"took part in harm ({self.trial.training_job}), {next_}"
+        what = f"took part in harm ({self.trial.training_job})"
+        others = ", ".join(sorted(self.suspects))
+        return f"{what}: the cause is one of {others}" if many else f"{what} and is to be tried alone"
 
 
 def stand(past: Past) -> dict[str, Standing]:

@@ -1,13 +1,19 @@
 """What was tried: which new nights a challenger learned, from which champion, and what the gate found.
 
-Gives ``Trial``, the content of ``trials/<job>.json``. Knows nobody.
+Gives ``Trial``, the content of ``trials/<job>.json``, and what a verdict means for the nights (``weigh``).
+Pure: trial_records.py reads and writes. Knows nobody.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
+
+# The rules of the gate (rules.py) whose failure is harm. All others say that a challenger is not good enough.
+HARM = frozenset({"loss", "class_loss", "learned"})
 
 
 class Outcome(StrEnum):
@@ -58,3 +64,38 @@ class Trial:
     @property
     def promotes(self) -> bool:
         return self.outcome is Outcome.PROMOTE
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Trial:
+        """A record as it is stored. KeyError, TypeError or ValueError when it is not one."""
+        return cls(
+            training_job=str(value["training_job"]),
+            champion=str(value["champion"]),
+            shards=tuple(sorted(map(str, value["shards"]))),
+            outcome=Outcome(value["outcome"]),
+            at=read_time(value["at"]),
+            kind=Kind(value["kind"]),
+            blamed=tuple(map(str, value["blamed"])),
+            reasons=tuple(str(rule["text"]) for rule in value["failed"]),
+        )
+
+
+def weigh(promote: bool, rules: Iterable[Mapping[str, Any]]) -> tuple[Outcome, tuple[str, ...]]:
+    """What a verdict (``promote`` and ``rules`` of verdict.json) means for the new nights, and which of them
+    it names as those whose labels could not be learned. What was not measured is no harm.
+    """
+    if promote:
+        return Outcome.PROMOTE, ()
+    harm = [rule for rule in failed(rules) if rule["rule"] in HARM and rule["value"] is not None]
+    named = {str(rule["slice"]) for rule in harm if rule["rule"] == "learned"}
+    return (Outcome.HARM if harm else Outcome.NO_GAIN), tuple(sorted(named))
+
+
+def failed(rules: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [rule for rule in rules if rule["judged"] and not rule["passed"]]
+
+
+def read_time(text: str) -> datetime:
+    """A time as a record has it; without a time zone it is UTC."""
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

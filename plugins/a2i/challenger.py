@@ -34,7 +34,11 @@ class ChallengerOperator(LoopOperator):
 
 
 class JudgeOperator(ChallengerOperator):
-    """Holds the challenger's metrics against the pipeline's gate. A no is a verdict, not a failure."""
+    """Holds the challenger's metrics against the pipeline's gate. A no is a verdict, not a failure.
+
+    Nights that did harm are suspended or set aside from here on: the log warns of each, and says what happens
+    next and what a person may do.
+    """
 
     operator_extra_links = (ReportLink(),)
 
@@ -45,6 +49,8 @@ class JudgeOperator(ChallengerOperator):
         self.find_report(self.training_job)
         for reason in verdict["reasons"]:
             self.log.info("%s", reason)
+        for warning in verdict["warnings"]:
+            self.log.warning("%s", warning)
         self.log.info(
             "%s %s; %s",
             self.training_job,

@@ -51,7 +51,9 @@ class PlanTrainingOperator(LoopOperator):
         if self.plan_only:
             context["ti"].xcom_push(key="plan", value=plan)
             raise AirflowSkipException(f"plan_only: {plan['text']}")
-        self.log.info("%d labels in %d shards are new to the champion.", plan["new_labels"], plan["shards"])
+        self.log.info("%d labels in %d shards would be learned.", plan["new_labels"], plan["shards"])
+        if plan["note"]:
+            self.log.info("%s", plan["note"])
         if context["dag_run"].run_type in RUNG and (others := self._nights_in_progress(context)):
             raise AirflowSkipException(
                 f"Left to the last of {others} nights that are still in progress: each rings when it ends,"
@@ -73,14 +75,15 @@ class PlanTrainingOperator(LoopOperator):
 
 
 class BuildDatasetOperator(LoopOperator):
-    """Writes the manifests that the next model learns from: new labels, replay, and a validation part.
+    """Writes the manifests that the next model learns from: new labels, replay, and a validation part. Nights
+    that did harm are left out, or tried by themselves: the log says which and why.
 
     A run that is cleared takes its own dataset again, also after its model was promoted: so the whole round
     comes to the same verdict. What came in since is for another run.
 
     :param initial: take the pipeline's initial labels instead of what people answered.
     :param min_new_labels: overrides the pipeline's: with fewer new labels there is nothing to learn, and
-        the run skips.
+        the run skips. A further trial of nights that were suspended takes any.
     """
 
     template_fields: Sequence[str] = (*LoopOperator.template_fields, "min_new_labels")
@@ -104,6 +107,8 @@ class BuildDatasetOperator(LoopOperator):
             result["dataset_id"], result["train"], result["new"], result["replayed"], result["validation"],
             result["parent"] or "scratch", result["dataset_uri"],
         )  # fmt: skip
+        if result.get("note"):  # a dataset kept by an earlier version has none
+            self.log.warning("%s", result["note"])
         if result["rejected"]:
             self.log.warning(
                 "%d label lines were left out; dataset.json says which and why.", result["rejected"]
@@ -117,8 +122,8 @@ class BuildDatasetOperator(LoopOperator):
 
 
 class TrainAgainOperator(LoopClients, TriggerDagRunOperator):
-    """Starts the same flow again when labels came in after its dataset was built: an asset event can stay
-    unconsumed.
+    """Starts the same flow again when labels came in after its dataset was built (an asset event can stay
+    unconsumed), or when suspended nights are to be tried: as often in a day as the pipeline allows.
 
     The new run is named after the dataset, so a retry of this task does not start a second one.
 
@@ -141,7 +146,7 @@ class TrainAgainOperator(LoopClients, TriggerDagRunOperator):
         with domain_errors():
             came_in = pending(self.workspace, self.dataset_id)
         if not came_in["labels"]:
-            raise AirflowSkipException("No labels came in meanwhile.")
-        self.log.info("%(labels)d labels in %(shards)d shards came in meanwhile: training again.", came_in)
+            raise AirflowSkipException("No labels came in meanwhile, and no night is to be tried again now.")
+        self.log.info("Training again (%(kind)s) from %(labels)d labels: %(batches)s", came_in)
         self.trigger_run_id = f"again__{self.dataset_id}"
         super().execute(context)

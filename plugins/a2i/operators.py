@@ -183,8 +183,8 @@ class AugmentedManifestOperator(LoopOperator):
 
 
 class RingForTrainingOperator(LoopOperator):
-    """Succeeds, and so emits its outlet, when there are labels that the champion has not learned from;
-    skips otherwise.
+    """Succeeds, and so emits its outlet, when there are labels that the champion has not learned from, and
+    that are to be tried now; skips otherwise.
 
     The event is a doorbell only: training reads from S3 what is new.
     """
@@ -202,6 +202,9 @@ class RingForTrainingOperator(LoopOperator):
             raise AirflowSkipException("plan_only: no labels were made.")
         waiting = plan_training(self.workspace)
         if not waiting["new_labels"]:
-            raise AirflowSkipException("The champion has learned from every label there is.")
-        self.log.info("%d labels in %d shards are new: ringing.", waiting["new_labels"], waiting["shards"])
+            why = waiting["note"] or "The champion has learned from every label there is."
+            raise AirflowSkipException(why)
+        self.log.info(
+            "%d labels in %d shards are to be learned: ringing.", waiting["new_labels"], waiting["shards"]
+        )
         return {"new_labels": waiting["new_labels"]}

@@ -219,7 +219,12 @@ def test_a_dataset_that_did_not_make_a_champion_rings_no_bell_for_itself(begun: 
     assert dataset.pending(begun.workspace)["shards"] == 1
     assert dataset.pending(begun.workspace, tried)["shards"] == 0
     shard(begun, "2026-11-02", [line(begun, "b.jpg")])
-    assert dataset.pending(begun.workspace, tried) == {"shards": 1, "labels": 1, "batches": ["2026-11-02"]}
+    both = ["2026-11-01", "2026-11-02"]
+    assert dataset.pending(begun.workspace, tried) == {
+        "shards": 2, "labels": 6, "batches": both, "kind": "round",
+    }  # fmt: skip
+    more = begun.but(training=begun.pipeline.training.model_copy(update={"min_new_labels": 7}))
+    assert dataset.pending(more, tried)["shards"] == 0
 
 
 def test_a_shard_that_adds_nothing_still_makes_another_dataset(begun: Place):

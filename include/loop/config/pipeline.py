@@ -106,6 +106,8 @@ class TrainingSettings(Strict):
     min_new_labels: int = Field(default=1, ge=1)
     validation_share: float = Field(default=0.1, ge=0, lt=1)
     memory_images: int = Field(default=200, ge=0)
+    # Further trainings within 24 hours, to find the one among some nights that does harm; 0: none.
+    trials: int = Field(default=3, ge=0, le=100)
 
 
 class EvaluationSettings(Strict):
