@@ -89,13 +89,14 @@ def warnings(workspace: Workspace, trial: Trial) -> list[str]:
         return []
     _, found = read_standings(workspace)
     most = workspace.pipeline.training.trials
+    bound = f"at most {most} trainings within 24 hours" if most else "no training: it is 0"
     told = []
     for night in trial.shards:
         standing = found.get(night)
         if standing and standing.state is State.SUSPENDED:
             told.append(
                 f"{night} is suspended: it {standing.reason}. The next rounds learn from other nights, and "
-                f"try the suspended ones in parts, at most {most} times within 24 hours (training.trials). "
+                f"try the suspended ones in parts (training.trials: {bound}). "
                 f"If you know better: {commands(night)}."
             )
         elif standing and standing.state is State.SET_ASIDE:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
+from a2i.challenger import JudgeOperator
 from a2i.learning import BuildDatasetOperator, PlanTrainingOperator, TrainAgainOperator
 from tests.airflow.place import Place, TaskInstance
+from tests.loop.test_gate import compared, metrics
 
 
 def commit_labels(place: Place, date: str, count: int) -> None:
@@ -84,24 +86,88 @@ def test_a_cleared_run_takes_its_own_dataset_again(taught: Place) -> None:
     assert taught.run(task)["dataset_id"] != first["dataset_id"], "another run learns from all"
 
 
+def look_again(place: Place, dataset_id: str) -> Any:
+    task = TrainAgainOperator(
+        task_id="look_again",
+        pipeline=place.pipeline,
+        dataset_id=dataset_id,
+        trigger_dag_id="incremental_training",
+    )
+    return place.run(task)
+
+
 def test_labels_that_came_in_meanwhile_start_the_flow_again_once(taught: Place) -> None:
     pipeline = taught.pipeline
     dataset_id = taught.run(BuildDatasetOperator(task_id="build_dataset", pipeline=pipeline))["dataset_id"]
 
-    def look_again() -> Any:
-        task = TrainAgainOperator(
-            task_id="look_again",
-            pipeline=pipeline,
-            dataset_id=dataset_id,
-            trigger_dag_id="incremental_training",
-        )
-        return taught.run(task)
-
     with pytest.raises(AirflowSkipException, match="No labels came in"):
-        look_again()
+        look_again(taught, dataset_id)
     commit_labels(taught, "2026-11-02", 2)
     with pytest.raises(DagRunTriggerException) as again:
-        look_again()
+        look_again(taught, dataset_id)
     assert again.value.trigger_dag_id == "incremental_training"
     assert again.value.dag_run_id == f"again__{dataset_id}", "a retry names the same run"
     assert again.value.skip_when_already_exists is True
+
+
+def crown(place: Place, dataset_id: str, job: str) -> None:
+    champion = {
+        "number": 1, "training_job": job, "dataset_id": dataset_id, "model_data": "s3://b/m",
+        "base_network": "resnet-50", "num_classes": 2, "image_shape": 300, "metrics": {},
+        "promoted_at": "2026-11-01T00:00:00+00:00", "package_arn": "arn",
+    }  # fmt: skip
+    place.put("champion.json", json.dumps(champion).encode())
+
+
+def judge(place: Place, dataset: dict[str, Any], job: str, after: float) -> Any:
+    """The verdict about a challenger whose training and evaluation are made up; before it was 0.8."""
+    model = {"dataset_id": dataset["dataset_id"], "parent": dataset["parent"]}
+    place.put(f"models/{job}/model.json", json.dumps(model).encode())
+    measured = metrics(dataset["parent"], day=compared(0.8, after))
+    place.put(f"evaluations/{job}/metrics.json", json.dumps(measured).encode())
+    return place.run(JudgeOperator(task_id="gate", pipeline=place.pipeline, training_job=job))
+
+
+def test_nights_that_did_harm_are_tried_again_apart_and_their_owner_is_told(
+    taught: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taught.settings["training"] = {"trials": 1}
+    taught.save()
+    build = BuildDatasetOperator(task_id="build_dataset", pipeline=taught.pipeline)
+    crown(taught, taught.run(build)["dataset_id"], "first")
+    for date in ("2026-11-02", "2026-11-03"):
+        commit_labels(taught, date, 4)
+    both = taught.run(build)
+    verdict = judge(taught, both, "both", after=0.5)
+    assert verdict["outcome"] == "harm"
+    logged = capsys.readouterr().out
+    assert "2026-11-02 is suspended: it took part in harm (both)" in logged
+    assert "discard-labels 2026-11-03" in logged
+    with pytest.raises(DagRunTriggerException) as again:
+        look_again(taught, both["dataset_id"])
+    assert again.value.dag_run_id == f"again__{both['dataset_id']}"
+
+    ti = TaskInstance()
+    with pytest.raises(
+        AirflowSkipException, match="A further trial: a part of the nights of which one did harm"
+    ):
+        plan(taught, "operator_triggered", ti, plan_only=True)
+    assert ti["plan"]["suspended"] == ["2026-11-02", "2026-11-03"]
+    context = taught.context()
+    half = build.execute(context)
+    assert half["trial"] == {"kind": "split", "nights": ["2026-11-02"]}
+    assert "Left out: 2026-11-03 (suspended" in capsys.readouterr().out
+    commit_labels(taught, "2026-11-04", 4)
+    assert build.execute(context) == half, "a cleared run takes its own trial again"
+    judge(taught, half, "half", after=0.5)
+    assert "2026-11-02 is set aside: it did harm by itself (half)" in capsys.readouterr().out
+
+    with pytest.raises(DagRunTriggerException):
+        look_again(taught, half["dataset_id"])
+    rest = taught.run(build)
+    assert rest["trial"] == {"kind": "round", "nights": ["2026-11-03", "2026-11-04"]}
+    judge(taught, rest, "rest", after=0.7)
+    with pytest.raises(AirflowSkipException, match="no night is to be tried again now"):
+        look_again(taught, rest["dataset_id"])  # one further trial a day
+    with pytest.raises(AirflowSkipException, match=r"training\.trials allows 1 within 24 hours"):
+        taught.run(build)

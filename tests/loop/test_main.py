@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from include.loop import layout
 from include.loop.__main__ import main
-from tests.loop.labelled import line, shard
+from tests.loop.labelled import INITIAL, line, shard, start
 from tests.loop.place import NIGHT, Place
 from tests.loop.terminal import at_terminal
 
@@ -29,6 +31,50 @@ def test_a_nights_labels_are_discarded_with_a_reason(
     assert "no committed labels of '2026-12-24'; there are those of ['2026-11-01']" in capsys.readouterr().err
 
 
+def test_nights_are_shown_and_released(
+    make_place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    place = make_place(initial=INITIAL)
+    at_terminal(place, monkeypatch, tmp_path)
+    start(place, 2, 2)
+    assert main(["nights"]) == 0
+    assert capsys.readouterr().out == "champion: job-1\nIt has learned from every night that has labels.\n"
+    shard(place, NIGHT, [line(place, "1.jpg")])
+    shard(place, "2026-11-02", [line(place, "2.jpg")])
+    harm: dict[str, Any] = {
+        "training_job": "job-2",
+        "champion": "job-1",
+        "shards": [NIGHT],
+        "outcome": "harm",
+        "kind": "round",
+    }
+    harm |= {
+        "at": "2026-11-02T06:00:00.000000+00:00",
+        "blamed": [],
+        "failed": [{"rule": "loss", "text": "worse"}],
+    }
+    place.storage.write_json(layout.trial_file("job-2"), harm)
+    assert main(["nights"]) == 0
+    first, one, other = capsys.readouterr().out.splitlines()
+    assert first == "champion: job-1"
+    assert one.split()[:4] == [NIGHT, "set", "aside", "1"]
+    assert "did harm by itself (job-2); a person decides" in one
+    assert other.split()[:3] == ["2026-11-02", "open", "0"]
+    assert main(["nights", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["nights"][NIGHT]
+    assert (told["standing"], told["trials"][0]["reasons"]) == ("set aside", ["worse"])
+
+    release = ["release-labels", "--by", "ann", "--why", "looked through"]
+    assert main([*release, NIGHT]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"{NIGHT}: released by ann at ")
+    assert "It was set aside: it did harm by itself (job-2). Now the next round learns from it" in told
+    assert main(["nights"]) == 0
+    assert "released by a person" in capsys.readouterr().out
+    assert main([*release, "2026-12-24"]) == 1
+    assert "no labels of '2026-12-24' to learn" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -37,6 +83,7 @@ def test_a_nights_labels_are_discarded_with_a_reason(
         (["lineage", "--image", "a", "--package", "b"], "not allowed with argument --image"),
         (["lineage", "--image", "a", "--line", "0"], "must be a whole number from 1, not '0'"),
         (["discard-labels", NIGHT], "the following arguments are required: --why"),
+        (["release-labels", NIGHT], "the following arguments are required: --why"),
     ],
 )
 def test_a_command_that_cannot_be_meant_is_refused(
@@ -64,3 +111,5 @@ def test_help_tells_every_command(capsys: pytest.CaptureFixture):
     shown = capsys.readouterr().out
     assert "lineage" in shown
     assert "discard-labels" in shown
+    assert "release-labels" in shown
+    assert "nights" in shown
