@@ -29,6 +29,10 @@ manifest, even after a new champion. `force_new` is the way to ask again on purp
 asked anew when that question ended without a label. Where reviewers disagree without a majority either way
 there is no label; the quarantine tells what each of them said.
 
+**A night that is set aside** (see `incremental_training`) is doubted: the next night asks about ten of its
+images again, within its own cap, without prelabels, once. Our review server offers these questions to people
+who did not answer before as long as there are any; Amazon's A2I offers them to anybody.
+
 **The deadline** (`review.deadline_hours`) is no failure: the flow goes on with the answers that are
 there; later ones are picked up by the next night. Clearing or failing `wait_for_human_loops` leaves the
 questions open.

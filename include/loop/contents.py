@@ -19,6 +19,7 @@ from include.loop.errors import ConcurrentWrite
 from include.loop.identity import batch_date
 from include.loop.shards import read_discarded
 from include.loop.storage import dump
+from include.loop.trial_records import set_aside
 from include.loop.workspace import Workspace
 
 # From the first claim of a night to its questions it takes seconds. Whoever takes longer has died, or asks a
@@ -90,7 +91,7 @@ class Contents:
 
     @cached_property
     def _left_out(self) -> set[str]:
-        return read_discarded(self._workspace)
+        return read_discarded(self._workspace) | set_aside(self._workspace)
 
 
 def let_go(workspace: Workspace, sha256: str, loop: str, why: str) -> None:

@@ -234,6 +234,7 @@ def _read_answers(
         batch=batch,
         submitted=max(answer.submitted for answer in answers),
         reason=asked_because,
+        workers=[answer.worker for answer in answers],
     )
     return Outcome(question.loop, batch, label, problems, tuple(answers), question.sha256)
 

@@ -10,6 +10,7 @@ import re
 RUNS = "runs/"
 LABELS = "labels/"
 CONTENTS = "contents/"
+AGAIN = "again/"
 DISCARDED = "discarded/"
 RELEASED = "released/"
 TRIALS = "trials/"
@@ -40,6 +41,11 @@ def questions_header(batch: str) -> str:
 def content_file(sha256: str) -> str:
     """Which question some bytes belong to, whatever they are called."""
     return f"{CONTENTS}{sha256}.json"
+
+
+def again_file(shard: str) -> str:
+    """Which night has asked about some images of a set-aside night again; written once."""
+    return f"{AGAIN}{shard}.json"
 
 
 def label_file(batch: str, name: str) -> str:

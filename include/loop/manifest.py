@@ -84,10 +84,12 @@ def manifest_value(
     batch: str,
     submitted: datetime,
     reason: str,
+    workers: Sequence[str],
 ) -> dict[str, Any]:
     """One line in the shape of Ground Truth's bounding-box output; no ``boxes``: a valid negative.
 
     ``reason`` is why the image was asked about, from its triage row: ``audit`` lines measure and never train.
+    ``workers`` are those whose answers count: whoever doubts the label asks others.
     """
     used = sorted({classes.index(item.box.label) for item in boxes})
     width, height = size
@@ -120,6 +122,7 @@ def manifest_value(
         "batch": batch,
         "etag": etag,
         "reason": reason,
+        "workers": sorted(workers),
     }
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.loop import layout
+from include.loop import layout, second_look
 from include.loop.contents import Contents
 from include.loop.errors import NotSetUp
 from include.loop.identity import is_loop_of, loop_name, loop_prefix
@@ -62,8 +62,15 @@ def prepare(workspace: Workspace, control: Any, batch: str) -> dict[str, Any]:
         workspace.storage.write_lines(location, (asdict(question) for question in questions))
         header = workspace.storage.write_json_once(
             layout.questions_header(batch),
-            {"flow_definition_arn": arn, "asked": len(questions), "unreadable": unreadable},
+            {
+                "flow_definition_arn": arn,
+                "asked": len(questions),
+                "unreadable": unreadable,
+                "again": _asked_again(workspace, batch, questions),
+            },
         )
+    for night, loops in header.get("again", {}).items():
+        second_look.keep(workspace, batch, night, loops)
     return {
         "batch": batch,
         "asked": header["asked"],
@@ -162,6 +169,7 @@ def _compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question]
     detections = predictions_of(workspace, batch, [row.image for row in rows])
     review, classes = workspace.pipeline.review, workspace.pipeline.classes
 
+    before = second_look.answered_before(workspace, (row.again for row in rows if row.again))
     questions, unreadable = [], {}
     looks = in_parallel(lambda row: _look(workspace, batch, row), rows)
     for row, seen in zip(rows, looks, strict=True):
@@ -178,9 +186,21 @@ def _compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question]
             "etag": row.etag,
             "batch": batch,
         }
+        if workers := before.get((row.again or "", row.image)):
+            content["answeredBefore"] = workers
         loop = loop_name(workspace.pipeline.name, batch, row.image, row.etag, arn)
         questions.append(Question(loop, row.image, row.etag, seen.width, seen.height, content, seen.sha256))
     return questions, unreadable
+
+
+def _asked_again(workspace: Workspace, batch: str, questions: Sequence[Question]) -> dict[str, list[str]]:
+    """By set-aside night the loops that ask about its images again; also a night of which none could be."""
+    loops = {question.image: question.loop for question in questions}
+    found: dict[str, list[str]] = {}
+    for row in read_rows(workspace, batch):
+        if row.again:
+            found.setdefault(row.again, []).extend([loops[row.image]] if row.image in loops else [])
+    return found
 
 
 def _look(workspace: Workspace, batch: str, row: Row) -> Look:

@@ -24,6 +24,7 @@ from include.loop.contents import Contents
 from include.loop.identity import share
 from include.loop.looks import Look, LookAt, look_at
 from include.loop.predictions import Prediction, read_predictions
+from include.loop.second_look import Again, to_ask
 from include.loop.strategies import AUDIT, STRATEGIES
 from include.loop.workspace import Workspace
 
@@ -38,7 +39,8 @@ class Decision(StrEnum):
 class Row:
     """One image. ``top_score`` is None without a prediction; seconds and dollars are for all its reviewers
     together. ``sha256`` of the bytes, width and height (stored pixels) are known where somebody looked, and
-    nowhere in files of earlier versions. ``same_as`` is the image of this night that is asked in its place.
+    nowhere in files of earlier versions. ``same_as`` is the image of this night that is asked in its place;
+    ``again`` the set-aside night whose image it is, when it is asked about once more (second_look.py).
     """
 
     image: str
@@ -53,6 +55,7 @@ class Row:
     width: int | None = None
     height: int | None = None
     same_as: str | None = None
+    again: str | None = None
 
 
 def triage(
@@ -89,25 +92,30 @@ def summarise(batch: str, rows: Sequence[Row]) -> dict[str, Any]:
     """Counts, and what asking will take."""
     return {
         "batch": batch,
-        "images": len(rows),
+        "images": sum(row.again is None for row in rows),
         **{str(decision): sum(row.decision is decision for row in rows) for decision in Decision},
         "audit": sum(row.decision is Decision.ASK and row.reason == AUDIT for row in rows),
+        "again": sum(row.decision is Decision.ASK and row.again is not None for row in rows),
         "expected_seconds": round(sum(row.expected_seconds for row in rows), 1),
         "expected_dollars": round(sum(row.expected_dollars for row in rows), 2),
     }
 
 
 def choose(
-    predictions: Iterable[Prediction], settings: TriageSettings, look: LookAt | None = None
+    predictions: Iterable[Prediction],
+    settings: TriageSettings,
+    look: LookAt | None = None,
+    again: Sequence[Again] = (),
 ) -> list[Row]:
-    """One row per prediction: audits first, then the doubtful ones, most urgent first, up to the cap.
+    """One row per prediction, after those of the few images that are asked ``again``: these come first, then
+    audits, then the doubtful ones, most urgent first, up to the cap.
 
     Without ``look`` every image is as good to ask about as its prediction.
     """
     rule = STRATEGIES[settings.strategy]
-    rows: list[Row] = []
+    rows = _again(again)
     candidates: list[tuple[tuple[int, float, str], int, str]] = []
-    for index, prediction in enumerate(predictions):
+    for index, prediction in enumerate(predictions, start=len(rows)):
         if prediction.problem is not None:
             rows.append(
                 Row(prediction.uri, prediction.etag, None, 0, Decision.UNREADABLE, prediction.problem)
@@ -123,16 +131,25 @@ def choose(
             candidates.append(((0, dice, prediction.uri), index, AUDIT))
         elif doubt.ask:
             candidates.append(((1, -doubt.urgency, prediction.uri), index, doubt.reason))
-    return _ask(rows, [(index, reason) for _, index, reason in sorted(candidates)], settings.cap, look)
+    order = [(index, item.reason) for index, item in enumerate(again)]
+    order += [(index, reason) for _, index, reason in sorted(candidates)]
+    return _ask(rows, order, settings.cap, look)
 
 
 def _rows(workspace: Workspace, pinned: Batch, settings: TriageSettings) -> list[Row]:
     look = look_at(workspace, Contents(workspace, pinned.batch))
-    if pinned.champion is None:
+    if pinned.champion is None:  # nothing was tried, so no night is set aside
         rows = _choose_blindly(pinned, settings.cap, look)
     else:
-        rows = choose(read_predictions(workspace, pinned), settings, look)
+        again = to_ask(workspace, pinned.batch, settings.cap, {image.uri for image in pinned.images})
+        rows = choose(read_predictions(workspace, pinned), settings, look, again)
     return [with_cost(row, workspace.pipeline.review) for row in rows]
+
+
+def _again(images: Iterable[Again]) -> list[Row]:
+    return [
+        Row(item.image, item.etag, None, 0, Decision.SKIP, item.reason, again=item.night) for item in images
+    ]
 
 
 def _choose_blindly(pinned: Batch, cap: int, look: LookAt) -> list[Row]:
@@ -205,6 +222,7 @@ def _to_parquet(rows: Sequence[Row]) -> bytes:
             ("width", pa.int32()),
             ("height", pa.int32()),
             ("same_as", pa.string()),
+            ("again", pa.string()),
         ]
     )
     table = pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)

@@ -78,6 +78,8 @@ class TriageOperator(LoopOperator):
             result["images"], result["ask"], result["audit"], result["skip"], result["unreadable"],
             result["expected_seconds"] / 60, result["expected_dollars"],
         )  # fmt: skip
+        if result["again"]:
+            self.log.info("%d of these are asked again: their night is set aside.", result["again"])
         self.log.info("Every image with its decision and reason: %s", result["triage_uri"])
         return result
 

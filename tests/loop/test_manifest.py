@@ -31,6 +31,7 @@ def value(*boxes: AgreedBox, submitted=SUBMITTED, **other):
         "batch": "2026-11-01",
         "submitted": submitted,
         "reason": "least_confident",
+        "workers": ["w2", "w1"],
     }
     return manifest_value(**(arguments | other))
 
@@ -58,6 +59,7 @@ def test_a_line_has_ground_truths_shape_for_bounding_boxes():
         "batch": "2026-11-01",
         "etag": "e1",
         "reason": "least_confident",
+        "workers": ["w1", "w2"],
     }
 
 

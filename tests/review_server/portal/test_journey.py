@@ -56,7 +56,7 @@ def test_corrected_boxes_become_a_line_of_the_manifest(rig: Rig, boxes: Flow, vi
     assert not rejected
     line = manifest_value(
         "review", LABELS, f"s3://{boxes.bucket}/night/a b.jpg", "etag", (WIDTH, HEIGHT), agree(answers),
-        name, "2026-11-01", answers[0].submitted, "least_confident",
+        name, "2026-11-01", answers[0].submitted, "least_confident", [answer.worker for answer in answers],
     )  # fmt: skip
     read = read_line(dump(line), "review", LABELS)
     assert [(b.class_id, b.left, b.top, b.width, b.height) for b in read.boxes] == [
