@@ -1,8 +1,8 @@
 """A JPEG reduced to what makes its picture.
 
 Takes a JPEG's bytes, gives a JPEG of the same pixels without EXIF, colour profiles, previews, comments and
-second pictures: nobody here uses them, and whatever they hold costs nothing then. Refuses the kinds of JPEG
-that browsers do not show, and progressive ones made to keep a processor busy.
+second pictures: nobody here uses them, and whatever they hold costs nothing then. Refuses lossless and
+arithmetic JPEGs, which few programs read, and progressive ones made to keep a processor busy.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from include.pictures.errors import MAX_PIXELS, PictureError
 _ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}  # no marker, or one without a length
 _SCAN, _END = 0xDA, 0xD9
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_SHOWN = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive; the others are lossless or arithmetic
+_SHOWN = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive
 _PROGRESSIVE = 0xC2
 # JFIF and Adobe say what the numbers mean: YCbCr, RGB, CMYK or YCCK.
 _METADATA = {*range(0xE0, 0xF0), 0xFE} - {0xE0, 0xEE}

@@ -1,7 +1,8 @@
 """Bytes of an image to a picture in grey or RGB, as the reviewer's browser and OpenCV would show it.
 
-Stored pixels are used as they are: EXIF orientation and colour profiles are never applied, transparency is
-dropped, and 16 bits become 8 by their upper byte. A picture in which people and model would see different
+Stored pixels are used as they are: EXIF orientation, colour profiles and gamma are never applied (browsers
+apply the latter two: other shades of the same picture), transparency is dropped, and 16 bits become 8 by
+their upper byte. A picture in which people and model would see different
 things, or nothing at all, is refused with what to do about it.
 """
 

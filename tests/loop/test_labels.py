@@ -73,6 +73,7 @@ def test_files_that_are_no_images_never_reach_a_person(ready: Place):
     ready.put(f"images/dt={NIGHT}/notes.txt", b"hello")
     ready.put(f"images/dt={NIGHT}/text.jpg", b"no image at all")
     ready.put(f"images/dt={NIGHT}/cut.jpg", picture(100)[:-20])
+    ready.put(f"images/dt={NIGHT}/scan.jpg", b"II*\0\x08\0\0\0")
     ready.night()
     assert set(by_file(ready.manifest())) == {"good.jpg"}
     bad = {
@@ -84,6 +85,7 @@ def test_files_that_are_no_images_never_reach_a_person(ready: Place):
         "notes.txt": ("batch", "suffix is none of .jpg, .jpeg, .png"),
         "text.jpg": ("predict", "not an image"),
         "cut.jpg": ("predict", "damaged image"),
+        "scan.jpg": ("predict", "image is TIFF; JPEG and PNG are read"),
     }
 
 

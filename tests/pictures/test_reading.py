@@ -80,6 +80,7 @@ def test_few_bits_in_16_that_all_would_see_as_black_are_refused_with_what_to_do(
     reason = why(png((WIDE >> (16 - bits))[..., :samples]))
     assert f"uses {levels} of the 256 levels" in reason
     assert "scale its values up to the whole range" in reason
+    assert "of the 256 levels" in why(png((WIDE // 16 + 30_000)[..., :samples]))  # a thermal camera's kelvins
     assert check_image(png((WIDE >> 2)[..., :samples])) == SIZE  # 14 bits are dark, and seen
 
 
@@ -234,7 +235,7 @@ def test_a_progressive_jpeg_of_endless_scans_is_refused_before_it_is_decoded() -
 
 
 @pytest.mark.parametrize("marker", [0xC3, 0xC9])
-def test_a_jpeg_that_no_browser_shows_is_refused(marker: int) -> None:
+def test_a_lossless_or_arithmetic_jpeg_is_refused(marker: int) -> None:
     assert "lossless or arithmetic" in why(jpegs()[2].replace(b"\xff\xc0", bytes([0xFF, marker])))
 
 
