@@ -2,8 +2,8 @@
 
 Stored pixels are used as they are: EXIF orientation, colour profiles and gamma are never applied (browsers
 apply the latter two: other shades of the same picture), transparency is dropped, and 16 bits become 8 by
-their upper byte. A picture in which people and model would see different things, or nothing at all, is refused
-with what to do about it.
+their upper byte. A picture in which people and model would see different things, or nothing at all, is
+refused with what to do about it.
 """
 
 from __future__ import annotations
