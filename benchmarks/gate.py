@@ -13,99 +13,46 @@ audits are as wrong as those that are learned. Only the test sets and the memory
 from __future__ import annotations
 
 import argparse
-import math
 import statistics
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from benchmarks.models import PIPELINE, Detections, Model, NotKept
-from benchmarks.nights import Lines, Night, Study
-from include.loop.gate import Verdict, decide
-from include.loop.scores import compare
-from include.loop.slices import REPLAYED, Slices
+from benchmarks.models import NotKept
+from benchmarks.nights import Study
+from benchmarks.rounds import Judged, challenge, first, judge, wilson
 from include.samples.reviewing import Noise
 
 SEEDS = range(1, 11)
 PAIRS = ((0, 1), (2, 3))  # of nights; each pair starts from the first model
 REVIEWERS = {"good": Noise(), "poisoned": Noise(mislabelled=0.4)}
 NEW = "new"
-# Seconds per image, and of how many: not what is measured here.
-_LATENCY = {"challenger": 0.1, "champion": 0.1, "images": {"challenger": 100, "champion": 100}}
 
 
 @dataclass(frozen=True)
-class Round:
-    """A challenger and its champion, and the lines that they are measured on, by slice. ``part`` is its name
-    among the rounds of its seed.
-    """
+class Review:
+    """One night of a pair, as good or as poisoned reviewers answered it, and what the gate said."""
 
-    part: str
     night: int  # 1 or 2, of its pair
     reviewers: str
-    champion: Model
-    challenger: Model
-    slices: dict[str, Lines]
-    learned: dict[str, Lines]  # NEW and REPLAYED
+    judged: Judged
 
 
-@dataclass(frozen=True)
-class Judged:
-    """What the gate said of one round, and the numbers that it went by."""
-
-    verdict: Verdict
-    metrics: dict[str, Any]
-
-    def map50(self, who: str) -> float:
-        return float(self.metrics["slices"]["night"][who]["map50"])
-
-    @property
-    def learned(self) -> float:
-        """How well the new labels were learned, next to the replayed ones."""
-        return float(self.metrics["learned"][NEW]["recall"] / self.metrics["learned"][REPLAYED]["recall"])
-
-
-def rounds(study: Study, pair: Sequence[int]) -> Iterator[Round]:
+def reviews(study: Study, pair: Sequence[int]) -> Iterator[Review]:
     """The four rounds of a pair of nights; trains what is not there yet."""
-    validation, memory = study.halves()
-    tests = {light: study.labels(f"test/{light}") for light in ("day", "night")}
-    known = study.labels("initial/train")
-    audits: Lines = []
-    champion = study.models.train("first", "initial", known, validation)
+    lineage = first(study)
     for night, number in enumerate(pair, start=1):
-        answers = {name: study.asked(champion, number, noise) for name, noise in REVIEWERS.items()}
-        challengers = {}
-        for name, answered in answers.items():
+        good = lineage
+        for name, noise in REVIEWERS.items():
             part = f"{number + 1}-{name}"
-            again = study.replayed(champion, known, answered.learned, part, PIPELINE.training.replay.choose)
-            learn, validate = answered.learned + again, validation + answered.held_out
-            challengers[name] = study.models.train(f"gate-{part}", "incremental", learn, validate, champion)
-            held_out = {"memory": memory, "newest": answered.held_out, "audit": audits + answered.audits}
-            slices = tests | {name: lines for name, lines in held_out.items() if lines}
-            learned = {NEW: answered.learned, REPLAYED: again}
-            yield Round(part, night, name, champion, challengers[name], slices, learned)
-        good: Night = answers["good"]
-        champion = challengers["good"]
-        known, validation = known + good.learned, validation + good.held_out
-        audits = audits + good.audits
-
-
-def judge(study: Study, item: Round, earlier: Judged | None) -> Judged:
-    """Measure and decide as the loop does. ``earlier``: the round from which the champion came."""
-    found: dict[str, Detections] = {"challenger": {}, "champion": {}}
-    for who, model in (("challenger", item.challenger), ("champion", item.champion)):
-        for name, lines in (item.slices | (item.learned if who == "challenger" else {})).items():
-            own = name in (NEW, REPLAYED, "newest", "audit")
-            found[who] |= study.models.detect(
-                model, f"{name}-{item.part}" if own else name, [line.source for line in lines]
-            )
-    before = earlier.metrics["slices"] if earlier else None
-    measured, _ = compare(PIPELINE, _slices(item.slices), _slices(item.learned), found, before)
-    names = {"training_job": item.challenger.name, "champion": item.champion.name}
-    metrics = measured | names | {"latency": _LATENCY}
-    return Judged(decide(metrics, PIPELINE.gate), metrics)
+            answers = {NEW: study.asked(lineage.champion, number, noise)}
+            item = challenge(study, lineage, answers, f"gate-{part}", part)
+            judged = judge(study, item)
+            good = item.promoted(judged) if name == "good" else good
+            _tell(study.seed, part, judged)
+            yield Review(night, name, judged)
+        lineage = good
 
 
 def table(results: dict[tuple[int, str], list[Judged]]) -> str:
@@ -121,8 +68,8 @@ def table(results: dict[tuple[int, str], list[Judged]]) -> str:
         before, after = (
             statistics.median(item.map50(who) for item in judged) for who in ("champion", "challenger")
         )
-        learned = [item.learned for item in judged]
-        spoke = Counter(name for item in judged for name in _failed(item.verdict))
+        learned = [item.learned(NEW) for item in judged]
+        spoke = Counter(name for item in judged for name in item.failed)
         rules = ", ".join(f"{name} {count}" for name, count in spoke.most_common()) or "none"
         lines.append(
             f"| {night} | {reviewers} | {promoted} of {len(judged)} | {low:.2f} to {high:.2f} "
@@ -132,31 +79,9 @@ def table(results: dict[tuple[int, str], list[Judged]]) -> str:
     return "\n".join(lines)
 
 
-def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson's score interval)."""
-    share = hits / count
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def _slices(lines: dict[str, Lines]) -> Slices:
-    # The image's name stands for its ETag: nothing here is ever replaced.
-    etags = {line.source: line.source for own in lines.values() for line in own}
-    return Slices(lines, etags, dict.fromkeys(lines, 0))
-
-
-def _failed(verdict: Verdict) -> set[str]:
-    return {
-        rule.rule if rule.slice in (None, NEW) else f"{rule.rule} ({rule.slice})"
-        for rule in verdict.rules
-        if rule.judged and not rule.passed
-    }
-
-
-def _tell(seed: int, item: Round, verdict: Verdict) -> None:
-    said = "promoted" if verdict.promote else f"no: {', '.join(sorted(_failed(verdict)))}"
-    print(f"seed {seed}, {item.part}: {said}", file=sys.stderr)
+def _tell(seed: int, part: str, judged: Judged) -> None:
+    said = "promoted" if judged.verdict.promote else f"no: {', '.join(sorted(judged.failed))}"
+    print(f"seed {seed}, {part}: {said}", file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -168,13 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     left_out = []
     for seed in options.seeds:
         with Study(seed, may_train=options.train) as study:
-            judgements: dict[str, Judged] = {}
             try:
-                for item in (item for pair in PAIRS for item in rounds(study, pair)):
-                    judged = judge(study, item, judgements.get(item.champion.name))
-                    judgements[item.challenger.name] = judged
-                    results.setdefault((item.night, item.reviewers), []).append(judged)
-                    _tell(seed, item, judged.verdict)
+                for item in (item for pair in PAIRS for item in reviews(study, pair)):
+                    results.setdefault((item.night, item.reviewers), []).append(item.judged)
             except NotKept:
                 left_out.append(seed)
     if left_out:

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.models import CACHE, PIPELINE, Model, Models, replace
 from include.loop import replay
 from include.loop.identity import share
-from include.loop.manifest import LabelledImage, read_value
+from include.loop.manifest import LabelledImage, ManifestBox, read_value
 from include.loop.predictions import Prediction
 from include.loop.transform import Detection
 from include.loop.triage import AUDIT, Decision, choose
@@ -172,6 +172,12 @@ class Study:
         size = {"width": truth.width, "height": truth.height, "depth": 3}
         label = {"annotations": boxes, "image_size": [size]}
         return _line({"source-ref": source, PIPELINE.label_attribute: label})
+
+
+def relabelled(line: LabelledImage, boxes: Iterable[ManifestBox]) -> LabelledImage:
+    """The same image with other boxes."""
+    label = line.value[PIPELINE.label_attribute] | {"annotations": [vars(box) for box in boxes]}
+    return _line(line.value | {PIPELINE.label_attribute: label})
 
 
 def _line(value: dict[str, Any]) -> LabelledImage:

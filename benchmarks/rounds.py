@@ -1,0 +1,140 @@
+"""Rounds of the loop without cloud: a challenger from a champion and nights, measured and judged.
+
+A ``Lineage`` is what a champion knows; ``challenge`` trains on nights' answers as the loop does, ``judge``
+measures and decides by the loop's own functions (scores.compare, gate.decide). Knows nights.py and models.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from benchmarks.models import PIPELINE, Detections, Model
+from benchmarks.nights import Lines, Night, Study
+from include.loop.gate import Verdict, decide
+from include.loop.scores import compare
+from include.loop.slices import REPLAYED, Slices
+
+# Seconds per image, and of how many: not what is measured here.
+_LATENCY = {"challenger": 0.1, "champion": 0.1, "images": {"challenger": 100, "champion": 100}}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the gate said of one round, and the numbers that it went by."""
+
+    verdict: Verdict
+    metrics: dict[str, Any]
+
+    def map50(self, who: str) -> float:
+        return float(self.metrics["slices"]["night"][who]["map50"])
+
+    def learned(self, night: str) -> float:
+        """How well a night's labels were learned, next to the replayed ones."""
+        learned = self.metrics["learned"]
+        return float(learned[night]["recall"] / learned[REPLAYED]["recall"])
+
+    @property
+    def failed(self) -> list[str]:
+        """The rules that said no, with the slice where it tells something, each once."""
+        nights = self.metrics["learned"]
+        names = (
+            rule.rule if rule.slice is None or rule.slice in nights else f"{rule.rule} ({rule.slice})"
+            for rule in self.verdict.rules
+            if rule.judged and not rule.passed
+        )
+        return list(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A champion, the labels that it and its ancestors have learned from and were held out from them, and
+    the round that made it champion (None: the first model).
+    """
+
+    champion: Model
+    known: Lines
+    validation: Lines
+    audits: Lines = field(default_factory=list)
+    judged: Judged | None = None
+
+
+@dataclass(frozen=True)
+class Round:
+    """A challenger and its champion, and the lines that they are measured on, by slice. ``part`` is its name
+    among the rounds of its seed; ``after`` is the lineage that it begins when it is promoted.
+    """
+
+    part: str
+    before: Lineage
+    after: Lineage
+    slices: dict[str, Lines]
+    learned: dict[str, Lines]  # by night, and REPLAYED
+
+    def promoted(self, judged: Judged) -> Lineage:
+        """The lineage that this challenger begins."""
+        return replace(self.after, judged=judged)
+
+
+def first(study: Study) -> Lineage:
+    """The first model, which knows day scenes; it is trained when it is not there yet."""
+    validation, _ = study.halves()
+    known = study.labels("initial/train")
+    return Lineage(study.models.train("first", "initial", known, validation), known, validation)
+
+
+def challenge(study: Study, before: Lineage, nights: Mapping[str, Night], name: str, part: str) -> Round:
+    """Train the champion further on the answers of these nights, and on what is replayed beside them; it is
+    trained when no model of this ``name`` and of these labels is there yet.
+    """
+    learn = _together(night.learned for night in nights.values())
+    held_out = _together(night.held_out for night in nights.values())
+    again = study.replayed(before.champion, before.known, learn, part, PIPELINE.training.replay.choose)
+    validation = before.validation + held_out
+    challenger = study.models.train(name, "incremental", learn + again, validation, before.champion)
+    audits = before.audits + _together(night.audits for night in nights.values())
+    tests = {light: study.labels(f"test/{light}") for light in ("day", "night")}
+    _, memory = study.halves()
+    own = {"memory": memory, "newest": held_out, "audit": audits}
+    return Round(
+        part,
+        before,
+        Lineage(challenger, before.known + learn, validation, audits),
+        tests | {slice: lines for slice, lines in own.items() if lines},
+        {night: answers.learned for night, answers in nights.items()} | {REPLAYED: again},
+    )
+
+
+def judge(study: Study, item: Round) -> Judged:
+    """Measure and decide as the loop does."""
+    found: dict[str, Detections] = {"challenger": {}, "champion": {}}
+    shared = {"day", "night", "memory"}  # the same lines in every round of the seed
+    for who, model in (("challenger", item.after.champion), ("champion", item.before.champion)):
+        for name, lines in (item.slices | (item.learned if who == "challenger" else {})).items():
+            part = name if name in shared else f"{name}-{item.part}"
+            found[who] |= study.models.detect(model, part, [line.source for line in lines])
+    earlier = item.before.judged.metrics["slices"] if item.before.judged else None
+    measured, _ = compare(PIPELINE, _slices(item.slices), _slices(item.learned), found, earlier)
+    names = {"training_job": item.after.champion.name, "champion": item.before.champion.name}
+    metrics = measured | names | {"latency": _LATENCY}
+    return Judged(decide(metrics, PIPELINE.gate), metrics)
+
+
+def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson's score interval)."""
+    share = hits / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _together(parts: Iterable[Lines]) -> Lines:
+    return [line for lines in parts for line in lines]
+
+
+def _slices(lines: dict[str, Lines]) -> Slices:
+    # The image's name stands for its ETag: nothing here is ever replaced.
+    etags = {line.source: line.source for own in lines.values() for line in own}
+    return Slices(lines, etags, dict.fromkeys(lines, 0))

@@ -1,0 +1,121 @@
+"""Nights that no champion has learned from: how they stand is told, and what speaks against their labels."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from include.loop import report
+from include.loop.report.advice import next_steps
+from include.loop.report.doubts import worst
+from include.loop.report.gather import gather
+from include.loop.storage import dump
+from tests.loop.report.rounds import RIGHT, TRUTH, WRONG, Rounds, picture
+
+NIGHT = "2026-11-02"
+
+
+def labelled(rounds: Rounds, outputs: dict[str, tuple[list[Any] | None, list[Any] | None]]) -> None:
+    """A night of images with one box each; for each what the champion saw, and what the trial's model."""
+    lines, night, trial = [], {}, []
+    for n, (name, (before, after)) in enumerate(outputs.items()):
+        source = rounds.put(f"images/dt={NIGHT}/{name}", picture(40 + 20 * n))
+        label = {"annotations": [TRUTH], "image_size": [{"width": 64, "height": 48, "depth": 3}]}
+        line = {"source-ref": source, "review": label, "batch": NIGHT, "etag": str(n), "loop": f"loop-{n}"}
+        lines.append(line)
+        if before is not None:
+            night[source] = rounds.put(f"out/{n}/before.out", {"prediction": before})
+        out = None if after is None else rounds.put(f"out/{n}/after.out", {"prediction": after})
+        trial.append({"image": source, "etag": str(n), "out": out})
+    rounds.put(f"labels/dt={NIGHT}/augmented.manifest", b"".join(dump(line) + b"\n" for line in lines))
+    rounds.put(f"runs/dt={NIGHT}/predictions.json", {"champion": "job-1", "outputs": night})
+    rounds.put("evaluations/job-2/outputs-1.json", {"job": None, "outputs": trial})
+
+
+def names(rounds: Rounds) -> list[str]:
+    return [item["image"].rsplit("/")[-1] for item in worst(rounds.workspace, NIGHT, "job-2", 0.5)]
+
+
+def test_what_both_models_contradict_comes_first_and_what_none_does_is_not_shown(rounds: Rounds) -> None:
+    labelled(rounds, {
+        "agreed.png": ([[0.0, 1.0, *RIGHT[2:]]], [[0.0, 1.0, *RIGHT[2:]]]),
+        "half.png": ([WRONG], [[0.0, 1.0, *RIGHT[2:]]]),
+        "worst.png": ([WRONG], [WRONG]),
+    })  # fmt: skip
+    assert names(rounds) == ["worst.png", "half.png"]
+    example = worst(rounds.workspace, NIGHT, "job-2", 0.5)[0]
+    assert (example["slice"], example["width"], example["boxes"]) == (NIGHT, 64, [TRUTH])
+    assert list(example["out"]) == ["champion", "challenger"]
+
+
+def test_what_a_model_did_not_see_says_nothing(rounds: Rounds) -> None:
+    """No prediction is no contradiction; a line that cannot be read is nobody's example."""
+    labelled(rounds, {"blind.png": (None, None), "seen.png": (None, [WRONG])})
+    manifest = f"labels/dt={NIGHT}/augmented.manifest"
+    rounds.put(manifest, b"{\n" + rounds.storage.read(manifest))
+    assert names(rounds) == ["seen.png"]
+    assert worst(rounds.workspace, "2026-11-09", "job-2", 0.5) == []
+    assert worst(rounds.workspace, NIGHT, "job-9", 0.5) == []
+
+
+def page(rounds: Rounds, job: str) -> str:
+    report.publish(rounds.workspace, job)
+    text = rounds.storage.read(f"reports/{job}/index.html").decode()
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+def test_a_night_that_did_harm_alone_is_told_with_its_worst_examples(rounds: Rounds) -> None:
+    rounds.reign()
+    rounds.night(NIGHT, [0.1, 0.9], labels=1)
+    labelled(rounds, {"worst.png": ([WRONG], [WRONG])})
+    rounds.round("job-2", [NIGHT], promote=False)
+    rounds.trial("job-2", [NIGHT], "harm", "2026-11-03T06:30:00.000001+00:00")
+    told = page(rounds, "job-2")
+    assert "2 Nov 2026 set aside : did harm by itself" in told
+    assert "did harm , alone, 3 November 2026, 06:30 UTC fell" in told
+    assert "2 November 2026: what speaks against its labels" in told
+    assert "before: 1 wrong, 1 missed" in told
+    assert f"python -m include.loop release-labels {NIGHT} --why" in told
+    assert "Decide about 2 November 2026: its labels do harm" in told
+    assert "no label is lost. It did harm: the loop itself finds out" in told
+
+
+def test_nights_that_did_harm_together_are_told_with_each_other(rounds: Rounds) -> None:
+    rounds.reign()
+    for night in (NIGHT, "2026-11-03", "2026-11-04"):
+        rounds.night(night, [0.1, 0.9], labels=1)
+    rounds.put("discarded/2026-11-04.json", {"by": "ada", "why": "wrong template"})
+    rounds.round("job-2", [NIGHT, "2026-11-03"], promote=False)
+    rounds.trial("job-2", [NIGHT, "2026-11-03"], "harm", "2026-11-03T06:30:00+00:00")
+    one, other, discarded = gather(rounds.workspace, "job-2").standings
+    assert (one.batch, one.state, other.state) == (NIGHT, "suspended", "suspended")
+    assert [(item.told, item.others, item.reasons) for item in one.trials] == [
+        ("did harm", ("2026-11-03",), ("fell",))
+    ]
+    assert "tried again by itself" in one.next
+    assert (discarded.state, discarded.by, discarded.why) == ("discarded", "ada", "wrong template")
+    assert not any(item.examples for item in (one, other, discarded))
+
+
+def test_a_round_without_gain_says_that_its_night_comes_again(rounds: Rounds) -> None:
+    rounds.reign()
+    rounds.night(NIGHT, [0.1, 0.9], labels=1)
+    rounds.round("job-2", [NIGHT], promote=False)
+    rounds.trial("job-2", [NIGHT], "no_gain", "2026-11-03T06:30:00+00:00")
+    facts = gather(rounds.workspace, "job-2")
+    assert [item.state for item in facts.standings] == ["open"]
+    assert "It did no harm either: the next training with new labels" in " ".join(next_steps(facts))
+
+
+def test_records_that_are_not_there_or_odd_are_no_error(rounds: Rounds) -> None:
+    """Rounds of earlier versions have no trials; what cannot be read is told."""
+    rounds.night(NIGHT, [0.1, 0.9], labels=1)
+    rounds.round("job-2", [NIGHT], promote=False)
+    facts = gather(rounds.workspace, "job-2")
+    assert [(item.state, item.trials) for item in facts.standings] == [("open", ())]
+    assert "The champion stays at work and no label is lost." in next_steps(facts)[0]
+    rounds.reign()
+    rounds.storage.s3.delete_object(Bucket=rounds.storage.bucket, Key="pets/datasets/data-1/dataset.json")
+    facts = gather(rounds.workspace, "job-2")
+    assert facts.standings == ()
+    assert any("how the nights stand cannot be told" in problem for problem in facts.problems)
