@@ -80,7 +80,14 @@ def hostile(cloud: LocalCloud) -> Rounds:
     rounds.put(f"registry/{JOB}.decision.json", decision)
     record = {"training_job": JOB, "endpoint": HOSTILE, "config": HOSTILE, "deployed_at": HOSTILE}
     rounds.put("deployments/0001.json", record)
+    rejected = [{"manifest": HOSTILE, "line": HOSTILE, "reason": HOSTILE}] * 2
+    rounds.storage.write_lines(
+        f"datasets/data-{JOB}/rejected.jsonl", [*rejected, rejected[0] | {"box": HOSTILE}]
+    )
     rounds.put(f"discarded/{other}.json", {"by": HOSTILE, "why": HOSTILE})
+    rounds.reign()
+    for job, nights in ((JOB, [night]), (LINK, [night, other])):
+        rounds.trial(job, nights, "harm", text=HOSTILE)
     rounds.put("champions/0001.json", {"number": 1, "training_job": "another", "promoted_at": HOSTILE})
     report.publish(rounds.workspace, JOB)
     return rounds

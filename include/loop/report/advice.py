@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from include.loop import trials
 from include.loop.report import formats
 from include.loop.report.facts import Facts, Outcome, Rule
 from include.loop.report.nights import Night, stability_index
 from include.loop.report.words import capital
+from include.loop.standing import State
 
 # By custom, a population stability index above this says that much has moved.
 MUCH = 0.25
@@ -22,7 +24,7 @@ MANY_QUARANTINED = 0.1
 
 def next_steps(facts: Facts) -> list[str]:
     """What a person should look at or do, most urgent first; never empty."""
-    steps = [*_by_outcome(facts), *_by_rule(facts), *_by_night(facts)]
+    steps = [*_by_outcome(facts), *_by_standing(facts), *_by_rule(facts), *_by_night(facts)]
     return list(dict.fromkeys(steps)) or ["Nothing: the next night goes on by itself."]
 
 
@@ -36,11 +38,13 @@ def _by_outcome(facts: Facts) -> Iterator[str]:
                 "Decide: answer the approval in Airflow (incremental_training, task approve), or set the "
                 "package's status. Until then the champion stays at work."
             )
-        case Outcome.DECLINED | Outcome.REJECTED:
+        case Outcome.DECLINED:
             yield (
-                "The champion stays at work and no label is lost: the next training learns from these nights "
-                "again, together with newer ones."
+                "The champion stays at work and no label is lost: the next training with new labels learns "
+                "from these nights again."
             )
+        case Outcome.REJECTED:
+            yield "The champion stays at work and no label is lost. " + _afterwards(facts)
         case Outcome.UNDONE:
             yield (
                 "The model before it is at work again. Find out what was wrong with this one: the gate did "
@@ -59,9 +63,38 @@ def _by_outcome(facts: Facts) -> Iterator[str]:
                 )
 
 
+def _afterwards(facts: Facts) -> str:
+    """What becomes by itself of the nights of a round that the gate has turned down."""
+    told = (trial for item in facts.standings for trial in item.trials)
+    match next((trial.outcome for trial in told if trial.training_job == facts.training_job), None):
+        case trials.Outcome.HARM:
+            return "It did harm: the loop itself finds out which night did, and learns from the others."
+        case trials.Outcome.NO_GAIN:
+            return "It did no harm either: the next training with new labels learns from these nights again."
+    return "How each night stands, and what becomes of it by itself, is told below where it is known."
+
+
+def _by_standing(facts: Facts) -> Iterator[str]:
+    """What waits for a person: nights that were set aside."""
+    for item in facts.standings:
+        if item.state == State.SET_ASIDE:
+            yield (
+                f"Decide about {formats.day(item.batch)}: its labels do harm, and nothing is learned from "
+                "them until somebody has looked. Their worst examples are below, with the commands that "
+                "release or discard them. Other nights go on without it."
+            )
+
+
+def _has_failed(rule: Rule) -> bool:
+    return rule.judged and not rule.passed
+
+
 _NOT_MEASURED = "look at the task evaluate: something that it should have measured is not there."
 _TOO_FEW = "with so few, nothing can be told apart from chance: label more held-out images there."
-_FORGOTTEN = "see the biggest losses below. If the new labels are right, replay more of the old ones."
+_FORGOTTEN = (
+    "see the biggest losses below. A night whose labels are wrong is found by itself; where all are right, "
+    "replay more of the old ones."
+)
 # The gate's rules by name, the weightiest first: what each wants, and what to look at when it fails.
 RULES = {
     "gain": (
@@ -72,8 +105,8 @@ RULES = {
     "class_loss": ("No class worse", _FORGOTTEN),
     "learned": (
         "Labels that can be learned",
-        "the model could not learn what it was shown, as happens when many answers are wrong. Look through "
-        "them. Where they are, python -m include.loop discard-labels leaves a night's labels out.",
+        "the model could not learn what it was shown, as happens when many answers are wrong. By itself the "
+        "loop learns from the other nights, and sets a night aside that fails alone.",
     ),
     "floor": ("Every slice above its floor", "see the biggest losses below, and the labels that were new."),
     "class_floor": ("Every class above its floor", "see the biggest losses below, and label more of it."),
@@ -131,7 +164,7 @@ def where(rule: Rule) -> str:
 def _by_rule(facts: Facts) -> Iterator[str]:
     failed: dict[str, list[str]] = {}
     for rule in facts.verdict.rules if facts.verdict else ():
-        if rule.judged and not rule.passed:
+        if _has_failed(rule):
             failed.setdefault(rule.rule, []).append(where(rule))
     for name, places in failed.items():
         shown = "; ".join(place for place in places if place)
@@ -176,6 +209,12 @@ def _by_night(facts: Facts) -> Iterator[str]:
             yield (
                 f"{night.quarantined} records of {formats.day(night.batch)} could not be used: the reasons "
                 "are below, each record is in quarantine.jsonl."
+            )
+        if night.disagreed:
+            yield (
+                f"Of {night.disagreed} images of {formats.day(night.batch)} the reviewers disagree, and they "
+                "have no label: look at a few of them. An odd number of reviewers (review.task_count) "
+                "settles more."
             )
         if night.open:
             yield (

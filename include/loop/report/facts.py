@@ -14,9 +14,9 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, TypeAdapter
 
 from include.loop import layout, storage
-from include.loop.manifest import ManifestBox
-from include.loop.report.measures import Evaluation, Finite, Latency, Learned, Slice
+from include.loop.report.measures import Evaluation, Example, Finite, Latency, Learned, Slice
 from include.loop.report.nights import Night
+from include.loop.report.standings import Standing
 from include.loop.workspace import Workspace
 
 
@@ -55,21 +55,6 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Example:
-    """An image on which the models differ: its size and labels in pixels, and where their outputs lie."""
-
-    slice: str
-    image: str
-    champion_f1: Finite
-    challenger_f1: Finite
-    gain: Finite
-    width: int
-    height: int
-    boxes: tuple[ManifestBox, ...] = ()
-    out: dict[str, str | None] = field(default_factory=dict)  # None: no prediction on this image
-
-
-@dataclass(frozen=True)
 class Epoch:
     """One epoch of the training."""
 
@@ -104,7 +89,21 @@ class Dataset:
     superseded: int = 0
     near_duplicates: int = 0
     rejected: int = 0
+    rejected_boxes: int = 0
     backfilled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Lines of manifests, or single boxes of lines, that the dataset left out for one kind of reason: how
+    many, and the first of them.
+    """
+
+    count: int
+    reason: str
+    manifest: str = ""
+    line: str = ""
+    boxes: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,9 @@ class Facts:
     judged_at: str = ""
     nights: tuple[Night, ...] = ()
     earlier: tuple[Night, ...] = ()  # the last nights before them, for comparison
+    standings: tuple[Standing, ...] = ()  # of all nights that no champion has learned from, oldest first
     dataset: Dataset | None = None
+    rejections: tuple[Rejection, ...] = ()  # the most frequent reasons first
     model: Model | None = None
     evaluation: Evaluation = field(default_factory=Evaluation)
     slices: tuple[Slice, ...] = ()

@@ -7,6 +7,7 @@ nights and storage.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -20,19 +21,22 @@ from include.loop.report.facts import (
     Curves,
     Dataset,
     Deployment,
-    Example,
     Facts,
     Model,
     Outcome,
     Package,
     Promotion,
+    Rejection,
     Verdict,
 )
-from include.loop.report.measures import Evaluation, Latency, Learned, Slice
+from include.loop.report.measures import Evaluation, Example, Latency, Learned, Slice
 from include.loop.report.nights import read_nights
+from include.loop.report.standings import gather_standings
 from include.loop.workspace import Workspace
 
 Value = TypeVar("Value")
+# So many reasons why lines were left out are told; rejected.jsonl has every line.
+REASONS = 10
 
 
 def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()) -> Facts:
@@ -52,6 +56,7 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
     known = {night.batch: night for told in others for night in (*told.earlier, *told.nights)}
     nights, earlier = read_nights(workspace, sorted(dataset.get("shards", ())), known, reader.problems)
     slices = reader.slices(metrics)
+    evaluation = reader.make(Evaluation, metrics, "evaluation") or Evaluation()
     pipeline = workspace.pipeline
     return Facts(
         pipeline=pipeline.name,
@@ -64,8 +69,10 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
         nights=nights,
         earlier=earlier,
         dataset=reader.make(Dataset, dataset, "dataset"),
+        standings=gather_standings(workspace, evaluation.score_threshold, reader.make, reader.problems),
+        rejections=reader.rejections(dataset_id) if dataset_id else (),
         model=reader.make(Model, model, "model"),
-        evaluation=reader.make(Evaluation, metrics, "evaluation") or Evaluation(),
+        evaluation=evaluation,
         slices=slices,
         # The gate's own rule: as configured, else every test set (or validation).
         improve_on=pipeline.gate.improve_on
@@ -162,6 +169,34 @@ class _Reader:
             self.problems.append(f"{location} is not JSON Lines: {error}")
             return ()
         return tuple(self.make_all(Example, choose(self._workspace, rows, dataset_id), "example"))
+
+    def rejections(self, dataset_id: str) -> tuple[Rejection, ...]:
+        """What the dataset left out, by reason. The lines of older datasets say the same."""
+        location = layout.dataset_file(dataset_id, "rejected.jsonl")
+        try:
+            rows = list(self._storage.read_lines(location))
+        except FileNotFoundError:
+            return ()
+        except ValueError as error:
+            self.problems.append(f"{location} is not JSON Lines: {error}")
+            return ()
+        kinds: dict[tuple[bool, str], list[dict[str, Any]]] = {}
+        for row in (row for row in rows if isinstance(row, dict)):
+            reason = str(row.get("reason") or "no reason was kept")
+            # Reasons tell places and sizes: those that differ in numbers alone are of one kind.
+            kinds.setdefault(("box" in row, re.sub(r"\d[\d.,]*", "0", reason)), []).append(row)
+        frequent = sorted(kinds.items(), key=lambda item: -len(item[1]))
+        told = (
+            {
+                "count": len(own),
+                "boxes": boxes,
+                "reason": str(own[0].get("reason") or "no reason was kept"),
+                "manifest": str(own[0].get("manifest") or ""),
+                "line": str(own[0].get("line") or ""),
+            }
+            for (boxes, _), own in frequent[:REASONS]
+        )
+        return tuple(self.make_all(Rejection, told, "rejection"))
 
     def promotion(self, training_job: str, champions: list[dict[str, Any]]) -> Promotion | None:
         """The newest one of this model, None when it never was the champion."""

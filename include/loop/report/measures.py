@@ -1,7 +1,7 @@
 """How good the models were, as evaluation wrote it: both on every slice, class by class.
 
 The shapes of ``evaluations/<job>/metrics.json``, of which everything but a name may be missing. All shares
-are from 0 to 1, and every number is finite or None. Knows nobody.
+are from 0 to 1, and every number is finite or None. Knows manifest.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import Field
+
+from include.loop.manifest import ManifestBox
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -113,3 +115,20 @@ class Learned:
     recall: Finite | None = None
     recall_low: Finite | None = None
     recall_high: Finite | None = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """An image on which the models differ from each other, or from the labels of a night (``slice``): its
+    size and labels in pixels, and where the models' outputs lie.
+    """
+
+    slice: str
+    image: str
+    width: int
+    height: int
+    champion_f1: Finite = 0.0
+    challenger_f1: Finite = 0.0
+    gain: Finite = 0.0
+    boxes: tuple[ManifestBox, ...] = ()
+    out: dict[str, str | None] = field(default_factory=dict)  # None: no prediction on this image

@@ -42,7 +42,8 @@ class Night:
     """Counts of images, except ``answers``; seconds and dollars are the reviewers'.
 
     ``answered`` are this night's images with an answer, usable or not; ``late`` are labels that belong to
-    questions of earlier nights, and are counted in ``labels``.
+    questions of earlier nights, and are counted in ``labels``; ``disagreed`` are images about which there was
+    no majority among the reviewers, and are counted in ``quarantined``.
     """
 
     batch: str
@@ -60,6 +61,7 @@ class Night:
     answers: int = 0
     open: int = 0
     quarantined: int = 0
+    disagreed: int = 0
     reasons: tuple[tuple[str, int], ...] = ()
     reviewer_seconds: float = 0.0
     expected_seconds: float = 0.0
@@ -129,6 +131,7 @@ def read_night(workspace: Workspace, batch: str, problems: list[str]) -> Night:
         answers=summary.get("answers", 0),
         open=len(summary.get("open_loops", ())),
         quarantined=summary.get("quarantined", 0),
+        disagreed=summary.get("disagreed", 0),
         reasons=tuple(Counter(str(line.get("reason", "")) for line in refused).most_common(REASONS)),
         reviewer_seconds=seconds,
         expected_seconds=triaged.expected_seconds,

@@ -9,6 +9,7 @@ outcome. Everything that comes from outside is escaped by Jinja.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from include.loop.report import advice, figures, formats, history, pictures, wor
 from include.loop.report.facts import Facts, read_all, to_json
 from include.loop.report.gather import gather, has_changed, read_champions
 from include.loop.report.measures import Measure, Slice
+from include.loop.report.standings import Standing
 from include.loop.workspace import Workspace
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -53,8 +55,9 @@ def publish(workspace: Workspace, training_job: str) -> dict[str, Any]:
         told[job] = gather(workspace, job, told.values())
         _write_round(workspace, told[job])
     rounds = history.order(told.values())
-    workspace.storage.write(layout.HISTORY_PAGE, _render_history(workspace, rounds), HTML)
     facts = told[training_job]
+    page = _render_history(workspace, rounds, facts.standings)
+    workspace.storage.write(layout.HISTORY_PAGE, page, HTML)
     return {
         "training_job": training_job,
         "outcome": facts.outcome.value,
@@ -73,6 +76,7 @@ def _write_round(workspace: Workspace, facts: Facts) -> None:
 
 def render(workspace: Workspace, facts: Facts) -> str:
     """The page of a round as HTML."""
+    threshold = facts.evaluation.score_threshold
     measured = [item for item in facts.slices if item.challenger]
     detailed = [(item, item.challenger) for item in facts.slices if item.challenger and _matters(facts, item)]
     return (
@@ -105,7 +109,10 @@ def render(workspace: Workspace, facts: Facts) -> str:
                 if facts.curves and facts.curves.epochs
                 else None,
             },
-            pictures=pictures.draw(workspace, facts),
+            pictures=pictures.draw(workspace, facts.examples, threshold),
+            standings=[
+                (item, pictures.draw(workspace, item.examples, threshold)) for item in facts.standings
+            ],
         )
     )
 
@@ -148,7 +155,8 @@ def mistakes(measure: Measure) -> list[tuple[str, str, int]]:
     return sorted(wrong, key=lambda item: (-item[2], item[0], item[1]))[:MISTAKES]
 
 
-def _render_history(workspace: Workspace, rounds: list[Facts]) -> bytes:
+def _render_history(workspace: Workspace, rounds: list[Facts], standings: Iterable[Standing]) -> bytes:
+    """``standings`` are those of now."""
     nights, slices = history.nights(rounds), history.slices(rounds)
     discarded = {night.batch: _discarded(workspace, night.batch) for night, _ in nights}
     return (
@@ -159,6 +167,7 @@ def _render_history(workspace: Workspace, rounds: list[Facts]) -> bytes:
             rounds=[(facts, words.headline(facts), history.effort(facts)) for facts in reversed(rounds)],
             nights=list(reversed(nights)),
             discarded=discarded,
+            standings={item.batch: item for item in standings},
             total=history.total(rounds),
             slices=slices,
             drawings={
@@ -196,7 +205,7 @@ def _environment() -> Environment:
     ):  # fmt: skip
         environment.filters[name] = getattr(formats, name)
     environment.filters["rule_name"], environment.filters["where"] = advice.rule_name, advice.where
-    environment.filters["shell"] = shlex.quote
+    environment.filters["shell"], environment.filters["capital"] = shlex.quote, words.capital
     environment.tests["training_job"] = layout.is_training_job
     # Ours, and no HTML: the only text besides the figures that goes into a page as it is.
     environment.globals["style_sheet"] = Markup((TEMPLATES / "report.css").read_text("utf-8"))  # noqa: S704

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from include.loop.errors import BadRecord, ConfigurationError
 from include.loop.images import read_image
 from include.loop.manifest import LabelledImage
 from include.loop.matching import match
-from include.loop.report.facts import Example, Facts
+from include.loop.report.measures import Example
 from include.loop.transform import Detection, read_output
 from include.loop.workspace import Workspace
 
@@ -52,13 +52,13 @@ class Pair:
     sides: tuple[Side, ...]
 
 
-def draw(workspace: Workspace, facts: Facts) -> list[Pair]:
-    """A pair of pictures for every example that can still be shown."""
+def draw(workspace: Workspace, examples: Iterable[Example], threshold: float) -> list[Pair]:
+    """A pair of pictures for every example that can still be shown, with the detections that count."""
 
     def pair(example: Example) -> Pair | None:
-        return _pair(workspace, example, facts.evaluation.score_threshold)
+        return _pair(workspace, example, threshold)
 
-    return [pair for pair in storage.in_parallel(pair, facts.examples) if pair is not None]
+    return [pair for pair in storage.in_parallel(pair, examples) if pair is not None]
 
 
 def _pair(workspace: Workspace, example: Example, threshold: float) -> Pair | None:

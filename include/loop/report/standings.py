@@ -14,12 +14,17 @@ from typing import Any
 from include.loop import layout, trials
 from include.loop.report.doubts import worst
 from include.loop.report.measures import Example
-from include.loop.standing import Past, State
+from include.loop.standing import NEXT, Past, State
 from include.loop.trial_records import read_standings
 from include.loop.workspace import Workspace
 
 # What a record raises that is missing, damaged or of another shape.
 _ODD = (ValueError, LookupError, TypeError, AttributeError, FileNotFoundError)
+_NEXT = {str(state): text for state, text in NEXT.items()}
+_BESIDES: dict[str, str] = {
+    State.SUSPENDED: "while the others are learned without it",
+    State.SET_ASIDE: "while some of its images are asked about again, of other people where there are some",
+}
 _OUTCOMES = {"promote": "passed the gate", "harm": "did harm", "no_gain": "no gain, no harm"}
 
 
@@ -71,22 +76,7 @@ class Standing:
     @property
     def next(self) -> str:
         """What becomes of it by itself."""
-        match self.state:
-            case State.OPEN:
-                return "The next training that has new labels learns from it."
-            case State.SUSPENDED:
-                return (
-                    "It is tried again by itself, alone or with some of the others, until it is clear which "
-                    "night did harm. Meanwhile the others are learned without it."
-                )
-            case State.SET_ASIDE:
-                return (
-                    "Nothing is learned from it until a person has decided. Some of its images are asked "
-                    "about again, of other people where there are some."
-                )
-            case State.DISCARDED:
-                return "Nothing is learned from it and nothing measured with it."
-        return ""
+        return ", ".join(part for part in (_NEXT.get(self.state), _BESIDES.get(self.state)) if part)
 
     @property
     def commands(self) -> tuple[tuple[str, str], ...]:

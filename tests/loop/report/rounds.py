@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from include.loop import layout
+from include.loop.champion import Champion
 from include.loop.config import Environment, Pipeline
 from include.loop.report.measures import Measure, Slice
 from include.loop.storage import Storage, dump
@@ -100,7 +101,8 @@ class Rounds:
         lines = []
         for n, image in enumerate(images):
             source = self.put(f"test/{image}", picture(60 + 20 * n))
-            boxes = [TRUTH] * (objects or {}).get(image, 1)
+            # Equal boxes would be one.
+            boxes = [TRUTH | {"left": TRUTH["left"] + 2 * k} for k in range((objects or {}).get(image, 1))]
             label = {"annotations": boxes, "image_size": [{"width": 64, "height": 48, "depth": 3}]}
             lines.append(dump({"source-ref": source, "review": label, "review-metadata": {}}))
         self.put(f"test/{name}.manifest", b"\n".join(lines) + b"\n")
@@ -210,6 +212,38 @@ class Rounds:
             }
             lines.append(dump(line))
         self.put(f"evaluations/{job}/images.jsonl", b"\n".join(lines) + b"\n")
+
+    def reign(self) -> None:
+        """A champion that has learned from none of the nights."""
+        reigning = Champion(
+            1, "champion-1", "s3://bucket/model", "data-1", "resnet-50", 2, 128, {}, "", "arn"
+        )
+        self.put(layout.CHAMPION, asdict(reigning))
+        classes = list(self.workspace.pipeline.classes)
+        dataset: dict[str, Any] = {"classes": classes, "learned": {}, "root": None, "initial": None}
+        self.put(layout.dataset_file("data-1", "dataset.json"), dataset)
+
+    def trial(
+        self,
+        job: str,
+        nights: list[str],
+        outcome: str,
+        at: str = "2026-11-03T06:30:00+00:00",
+        text: str = "fell",
+    ) -> None:
+        """What a challenger of the reigning champion made of these nights."""
+        record = {
+            "training_job": job,
+            "dataset_id": f"data-{job}",
+            "champion": "champion-1",
+            "shards": nights,
+            "kind": "round",
+            "outcome": outcome,
+            "failed": [{"rule": "loss", "slice": "night", "text": text}],
+            "blamed": [],
+            "at": at,
+        }
+        self.put(f"trials/{job.rpartition('/')[-1]}.json", record)
 
 
 def make_rounds(cloud: LocalCloud, bucket: str, **pipeline: Any) -> Rounds:

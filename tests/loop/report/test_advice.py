@@ -64,10 +64,11 @@ def test_a_new_model_moves_scores_by_itself() -> None:
 
 
 def test_what_could_not_be_used_or_is_open_or_too_small_is_told() -> None:
-    night = replace(NIGHT, quarantined=5, open=2)
+    night = replace(NIGHT, quarantined=5, open=2, disagreed=3)
     small = replace(as_slice("audit", 0.8, 0.8), judged=False)
     text = " ".join(advice.next_steps(replace(FACTS, nights=(night,), slices=(small,))))
     assert "5 records of 2 November 2026 could not be used" in text
+    assert "Of 3 images of 2 November 2026 the reviewers disagree" in text
     assert "2 questions of 2 November 2026 were still open" in text
     assert "Audit has 40 images: it is told, but too small to be judged." in text
 

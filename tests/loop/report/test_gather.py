@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.loop.report.facts import Outcome, from_json, read_all, to_json
+from include.loop.report.facts import Outcome, Rejection, from_json, read_all, to_json
 from include.loop.report.gather import gather
 from tests.loop.report.rounds import Rounds
 
@@ -111,3 +111,20 @@ def test_an_image_with_more_objects_shows_more(rounds: Rounds) -> None:
     rounds.examples("job-2", ["a.png", "b.png"], gains=[0.5, 0.4])
     names = [example.image.rsplit("/")[-1] for example in gather(rounds.workspace, "job-2").examples]
     assert names == ["b.png", "a.png"]
+
+
+def test_what_the_dataset_left_out_is_told_by_kind_of_reason(rounds: Rounds) -> None:
+    rounds.round("job-2", [])
+    rows = [
+        {"manifest": "s3://b/one", "line": "3", "reason": "box 1 at 5,7 lies outside the image", "box": 1},
+        {"manifest": "s3://b/one", "line": "9", "reason": "manifest line is not JSON"},
+        {"manifest": "s3://b/two", "line": "4", "reason": "box 2 at 1.5,70 lies outside the image", "box": 2},
+        "odd",
+    ]
+    rounds.storage.write_lines("datasets/data-job-2/rejected.jsonl", rows)
+    assert gather(rounds.workspace, "job-2").rejections == (
+        Rejection(2, "box 1 at 5,7 lies outside the image", "s3://b/one", "3", boxes=True),
+        Rejection(1, "manifest line is not JSON", "s3://b/one", "9"),
+    )
+    rounds.put("datasets/data-job-2/rejected.jsonl", b"{")
+    assert any("rejected.jsonl" in problem for problem in gather(rounds.workspace, "job-2").problems)

@@ -13,7 +13,7 @@ from tests.loop.report.rounds import Rounds
 
 
 def draw(rounds: Rounds) -> list[pictures.Pair]:
-    return pictures.draw(rounds.workspace, gather(rounds.workspace, "job-2"))
+    return pictures.draw(rounds.workspace, gather(rounds.workspace, "job-2").examples, 0.5)
 
 
 def image(side: pictures.Side) -> Image.Image:

@@ -92,7 +92,8 @@ def test_nights_that_did_harm_together_are_told_with_each_other(rounds: Rounds) 
     assert [(item.told, item.others, item.reasons) for item in one.trials] == [
         ("did harm", ("2026-11-03",), ("fell",))
     ]
-    assert "tried again by itself" in one.next
+    assert "it is tried again in a part of those" in one.next
+    assert "while the others are learned" in one.next
     assert (discarded.state, discarded.by, discarded.why) == ("discarded", "ada", "wrong template")
     assert not any(item.examples for item in (one, other, discarded))
 
