@@ -13,13 +13,15 @@ from typing import Any
 
 from include.loop import layout, trials
 from include.loop.report.doubts import worst
-from include.loop.report.measures import Example
+from include.loop.report.measures import Example, Finite
+from include.loop.second_look import second_labels
 from include.loop.standing import NEXT, Past, State
 from include.loop.trial_records import read_standings
 from include.loop.workspace import Workspace
 
 # What a record raises that is missing, damaged or of another shape.
 _ODD = (ValueError, LookupError, TypeError, AttributeError, FileNotFoundError)
+TRIALS = 6  # of a night, the last ones: one without gain is tried again with every night that comes
 _NEXT = {str(state): text for state, text in NEXT.items()}
 _BESIDES: dict[str, str] = {
     State.SUSPENDED: "while the others are learned without it",
@@ -46,13 +48,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Again:
-    """How many images of a night were asked about a second time, how many have answers, and how many of those
-    agree with the first answer.
+    """How many images of a night were asked about a second time, how many have a second label, how many of
+    these agree with the first; ``overlap`` is the mean IoU of boxes that are in both.
     """
 
-    asked: int = 0
+    asked: int
     answered: int = 0
     agreed: int = 0
+    overlap: Finite | None = None
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,6 @@ class Standing:
         """What becomes of it by itself."""
         return ", ".join(part for part in (_NEXT.get(self.state), _BESIDES.get(self.state)) if part)
 
-    @property
-    def commands(self) -> tuple[tuple[str, str], ...]:
-        """What a person may do about a doubtful night: commands of ``python -m include.loop``, and when."""
-        return (
-            ("release-labels", "If its labels are right, it is tried again as if it were new"),
-            ("discard-labels", "If they are wrong, nothing is learned from it any more"),
-        )
-
 
 def gather_standings(
     workspace: Workspace, threshold: float, make: Callable[..., Any], problems: list[str]
@@ -108,11 +103,13 @@ def gather_standings(
                 "batch": night,
                 "state": item.state.value,
                 "reason": item.reason,
-                "trials": [_trial(trial, night) for trial in past.of(night)],
-                "examples": _examples(workspace, past, night, threshold, problems)
-                if item.state is State.SET_ASIDE
-                else (),
+                "trials": [_trial(trial, night) for trial in past.of(night)[-TRIALS:]],
                 **(_discarded(workspace, night, problems) if item.state is State.DISCARDED else {}),
+                **(
+                    _doubts(workspace, past, night, threshold, problems)
+                    if item.state is State.SET_ASIDE
+                    else {}
+                ),
             },
             "standing",
         )
@@ -131,17 +128,25 @@ def _trial(trial: trials.Trial, night: str) -> dict[str, Any]:
     }
 
 
-def _examples(
+def _doubts(
     workspace: Workspace, past: Past, night: str, threshold: float, problems: list[str]
-) -> list[dict[str, Any]]:
-    """Of the trial in which it was alone, or else of the last one."""
+) -> dict[str, Any]:
+    """What speaks against the labels of a night: the models, by the trial in which it was alone or else the
+    last one, and second answers.
+    """
     tried = past.of(night)
     alone = [trial for trial in tried if trial.shards == (night,)]
     try:
-        return worst(workspace, night, (alone or tried)[-1].training_job, threshold) if tried else []
+        examples = worst(workspace, night, (alone or tried)[-1].training_job, threshold) if tried else []
+        again = second_labels(workspace, night)
     except _ODD as error:
         problems.append(f"what speaks against the labels of {night} cannot be told: {error}")
-        return []
+        return {}
+    counts = ("asked", "answered", "agreed", "overlap")
+    return {
+        "examples": examples,
+        "again": {name: getattr(again, name) for name in counts} if again else None,
+    }
 
 
 def _discarded(workspace: Workspace, night: str, problems: list[str]) -> dict[str, str]:

@@ -69,12 +69,19 @@ def test_a_night_that_did_harm_alone_is_told_with_its_worst_examples(rounds: Rou
     rounds.night(NIGHT, [0.1, 0.9], labels=1)
     labelled(rounds, {"worst.png": ([WRONG], [WRONG])})
     rounds.round("job-2", [NIGHT], promote=False)
-    rounds.trial("job-2", [NIGHT], "harm", "2026-11-03T06:30:00.000001+00:00")
+    rounds.trial("job-2", [NIGHT], "harm")
+    (line,) = rounds.storage.read_lines(f"labels/dt={NIGHT}/augmented.manifest")
+    other = line["review"] | {"annotations": [TRUTH | {"class_id": 1}]}
+    rounds.night("2026-11-05", [0.1], labels=1)
+    again = dump(line | {"review": other, "batch": "2026-11-05", "loop": "again-1"})
+    rounds.put("labels/dt=2026-11-05/augmented.manifest", again + b"\n")
+    rounds.put(f"again/{NIGHT}.json", {"batch": "2026-11-05", "loops": ["again-1", "again-2"]})
     told = page(rounds, "job-2")
     assert "2 Nov 2026 set aside : did harm by itself" in told
     assert "did harm , alone, 3 November 2026, 06:30 UTC fell" in told
     assert "2 November 2026: what speaks against its labels" in told
     assert "before: 1 wrong, 1 missed" in told
+    assert "Asked about again: 2 images. 1 of them has a second label so far, and 0 of these agree" in told
     assert f"python -m include.loop release-labels {NIGHT} --why" in told
     assert "Decide about 2 November 2026: its labels do harm" in told
     assert "no label is lost. It did harm: the loop itself finds out" in told
