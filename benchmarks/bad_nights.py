@@ -17,145 +17,17 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from benchmarks.models import PIPELINE, NotKept
-from benchmarks.nights import Night, Study, relabelled
-from benchmarks.rounds import Judged, Lineage, challenge, first, judge, wilson
-from include.loop.manifest import LabelledImage, ManifestBox
-from include.loop.next_trial import Choice, choices
-from include.loop.standing import Past, State, stand
-from include.loop.trials import Kind, Trial, weigh
-from include.samples.reviewing import Noise
+from benchmarks.loops import BAD, GOOD, Arrival, Loop, World
+from benchmarks.models import NotKept
+from benchmarks.nights import Study
+from benchmarks.rounds import wilson
 
 SEEDS = range(1, 11)
 BEFORE = 2  # good nights that have come before the bad one
-GOOD = "good"
-BAD = {
-    "random": "random wrong classes",
-    "swapped": "swapped pairs of classes",
-    "larger": "boxes 1.5 × as large",
-}
-REVIEWERS = {"random": Noise(mislabelled=0.4)}  # all others err as the sample's do
 ORDERS = IN_TURN, BAD_FIRST, GOOD_FIRST = "one a day", "together, bad first", "together, good first"
-WITH, WITHOUT = "what is open", "all that is new"
-_SWAPPED = {0: 1, 1: 0, 2: 3, 3: 2, 4: 5, 5: 4}  # class ids
-_START = datetime(2026, 11, 1, 6, tzinfo=UTC)
-Arrival = tuple[int, str]  # a night of the sample, and how its answers are
-_DAY, _TRAINING = timedelta(days=1), timedelta(minutes=30)
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """A night of the sample (from 0) and its answers; ``kind`` is how they are."""
-
-    number: int
-    kind: str
-    answers: Night
-
-    @property
-    def code(self) -> str:
-        return f"{self.number + 1}{self.kind}"
-
-    @property
-    def bad(self) -> bool:
-        return self.kind != GOOD
-
-
-class World:
-    """What a loop can do in one seed: have nights answered, and try them. Loops that do the same share it."""
-
-    def __init__(self, study: Study) -> None:
-        self.seed, self._study = study.seed, study
-        self._tried: dict[str, tuple[Lineage, Judged]] = {}
-
-    def first(self) -> Lineage:
-        return first(self._study)
-
-    def night(self, lineage: Lineage, number: int, kind: str) -> Labelled:
-        """The questions that this champion has about the night, and the answers."""
-        noise = REVIEWERS.get(kind, Noise())
-        asked = self._study.asked(lineage.champion, number, noise)
-        spoil = _SPOIL.get(kind, lambda line: line)
-        parts = ([spoil(line) for line in part] for part in (asked.learned, asked.held_out, asked.audits))
-        return Labelled(number, kind, Night(*parts))
-
-    def trial(self, lineage: Lineage, nights: Iterable[Labelled]) -> tuple[Lineage, Judged]:
-        """The lineage that these nights would begin, and the verdict on it."""
-        answers = {night.code: night.answers for night in sorted(nights, key=lambda night: night.number)}
-        part = f"{lineage.champion.name.removeprefix('bad-')}.{'-'.join(answers)}"
-        if part not in self._tried:
-            item = challenge(self._study, lineage, answers, f"bad-{part}", part)
-            judged = judge(self._study, item)
-            self._tried[part] = item.promoted(judged), judged
-        return self._tried[part]
-
-
-@dataclass
-class Loop:
-    """The nights of one loop, one after the other. Shards are named by their place in time."""
-
-    world: World
-    policy: bool
-    lineage: Lineage
-    nights: dict[str, Labelled] = field(default_factory=dict)
-    waiting: list[str] = field(default_factory=list)  # not learned yet
-    learned: list[str] = field(default_factory=list)
-    trials: list[Trial] = field(default_factory=list)
-    aside: set[str] = field(default_factory=set)  # suspended or set aside at the end of some day
-    now: datetime = _START
-
-    def day(self, *arrived: Arrival) -> None:
-        """These nights (number and kind) have their answers: train until there is nothing to try."""
-        answered = [self.world.night(self.lineage, number, kind) for number, kind in arrived]
-        for night in answered:
-            name = f"{len(self.nights) + 1:02}"
-            self.nights[name] = night
-            self.waiting.append(name)
-        end = self.now + _DAY
-        while choice := self._choose():
-            self._train(choice)
-        if self.policy:
-            standing = stand(self._past())
-            self.aside |= {
-                name for name, item in standing.items() if item.state in {State.SUSPENDED, State.SET_ASIDE}
-            }
-        self.now = end
-
-    def _choose(self) -> Choice | None:
-        if self.policy:
-            return next(choices(self._past(), self.now, PIPELINE.training.trials), None)
-        tried = {frozenset(trial.shards) for trial in self.trials}
-        new = self.waiting and frozenset(self.waiting) not in tried
-        return Choice(tuple(self.waiting), Kind.ROUND) if new else None
-
-    def _train(self, choice: Choice) -> None:
-        after, judged = self.world.trial(self.lineage, [self.nights[name] for name in choice.nights])
-        self.now += _TRAINING
-        names = {self.nights[name].code: name for name in choice.nights}
-        verdict = judged.verdict
-        outcome, blamed = weigh(verdict.promote, [rule.to_dict() for rule in verdict.rules])
-        self.trials.append(
-            Trial(
-                training_job=after.champion.name,
-                champion=self.lineage.champion.name,
-                shards=choice.nights,
-                outcome=outcome,
-                at=self.now,
-                kind=choice.kind,
-                blamed=tuple(names[code] for code in blamed),
-                reasons=verdict.reasons,
-            )
-        )
-        if verdict.promote:
-            self.lineage = after
-            self.learned += choice.nights
-            self.waiting = [name for name in self.waiting if name not in choice.nights]
-
-    def _past(self) -> Past:
-        return Past(self.lineage.champion.name, self.waiting, self.trials)
 
 
 @dataclass(frozen=True)
@@ -202,36 +74,38 @@ def tell(loop: Loop, kind: str, order: str, after: int) -> Story:
     )
 
 
-def stories(world: World, after: int) -> Iterator[tuple[tuple[str, str, bool], Story]]:
-    """Every sequence of a seed, by kind, order and whether there is a policy."""
+def stories(world: World, after: int) -> Iterator[tuple[tuple[str, str], tuple[Story, Story]]]:
+    """Every sequence of a seed, by kind and order: with the policy, and without."""
     start = world.first()
     for kind in BAD:
         for order in ORDERS:
-            for policy in (True, False):
-                if policy or order != GOOD_FIRST:  # what comes again altogether has no order
-                    loop = Loop(world, policy, start)
-                    yield (kind, order, policy), tell(loop, kind, order, after)
-                    _log(world.seed, kind, order, loop)
+            loops = [Loop(world, policy, start) for policy in (True, False)]
+            having, without = (tell(loop, kind, order, after) for loop in loops)
+            for loop in loops:
+                _log(world.seed, kind, order, loop)
+            yield (kind, order), (having, without)
 
 
-def table(results: dict[tuple[str, str, bool], list[Story]]) -> str:
-    """Markdown: a row for each kind of bad night, order and policy."""
+def table(results: dict[tuple[str, str], list[tuple[Story, Story]]]) -> str:
+    """Markdown: a row for each kind of bad night and order, what the policy does / what there was before."""
     lines = [
-        "| bad night | comes | next training learns from | good nights after it promoted | 95 % interval "
-        "| trainings for them | good nights held back | bad night learned | mAP@0.5 by night at last |",
-        "|---|---|---|---:|---:|---:|---:|---:|---:|",
+        "| bad night | comes | good nights after it promoted | 95 % interval | trainings from then on "
+        "| bad night learned | mAP@0.5 by night at last | good nights held back |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for (kind, order, policy), told in results.items():
-        good, promoted = sum(story.good for story in told), sum(story.promoted for story in told)
-        low, high = wilson(promoted, good)
-        trainings = sum(story.trainings for story in told)
-        held_back, of = sum(story.held_back for story in told), sum(story.all_good for story in told)
-        maps = [story.map50 for story in told]
+    for (kind, order), told in results.items():
+        sides = [[pair[side] for pair in told] for side in (0, 1)]
+        of = sum(story.good for story in sides[0])
+        promoted = [sum(story.promoted for story in side) for side in sides]
+        intervals = (f"{low:.2f} to {high:.2f}" for low, high in (wilson(count, of) for count in promoted))
+        trainings = (str(sum(story.trainings for story in side)) for side in sides)
+        learned = (str(sum(story.bad_learned for story in side)) for side in sides)
+        maps = (f"{statistics.median(story.map50 for story in side):.2f}" for side in sides)
+        held_back, good = (sum(getattr(s, name) for s in sides[0]) for name in ("held_back", "all_good"))
         lines.append(
-            f"| {BAD[kind]} | {order} | {WITH if policy else WITHOUT} | {promoted} of {good} "
-            f"| {low:.2f} to {high:.2f} | {trainings} | {f'{held_back} of {of}' if policy else '–'} "
-            f"| {sum(story.bad_learned for story in told)} of {len(told)} "
-            f"| {statistics.median(maps):.3f} ({min(maps):.3f} to {max(maps):.3f}) |"
+            f"| {BAD[kind]} | {order} | {' / '.join(map(str, promoted))} of {of} | {' / '.join(intervals)} "
+            f"| {' / '.join(trainings)} | {' / '.join(learned)} of {len(told)} | {' / '.join(maps)} "
+            f"| {held_back} of {good} |"
         )
     return "\n".join(lines)
 
@@ -241,30 +115,9 @@ def _log(seed: int, kind: str, order: str, loop: Loop) -> None:
         f"{'+'.join(loop.nights[name].code for name in trial.shards)} ({trial.kind}) {trial.outcome}"
         for trial in loop.trials
     )
-    policy = WITH if loop.policy else WITHOUT
-    print(f"seed {seed}, {kind}, {order}, {policy}: {'; '.join(made)}", file=sys.stderr, flush=True)
-
-
-def _swap(line: LabelledImage) -> LabelledImage:
-    """Three pairs of classes taken for each other, always."""
-    return relabelled(
-        line, [replace(box, class_id=_SWAPPED.get(box.class_id, box.class_id)) for box in line.boxes]
-    )
-
-
-def _enlarge(line: LabelledImage) -> LabelledImage:
-    """Boxes half as wide and half as high again around the same middle, as far as the image goes."""
-    return relabelled(line, [_larger(box, line.width, line.height) for box in line.boxes])
-
-
-def _larger(box: ManifestBox, width: int, height: int) -> ManifestBox:
-    left, top = max(0, round(box.left - box.width / 4)), max(0, round(box.top - box.height / 4))
-    right = min(width, round(box.left + box.width * 5 / 4))
-    bottom = min(height, round(box.top + box.height * 5 / 4))
-    return ManifestBox(box.class_id, left, top, right - left, bottom - top)
-
-
-_SPOIL = {"swapped": _swap, "larger": _enlarge}
+    policy = "with" if loop.policy else "without"
+    told = f"seed {seed}, {kind}, {order}, {policy} the policy: {'; '.join(made)}"
+    print(told, file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -273,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--train", action="store_true", help="train what is not kept yet, then tell")
     parser.add_argument("--after", type=int, choices=(1, 2), default=1, help="good nights after the bad one")
     options = parser.parse_args(arguments)
-    results: dict[tuple[str, str, bool], list[Story]] = {}
+    results: dict[tuple[str, str], list[tuple[Story, Story]]] = {}
     left_out = []
     for seed in options.seeds:
         with Study(seed, may_train=options.train) as study:
@@ -282,8 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except NotKept:
                 left_out.append(seed)
                 continue
-        for key, story in told:
-            results.setdefault(key, []).append(story)
+        for key, pair in told:
+            results.setdefault(key, []).append(pair)
         print(f"{table(results)}\n", file=sys.stderr, flush=True)
     if left_out:
         print(
