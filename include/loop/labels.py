@@ -19,12 +19,13 @@ from botocore.exceptions import ClientError
 from include.loop import layout
 from include.loop.answers import MOST_BYTES, Answer, read_output
 from include.loop.batch import read_batch
+from include.loop.compose import Question
 from include.loop.consensus import ReviewersDisagree, agree
 from include.loop.contents import let_go
 from include.loop.errors import BadRecord
 from include.loop.loops import HumanLoopStatus, list_loops
 from include.loop.manifest import manifest_value
-from include.loop.questions import Question, read_questions, read_refused, read_unreadable
+from include.loop.questions import read_questions, read_refused, read_unreadable
 from include.loop.shards import committed_shards
 from include.loop.storage import error_code, in_parallel
 from include.loop.triage import Decision, Row, read_rows

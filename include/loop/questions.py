@@ -3,50 +3,30 @@
 Takes the rows that say ``ask``, gives ``runs/dt=D/questions.jsonl`` (loop name, image, and the loop's whole
 input, written once before the first start) and starts the loops. Names are computed from the image's content
 and the flow definition, and what is already there is found by listing: a retry, or the same date again, asks
-nobody twice. The bytes of each image are claimed first (contents.py), so that no other night asks about them.
-The deadline is anchored in ``started.json``, written once. Knows triage, predictions, review, loops and
+nobody twice. The deadline is anchored in ``started.json``, written once. Knows compose, review, loops and
 identity.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from include.loop import layout, second_look
-from include.loop.contents import Contents
+from include.loop.compose import Question, asked_again, claim, compose
 from include.loop.errors import NotSetUp
-from include.loop.identity import is_loop_of, loop_name, loop_prefix
-from include.loop.looks import GONE, REPLACED, Look, look_at
+from include.loop.identity import is_loop_of, loop_prefix
 from include.loop.loops import CLOCK_SLACK, list_loops
-from include.loop.predictions import predictions_of
 from include.loop.review import find_flow_definition
 from include.loop.storage import THREADS, dump, error_code, in_parallel
-from include.loop.transform import Detection
-from include.loop.triage import Decision, Row, read_rows, with_cost, write_rows
 from include.loop.workspace import Workspace
 
 # The most StartHumanLoop takes as InputContent (A2I runtime model).
 MAX_INPUT_BYTES = 3_145_728
-
-
-@dataclass(frozen=True)
-class Question:
-    """One image and the loop that asks about it; ``input`` is the loop's InputContent, width and height are
-    pixels. Questions of earlier versions do not know the ``sha256`` of the image.
-    """
-
-    loop: str
-    image: str
-    etag: str
-    width: int
-    height: int
-    input: dict[str, Any]
-    sha256: str | None = None
 
 
 def prepare(workspace: Workspace, control: Any, batch: str) -> dict[str, Any]:
@@ -55,8 +35,8 @@ def prepare(workspace: Workspace, control: Any, batch: str) -> dict[str, Any]:
     header = workspace.storage.find_json(layout.questions_header(batch))
     if header is None:
         arn = find_flow_definition(workspace, control)
-        questions, unreadable = _compose(workspace, batch, arn)
-        questions = _claim(workspace, batch, questions)
+        questions, unreadable = compose(workspace, batch, arn)
+        questions = claim(workspace, batch, questions)
         # The header is written last: it says that the questions are complete. Until then nobody has been
         # asked.
         workspace.storage.write_lines(location, (asdict(question) for question in questions))
@@ -66,7 +46,7 @@ def prepare(workspace: Workspace, control: Any, batch: str) -> dict[str, Any]:
                 "flow_definition_arn": arn,
                 "asked": len(questions),
                 "unreadable": unreadable,
-                "again": _asked_again(workspace, batch, questions),
+                "again": asked_again(workspace, batch, questions),
             },
         )
     for night, loops in header.get("again", {}).items():
@@ -136,106 +116,9 @@ def read_refused(workspace: Workspace, batch: str) -> dict[str, str]:
     return dict(workspace.storage.find_json(_refused_location(batch)) or {})
 
 
-def prelabels(
-    detections: Sequence[Detection], classes: Sequence[str], width: int, height: int, threshold: float
-) -> list[dict[str, Any]]:
-    """The model's boxes as crowd-bounding-box wants them: label text, integer pixels inside the image."""
-    boxes = []
-    for item in detections:
-        if item.score < threshold:
-            continue
-        left, right = sorted(round(side * width) for side in (item.xmin, item.xmax))
-        top, bottom = sorted(round(side * height) for side in (item.ymin, item.ymax))
-        left, top = min(left, width - 1), min(top, height - 1)
-        boxes.append(
-            {
-                "label": classes[item.class_id],
-                "left": left,
-                "top": top,
-                "width": max(1, right - left),
-                "height": max(1, bottom - top),
-            }
-        )
-    return boxes
-
-
 # The two outcomes of a start that are not a refusal; a refusal is the reason itself.
 STARTED = "started"
 NO_ROOM = "no room"
-
-
-def _compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question], dict[str, str]]:
-    rows = [row for row in read_rows(workspace, batch) if row.decision is Decision.ASK]
-    detections = predictions_of(workspace, batch, [row.image for row in rows])
-    review, classes = workspace.pipeline.review, workspace.pipeline.classes
-
-    before = second_look.answered_before(workspace, (row.again for row in rows if row.again))
-    questions, unreadable = [], {}
-    looks = in_parallel(lambda row: _look(workspace, batch, row), rows)
-    for row, seen in zip(rows, looks, strict=True):
-        if seen.problem or not seen.width or not seen.height:
-            unreadable[row.image] = seen.problem or "not an image"
-            continue
-        content = {
-            "taskObject": row.image,
-            "labels": list(classes),
-            "initialValue": prelabels(
-                detections.get(row.image, ()), classes, seen.width, seen.height, review.prelabel_threshold
-            ),
-            "instructions": review.instructions,
-            "etag": row.etag,
-            "batch": batch,
-        }
-        if workers := before.get((row.again or "", row.image)):
-            content["answeredBefore"] = workers
-        loop = loop_name(workspace.pipeline.name, batch, row.image, row.etag, arn)
-        questions.append(Question(loop, row.image, row.etag, seen.width, seen.height, content, seen.sha256))
-    return questions, unreadable
-
-
-def _asked_again(workspace: Workspace, batch: str, questions: Sequence[Question]) -> dict[str, list[str]]:
-    """By set-aside night the loops that ask about its images again; also a night of which none could be."""
-    loops = {question.image: question.loop for question in questions}
-    found: dict[str, list[str]] = {}
-    for row in read_rows(workspace, batch):
-        if row.again:
-            found.setdefault(row.again, []).extend([loops[row.image]] if row.image in loops else [])
-    return found
-
-
-def _look(workspace: Workspace, batch: str, row: Row) -> Look:
-    """What triage has seen of an image, if it is still the same one."""
-    if row.sha256 is None:  # triaged by an earlier version, which did not look
-        (seen,) = look_at(workspace, Contents(workspace, batch))([(row.image, row.etag)])
-        return seen
-    now = workspace.storage.stat(row.image)
-    problem = GONE if now is None else REPLACED if now.etag != row.etag else None
-    return Look(row.sha256, row.width, row.height, problem)
-
-
-def _claim(workspace: Workspace, batch: str, questions: Sequence[Question]) -> list[Question]:
-    """Those whose bytes no other night has claimed since triage looked; the rows of the others say so."""
-    contents = Contents(workspace, batch)
-    taken: dict[str, str] = {}
-
-    def claim(question: Question) -> bool:
-        holder = question.sha256 and contents.claim(question.sha256, question.image, question.loop)
-        if holder:
-            taken[question.image] = holder.told
-        return not holder
-
-    mine = [item for item, won in zip(questions, in_parallel(claim, questions), strict=True) if won]
-    if taken:
-        rows = [
-            with_cost(
-                replace(row, decision=Decision.SKIP, reason=taken[row.image]), workspace.pipeline.review
-            )
-            if row.image in taken
-            else row
-            for row in read_rows(workspace, batch)
-        ]
-        write_rows(workspace, batch, rows)
-    return mine
 
 
 def _anchor(workspace: Workspace, batch: str, header: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image
 
 from include.loop import batch, labels, layout, loops, predictions, questions, review, triage
+from include.loop.compose import Question
 from include.loop.config import Environment, Pipeline
 from include.loop.jobs import Running, has_ended
 from include.loop.storage import Storage
@@ -164,7 +165,7 @@ class Place:
     def quarantine(self, night: str = NIGHT) -> list[dict[str, Any]]:
         return list(self.storage.read_lines(layout.label_file(night, "quarantine.jsonl")))
 
-    def questions(self, night: str = NIGHT) -> dict[str, questions.Question]:
+    def questions(self, night: str = NIGHT) -> dict[str, Question]:
         """By the image's file name."""
         return {
             item.image.rsplit("/", 1)[-1]: item for item in questions.read_questions(self.workspace, night)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop import layout, questions
-from include.loop.questions import prelabels
+from include.loop.compose import prelabels
 from include.loop.transform import Detection
 from tests.loop.place import NIGHT, Place, correct
 
