@@ -133,8 +133,8 @@ def read_line(line: bytes, attribute: str, classes: Sequence[str]) -> LabelledIm
 
 def parse_line(line: bytes) -> Any:
     """The JSON of a line. BadRecord when it has none that could be written again."""
-    if len(line) > MAX_LINE_CHARS:
-        raise BadRecord(f"manifest line of {len(line):,} characters is longer than {MAX_LINE_CHARS:,}")
+    if len(line) > MAX_LINE_CHARS and (chars := len(line.decode(errors="replace"))) > MAX_LINE_CHARS:
+        raise BadRecord(f"manifest line of {chars:,} characters is longer than {MAX_LINE_CHARS:,}")
     # Lines end at a byte, so all but the first of a UTF-16 file are shifted by one: no decoder reads them.
     encoding = json.detect_encoding(line)[:6].upper()
     if encoding in {"UTF-16", "UTF-32"} and line.strip(b"\0"):

@@ -114,6 +114,12 @@ def test_a_line_of_ground_truth_is_read_with_its_other_keys_kept():
     assert line.created == "2026-01-01T00:00:00"
 
 
+def test_the_length_of_a_line_is_counted_in_characters():
+    line = ground_truth(note="").replace(b'"note": ""', f'"note": "{"é" * 60_000}"'.encode())
+    assert len(line) > 100_000
+    assert read_line(line, "review", CLASSES).width == 10
+
+
 def annotation(**changes):
     one = {"class_id": 1, "left": 1, "top": 1, "width": 5, "height": 5} | changes
     return {"annotations": [one], "image_size": [{"width": 10, "height": 10}]}
