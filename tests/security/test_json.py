@@ -35,6 +35,7 @@ GOOD = {
         }
     },
 }
+OTHER = json.dumps(GOOD | {"workerId": "other"})
 # As JSON text: what a stranger may write where a value is expected.
 VALUES = {
     "deep list": "[" * 900 + "]" * 900,
@@ -65,34 +66,37 @@ def output(*answers: str) -> bytes:
 @pytest.mark.parametrize("text", VALUES.values(), ids=VALUES)
 @pytest.mark.parametrize(
     "path",
-    [("workerId",), ("timeSpentInSeconds",), ("submissionTime",),
+    [("workerId",), ("submissionTime",),
      ("answerContent", "annotatedResult", "boundingBoxes", 0, "label"),
      ("answerContent", "annotatedResult", "boundingBoxes", 0, "left"),
      ("answerContent", "annotatedResult", "inputImageProperties", "width")],
     ids=lambda path: ".".join(map(str, path)),
 )  # fmt: skip
 def test_one_workers_answer_costs_nobody_elses(path: tuple[Any, ...], text: str) -> None:
-    answers, rejected = read_output(output(put(GOOD, path, text), json.dumps(GOOD)), "loop", CLASSES)
+    answers, rejected = read_output(output(put(GOOD, path, text), OTHER), "loop", CLASSES)
     if path == ("workerId",) and text == VALUES["half a character"]:
-        assert [answer.worker for answer in answers] == ["?", "good"]
+        assert [answer.worker for answer in answers] == ["?", "other"]
     else:
-        assert ([answer.worker for answer in answers], len(rejected)) == (["good"], 1)
+        assert ([answer.worker for answer in answers], len(rejected)) == (["other"], 1)
     dump([vars(item) for item in rejected])  # as the quarantine keeps it
 
 
 @pytest.mark.parametrize("text", VALUES.values(), ids=VALUES)
-@pytest.mark.parametrize("path", [("more",), ("answerContent", "more")], ids=["beside", "inside"])
-def test_fields_that_nobody_reads_cost_no_answer(path: tuple[Any, ...], text: str) -> None:
-    """A form may have other elements, and a service may add what it likes."""
-    answers, rejected = read_output(output(put(GOOD, path, text), json.dumps(GOOD)), "loop", CLASSES)
+@pytest.mark.parametrize(
+    "path",
+    [("more",), ("answerContent", "more"), ("timeSpentInSeconds",)],
+    ids=["beside", "inside", "seconds"],
+)
+def test_fields_that_say_nothing_of_the_boxes_cost_no_answer(path: tuple[Any, ...], text: str) -> None:
+    """A form may have other elements, a service may add what it likes, and nobody's clock is a label."""
+    answers, rejected = read_output(output(put(GOOD, path, text), OTHER), "loop", CLASSES)
     assert (len(answers), rejected) == (2, [])
+    assert all(answer.seconds is None for answer in answers)
 
 
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        (("timeSpentInSeconds",), '"nan"'),
-        (("timeSpentInSeconds",), "1e300"),
         (("submissionTime",), '"0001-01-01T00:00:00+14:00"'),
         (("submissionTime",), '"9999-12-31T23:59:59-14:00"'),
         (("answerContent", "annotatedResult", "inputImageProperties", "width"), "9" * 900),
@@ -101,8 +105,14 @@ def test_fields_that_nobody_reads_cost_no_answer(path: tuple[Any, ...], text: st
 )
 def test_times_and_sizes_of_no_world_are_refused(path: tuple[Any, ...], text: str) -> None:
     """Sums of them would end the night: they are no JSON, or no time."""
-    answers, rejected = read_output(output(put(GOOD, path, text), json.dumps(GOOD)), "loop", CLASSES)
-    assert ([answer.worker for answer in answers], len(rejected)) == (["good"], 1)
+    answers, rejected = read_output(output(put(GOOD, path, text), OTHER), "loop", CLASSES)
+    assert ([answer.worker for answer in answers], len(rejected)) == (["other"], 1)
+
+
+@pytest.mark.parametrize("text", ['"nan"', "1e300", "-1", '"-5"'])
+def test_seconds_of_no_world_are_none(text: str) -> None:
+    answers, rejected = read_output(output(put(GOOD, ("timeSpentInSeconds",), text)), "loop", CLASSES)
+    assert ([answer.seconds for answer in answers], rejected) == ([None], [])
 
 
 def test_what_is_told_of_a_bad_answer_is_short_and_one_can_read_it() -> None:
