@@ -24,6 +24,7 @@ from include.loop.storage import parse_loosely
 TOLERANCE_PIXELS = 1.0
 # Of one output.json: a hundred times what three answers with a thousand boxes each take.
 MOST_BYTES = 32 * 1024 * 1024
+MOST_BOXES = 1_000  # of one answer; a person who draws ten a minute needs nearly two hours
 MOST_SECONDS = 366 * 24 * 3600
 SUPERSEDED = "the same worker has answered again later: only the last answer counts"
 # The name of the template's crowd-bounding-box element.
@@ -139,6 +140,8 @@ def read_answer(item: Any, classes: Sequence[str], size: tuple[int, int] | None 
     width, height = result.inputImageProperties.width, result.inputImageProperties.height
     if size is not None and (width, height) != tuple(size):
         raise BadRecord(f"answer is for an image of {width} x {height} pixels, not {size[0]} x {size[1]}")
+    if len(result.boundingBoxes) > MOST_BOXES:
+        raise BadRecord(f"answer has {len(result.boundingBoxes):,} boxes, more than {MOST_BOXES:,}")
     # The same box drawn twice is one: it would be learned twice, and its copy never be found.
     boxes = tuple(dict.fromkeys(_box(box, classes, width, height) for box in result.boundingBoxes))
     return Answer(

@@ -16,9 +16,9 @@ the answers does not matter. Pure functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import islice
 
 from include.loop.answers import Answer, Box
 from include.loop.errors import BadRecord
@@ -81,14 +81,31 @@ def _common(one: Box, other: Box) -> int:
 
 def _doubtful(groups: Sequence[Group], workers: int) -> list[Box]:
     """Of the boxes without a majority those that have none against them, in the order of ``Box``."""
-    everyone = [drawn for group in groups for drawn in group]
-    doubtful = []
-    for group in groups:
-        for worker, box in group:
-            there = {other for other, place in everyone if _same_place(box, place)} | {worker}
-            if 2 * max(len(group), len(there)) >= workers:
-                doubtful.append(box)
-    return sorted(doubtful)
+    drawn = [item for group in groups for item in group]
+    sizes = [len(group) for group in groups for _ in group]
+    there = [{worker} for worker, _ in drawn]
+    for i, j in _touching([box for _, box in drawn]):
+        if _same_place(drawn[i][1], drawn[j][1]):
+            there[i].add(drawn[j][0])
+            there[j].add(drawn[i][0])
+    return sorted(
+        box
+        for (_, box), size, others in zip(drawn, sizes, there, strict=True)
+        if 2 * max(size, len(others)) >= workers
+    )
+
+
+def _touching(boxes: Sequence[Box]) -> Iterator[tuple[int, int]]:
+    """The index pairs of boxes that may have pixels in common, the lower index first: from left to right, so
+    that of a thousand boxes few pairs are looked at.
+    """
+    order = sorted(range(len(boxes)), key=lambda index: boxes[index].left)
+    for place, i in enumerate(order):
+        right = boxes[i].left + boxes[i].width
+        for j in islice(order, place + 1, None):
+            if boxes[j].left >= right:
+                break
+            yield min(i, j), max(i, j)
 
 
 def _same_place(one: Box, other: Box) -> bool:
@@ -99,7 +116,8 @@ def _same_place(one: Box, other: Box) -> bool:
 def _group(drawn: Sequence[tuple[int, Box]]) -> list[Group]:
     """Join the closest pairs first, never two boxes of one worker."""
     pairs = []
-    for (i, (worker, box)), (j, (other_worker, other)) in combinations(enumerate(drawn), 2):
+    for i, j in _touching([box for _, box in drawn]):
+        (worker, box), (other_worker, other) = drawn[i], drawn[j]
         if worker != other_worker and box.label == other.label and (overlap := iou(box, other)) >= MIN_IOU:
             pairs.append((-overlap, min(box, other), max(box, other), i, j))
     group_of = {index: {index} for index in range(len(drawn))}

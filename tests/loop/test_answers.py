@@ -111,6 +111,7 @@ def test_of_two_answers_of_one_worker_the_later_one_counts_by_time_and_not_by_te
         (human(box(), answerContent={"annotatedResult": []}), "answer lacks fields"),
         (human(box(), answerContent={"annotatedResult": {"boundingBoxes": []}}), "inputImageProperties"),
         (human(box(), submissionTime="late"), "answer lacks fields: submissionTime"),
+        (human(*[box()] * 1001), "answer has 1,001 boxes, more than 1,000"),
         (human(box(), workerId=None), "answer lacks fields: workerId"),
         ("no object", "answer lacks fields"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pyarrow.parquet as pq
@@ -169,3 +170,22 @@ def test_rows_and_questions_of_earlier_versions_are_still_asked_and_settled(read
     ready.answer(correct)
     ready.settle()
     assert ready.assemble()["labels"] == 1
+
+
+def test_a_question_costs_four_requests_to_s3(ready: Place):
+    calls: Counter[str] = Counter()
+    ready.s3.meta.events.register("before-call.s3", lambda model, **_: calls.update([model.name]))
+    costs = []
+    for night, count in ((NIGHT, 2), (NEXT, 6)):
+        ready.add_images({f"{night}-{number}.jpg": 90 + number for number in range(count)}, night)
+        calls.clear()
+        ready.prepare(night)
+        costs.append(calls.copy())
+    each = {name: (costs[1][name] - costs[0][name]) / 4 for name in costs[1]}
+    # Triage reads the image and looks into the index; the question is claimed when the image is still there.
+
+    assert {name: cost for name, cost in each.items() if cost} == {
+        "GetObject": 2,
+        "HeadObject": 1,
+        "PutObject": 1,
+    }
