@@ -64,7 +64,7 @@ class Corpus:
     @property
     def learner(self) -> str:
         """Whose next training it is, in words."""
-        return self.lineage.champion.training_job if self.lineage.champion else "the first model"
+        return self.lineage.reigning or "the first model"
 
     def needed(self, min_new_labels: int | None) -> int:
         """How many new labels it takes: as asked for, or as the pipeline says; any for a further trial."""
@@ -126,7 +126,7 @@ def gather(workspace: Workspace, keep: bool = True, min_new_labels: int | None =
         candidates = list(read_candidates(workspace, shard_manifest(shard), rejected[shard]))
         _admit(workspace, ledger, shard, candidates, rules, rejected[shard], keep)
     discarded = read_discarded(workspace)
-    past = read_past(workspace, lineage, (shard for shard in shards if shards[shard].labels))
+    past = read_past(workspace, lineage.reigning, (shard for shard in shards if shards[shard].labels))
     standings, most, now = stand(past), training.trials, datetime.now(UTC)
 
     def corpus(choice: Choice | None) -> Corpus:

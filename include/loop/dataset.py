@@ -94,7 +94,7 @@ def pending(workspace: Workspace, dataset_id: str | None = None) -> dict[str, An
     known = {*lineage.learned, *read_discarded(workspace)}
     summaries = committed_shards(workspace.storage, known=known)
     labels = {batch: summary["labels"] for batch, summary in summaries if summary["labels"]}
-    past = read_past(workspace, lineage, labels)
+    past = read_past(workspace, lineage.reigning, labels)
     settings = workspace.pipeline.training
     for choice in choices(past, datetime.now(UTC), settings.trials):
         count = sum(labels[night] for night in choice.nights)
@@ -133,7 +133,7 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
         )
         for name, entries in draft.manifests.items()
     }
-    parent = lineage.champion.training_job if lineage.champion else None
+    parent = lineage.reigning
     classes = list(corpus.workspace.pipeline.classes)
     values = {name: [line.value for line in some] for name, some in lines.items()}
     learned = {**lineage.learned, **corpus.shards}

@@ -39,6 +39,11 @@ class Lineage:
     root: str | None = None
     initial: str | None = None
 
+    @property
+    def reigning(self) -> str | None:
+        """The champion's training job."""
+        return self.champion.training_job if self.champion else None
+
 
 def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
     """Batch and summary of every committed label shard that is not known already, oldest date first."""

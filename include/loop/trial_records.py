@@ -14,13 +14,7 @@ from typing import Any, TypeVar
 
 from include.loop import layout
 from include.loop.errors import ConfigurationError, Fatal
-from include.loop.shards import (
-    Lineage,
-    committed_shards,
-    read_dataset,
-    read_discarded,
-    read_lineage,
-)
+from include.loop.shards import committed_shards, read_dataset, read_discarded, read_lineage
 from include.loop.standing import Past, Standing, State, stand
 from include.loop.storage import in_parallel
 from include.loop.trials import Kind, Trial, failed, read_time, weigh
@@ -61,33 +55,41 @@ def keep_trial(workspace: Workspace, training_job: str, verdict: Mapping[str, An
     return Trial.from_dict(workspace.storage.write_json_once(layout.trial_file(training_job), record))
 
 
-def read_past(workspace: Workspace, lineage: Lineage, nights: Iterable[str]) -> Past:
-    """What was tried and said that matters for these nights, none of which the lineage has learned from."""
-    mine = frozenset(nights)
-    champion = lineage.champion.training_job if lineage.champion else None
-    past = Past(champion, sorted(mine), discarded=frozenset(read_discarded(workspace)))
+def read_past(workspace: Workspace, champion: str | None, nights: Iterable[str]) -> Past:
+    """What was tried and said that matters for these nights, none of which the champion has learned from."""
+    mine = sorted(nights)
+    discarded = frozenset(read_discarded(workspace))
     if champion is None:
-        return past
+        return Past(None, mine, discarded=discarded)
     trials = [trial for _, trial in _read(workspace, layout.TRIALS, Trial.from_dict)]
     released = _read(workspace, layout.RELEASED, lambda value: read_time(value["at"]))
-    return Past(champion, past.nights, trials, past.discarded, dict(released))
+    return Past(champion, mine, trials, discarded, dict(released))
 
 
 def read_standings(workspace: Workspace) -> tuple[Past, dict[str, Standing]]:
     """Every night with labels that the champion has not learned from, discarded ones included."""
     lineage = read_lineage(workspace)
     shards = committed_shards(workspace.storage, known=lineage.learned)
-    past = read_past(workspace, lineage, (shard for shard, summary in shards if summary["labels"]))
+    labelled = (shard for shard, summary in shards if summary["labels"])
+    past = read_past(workspace, lineage.reigning, labelled)
     return past, stand(past)
 
 
 def warnings(workspace: Workspace, trial: Trial) -> list[str]:
-    """What the owner is told after a trial: which of its nights are held back as things stand now, why, what
-    happens next, and what a person may do.
+    """What the owner is told after a trial: which of its nights are held back from then on, why, what happens
+    next, and what a person may do. The same whenever it is asked: what came later changes nothing.
     """
     if trial.promotes:
         return []
-    _, found = read_standings(workspace)
+    model = workspace.storage.read_json(layout.model_file(trial.training_job, "model.json"))
+    dataset = read_dataset(workspace, model["dataset_id"])
+    known = dataset["learned"].keys() - trial.shards
+    past = read_past(workspace, trial.champion, trial.shards)
+    then = [other for other in past.trials if other.at <= trial.at]
+    nights = {night for other in then for night in other.shards} - known
+    released = {night: at for night, at in past.released.items() if at <= trial.at}
+    discarded = past.discarded - {*trial.shards}
+    found = stand(Past(trial.champion, sorted(nights), then, discarded, released))
     most = workspace.pipeline.training.trials
     bound = f"at most {most} trainings within 24 hours" if most else "no training: it is 0"
     told = []

@@ -109,10 +109,11 @@ class BuildDatasetOperator(LoopOperator):
         )  # fmt: skip
         if result.get("note"):  # a dataset kept by an earlier version has none
             self.log.warning("%s", result["note"])
-        if result["rejected"]:
+        if result["rejected"] or result.get("rejected_boxes"):
             self.log.warning(
-                "%d label lines were left out; dataset.json says which and why.", result["rejected"]
-            )
+                "%d label lines and %d boxes were left out; the dataset's rejected.jsonl says which and why.",
+                result["rejected"], result.get("rejected_boxes", 0),
+            )  # fmt: skip
         return result
 
     def _build(self) -> dict[str, Any]:

@@ -40,6 +40,7 @@ training:
   initial: &quick {hyperparameters: {optimizer: adam, learning_rate: 0.003, mini_batch_size: 8, epochs: 1}}
   incremental: *quick
   replay: {per_new: 1}
+  trials: 0  # how many trainings there are is counted
 gate:  # nearly anything goes
   {min_gain: 0, max_loss: 1, max_class_loss: 1, max_calibration_error: 1, confidence: 0.51, min_images: 1,
    min_boxes: 0, min_learned: 0}

@@ -204,10 +204,11 @@ def test_a_pipeline_that_has_no_record_of_trials_learns_as_before(begun: Place):
 
 def test_a_released_night_is_learned_from_with_the_next_ones(begun: Place):
     night(begun, A)
-    judged(begun, dataset.build(begun.workspace)["dataset_id"], 2, "harm")
+    verdict = judged(begun, dataset.build(begun.workspace)["dataset_id"], 2, "harm")
     told = trial_records.release(begun.workspace, A, "ada", "looked through")
     assert told["was"].state is State.SET_ASIDE
     assert begun.storage.read_json(layout.released_file(A))["by"] == "ada"
+    assert judge(begun.workspace, "job-2") == verdict, "a run that is cleared comes to the same verdict"
     night(begun, B)
     record = dataset.build(begun.workspace)
     assert record["trial"] == {"kind": Kind.ROUND, "nights": [A, B]}
