@@ -11,8 +11,9 @@ that were new are suspended, or the one whose labels could not be learned; the r
 others. Suspended nights are tried again in halves, and the last one alone, by `look_again` and by the clock:
 at most `training.trials` more trainings within 24 hours, and never the same nights with the same champion. A
 night that does harm by itself is set aside: `gate` warns of it, and a person decides, with
-`python -m include.loop release-labels` or `discard-labels`; `python -m include.loop nights` shows where each
-night stands. Mere lack of gain suspends nobody: those labels come again together with the next night's.
+`python -m include.loop release-labels` or `discard-labels`. (It is tried once more with a later champion: a
+training may go wrong by chance.) `python -m include.loop nights` shows where each night stands. Mere lack of
+gain suspends nobody: those labels come again together with the next night's.
 
 | Task | What it does | Result below `s3://<bucket>/<pipeline>/` |
 |---|---|---|

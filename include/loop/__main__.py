@@ -190,9 +190,8 @@ def _nights(options: argparse.Namespace) -> int:
     if not nights:
         print("It has learned from every night that has labels.")
     for night, item in nights.items():
-        print(
-            f"{night:13} {item['standing']:10} {len(item['trials'])} tried  {item['reason']}; {item['next']}"
-        )
+        text = f"{night:13} {item['standing']:10} {len(item['trials'])} tried  {item['reason']}"
+        print(printable(f"{text}; {item['next']}"))
     return 0
 
 

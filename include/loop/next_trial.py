@@ -19,7 +19,7 @@ DAY = timedelta(hours=24)
 WHY = {
     Kind.REST: "the open nights together, now that others are suspected",
     Kind.SPLIT: "a part of the nights of which one did harm",
-    Kind.ALONE: "the one night that is suspected, by itself",
+    Kind.ALONE: "one night that is suspected, by itself",
     Kind.NEWER: "the newer half of the nights that brought no gain together",
 }
 
@@ -90,9 +90,10 @@ def _together(past: Past, nights: tuple[str, ...]) -> Iterator[Choice]:
 
 
 def _suspected(past: Past, found: Mapping[str, Standing]) -> Iterator[Choice]:
+    all_groups = find_groups(past)
     groups = (
         group.suspects
-        for group in find_groups(past)
+        for group in all_groups
         if not group.proven and all(found[night].state is State.SUSPENDED for night in group.suspects)
     )
     for suspects in sorted(groups, key=lambda some: (len(some), sorted(some))):
@@ -103,6 +104,7 @@ def _suspected(past: Past, found: Mapping[str, Standing]) -> Iterator[Choice]:
         elif order:
             yield Choice(order[:middle], Kind.SPLIT)
             yield Choice(order[middle:], Kind.SPLIT)
+    yield from (Choice(tuple(group.suspects), Kind.ALONE) for group in all_groups if group.once)
 
 
 def _newer(past: Past, together: tuple[str, ...]) -> Iterator[Choice]:

@@ -73,12 +73,16 @@ class Standing:
 class Group:
     """Nights of a trial that did harm, of which one has to be the cause as far as is known; the ``suspects``
     are to be tried next. Without suspects each did no harm by itself: only together they are not tried again.
+
+    A night that is ``proven`` to be the cause, but only ``once`` by itself, is tried once more with a later
+    champion: a training goes wrong by chance now and then.
     """
 
     trial: Trial
     nights: frozenset[str]
     suspects: frozenset[str]
     proven: bool = False
+    once: bool = False
 
     @property
     def reason(self) -> str:
@@ -87,7 +91,8 @@ class Group:
             return f"{what}, nor any alone" if self.proven else f"{what}: is to be tried alone"
         if self.proven:
             how = "by itself" if len(self.trial.shards) == 1 else "again with nights that are good without it"
-            return f"did harm {how} ({self.trial.training_job})"
+            more = ", and is tried once more when there is a new champion" if self.once else ""
+            return f"did harm {how} ({self.trial.training_job}){more}"
         many = len(self.suspects) > 1
         what = f"took part in harm ({self.trial.training_job})"
         others = ", ".join(sorted(self.suspects))
@@ -117,7 +122,7 @@ def find_groups(past: Past) -> list[Group]:
     found: dict[frozenset[str], Group] = {}
     for trial in sorted((item for item in past.trials if item.harmed), key=lambda item: item.at):
         group = _group(past, trial)
-        if group and not (group.nights in found and found[group.nights].proven):
+        if group and (group.proven or group.nights not in found or not found[group.nights].proven):
             found[group.nights] = group
     dragging = [group for night in past.nights if (group := _dragging(past, night))]
     found |= {group.nights: group for group in dragging if group.nights not in found}
@@ -137,8 +142,9 @@ def _group(past: Past, trial: Trial) -> Group | None:
     )
     named = (left & set(trial.blamed)) - cleared
     nights = named or left
-    if len(nights) == 1 and _proven(past, trial, next(iter(nights))):
-        return Group(trial, nights, nights, proven=True)
+    if len(nights) == 1 and _proven(past, trial, night := next(iter(nights))):
+        alone = [other for other in past.of(night) if other.shards == (night,) and other.harmed]
+        return Group(trial, nights, nights, proven=True, once=len(alone) == 1)
     before = frozenset(night for night in left if any(_harmless(past, night)))
     suspects = named or (left - before) or (left - cleared)
     return Group(trial, nights, suspects) if suspects or len(nights) > 1 else None

@@ -39,11 +39,23 @@ def test_without_trials_all_nights_are_learned_together():
 def test_a_bad_night_that_comes_alone_is_set_aside_at_once_and_those_after_it_are_learned():
     paper = Paper(harmful(A))
     assert paper.day(A) == [("round", (A,), "harm")]
-    assert paper.day(B) == [("round", (B,), "promote")]
-    paper.day(C)
     assert paper.states == {A: State.SET_ASIDE}
-    assert paper.reason(A) == "did harm by itself (job-0)"
-    assert len(paper.trials) == 3
+    assert paper.reason(A).startswith("did harm by itself (job-0), and is tried once more")
+    assert paper.day() == []
+    assert paper.day(B) == [("round", (B,), "promote"), ("alone", (A,), "harm")]
+    assert paper.day(C) == [("round", (C,), "promote")]
+    assert paper.states == {A: State.SET_ASIDE}
+    assert paper.reason(A) == "did harm by itself (job-2)"
+
+
+def test_a_good_night_that_did_harm_by_chance_is_learned_with_the_next_champion():
+    for later in (Outcome.PROMOTE, Outcome.NO_GAIN):
+        verdicts = iter([Outcome.HARM, Outcome.PROMOTE, later, Outcome.PROMOTE])
+        paper = Paper(lambda _, verdicts=verdicts: next(verdicts))  # type: ignore[misc]
+        paper.day(A)
+        assert paper.day(B)[-1] == ("alone", (A,), str(later))
+        paper.day(C)
+        assert paper.learned == {A, B, C}
 
 
 def test_of_ten_nights_at_once_nine_are_learned_and_one_is_set_aside():
@@ -53,7 +65,7 @@ def test_of_ten_nights_at_once_nine_are_learned_and_one_is_set_aside():
         paper.day(*nights)
         assert paper.learned == {*nights} - {bad}
         assert paper.states == {bad: State.SET_ASIDE}
-        assert len(paper.trials) <= 1 + 2 * math.ceil(math.log2(10))
+        assert len(paper.trials) <= 2 + 2 * math.ceil(math.log2(10))
 
 
 def test_a_group_is_split_the_half_without_harm_is_learned_and_the_other_split_on():
@@ -63,6 +75,7 @@ def test_a_group_is_split_the_half_without_harm_is_learned_and_the_other_split_o
         ("split", (A, B), "promote"),
         ("split", (C,), "harm"),
         ("rest", (D,), "promote"),  # another one explains the harm
+        ("alone", (C,), "harm"),  # once more, with a later champion
     ]
 
 
@@ -190,7 +203,7 @@ def test_whatever_comes_in_whatever_order_all_good_nights_are_learned(history):
     assert paper.learned == {*nights} - bad
     assert {*paper.states.values()} == {State.SET_ASIDE}
     # Per bad night: its group is halved, and the innocent half is put back, at each step.
-    assert len(paper.trials) <= len(batches) + len(bad) * (1 + 2 * math.ceil(math.log2(len(nights) + 1)))
+    assert len(paper.trials) <= len(batches) + len(bad) * (2 + 2 * math.ceil(math.log2(len(nights) + 1)))
     assert paper.day() == []
 
 

@@ -107,12 +107,13 @@ def test_of_nights_that_come_at_once_all_but_the_bad_one_are_learned_without_a_h
         ([A, B, "2026-11-05"], "promote"),
         ([C], "harm"),
         ([D], "promote"),
+        ([C], "harm"),  # once more, with the last champion
     ]
     assert {*read_lineage(begun.workspace).learned} == {A, B, D, "2026-11-05"}
-    trials = [begun.storage.read_json(layout.trial_file(f"job-{number}")) for number in range(2, 6)]
-    assert [item["shards"] for item in trials] == [[A, B, C, D], [A, B], [C], [D]]
-    assert [item["kind"] for item in trials] == ["round", "split", "split", "rest"]
-    assert [item["champion"] for item in trials] == ["job-1", "job-1", "job-3", "job-3"]
+    trials = [begun.storage.read_json(layout.trial_file(f"job-{number}")) for number in range(2, 7)]
+    assert [item["shards"] for item in trials] == [[A, B, C, D], [A, B], [C], [D], [C]]
+    assert [item["kind"] for item in trials] == ["round", "split", "split", "rest", "alone"]
+    assert [item["champion"] for item in trials] == ["job-1", "job-1", "job-3", "job-3", "job-5"]
 
 
 def test_what_was_tried_is_written_once_whatever_happens_between(begun: Place):
