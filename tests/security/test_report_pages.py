@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Route
 from include.loop import report
 from include.loop.report.drawing import Drawing
 from include.loop.report.figures import classes, slices
-from tests.loop.report.rounds import Rounds, as_slice, make_rounds
+from tests.loop.report.rounds import WRONG, Rounds, as_slice, make_rounds
 from tests.support.browser import browser
 from tests.support.cloud import LocalCloud
 
@@ -86,7 +86,10 @@ def hostile(cloud: LocalCloud) -> Rounds:
     )
     rounds.put(f"discarded/{other}.json", {"by": HOSTILE, "why": HOSTILE})
     rounds.reign()
-    for job, nights in ((JOB, [night]), (LINK, [night, other])):
+    doubted = "2026-11-03"
+    rounds.night(doubted, [0.5], labels=1)
+    rounds.labelled(doubted, JOB, {f"{HOSTILE}.png": ([WRONG], [WRONG])})
+    for job, nights in ((LINK, [doubted, HOSTILE]), (JOB, [doubted])):
         rounds.trial(job, nights, "harm", text=HOSTILE)
     rounds.put("champions/0001.json", {"number": 1, "training_job": "another", "promoted_at": HOSTILE})
     report.publish(rounds.workspace, JOB)
@@ -147,7 +150,8 @@ def test_a_page_of_hostile_names_has_only_elements_and_attributes_of_ours(pages:
 
 def test_every_hostile_field_is_told(pages: dict[str, bytes]) -> None:
     """Otherwise the other tests would hold for an empty page."""
-    assert pages[f"/{JOB}/index.html"].count(b"window.__xss=&#39;script&#39;") > 30
+    assert b"2026: what speaks against its labels" in pages[f"/{JOB}/index.html"]
+    assert pages[f"/{JOB}/index.html"].count(b"window.__xss=&#39;script&#39;") > 36
     assert pages["/index.html"].count(b"window.__xss=&#39;script&#39;") > 5
 
 

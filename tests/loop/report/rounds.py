@@ -213,6 +213,33 @@ class Rounds:
             lines.append(dump(line))
         self.put(f"evaluations/{job}/images.jsonl", b"\n".join(lines) + b"\n")
 
+    def labelled(
+        self, night: str, job: str, outputs: dict[str, tuple[list[Any] | None, list[Any] | None]]
+    ) -> None:
+        """A night of images with one label each; for each what the champion saw in the night, and what the
+        model of the job sees (None: no prediction).
+        """
+        lines, seen, learned = [], {}, []
+        for n, (name, (before, after)) in enumerate(outputs.items()):
+            source = self.put(f"images/dt={night}/{name}", picture(40 + 20 * n))
+            label = {"annotations": [TRUTH], "image_size": [{"width": 64, "height": 48, "depth": 3}]}
+            line = {
+                "source-ref": source,
+                "review": label,
+                "batch": night,
+                "etag": str(n),
+                "loop": f"loop-{n}",
+            }
+            lines.append(line)
+            if before is not None:
+                seen[source] = self.put(f"out/{night}/{n}/before.out", {"prediction": before})
+            after_out = f"out/{night}/{n}/after.out"
+            out = None if after is None else self.put(after_out, {"prediction": after})
+            learned.append({"image": source, "etag": str(n), "out": out})
+        self.storage.write_lines(f"labels/dt={night}/augmented.manifest", lines)
+        self.put(f"runs/dt={night}/predictions.json", {"champion": "job-1", "outputs": seen})
+        self.put(f"evaluations/{job}/outputs-1.json", {"job": None, "outputs": learned})
+
     def reign(self) -> None:
         """A champion that has learned from none of the nights."""
         reigning = Champion(

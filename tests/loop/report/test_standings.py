@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from include.loop import report
 from include.loop.report.advice import next_steps
 from include.loop.report.doubts import worst
 from include.loop.report.gather import gather
 from include.loop.storage import dump
-from tests.loop.report.rounds import RIGHT, TRUTH, WRONG, Rounds, picture
+from tests.loop.report.rounds import RIGHT, TRUTH, WRONG, Rounds
 
 NIGHT = "2026-11-02"
-
-
-def labelled(rounds: Rounds, outputs: dict[str, tuple[list[Any] | None, list[Any] | None]]) -> None:
-    """A night of images with one box each; for each what the champion saw, and what the trial's model."""
-    lines, night, trial = [], {}, []
-    for n, (name, (before, after)) in enumerate(outputs.items()):
-        source = rounds.put(f"images/dt={NIGHT}/{name}", picture(40 + 20 * n))
-        label = {"annotations": [TRUTH], "image_size": [{"width": 64, "height": 48, "depth": 3}]}
-        line = {"source-ref": source, "review": label, "batch": NIGHT, "etag": str(n), "loop": f"loop-{n}"}
-        lines.append(line)
-        if before is not None:
-            night[source] = rounds.put(f"out/{n}/before.out", {"prediction": before})
-        out = None if after is None else rounds.put(f"out/{n}/after.out", {"prediction": after})
-        trial.append({"image": source, "etag": str(n), "out": out})
-    rounds.put(f"labels/dt={NIGHT}/augmented.manifest", b"".join(dump(line) + b"\n" for line in lines))
-    rounds.put(f"runs/dt={NIGHT}/predictions.json", {"champion": "job-1", "outputs": night})
-    rounds.put("evaluations/job-2/outputs-1.json", {"job": None, "outputs": trial})
 
 
 def names(rounds: Rounds) -> list[str]:
@@ -37,7 +19,7 @@ def names(rounds: Rounds) -> list[str]:
 
 
 def test_what_both_models_contradict_comes_first_and_what_none_does_is_not_shown(rounds: Rounds) -> None:
-    labelled(rounds, {
+    rounds.labelled(NIGHT, "job-2", {
         "agreed.png": ([[0.0, 1.0, *RIGHT[2:]]], [[0.0, 1.0, *RIGHT[2:]]]),
         "half.png": ([WRONG], [[0.0, 1.0, *RIGHT[2:]]]),
         "worst.png": ([WRONG], [WRONG]),
@@ -50,7 +32,7 @@ def test_what_both_models_contradict_comes_first_and_what_none_does_is_not_shown
 
 def test_what_a_model_did_not_see_says_nothing(rounds: Rounds) -> None:
     """No prediction is no contradiction; a line that cannot be read is nobody's example."""
-    labelled(rounds, {"blind.png": (None, None), "seen.png": (None, [WRONG])})
+    rounds.labelled(NIGHT, "job-2", {"blind.png": (None, None), "seen.png": (None, [WRONG])})
     manifest = f"labels/dt={NIGHT}/augmented.manifest"
     rounds.put(manifest, b"{\n" + rounds.storage.read(manifest))
     assert names(rounds) == ["seen.png"]
@@ -67,7 +49,7 @@ def page(rounds: Rounds, job: str) -> str:
 def test_a_night_that_did_harm_alone_is_told_with_its_worst_examples(rounds: Rounds) -> None:
     rounds.reign()
     rounds.night(NIGHT, [0.1, 0.9], labels=1)
-    labelled(rounds, {"worst.png": ([WRONG], [WRONG])})
+    rounds.labelled(NIGHT, "job-2", {"worst.png": ([WRONG], [WRONG])})
     rounds.round("job-2", [NIGHT], promote=False)
     rounds.trial("job-2", [NIGHT], "harm")
     (line,) = rounds.storage.read_lines(f"labels/dt={NIGHT}/augmented.manifest")
