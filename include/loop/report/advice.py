@@ -66,9 +66,12 @@ def _by_outcome(facts: Facts) -> Iterator[str]:
 def _afterwards(facts: Facts) -> str:
     """What becomes by itself of the nights of a round that the gate has turned down."""
     told = (trial for item in facts.standings for trial in item.trials)
-    match next((trial.outcome for trial in told if trial.training_job == facts.training_job), None):
-        case trials.Outcome.HARM:
+    trial = next((trial for trial in told if trial.training_job == facts.training_job), None)
+    match trial.outcome if trial else None:
+        case trials.Outcome.HARM if trial and trial.others:
             return "It did harm: the loop itself finds out which night did, and learns from the others."
+        case trials.Outcome.HARM:
+            return "It did harm: the loop goes on without this night."
         case trials.Outcome.NO_GAIN:
             return "It did no harm either: the next training with new labels learns from these nights again."
     return "How each night stands, and what becomes of it by itself, is told below where it is known."
@@ -79,9 +82,9 @@ def _by_standing(facts: Facts) -> Iterator[str]:
     for item in facts.standings:
         if item.state == State.SET_ASIDE:
             yield (
-                f"Decide about {formats.day(item.batch)}: its labels do harm, and nothing is learned from "
-                "them until somebody has looked. Their worst examples are below, with the commands that "
-                "release or discard them. Other nights go on without it."
+                f"Decide about {formats.day(item.batch)}: it {item.reason}, and nothing is learned from it "
+                "until somebody has looked. What speaks against its labels is below, with the commands that "
+                "release or discard them."
             )
 
 

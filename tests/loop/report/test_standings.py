@@ -65,8 +65,8 @@ def test_a_night_that_did_harm_alone_is_told_with_its_worst_examples(rounds: Rou
     assert "before: 1 wrong, 1 missed" in told
     assert "Asked about again: 2 images. 1 of them has a second label so far, and 0 of these agree" in told
     assert f"python -m include.loop release-labels {NIGHT} --why" in told
-    assert "Decide about 2 November 2026: its labels do harm" in told
-    assert "no label is lost. It did harm: the loop itself finds out" in told
+    assert "Decide about 2 November 2026: it did harm by itself (job-2), and nothing is learned" in told
+    assert "no label is lost. It did harm: the loop goes on without this night." in told
 
 
 def test_nights_that_did_harm_together_are_told_with_each_other(rounds: Rounds) -> None:
@@ -76,7 +76,9 @@ def test_nights_that_did_harm_together_are_told_with_each_other(rounds: Rounds) 
     rounds.put("discarded/2026-11-04.json", {"by": "ada", "why": "wrong template"})
     rounds.round("job-2", [NIGHT, "2026-11-03"], promote=False)
     rounds.trial("job-2", [NIGHT, "2026-11-03"], "harm", "2026-11-03T06:30:00+00:00")
-    one, other, discarded = gather(rounds.workspace, "job-2").standings
+    facts = gather(rounds.workspace, "job-2")
+    one, other, discarded = facts.standings
+    assert "the loop itself finds out which night did" in next_steps(facts)[0]
     assert (one.batch, one.state, other.state) == (NIGHT, "suspended", "suspended")
     assert [(item.told, item.others, item.reasons) for item in one.trials] == [
         ("did harm", ("2026-11-03",), ("fell",))
