@@ -18,7 +18,7 @@ from include.loop.looks import GONE, REPLACED, Look, look_at
 from include.loop.predictions import predictions_of
 from include.loop.storage import in_parallel
 from include.loop.transform import Detection
-from include.loop.triage import Decision, Row, read_rows, with_cost, write_rows
+from include.loop.triage import Decision, Row, read_rows, same_as, with_cost, write_rows
 from include.loop.workspace import Workspace
 
 
@@ -39,13 +39,12 @@ class Question:
 
 def compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question], dict[str, str]]:
     """The questions, in the order of the rows; and by image why nobody can be asked about it."""
-    rows = [row for row in read_rows(workspace, batch) if row.decision is Decision.ASK]
+    rows, looks = _still_there(workspace, batch)
     detections = predictions_of(workspace, batch, [row.image for row in rows])
     review, classes = workspace.pipeline.review, workspace.pipeline.classes
 
     before = second_look.answered_before(workspace, (row.again for row in rows if row.again))
     questions, unreadable = [], {}
-    looks = in_parallel(lambda row: _look(workspace, batch, row), rows)
     for row, seen in zip(rows, looks, strict=True):
         if seen.problem or not seen.width or not seen.height:
             unreadable[row.image] = seen.problem or "not an image"
@@ -65,6 +64,37 @@ def compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question],
         loop = loop_name(workspace.pipeline.name, batch, row.image, row.etag, arn)
         questions.append(Question(loop, row.image, row.etag, seen.width, seen.height, content, seen.sha256))
     return questions, unreadable
+
+
+def _still_there(workspace: Workspace, batch: str) -> tuple[list[Row], list[Look]]:
+    """The rows to ask about, and what is there of each; a copy is asked about where its original has gone."""
+
+    def look(row: Row) -> Look:
+        return _look(workspace, batch, row)
+
+    rows = read_rows(workspace, batch)
+    asked = [row for row in rows if row.decision is Decision.ASK]
+    looks = {row.image: seen for row, seen in zip(asked, in_parallel(look, asked), strict=True)}
+    gone = {row.image: row for row in asked if looks[row.image].problem}
+    copies = [row for row in rows if row.same_as in gone]
+    heirs: dict[str, str] = {}
+    for row, seen in zip(copies, in_parallel(look, copies), strict=True):
+        if not seen.problem and heirs.setdefault(row.same_as or "", row.image) == row.image:
+            looks[row.image] = seen
+
+    def settled(row: Row) -> Row:
+        heir = heirs.get(row.same_as or "")
+        if heir == row.image:
+            reason = gone[row.same_as or ""].reason
+            row = replace(row, decision=Decision.ASK, reason=reason, same_as=None)
+            return with_cost(row, workspace.pipeline.review)
+        return replace(row, reason=same_as(heir), same_as=heir) if heir else row
+
+    if heirs:
+        rows = [settled(row) for row in rows]
+        write_rows(workspace, batch, rows)
+    asked = [row for row in rows if row.decision is Decision.ASK]
+    return asked, [looks[row.image] for row in asked]
 
 
 def claim(workspace: Workspace, batch: str, questions: Sequence[Question]) -> list[Question]:

@@ -184,10 +184,15 @@ def _decide(row: Row, reason: str, seen: Look, first: dict[str, str]) -> Row:
         return replace(row, decision=Decision.SKIP, reason=seen.known)
     if seen.sha256 in first:
         asked = first[seen.sha256]
-        return replace(row, decision=Decision.SKIP, reason=f"same bytes as {asked}", same_as=asked)
+        return replace(row, decision=Decision.SKIP, reason=same_as(asked), same_as=asked)
     if seen.sha256:
         first[seen.sha256] = row.image
     return replace(row, decision=Decision.ASK, reason=reason)
+
+
+def same_as(image: str) -> str:
+    """The reason of an image whose bytes are asked about under another name."""
+    return f"same bytes as {image}"
 
 
 def _over_cap(cap: int) -> str:

@@ -74,6 +74,25 @@ def test_copies_in_a_night_are_one_question_whose_label_serves_every_key_and_is_
     assert len(corpus.gather(ready.workspace, keep=False).new) == 2
 
 
+def test_a_copy_is_asked_about_when_the_image_that_stood_for_it_has_gone(ready: Place):
+    names = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    add(ready, NIGHT, *names)
+    triaged(ready, NIGHT)
+    for name in ("a.jpg", "b.jpg"):  # the one that was chosen, and the copy next in line
+        ready.s3.delete_object(Bucket=ready.bucket, Key=f"pets/images/dt={NIGHT}/{name}")
+
+    prepared = questions.prepare(ready.workspace, ready.control, NIGHT)
+    assert (prepared["asked"], prepared["unreadable"]) == (1, 1)
+    assert list(ready.questions()) == ["c.jpg"]
+    heir = f"s3://{ready.bucket}/pets/images/dt={NIGHT}/c.jpg"
+    rows = decided(ready, NIGHT)
+    assert rows["c.jpg"] == ("ask", "no model yet")
+    assert rows["b.jpg"] == rows["d.jpg"] == ("skip", f"same bytes as {heir}")
+
+    report = ready.night()
+    assert (report["labels"], report["copies"], report["quarantined"]) == (1, 2, 1)
+
+
 @pytest.mark.parametrize("answered", [True, False])
 def test_what_an_earlier_night_has_asked_is_not_asked_again(ready: Place, answered: bool):
     add(ready, NIGHT, "first.jpg")
