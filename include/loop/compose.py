@@ -103,7 +103,9 @@ def claim(workspace: Workspace, batch: str, questions: Sequence[Question]) -> li
     taken: dict[str, str] = {}
 
     def won(question: Question) -> bool:
-        holder = question.sha256 and contents.claim(question.sha256, question.image, question.loop)
+        holder = question.sha256 and contents.claim(
+            question.sha256, question.image, question.etag, question.loop
+        )
         if holder:
             taken[question.image] = holder.told
         return not holder

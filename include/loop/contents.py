@@ -3,8 +3,8 @@
 Takes SHA-256 sums, gives ``contents/<sha256>.json``: the question (night, image, loop) whose answer is the
 label of these bytes. A night claims its contents before its questions are final, so that of two nights at the
 same time only one asks. A claim holds while its question is open or labelled; it is let go when the question
-has ended without a label, and holds no more when the labels of its night are discarded or set aside. A night
-that has claimed and then died holds for an hour. Knows storage, shards and layout.
+has ended without a label, and holds no more when its image is gone, or the labels of its night are discarded
+or set aside. A night that has claimed and then died holds for an hour. Knows storage, shards and layout.
 """
 
 from __future__ import annotations
@@ -30,10 +30,13 @@ TRIES = 5
 
 @dataclass(frozen=True)
 class Claim:
-    """The question that holds some bytes; ``at`` is when it was claimed (UTC), ``ended`` why it is let go."""
+    """The question that holds some bytes: its night, its image in the version that is asked about, its loop;
+    ``at`` is when it was claimed (UTC), ``ended`` why it is let go.
+    """
 
     batch: str
     image: str
+    etag: str
     loop: str
     at: str
     ended: str | None = None
@@ -56,14 +59,15 @@ class Contents:
         claim = Claim(**value) if value else None
         return claim if claim and self._holds(claim) else None
 
-    def claim(self, sha256: str, image: str, loop: str) -> Claim | None:
+    def claim(self, sha256: str, image: str, etag: str, loop: str) -> Claim | None:
         """Make the bytes this night's; else the claim of the night that holds them. Again changes nothing."""
         location = layout.content_file(sha256)
-        mine = dump(asdict(Claim(self._batch, image, loop, datetime.now(UTC).isoformat(timespec="seconds"))))
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        mine = dump(asdict(Claim(self._batch, image, etag, loop, at)))
         for _ in range(TRIES):
             if self._storage.write_once(location, mine):
                 return None
-            value, etag = self._storage.find_version(location)
+            value, version = self._storage.find_version(location)
             if value is None:
                 continue
             there = Claim(**value)
@@ -72,7 +76,7 @@ class Contents:
             if self._holds(there):
                 return there
             try:
-                self._storage.replace(location, mine, etag)
+                self._storage.replace(location, mine, version)
             except ConcurrentWrite:
                 continue  # another night was faster: look whose they are now
             return None
@@ -81,6 +85,9 @@ class Contents:
     def _holds(self, claim: Claim) -> bool:
         if claim.ended or claim.batch in self._left_out or batch_date(claim.batch) == batch_date(self._batch):
             # Of the same date: this night itself, or an epoch of it that was forced, to ask anew.
+            return False
+        there = self._storage.stat(claim.image)
+        if there is None or there.etag != claim.etag:  # nothing can be learned from a label of it
             return False
         if claim.batch not in self._loops:
             self._loops[claim.batch] = _asked_loops(self._workspace, claim.batch)

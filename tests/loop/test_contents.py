@@ -107,8 +107,8 @@ def test_what_an_earlier_night_has_asked_is_not_asked_again(ready: Place, answer
     }
 
 
-@pytest.mark.parametrize("why", ["no usable answer", "discarded", "stopped"])
-def test_bytes_whose_question_left_no_label_are_asked_again(ready: Place, why: str):
+@pytest.mark.parametrize("why", ["no usable answer", "discarded", "stopped", "image gone"])
+def test_bytes_whose_question_left_no_label_to_learn_from_are_asked_again(ready: Place, why: str):
     add(ready, NIGHT, "first.jpg")
     ready.ask()
     if why == "stopped":
@@ -119,6 +119,8 @@ def test_bytes_whose_question_left_no_label_are_asked_again(ready: Place, why: s
     ready.assemble()
     if why == "discarded":
         shards.discard(ready.workspace, NIGHT, "ann", "seen otherwise")
+    if why == "image gone":
+        ready.s3.delete_object(Bucket=ready.bucket, Key=f"pets/images/dt={NIGHT}/first.jpg")
     add(ready, NEXT, "again.jpg")
     assert ready.ask(NEXT)["asked"] == 1
     add(ready, THIRD, "and-again.jpg")
