@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from include.loop import layout
-from include.loop.errors import ConfigurationError, Fatal
+from include.loop.errors import ConfigurationError, Fatal, Incompatible
 from include.loop.shards import committed_shards, read_dataset, read_discarded, read_lineage
 from include.loop.standing import Past, Standing, State, stand
 from include.loop.storage import in_parallel
@@ -121,7 +121,11 @@ def set_aside(workspace: Workspace) -> set[str]:
     """The nights that did harm by themselves, and that no person has released or discarded."""
     if next(iter(workspace.storage.list(layout.TRIALS)), None) is None:
         return set()
-    _, found = read_standings(workspace)
+    try:
+        _, found = read_standings(workspace)
+    except Incompatible as error:  # the next training ends with it; asking people goes on
+        log.warning("no night counts as set aside: %s", error)
+        return set()
     return {night for night, standing in found.items() if standing.state is State.SET_ASIDE}
 
 

@@ -122,6 +122,8 @@ def test_at_most_ten_images_and_half_of_the_cap_are_asked_again(doubted: Place):
     for cap, count in ((100, MOST), (4, 2), (1, 1)):
         triaged(doubted, NEXT)
         assert triage.triage(doubted.workspace, NEXT, cap=cap)["again"] == count
+    # Other classes: the next training refuses them, the night goes on.
+    assert triage.triage(doubted.but(classes=("bird", "cow")), NEXT)["again"] == 0
 
 
 def image(source: str, *boxes: tuple[int, int, int, int, int]) -> LabelledImage:
