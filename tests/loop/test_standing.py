@@ -92,10 +92,10 @@ def test_the_night_whose_labels_could_not_be_learned_is_left_out_first():
 
 
 def test_what_was_without_harm_before_is_suspected_last():
-    tried = [trial(A, outcome=Outcome.NO_GAIN), trial(A, B, hour=1)]
+    tried = [trial(A, outcome=Outcome.NO_GAIN, champion="b"), trial(A, B, hour=1)]
     past = Past("c", [A, B], tried)
     assert {night: item.state for night, item in stand(past).items()} == {A: State.OPEN, B: State.SUSPENDED}
-    assert next_(past) == [(B,)]
+    assert [choice.kind for choice in choices(past, NOON, MANY)] == [Kind.REST, Kind.ALONE]
     assert next_(Past("d", [A], [*tried, trial(B, outcome=Outcome.PROMOTE, hour=2)])) == [(A,)]
 
 
@@ -130,6 +130,13 @@ def test_nights_that_do_harm_only_together_are_not_put_together_again():
     assert f"did harm together with {B}" in paper.reason(A)
     assert paper.day(C) == [("round", (B, C), "promote")]
     assert paper.day(D) == [("round", (A, D), "promote")]
+
+
+def test_of_nights_that_do_harm_only_in_pairs_as_many_as_can_go_on():
+    alone = [trial(night, outcome=Outcome.NO_GAIN) for night in (A, B, C)]
+    found = stand(Past("c", [A, B, C], [*alone, trial(A, B, hour=1), trial(B, C, hour=2)]))
+    assert [item.state for item in found.values()] == [State.OPEN, State.SUSPENDED, State.OPEN]
+    assert f"together with {C}," in found[B].reason
 
 
 def test_a_night_that_does_harm_only_with_others_is_set_aside_in_the_end():
