@@ -105,9 +105,10 @@ def incremental_training(pipeline: str) -> None:
             nights=(dag_id("nightly_review", pipeline), "ring_for_training"),
             plan_only=param(dag, "plan_only"),
         )
-        score_replay = ScoreReplayOperator(pipeline=pipeline, task_id="score_replay")
+        enough = param(dag, "min_new_labels")
+        score_replay = ScoreReplayOperator(pipeline=pipeline, task_id="score_replay", min_new_labels=enough)
         build_dataset = BuildDatasetOperator(
-            pipeline=pipeline, task_id="build_dataset", min_new_labels=param(dag, "min_new_labels")
+            pipeline=pipeline, task_id="build_dataset", min_new_labels=enough
         )
         train, record = train_to_record(pipeline, ask=param(dag, "approval"))
         look_again = TrainAgainOperator(

@@ -149,12 +149,20 @@ class BatchInferenceOperator(SageMakerJobOperator):
 class ScoreReplayOperator(SageMakerJobOperator):
     """Lets the champion predict on a bounded choice of earlier training images, to find those that it finds
     hard. Where nothing is replayed by hardness there is nothing to score: 0 scored, no job.
+
+    :param min_new_labels: as `BuildDatasetOperator` has it, so that both choose the same nights.
     """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "min_new_labels")
+
+    def __init__(self, *, min_new_labels: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.min_new_labels = min_new_labels
 
     def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
         from include.loop.replay import score
 
-        return score(self.workspace, self.sagemaker, waited_for)
+        return score(self.workspace, self.sagemaker, waited_for, self.min_new_labels)
 
     def tell(self, result: dict[str, Any]) -> None:
         self.log.info("%d earlier images have the champion's score.", result["scored"])

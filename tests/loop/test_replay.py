@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -115,6 +116,13 @@ def test_the_champion_says_what_is_hard_and_it_is_shown_again(trained: Place):
     new = dataset.build(trained.workspace)
     record = dataset.read_dataset(trained.workspace, new["dataset_id"])
     assert record["replay"] == {"choose": "balanced", "per_new": 1, "scored": 0, "scores_uri": None}
+
+    # Another night that was set aside is not looked at, neither here nor there.
+    shard(trained, "2026-10-31", lines(trained, "bad", 10))
+    bad: dict[str, Any] = {"training_job": "bad", "champion": "job-1", "shards": ["2026-10-31"]}
+    bad |= {"outcome": "harm", "kind": "round", "blamed": [], "failed": [], "at": "2026-11-01T06:00:00+00:00"}
+    trained.storage.write_json(layout.trial_file("bad"), bad)
+    assert dataset.build(trained.workspace)["dataset_id"] == new["dataset_id"]
 
     scored = score(trained)
     assert (scored["scored"], scored["missing"]) == (16, 0)
