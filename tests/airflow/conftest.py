@@ -1,58 +1,22 @@
-"""Airflow for tests: an AIRFLOW_HOME of its own, a place to work in, tasks run for real.
-
-Airflow reads its settings when it is imported, so they are written here, before any test module is. What the
-other rooms' tests see of the environment is put back at once.
-"""
+"""Airflow for tests: an AIRFLOW_HOME of its own, a place to work in, tasks run for real."""
 
 from __future__ import annotations
 
-import atexit
-import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.cloud import ROOT, LocalCloud
-
-HOME = Path(tempfile.mkdtemp(prefix="nightloop-airflow-"))
-atexit.register(shutil.rmtree, HOME, ignore_errors=True)
-(HOME / "airflow.cfg").write_text(
-    f"""
-[core]
-dags_folder = {ROOT / "dags"}
-plugins_folder = {ROOT / "plugins"}
-load_examples = False
-unit_test_mode = False
-
-[database]
-sql_alchemy_conn = sqlite:///{HOME / "airflow.db"}
-load_default_connections = False
-
-[logging]
-base_log_folder = {HOME / "logs"}
-"""
-)
-assert "airflow" not in sys.modules, "Airflow was imported before its settings were written"
-_before = os.environ.get("AIRFLOW_HOME")
-os.environ["AIRFLOW_HOME"] = str(HOME)
-import airflow.settings  # noqa: E402
-
-if _before is None:
-    del os.environ["AIRFLOW_HOME"]
-else:
-    os.environ["AIRFLOW_HOME"] = _before
-
-from tests.airflow.place import Place  # noqa: E402
-from tests.review_server.rig import Rig  # noqa: E402
+import tests.support.airflow_home  # noqa: F401 -- before anything that imports Airflow
+from tests.airflow.place import Place
+from tests.review_server.rig import Rig
+from tests.support.cloud import LocalCloud
 
 
 @pytest.fixture(scope="session")
 def airflow_database() -> None:
     """Airflow's tables in a database of this session."""
+    import airflow.settings
     from airflow.utils.db import initdb
     from airflow.utils.session import create_session
 
