@@ -354,7 +354,7 @@ class Nights:
 def _seen(body: bytes) -> tuple[int, int]:
     """The size of a picture that a browser shows."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # 92 megapixels are none
+        warnings.simplefilter("ignore")  # 92 megapixels and damaged metadata are shown
         with Image.open(io.BytesIO(body)) as image:
             assert image.format in BROWSERS_SHOW, f"no browser shows {image.format}"
             return image.size

@@ -102,6 +102,8 @@ OBJECTS = [
     Object("sub//x.jpg", made.jpeg, LEARNED),
     Object("a/1.jpg", made.jpeg, LEARNED),
     Object("b/a/1.jpg", made.half_jpeg, unreadable("damaged image: .*truncated")),
+    Object("x.jpg", made.jpeg, LEARNED),
+    Object("x.jpg.out/y.jpg", made.jpeg, LEARNED),
     Object("../up.jpg", made.jpeg, rejected("no browser can ask for it")),
     Object("trailing.jpg/", made.jpeg, rejected("suffix is none of")),
     Object("folder/", made.empty, NOWHERE),
@@ -116,6 +118,8 @@ OBJECTS = [
     Object("cmyk.jpg", made.cmyk, LEARNED),
     Object("turned.jpg", made.turned, LEARNED),
     Object("two-in-one.jpg", made.two_in_one, LEARNED),
+    Object("garbage-behind.jpg", made.with_garbage_behind, LEARNED),
+    Object("damaged-exif.jpg", made.with_damaged_exif, LEARNED),
     Object("palette.png", made.palette, LEARNED),
     Object("transparent-palette.png", made.transparent_palette, LEARNED),
     Object("alpha.png", made.alpha, LEARNED),
@@ -125,7 +129,8 @@ OBJECTS = [
     Object("grey-12-in-16.png", made.grey_12_in_16, unreadable("16 bits that uses 1[56] of the 256 levels")),
     Object("large.jpg", made.large_photograph, LEARNED),
     Object("one-pixel.png", made.pixel, NEGATIVE, answers=(nothing, nothing)),
-    # strangers, all of them called .jpg
+    # strangers, most of them called .jpg
+    Object("animated.png", made.animated_png, unreadable("image is an animated PNG")),
     Object("webp.jpg", made.webp, unreadable("image is WebP; JPEG and PNG are read")),
     Object("gif.jpg", made.gif, unreadable("image is GIF")),
     Object("bmp.jpg", made.bmp, unreadable("image is BMP")),

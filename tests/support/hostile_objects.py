@@ -70,6 +70,17 @@ def two_in_one(seed: str) -> bytes:
     return saved(picture(seed), "MPO", save_all=True, append_images=[picture(f"{seed}, depth")])
 
 
+def with_garbage_behind(seed: str) -> bytes:
+    return jpeg(seed) + noise(seed)
+
+
+def with_damaged_exif(seed: str) -> bytes:
+    """The metadata says of itself that it is longer than the file."""
+    body = turned(seed)
+    exif = body.index(b"Exif")
+    return body[: exif + 14] + b"\xff" * 8 + body[exif + 22 :]
+
+
 def palette(seed: str) -> bytes:
     return saved(picture(seed).quantize(16), "PNG")
 
@@ -179,6 +190,10 @@ def html(seed: str) -> bytes:
 def pointer(seed: str) -> bytes:
     """What Git LFS leaves where the file should be."""
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{seed}\nsize 12345\n".encode()
+
+
+def animated_png(seed: str) -> bytes:
+    return saved(picture(seed), "PNG", save_all=True, append_images=[picture(f"{seed}, later")])
 
 
 # ---- damaged
