@@ -82,9 +82,9 @@ def _by_standing(facts: Facts) -> Iterator[str]:
     for item in facts.standings:
         if item.state == State.SET_ASIDE:
             yield (
-                f"Decide about {formats.day(item.batch)}: it {item.reason}, and nothing is learned from it "
-                "until somebody has looked. What speaks against its labels is below, with the commands that "
-                "release or discard them."
+                f"Decide about {formats.day(item.batch)}: it {item.reason}. What speaks against its labels "
+                "is below, with the commands that release or discard them. Until then others are learned "
+                "without it."
             )
 
 
