@@ -33,12 +33,14 @@ ORDERS = IN_TURN, BAD_FIRST, GOOD_FIRST = "one a day", "together, bad first", "t
 @dataclass(frozen=True)
 class Story:
     """What became of one sequence of nights, ``good`` of which were good and came with the bad one or after
-    it: how many of those were learned, after how many trainings; how many good nights, of ``all_good``, were
-    suspended or set aside when a day was over; whether the bad one was learned; the last champion by night.
+    it: how many of those were promoted, and ``took`` so many trainings each; all trainings since the bad
+    one; how many good nights, of ``all_good``, were suspended or set aside when a day was over; whether the
+    bad one was learned; the last champion by night.
     """
 
     good: int
     promoted: int
+    took: list[int]
     trainings: int
     all_good: int
     held_back: int
@@ -66,6 +68,7 @@ def tell(loop: Loop, kind: str, order: str, after: int) -> Story:
     return Story(
         good=len(good - before),
         promoted=len((good - before) & {*loop.learned}),
+        took=[loop.took[name] for name in good - before if name in loop.took],
         trainings=len(loop.trials) - tried,
         all_good=len(good),
         held_back=len(good & loop.aside),
@@ -89,23 +92,25 @@ def stories(world: World, after: int) -> Iterator[tuple[tuple[str, str], tuple[S
 def table(results: dict[tuple[str, str], list[tuple[Story, Story]]]) -> str:
     """Markdown: a row for each kind of bad night and order, what the policy does / what there was before."""
     lines = [
-        "| bad night | comes | good nights after it promoted | 95 % interval | trainings from then on "
-        "| bad night learned | mAP@0.5 by night at last | good nights held back |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+        "| bad night | comes | good nights after it promoted | 95 % interval | after trainings (mean) "
+        "| all trainings since | bad night learned | mAP@0.5 by night at last | good nights held back |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for (kind, order), told in results.items():
         sides = [[pair[side] for pair in told] for side in (0, 1)]
         of = sum(story.good for story in sides[0])
         promoted = [sum(story.promoted for story in side) for side in sides]
         intervals = (f"{low:.2f} to {high:.2f}" for low, high in (wilson(count, of) for count in promoted))
+        took = [[count for story in side for count in story.took] for side in sides]
+        until = (f"{statistics.mean(counts):.1f}" if counts else "–" for counts in took)
         trainings = (str(sum(story.trainings for story in side)) for side in sides)
         learned = (str(sum(story.bad_learned for story in side)) for side in sides)
         maps = (f"{statistics.median(story.map50 for story in side):.2f}" for side in sides)
         held_back, good = (sum(getattr(s, name) for s in sides[0]) for name in ("held_back", "all_good"))
         lines.append(
             f"| {BAD[kind]} | {order} | {' / '.join(map(str, promoted))} of {of} | {' / '.join(intervals)} "
-            f"| {' / '.join(trainings)} | {' / '.join(learned)} of {len(told)} | {' / '.join(maps)} "
-            f"| {held_back} of {good} |"
+            f"| {' / '.join(until)} | {' / '.join(trainings)} | {' / '.join(learned)} of {len(told)} "
+            f"| {' / '.join(maps)} | {held_back} of {good} |"
         )
     return "\n".join(lines)
 

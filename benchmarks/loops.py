@@ -92,10 +92,12 @@ class Loop:
     policy: bool
     lineage: Lineage
     nights: dict[str, Labelled] = field(default_factory=dict)
+    came: dict[str, int] = field(default_factory=dict)  # after so many trainings
     waiting: list[str] = field(default_factory=list)  # not learned yet
     learned: list[str] = field(default_factory=list)
     trials: list[Trial] = field(default_factory=list)
     aside: set[str] = field(default_factory=set)  # suspended or set aside at the end of some day
+    took: dict[str, int] = field(default_factory=dict)  # trainings from its day on until it was learned
     now: datetime = _START
 
     def day(self, *arrived: Arrival) -> None:
@@ -104,6 +106,7 @@ class Loop:
         for night in answered:
             name = f"{len(self.nights) + 1:02}"
             self.nights[name] = night
+            self.came[name] = len(self.trials)
             self.waiting.append(name)
         end = self.now + _DAY
         while choice := self._choose():
@@ -143,6 +146,7 @@ class Loop:
         if verdict.promote:
             self.lineage = after
             self.learned += choice.nights
+            self.took |= {name: len(self.trials) - self.came[name] for name in choice.nights}
             self.waiting = [name for name in self.waiting if name not in choice.nights]
 
     def _past(self) -> Past:
