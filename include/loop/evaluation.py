@@ -3,13 +3,14 @@
 Takes a trained challenger and its parent, predicts with both on every slice (test sets, memory, newest
 labels, audit images), gives ``evaluations/<job>/metrics.json``: what each model scores, how sure that is, and
 by how much they differ, and which images they gave nothing for; and ``images.jsonl``, the same image by
-image. Both are written once. Knows slices, outputs and scores; whether the numbers are good enough is the
-gate's to say.
+image. Both are written once. An image that one model has predicted and the other cannot be asked about (an
+older version read its format, or its name fitted there) says nothing about either. Knows slices, outputs and
+scores; whether the numbers are good enough is the gate's to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from include.loop.outputs import Model, Outputs, find_outputs, latency, read_out
 from include.loop.scores import CHALLENGER, CHAMPION, MODELS, Detections, compare
 from include.loop.slices import Slices, read_learned, read_slices
 from include.loop.training import read_model
+from include.loop.transform import JOB_FAILED
 from include.loop.workspace import Workspace
 
 
@@ -99,8 +101,10 @@ def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outpu
         if champion
         else None
     )
+    unlike = _unlike(workspace, contest, outputs)
+    slices = contest.slices.without(unlike)
     measured, rows = compare(
-        workspace.pipeline, contest.slices, contest.learned, detections, (earlier or {}).get("slices")
+        workspace.pipeline, slices, contest.learned, detections, (earlier or {}).get("slices")
     )
     training_job = contest.models[CHALLENGER].training_job
     workspace.storage.write_lines(
@@ -115,27 +119,44 @@ def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outpu
         "dataset_id": contest.dataset_id,
         "champion": champion.training_job if champion else None,
         **measured,
-        "unpredicted": _unpredicted(workspace, contest, detections),
+        "unpredicted": _unpredicted(workspace, contest, detections, unlike),
         "latency": _latency(workspace, contest),
     }
 
 
+def _unlike(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outputs]) -> set[str]:
+    """The images that one model has predicted, and another could not be asked about."""
+    etags, unlike = contest.slices.etags, set()
+    for who, model in contest.models.items():
+        known = reasons(workspace, model.training_job)
+        unlike |= {
+            image
+            for image, etag in etags.items()
+            if outputs[who][image] is None
+            and known.get((image, etag), JOB_FAILED) != JOB_FAILED
+            and any(found[image] for found in outputs.values())
+        }
+    return unlike
+
+
 def _unpredicted(
-    workspace: Workspace, contest: Contest, detections: Mapping[str, Detections]
+    workspace: Workspace, contest: Contest, detections: Mapping[str, Detections], unlike: Container[str]
 ) -> list[dict[str, Any]]:
-    """By slice and model: how many images got no prediction, which count as nothing found; the first of them,
-    and why.
+    """By slice and model: how many images got no prediction, the first of them, and why. They count as
+    nothing found, but those that are ``left_out`` of the slice.
     """
     told = []
     for who, model in contest.models.items():
         known = reasons(workspace, model.training_job)
         for name, lines in contest.slices.images.items():
             missed = [line.source for line in lines if line.source not in detections[who]]
-            if missed:
-                why = known.get((missed[0], contest.slices.etags[missed[0]]), "its output cannot be read")
-                told.append(
-                    {"slice": name, "model": who, "images": len(missed), "first": missed[0], "why": why}
-                )
+            for left_out in (False, True):
+                these = [image for image in missed if (image in unlike) is left_out]
+                if not these:
+                    continue
+                why = known.get((these[0], contest.slices.etags[these[0]]), "its output cannot be read")
+                item = {"slice": name, "model": who, "images": len(these), "first": these[0], "why": why}
+                told.append(item | ({"left_out": True} if left_out else {}))
     return told
 
 

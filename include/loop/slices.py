@@ -9,8 +9,8 @@ cannot be measured on. Knows dataset, manifest and storage.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from include.loop import layout
@@ -45,6 +45,14 @@ class Slices:
         """The batch that an image came from, where its line knows it."""
         lines = (line for images in self.images.values() for line in images)
         return {line.source: line.value["batch"] for line in lines if "batch" in line.value}
+
+    def without(self, left_out: Container[str]) -> Slices:
+        """Every slice that has other images than these."""
+        kept = {
+            name: [line for line in lines if line.source not in left_out]
+            for name, lines in self.images.items()
+        }
+        return replace(self, images={name: lines for name, lines in kept.items() if lines})
 
 
 def read_slices(workspace: Workspace, dataset_id: str) -> Slices:

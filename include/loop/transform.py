@@ -30,6 +30,8 @@ from include.loop.transform_input import (
 )
 from include.loop.workspace import Workspace
 
+# The model was asked, and it is its own fault that there is no answer.
+JOB_FAILED = "no prediction: the model's job failed on this image"
 # Of one output. A hundred detections take ten thousand bytes.
 MOST_OUTPUT_BYTES = 16 << 20
 
@@ -90,7 +92,7 @@ def advance(
 
 def why_missing(workspace: Workspace, image: str) -> str:
     """Why an image that was sent has no output: the job does not say, so look at it."""
-    return _problem(workspace, image) or "no prediction: the model's job failed on this image"
+    return _problem(workspace, image) or JOB_FAILED
 
 
 def read_output(storage: Storage, location: str, num_classes: int) -> list[Detection]:

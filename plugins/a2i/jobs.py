@@ -227,7 +227,9 @@ class EvaluateModelsOperator(SageMakerJobOperator):
             )
         for item in result["unpredicted"]:
             self.log.warning(
-                "%d images of %s got no prediction from the %s: counted as nothing found; the first: %r (%s)",
-                item["images"], item["slice"], item["model"], item["first"], item["why"],
+                "%d images of %s got no prediction from the %s: %s; the first: %r (%s)",
+                item["images"], item["slice"], item["model"],
+                "left out, as another model has one" if item.get("left_out") else "counted as nothing found",
+                item["first"], item["why"],
             )  # fmt: skip
         self.log.info("Measured %s; %s; next: the gate", result["training_job"], result["metrics_uri"])

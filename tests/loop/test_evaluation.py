@@ -137,6 +137,30 @@ def test_an_image_that_no_model_can_read_is_counted_and_sent_once(reigning: Plac
     assert reigning.cloud.requests()["CreateTransformJob"] == before
 
 
+def test_what_only_the_champion_could_be_asked_about_is_no_loss_of_its_challengers(reigning: Place):
+    """An older version read another format, or another place had room for a long name."""
+    add_night(reigning, {f"n{n}.jpg": 100 + n for n in range(12)})
+    built = dataset.build(reigning.workspace, min_new_labels=1)
+    lines = list(reigning.storage.read_lines("test/day.manifest"))
+    tiff = reigning.put("test/images/old.jpg", b"II*\0 once it was read")
+    reigning.storage.write_lines("test/day.manifest", [*lines, labelled(tiff)])
+    now = champion.read_champion(reigning.workspace)
+    assert now is not None
+    (kept, *_) = reigning.storage.list(layout.evaluation_file(now.training_job, "outputs-"))
+    record = reigning.storage.read_json(kept.uri)
+    etag = hashlib.md5(reigning.storage.read(tiff), usedforsecurity=False).hexdigest()
+    record["outputs"].append(record["outputs"][0] | {"image": tiff, "etag": etag})
+    reigning.storage.write_json(kept.uri, record)
+
+    job = reigning.finish(training.train, built["dataset_id"])["training_job"]
+    reigning.finish(evaluation.evaluate, job)
+    measured = metrics(reigning, job)
+    day = measured["slices"]["day"]
+    assert (day["images"], day["challenger"]["map50"], day["challenger"]["unpredicted"]) == (3, 1, 0)
+    told = {"slice": "day", "model": "challenger", "images": 1, "first": tiff, "left_out": True}
+    assert measured["unpredicted"] == [told | {"why": "image is TIFF; JPEG and PNG are read"}]
+
+
 def test_a_damaged_test_set_is_refused_instead_of_shrinking(make_place):
     place: Place = make_place(test_sets={"day": "test/day.manifest"})
     add_dataset(place)
