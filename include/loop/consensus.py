@@ -8,7 +8,8 @@ together when they have the same label and overlap by half (IoU), one per worker
   training image with a box left out teaches that nothing is there.
 - Drawn by fewer: outvoted and left out, unless half of the workers or more drew something without a majority
   at that place (boxes of any label of which one lies half within the other): then they say that something is
-  there, but not what or how large. The image has no label.
+  there, but not what or how large. The image has no label. A second box of a worker around what a kept box of
+  theirs is around is no voice.
 
 A worker who is alone is a majority: one usable answer of several that were asked for is a label. The order of
 the answers does not matter. Pure functions.
@@ -55,12 +56,16 @@ def agree(answers: Sequence[Answer]) -> list[AgreedBox]:
     ordered = sorted(answers, key=lambda answer: (answer.submitted, answer.worker, sorted(answer.boxes)))
     drawn = [(worker, box) for worker, answer in enumerate(ordered) for box in sorted(answer.boxes)]
     agreed, left = [], []
+    kept: Group = []
     for group in _group(drawn):
         if 2 * len(group) > len(answers):
             boxes = [box for _, box in group]
             agreed.append(AgreedBox(_average(boxes), round(len(group) / len(answers), 4)))
+            kept += group
         else:
             left.append(group)
+    # Who has drawn a kept box nearly twice says no second thing about its place.
+    left = [group for group in left if 2 * len(group) >= len(answers) or not _repeats(group, kept)]
     if doubtful := _doubtful(left, len(answers)):
         raise ReviewersDisagree(doubtful)
     return sorted(agreed, key=lambda item: (item.box, item.confidence))
@@ -92,6 +97,17 @@ def _doubtful(groups: Sequence[Group], workers: int) -> list[Box]:
         box
         for (_, box), size, others in zip(drawn, sizes, there, strict=True)
         if 2 * max(size, len(others)) >= workers
+    )
+
+
+def _repeats(group: Group, kept: Group) -> bool:
+    """Whether each of these workers has drawn the same thing in a box that is kept."""
+    return all(
+        any(
+            worker == other and box.label == there.label and iou(box, there) >= MIN_IOU
+            for other, there in kept
+        )
+        for worker, box in group
     )
 
 

@@ -99,6 +99,13 @@ def test_one_worker_cannot_make_a_majority_by_drawing_a_box_twice():
     assert agree([twice, answer("b"), answer("c")]) == []
 
 
+def test_who_draws_a_kept_box_twice_and_who_is_outvoted_there_do_not_disagree():
+    cat, again, dog = Box("cat", 8, 6, 16, 12), Box("cat", 9, 6, 16, 12), Box("dog", 8, 6, 16, 12)
+    assert told([answer("a", cat, again), answer("b", cat), answer("c", dog)]) == [AgreedBox(cat, 0.6667)]
+    # Of two workers the one box more is exactly half.
+    assert told([answer("a", cat, again), answer("b", cat)]) == (again,)
+
+
 def test_neighbours_of_the_same_class_stay_apart():
     left, right = Box("cat", 0, 0, 10, 10), Box("cat", 20, 0, 10, 10)
     agreed = agree([answer("a", left, right), answer("b", right, left)])
