@@ -237,12 +237,17 @@ def split_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     JSON Lines end at ``\\n`` and nowhere else (jsonlines.org): a ``\\r`` before it is white space, and U+2028
     and the other ends that ``splitlines`` knows may stand in any name.
     """
-    begun = b""
+    begun: list[bytes] = []
+    length = 0
     for piece in pieces:
-        *ended, begun = (begun + piece).split(b"\n")
-        yield from (line[:MOST_LINE_BYTES] for line in ended)
-        begun = begun[:MOST_LINE_BYTES]
-    yield begun
+        first, *others = piece.split(b"\n")
+        if length < MOST_LINE_BYTES:  # joined once, at its end: a file of one line is read in no time too
+            begun.append(first)
+            length += len(first)
+        for line in others:
+            yield b"".join(begun)[:MOST_LINE_BYTES]
+            begun, length = [line], len(line)
+    yield b"".join(begun)[:MOST_LINE_BYTES]
 
 
 def dump(value: Any) -> bytes:
