@@ -246,9 +246,14 @@ def test_there_are_objects_enough_and_none_is_named_twice() -> None:
     assert len({item.name for item in OBJECTS}) == len(OBJECTS) >= 60
 
 
-def test_a_cold_night_ends_as_the_table_says(cold: Night) -> None:
+def test_a_cold_night_ends_as_the_table_says(nights: Nights, cold: Night) -> None:
     check(cold, {item.name: item.cold for item in OBJECTS})
     assert cold.late == {}
+    times = {
+        line["source-ref"]: line["review-metadata"]["creation-date"]
+        for line in nights.lines(f"labels/dt={COLD}/augmented.manifest")
+    }
+    assert times[nights.uri(COLD, "zones.jpg")] == "2026-10-04T04:30:00.000000", "the later one, in UTC"
 
 
 def test_a_night_with_a_champion_ends_as_the_table_says(nights: Nights, warm: Night) -> None:
