@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # 12 bits in 16 reach 16 of the 256 levels that people, browsers and models see: a black plane to all of them.
-_LEAST_LEVELS = 32
+# Grey files of 16 bits are measurements, and most that use so little are no pictures yet (a thermal camera's
+# kelvins); colour is a photograph, which may be of fog or of a white page.
+_LEAST_LEVELS, _LEAST_COLOUR = 32, 17
 # Grey levels below whose standard deviation nothing is to be seen on a picture.
 _FLAT = 1.0
 # The largest pictures take up to 900 MB while they are decoded, so one thread waits for another.
@@ -129,8 +131,9 @@ def _upper_byte(image: Image) -> Image:
 
 def _check_levels(image: Image) -> None:
     spans = [image.getchannel(band).getextrema() for band in image.getbands() if band != "A"]
-    levels = int(max(high - low for low, high in spans)) + 1  # type: ignore[operator]
-    if levels < _LEAST_LEVELS:
+    colour = len(spans) > 1
+    levels = int(max(high - (0 if colour else low) for low, high in spans)) + 1  # type: ignore[operator]
+    if levels < (_LEAST_COLOUR if colour else _LEAST_LEVELS):
         raise PictureError(
             f"image of 16 bits that uses {levels} of the 256 levels that people and model see: scale its "
             "values up to the whole range (12 bits: times 16), or save it with 8 bits"

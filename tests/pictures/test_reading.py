@@ -80,8 +80,13 @@ def test_few_bits_in_16_that_all_would_see_as_black_are_refused_with_what_to_do(
     reason = why(png((WIDE >> (16 - bits))[..., :samples]))
     assert f"uses {levels} of the 256 levels" in reason
     assert "scale its values up to the whole range" in reason
-    assert "of the 256 levels" in why(png((WIDE // 16 + 30_000)[..., :samples]))  # a thermal camera's kelvins
     assert check_image(png((WIDE >> 2)[..., :samples])) == SIZE  # 14 bits are dark, and seen
+
+
+def test_of_16_bits_a_thermal_cameras_kelvins_are_no_picture_and_fog_is_one() -> None:
+    narrow = WIDE // 16 + 30_000
+    assert "of the 256 levels" in why(png(narrow[..., :1]))
+    assert check_image(png(narrow)) == SIZE
 
 
 def test_a_picture_that_only_people_or_only_the_model_could_see_is_refused() -> None:
