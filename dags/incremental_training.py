@@ -10,10 +10,14 @@ from once, however often it rings.
 that were new are suspended, or the one whose labels could not be learned; the rounds after learn from the
 others. Suspended nights are tried again in halves, and the last one alone, by `look_again` and by the clock:
 at most `training.trials` more trainings within 24 hours, and never the same nights with the same champion. A
-night that does harm by itself is set aside: `gate` warns of it, and a person decides, with
-`python -m include.loop release-labels` or `discard-labels`. (It is tried once more with a later champion: a
-training may go wrong by chance.) `python -m include.loop nights` shows where each night stands. Mere lack of
-gain suspends nobody: those labels come again together with the next night's.
+night that does harm by itself is set aside: `gate` warns of it. It is tried once more with a later champion,
+for a training may go wrong by chance, and is learned if that goes well; else it waits for a person, who says
+`python -m include.loop release-labels` or `discard-labels` (on the local stack with `python -m
+include.stack run` before it). `python -m include.loop nights` shows where each night stands.
+
+Labels that brought no gain come again with the next night's; when those fail as well, the newer half is
+tried by itself. A night that others were promoted without three times, after they brought no gain with it,
+is tried alone and then set aside as well.
 
 | Task | What it does | Result below `s3://<bucket>/<pipeline>/` |
 |---|---|---|

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from include.loop import layout
 from include.loop.config import load_environment
@@ -32,6 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
+    except NoCredentialsError:
+        print(
+            "error: no AWS credentials: set AWS_PROFILE, or on the local stack begin the command with "
+            "`python -m include.stack run`",
+            file=sys.stderr,
+        )
+        return 1
     except (Fatal, Retryable, BotoCoreError, ClientError) as error:
         print("error:", "\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
         return 1
@@ -41,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m include.loop",
         description="Ask or tell a pipeline something. NIGHTLOOP_ENVIRONMENT says which environment file is "
-        "meant; credentials are found as by any AWS tool.",
+        "meant; credentials are found as by any AWS tool. On the local stack: "
+        "python -m include.stack run python -m include.loop …",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_lineage(commands)
@@ -188,7 +196,7 @@ def _nights(options: argparse.Namespace) -> int:
         return 0
     print(f"champion: {past.champion or 'none yet'}")
     if not nights:
-        print("It has learned from every night that has labels.")
+        print("There are no nights with labels that it has not learned from.")
     for night, item in nights.items():
         text = f"{night:13} {item['standing']:10} {len(item['trials'])} tried  {item['reason']}"
         print(printable(f"{text}; {item['next']}"))
@@ -201,7 +209,10 @@ def _discard_labels(options: argparse.Namespace) -> int:
     print(f"{told['shard']}: discarded by {told['by']} at {told['at']}: {told['why']}")
     print(f"To take it back, delete {workspace.storage.uri(layout.discarded_file(told['shard']))}")
     if told["learned"]:
-        print("The champion has learned from these labels: roll it back (make rollback, or DAG deployment).")
+        print(
+            "The champion has learned from these labels: roll back (make rollback, or DAG deployment) to a "
+            "number that has not; dataset.json of a champion's dataset_id says under `learned` what it knows."
+        )
     return 0
 
 

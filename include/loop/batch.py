@@ -18,6 +18,8 @@ from include.loop.storage import StoredObject
 from include.loop.transform_input import too_large
 from include.loop.workspace import Workspace
 
+TOLD = 5  # objects that are named in a message
+
 
 @dataclass(frozen=True)
 class Image:
@@ -76,10 +78,12 @@ def list_batch(workspace: Workspace, batch: str, backfill: bool = False) -> dict
     if value is None:
         listed = list_images(workspace, batch)
         if not listed.images:
+            suffixes = ", ".join(workspace.pipeline.batch.suffixes)
+            others = [f"{item.uri}: {item.reason}" for item in listed.rejected[:TOLD]]
             raise NoImages(
-                f"no images for {batch} below {listed.prefix} "
-                f"with a suffix of {', '.join(workspace.pipeline.batch.suffixes)} "
-                f"({len(listed.rejected)} other objects)"
+                f"no images for {batch} below {listed.prefix} that can be used, with a suffix of {suffixes}"
+                + (f"; {len(listed.rejected)} other objects: {'; '.join(others)}" if others else "")
+                + (" …" if len(listed.rejected) > TOLD else "")
             )
         value = workspace.storage.write_json_once(location, asdict(replace(listed, backfill=backfill)))
     pinned = _from_json(value)

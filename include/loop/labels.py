@@ -8,7 +8,7 @@ loops, answers, consensus and manifest.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -99,6 +99,16 @@ def assemble(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
             "summary_uri": workspace.storage.uri(summary_location),
         }
     )
+
+
+def reasons(workspace: Workspace, batch: str) -> list[tuple[str, int, str]]:
+    """Why records of a committed batch could not be used, most frequent first: reason, how many, and one of
+    the objects.
+    """
+    lines = list(workspace.storage.read_lines(layout.label_file(batch, "quarantine.jsonl")))
+    example = {line["reason"]: line["image"] for line in reversed(lines)}
+    counts = Counter(line["reason"] for line in lines)
+    return [(reason, count, example[reason]) for reason, count in counts.most_common()]
 
 
 def _collect(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:

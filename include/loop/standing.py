@@ -27,9 +27,9 @@ class State(StrEnum):
 
 
 NEXT = {
-    State.OPEN: "the next round learns from it, with the other open nights",
-    State.SUSPENDED: "it is tried again in a part of those it is suspected with",
-    State.SET_ASIDE: "a person decides: release-labels or discard-labels",
+    State.OPEN: "a next round learns from it, with the other open nights",
+    State.SUSPENDED: "the loop goes on trying by itself",
+    State.SET_ASIDE: "a person decides (release-labels, discard-labels)",
     State.DISCARDED: "nothing is learned from it",
 }
 
@@ -201,6 +201,6 @@ def _stand(past: Past, night: str, groups: Iterable[Group]) -> Standing:
     texts = {
         Outcome.HARM: "took part in harm that others explain",
         Outcome.NO_GAIN: "brought no gain yet: it is tried again with new labels",
-        Outcome.PROMOTE: "passed the gate, but was not promoted",
+        Outcome.PROMOTE: "passed the gate, and is not promoted (yet)",
     }
     return Standing(State.OPEN, texts[last], jobs)

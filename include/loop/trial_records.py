@@ -103,8 +103,9 @@ def warnings(workspace: Workspace, trial: Trial) -> list[str]:
             )
         elif standing and standing.state is State.SET_ASIDE:
             told.append(
-                f"{night} is set aside: it {standing.reason}. It is not learned from until a person decides; "
-                f"its labels stay where they are. Look at its answers in the report, then: {commands(night)}."
+                f"{night} is set aside: it {standing.reason}. Apart from that it is not learned from until a "
+                f"person decides; its labels stay where they are. Look at its answers in the report, then: "
+                f"{commands(night)}."
             )
     return told
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+REASONS = 8  # why records could not be used, named in the log
 BACKFILL = "backfill"  # DagRunType of a run that a backfill made
 
 
@@ -111,8 +112,9 @@ class StartHumanLoopsOperator(LoopOperator):
             raise AirflowSkipException(f"plan_only: {plan['text']}")
         prepared = prepare(self.workspace, self.control, self.batch)
         self.log.info(
-            "%d questions (%d images unreadable) in %s; asking by %s", prepared["asked"],
-            prepared["unreadable"], prepared["questions_uri"], prepared["flow_definition_arn"],
+            "%d questions (%d images have changed or gone since triage) in %s; asking by %s",
+            prepared["asked"], prepared["unreadable"], prepared["questions_uri"],
+            prepared["flow_definition_arn"],
         )  # fmt: skip
         if self.find_portal():
             self.log.info("Reviewers answer at %s", self.portal_url)
@@ -163,7 +165,7 @@ class AugmentedManifestOperator(LoopOperator):
         self.batch = batch
 
     def work(self, context: Context) -> dict[str, Any]:
-        from include.loop.labels import assemble
+        from include.loop.labels import assemble, reasons
 
         result = assemble(self.workspace, self.runtime, self.batch)
         self.log.info(
@@ -174,6 +176,8 @@ class AugmentedManifestOperator(LoopOperator):
             self.log.info("They serve %d more images that have the same bytes.", result["copies"])
         if result["quarantined"]:
             self.log.warning("%d bad records: %s", result["quarantined"], result["quarantine_uri"])
+            for reason, count, image in reasons(self.workspace, self.batch)[:REASONS]:
+                self.log.warning("%d x %s, for instance %r", count, reason, image)
         if result["disagreed"]:
             self.log.warning(
                 "%d of them because reviewers disagree: no majority either way is no label (`review: "

@@ -57,10 +57,13 @@ def test_other_objects_are_rejected_with_their_reason_and_folder_markers_ignored
 
 def test_a_date_without_images_says_where_it_looked(place: Place):
     place.put(f"images/dt={NIGHT}/notes.txt", b"x")
+    place.put(f"images/dt={NIGHT}/empty.jpg", b"")
     with pytest.raises(
         NoImages, match=rf"no images for {NIGHT} below s3://{place.bucket}/pets/images/dt={NIGHT}/"
-    ):
+    ) as caught:
         list_batch(place.workspace, NIGHT)
+    assert "/empty.jpg: empty object (0 bytes); s3://" in str(caught.value)
+    assert "/notes.txt: suffix is none of .jpg, .jpeg, .png" in str(caught.value)
     place.add_images({"late.jpg": 100})
     assert list_batch(place.workspace, NIGHT)["images"] == 1  # nothing was pinned by the empty look
 

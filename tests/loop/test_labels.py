@@ -195,6 +195,8 @@ def test_an_output_that_is_not_in_s3_yet_is_looked_for_once_more_the_next_night(
     ready.night(NEXT)
     assert set(by_file(ready.manifest(NEXT))) == {"a.jpg", "next.jpg"}
     assert [line["reason"] for line in ready.quarantine(NEXT)] == ["output.json is missing"]
+    lost = f"s3://{ready.bucket}/pets/images/dt={NIGHT}/b.jpg"
+    assert labels.reasons(ready.workspace, NEXT) == [("output.json is missing", 1, lost)]
 
 
 def test_with_three_workers_a_bad_answer_is_dropped_and_the_others_decide(make_place):

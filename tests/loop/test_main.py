@@ -38,7 +38,10 @@ def test_nights_are_shown_and_released(
     at_terminal(place, monkeypatch, tmp_path)
     start(place, 2, 2)
     assert main(["nights"]) == 0
-    assert capsys.readouterr().out == "champion: job-1\nIt has learned from every night that has labels.\n"
+    assert (
+        capsys.readouterr().out
+        == "champion: job-1\nThere are no nights with labels that it has not learned from.\n"
+    )
     shard(place, NIGHT, [line(place, "1.jpg")])
     shard(place, "2026-11-02", [line(place, "2.jpg")])
     harm: dict[str, Any] = {
@@ -70,7 +73,7 @@ def test_nights_are_shown_and_released(
     told = capsys.readouterr().out
     assert told.startswith(f"{NIGHT}: released by ann at ")
     assert "It was set aside: it did harm by itself (job-2), " in told
-    assert "Now the next round learns from it" in told
+    assert "Now a next round learns from it" in told
     assert main(["nights"]) == 0
     assert "released by a person" in capsys.readouterr().out
     assert main([*release, "2026-12-24"]) == 1

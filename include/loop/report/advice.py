@@ -44,7 +44,8 @@ def _by_outcome(facts: Facts) -> Iterator[str]:
                 "from these nights again."
             )
         case Outcome.REJECTED:
-            yield "The champion stays at work and no label is lost. " + _afterwards(facts)
+            stays = "The champion stays at work" if facts.parent else "There is no champion yet"
+            yield f"{stays}, and no label is lost. {_afterwards(facts)}"
         case Outcome.UNDONE:
             yield (
                 "The model before it is at work again. Find out what was wrong with this one: the gate did "

@@ -20,7 +20,7 @@ BINS = 10
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 # So many earlier nights are shown beside those of a round.
 EARLIER = 12
-REASONS = 5
+REASONS = 12
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def read_night(workspace: Workspace, batch: str, problems: list[str]) -> Night:
         open=len(summary.get("open_loops", ())),
         quarantined=summary.get("quarantined", 0),
         disagreed=summary.get("disagreed", 0),
-        reasons=tuple(Counter(str(line.get("reason", "")) for line in refused).most_common(REASONS)),
+        reasons=_reasons(str(line.get("reason", "")) for line in refused),
         reviewer_seconds=seconds,
         expected_seconds=triaged.expected_seconds,
         dollars=seconds / 3600 * workspace.pipeline.review.dollars_per_hour,
@@ -141,6 +141,14 @@ def read_night(workspace: Workspace, batch: str, problems: list[str]) -> Night:
         flow_definition=header.get("flow_definition_arn", ""),
         scores=make_scores(triaged.top_scores),
     )
+
+
+def _reasons(reasons: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """The most frequent reasons, each with its number; what does not fit is the last one."""
+    found = Counter(reasons).most_common()
+    if len(found) > REASONS:
+        found = [*found[: REASONS - 1], ("another reason", sum(n for _, n in found[REASONS - 1 :]))]
+    return tuple(found)
 
 
 def make_scores(values: Iterable[float]) -> Scores | None:

@@ -45,6 +45,15 @@ def test_an_answer_that_cannot_be_used_was_an_answer_and_late_labels_are_told(ro
     assert dict(night.reasons) == {"box outside": 1, "not an image": 1}
 
 
+def test_no_record_is_left_out_of_the_reasons(rounds: Rounds) -> None:
+    rounds.night("2026-11-02", [0.1], labels=1)
+    refused = [{"reason": f"reason {number % 20}", "batch": "2026-11-02"} for number in range(39)]
+    rounds.put("labels/dt=2026-11-02/quarantine.jsonl", b"\n".join(dump(line) for line in refused))
+    night = read_night(rounds.workspace, "2026-11-02", [])
+    assert sum(count for _, count in night.reasons) == 39
+    assert night.reasons[-1] == ("another reason", 17)
+
+
 def test_a_night_without_records_is_a_night_of_zeros(rounds: Rounds) -> None:
     problems: list[str] = []
     night = read_night(rounds.workspace, "2026-11-01", problems)

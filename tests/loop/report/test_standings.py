@@ -83,7 +83,7 @@ def test_nights_that_did_harm_together_are_told_with_each_other(rounds: Rounds) 
     assert [(item.told, item.others, item.reasons) for item in one.trials] == [
         ("did harm", ("2026-11-03",), ("fell",))
     ]
-    assert "it is tried again in a part of those" in one.next
+    assert "the loop goes on trying by itself" in one.next
     assert "while the others are learned" in one.next
     assert (discarded.state, discarded.by, discarded.why) == ("discarded", "ada", "wrong template")
     assert not any(item.examples for item in (one, other, discarded))
@@ -105,7 +105,7 @@ def test_records_that_are_not_there_or_odd_are_no_error(rounds: Rounds) -> None:
     rounds.round("job-2", [NIGHT], promote=False)
     facts = gather(rounds.workspace, "job-2")
     assert [(item.state, item.trials) for item in facts.standings] == [("open", ())]
-    assert "The champion stays at work and no label is lost." in next_steps(facts)[0]
+    assert "The champion stays at work, and no label is lost." in next_steps(facts)[0]
     rounds.reign()
     rounds.storage.s3.delete_object(Bucket=rounds.storage.bucket, Key="pets/datasets/data-1/dataset.json")
     facts = gather(rounds.workspace, "job-2")
