@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from benchmarks.models import PIPELINE, Model
 from benchmarks.nights import NIGHTS, Night, Study
-from include.loop.metrics import mean_average_precision
+from include.loop.tasks.detection.metrics import mean_average_precision
 from include.samples.reviewing import Noise
 
 REVIEWED = 40

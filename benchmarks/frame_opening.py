@@ -19,10 +19,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from include.review_server.render_pool import RenderPool
 from include.review_server.s3 import ObjectStore
 from include.review_server.settings import ReviewSettings
-from include.review_server.templates import Templates, frame_document
+from include.review_server.templates.liquid import Templates, frame_document
+from include.review_server.templates.render_pool import RenderPool
 
 TEMPLATE = Path(__file__).parents[1] / "include/pipelines/templates/bounding-box.liquid.html"
 COMPONENTS = "http://127.0.0.1/components/1"

@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from benchmarks.models import PIPELINE
 from benchmarks.nights import Night, Study, relabelled
 from benchmarks.rounds import Judged, Lineage, challenge, first, judge
-from include.loop.manifest import LabelledImage, ManifestBox
-from include.loop.next_trial import Choice, choices
-from include.loop.standing import Past, State, stand
-from include.loop.trials import Kind, Trial, weigh
+from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox
+from include.loop.trials.next_trial import Choice, choices
+from include.loop.trials.standing import Past, State, stand
+from include.loop.trials.weigh import Kind, Trial, weigh
 from include.samples.reviewing import Noise
 
 GOOD = "good"

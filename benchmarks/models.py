@@ -34,9 +34,9 @@ from include.algorithms.object_detection.images import decode
 from include.algorithms.object_detection.predict import Predictor
 from include.algorithms.object_detection.train import train
 from include.loop.config import Stage, load_pipeline
-from include.loop.identity import content_hash
-from include.loop.manifest import LabelledImage
-from include.loop.transform import Detection
+from include.loop.core.identity import content_hash
+from include.loop.tasks.detection.manifest import LabelledImage
+from include.loop.tasks.detection.predictions import Detection
 
 CACHE = Path(__file__).parent.parent / ".nightloop/benchmarks"
 PIPELINE = load_pipeline("digits")

@@ -17,12 +17,12 @@ from random import Random
 from typing import Any
 
 from benchmarks.models import CACHE, PIPELINE, Model, Models, replace
-from include.loop import replay
-from include.loop.identity import share
-from include.loop.manifest import LabelledImage, ManifestBox, read_value
-from include.loop.predictions import Prediction
-from include.loop.transform import Detection
-from include.loop.triage import AUDIT, Decision, choose
+from include.loop.core.identity import share
+from include.loop.dataset import replay
+from include.loop.nightly.predictions import Prediction
+from include.loop.nightly.triage import AUDIT, Decision, choose
+from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox, read_value
+from include.loop.tasks.detection.predictions import Detection
 from include.samples.digit_scenes import TRUTH, Sample, generate
 from include.samples.reviewing import Noise, Truths, review
 

@@ -34,13 +34,13 @@ import aiohttp
 from argon2 import PasswordHasher
 from sqlalchemy import func, select
 
-from include.review_server.accounts import Accounts
 from include.review_server.clock import utc_now
-from include.review_server.database import Database
-from include.review_server.models import FlowDefinition, HumanLoop, LoopInput
+from include.review_server.db.database import Database
+from include.review_server.db.models import FlowDefinition, HumanLoop, LoopInput
+from include.review_server.db.statuses import LoopStatus
+from include.review_server.people.accounts import Accounts
+from include.review_server.portal.worker_api import COOKIE
 from include.review_server.settings import ReviewSettings
-from include.review_server.statuses import LoopStatus
-from include.review_server.worker_api import COOKIE
 from tests.review_server.process import Process
 from tests.support.cloud import ROLE, LocalCloud, eventually
 from tests.support.postgresql import PostgreSQL
@@ -162,7 +162,7 @@ def _people(database: Database, count: int) -> list[dict[str, str]]:
     """Members who are signed in: what each sends with every request. Hashing passwords is not measured."""
     quick = functools.partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
     headers = []
-    with mock.patch("include.review_server.passwords.PasswordHasher", quick):
+    with mock.patch("include.review_server.people.passwords.PasswordHasher", quick):
         accounts = Accounts(database, utc_now)
     for number in range(count):
         member, password = accounts.add(f"worker-{number:03}", "team")

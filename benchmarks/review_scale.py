@@ -23,9 +23,9 @@ from sqlalchemy import text
 
 from include.review_server.app import Review, create_review
 from include.review_server.clock import utc_now
-from include.review_server.models import FlowDefinition, HumanTaskUi
+from include.review_server.db.models import FlowDefinition, HumanTaskUi
+from include.review_server.db.statuses import FlowStatus
 from include.review_server.settings import ReviewSettings
-from include.review_server.statuses import FlowStatus
 from tests.support.postgresql import PostgreSQL
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:flow-definition/flow"

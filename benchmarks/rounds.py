@@ -13,9 +13,9 @@ from typing import Any
 
 from benchmarks.models import PIPELINE, Detections, Model
 from benchmarks.nights import Lines, Night, Study
-from include.loop.gate import Verdict, decide
-from include.loop.scores import compare
-from include.loop.slices import REPLAYED, Slices
+from include.loop.evaluation.comparison import compare
+from include.loop.evaluation.gate import Verdict, decide
+from include.loop.evaluation.slices import REPLAYED, Slices
 
 # Seconds per image, and of how many: not what is measured here.
 _LATENCY = {"challenger": 0.1, "champion": 0.1, "images": {"challenger": 100, "champion": 100}}

@@ -35,10 +35,10 @@ from __future__ import annotations
 
 from airflow.sdk import Param, chain
 
-from a2i.challenger import PromoteOperator, ReportOperator
-from a2i.dag_factory import loop_dag, param, pipelines, pushed
-from a2i.round import GOES_ON
-from a2i.serving import ChooseModelOperator, DeployOperator, RollbackOperator
+from nightloop.dag_factory import loop_dag, param, pipelines, pushed
+from nightloop.operators.challenger import PromoteOperator, ReportOperator
+from nightloop.operators.serving import ChooseModelOperator, DeployOperator, RollbackOperator
+from nightloop.round import GOES_ON
 
 PARAMS = {
     "rollback": Param(

@@ -62,10 +62,10 @@ from __future__ import annotations
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, chain
 
-from a2i.dag_factory import dag_id, labels_asset, loop_dag, output, param, pipelines
-from a2i.jobs import ScoreReplayOperator
-from a2i.learning import BuildDatasetOperator, PlanTrainingOperator, TrainAgainOperator
-from a2i.round import train_to_record
+from nightloop.dag_factory import dag_id, labels_asset, loop_dag, output, param, pipelines
+from nightloop.operators.datasets import BuildDatasetOperator, PlanTrainingOperator, TrainAgainOperator
+from nightloop.operators.sagemaker_jobs import ScoreReplayOperator
+from nightloop.round import train_to_record
 
 PARAMS = {
     "plan_only": Param(

@@ -34,9 +34,9 @@ from __future__ import annotations
 
 from airflow.sdk import Param, chain
 
-from a2i.dag_factory import loop_dag, param, pipelines
-from a2i.learning import BuildDatasetOperator
-from a2i.round import train_to_record
+from nightloop.dag_factory import loop_dag, param, pipelines
+from nightloop.operators.datasets import BuildDatasetOperator
+from nightloop.round import train_to_record
 
 PARAMS = {
     "approval": Param(

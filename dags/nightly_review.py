@@ -47,16 +47,16 @@ from datetime import timedelta
 
 from airflow.sdk import CronDataIntervalTimetable, Param, chain
 
-from a2i.dag_factory import labels_asset, loop_dag, output, param, pipelines
-from a2i.jobs import BatchInferenceOperator
-from a2i.operators import (
+from nightloop.dag_factory import labels_asset, loop_dag, output, param, pipelines
+from nightloop.operators.human_review import (
     AugmentedManifestOperator,
     ListBatchOperator,
     RingForTrainingOperator,
     StartHumanLoopsOperator,
     TriageOperator,
 )
-from a2i.sensor import HumanLoopsSensor
+from nightloop.operators.sagemaker_jobs import BatchInferenceOperator
+from nightloop.sensors.human_loops import HumanLoopsSensor
 
 PARAMS = {
     "batch_date": Param(

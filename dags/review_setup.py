@@ -26,8 +26,8 @@ from __future__ import annotations
 
 from airflow.sdk import chain
 
-from a2i.dag_factory import loop_dag, pipelines
-from a2i.review_setup_steps import (
+from nightloop.dag_factory import loop_dag, pipelines
+from nightloop.operators.review_setup_steps import (
     SetupBucketOperator,
     SetupFlowDefinitionOperator,
     SetupTemplateOperator,

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from airflow.sdk import Param
 
-from a2i.dag_factory import loop_dag, param, pipelines
-from a2i.serving import TearDownOperator
+from nightloop.dag_factory import loop_dag, param, pipelines
+from nightloop.operators.serving import TearDownOperator
 
 PARAMS = {
     "dry_run": Param(

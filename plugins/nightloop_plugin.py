@@ -28,6 +28,6 @@ class NightloopPlugin(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        from a2i.reports import make_app
+        from nightloop.report_pages import make_app
 
         return [{"app": make_app(), "url_prefix": "/nightloop", "name": "Nightloop reports"}]

@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Room → whom of ours it may import. Every room may import itself.
 MAY_IMPORT: dict[str, set[str]] = {
-    "dags": {"a2i"},
-    "a2i": {"include.loop"},
+    "dags": {"nightloop"},
+    "nightloop": {"include.loop"},
+    "a2i": {"nightloop"},
     "include.loop": {"include.pictures"},
     "include.pictures": set(),
     "include.wire": set(),
@@ -29,9 +30,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     "include.stack": {"include.samples"},
     "include.demo": {"include.samples", "include.stack", "include.pictures"},
 }
-FOLDERS = {"a2i": "plugins/a2i"}
-KNOW_AIRFLOW = {"dags", "a2i", "include.stack"}  # the stack brings an executor of its own
-OURS = ("include", "a2i", "dags", "tests")
+# The loop's own rooms, from above: each may import those of lower layers, and none beside it.
+LOOP_LAYERS = [
+    {"__main__"},
+    {"lineage", "report"},
+    {"serving"},
+    {"evaluation"},
+    {"training"},
+    {"dataset", "nightly"},
+    {"trials"},
+    {"models"},
+    {"aws"},
+    {"workspace"},
+    {"tasks"},
+    {"config"},
+    {"strategies"},
+    {"core"},
+    {"__init__"},
+]
+FOLDERS = {"nightloop": "plugins/nightloop", "a2i": "plugins/a2i"}
+KNOW_AIRFLOW = {"dags", "nightloop", "include.stack"}  # the stack brings an executor of its own
+OURS = ("include", "nightloop", "a2i", "dags", "tests")
 
 
 def folder(room: str) -> Path:
@@ -71,6 +90,35 @@ def test_a_room_imports_only_whom_it_may_know(room: str) -> None:
         if name.split(".")[0] in OURS
         if not any(within(name, friend) for friend in allowed)
     ]
+    assert not wrong, "\n".join(wrong)
+
+
+def layer(path: Path) -> int:
+    """How high a module of the loop stands, 0 at the top."""
+    return LOOP_LAYERS.index(next(rooms for rooms in LOOP_LAYERS if loop_room(path.parts) in rooms))
+
+
+def loop_room(parts: tuple[str, ...]) -> str:
+    """The first name below include/loop."""
+    return parts[2].removesuffix(".py") if len(parts) > 2 else "__init__"
+
+
+def test_every_room_of_the_loop_has_a_layer() -> None:
+    found = {path.name.removesuffix(".py") for path in (ROOT / "include/loop").iterdir()} - {"__pycache__"}
+    assert found == {room for rooms in LOOP_LAYERS for room in rooms}, "say where it stands"
+
+
+def test_in_the_loop_lower_layers_know_no_higher_one() -> None:
+    """Nor does a room know its neighbours of the same layer."""
+    wrong = []
+    for path in sources("include.loop"):
+        mine = path.relative_to(ROOT)
+        for line, name in imports(path):
+            parts = tuple(name.split("."))
+            if parts[:2] != ("include", "loop") or loop_room(parts) == loop_room(mine.parts):
+                continue
+            if layer(Path(*parts)) <= layer(mine):
+                wrong.append(f"{mine}:{line}: {name}")
     assert not wrong, "\n".join(wrong)
 
 

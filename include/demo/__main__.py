@@ -18,8 +18,8 @@ from typing import Any
 
 import httpx
 
-from include.demo import promises
-from include.demo.story import Story
+from include.demo import checks
+from include.demo.scenario import Story
 from include.demo.table import table
 from include.stack import lifecycle
 from include.stack.settings import StackError, StackSettings
@@ -96,7 +96,7 @@ def _verdict(summary: dict[str, Any], directory: Path) -> int:
     }
     shown = "\n".join(f"  {name:20}{_shown(path)}" for name, path in places.items())
     print(f"\n{table(summary)}\n\n{shown}")
-    if not (unkept := promises.broken(summary)):
+    if not (unkept := checks.broken(summary)):
         print("\nEvery promise was kept.")
         return 0
     print("\nNot kept:\n" + "\n".join(f"  - {promise}" for promise in unkept), file=sys.stderr)

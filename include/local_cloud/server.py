@@ -17,18 +17,18 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from include.local_cloud import credentials
-from include.local_cloud.access import Access
-from include.local_cloud.admission import Admission
-from include.local_cloud.algorithms import Algorithms
-from include.local_cloud.base_services import BaseServices
-from include.local_cloud.dispatcher import Dispatcher
-from include.local_cloud.gateway import Gateway
-from include.local_cloud.invocations import Invocations
+from include.local_cloud.base.services import BaseServices
+from include.local_cloud.control.algorithms import Algorithms
+from include.local_cloud.control.dispatcher import Dispatcher
+from include.local_cloud.control.sagemaker import SageMaker
+from include.local_cloud.gateway import credentials
+from include.local_cloud.gateway.access import Access
+from include.local_cloud.gateway.admission import Admission
+from include.local_cloud.gateway.invocations import Invocations
+from include.local_cloud.gateway.policies import ADMINISTRATOR, REVIEW_SERVER
+from include.local_cloud.gateway.review_port import ReviewPort
+from include.local_cloud.gateway.routing import Gateway
 from include.local_cloud.locks import Lock
-from include.local_cloud.policies import ADMINISTRATOR, REVIEW_SERVER
-from include.local_cloud.review_port import ReviewPort
-from include.local_cloud.sagemaker import SageMaker
 from include.local_cloud.settings import ACCOUNT_ID, REGION, Settings, write_atomically
 from include.local_cloud.store import Store
 from include.review_server.app import create_review

@@ -16,14 +16,14 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from include.loop import layout
 from include.loop.config import load_environment
-from include.loop.errors import Fatal, Retryable
-from include.loop.lineage import Start, walk
-from include.loop.lineage_text import printable, render
-from include.loop.shards import discard
-from include.loop.standing import NEXT, State
-from include.loop.trial_records import read_standings, release
+from include.loop.core import layout
+from include.loop.core.errors import Fatal, Retryable
+from include.loop.lineage.text import printable, render
+from include.loop.lineage.walk import Start, walk
+from include.loop.trials.past import read_standings, release
+from include.loop.trials.shards import discard
+from include.loop.trials.standing import NEXT, State
 from include.loop.workspace import Workspace, open_workspace
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.loop.config import Environment, Pipeline, load_environment, load_pipeline
-from include.loop.storage import Storage
+from include.loop.core.storage import Storage
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ import sys
 from pathlib import Path
 
 from include.review_server import private_files
-from include.review_server.accounts import INVITATION_HOURS, Accounts
-from include.review_server.api_keys import ApiKeys
+from include.review_server.api.api_keys import ApiKeys
 from include.review_server.app import create_review
 from include.review_server.clock import utc_now
-from include.review_server.database import Database
+from include.review_server.db.database import Database
 from include.review_server.errors import DatabaseAway
+from include.review_server.people.accounts import INVITATION_HOURS, Accounts
 from include.review_server.settings import READ_PREFIXES, ReviewSettings, read_prefixes
-from include.review_server.template_bench import add_commands
+from include.review_server.templates.bench import add_commands
 from include.wire import listening
 
 

@@ -24,33 +24,33 @@ from starlette.routing import Route
 
 from include import wire
 from include.review_server import private_files
-from include.review_server.accounts import Accounts
-from include.review_server.api_keys import ApiKeys
-from include.review_server.arns import Arns
-from include.review_server.bodies import CONTROL_BODY, LARGEST_BODY, bounded_body
-from include.review_server.callers import Callers
+from include.review_server.api.api_keys import ApiKeys
+from include.review_server.api.arns import Arns
+from include.review_server.api.bodies import CONTROL_BODY, LARGEST_BODY, bounded_body
+from include.review_server.api.callers import Callers
+from include.review_server.api.flow_definitions import FlowChores, FlowDefinitionOperations
+from include.review_server.api.human_loops import WAIT_FOR_S3, HumanLoopOperations
+from include.review_server.api.task_uis import TaskUiOperations
+from include.review_server.api.work_teams import WorkteamOperations
 from include.review_server.clock import Clock, utc_now
-from include.review_server.component_files import component_routes
-from include.review_server.database import Database
-from include.review_server.delivery import Deliveries
+from include.review_server.db.database import Database
 from include.review_server.errors import BodyTooLarge, DatabaseAway
-from include.review_server.events import LoopEvents
-from include.review_server.flows import FlowChores, FlowDefinitionOperations
-from include.review_server.grants import ReadAccess
 from include.review_server.health import Health, disk_problem
-from include.review_server.keeper import Keeper
-from include.review_server.loops import WAIT_FOR_S3, HumanLoopOperations
+from include.review_server.people.accounts import Accounts
 from include.review_server.portal.away import database_away, no_text
+from include.review_server.portal.component_files import component_routes
 from include.review_server.portal.frames import Frames
 from include.review_server.portal.portal import portal_routes
 from include.review_server.portal.statistics import Statistics
-from include.review_server.render_pool import RenderPool
+from include.review_server.portal.worker_api import WorkerApi
 from include.review_server.s3 import ObjectStore
 from include.review_server.settings import ReviewSettings
-from include.review_server.task_uis import TaskUiOperations
-from include.review_server.tasks import Tasks
-from include.review_server.teams import WorkteamOperations
-from include.review_server.worker_api import WorkerApi
+from include.review_server.templates.grants import ReadAccess
+from include.review_server.templates.render_pool import RenderPool
+from include.review_server.work.background import Keeper
+from include.review_server.work.delivery import Deliveries
+from include.review_server.work.events import LoopEvents
+from include.review_server.work.tasks import Tasks
 from include.wire import AwsError
 
 # Of the data directory. Not its keys: those that others could read are refused, not covered up.

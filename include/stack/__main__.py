@@ -14,7 +14,7 @@ import os
 import sys
 import time
 
-from include.stack import environment, health, leftovers, lifecycle
+from include.stack import environment, health, lifecycle, stray_processes
 from include.stack.processes import PROGRAMS, Supervisor
 from include.stack.rollback import in_words, rollback
 from include.stack.settings import StackError, StackSettings
@@ -59,7 +59,7 @@ def _status(settings: StackSettings, options: argparse.Namespace) -> int:
     settings = lifecycle.that_runs(settings)
     programs = Supervisor(settings).programs()
     if not programs:
-        orphans = len(leftovers.find(settings.home))
+        orphans = len(stray_processes.find(settings.home))
         print(f"down, but {orphans} processes are left: `make down` ends them" if orphans else "down")
         return 3
     for program in programs:
@@ -87,7 +87,7 @@ def _run(settings: StackSettings, options: argparse.Namespace) -> int:
     Without that a restarted scheduler and its predecessor's workers would both run the same task.
     """
     if program := os.environ.get("SUPERVISOR_PROCESS_NAME"):
-        leftovers.end(settings.home, program, grace=5)
+        stray_processes.end(settings.home, program, grace=5)
         variables = environment.airflow(settings)
     else:
         variables = _everything(lifecycle.that_runs(settings))

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-from include.stack import environment, health, leftovers
+from include.stack import environment, health, stray_processes
 from include.stack.processes import AIRFLOW, CLOUD, Supervisor
 from include.stack.secrets import ADMINISTRATOR, load_or_create
 from include.stack.settings import BUCKET, PROJECT, StackError, StackSettings
@@ -35,7 +35,7 @@ def up(settings: StackSettings, say: health.Say) -> bool:
         if is_up(settings):
             return False
         if not supervisor.running():
-            if ended := leftovers.end(settings.home):
+            if ended := stray_processes.end(settings.home):
                 say(f"ended {ended} processes that an earlier stack had left behind")
             health.require_free(settings.ports)
         try:
@@ -52,7 +52,7 @@ def down(settings: StackSettings, *, below: bool = False) -> int:
     if not settings.home.exists():
         return 0
     with _only_one(settings):
-        count = len(leftovers.find(settings.home, below=below))
+        count = len(stray_processes.find(settings.home, below=below))
         _take_down(settings, Supervisor(settings), below=below)
     return count
 
@@ -122,7 +122,7 @@ def _take_down(settings: StackSettings, supervisor: Supervisor, *, below: bool =
         if below:
             Supervisor(settings.demo).shut_down()
         supervisor.shut_down()
-        leftovers.end(settings.home, below=below)
+        stray_processes.end(settings.home, below=below)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import yaml
 from PIL import Image
 
-from include.loop import review
+from include.loop.nightly import review_setup
 from include.loop.workspace import Workspace, open_workspace
 from tests.review_server.rig import Person, Rig
 from tests.support.cloud import ROLE, LocalCloud, eventually
@@ -120,10 +120,10 @@ class Place:
     def set_up_review(self, control: Any = None) -> None:
         """What review_setup makes, at the rig unless a client of another review plane is given."""
         control, workspace = control or self.rig.sagemaker, self.workspace()
-        review.setup_bucket(workspace)
-        review.setup_workteam(workspace, control)
-        review.setup_template(workspace, control)
-        eventually(lambda: review.setup_flow_definition(workspace, control)["active"])
+        review_setup.setup_bucket(workspace)
+        review_setup.setup_workteam(workspace, control)
+        review_setup.setup_template(workspace, control)
+        eventually(lambda: review_setup.setup_flow_definition(workspace, control)["active"])
 
     def answer(self, most: int = 1000) -> int:
         """Let a reviewer of the place's team answer what waits, drawing one cat; how many were answered."""

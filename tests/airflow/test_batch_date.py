@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a2i.batch_date import resolve_batch_date
+from nightloop.batch_date import resolve_batch_date
 
 
 def context(**values: Any) -> Any:

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
-from a2i.jobs import BatchInferenceOperator
-from a2i.links import OwnersViewLink, ReviewPortalLink
-from a2i.operators import (
+from include.loop.core.identity import loop_name
+from include.loop.nightly import human_loops
+from nightloop.links import OwnersViewLink, ReviewPortalLink
+from nightloop.operators.human_review import (
     AugmentedManifestOperator,
     ListBatchOperator,
     RingForTrainingOperator,
     StartHumanLoopsOperator,
     TriageOperator,
 )
-from a2i.sensor import HumanLoopsSensor
-from a2i.trigger import HumanLoopsTrigger
-from include.loop import loops
-from include.loop.identity import loop_name
+from nightloop.operators.sagemaker_jobs import BatchInferenceOperator
+from nightloop.sensors.human_loops import HumanLoopsSensor
+from nightloop.triggers.polling import HumanLoopsTrigger
 from tests.airflow.place import Place, first_event, run
 from tests.support.cloud import eventually
 
@@ -62,7 +62,9 @@ class Night:
     def completed(self) -> int:
         """How many loops the review plane has finished with, outputs in the bucket included."""
         place = self.place
-        return loops.count_loops(place.rig.a2i, loops.watch(place.workspace(), self.date)).completed
+        return human_loops.count_loops(
+            place.rig.a2i, human_loops.watch(place.workspace(), self.date)
+        ).completed
 
     def assemble(self) -> dict[str, Any]:
         return self.place.run(self.task(AugmentedManifestOperator, batch=self.date))
@@ -183,7 +185,7 @@ def test_at_the_deadline_the_night_goes_on_with_half_the_answers(night: Night) -
 def test_without_room_it_waits_deferred_and_asks_the_rest_when_people_have_answered(
     night: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("include.review_server.loops.LOOPS_IN_FLIGHT", 2)
+    monkeypatch.setattr("include.review_server.api.human_loops.LOOPS_IN_FLIGHT", 2)
     night.list_batch()
     night.place.run(night.task(BatchInferenceOperator, batch=DATE))
     night.place.run(night.task(TriageOperator, batch=DATE))

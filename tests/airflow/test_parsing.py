@@ -85,7 +85,7 @@ def test_file_names_in_plugins_are_unique() -> None:
     assert len(set(stems())) == len(stems())
 
 
-@pytest.mark.parametrize("stem", [*stems(), "a2i"])
+@pytest.mark.parametrize("stem", [*stems(), "a2i", "nightloop"])
 def test_no_file_in_plugins_shadows_a_module(stem: str) -> None:
     """Even where the ignore file is lost on the way (an unzipped plugins.zip), nothing is replaced."""
     elsewhere = [entry for entry in sys.path if Path(entry or ".").resolve() not in {ROOT, ROOT / "plugins"}]

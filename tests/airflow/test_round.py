@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from a2i.serving import DeployOperator, RollbackOperator, TearDownOperator
+from nightloop.operators.serving import DeployOperator, RollbackOperator, TearDownOperator
+from tests.airflow.operators.test_sagemaker_jobs import label_lines
 from tests.airflow.place import Place
 from tests.airflow.test_flows import run_dag
-from tests.airflow.test_jobs import label_lines
 from tests.support.cloud import eventually
 
 pytestmark = pytest.mark.usefixtures("airflow_database")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.local_cloud.control.test_endpoints import make_config
 from tests.local_cloud.test_aws_tools import aws
-from tests.local_cloud.test_endpoints import make_config
 from tests.support.cloud import LocalCloud, eventually
 from tests.support.sagemaker import make_model, trained, training_request, transform_request, transformed
 

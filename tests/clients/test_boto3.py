@@ -17,7 +17,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 
-from tests.local_cloud.test_endpoints import make_config
+from tests.local_cloud.control.test_endpoints import make_config
 from tests.support.cloud import LocalCloud
 from tests.support.sagemaker import make_model, training_request, transform_request
 

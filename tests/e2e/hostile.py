@@ -25,7 +25,7 @@ from typing import Any
 import yaml
 from PIL import Image
 
-from include.loop.storage import in_parallel
+from include.loop.core.storage import in_parallel
 from tests.review_server.rig import Person
 from tests.support.cloud import DETECTION_IMAGE, ROLE, ROOT, LocalCloud
 from tests.support.dag_walk import Walk

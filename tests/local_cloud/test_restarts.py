@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from include.local_cloud.locks import is_held
-from tests.local_cloud.test_endpoints import make_config, settled
+from tests.local_cloud.control.test_endpoints import make_config, settled
 from tests.support.cloud import LocalCloud, eventually
 from tests.support.sagemaker import log_of, trained, training_request, unpacked
 

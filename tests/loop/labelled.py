@@ -6,9 +6,10 @@ import hashlib
 from dataclasses import asdict
 from typing import Any
 
-from include.loop import dataset, layout
-from include.loop.champion import Champion
-from include.loop.storage import in_parallel
+from include.loop.core import layout
+from include.loop.core.storage import in_parallel
+from include.loop.dataset import build
+from include.loop.models.champion import Champion
 from tests.loop.pictures import patchwork
 from tests.loop.place import Place, labelled
 
@@ -62,7 +63,7 @@ def start(place: Place, train: int = 20, validation: int = 4, **label: Any) -> s
     """A first champion from labels of its own; its dataset."""
     for side, count in (("train", train), ("validation", validation)):
         place.storage.write_lines(INITIAL[side], lines(place, f"{side}-", count, **label))
-    built = dataset.build_initial(place.workspace)
+    built = build.build_initial(place.workspace)
     crown(place, built["dataset_id"])
     return str(built["dataset_id"])
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from include.loop.next_trial import choices
-from include.loop.standing import Past, State, stand
-from include.loop.trials import Outcome, Trial
+from include.loop.trials.next_trial import choices
+from include.loop.trials.standing import Past, State, stand
+from include.loop.trials.weigh import Outcome, Trial
 
 HOUR = timedelta(hours=1)
 Gate = Callable[[Collection[str]], Outcome]

@@ -13,11 +13,12 @@ from typing import Any
 
 from PIL import Image
 
-from include.loop import batch, labels, layout, loops, predictions, questions, review, triage
-from include.loop.compose import Question
+from include.loop.aws.jobs import Running, has_ended
 from include.loop.config import Environment, Pipeline
-from include.loop.jobs import Running, has_ended
-from include.loop.storage import Storage
+from include.loop.core import layout
+from include.loop.core.storage import Storage
+from include.loop.nightly import batch, human_loops, labels, predictions, questions, review_setup, triage
+from include.loop.nightly.compose import Question
 from include.loop.workspace import Workspace
 from tests.review_server.rig import Person, Rig
 from tests.support.cloud import ROLE, LocalCloud, eventually
@@ -104,11 +105,11 @@ class Place:
         )
 
     def set_up_review(self) -> dict[str, Any]:
-        review.setup_bucket(self.workspace)
-        review.setup_workteam(self.workspace, self.control)
-        review.setup_template(self.workspace, self.control)
-        eventually(lambda: review.setup_flow_definition(self.workspace, self.control)["active"])
-        return review.portal(self.workspace, self.control)
+        review_setup.setup_bucket(self.workspace)
+        review_setup.setup_workteam(self.workspace, self.control)
+        review_setup.setup_template(self.workspace, self.control)
+        eventually(lambda: review_setup.setup_flow_definition(self.workspace, self.control)["active"])
+        return review_setup.portal(self.workspace, self.control)
 
     def prepare(self, night: str = NIGHT) -> dict[str, Any]:
         """Everything of a night up to the written questions."""
@@ -138,15 +139,17 @@ class Place:
 
     def settle(self, night: str = NIGHT, open_loops: int = 0) -> None:
         """Wait until no more than so many loops are open, as the sensor does."""
-        watch = loops.watch(self.workspace, night)
-        eventually(lambda: loops.count_loops(self.runtime, watch).open <= open_loops)
+        watch = human_loops.watch(self.workspace, night)
+        eventually(lambda: human_loops.count_loops(self.runtime, watch).open <= open_loops)
 
     def settle_flow(self) -> None:
         """Wait until no loop of any night is open."""
-        arn = review.find_flow_definition(self.workspace, self.control)
+        arn = review_setup.find_flow_definition(self.workspace, self.control)
         long_ago = datetime(2020, 1, 1, tzinfo=UTC)
         eventually(
-            lambda: not any(status.is_open for _, status in loops.list_loops(self.runtime, arn, long_ago))
+            lambda: (
+                not any(status.is_open for _, status in human_loops.list_loops(self.runtime, arn, long_ago))
+            )
         )
 
     def assemble(self, night: str = NIGHT) -> dict[str, Any]:

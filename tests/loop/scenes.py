@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from include.loop.manifest import LabelledImage, ManifestBox
-from include.loop.transform import Detection
+from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox
+from include.loop.tasks.detection.predictions import Detection
 
 CLASSES = ("cat", "dog", "bird")
 # Powers of two: whole pixels stay whole as fractions of the image, and overlaps come out exactly.

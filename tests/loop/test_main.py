@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from include.loop import layout
 from include.loop.__main__ import main
+from include.loop.core import layout
 from tests.loop.labelled import INITIAL, line, shard, start
 from tests.loop.place import NIGHT, Place
 from tests.loop.terminal import at_terminal

@@ -16,9 +16,9 @@ from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from include.algorithms.object_detection.images import ImageError, decode
-from include.loop.errors import BadRecord
-from include.loop.fingerprints import fingerprint
-from include.loop.images import check_image
+from include.loop.core.errors import BadRecord
+from include.loop.core.images import check_image
+from include.loop.dataset.fingerprints import fingerprint
 from include.pictures import read
 from tests.pictures.files import SIZE, chunk, jpegs, png, pngs, saved, scene, with_size
 
@@ -276,7 +276,7 @@ def test_the_largest_pictures_are_decoded_one_at_a_time() -> None:
     code = """
 import re, sys
 from concurrent.futures import ThreadPoolExecutor
-from include.loop.images import check_image
+from include.loop.core.images import check_image
 body = sys.stdin.buffer.read()
 with ThreadPoolExecutor(6) as pool:
     sizes = set(pool.map(check_image, [body] * 6))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
-from include.review_server import passwords
-from include.review_server.database import Database
+from include.review_server.db.database import Database
+from include.review_server.people import passwords
 from tests.review_server.rig import Rig
 from tests.support.browser import browser
 from tests.support.cloud import LocalCloud

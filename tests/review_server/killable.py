@@ -19,9 +19,9 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from include.review_server.__main__ import main
-from include.review_server.delivery import Deliveries
 from include.review_server.s3 import ObjectStore
-from include.review_server.tasks import Tasks
+from include.review_server.work.delivery import Deliveries
+from include.review_server.work.tasks import Tasks
 
 VARIABLE = "NIGHTLOOP_TEST_KILL_AT"
 STEPS = (

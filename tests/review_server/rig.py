@@ -24,10 +24,10 @@ from botocore.validate import ParamValidator
 
 from include.review_server.app import Review, create_review
 from include.review_server.clock import utc_now
-from include.review_server.database import Database
-from include.review_server.models import FlowDefinition, HumanTaskUi
+from include.review_server.db.database import Database
+from include.review_server.db.models import FlowDefinition, HumanTaskUi
+from include.review_server.db.statuses import FlowStatus
 from include.review_server.settings import ReviewSettings
-from include.review_server.statuses import FlowStatus
 from include.wire import listening
 from tests.support.cloud import ROLE, LocalCloud, eventually
 

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from include.review_server.__main__ import main
-from include.review_server.accounts import Accounts
 from include.review_server.clock import utc_now
-from include.review_server.database import Database
+from include.review_server.db.database import Database
+from include.review_server.people.accounts import Accounts
 from include.review_server.settings import ReviewSettings
 from tests.review_server.process import Process
 from tests.support.cloud import LocalCloud

@@ -29,7 +29,7 @@ import pytest
 from botocore.exceptions import ClientError
 from sqlalchemy import select
 
-from include.review_server.models import Delivery
+from include.review_server.db.models import Delivery
 from tests.review_server.rig import Person, Rig, refused
 from tests.support.cloud import ROOT, LocalCloud, eventually
 from tests.support.postgresql import PostgreSQL

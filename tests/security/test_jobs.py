@@ -15,10 +15,10 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from include.local_cloud.control.variables import refusal
 from include.local_cloud.instance import sandbox
 from include.local_cloud.store import MODEL, Store
-from include.local_cloud.variables import refusal
-from tests.local_cloud.test_endpoints import settled
+from tests.local_cloud.control.test_endpoints import settled
 from tests.support.cloud import ROLE, ROOT, LocalCloud, eventually
 from tests.support.sagemaker import (
     channel,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.loop.answers import MOST_BYTES, read_output
-from include.loop.errors import BadRecord, Fatal
-from include.loop.manifest import read_line
-from include.loop.storage import DEEPEST, Storage, dump, parse
-from include.loop.transform import read_detections
+from include.loop.core.errors import BadRecord, Fatal
+from include.loop.core.storage import DEEPEST, Storage, dump, parse
+from include.loop.tasks.detection.answers import MOST_BYTES, read_output
+from include.loop.tasks.detection.manifest import read_line
+from include.loop.tasks.detection.predictions import read_detections
 from tests.support.cloud import LocalCloud
 
 CLASSES = ("cat", "dog")

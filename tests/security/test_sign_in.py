@@ -19,15 +19,15 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import func, select
 
-from include.review_server import passwords, throttle
-from include.review_server.accounts import DEVICE_DAYS, Accounts
 from include.review_server.app import Review, create_review
 from include.review_server.clock import utc_now
-from include.review_server.database import Database
+from include.review_server.db.database import Database
+from include.review_server.db.models import FailedSignIn
 from include.review_server.errors import NotSignedIn, TooManyAttempts
-from include.review_server.models import FailedSignIn
+from include.review_server.people import passwords, throttle
+from include.review_server.people.accounts import DEVICE_DAYS, Accounts
+from include.review_server.people.throttle import Budget, Throttle
 from include.review_server.settings import ReviewSettings
-from include.review_server.throttle import Budget, Throttle
 from tests.review_server.rig import MovableClock
 from tests.support.cloud import ROOT, eventually
 from tests.support.serving import serving
@@ -195,9 +195,9 @@ class TestCounting:
 import functools, sys, threading, time
 from argon2 import PasswordHasher
 from include.review_server import passwords
-from include.review_server.accounts import Accounts
+from include.review_server.people.accounts import Accounts
 from include.review_server.clock import utc_now
-from include.review_server.database import Database
+from include.review_server.db.database import Database
 passwords.PasswordHasher = functools.partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
 accounts = Accounts(Database({str(database.url)!r}), utc_now)
 accounts._passwords._verify = lambda *_: time.sleep(3600)

@@ -20,18 +20,18 @@ import httpx
 import pytest
 
 from include.review_server.errors import RenderBusy
-from include.review_server.grants import ReadAccess, below, named_in
-from include.review_server.html_tokens import tokens
 from include.review_server.portal.turns import Turns
-from include.review_server.render_pool import RenderPool
 from include.review_server.s3 import ObjectStore
 from include.review_server.s3_location import S3Location
 from include.review_server.settings import READ_PREFIXES, ReviewSettings, read_prefixes
-from include.review_server.template_check import check
-from include.review_server.template_elements import tags
-from include.review_server.template_places import outputs
-from include.review_server.template_values import parse_relaxed
-from include.review_server.templates import frame_document
+from include.review_server.templates.check import check
+from include.review_server.templates.elements import tags
+from include.review_server.templates.grants import ReadAccess, below, named_in
+from include.review_server.templates.html_tokens import tokens
+from include.review_server.templates.liquid import frame_document
+from include.review_server.templates.places import outputs
+from include.review_server.templates.render_pool import RenderPool
+from include.review_server.templates.values import parse_relaxed
 from tests.review_server.conftest import _quick_passwords, database_kind, rig
 from tests.review_server.rig import Flow, Person, Rig
 from tests.support.cloud import ROLE, ROOT, eventually
@@ -173,7 +173,7 @@ def test_a_child_has_no_secret_no_open_file_and_little_of_everything(
 
 _SERVER = """
 import sys, threading
-from include.review_server.render_pool import RenderPool
+from include.review_server.templates.render_pool import RenderPool
 pool = RenderPool(2, processor_seconds=1)
 sign = lambda location: ""
 pool.render("x", "{}", sign)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from include.loop import config
 from include.loop.config.files import SHIPPED
 from include.loop.config.plain_yaml import DEEPEST, MOST_BYTES, MOST_NODES, read_yaml
-from include.loop.errors import ConfigurationError
+from include.loop.core.errors import ConfigurationError
 
 # Undefended, some of these never come to an end: a minute is far more than any of them takes.
 pytestmark = pytest.mark.timeout(60)

@@ -1,4 +1,4 @@
-"""What a person reads after a rollback; the rollback itself is drilled in tests/loop/test_deployment.py."""
+"""What a person reads after a rollback; for the rollback itself see tests/loop/serving/test_deployment.py."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from include.stack import environment, leftovers, lifecycle
+from include.stack import environment, lifecycle, stray_processes
 from include.stack.processes import PROGRAMS, Supervisor
 from include.stack.secrets import ADMINISTRATOR, load_or_create
 from include.stack.settings import BUCKET, PROJECT, StackSettings
@@ -117,7 +117,7 @@ def test_the_two_printed_lines_point_any_aws_tool_at_the_local_cloud(own, monkey
 
 
 def test_everything_listens_on_this_machine_only(settings):
-    members = {process.pid for process in leftovers.find(settings.home)}
+    members = {process.pid for process in stray_processes.find(settings.home)}
     addresses = {
         connection.laddr.ip
         for connection in psutil.net_connections("tcp")
@@ -145,7 +145,7 @@ def test_a_second_stack_on_the_same_ports_is_refused_with_the_name_of_the_first(
     result = stack("up", {**own, "NIGHTLOOP_HOME": str(tmp_path)})
     assert result.returncode == 1
     assert f"the Nightloop of NIGHTLOOP_HOME={own['NIGHTLOOP_HOME']}" in result.stderr
-    assert leftovers.find(tmp_path) == []
+    assert stray_processes.find(tmp_path) == []
 
 
 def test_status_says_what_is_running(own):
@@ -186,11 +186,11 @@ def test_after_kill_9_of_the_supervisor_down_leaves_nothing_and_up_finds_its_sta
     ).put_object(Bucket=BUCKET, Key="kept", Body=b"kept")
     os.kill(int((settings.run / "supervisord.pid").read_text()), signal.SIGKILL)
     until(lambda: not Supervisor(settings).running())
-    assert leftovers.find(settings.home) != []
+    assert stray_processes.find(settings.home) != []
 
     assert stack("status", own).returncode == 3
     assert stack("down", own).returncode == 0
-    assert leftovers.find(settings.home) == []
+    assert stray_processes.find(settings.home) == []
     assert listening(settings) == []
 
     assert stack("up", own).returncode == 0
@@ -223,7 +223,7 @@ def test_interrupted_while_it_starts_nothing_is_left(tmp_path, number):
         starting.send_signal(number)
         starting.communicate(timeout=120)
         assert starting.returncode == 130
-        assert leftovers.find(settings.home) == []
+        assert stray_processes.find(settings.home) == []
         assert listening(settings) == []
     finally:
         starting.kill()

@@ -10,8 +10,8 @@ import argparse
 import os
 from pathlib import Path
 
-from include.local_cloud import outcomes
-from include.local_cloud.algorithms import Algorithms
+from include.local_cloud.control import outcomes
+from include.local_cloud.control.algorithms import Algorithms
 from include.local_cloud.instance import files
 from include.local_cloud.instance.deployment import Deployment
 from include.local_cloud.instance.faults import Interrupted

@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from include.local_cloud.control.training_jobs import DEFAULT_CHECKPOINTS, ML_ROOT
 from include.local_cloud.instance import files
 from include.local_cloud.instance.channels import place
 from include.local_cloud.instance.cloud import Cloud
 from include.local_cloud.instance.container import MlTree
 from include.local_cloud.instance.faults import ClientFault
 from include.local_cloud.store import Document
-from include.local_cloud.training_jobs import DEFAULT_CHECKPOINTS, ML_ROOT
 
 _SYNC_SECONDS = 1.0
 _Seen = dict[str, tuple[int, int]]  # relative path → (size in bytes, modification time in ns)

@@ -25,7 +25,7 @@ from botocore.exceptions import (
     IncompleteReadError,
 )
 
-from include.local_cloud.credentials import load_or_create
+from include.local_cloud.gateway.credentials import load_or_create
 from include.local_cloud.instance.faults import ClientFault
 from include.local_cloud.instance.watch import Watch
 from include.local_cloud.settings import REGION

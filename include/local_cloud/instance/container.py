@@ -20,8 +20,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from include.local_cloud import processes, variables
-from include.local_cloud.algorithms import Algorithm
+from include.local_cloud import processes
+from include.local_cloud.control import variables
+from include.local_cloud.control.algorithms import Algorithm
 from include.local_cloud.instance import files, init, sandbox
 from include.local_cloud.instance.faults import ClientFault
 from include.local_cloud.settings import Settings

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from include.local_cloud import outcomes, request_members, rollout
+from include.local_cloud.control import outcomes, request_members, rollout
 from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
 from include.local_cloud.instance.logs import LogStream
 from include.local_cloud.instance.model_server import STARTUP_SECONDS, ModelServer

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import httpx
 
-from include.local_cloud import model_reply
-from include.local_cloud.algorithms import Algorithms
+from include.local_cloud.control.algorithms import Algorithms
+from include.local_cloud.control.models import data_url
+from include.local_cloud.gateway import model_reply
 from include.local_cloud.instance import archives
 from include.local_cloud.instance.container import Container, MlTree, wait_for
 from include.local_cloud.instance.faults import AlgorithmFault
 from include.local_cloud.instance.post import Post
-from include.local_cloud.models import data_url
 from include.local_cloud.store import Document
 
 STARTUP_SECONDS = 600.0

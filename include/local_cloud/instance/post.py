@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from include.local_cloud.control.training_jobs import move
 from include.local_cloud.instance.cloud import Cloud
 from include.local_cloud.instance.watch import Watch
 from include.local_cloud.settings import Settings
 from include.local_cloud.store import INSTANCE, Document, Kind, Store
-from include.local_cloud.training_jobs import move
 
 
 class Post:

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.local_cloud import outcomes, request_members
-from include.local_cloud.algorithms import Algorithm
+from include.local_cloud.control import outcomes, request_members
+from include.local_cloud.control.algorithms import Algorithm
 from include.local_cloud.instance import archives, channels, files
 from include.local_cloud.instance.checkpoints import Checkpoints
 from include.local_cloud.instance.cloud import Cloud

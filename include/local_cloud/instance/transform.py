@@ -19,14 +19,15 @@ from pathlib import Path
 
 import httpx
 
-from include.local_cloud import model_reply, outcomes, request_members
+from include.local_cloud.control import outcomes, request_members
+from include.local_cloud.control.models import model_named, served_by
+from include.local_cloud.gateway import model_reply
 from include.local_cloud.instance import archives, channels
 from include.local_cloud.instance.cloud import split_uri
 from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
 from include.local_cloud.instance.logs import LogStream
 from include.local_cloud.instance.model_server import ModelServer
 from include.local_cloud.instance.post import Post
-from include.local_cloud.models import model_named, served_by
 from include.local_cloud.store import TRANSFORM_JOB
 from include.wire import AwsError
 

@@ -17,7 +17,7 @@ from include.loop.config.environment import Environment
 from include.loop.config.fields import is_name
 from include.loop.config.pipeline import Pipeline
 from include.loop.config.plain_yaml import Document, read_yaml
-from include.loop.errors import ConfigurationError
+from include.loop.core.errors import ConfigurationError
 
 SHIPPED = Path(__file__).parents[2]  # include/
 MOST_TOLD = 20  # mistakes of one file

@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from include.loop.config.fields import SHARE, Hyperparameters, LabelAttribute, Name, Strict
 from include.loop.config.plain_yaml import read_text
-from include.loop.errors import ConfigurationError
+from include.loop.core.errors import ConfigurationError
 from include.loop.strategies import STRATEGIES
 
 SHIPPED = Path(__file__).parents[2] / "pipelines"

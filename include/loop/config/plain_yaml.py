@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from include.loop.errors import ConfigurationError
+from include.loop.core.errors import ConfigurationError
 
 # Far above what a person writes: the shipped files have at most 5 KB, 150 nodes and 5 levels.
 MOST_BYTES = 256 * 1024

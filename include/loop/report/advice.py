@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from include.loop import trials
 from include.loop.report import formats
 from include.loop.report.facts import Facts, Outcome, Rule
 from include.loop.report.nights import Night, stability_index
 from include.loop.report.words import capital
-from include.loop.standing import State
+from include.loop.trials import weigh
+from include.loop.trials.standing import State
 
 # By custom, a population stability index above this says that much has moved.
 MUCH = 0.25
@@ -69,11 +69,11 @@ def _afterwards(facts: Facts) -> str:
     told = (trial for item in facts.standings for trial in item.trials)
     trial = next((trial for trial in told if trial.training_job == facts.training_job), None)
     match trial.outcome if trial else None:
-        case trials.Outcome.HARM if trial and trial.others:
+        case weigh.Outcome.HARM if trial and trial.others:
             return "It did harm: the loop itself finds out which night did, and learns from the others."
-        case trials.Outcome.HARM:
+        case weigh.Outcome.HARM:
             return "It did harm: the loop goes on without this night."
-        case trials.Outcome.NO_GAIN:
+        case weigh.Outcome.NO_GAIN:
             return "It did no harm either: the next training with new labels learns from these nights again."
     return "How each night stands, and what becomes of it by itself, is told below where it is known."
 

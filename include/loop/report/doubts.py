@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from include.loop import layout
-from include.loop.errors import BadRecord
-from include.loop.identity import share
-from include.loop.manifest import LabelledImage, read_line
-from include.loop.outputs import Outputs, kept, read_outputs
-from include.loop.replay import difficulty
-from include.loop.scores import CHALLENGER, CHAMPION
-from include.loop.shards import shard_manifest
+from include.loop.core import layout
+from include.loop.core.errors import BadRecord
+from include.loop.core.identity import share
+from include.loop.evaluation.comparison import CHALLENGER, CHAMPION
+from include.loop.evaluation.predictions import Outputs, kept, read_outputs
+from include.loop.tasks.detection.difficulty import difficulty
+from include.loop.tasks.detection.manifest import LabelledImage, read_line
+from include.loop.trials.shards import shard_manifest
 from include.loop.workspace import Workspace
 
 SHOWN = 6

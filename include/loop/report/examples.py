@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from include.loop import layout
-from include.loop.errors import BadRecord
-from include.loop.identity import share
-from include.loop.manifest import LabelledImage, read_line
+from include.loop.core import layout
+from include.loop.core.errors import BadRecord
+from include.loop.core.identity import share
+from include.loop.tasks.detection.manifest import LabelledImage, read_line
 from include.loop.workspace import Workspace
 
 # So many pictures of gains, and as many of losses.

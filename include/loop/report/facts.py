@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, Field, TypeAdapter
 
-from include.loop import layout, storage
+from include.loop.core import layout, storage
 from include.loop.report.measures import Evaluation, Example, Finite, Latency, Learned, Slice
 from include.loop.report.nights import Night
 from include.loop.report.standings import Standing

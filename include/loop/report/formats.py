@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from include.loop.errors import ConfigurationError
-from include.loop.identity import batch_date
+from include.loop.core.errors import ConfigurationError
+from include.loop.core.identity import batch_date
 
 NOTHING = "–"
 MINUS = "−"

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from include.loop import layout, storage
 from include.loop.config import DATASET_SLICES
+from include.loop.core import layout, storage
 from include.loop.report.examples import choose
 from include.loop.report.facts import (
     Curves,

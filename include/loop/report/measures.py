@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from include.loop.manifest import ManifestBox
+from include.loop.tasks.detection.manifest import ManifestBox
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 

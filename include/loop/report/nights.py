@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop import layout, storage
+from include.loop.core import layout, storage
 from include.loop.workspace import Workspace
 
 BINS = 10

@@ -17,8 +17,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from include.loop import layout
 from include.loop.config import DATASET_SLICES
+from include.loop.core import layout
 from include.loop.report import advice, figures, formats, history, pictures, words
 from include.loop.report.facts import Facts, read_all, to_json
 from include.loop.report.gather import gather, has_changed, read_champions

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.loop import storage
-from include.loop.errors import BadRecord, ConfigurationError
-from include.loop.images import read_image
-from include.loop.manifest import LabelledImage
-from include.loop.matching import match
+from include.loop.core import storage
+from include.loop.core.errors import BadRecord, ConfigurationError
+from include.loop.core.images import read_image
 from include.loop.report.measures import Example
-from include.loop.transform import Detection, read_output
+from include.loop.tasks.detection.manifest import LabelledImage
+from include.loop.tasks.detection.matching import match
+from include.loop.tasks.detection.predictions import Detection, read_output
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop import layout, trials
+from include.loop.core import layout
 from include.loop.report.doubts import worst
 from include.loop.report.measures import Example, Finite
-from include.loop.second_look import second_labels
-from include.loop.standing import NEXT, Past, State
-from include.loop.trial_records import read_standings
+from include.loop.trials import weigh
+from include.loop.trials.past import read_standings
+from include.loop.trials.second_labels import second_labels
+from include.loop.trials.standing import NEXT, Past, State
 from include.loop.workspace import Workspace
 
 # What a record raises that is missing, damaged or of another shape.
@@ -118,7 +119,7 @@ def gather_standings(
     return tuple(item for item in told if item is not None)
 
 
-def _trial(trial: trials.Trial, night: str) -> dict[str, Any]:
+def _trial(trial: weigh.Trial, night: str) -> dict[str, Any]:
     return {
         "training_job": trial.training_job,
         "outcome": trial.outcome.value,

@@ -23,17 +23,17 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
-from include.review_server import component_files
-from include.review_server.accounts import SignedIn
 from include.review_server.clock import Clock
-from include.review_server.database import Database
+from include.review_server.db.database import Database
+from include.review_server.db.models import FlowDefinition, HumanTaskUi, Task
 from include.review_server.errors import Forbidden, UnknownTask
-from include.review_server.frame_policy import frame_headers, message_headers
-from include.review_server.grants import Grant, ReadAccess
-from include.review_server.models import FlowDefinition, HumanTaskUi, Task
+from include.review_server.people.accounts import SignedIn
+from include.review_server.portal import component_files
+from include.review_server.portal.frame_policy import frame_headers, message_headers
 from include.review_server.portal.turns import Turns
-from include.review_server.render_pool import RenderPool
-from include.review_server.templates import Rendered
+from include.review_server.templates.grants import Grant, ReadAccess
+from include.review_server.templates.liquid import Rendered
+from include.review_server.templates.render_pool import RenderPool
 
 _TICKET_LIFE = timedelta(seconds=60)
 _LONGEST_TICKET = 200  # a task's id, a time and a signature have about a hundred characters

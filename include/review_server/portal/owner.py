@@ -16,15 +16,15 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from include.review_server import jsontext
-from include.review_server.accounts import Accounts, SignedIn
-from include.review_server.bodies import CONTROL_BODY, bounded_body
+from include.review_server.api.bodies import CONTROL_BODY, bounded_body
 from include.review_server.clock import Clock
 from include.review_server.errors import BadAnswer, Forbidden, RenderBusy, UnknownTask
+from include.review_server.people.accounts import Accounts, SignedIn
 from include.review_server.portal.frames import Frames, message_frame
 from include.review_server.portal.pages import PersonalPages
 from include.review_server.portal.rendering import PAGE_HEADERS, Pages
 from include.review_server.portal.statistics import SAMPLE, Statistics
-from include.review_server.template_check import MOST_CHARACTERS
+from include.review_server.templates.check import MOST_CHARACTERS
 
 # In the order of a loop's life, as the API shows them.
 _STATUSES = ("InProgress", "Stopping", "Completed", "Stopped", "Failed")

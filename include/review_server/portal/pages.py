@@ -15,15 +15,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from include.review_server.accounts import SHORTEST_PASSWORD, Accounts, SignedIn
 from include.review_server.clock import Clock
+from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import BadAnswer, Forbidden, NotSignedIn, RenderBusy, UnknownTask
-from include.review_server.passwords import LONGEST_PASSWORD
+from include.review_server.people.accounts import SHORTEST_PASSWORD, Accounts, SignedIn
+from include.review_server.people.passwords import LONGEST_PASSWORD
 from include.review_server.portal.frames import Frames, message_frame
 from include.review_server.portal.rendering import Pages
-from include.review_server.statuses import TaskStatus
-from include.review_server.tasks import Tasks
-from include.review_server.worker_api import COOKIE
+from include.review_server.portal.worker_api import COOKIE
+from include.review_server.work.tasks import Tasks
 
 Handler = Callable[[Request], Awaitable[Response]]
 

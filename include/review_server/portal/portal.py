@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from include.review_server.accounts import Accounts
 from include.review_server.clock import Clock
-from include.review_server.database import Database
+from include.review_server.db.database import Database
+from include.review_server.people.accounts import Accounts
 from include.review_server.portal.frames import Frames
 from include.review_server.portal.owner import OwnerPages
 from include.review_server.portal.pages import WorkerPages
 from include.review_server.portal.rendering import Pages
 from include.review_server.portal.statistics import Statistics
-from include.review_server.tasks import Tasks
+from include.review_server.work.tasks import Tasks
 
 
 def portal_routes(

@@ -13,9 +13,9 @@ from sqlalchemy import BigInteger, Float, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
-from include.review_server.database import Database
-from include.review_server.models import Answer, FlowDefinition, HumanLoop, Task, Worker, inline
-from include.review_server.statuses import FlowStatus, LoopStatus, TaskStatus
+from include.review_server.db.database import Database
+from include.review_server.db.models import Answer, FlowDefinition, HumanLoop, Task, Worker, inline
+from include.review_server.db.statuses import FlowStatus, LoopStatus, TaskStatus
 
 SAMPLE = 1000
 _HOURS = 24

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 from PIL import Image
 from pydantic import TypeAdapter
 
-from include.loop import layout
-from include.loop.champion import Champion
 from include.loop.config import Environment, Pipeline
+from include.loop.core import layout
+from include.loop.core.storage import Storage, dump
+from include.loop.models.champion import Champion
 from include.loop.report.measures import Measure, Slice
-from include.loop.storage import Storage, dump
 from include.loop.workspace import Workspace
 from tests.support.cloud import ROLE, LocalCloud
 

@@ -40,7 +40,7 @@ def test_every_rule_of_the_gate_has_a_name_and_advice(rule: str) -> None:
 def test_every_rule_that_the_gate_knows_is_known_here() -> None:
     from pathlib import Path
 
-    import include.loop.rules as rules
+    import include.loop.evaluation.rules as rules
 
     text = Path(rules.__file__).read_text()
     named = {part.split('"')[1] for part in text.split("Rule(")[1:] if part.strip().startswith('"')}

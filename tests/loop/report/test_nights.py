@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.loop.core.storage import dump
 from include.loop.report.nights import EARLIER, make_scores, read_night, read_nights, stability_index
-from include.loop.storage import dump
 from tests.loop.report.rounds import TRUTH, Rounds
 
 SCORES = st.lists(st.floats(min_value=0, max_value=1), min_size=1, max_size=300)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from include.loop import report
+from include.loop.core.storage import dump
 from include.loop.report.advice import next_steps
 from include.loop.report.doubts import worst
 from include.loop.report.gather import gather
-from include.loop.storage import dump
 from tests.loop.report.rounds import RIGHT, TRUTH, WRONG, Rounds
 
 NIGHT = "2026-11-02"

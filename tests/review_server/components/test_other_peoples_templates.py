@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from include.review_server.template_check import check
+from include.review_server.templates.check import check
 from tests.review_server.components.conftest import HEIGHT, WIDTH, Task
 
 SCRIPT = '<script src="https://assets.crowd.aws/crowd-html-elements.js"></script>\n'

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
-from include.loop.answers import read_output
-from include.loop.consensus import agree
-from include.loop.manifest import manifest_value, read_line
-from include.loop.storage import dump
+from include.loop.core.storage import dump
+from include.loop.tasks.detection.answers import read_output
+from include.loop.tasks.detection.consensus import agree
+from include.loop.tasks.detection.manifest import manifest_value, read_line
 from tests.review_server.portal.conftest import HEIGHT, LABELS, WIDTH, Visitor, ask
 from tests.review_server.rig import Flow, Rig
 from tests.support.cloud import eventually

@@ -1,0 +1,1 @@
+"""SageMaker's control plane: every operation on jobs, models, packages and endpoints."""

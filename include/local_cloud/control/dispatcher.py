@@ -1,0 +1,205 @@
+"""Gives every job and every deployment its instance process, and notices when one has died.
+
+One thread in the cloud, which looks at the documents a few times a second: what is in progress and has no
+living instance gets one, oldest first and not too many jobs at once. An instance that died without a word
+(killed, out of memory, the machine went down) is replaced and its job starts again under the same name with
+the secondary status Restarting, as SageMaker retries its own internal errors; after a few such deaths the
+job is Failed with a reason. An instance that lived through a restart of the cloud still holds its lock, and
+is simply found at work. Says once when ``sandbox`` has no walls for them. Knows ``store``, ``locks`` and the
+outcomes of each kind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.local_cloud import processes
+from include.local_cloud.control import outcomes, rollout
+from include.local_cloud.instance import sandbox
+from include.local_cloud.locks import is_held
+from include.local_cloud.settings import PROJECT_ROOT, Settings
+from include.local_cloud.store import AT_WORK, DEPLOYMENT, INSTANCE, Document, Kind, Store
+
+MAX_LAUNCHES = 3
+_ROUND_SECONDS = 0.3
+_PATIENCE_SECONDS = 120.0  # with a machine that has no files, processes or disk left
+
+
+@dataclass(frozen=True)
+class Post:
+    """A place that an instance can fill."""
+
+    kind: Kind
+    name: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind.arn}/{self.name}"
+
+
+class Dispatcher:
+    """``on_death`` is called when the thread ends by an error: a cloud that starts no jobs must not go on."""
+
+    def __init__(self, settings: Settings, store: Store, on_death: Callable[[], None]) -> None:
+        self._settings, self._store, self._on_death = settings, store, on_death
+        self._children: dict[Post, subprocess.Popen[bytes]] = {}
+        self._wake, self._ending = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
+
+    def start(self) -> None:
+        if warning := sandbox.warning():
+            print(f"local cloud: {warning}", file=sys.stderr, flush=True)
+        rollout.recover(self._store)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something new to do."""
+        self._wake.set()
+
+    def stop(self, patience: float = 10.0) -> None:
+        """End every instance and its container; jobs in progress stay so and start again with the next
+        cloud.
+        """
+        self._ending.set()
+        self._wake.set()
+        self._thread.join()
+        posts = [Post(kind, name) for kind, name in self._all_posts()]
+        deadline = time.monotonic() + patience
+        waiting = [post for post in posts if self._is_alive(post)]
+        for post in waiting:
+            self._signal(post, signal.SIGTERM)
+        while waiting and time.monotonic() < deadline:
+            time.sleep(0.05)
+            waiting = [post for post in waiting if self._is_alive(post)]
+        for post in waiting:
+            self._signal(post, signal.SIGKILL)
+        for post in posts:
+            self._kill_leftover(post)
+
+    def _run(self) -> None:
+        failing_since: float | None = None
+        try:
+            while not self._ending.is_set():
+                self._wake.wait(_ROUND_SECONDS)
+                self._wake.clear()
+                if self._ending.is_set():
+                    break
+                try:
+                    self._round()
+                    failing_since = None
+                except (OSError, sqlite3.OperationalError) as error:
+                    # Out of files, processes or disk, by no fault of a job's: the next rounds may find room.
+                    if failing_since is None:
+                        failing_since = time.monotonic()
+                        print(f"local cloud: jobs have to wait: {error}", file=sys.stderr, flush=True)
+                    elif time.monotonic() - failing_since > _PATIENCE_SECONDS:
+                        raise
+        except BaseException:
+            self._on_death()
+            raise
+
+    def _round(self) -> None:
+        busy = 0
+        idle: list[tuple[Post, Document]] = []
+        for kind, statuses in AT_WORK.items():
+            for document in self._store.with_status(kind, statuses):
+                post = Post(kind, document[kind.name])
+                if self._is_alive(post):
+                    busy += kind is not DEPLOYMENT
+                else:
+                    idle.append((post, document))
+        for document in self._store.with_status(DEPLOYMENT, ("Deleting",)):
+            post = Post(DEPLOYMENT, document["DeploymentName"])
+            if not self._is_alive(post):
+                self._kill_leftover(post)
+                rollout.bury(self._store, document)
+        for post, document in sorted(idle, key=lambda item: item[1]["CreationTime"]):
+            if post.kind is DEPLOYMENT:
+                self._fill(post, document)
+            elif document[post.kind.status] == "Stopping" and self._store.find(INSTANCE, post.key) is None:
+                outcomes.stopped_before_it_ran(self._store, post.kind, post.name)
+            elif busy < self._settings.jobs_at_once:
+                self._fill(post, document)
+                busy += 1
+            else:
+                outcomes.waits_for_room(self._store, post.kind, document, self._settings.jobs_at_once)
+
+    def _fill(self, post: Post, document: Document) -> None:
+        # Its instance may have finished between the look at the documents and the look at its lock.
+        if self._store.get(post.kind, post.name)[post.kind.status] != document[post.kind.status]:
+            return
+        record = self._store.find(INSTANCE, post.key)
+        self._kill_leftover(post)
+        launches = 0 if record is None else record["launches"] - record.get("interrupted", False)
+        if launches >= MAX_LAUNCHES:
+            reason = (
+                f"InternalServerError: its process died {launches} times without a word; what it wrote is in "
+                f"{self._home(post) / 'instance.log'}"
+            )
+            outcomes.failed(self._store, post.kind, post.name, reason)
+            self._store.delete(INSTANCE, post.key)
+            return
+        self._store.put(INSTANCE, post.key, {"launches": launches + 1, "restarted": record is not None})
+        self._launch(post)
+
+    def _launch(self, post: Post) -> None:
+        home = self._home(post)
+        home.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "include.local_cloud.instance"]
+        command += [post.kind.arn, post.name, "--data", str(self._settings.data)]
+        with open(home / "instance.log", "ab") as output:
+            self._children[post] = subprocess.Popen(  # noqa: S603 -- our own program
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=PROJECT_ROOT,
+                env=processes.clean_environment(),
+                start_new_session=True,
+            )
+
+    def _is_alive(self, post: Post) -> bool:
+        child = self._children.get(post)
+        if child is not None and child.poll() is None:
+            return True  # perhaps so young that it has not taken its lock yet
+        self._children.pop(post, None)
+        return is_held(self._home(post) / "lock")
+
+    def _home(self, post: Post) -> Path:
+        return self._settings.instances / post.kind.arn / post.name
+
+    def _all_posts(self) -> list[tuple[Kind, str]]:
+        return [
+            (kind, document[kind.name])
+            for kind, statuses in AT_WORK.items()
+            for document in self._store.with_status(kind, statuses)
+        ] + [(post.kind, post.name) for post in self._children]
+
+    def _signal(self, post: Post, number: signal.Signals) -> None:
+        child = self._children.get(post)
+        if child is not None:
+            if child.poll() is None:
+                child.send_signal(number)
+            else:
+                del self._children[post]
+            return
+        record = self._store.find(INSTANCE, post.key) or {}
+        if pid := record.get("pid"):
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself
+                os.kill(pid, number)
+
+    def _kill_leftover(self, post: Post) -> None:
+        """A container whose instance was killed may still run."""
+        record = self._store.find(INSTANCE, post.key) or {}
+        if container := record.get("container"):
+            processes.kill_group(container["pid"], container["started"])

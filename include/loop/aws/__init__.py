@@ -1,0 +1,1 @@
+"""Jobs of SageMaker that a stage starts and waits for, and what their requests have in common."""

@@ -1,0 +1,65 @@
+"""The lines of a manifest as candidates of the split register.
+
+Takes any manifest, gives its usable lines, and of the others where they are and why they cannot be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from include.loop.core.errors import BadRecord, Incompatible
+from include.loop.core.identity import content_hash
+from include.loop.dataset.split_register import LABEL_CHARS, Candidate
+from include.loop.dataset.split_rules import Side
+from include.loop.strategies import AUDIT
+from include.loop.tasks.detection.manifest import ClassMapMismatch, parse_line, read_value
+from include.loop.workspace import Workspace
+
+Rejected = list[dict[str, str]]
+
+
+def read_candidates(
+    workspace: Workspace, location: str, rejected: Rejected, wish: Side | None = None
+) -> Iterator[Candidate]:
+    """The usable lines of a manifest; the others are noted with their reason, and so are the boxes that are
+    left out of usable ones. Audits never train.
+
+    Incompatible for a line of another list of classes: then the whole manifest cannot be trusted.
+    """
+    pipeline = workspace.pipeline
+    for number, raw in workspace.storage.numbered_lines(location):
+        known: dict[str, str] = {}
+        try:
+            value = parse_line(raw)
+            known = {"label": content_hash(value, length=LABEL_CHARS)}
+            line = read_value(value, pipeline.label_attribute, pipeline.classes)
+        except ClassMapMismatch as error:
+            raise Incompatible(
+                f"{workspace.storage.uri(location)}, line {number}: {error} ({pipeline.path}). "
+                "One manifest, one list of classes: correct the line, or give it a pipeline of its own."
+            ) from None
+        except BadRecord as error:
+            rejected.append(rejection(workspace, location, number, str(error)) | known)
+        else:
+            rejected.extend(
+                rejection(workspace, location, number, box.reason) | {"box": str(box.number)}
+                for box in line.lost
+            )
+            audit = line.value.get("reason") == AUDIT and wish in {None, Side.TRAIN}
+            yield Candidate(line, Side.AUDIT if audit else wish, location, number)
+
+
+def rejection(workspace: Workspace, location: str, number: int, reason: str) -> dict[str, str]:
+    """A line that is not used, as rejected.jsonl tells it. With a ``box``, only that one is left out of the
+    line; ``label`` is there when the ledger may know the line.
+    """
+    return {"manifest": workspace.storage.uri(location), "line": str(number), "reason": reason}
+
+
+def told(rejected: Rejected) -> str:
+    """How many lines, and boxes of other lines, cannot be used; and the first of them."""
+    boxes = sum("box" in item for item in rejected)
+    counts = ((len(rejected) - boxes, "lines"), (boxes, "boxes"))
+    what = " and ".join(f"{count} {name}" for count, name in counts if count)
+    first = rejected[0]
+    return f"{what} cannot be used, the first: {first['manifest']}, line {first['line']}: {first['reason']}"

@@ -1,0 +1,1 @@
+"""From two models to a verdict: both measured on the same images, and the rules of the gate."""

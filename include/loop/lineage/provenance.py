@@ -1,0 +1,225 @@
+"""From a dataset back to the people: a line it was trained on, the question, the answers, what was shown.
+
+Takes a dataset and a class; gives the manifest line (of the newest night first, back through the datasets of
+the model's ancestors), its human loop, the workers' answers, and the worker template and flow definition they
+answered under. Only reads. What the review plane has deleted is said to be gone. Knows manifest, answers and
+storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from include.loop.core import layout
+from include.loop.core.errors import BadRecord, NotSetUp
+from include.loop.core.storage import error_code
+from include.loop.tasks.detection.answers import MOST_BYTES, read_output
+from include.loop.tasks.detection.manifest import moment
+from include.loop.workspace import Workspace
+
+GONE = "the review plane does not know it any more"
+
+
+def walk_back(
+    workspace: Workspace, control: Any, loops: Any, dataset_id: str, class_name: str | None, line: int
+) -> dict[str, Any]:
+    """The steps label, human_loop, answers, template and flow_definition; only the first for a label that
+    came with the pipeline. ``control`` and ``loops`` are the review plane's clients.
+    """
+    label, value = find_line(workspace, dataset_id, class_name, line)
+    if label["loop"] is None:
+        return {"label": label}
+    loop = _describe(loops.describe_human_loop, "HumanLoopName", label["loop"])
+    flow_arn = loop["FlowDefinitionArn"] if loop else _flow_of_batch(workspace, label["batch"])
+    flow = _describe(control.describe_flow_definition, "FlowDefinitionName", flow_arn.rpartition("/")[2])
+    return {
+        "label": label,
+        "human_loop": _human_loop(label["loop"], loop),
+        "answers": _answers(workspace, label["loop"], loop, value),
+        "template": _template(control, flow),
+        "flow_definition": _flow_definition(flow_arn, flow),
+    }
+
+
+def find_line(
+    workspace: Workspace, dataset_id: str, class_name: str | None, line: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The n-th line (from 1) that shows an object of the class (None: any line), and its whole value.
+
+    The lines of the dataset itself come first, the newest night at the head and labels without a night at the
+    end; then those that only an ancestor was trained on. NotSetUp when there are fewer.
+    """
+    count = 0
+    for name, found in _by_dataset(workspace, dataset_id, class_name):
+        if line <= count + len(found):
+            number, value = found[line - count - 1]
+            return _label(workspace, name, number, value, class_name, line), value
+        count += len(found)
+    what = f"shows {class_name!r}" if class_name else "is there"
+    raise NotSetUp(
+        f"the model and its ancestors learned from {count} lines of this kind: no line {line} {what}"
+    )
+
+
+def _by_dataset(
+    workspace: Workspace, dataset_id: str | None, class_name: str | None
+) -> Iterator[tuple[str, list[tuple[int, dict[str, Any]]]]]:
+    """Line numbers and values by dataset, back through the ancestors; a replayed line is met once."""
+    seen: set[tuple[str, str]] = set()
+    while dataset_id is not None:
+        found = []
+        manifest = layout.dataset_file(dataset_id, "train.manifest")
+        for number, value in enumerate(workspace.storage.read_lines(manifest), start=1):
+            identity = (value["source-ref"], str(value.get("loop")))  # anybody's lines may hold a list there
+            if identity not in seen and _shows(workspace, value, class_name):
+                seen.add(identity)
+                found.append((number, value))
+        found.sort(key=lambda item: _age(workspace, item[1]), reverse=True)
+        yield dataset_id, found
+        dataset_id = workspace.storage.read_json(layout.dataset_file(dataset_id, "dataset.json"))[
+            "parent_dataset"
+        ]
+
+
+def _shows(workspace: Workspace, value: dict[str, Any], class_name: str | None) -> bool:
+    if class_name is None:
+        return True
+    class_id = workspace.pipeline.classes.index(class_name)
+    annotations = value[workspace.pipeline.label_attribute]["annotations"]
+    return any(_class_id(item) == class_id for item in annotations)
+
+
+def _class_id(annotation: dict[str, Any]) -> int:
+    """Of a line that was learned from; some tools write ``"0"`` or ``0.0``."""
+    return int(float(annotation["class_id"]))
+
+
+def _age(workspace: Workspace, value: dict[str, Any]) -> tuple[str, datetime, str]:
+    created = _metadata(workspace, value).get("creation-date", "")
+    return str(value.get("batch") or ""), moment(str(created)), value["source-ref"]
+
+
+def _metadata(workspace: Workspace, value: dict[str, Any]) -> dict[str, Any]:
+    metadata = value.get(f"{workspace.pipeline.label_attribute}-metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _label(
+    workspace: Workspace,
+    dataset_id: str,
+    number: int,
+    value: dict[str, Any],
+    class_name: str | None,
+    line: int,
+) -> dict[str, Any]:
+    attribute, classes = workspace.pipeline.label_attribute, workspace.pipeline.classes
+    metadata = _metadata(workspace, value)
+    return {
+        "manifest": workspace.storage.uri(layout.dataset_file(dataset_id, "train.manifest")),
+        "line": number,
+        "choice": line,
+        "class": class_name,
+        "image": value["source-ref"],
+        "etag": value.get("etag"),
+        "boxes": [
+            {
+                "label": classes[_class_id(item)],
+                **{side: item[side] for side in ("left", "top", "width", "height")},
+            }
+            for item in value[attribute]["annotations"]
+        ],
+        "created": metadata.get("creation-date"),
+        "job": metadata.get("job-name"),
+        "batch": value.get("batch"),
+        "reason": value.get("reason"),
+        "loop": value.get("loop"),
+    }
+
+
+def _human_loop(name: str, loop: dict[str, Any] | None) -> dict[str, Any]:
+    if loop is None:
+        return {"loop": name, "status": GONE}
+    return {
+        "loop": name,
+        "status": loop["HumanLoopStatus"],
+        "asked_at": _text(loop["CreationTime"]),
+        "output_uri": loop.get("HumanLoopOutput", {}).get("OutputS3Uri"),
+    }
+
+
+def _answers(
+    workspace: Workspace, name: str, loop: dict[str, Any] | None, value: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Every worker's answer: those that count, and those that were refused with the reason."""
+    output = (loop or {}).get("HumanLoopOutput", {}).get("OutputS3Uri")
+    if output is None:
+        return []
+    size = value[workspace.pipeline.label_attribute]["image_size"][0]
+    try:
+        accepted, rejected = read_output(
+            workspace.storage.read(output, MOST_BYTES),
+            name,
+            workspace.pipeline.classes,
+            (size["width"], size["height"]),
+        )
+    except (FileNotFoundError, BadRecord) as error:
+        return [{"problem": str(error)}]
+    return [
+        {
+            "worker": answer.worker,
+            "submitted": _text(answer.submitted),
+            "seconds": answer.seconds,
+            "boxes": [box.label for box in answer.boxes],
+        }
+        for answer in accepted
+    ] + [{"worker": item.worker, "problem": item.reason} for item in rejected]
+
+
+def _template(control: Any, flow: dict[str, Any] | None) -> dict[str, Any]:
+    arn = flow["HumanLoopConfig"]["HumanTaskUiArn"] if flow else None
+    if arn is None:
+        return {"human_task_ui_arn": None, "status": GONE}
+    ui = _describe(control.describe_human_task_ui, "HumanTaskUiName", arn.rpartition("/")[2])
+    if ui is None:
+        return {"human_task_ui_arn": arn, "status": GONE}
+    return {
+        "human_task_ui_arn": arn,
+        "status": ui.get("HumanTaskUiStatus"),
+        "sha256": ui["UiTemplate"].get("ContentSha256"),
+        "created": _text(ui["CreationTime"]),
+    }
+
+
+def _flow_definition(arn: str, flow: dict[str, Any] | None) -> dict[str, Any]:
+    if flow is None:
+        return {"flow_definition_arn": arn, "status": GONE}
+    settings = flow["HumanLoopConfig"]
+    return {
+        "flow_definition_arn": arn,
+        "status": flow["FlowDefinitionStatus"],
+        "title": settings["TaskTitle"],
+        "workteam_arn": settings["WorkteamArn"],
+        "workers_per_question": settings["TaskCount"],
+        "created": _text(flow["CreationTime"]),
+    }
+
+
+def _flow_of_batch(workspace: Workspace, batch: str) -> str:
+    return str(workspace.storage.read_json(layout.questions_header(batch))["flow_definition_arn"])
+
+
+def _describe(operation: Any, field: str, name: str) -> dict[str, Any] | None:
+    try:
+        return dict(operation(**{field: name}))
+    except ClientError as error:
+        if error_code(error) not in {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}:
+            raise
+        return None
+
+
+def _text(time: datetime) -> str:
+    return time.isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""Trained models: packages of the registry, and the champion among them."""

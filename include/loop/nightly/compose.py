@@ -1,0 +1,167 @@
+"""What a night asks: one question for each image that triage chose and that is still there.
+
+Takes triage rows, gives the loops' names and inputs. The bytes of each image are claimed (contents.py), so
+that no other night asks about them; where another night was faster, the row says so. Knows triage,
+predictions, contents and identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from include.loop.core.identity import loop_name
+from include.loop.core.storage import in_parallel
+from include.loop.nightly import second_look
+from include.loop.nightly.contents import Contents
+from include.loop.nightly.looks import GONE, REPLACED, Look, look_at
+from include.loop.nightly.predictions import predictions_of
+from include.loop.nightly.triage import Decision, Row, read_rows, same_as, with_cost, write_rows
+from include.loop.tasks.detection.predictions import Detection
+from include.loop.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Question:
+    """One image and the loop that asks about it; ``input`` is the loop's InputContent, width and height are
+    pixels. Questions of earlier versions do not know the ``sha256`` of the image.
+    """
+
+    loop: str
+    image: str
+    etag: str
+    width: int
+    height: int
+    input: dict[str, Any]
+    sha256: str | None = None
+
+
+def compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question], dict[str, str]]:
+    """The questions, in the order of the rows; and by image why nobody can be asked about it."""
+    rows, looks = _still_there(workspace, batch)
+    detections = predictions_of(workspace, batch, [row.image for row in rows])
+    review, classes = workspace.pipeline.review, workspace.pipeline.classes
+
+    before = second_look.answered_before(workspace, (row.again for row in rows if row.again))
+    questions, unreadable = [], {}
+    for row, seen in zip(rows, looks, strict=True):
+        if seen.problem or not seen.width or not seen.height:
+            unreadable[row.image] = seen.problem or "not an image"
+            continue
+        content = {
+            "taskObject": row.image,
+            "labels": list(classes),
+            "initialValue": prelabels(
+                detections.get(row.image, ()), classes, seen.width, seen.height, review.prelabel_threshold
+            ),
+            "instructions": review.instructions,
+            "etag": row.etag,
+            "batch": batch,
+        }
+        if workers := before.get((row.again or "", row.image)):
+            content["answeredBefore"] = workers
+        loop = loop_name(workspace.pipeline.name, batch, row.image, row.etag, arn)
+        questions.append(Question(loop, row.image, row.etag, seen.width, seen.height, content, seen.sha256))
+    return questions, unreadable
+
+
+def _still_there(workspace: Workspace, batch: str) -> tuple[list[Row], list[Look]]:
+    """The rows to ask about, and what is there of each; a copy is asked about where its original has gone."""
+
+    def look(row: Row) -> Look:
+        return _look(workspace, batch, row)
+
+    rows = read_rows(workspace, batch)
+    asked = [row for row in rows if row.decision is Decision.ASK]
+    looks = {row.image: seen for row, seen in zip(asked, in_parallel(look, asked), strict=True)}
+    gone = {row.image: row for row in asked if looks[row.image].problem}
+    copies = [row for row in rows if row.same_as in gone]
+    heirs: dict[str, str] = {}
+    for row, seen in zip(copies, in_parallel(look, copies), strict=True):
+        if not seen.problem and heirs.setdefault(row.same_as or "", row.image) == row.image:
+            looks[row.image] = seen
+
+    def settled(row: Row) -> Row:
+        heir = heirs.get(row.same_as or "")
+        if heir == row.image:
+            reason = gone[row.same_as or ""].reason
+            row = replace(row, decision=Decision.ASK, reason=reason, same_as=None)
+            return with_cost(row, workspace.pipeline.review)
+        return replace(row, reason=same_as(heir), same_as=heir) if heir else row
+
+    if heirs:
+        rows = [settled(row) for row in rows]
+        write_rows(workspace, batch, rows)
+    asked = [row for row in rows if row.decision is Decision.ASK]
+    return asked, [looks[row.image] for row in asked]
+
+
+def claim(workspace: Workspace, batch: str, questions: Sequence[Question]) -> list[Question]:
+    """Those whose bytes no other night has claimed since triage looked; the rows of the others say so."""
+    contents = Contents(workspace, batch)
+    taken: dict[str, str] = {}
+
+    def won(question: Question) -> bool:
+        holder = question.sha256 and contents.claim(
+            question.sha256, question.image, question.etag, question.loop
+        )
+        if holder:
+            taken[question.image] = holder.told
+        return not holder
+
+    kept = [item for item, mine in zip(questions, in_parallel(won, questions), strict=True) if mine]
+    if taken:
+        rows = [
+            with_cost(
+                replace(row, decision=Decision.SKIP, reason=taken[row.image]), workspace.pipeline.review
+            )
+            if row.image in taken
+            else row
+            for row in read_rows(workspace, batch)
+        ]
+        write_rows(workspace, batch, rows)
+    return kept
+
+
+def asked_again(workspace: Workspace, batch: str, questions: Sequence[Question]) -> dict[str, list[str]]:
+    """By set-aside night the loops that ask about its images again; also a night of which none could be."""
+    loops = {question.image: question.loop for question in questions}
+    found: dict[str, list[str]] = {}
+    for row in read_rows(workspace, batch):
+        if row.again:
+            found.setdefault(row.again, []).extend([loops[row.image]] if row.image in loops else [])
+    return found
+
+
+def prelabels(
+    detections: Sequence[Detection], classes: Sequence[str], width: int, height: int, threshold: float
+) -> list[dict[str, Any]]:
+    """The model's boxes as crowd-bounding-box wants them: label text, integer pixels inside the image."""
+    boxes = []
+    for item in detections:
+        if item.score < threshold:
+            continue
+        left, right = sorted(round(side * width) for side in (item.xmin, item.xmax))
+        top, bottom = sorted(round(side * height) for side in (item.ymin, item.ymax))
+        left, top = min(left, width - 1), min(top, height - 1)
+        boxes.append(
+            {
+                "label": classes[item.class_id],
+                "left": left,
+                "top": top,
+                "width": max(1, right - left),
+                "height": max(1, bottom - top),
+            }
+        )
+    return boxes
+
+
+def _look(workspace: Workspace, batch: str, row: Row) -> Look:
+    """What triage has seen of an image, if it is still the same one."""
+    if row.sha256 is None:  # triaged by an earlier version, which did not look
+        (seen,) = look_at(workspace, Contents(workspace, batch))([(row.image, row.etag)])
+        return seen
+    now = workspace.storage.stat(row.image)
+    problem = GONE if now is None else REPLACED if now.etag != row.etag else None
+    return Look(row.sha256, row.width, row.height, problem)

@@ -1,0 +1,120 @@
+"""The champion's predictions on a batch.
+
+Takes a pinned batch, gives ``runs/dt=D/predictions/…out`` by batch transform and, when the last job has
+ended, ``predictions.json``: which image has which output, written once, so that the same date never predicts
+twice. A batch without a champion (the first nights of a new pipeline) has no predictions and needs no job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from include.loop.aws.jobs import Running
+from include.loop.aws.transform import Transform, advance, why_missing
+from include.loop.core import layout
+from include.loop.core.errors import BadRecord
+from include.loop.core.identity import batch_slug, job_stem
+from include.loop.core.storage import in_parallel
+from include.loop.models.champion import Champion
+from include.loop.nightly.batch import Batch, read_batch
+from include.loop.tasks.detection.predictions import Detection, read_output
+from include.loop.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model said about one image; ``problem`` is set instead when there is nothing usable."""
+
+    uri: str
+    etag: str
+    detections: tuple[Detection, ...] = ()
+    problem: str | None = None
+
+
+def predict(
+    workspace: Workspace, sagemaker: Any, batch: str, waited_for: Running | None = None
+) -> Running | dict[str, Any]:
+    """Predict on the batch with the champion it was pinned with (see jobs.py for the calling pattern)."""
+    location = layout.run_file(batch, "predictions.json")
+    done = workspace.storage.find_json(location)
+    if done is None:
+        pinned = read_batch(workspace, batch)
+        step = _advance(workspace, sagemaker, pinned, waited_for)
+        if isinstance(step, Running):
+            return step
+        done = workspace.storage.write_json_once(location, step)
+    return {
+        "batch": batch,
+        "champion": done["champion"],
+        "predicted": len(done["outputs"]),
+        "missing": len(done["missing"]),
+        "jobs": done["jobs"],
+        "predictions_uri": workspace.storage.uri(location),
+    }
+
+
+def read_predictions(workspace: Workspace, pinned: Batch) -> Iterator[Prediction]:
+    """One prediction per image of the batch, in the batch's order, streamed. Nothing without a champion."""
+    done = workspace.storage.read_json(layout.run_file(pinned.batch, "predictions.json"))
+    outputs: dict[str, str] = done["outputs"]
+    refused: dict[str, str] = done.get("refused", {})  # earlier versions sent everything
+    num_classes = len(workspace.pipeline.classes)
+
+    def read(item: tuple[str, str]) -> Prediction:
+        uri, etag = item
+        if uri not in outputs:
+            return Prediction(uri, etag, problem=refused.get(uri) or why_missing(workspace, uri))
+        try:
+            found = read_output(workspace.storage, outputs[uri], num_classes)
+        except (BadRecord, FileNotFoundError) as error:
+            return Prediction(uri, etag, problem=str(error))
+        return Prediction(uri, etag, tuple(found))
+
+    if done["champion"] is not None:
+        yield from in_parallel(read, ((image.uri, image.etag) for image in pinned.images))
+
+
+def predictions_of(
+    workspace: Workspace, batch: str, images: Iterable[str]
+) -> dict[str, tuple[Detection, ...]]:
+    """The detections on a few images; an image without prediction has none."""
+    outputs = workspace.storage.read_json(layout.run_file(batch, "predictions.json"))["outputs"]
+    num_classes = len(workspace.pipeline.classes)
+
+    def read(uri: str) -> tuple[str, tuple[Detection, ...]]:
+        return uri, tuple(read_output(workspace.storage, outputs[uri], num_classes))
+
+    return dict(in_parallel(read, (uri for uri in images if uri in outputs)))
+
+
+def _advance(
+    workspace: Workspace, sagemaker: Any, pinned: Batch, waited_for: Running | None
+) -> Running | dict[str, Any]:
+    if pinned.champion is None:
+        return {"champion": None, "outputs": {}, "missing": [], "refused": {}, "jobs": []}
+    step = advance(workspace, sagemaker, _transform(workspace, pinned, pinned.champion), waited_for)
+    if isinstance(step, Running):
+        return step
+    return {
+        "champion": pinned.champion.training_job,
+        "outputs": step.outputs,
+        "missing": step.missing,
+        "refused": step.refused,
+        "jobs": [step.job.name] if step.job else [],
+    }
+
+
+def _transform(workspace: Workspace, pinned: Batch, champion: Champion) -> Transform:
+    images = [[image.uri, image.etag] for image in pinned.images]
+    return Transform(
+        stem=job_stem(
+            workspace.pipeline.name, batch_slug(pinned.batch), pinned.batch, champion.training_job, images
+        ),
+        training_job=champion.training_job,
+        model_data=champion.model_data,
+        images=tuple(image.uri for image in pinned.images),
+        folder=layout.run_file(pinned.batch, "predictions"),
+        sizes={image.uri: image.size for image in pinned.images},
+    )

@@ -1,0 +1,1 @@
+"""From an approved model to an endpoint that answers."""

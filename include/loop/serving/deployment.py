@@ -1,0 +1,226 @@
+"""The endpoint: a model gets traffic when its package is approved and known images are answered as expected.
+
+Takes a registered training job, gives an endpoint in service with the model's configuration and
+``deployments/NNNN.json``. A candidate endpoint is tried first; the live one is created or updated then, and
+returns to an earlier model by the same steps. Every step looks first at what is there, so that a call after a
+crash goes on where the last one stopped. Knows registry, champion, hosting and known_images.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from include.loop.aws.jobs import ENDPOINT_BUSY, JobKind, Running
+from include.loop.core import layout, storage
+from include.loop.core.errors import DeploymentFailed, NotApproved, NotSetUp
+from include.loop.models import registry
+from include.loop.models.champion import (
+    Champion,
+    obstacle,
+    read_champion,
+    read_history,
+    read_numbered,
+    restore,
+)
+from include.loop.models.registry import Approval, Package
+from include.loop.serving import smoke_test
+from include.loop.serving.endpoint import (
+    bring,
+    candidate_name,
+    describe_endpoint,
+    endpoint_name,
+    ensure_config,
+    serves,
+)
+from include.loop.workspace import Workspace
+
+
+def deploy(
+    workspace: Workspace,
+    sagemaker: Any,
+    runtime: Any,
+    training_job: str,
+    waited_for: Running | None = None,
+) -> Running | dict[str, Any]:
+    """Serve a model, if its package is Approved (see jobs.py for the calling pattern).
+
+    Not deployed where the environment has no ``deployment``, and where the model may not take over. The
+    answer has ``deployed`` and ``reason``; when the model is served also ``endpoint``, ``config``, ``number``
+    (of the record) and ``checked`` (how many known images). DeploymentFailed: the live endpoint is as before.
+    """
+    report: dict[str, Any] = {"training_job": training_job, "deployed": False}
+    if workspace.environment.deployment is None:
+        return report | {"reason": f"{workspace.environment.path}: deployment: is not set: served nowhere"}
+    package = registry.read_package(workspace, sagemaker, training_job)
+    report["package_arn"] = package.arn
+    if reason := obstacle(workspace, package, read_champion(workspace)):
+        # It may have been rejected while its candidate came up.
+        clearing = _clear_candidate(workspace, sagemaker) if waited_for else None
+        return clearing or report | {"reason": reason}
+    step = _serve(workspace, sagemaker, runtime, package, waited_for)
+    return step if isinstance(step, Running) else report | step | {"deployed": True}
+
+
+def previous(workspace: Workspace, sagemaker: Any) -> dict[str, Any]:
+    """Where a rollback goes: ``{"number", "training_job", "package_arn"}`` of the newest champion before this
+    one whose package is Approved. NotSetUp when there is none.
+    """
+    reigning = _reigning(workspace)
+    tried = {reigning.training_job}
+    for earlier in reversed(list(read_history(workspace))):
+        if earlier.training_job not in tried:
+            tried.add(earlier.training_job)
+            package = _find_package(workspace, sagemaker, earlier.training_job)
+            if package and package.status is Approval.APPROVED:
+                return {
+                    "number": earlier.number,
+                    "training_job": earlier.training_job,
+                    "package_arn": package.arn,
+                }
+    raise NotSetUp(
+        f"there is nothing to return to from champion number {reigning.number} ({reigning.training_job}): "
+        "no earlier champion's package is Approved"
+    )
+
+
+def rollback(
+    workspace: Workspace,
+    sagemaker: Any,
+    runtime: Any,
+    waited_for: Running | None = None,
+    number: int | None = None,
+    by: str = "a rollback",
+) -> Running | dict[str, Any]:
+    """Return endpoint and champion to an earlier champion (None: ``previous``), and reject what is left.
+
+    With a number, doing it twice does it once. ``{"reason", "number", "training_job", "package_arn", "left",
+    "endpoint", "config"}``; endpoint and config are None where nothing is served.
+    """
+    reigning = _reigning(workspace)
+    number = previous(workspace, sagemaker)["number"] if number is None else number
+    target = read_numbered(workspace, number)
+    package = registry.read_package(workspace, sagemaker, target.training_job)
+    if package.status is not Approval.APPROVED:
+        raise NotApproved(
+            f"champion number {number} ({target.training_job}) cannot come back: package {package.arn} is "
+            f"{package.status} ({package.comment or 'nobody said why'}). Approve it first, or choose another."
+        )
+    changes = reigning.training_job != target.training_job
+    if changes:
+        # First of all, so that nothing can deploy or promote it in the meantime.
+        _reject(workspace, sagemaker, reigning, by, f"returned to number {number}, {target.training_job}")
+    served: Running | dict[str, Any] = {"endpoint": None, "config": None}
+    if workspace.environment.deployment is not None:
+        served = _serve(workspace, sagemaker, runtime, package, waited_for)
+    if isinstance(served, Running):
+        return served
+    champion = restore(workspace, number)
+    return {
+        "reason": f"left {reigning.training_job}" if changes else "is the champion",
+        "number": champion.number,
+        "training_job": champion.training_job,
+        "package_arn": package.arn,
+        "left": reigning.training_job if changes else None,
+        "endpoint": served["endpoint"],
+        "config": served["config"],
+    }
+
+
+def _serve(
+    workspace: Workspace, sagemaker: Any, runtime: Any, package: Package, waited_for: Running | None
+) -> Running | dict[str, Any]:
+    """Candidate, known images, live endpoint, record: each unless it is done already."""
+    live, config = endpoint_name(workspace), ensure_config(workspace, sagemaker, package)
+    if smoke_test.read_record(workspace, config) is None:
+        trying = _try_candidate(workspace, sagemaker, runtime, package, config, waited_for)
+        if trying is not None:
+            return trying
+    if waiting := bring(workspace, sagemaker, live, config, waited_for):
+        return waiting
+    if clearing := _clear_candidate(workspace, sagemaker):
+        return clearing
+    return _record(workspace, package, live, config)
+
+
+def _try_candidate(
+    workspace: Workspace,
+    sagemaker: Any,
+    runtime: Any,
+    package: Package,
+    config: str,
+    waited_for: Running | None,
+) -> Running | None:
+    """Prove the configuration on an endpoint of its own. DeploymentFailed leaves the live one as it is."""
+    candidate = candidate_name(workspace)
+    try:
+        if waiting := bring(workspace, sagemaker, candidate, config, waited_for):
+            return waiting
+        checked = smoke_test.check(workspace, runtime, candidate, package.training_job)
+    except DeploymentFailed:
+        _clear_candidate(workspace, sagemaker)
+        raise
+    if not serves(describe_endpoint(sagemaker, candidate), config):
+        raise DeploymentFailed(f"endpoint {candidate} was changed by somebody else while it was being tried")
+    smoke_test.record(workspace, config, checked)
+    # Away with it before the live endpoint changes: for a moment that has two fleets of its own.
+    return _clear_candidate(workspace, sagemaker)
+
+
+def _clear_candidate(workspace: Workspace, sagemaker: Any) -> Running | None:
+    """Delete the candidate endpoint, if there is one; what to wait for before it can be."""
+    name = candidate_name(workspace)
+    endpoint = describe_endpoint(sagemaker, name)
+    if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
+        return None
+    if endpoint["EndpointStatus"] in ENDPOINT_BUSY:
+        return Running(JobKind.ENDPOINT, (name,))
+    sagemaker.delete_endpoint(EndpointName=name)
+    return None
+
+
+def _record(workspace: Workspace, package: Package, endpoint: str, config: str) -> dict[str, Any]:
+    """One numbered record per change of what is served; the same configuration again adds none."""
+    earlier = list(workspace.storage.list(layout.DEPLOYMENTS))
+    last = workspace.storage.read_json(earlier[-1].uri) if earlier else None
+    number = len(earlier)
+    if last is None or (last["endpoint"], last["config"]) != (endpoint, config):
+        last = {
+            "training_job": package.training_job,
+            "package_arn": package.arn,
+            "endpoint": endpoint,
+            "config": config,
+            "checked": smoke_test.read_record(workspace, config),
+            "deployed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        number += 1
+        while not workspace.storage.write_once(layout.deployment_file(number), storage.dump(last)):
+            number += 1  # somebody else has recorded theirs in the meantime
+    checked = last["checked"]
+    return {
+        "endpoint": endpoint,
+        "config": config,
+        "number": number,
+        "checked": len(checked),
+        "reason": f"endpoint {endpoint} serves it; {len(checked)} known images were answered as expected",
+    }
+
+
+def _reigning(workspace: Workspace) -> Champion:
+    champion = read_champion(workspace)
+    if champion is None:
+        raise NotSetUp(f"pipeline {workspace.pipeline.name!r} has no champion yet: nothing to return from")
+    return champion
+
+
+def _find_package(workspace: Workspace, sagemaker: Any, training_job: str) -> Package | None:
+    try:
+        return registry.read_package(workspace, sagemaker, training_job)
+    except NotSetUp:
+        return None  # never registered, or deleted since: nothing to return to
+
+
+def _reject(workspace: Workspace, sagemaker: Any, left: Champion, by: str, comment: str) -> None:
+    package = _find_package(workspace, sagemaker, left.training_job)
+    if package and package.status is not Approval.REJECTED:
+        registry.set_status(workspace, sagemaker, package, Approval.REJECTED, by, comment)

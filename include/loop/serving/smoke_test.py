@@ -1,0 +1,127 @@
+"""Whether an endpoint answers as its model did when it was evaluated.
+
+Takes an endpoint that serves a model, and sends it held-out images whose ``.out`` evaluation has kept; gives
+the largest difference of each image. A model that was packed, loaded or configured otherwise than it was
+measured is found here, before it gets traffic. Knows outputs, transform and hosting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from include.loop.core import layout
+from include.loop.core.errors import BadRecord, DeploymentFailed, NotSetUp
+from include.loop.core.identity import content_hash
+from include.loop.core.storage import error_code, in_parallel
+from include.loop.evaluation.predictions import kept
+from include.loop.serving.endpoint import deployment_place
+from include.loop.tasks.detection.difference import MIN_SCORE, largest_difference
+from include.loop.tasks.detection.predictions import Detection, read_detections, read_output
+from include.loop.workspace import Workspace
+
+MAX_BYTES = 6_291_456  # the most InvokeEndpoint takes
+LOOK_AT = 20  # outputs that are read for each known image, to find some with something in them
+CONTENT_TYPE, ACCEPT = "application/x-image", "application/json"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One known image, and the largest difference of its answer: of scores, or of sides as image shares."""
+
+    image: str
+    largest_difference: float
+
+
+def check(workspace: Workspace, runtime: Any, endpoint: str, training_job: str) -> list[Checked]:
+    """Send the known images. DeploymentFailed when an answer is further off than the tolerance allows.
+
+    NotSetUp when evaluation has left nothing to compare with: what cannot be checked gets no traffic.
+    """
+    place = deployment_place(workspace)
+    count, checked = place.known_images, []
+    for image, body, expected in islice(_known(workspace, training_job, count), count):
+        answer = ask(workspace, runtime, endpoint, body, image)
+        checked.append(Checked(image, round(largest_difference(expected, answer), 5)))
+    if not checked:
+        raise NotSetUp(f"no image of {training_job}'s evaluation can be sent again: run evaluate anew")
+    worst = max(checked, key=lambda item: item.largest_difference)
+    if worst.largest_difference > place.tolerance:
+        off = sum(item.largest_difference > place.tolerance for item in checked)
+        raise DeploymentFailed(
+            f"endpoint {endpoint} answers otherwise than {training_job} did in its evaluation: {off} of "
+            f"{len(checked)} known images differ by more than {place.tolerance:g}, most of all {worst.image} "
+            f"by {worst.largest_difference:g}. No traffic was moved."
+        )
+    return checked
+
+
+def ask(workspace: Workspace, runtime: Any, endpoint: str, body: bytes, image: str) -> list[Detection]:
+    """An endpoint's detections on an image, best first. DeploymentFailed when its answer is none."""
+    return read_answer(workspace, invoke(runtime, endpoint, body, image), endpoint, image)
+
+
+def invoke(runtime: Any, endpoint: str, body: bytes, image: str) -> dict[str, Any]:
+    """InvokeEndpoint's answer. DeploymentFailed when the model failed on the image."""
+    try:
+        return dict(
+            runtime.invoke_endpoint(EndpointName=endpoint, ContentType=CONTENT_TYPE, Accept=ACCEPT, Body=body)
+        )
+    except ClientError as error:
+        if error_code(error) != "ModelError":
+            raise
+        raise DeploymentFailed(f"endpoint {endpoint} failed on {image}: {error}") from None
+
+
+def read_answer(workspace: Workspace, reply: dict[str, Any], endpoint: str, image: str) -> list[Detection]:
+    try:
+        return read_detections(reply["Body"].read(), len(workspace.pipeline.classes))
+    except BadRecord as error:
+        raise DeploymentFailed(f"endpoint {endpoint} answered {image} with {error}") from None
+
+
+def record(workspace: Workspace, config: str, checked: Sequence[Checked]) -> None:
+    """Keep that a configuration has passed: it need not be tried again, also for a rollback."""
+    values = [asdict(item) for item in checked]
+    workspace.storage.write_json_once(layout.check_file(config), {"checked": values})
+
+
+def read_record(workspace: Workspace, config: str) -> list[dict[str, Any]] | None:
+    """What ``record`` kept, or None."""
+    found = workspace.storage.find_json(layout.check_file(config))
+    return None if found is None else list(found["checked"])
+
+
+def _known(
+    workspace: Workspace, training_job: str, count: int
+) -> Iterator[tuple[str, bytes, list[Detection]]]:
+    """Held-out images as they were when they were evaluated, with what the model said; the same ones always.
+
+    Those on which it found something come first: two empty answers agree whatever is wrong.
+    """
+    outputs = [
+        (image, etag, out) for (image, etag), out in kept(workspace, training_job).items() if out is not None
+    ]
+    outputs.sort(key=lambda item: content_hash(item[0]))
+    said = list(in_parallel(lambda item: _read(workspace, item[2]), outputs[: count * LOOK_AT]))
+    candidates = [(item, found) for item, found in zip(outputs, said, strict=False) if found is not None]
+    candidates.sort(key=lambda pair: not any(item.score >= MIN_SCORE for item in pair[1]))
+    for (image, etag, _), expected in candidates:
+        try:
+            found = workspace.storage.find(image, most=MAX_BYTES)
+        except BadRecord:
+            continue  # too large for an endpoint
+        if found is None or found[1] != etag:
+            continue  # it is not the picture that was evaluated any more
+        yield image, found[0], expected
+
+
+def _read(workspace: Workspace, location: str) -> list[Detection] | None:
+    try:
+        return read_output(workspace.storage, location, len(workspace.pipeline.classes))
+    except (BadRecord, FileNotFoundError):
+        return None

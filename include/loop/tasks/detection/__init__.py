@@ -1,0 +1,1 @@
+"""Object detection: boxes with a class, asked, agreed on, learned and measured."""

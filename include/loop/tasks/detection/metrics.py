@@ -1,0 +1,184 @@
+"""What the numbers of a model on labelled images are.
+
+Takes labelled images, a model's detections and their matches; gives mAP as COCO defines it (by
+faster-coco-eval), recall, precision and confusion from a working score on, F1 by image, and how far scores
+can be taken at their word. A number that cannot be measured is None, never NaN. Pure: knows no storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from include.loop.tasks.detection.manifest import LabelledImage
+from include.loop.tasks.detection.matching import Bools, Floats, Matches, choose, overlaps
+from include.loop.tasks.detection.predictions import Detection
+
+BINS = 10
+# Detections below are nearly all wrong and say so; they are so many that they would drown the others.
+LOWEST_SCORE = 0.1
+BACKGROUND = "background"
+MISSED = "missed"
+
+
+def mean_average_precision(
+    images: Sequence[LabelledImage], detections: Mapping[str, Sequence[Detection]], classes: Sequence[str]
+) -> dict[str, Any]:
+    """COCO's average precision of detections on labelled images, each a number from 0 to 1.
+
+    ``map50``: mean over classes at IoU 0.5; ``map``: the mean over IoU 0.5 to 0.95; ``classes``: AP at 0.5 by
+    class, None for a class without a box in these images. ``map50`` and ``map`` are None when there is no box
+    at all.
+    """
+    from faster_coco_eval import COCO, COCOeval_faster
+
+    truth = COCO(as_coco(images, classes))
+    found = truth.loadRes(as_results(images, detections))
+    run = COCOeval_faster(truth, found, iouType="bbox")
+    run.evaluate()
+    run.accumulate()
+    # Axes: IoU threshold, recall point, class, area range, most detections; -1 where a class has no box.
+    precision = np.asarray(run.eval["precision"])[:, :, :, 0, -1]
+
+    def mean(values: Any) -> float | None:
+        measured = values[values > -1]
+        return finite(measured.mean()) if measured.size else None
+
+    return {
+        "map50": mean(precision[0]),
+        "map": mean(precision),
+        "classes": {name: mean(precision[0, :, index]) for index, name in enumerate(classes)},
+    }
+
+
+def at_work(matches: Matches, threshold: float) -> Bools:
+    """Which detections count at work: those that score at least the threshold."""
+    return matches.score >= threshold
+
+
+def recall_and_precision(matches: Matches, threshold: float) -> dict[str, float | None]:
+    """The share of labelled boxes that were found, and of detections that are right, of the right class."""
+    working = at_work(matches, threshold)
+    hits = int((working & (matches.hit >= 0)).sum())
+    return {"recall": _share(hits, len(matches.true_class)), "precision": _share(hits, int(working.sum()))}
+
+
+def calibration(matches: Matches) -> dict[str, Any]:
+    """How far scores are from the share of detections that is right, among those of ``LOWEST_SCORE`` or more.
+
+    ``reliability``: per bin of scores its edges, count, mean score and precision; ``calibration_error``: the
+    mean distance of the last two, weighted by count (expected calibration error), after the model's NMS.
+    """
+    counted = matches.score >= LOWEST_SCORE
+    score, right = matches.score[counted], matches.hit[counted] >= 0
+    bins = np.minimum((score * BINS).astype(int), BINS - 1)
+    reliability = []
+    distance = 0.0
+    for index in range(int(LOWEST_SCORE * BINS), BINS):
+        own = bins == index
+        count = int(own.sum())
+        if count:
+            distance += count * abs(score[own].mean() - right[own].mean())
+        reliability.append(
+            {
+                "low": round(index / BINS, 5),
+                "high": round((index + 1) / BINS, 5),
+                "count": count,
+                "mean_score": finite(score[own].mean()) if count else None,
+                "precision": finite(right[own].mean()) if count else None,
+            }
+        )
+    error = finite(distance / len(score)) if len(score) else None
+    return {"calibration_error": error, "reliability": reliability}
+
+
+def confusion(matches: Matches, classes: Sequence[str], threshold: float) -> dict[str, dict[str, int]]:
+    """What became of every labelled box: true class (or background) to predicted class (or missed) to count.
+
+    A box that was found counts as found; what is left over on both sides is then paired whatever its class.
+    """
+    table: dict[str, dict[str, int]] = {}
+
+    def count(true: str, predicted: str) -> None:
+        row = table.setdefault(true, {})
+        row[predicted] = row.get(predicted, 0) + 1
+
+    working = at_work(matches, threshold)
+    taken = np.zeros(len(matches.true_class), dtype=bool)
+    taken[matches.hit[working & (matches.hit >= 0)]] = True
+    for true in matches.true_class[taken]:
+        count(classes[true], classes[true])
+    for image in range(matches.images):
+        spare = np.flatnonzero((matches.image == image) & working & (matches.hit < 0))
+        open_boxes = np.flatnonzero((matches.true_image == image) & ~taken)
+        pairs = choose(overlaps(matches.box[spare], matches.true_box[open_boxes]))
+        for detection, pair in zip(spare, pairs, strict=True):
+            true = BACKGROUND if pair < 0 else classes[matches.true_class[open_boxes[pair]]]
+            count(true, classes[matches.class_id[detection]])
+        for left in np.setdiff1d(np.arange(len(open_boxes)), pairs):
+            count(classes[matches.true_class[open_boxes[left]]], MISSED)
+    return table
+
+
+def f1_by_image(matches: Matches, threshold: float) -> Floats:
+    """F1 of each image at work, from 0 to 1; 1 for an image without an object on which nothing was found."""
+    working = at_work(matches, threshold)
+    hits = np.bincount(matches.image[working & (matches.hit >= 0)], minlength=matches.images)
+    found = np.bincount(matches.image[working], minlength=matches.images)
+    total = found + np.bincount(matches.true_image, minlength=matches.images)
+    return np.divide(2.0 * hits, total, out=np.ones(matches.images), where=total > 0)
+
+
+def finite(value: Any) -> float | None:
+    """A number as records hold it: five decimals, None for what is not finite."""
+    return round(float(value), 5) if np.isfinite(value) else None
+
+
+def _share(part: int, whole: int) -> float | None:
+    return finite(part / whole) if whole else None
+
+
+def as_coco(images: Sequence[LabelledImage], classes: Sequence[str]) -> dict[str, Any]:
+    annotations = [
+        {
+            "id": number,
+            "image_id": image_id,
+            "category_id": box.class_id,
+            "bbox": [box.left, box.top, box.width, box.height],
+            "area": box.width * box.height,
+            "iscrowd": 0,
+        }
+        for number, (image_id, box) in enumerate(
+            ((image_id, box) for image_id, image in enumerate(images) for box in image.boxes), start=1
+        )
+    ]
+    return {
+        "images": [
+            {"id": image_id, "width": image.width, "height": image.height}
+            for image_id, image in enumerate(images)
+        ],
+        "annotations": annotations,
+        "categories": [{"id": index, "name": name} for index, name in enumerate(classes)],
+    }
+
+
+def as_results(
+    images: Sequence[LabelledImage], detections: Mapping[str, Sequence[Detection]]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "image_id": image_id,
+            "category_id": item.class_id,
+            "score": item.score,
+            "bbox": [
+                item.xmin * image.width,
+                item.ymin * image.height,
+                (item.xmax - item.xmin) * image.width,
+                (item.ymax - item.ymin) * image.height,
+            ],
+        }
+        for image_id, image in enumerate(images)
+        for item in detections.get(image.source, ())
+    ]

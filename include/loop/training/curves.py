@@ -1,0 +1,118 @@
+"""The training curves of a job: what its log says of every epoch, kept beside the model.
+
+Takes a boto3 CloudWatch Logs client and a training job, gives ``models/<job>/curves.json``. The lines are
+those that SageMaker's object detection writes and whose expressions the service attaches to the job. Logs
+are no part of the result: where they are missing, late or forbidden, the curves are short and a night goes
+on. Knows storage only.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from include.loop.core import layout
+from include.loop.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+
+_LOSS = re.compile(
+    r"#quality_metric: host=(?P<host>\S+), epoch=(?P<epoch>\d+), batch=\S+ "
+    r"train (?P<name>cross_entropy|smooth_l1) <loss>=\((?P<value>\S+)\)"
+)
+_SCORE = re.compile(
+    r"#quality_metric: host=(?P<host>\S+), epoch=(?P<epoch>\d+), "
+    r"validation (?P<name>mAP) <score>=\((?P<value>\S+)\)"
+)
+_THROUGHPUT = re.compile(r"#throughput_metric: host=\S+, train throughput=(?P<value>\S+) records/second")
+_FIELDS = {"mAP": "validation_map", "cross_entropy": "cross_entropy", "smooth_l1": "smooth_l1"}
+
+
+def keep(workspace: Workspace, logs: Any, training_job: str) -> dict[str, Any]:
+    """Read the job's log and keep its curves; how many epochs, and why there are none (``problem``).
+
+    Safe to call again: a log that has come in completely since takes the place of a shorter one, and a log
+    that has expired does not.
+    """
+    location = layout.model_file(training_job, "curves.json")
+    problem = None
+    found: dict[str, Any] = {"epochs": [], "throughput": None}
+    try:
+        found = read_curves(_messages(logs, training_job))
+    except (BotoCoreError, ClientError) as error:
+        problem = f"the log of {training_job} could not be read: {error}"
+        log.warning("%s", problem)
+    known = workspace.storage.find_json(location)
+    if known is None or len(found["epochs"]) >= len(known["epochs"]):
+        if found["epochs"]:
+            workspace.storage.write_json(location, found)
+    else:
+        found = known
+    if not found["epochs"] and problem is None:
+        problem = f"the log of {training_job} tells of no epoch"
+    return {
+        "training_job": training_job,
+        "epochs": len(found["epochs"]),
+        "problem": problem,
+        "curves_uri": workspace.storage.uri(location) if found["epochs"] else None,
+    }
+
+
+def read_curves(lines: Iterable[str]) -> dict[str, Any]:
+    """The epochs that log lines tell of, in order, and the mean throughput in records per second.
+
+    An epoch's loss is the last one printed. A job that was interrupted and began again prints an epoch twice:
+    the later one counts. Several machines print their own losses: those of the first one count.
+    """
+    epochs: dict[int, dict[str, float]] = {}
+    speeds: list[float] = []
+    first_host = None
+    for line in lines:
+        if throughput := _THROUGHPUT.search(line):
+            speeds += _finite(throughput["value"])
+        elif match := _LOSS.search(line) or _SCORE.search(line):
+            first_host = first_host or match["host"]
+            if match["host"] == first_host:
+                for value in _finite(match["value"]):
+                    epochs.setdefault(int(match["epoch"]), {})[_FIELDS[match["name"]]] = value
+    return {
+        "epochs": [
+            {"epoch": number, **{name: epochs[number].get(name) for name in _FIELDS.values()}}
+            for number in sorted(epochs)
+        ],
+        "throughput": round(sum(speeds) / len(speeds), 1) if speeds else None,
+    }
+
+
+def _finite(text: str) -> list[float]:
+    try:
+        value = float(text)
+    except ValueError:
+        return []
+    return [value] if math.isfinite(value) else []
+
+
+def _messages(logs: Any, training_job: str) -> Iterator[str]:
+    """All lines of all the job's streams, oldest stream first (``<job>/algo-1-<start in ms>``)."""
+    pages = logs.get_paginator("describe_log_streams").paginate(
+        logGroupName=LOG_GROUP, logStreamNamePrefix=f"{training_job}/"
+    )
+    streams = sorted(stream["logStreamName"] for page in pages for stream in page["logStreams"])
+    for stream in streams:
+        token: dict[str, str] = {}
+        while True:
+            page = logs.get_log_events(
+                logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, **token
+            )
+            yield from (event["message"] for event in page["events"])
+            # A page may be empty though more follow: the end is where the token stays the same.
+            if page["nextForwardToken"] == token.get("nextToken"):
+                break
+            token = {"nextToken": page["nextForwardToken"]}

@@ -1,0 +1,1 @@
+"""Label shards, and what was tried and said about each of them: may it be learned from?"""

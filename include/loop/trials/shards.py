@@ -1,0 +1,116 @@
+"""The shards of labels: which there are, what the champion has learned from, and what their lines say.
+
+Takes the pipeline's folder, gives the champion's ``Lineage``, the shards that are new to it, and the usable
+lines of any manifest as candidates of the ledger. A shard that somebody has discarded is neither new nor
+known: it is not learned from, not shown again and not measured with. Knows champion, manifest and storage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from include.loop.core import layout
+from include.loop.core.errors import ConfigurationError, Incompatible
+from include.loop.core.storage import Storage, in_parallel
+from include.loop.models.champion import Champion, read_champion
+from include.loop.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What the champion has learned from: ``learned`` maps each shard to the hash of its manifest.
+
+    ``root`` is the dataset of the first model when that had labels of its own, ``initial`` their split.
+    """
+
+    champion: Champion | None = None
+    learned: Mapping[str, str] = field(default_factory=dict)
+    root: str | None = None
+    initial: str | None = None
+
+    @property
+    def reigning(self) -> str | None:
+        """The champion's training job."""
+        return self.champion.training_job if self.champion else None
+
+
+def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Batch and summary of every committed label shard that is not known already, oldest date first."""
+
+    def read(batch: str) -> tuple[str, dict[str, Any] | None]:
+        return batch, storage.find_json(layout.label_file(batch, "summary.json"))
+
+    folders = sorted(storage.list_folders(layout.LABELS))  # S3 would put 2026-11-01.1/ before 2026-11-01/
+    batches = (folder.removeprefix("dt=") for folder in folders if folder.startswith("dt="))
+    for batch, summary in in_parallel(read, (batch for batch in batches if batch not in known)):
+        if summary is not None:
+            yield batch, summary
+
+
+def read_dataset(workspace: Workspace, dataset_id: str) -> dict[str, Any]:
+    """dataset.json of a built dataset."""
+    return dict(workspace.storage.read_json(layout.dataset_file(dataset_id, "dataset.json")))
+
+
+def read_lineage(workspace: Workspace) -> Lineage:
+    """What the reigning champion has learned from, its ancestors' shards included. Incompatible when it knows
+    other classes than the pipeline names.
+    """
+    champion = read_champion(workspace)
+    if champion is None:
+        return Lineage()
+    record = read_dataset(workspace, champion.dataset_id)
+    ours = list(workspace.pipeline.classes)
+    for class_id, (theirs, name) in enumerate(zip(record["classes"], ours, strict=False)):
+        if theirs != name:
+            raise Incompatible(
+                f"{workspace.pipeline.path}: classes: class_id {class_id} is {name!r}, but {theirs!r} in "
+                f"{workspace.storage.uri(layout.dataset_file(champion.dataset_id, 'dataset.json'))}, which "
+                "the champion has learned from. Give another list of classes a pipeline of its own."
+            )
+    return Lineage(champion, record["learned"], record["root"], record["initial"])
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A committed shard: how many labels its summary counts, and the SHA-256 of its manifest."""
+
+    labels: int
+    sha256: str
+
+
+def new_shards(workspace: Workspace, lineage: Lineage) -> dict[str, Shard]:
+    """Committed shards that the lineage has not learned from and nobody has discarded, by name."""
+    found = {}
+    known = {*lineage.learned, *read_discarded(workspace)}
+    for shard, summary in committed_shards(workspace.storage, known=known):
+        body = workspace.storage.read(shard_manifest(shard))
+        found[shard] = Shard(summary["labels"], hashlib.sha256(body).hexdigest())
+    return found
+
+
+def shard_manifest(shard: str) -> str:
+    return layout.label_file(shard, "augmented.manifest")
+
+
+def discard(workspace: Workspace, shard: str, by: str, why: str) -> dict[str, Any]:
+    """Leave a night's labels out from now on: a person has found that they are wrong. The first word counts.
+
+    The labels stay where they are; whoever wants them back deletes ``discarded/<shard>.json``.
+    """
+    if not workspace.storage.exists(layout.label_file(shard, "summary.json")):
+        known = [name for name, _ in committed_shards(workspace.storage)]
+        raise ConfigurationError(f"there are no committed labels of {shard!r}; there are those of {known}")
+    record = {"shard": shard, "by": by, "why": why, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    learned = shard in read_lineage(workspace).learned
+    return workspace.storage.write_json_once(layout.discarded_file(shard), record) | {"learned": learned}
+
+
+def read_discarded(workspace: Workspace) -> set[str]:
+    """The shards that were discarded."""
+    names = (item.uri.rsplit("/", 1)[-1] for item in workspace.storage.list(layout.DISCARDED))
+    return {name.removesuffix(".json") for name in names}

@@ -1,0 +1,1 @@
+"""Who answers: accounts, passwords, invitations and sessions."""

@@ -1,0 +1,310 @@
+"""The workers' HTTP interface: sign in, see the queue, take a task, answer, decline or give it back. JSON.
+
+It turns requests into calls of ``Accounts`` and ``Tasks`` and their refusals into 4xx replies. Writes need
+the session's CSRF token in a header, so that another site's page cannot act with a worker's cookie. The
+portal's pages stand on this interface.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from include.review_server import jsontext
+from include.review_server.api.bodies import LARGEST_BODY, json_object
+from include.review_server.clock import Clock, iso
+from include.review_server.db.statuses import TaskStatus
+from include.review_server.errors import (
+    BadAnswer,
+    BadInvitation,
+    BodyTooLarge,
+    Forbidden,
+    NotSignedIn,
+    TaskNotInHand,
+    TooBusy,
+    TooManyAttempts,
+    UnknownTask,
+    WeakPassword,
+)
+from include.review_server.people.accounts import DEVICE_DAYS, Accounts, SignedIn
+from include.review_server.people.passwords import Turnstile
+from include.review_server.portal.statistics import Statistics
+from include.review_server.work.tasks import Tasks, TaskView
+
+COOKIE = "nightloop_session"
+CSRF_HEADER = "x-csrf-token"
+_PREFIX = "/worker"
+
+# Every refusal that a worker can meet, and how HTTP says it.
+_STATUSES: dict[type[Exception], int] = {
+    BadAnswer: 400,
+    BodyTooLarge: 413,
+    WeakPassword: 400,
+    NotSignedIn: 401,
+    Forbidden: 403,
+    UnknownTask: 404,
+    BadInvitation: 404,
+    TaskNotInHand: 409,
+    TooManyAttempts: 429,
+    TooBusy: 503,
+}
+
+# Where somebody has signed in, that is remembered beside the session, and sent only where one signs in.
+_DEVICE_COOKIE = "nightloop_device"
+_DEVICE_SECONDS = DEVICE_DAYS * 24 * 3600
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class WorkerApi:
+    """The routes below ``/worker``."""
+
+    def __init__(
+        self, accounts: Accounts, tasks: Tasks, statistics: Statistics, clock: Clock, secure_cookie: bool
+    ) -> None:
+        self._accounts = accounts
+        self._tasks = tasks
+        self._statistics = statistics
+        self._clock = clock
+        self._secure_cookie = secure_cookie
+        # Two doors: a crowd of strangers that guess passwords does not stand in the way of those one knows.
+        self._strangers = Turnstile("strangers", at_once=2, waiting=20)
+        self._known = Turnstile("known", at_once=2, waiting=20)
+
+    def routes(self) -> list[Route]:
+        return [
+            Route(f"{_PREFIX}/session", _refusals(self._sign_in), methods=["POST"]),
+            Route(f"{_PREFIX}/session", _refusals(self._session), methods=["GET"]),
+            Route(f"{_PREFIX}/session", _refusals(self._sign_out), methods=["DELETE"]),
+            Route(f"{_PREFIX}/invitation", _refusals(self._accept), methods=["POST"]),
+            Route(f"{_PREFIX}/queue", _refusals(self._queue), methods=["GET"]),
+            Route(f"{_PREFIX}/done", _refusals(self._done), methods=["GET"]),
+            Route(f"{_PREFIX}/tasks", _refusals(self._take), methods=["POST"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}", _refusals(self._task), methods=["GET"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}/answer", _refusals(self._answer), methods=["POST"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}/again", _refusals(self._again), methods=["POST"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}/decline", _refusals(self._decline), methods=["POST"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}/return", _refusals(self._give_back), methods=["POST"]),
+        ]
+
+    async def _sign_in(self, request: Request) -> Response:
+        body = await json_object(request)
+        name, password = body.get("name"), body.get("password")
+        if not isinstance(name, str) or not isinstance(password, str):
+            raise BadAnswer('the body must be {"name": "…", "password": "…"}')
+        device = request.cookies.get(_DEVICE_COOKIE)
+        is_known = device is not None and await run_in_threadpool(
+            self._accounts.is_known_device, name, device
+        )
+        door = self._known if is_known else self._strangers
+        # The client's, also behind a proxy that is trusted (``listening``).
+        address = request.client.host if request.client else ""
+        signed_in = await door.run(self._accounts.sign_in, name, password, address, device)
+        if before := request.cookies.get(COOKIE):
+            # Whoever planted or shared the old cookie keeps nothing.
+            await run_in_threadpool(self._accounts.sign_out, before)
+        reply = _json(201, {**_session(signed_in), "server_time": iso(self._clock())})
+        secure = self._is_secure(request)
+        reply.set_cookie(
+            COOKIE, signed_in.token or "", path="/", httponly=True, samesite="strict", secure=secure
+        )
+        _remember_device(reply, signed_in.device, secure)
+        return reply
+
+    async def _session(self, request: Request) -> Response:
+        signed_in = await self._signed_in(request)
+        return _json(200, {**_session(signed_in), "server_time": iso(self._clock())})
+
+    async def _sign_out(self, request: Request) -> Response:
+        await self._writer(request)
+        await run_in_threadpool(self._accounts.sign_out, request.cookies[COOKIE])
+        reply = Response(status_code=204)
+        reply.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+        return reply
+
+    async def _accept(self, request: Request) -> Response:
+        body = await json_object(request)
+        token, password = body.get("token"), body.get("password")
+        if not isinstance(token, str) or not isinstance(password, str):
+            raise BadAnswer('the body must be {"token": "…", "password": "…"}')
+        # What is no invitation costs a look and no place.
+        await run_in_threadpool(self._accounts.check_invitation, token, password)
+        member = await self._known.run(self._accounts.accept, token, password)
+        reply = _json(200, {"worker_id": member.worker_id, "name": member.name})
+        _remember_device(reply, member.device, self._is_secure(request))
+        return reply
+
+    async def _queue(self, request: Request) -> Response:
+        worker = await self._signed_in(request)
+        flows = await run_in_threadpool(self._tasks.queue, worker.worker_id)
+        in_hand = await run_in_threadpool(self._tasks.in_hand, worker.worker_id)
+        return _json(
+            200,
+            {
+                "flows": [
+                    {
+                        "flow_definition": flow.flow_definition,
+                        "title": flow.title,
+                        "description": flow.description,
+                        "waiting": flow.waiting,
+                        "available_until": iso(flow.available_until) if flow.available_until else None,
+                    }
+                    for flow in flows
+                ],
+                "in_hand": [_summary(task) for task in in_hand],
+                "server_time": iso(self._clock()),
+            },
+        )
+
+    async def _done(self, request: Request) -> Response:
+        worker = await self._signed_in(request)
+        since = _moment(request.query_params.get("since", ""))
+        count = await run_in_threadpool(self._statistics.answered_since, worker.worker_id, since)
+        return _json(200, {"answered": count, "since": iso(since), "server_time": iso(self._clock())})
+
+    async def _take(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        flow = (await json_object(request)).get("flow_definition")
+        if flow is not None and not isinstance(flow, str):
+            raise BadAnswer("flow_definition must be the name of a flow definition")
+        taken = await run_in_threadpool(self._tasks.take, worker.worker_id, flow)
+        if taken is None:
+            return Response(status_code=204)
+        task, is_new = taken
+        return self._shown(task, 201 if is_new else 200)
+
+    async def _task(self, request: Request) -> Response:
+        worker = await self._signed_in(request)
+        task = await run_in_threadpool(self._tasks.get, worker.worker_id, request.path_params["task_id"])
+        return self._shown(task, 200)
+
+    async def _answer(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        body = await json_object(request, LARGEST_BODY, lone_surrogates=True)
+        content, active = body.get("answer_content"), body.get("active_seconds")
+        if active is not None and (isinstance(active, bool) or not isinstance(active, int | float)):
+            raise BadAnswer("active_seconds must be a number: the time at work without pauses")
+        if not isinstance(content, dict):
+            raise BadAnswer('the body must be {"answer_content": {…}}: a JSON object, as a form gives it')
+        try:
+            text = await run_in_threadpool(jsontext.dump, content)
+        except ValueError as error:
+            raise BadAnswer(f"answer_content: {error}") from None
+        task_id = request.path_params["task_id"]
+        await run_in_threadpool(self._tasks.answer, worker.worker_id, task_id, text, active)
+        return self._ended(task_id, TaskStatus.ANSWERED)
+
+    async def _again(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        task_id = request.path_params["task_id"]
+        task = await run_in_threadpool(self._tasks.take_again, worker.worker_id, task_id)
+        if task is None:
+            raise TaskNotInHand("somebody else has this task now, or it has ended: take the next one")
+        return self._shown(task, 200 if task.id == task_id else 201)
+
+    async def _decline(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        task_id = request.path_params["task_id"]
+        await run_in_threadpool(self._tasks.decline, worker.worker_id, task_id)
+        return self._ended(task_id, TaskStatus.DECLINED)
+
+    async def _give_back(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        task_id = request.path_params["task_id"]
+        await run_in_threadpool(self._tasks.give_back, worker.worker_id, task_id)
+        return self._ended(task_id, TaskStatus.RETURNED)
+
+    def _is_secure(self, request: Request) -> bool:
+        # A trusted proxy says how the browser came (X-Forwarded-Proto).
+        return self._secure_cookie or request.url.scheme == "https"
+
+    async def _signed_in(self, request: Request) -> SignedIn:
+        return await run_in_threadpool(self._accounts.session, request.cookies.get(COOKIE))
+
+    async def _writer(self, request: Request) -> SignedIn:
+        """The worker, proven to be the sender: a foreign page may have the cookie sent, but not the token."""
+        worker = await self._signed_in(request)
+        token = request.headers.get(CSRF_HEADER, "")
+        if not secrets.compare_digest(token.encode(), worker.csrf_token.encode()):
+            raise Forbidden(f"send the session's csrf_token in the header {CSRF_HEADER}")
+        return worker
+
+    def _shown(self, task: TaskView, status: int) -> Response:
+        # A worker sees inputs, and so images, of tasks in hand only.
+        texts = {"input": task.input} if task.status is TaskStatus.IN_HAND else {}
+        values = {**_summary(task), "server_time": iso(self._clock())}
+        return Response(jsontext.splice(values, texts), status, media_type="application/json")
+
+    def _ended(self, task_id: str, status: TaskStatus) -> Response:
+        return _json(200, {"task_id": task_id, "status": status, "server_time": iso(self._clock())})
+
+
+def _refusals(handler: Handler) -> Handler:
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except tuple(_STATUSES) as error:
+            error_body = {"code": type(error).__name__, "message": str(error)}
+            reply = _json(_STATUSES[type(error)], {"error": error_body})
+            if isinstance(error, TooManyAttempts | TooBusy):
+                reply.headers["retry-after"] = str(error.retry_after)
+            return reply
+
+    return answer
+
+
+def _remember_device(reply: Response, mark: str | None, secure: bool) -> None:
+    reply.set_cookie(
+        _DEVICE_COOKIE,
+        mark or "",
+        max_age=_DEVICE_SECONDS,
+        path=f"{_PREFIX}/session",
+        httponly=True,
+        samesite="strict",
+        secure=secure,
+    )
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment: datetime | None = datetime.fromisoformat(text)
+        moment = moment.astimezone(UTC) if moment and moment.tzinfo else None  # year 1 has no earlier zone
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None:
+        raise BadAnswer(f"since must be a time with its zone, as 2026-03-04T00:00:00Z, not {text!r}")
+    return moment
+
+
+def _session(worker: SignedIn) -> dict[str, Any]:
+    return {
+        "worker_id": worker.worker_id,
+        "name": worker.name,
+        "is_owner": worker.is_owner,
+        "csrf_token": worker.csrf_token,
+        "expires_at": iso(worker.expires_at),
+    }
+
+
+def _summary(task: TaskView) -> dict[str, Any]:
+    return {
+        "task_id": task.id,
+        "status": task.status,
+        "human_loop_name": task.human_loop_name,
+        "flow_definition": task.flow_definition,
+        "title": task.title,
+        "description": task.description,
+        "accepted_at": iso(task.accepted_at),
+        "expires_at": iso(task.expires_at),
+    }
+
+
+def _json(status: int, value: dict[str, Any]) -> Response:
+    return Response(jsontext.dump(value), status, media_type="application/json")

@@ -1,0 +1,279 @@
+"""The template bench: what is wrong with a worker template, before anybody is paid to work with it.
+
+Takes a template's text and a sample of the input, gives findings with the template's own lines. It renders as
+the server does and reads the HTML; it needs no browser, no S3 and no database.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from include.review_server.templates import elements
+from include.review_server.templates.elements import ELEMENTS, Tag
+from include.review_server.templates.liquid import Rendered, Templates
+from include.review_server.templates.places import Place, liquid_spans, outputs
+from include.review_server.templates.values import parse_relaxed
+
+MOST_CHARACTERS = 128_000  # of UiTemplate.Content, in the API's model
+
+# Stands for a signed URL: nothing is fetched while checking.
+GRANTED = "https://granted.invalid/"
+
+_LINE = "data-template-line"
+_TAG = re.compile(r"<[a-zA-Z][\w-]*(?=[\s/>])")
+_NAME = re.compile(r"[\w.\[\]'\"-]+")
+_CHOICES = {"crowd-checkbox", "crowd-radio-button", "crowd-toggle-button"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: a code for machines, words for people, the template's line if it is known."""
+
+    code: str
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f"line {self.line}: " if self.line else ""
+        return f"{place}{self.message} [{self.code}]"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def check(text: str, task_input: Any) -> list[Finding]:
+    """Everything that is wrong with a template when it is rendered with that input, by line."""
+    if len(text) > MOST_CHARACTERS:
+        return [Finding("too-long", f"{len(text):,} characters; CreateHumanTaskUi takes {MOST_CHARACTERS:,}")]
+    findings = [] if text.strip() else [Finding("empty", "the template is empty")]
+    absent: set[int] = set()
+    rendered = render_for_check(text, task_input, absent)
+    findings += [
+        Finding("liquid", str(error.message).split("\n")[0], error.line)
+        for error in rendered.errors
+        if error.code != "UnsupportedElement"
+    ]
+    findings += _missing(text, absent)
+    if rendered.content:
+        found = list(elements.tags(rendered.content))
+        findings += _escaping(text)
+        findings += _structure(found, scripted=_sets_lists(text))
+    unique = dict.fromkeys(findings)
+    return sorted(unique, key=lambda finding: (finding.line or 0, finding.code))
+
+
+def render_for_check(text: str, task_input: Any, absent: set[int] | None = None) -> Rendered:
+    """The template rendered without S3, every tag marked with its line of the template.
+
+    ``absent`` gets the index in the text of each variable that was written out and is not in the input.
+    """
+    marked, marks = _marked(text)
+    missing: set[int] = set()
+    templates = Templates(lambda location: f"{GRANTED}{location.bucket}/{location.key}", missing.add)
+    rendered = templates.render(marked, task_input)
+    if absent is not None:
+        absent.update(index - marks.before(index) for index in missing)
+    return rendered
+
+
+def line_of(tag: Tag) -> int | None:
+    """The template's line of a tag that ``render_for_check`` marked."""
+    line = tag.attributes.get(_LINE, "")
+    return int(line) if line.isdecimal() and len(line) < 10 else None
+
+
+class _Marks:
+    """Where marks were put in (by index in the marked text), and how long they are together."""
+
+    def __init__(self) -> None:
+        self._at: list[int] = []
+        self.lengths = [0]
+
+    def add(self, at: int, length: int) -> None:
+        self._at.append(at)
+        self.lengths.append(self.lengths[-1] + length)
+
+    def before(self, index: int) -> int:
+        """The number of characters that marks before that index take."""
+        return self.lengths[bisect_left(self._at, index)]
+
+
+def _marked(text: str) -> tuple[str, _Marks]:
+    """Each tag with its line in an attribute."""
+    parts: list[str] = []
+    marks = _Marks()
+    spans = iter(liquid_spans(text))
+    span = next(spans, None)
+    position, line = 0, 1
+    for match in _TAG.finditer(text):
+        while span and span.end <= match.start():
+            span = next(spans, None)
+        if span and span.start <= match.start():
+            continue  # a comparison
+        line += text.count("\n", position, match.end())
+        mark = f' {_LINE}="{line}"'
+        parts += [text[position : match.end()], mark]
+        marks.add(match.end() + marks.lengths[-1], len(mark))
+        position = match.end()
+    return "".join([*parts, text[position:]]), marks
+
+
+def _missing(text: str, absent: Iterable[int]) -> Iterator[Finding]:
+    line, counted = 1, 0
+    for index in sorted(absent):
+        line += text.count("\n", counted, index)
+        counted = index
+        name = _NAME.match(text, index)
+        variable = name[0] if name else "a variable"
+        yield Finding("missing-input", f"{variable} is not in the input", line)
+
+
+def _escaping(text: str) -> Iterator[Finding]:
+    """Outputs that could become markup or program, judged by where in the HTML they stand."""
+    line, counted = 1, 0
+    for output, place in outputs(text):
+        line += text.count("\n", counted, output.start)
+        counted = output.start
+        written = text[output.start : output.end]
+        filters = [part.split(":")[0].strip(" -") for part in written[2:-2].split("|")[1:]]
+        shown = " ".join(written.split())
+        if "skip_autoescape" in filters:
+            message = (
+                f"{shown} is not escaped: text of the input could run as a program in the worker's browser"
+            )
+            yield Finding("unescaped-output", message, line)
+        elif place is Place.COMMENT:
+            continue
+        elif "to_json" in filters and place in (Place.DOUBLE_QUOTED, Place.BARE) and "escape" not in filters:
+            why = "ends at the first quote of the JSON" if place is Place.DOUBLE_QUOTED else "has no quotes"
+            message = f"{shown}: the attribute {why}; write | to_json | escape in double quotes"
+            yield Finding("unescaped-output", message, line)
+        elif place is Place.SCRIPT and "to_json" not in filters:
+            message = f"{shown} in a script is escaped for HTML, not for JavaScript; write | to_json"
+            yield Finding("unescaped-output", message, line)
+        elif place is Place.SCRIPT and "escape" in filters:
+            message = f"{shown} in a script: escape turns quotes into entities; write only | to_json"
+            yield Finding("unescaped-output", message, line)
+
+
+def _structure(found: list[Tag], *, scripted: bool) -> Iterator[Finding]:
+    for tag in elements.unsupported(found):
+        yield Finding("unknown-element", f"<{tag.name}> is not an element of this server", line_of(tag))
+    yield from _form(found)
+    for tag in found:
+        element = ELEMENTS.get(tag.name)
+        if element:
+            yield from _element(tag, element, scripted=scripted)
+        yield from _foreign(tag)
+    yield from _names(found)
+
+
+def _form(found: list[Tag]) -> Iterator[Finding]:
+    forms = [tag for tag in found if tag.name == "crowd-form"]
+    if not forms:
+        yield Finding("no-submit", "there is no <crowd-form>: nothing can be submitted")
+    for tag in found:
+        answers = tag.name in ELEMENTS and ELEMENTS[tag.name].answers
+        if forms and answers and not tag.in_form:
+            message = f"<{tag.name}> is outside <crowd-form>: its answer would be lost"
+            yield Finding("outside-form", message, line_of(tag))
+        if tag.name == "crowd-form" and tag.in_form:
+            yield Finding("nested-form", "<crowd-form> inside another", line_of(tag))
+    if len(forms) > 1:
+        yield Finding("several-forms", "more than one <crowd-form>: only one is submitted", line_of(forms[1]))
+
+
+def _element(tag: Tag, element: elements.Element, *, scripted: bool) -> Iterator[Finding]:
+    line = line_of(tag)
+    if element.answers and not tag.has("name"):
+        yield Finding("missing-name", f"<{tag.name}> has no name: its answer would be lost", line)
+    for attribute in element.lists:
+        # A script may fill the list later.
+        if not scripted or tag.attributes.get(attribute, "").strip(" []"):
+            yield from _list(tag, attribute, element.at_most)
+    for attribute in element.structures:
+        yield from _initial(tag, attribute)
+    if element.image:
+        source = tag.attributes.get("src", "").strip()
+        if not source:
+            yield Finding("missing-image", f"<{tag.name}> has no src", line)
+        elif not source.startswith(GRANTED):
+            message = f"<{tag.name}>: src is not an S3 object passed through grant_read_access; "
+            yield Finding("image-not-granted", message + "a task's page shows no other image", line)
+
+
+def _list(tag: Tag, attribute: str, at_most: int | None) -> Iterator[Finding]:
+    line = line_of(tag)
+    code = f"bad-{attribute}"
+    if not tag.has(attribute):
+        yield Finding(code, f"<{tag.name}> has no {attribute}", line)
+        return
+    try:
+        value = parse_relaxed(tag.attributes[attribute])
+    except ValueError as error:
+        yield Finding(code, f"{attribute} of <{tag.name}>: {error}", line)
+        return
+    if not isinstance(value, list) or not value:
+        yield Finding(code, f"{attribute} of <{tag.name}> must be a list with at least one text", line)
+        return
+    if not all(isinstance(item, str) and item.strip() for item in value):
+        yield Finding(code, f"{attribute} of <{tag.name}> must be texts that are not empty", line)
+        return
+    twice = [text for text, count in Counter(value).items() if count > 1]
+    if twice:
+        yield Finding(code, f"{attribute} of <{tag.name}> has {twice[0]!r} more than once", line)
+    if at_most and len(value) > at_most:
+        yield Finding(code, f"{attribute} of <{tag.name}>: {len(value)}, and {at_most} are allowed", line)
+
+
+def _initial(tag: Tag, attribute: str) -> Iterator[Finding]:
+    if not tag.has(attribute):
+        return
+    try:
+        value = parse_relaxed(tag.attributes[attribute])
+    except ValueError as error:
+        yield Finding("bad-value", f"{attribute} of <{tag.name}>: {error}", line_of(tag))
+        return
+    if attribute == "initial-value" and value is not None and not isinstance(value, (list, dict)):
+        yield Finding("bad-value", f"{attribute} of <{tag.name}> must be a list of shapes", line_of(tag))
+
+
+def _foreign(tag: Tag) -> Iterator[Finding]:
+    """What a task's page will not load: its policy allows the task's own objects and the components alone."""
+    link = tag.name == "link" and "stylesheet" in tag.attributes.get("rel", "")
+    source = tag.attributes.get("href" if link else "src", "").strip()
+    if (
+        not (tag.name in ("script", "iframe", "img", "audio", "video", "source", "embed") or link)
+        or not source
+    ):
+        return
+    ours = source.startswith((GRANTED, "data:", "blob:")) or "crowd-html-elements" in source
+    if not ours and (urlsplit(source).scheme or source.startswith("//")):
+        message = (
+            f"<{tag.name}> loads {source[:80]}: a task's page reaches nothing but the task's own objects"
+        )
+        yield Finding("foreign-address", message, line_of(tag))
+
+
+def _names(found: list[Tag]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for tag in found:
+        element = ELEMENTS.get(tag.name)
+        name = tag.attributes.get("name", "")
+        if not element or not element.answers or not name or tag.name in _CHOICES:
+            continue
+        if name in seen:
+            message = f"the name {name!r} is used twice: one answer would replace the other"
+            yield Finding("duplicate-name", message, line_of(tag))
+        seen.add(name)
+
+
+def _sets_lists(text: str) -> bool:
+    """Whether a script of the template sets labels or categories."""
+    return bool(re.search(r"\.(labels|categories)\s*(=(?!=)|\.push\b)", text))

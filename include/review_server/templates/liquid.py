@@ -1,0 +1,186 @@
+"""Worker task templates: Liquid as AWS speaks it, rendered with a task's input.
+
+Takes a template's text and the parsed input, gives HTML and a list of errors. Everything is escaped on its
+way out; ``to_json`` and ``skip_autoescape`` are the documented exceptions. It knows S3 only through the
+function that signs a location. ``frame_document`` makes the HTML a page that runs with our components.
+"""
+
+from __future__ import annotations
+
+import html as markup
+import json
+import re
+from collections.abc import Callable, ItemsView, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from liquid import Environment, Undefined
+from liquid.exceptions import FilterArgumentError, LiquidError
+from markupsafe import Markup
+
+from include.review_server.s3_location import S3Location
+from include.review_server.templates import elements
+from include.review_server.templates.html_tokens import Kind, Token, tokens
+from include.review_server.templates.places import never_closed
+
+_CONFINE = (Path(__file__).parents[1] / "components" / "confine.js").read_text("utf-8")
+# Where templates load Amazon's elements from; whatever the host, the file's name tells it.
+_AMAZON_SCRIPT = "crowd-html-elements"
+# Liquid's lexer looks at the rest of the template for each; a few may stand in a raw block.
+_MOST_OPEN = 100
+
+
+@dataclass(frozen=True)
+class RenderingError:
+    """One thing that is wrong with a template, in the API's form."""
+
+    code: str
+    message: str
+    line: int | None = None  # of the template, from 1, where Liquid knows it
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """HTML for the worker's browser, and what is wrong with it.
+
+    ``content`` is empty when the template could not be rendered at all. With elements that are not supported
+    it is there: the page works but for them, and shows their names.
+    """
+
+    content: str
+    errors: tuple[RenderingError, ...] = ()
+
+
+def frame_document(rendered: str, components_url: str) -> str:
+    """A complete page from a rendered template: Amazon's script is replaced by ours.
+
+    ``components_url`` is the folder of the components, without a slash at the end
+    (``component_files.components_url``). A template that loads no script gets ours as well.
+    """
+    source = markup.escape(f"{components_url}/crowd.js")
+    script = f'<script type="module" crossorigin="anonymous" src="{source}"></script>'
+    body = _without_amazons_script(rendered)
+    # First in the page: a module waits for the document anyway, and the browser fetches it sooner.
+    doctype = re.match(r"\s*<!doctype[^>]*>", body, re.IGNORECASE)
+    rest = body[doctype.end() :] if doctype else body
+    language = "" if re.search(r"<html\b", rest, re.IGNORECASE) else '<html lang="en">'
+    return (
+        f'<!doctype html>{language}<meta charset="utf-8"><script>{_CONFINE}</script>{script}<meta '
+        f'name="viewport" content="width=device-width, initial-scale=1"><title>Task</title>{rest}'
+    )
+
+
+def _without_amazons_script(html: str) -> str:
+    parts: list[str] = []
+    position = 0
+    opened: Token | None = None
+    for token in tokens(html):
+        if opened and token.kind is Kind.END:
+            parts.append(html[position : opened.start])
+            position = token.end
+        is_script = token.kind is Kind.START and token.name == "script"
+        source = token.attributes(html).get("src", "") if is_script else ""
+        opened = token if _AMAZON_SCRIPT in source.lower() else None
+    return "".join([*parts, html[position:]])
+
+
+class Templates:
+    """Renders templates. ``sign`` turns an S3 location into a short-lived URL.
+
+    ``missing`` is told of each variable that was written out and is not in the input: where its name begins
+    in the template. Without it such a variable is empty text, as in any Liquid.
+    """
+
+    def __init__(
+        self, sign: Callable[[S3Location], str], missing: Callable[[int], None] | None = None
+    ) -> None:
+        self._sign = sign
+        undefined = _reporting(missing) if missing else Undefined
+        self._environment = _BoundedEnvironment(autoescape=True, undefined=undefined)
+        self._environment.add_filter("to_json", to_json)
+        self._environment.add_filter("skip_autoescape", _skip_autoescape)
+        self._environment.add_filter("grant_read_access", self._grant_read_access)
+
+    def render(self, content: str, task_input: Any) -> Rendered:
+        """The template with ``task.input`` filled in. Never raises for what a template's author wrote."""
+        open_ended = never_closed(content)
+        if len(open_ended) > _MOST_OPEN:
+            return Rendered("", (_never_closed(content, open_ended[0]),))
+        try:
+            html = self._environment.from_string(content).render(task={"input": task_input})
+        except LiquidError as error:
+            context = error.context()
+            line = context[0] if context else None
+            return Rendered("", (RenderingError(type(error).__name__, str(error), line),))
+        except RecursionError:
+            return Rendered("", (RenderingError("TooDeep", "template or input is nested too deeply"),))
+        except MemoryError:
+            raise  # not this template's line: whoever gave the memory says how much it was
+        except Exception as error:
+            # What Liquid's filters let through: numbers too large for text, odd arguments, codecs.
+            return Rendered("", (RenderingError(type(error).__name__, f"a filter failed: {error}"),))
+        unknown = elements.unsupported(elements.tags(html))
+        return Rendered(
+            html,
+            tuple(
+                RenderingError("UnsupportedElement", f"<{tag.name}> (line {tag.line}) is not supported")
+                for tag in unknown
+            ),
+        )
+
+    def _grant_read_access(self, value: object) -> str:
+        try:
+            return self._sign(S3Location.of_object(str(value)))
+        except ValueError as error:
+            raise FilterArgumentError(f"grant_read_access: {error}", token=None) from None
+
+
+def _never_closed(content: str, index: int) -> RenderingError:
+    line = content.count("\n", 0, index) + 1
+    return RenderingError("NeverClosed", f"{content[index : index + 2]} is never closed", line)
+
+
+class _BoundedEnvironment(Environment):
+    # What a template may take is bounded by the process it runs in (render_worker). These limits are met
+    # sooner and say in which line.
+    context_depth_limit = 30
+    loop_iteration_limit = 200_000
+    output_stream_limit = 16 * 1024 * 1024
+
+
+def _reporting(missing: Callable[[int], None]) -> type[Undefined]:
+    class Reporting(Undefined):
+        def __str__(self) -> str:
+            self._report()
+            return ""
+
+        def __iter__(self) -> Iterator[Any]:
+            self._report()
+            return iter(())
+
+        def items(self) -> ItemsView[Any, object]:
+            self._report()  # a loop over what is not there
+            return super().items()
+
+        def _report(self) -> None:
+            if self.token is not None:
+                missing(self.token.start_index)
+
+    return Reporting
+
+
+def to_json(value: object) -> Markup:
+    """JSON that is not escaped further, as documented: it is meant for script blocks and quoted attributes.
+
+    The characters that could end a script block or a single-quoted attribute are written as JSON escapes. In
+    a double-quoted attribute chain ``| escape``.
+    """
+    text = json.dumps(value, default=str)
+    for character in "<>&'":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 -- escaped above
+
+
+def _skip_autoescape(value: object) -> Markup:
+    return Markup(str(value))  # noqa: S704 -- what the template's author asked for

@@ -1,0 +1,153 @@
+"""The steps around training as operators: is it time to learn, build the dataset, look again.
+
+Each calls one function of `include.loop`, logs what came of it and returns a small dict. The jobs between
+them are in `sagemaker_jobs`, what a trained model goes through in `challenger`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from nightloop.operators.loop_operator import LoopClients, LoopOperator, domain_errors
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# A task instance in one of these has not ended; "null" is how the API spells a task without a state yet.
+UNFINISHED_TASK = [
+    "null", "scheduled", "queued", "running", "restarting", "deferred", "up_for_retry", "up_for_reschedule",
+]  # fmt: skip
+UNFINISHED_RUN = ["queued", "running"]
+RUNG = {"asset_triggered", "operator_triggered"}
+DATASET = "dataset"  # under which a task keeps the dataset it has built
+
+
+class PlanTrainingOperator(LoopOperator):
+    """Says what there is to learn, and skips the run when this is not the time for it.
+
+    A run rung by the labels asset, or by the run before it, leaves the work to the last of the nights in
+    progress: each rings when it ends, so ten backfilled nights cause one training instead of ten. Runs of
+    the clock and of people do not wait for anybody.
+
+    :param nights: (dag id, task id) of the task that rings at the end of a night.
+    :param plan_only: print the plan and stop.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "plan_only")
+
+    def __init__(self, *, nights: tuple[str, str], plan_only: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.nights = nights
+        self.plan_only = plan_only
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.dataset.plan import plan_training
+
+        plan = plan_training(self.workspace)
+        if self.plan_only:
+            context["ti"].xcom_push(key="plan", value=plan)
+            raise AirflowSkipException(f"plan_only: {plan['text']}")
+        self.log.info("%d labels in %d shards would be learned.", plan["new_labels"], plan["shards"])
+        if plan["note"]:
+            self.log.info("%s", plan["note"])
+        if context["dag_run"].run_type in RUNG and (others := self._nights_in_progress(context)):
+            raise AirflowSkipException(
+                f"Left to the last of {others} nights that are still in progress: each rings when it ends,"
+                " and the clock trains anyway."
+            )
+        return plan
+
+    def _nights_in_progress(self, context: Context) -> int:
+        """How many nights are still going to ring.
+
+        The task that rings ends in the same transaction as its event, so a night that has rung is never
+        counted, even while its run is still being closed. Its run is counted as well, because a run that
+        died may leave tasks without a state.
+        """
+        dag_id, task_id = self.nights
+        ti = context["ti"]
+        bells = ti.get_ti_count(dag_id=dag_id, task_ids=[task_id], states=UNFINISHED_TASK)
+        return min(bells, ti.get_dr_count(dag_id=dag_id, states=UNFINISHED_RUN)) if bells else 0
+
+
+class BuildDatasetOperator(LoopOperator):
+    """Writes the manifests that the next model learns from: new labels, replay, and a validation part. Nights
+    that did harm are left out, or tried by themselves: the log says which and why.
+
+    A run that is cleared takes its own dataset again, also after its model was promoted: so the whole round
+    comes to the same verdict. What came in since is for another run.
+
+    :param initial: take the pipeline's initial labels instead of what people answered.
+    :param min_new_labels: overrides the pipeline's: with fewer new labels there is nothing to learn, and
+        the run skips. A further trial of nights that were suspended takes any.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "min_new_labels")
+
+    def __init__(self, *, initial: bool = False, min_new_labels: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.initial = initial
+        self.min_new_labels = min_new_labels
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+        # Airflow keeps a task's state through retries and clears.
+        kept: Any = context["task_state_store"].get(DATASET)
+        if kept:
+            self.log.info("This run has its dataset already.")
+        result: dict[str, Any] = kept or self._build()
+        context["task_state_store"].set(DATASET, result, retention=NEVER_EXPIRE)
+        self.log.info(
+            "Dataset %s: %d to train (%d new, %d replayed), %d to validate, from %s; %s",
+            result["dataset_id"], result["train"], result["new"], result["replayed"], result["validation"],
+            result["parent"] or "scratch", result["dataset_uri"],
+        )  # fmt: skip
+        if result.get("note"):  # a dataset kept by an earlier version has none
+            self.log.warning("%s", result["note"])
+        if result["rejected"] or result.get("rejected_boxes"):
+            self.log.warning(
+                "%d label lines and %d boxes were left out; the dataset's rejected.jsonl says which and why.",
+                result["rejected"], result.get("rejected_boxes", 0),
+            )  # fmt: skip
+        return result
+
+    def _build(self) -> dict[str, Any]:
+        from include.loop.dataset.build import build, build_initial
+
+        return build_initial(self.workspace) if self.initial else build(self.workspace, self.min_new_labels)
+
+
+class TrainAgainOperator(LoopClients, TriggerDagRunOperator):
+    """Starts the same flow again when labels came in after its dataset was built (an asset event can stay
+    unconsumed), or when suspended nights are to be tried: as often in a day as the pipeline allows.
+
+    The new run is named after the dataset, so a retry of this task does not start a second one.
+
+    :param dataset_id: the dataset this run learned from.
+    """
+
+    template_fields: Sequence[str] = (*TriggerDagRunOperator.template_fields, "pipeline", "dataset_id")
+
+    def __init__(
+        self, *, pipeline: str, dataset_id: str, aws_conn_id: str = "aws_default", **kwargs: Any
+    ) -> None:
+        super().__init__(logical_date=None, skip_when_already_exists=True, **kwargs)
+        self.pipeline = pipeline
+        self.dataset_id = dataset_id
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> None:
+        from include.loop.dataset.build import pending
+
+        with domain_errors():
+            came_in = pending(self.workspace, self.dataset_id)
+        if not came_in["labels"]:
+            raise AirflowSkipException("No labels came in meanwhile, and no night is to be tried again now.")
+        self.log.info("Training again (%(kind)s) from %(labels)d labels: %(batches)s", came_in)
+        self.trigger_run_id = f"again__{self.dataset_id}"
+        super().execute(context)

@@ -1,0 +1,216 @@
+"""The night's steps as operators: list the batch, triage, ask, collect the labels, ring for training.
+
+Each calls one function of `include.loop`, logs the counts, the place of the result and what happens next,
+and returns a small dict. Takes the batch id from the step before; knows the domain and Airflow, no AWS by
+itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from nightloop.batch_date import resolve_batch_date
+from nightloop.links import OwnersViewLink, ReviewPortalLink
+from nightloop.operators.loop_operator import LoopOperator, domain_errors
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+REASONS = 8  # why records could not be used, named in the log
+BACKFILL = "backfill"  # DagRunType of a run that a backfill made
+
+
+class ListBatchOperator(LoopOperator):
+    """Pins the images of a date, and the champion that will predict on them, in `batch.json`, which also
+    says whether a backfill did so. Skips a date without images.
+
+    :param batch_date: YYYY-MM-DD; None takes the start of the run's data interval.
+    :param force_new: ask again about a date that was done before, as a new batch (`2026-11-01.1`).
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch_date", "force_new")
+
+    def __init__(self, *, batch_date: str | None = None, force_new: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch_date = batch_date
+        self.force_new = force_new
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.nightly.batch import batch_id, list_batch
+
+        date = resolve_batch_date(self.batch_date, context)
+        batch = batch_id(self.workspace, date, context["run_id"], self.force_new)
+        result = list_batch(self.workspace, batch, backfill=context["dag_run"].run_type == BACKFILL)
+        self.log.info(
+            "Batch %s: %d images, %d objects rejected; predicts with %s; %s", batch, result["images"],
+            result["rejected"], result["champion"] or "no model yet", result["batch_uri"],
+        )  # fmt: skip
+        return result
+
+
+class TriageOperator(LoopOperator):
+    """Decides which images are worth a person's time, and says what asking would cost.
+
+    :param threshold: overrides the pipeline's, for this batch: ask below this top score.
+    :param cap: overrides the pipeline's, for this batch: ask about at most this many images.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch", "threshold", "cap")
+
+    def __init__(
+        self, *, batch: str, threshold: float | None = None, cap: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+        self.threshold = threshold
+        self.cap = cap
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.nightly.triage import triage
+
+        result = triage(self.workspace, self.batch, threshold=self.threshold, cap=self.cap)
+        self.log.info(
+            "Of %d images: ask about %d (%d as audits), leave %d, unreadable %d; %.0f minutes, %.2f dollars",
+            result["images"], result["ask"], result["audit"], result["skip"], result["unreadable"],
+            result["expected_seconds"] / 60, result["expected_dollars"],
+        )  # fmt: skip
+        if result["again"]:
+            self.log.info("%d of these are asked again: their night is set aside.", result["again"])
+        self.log.info("Every image with its decision and reason: %s", result["triage_uri"])
+        return result
+
+
+class StartHumanLoopsOperator(LoopOperator):
+    """Asks people: one human loop for each image that triage chose, and none twice.
+
+    A flow definition holds 5,000 open loops. When there is no room (HTTP 402), the task defers and tries
+    again, until everything is asked or the batch's deadline has passed.
+
+    :param plan_only: ask nobody: log counts and cost, leave them in the XCom `plan`, and skip.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch", "plan_only")
+    operator_extra_links = (ReviewPortalLink(), OwnersViewLink())
+
+    def __init__(self, *, batch: str, plan_only: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+        self.plan_only = plan_only
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.nightly.plan import plan_review
+        from include.loop.nightly.questions import prepare
+
+        if self.plan_only:
+            plan = plan_review(self.workspace, self.batch)
+            context["ti"].xcom_push(key="plan", value=plan)
+            raise AirflowSkipException(f"plan_only: {plan['text']}")
+        prepared = prepare(self.workspace, self.control, self.batch)
+        self.log.info(
+            "%d questions (%d images have changed or gone since triage) in %s; asking by %s",
+            prepared["asked"], prepared["unreadable"], prepared["questions_uri"],
+            prepared["flow_definition_arn"],
+        )  # fmt: skip
+        if self.find_portal():
+            self.log.info("Reviewers answer at %s", self.portal_url)
+        return self._start(tries=0)
+
+    def room_looked_for(self, context: Context, event: Any, tries: int) -> dict[str, Any]:
+        with domain_errors():
+            return self._start(tries)
+
+    def _start(self, tries: int) -> dict[str, Any]:
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+        from include.loop.nightly.questions import start
+
+        state = start(self.workspace, self.runtime, self.batch)
+        self.log.info(
+            "%d of %d human loops are there: %d started now, %d were there before, %d refused",
+            state["asked"] - state["remaining"] - state["refused"], state["asked"],
+            state["started"], state["existing"], state["refused"],
+        )  # fmt: skip
+        now = datetime.now(UTC)
+        if not state["remaining"] or now >= datetime.fromisoformat(state["deadline"]):
+            if state["remaining"]:
+                self.log.warning("Deadline %s: %d are left unasked.", state["deadline"], state["remaining"])
+            return state
+        # People need a while to make room: look less and less often, up to every ten intervals.
+        pause = self.workspace.environment.review.poll_seconds * min(tries + 1, 10)
+        self.log.info("No room for %d more: trying again in %.0f s.", state["remaining"], pause)
+        self.defer(
+            trigger=DateTimeTrigger(moment=now + timedelta(seconds=pause)),
+            method_name="room_looked_for",
+            kwargs={"tries": tries + 1},
+        )
+
+
+class AugmentedManifestOperator(LoopOperator):
+    """Turns the answers into labels: an augmented manifest for the batch, and a quarantine with a reason
+    for each bad record.
+
+    Once committed, a batch's labels never change: a second run returns the same. Answers that came after
+    the deadline of an earlier night are picked up here, so give it `max_active_tis_per_dag=1`.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch")
+
+    def __init__(self, *, batch: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.nightly.labels import assemble, reasons
+
+        result = assemble(self.workspace, self.runtime, self.batch)
+        self.log.info(
+            "%d labels (%d without an object, %d late ones of earlier nights) in %s",
+            result["labels"], result["negatives"], result["late"], result["manifest_uri"],
+        )  # fmt: skip
+        if result["copies"]:
+            self.log.info("They serve %d more images that have the same bytes.", result["copies"])
+        if result["quarantined"]:
+            self.log.warning("%d bad records: %s", result["quarantined"], result["quarantine_uri"])
+            for reason, count, image in reasons(self.workspace, self.batch)[:REASONS]:
+                self.log.warning("%d x %s, for instance %r", count, reason, image)
+        if result["disagreed"]:
+            self.log.warning(
+                "%d of them because reviewers disagree: no majority either way is no label (`review: "
+                "task_count:` of an odd number settles more)", result["disagreed"],
+            )  # fmt: skip
+        if result["open"]:
+            self.log.warning("%d loops are still open: the next night collects them.", result["open"])
+        return result
+
+
+class RingForTrainingOperator(LoopOperator):
+    """Succeeds, and so emits its outlet, when there are labels that the champion has not learned from, and
+    that are to be tried now; skips otherwise.
+
+    The event is a doorbell only: training reads from S3 what is new.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "plan_only")
+
+    def __init__(self, *, plan_only: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.plan_only = plan_only
+
+    def work(self, context: Context) -> dict[str, Any]:
+        from include.loop.dataset.plan import plan_training
+
+        if self.plan_only:
+            raise AirflowSkipException("plan_only: no labels were made.")
+        waiting = plan_training(self.workspace)
+        if not waiting["new_labels"]:
+            why = waiting["note"] or "The champion has learned from every label there is."
+            raise AirflowSkipException(why)
+        self.log.info(
+            "%d labels in %d shards are to be learned: ringing.", waiting["new_labels"], waiting["shards"]
+        )
+        return {"new_labels": waiting["new_labels"]}

@@ -1,0 +1,165 @@
+"""What every task of the loop shares: its workspace, its AWS clients, and how an error of the domain ends
+a task.
+
+`LoopOperator` is the base of all operators here. A subclass says in `work` which function of
+`include.loop` it calls and logs what came of it; the small dict that function returns becomes the task's
+XCom.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from include.loop.core.errors import Fatal, Skip
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.loop.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+REPORTS_PATH = "/nightloop/reports"  # of the plugin's pages, below Airflow's own address
+
+AWS_CONN_ID = "aws_default"  # S3 and SageMaker
+REVIEW_CONN_ID = "aws_review"  # A2I or the review server; aws_default where it is not defined
+
+
+class LoopClients:
+    """The workspace and the clients of a task, made when first used.
+
+    `sagemaker` runs jobs and keeps models, `endpoints` answers with models that are served, `logs` has what
+    jobs wrote; `control` (flow definitions, templates, teams) and `runtime` (human loops) are the review
+    plane.
+    """
+
+    pipeline: str
+    aws_conn_id: str
+    review_conn_id: str
+    portal_url: str = ""
+    owners_url: str = ""
+    report_url: str = ""
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        from include.loop.workspace import open_workspace
+
+        return open_workspace(self._client("s3"), self.pipeline)
+
+    @cached_property
+    def sagemaker(self) -> Any:
+        return self._client("sagemaker")
+
+    @cached_property
+    def endpoints(self) -> Any:
+        return self._client("sagemaker-runtime")
+
+    @cached_property
+    def logs(self) -> Any:
+        return self._client("logs")
+
+    @cached_property
+    def control(self) -> Any:
+        from nightloop.hooks.loop_aws import AugmentedAIHook
+
+        hook = AugmentedAIHook(self.review_conn_id, client_type="sagemaker", region_name=self._region())
+        return hook.get_conn()
+
+    @cached_property
+    def runtime(self) -> Any:
+        from nightloop.hooks.loop_aws import AugmentedAIHook
+
+        return AugmentedAIHook(self.review_conn_id, region_name=self._region()).get_conn()
+
+    def find_portal(self) -> str:
+        """Where the reviewers sign in and where owners look, kept for the links. No reason to fail a task."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from include.loop.nightly.review_setup import portal
+
+        self.portal_url = self.workspace.environment.review.portal_url or ""
+        try:
+            found = portal(self.workspace, self.control)
+        except (Fatal, BotoCoreError, ClientError) as error:
+            log.info("No link to the review portal: %s", error)
+            return self.portal_url
+        self.portal_url = found["portal_url"]
+        # Amazon's own portal has no page for owners; the review server has one per flow definition.
+        if not self.control.meta.endpoint_url.endswith("amazonaws.com"):
+            flow = found["flow_definition_arn"].rpartition("/")[2]
+            self.owners_url = f"{self.portal_url}/owner/flows/{flow}"
+        return self.portal_url
+
+    def find_report(self, training_job: str | None = None) -> str:
+        """Where Airflow shows a round's report, or the pipeline's history; kept for the links."""
+        from urllib.parse import urlsplit
+
+        from airflow.sdk.configuration import conf
+
+        # The path only: a browser has Airflow's host already, and may know it under another name.
+        prefix = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+        page = f"{training_job}/index.html" if training_job else "index.html"
+        self.report_url = f"{prefix}{REPORTS_PATH}/{self.pipeline}/{page}"
+        return self.report_url
+
+    def _client(self, service: str) -> Any:
+        from nightloop.hooks.loop_aws import LoopAwsHook
+
+        return LoopAwsHook(self.aws_conn_id, client_type=service, region_name=self._region()).get_conn()
+
+    def _region(self) -> str:
+        from include.loop.config import load_environment
+
+        return load_environment().region
+
+
+class LoopOperator(LoopClients, BaseOperator):
+    """Runs one step of the loop for one pipeline.
+
+    :param pipeline: name of a file in `include/pipelines`, without `.yaml`.
+    :param aws_conn_id: connection for S3 and SageMaker.
+    :param review_conn_id: connection for the review plane.
+    """
+
+    template_fields: Sequence[str] = ("pipeline",)
+    ui_color = "#e8f0fb"
+
+    def __init__(
+        self,
+        *,
+        pipeline: str,
+        aws_conn_id: str = AWS_CONN_ID,
+        review_conn_id: str = REVIEW_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.aws_conn_id = aws_conn_id
+        self.review_conn_id = review_conn_id
+
+    def execute(self, context: Context) -> Any:
+        with domain_errors():
+            return self.work(context)
+
+    @abstractmethod
+    def work(self, context: Context) -> dict[str, Any]:
+        """Do the step, log what came of it, return counts and S3 URIs."""
+
+
+@contextmanager
+def domain_errors() -> Iterator[None]:
+    """Nothing to do: skip. A person must change something: fail at once. All else is left to the retries."""
+    try:
+        yield
+    except Skip as error:
+        raise AirflowSkipException(str(error)) from error
+    except Fatal as error:
+        raise AirflowFailException(str(error)) from error

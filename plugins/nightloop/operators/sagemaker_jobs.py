@@ -1,0 +1,235 @@
+"""SageMaker jobs as tasks: batch inference, replay scores, training, evaluation, all on one base.
+
+The domain describes, else creates, else attaches (`include.loop.aws.jobs`); the base defers while jobs run,
+stops them when the task is killed or late, and calls the domain again when they have ended. Job names are
+computed from what the job works on, so a retry or a second run attaches to the job that is there and
+nothing is billed twice. Endpoints are waited for in the same manner (nightloop.operators.serving).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from nightloop.links import SageMakerJobLink
+from nightloop.operators.loop_operator import LoopOperator, domain_errors
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.loop.aws.jobs import Running
+
+CONSOLE = "https://{region}.console.aws.amazon.com/sagemaker/home?region={region}#/{section}/{name}"
+SECTIONS = {"training": "jobs", "transform": "transform-jobs", "endpoint": "endpoints"}
+
+
+class SageMakerJobOperator(LoopOperator):
+    """A step that needs SageMaker jobs: goes as far as it can, waits without a worker slot, goes on.
+
+    A job that failed raises with SageMaker's own reason and is tried again under the next attempt number,
+    as often as the task has retries; a job that SageMaker calls the caller's fault (ClientError) fails
+    the task at once.
+
+    An endpoint's change cannot be stopped: killing the task leaves SageMaker to end it, and the next try
+    waits for that end.
+
+    :param job_timeout: the longest one job may take, counted from its creation; then it is stopped, and the
+        task fails.
+    """
+
+    operator_extra_links = (SageMakerJobLink(),)
+    ui_color = "#fdf2e0"
+
+    def __init__(self, *, job_timeout: timedelta = timedelta(hours=12), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job_timeout = job_timeout
+        self.console_url = ""
+        self._running: Running | None = None
+
+    @abstractmethod
+    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+        """Call the domain: the jobs to wait for next, or the finished step's result."""
+
+    @abstractmethod
+    def tell(self, result: dict[str, Any]) -> None:
+        """Log what came of the step, where it is, and what happens next."""
+
+    def work(self, context: Context) -> dict[str, Any]:
+        return self._go_on(None)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        from include.loop.aws.jobs import JobKind, Running, stop
+        from nightloop.triggers.polling import Ending
+
+        running = self._watch(Running.from_dict(event["running"]))
+        if event["ending"] == Ending.DEADLINE:
+            stop(self.sagemaker, running)
+            done = "Still changing" if running.kind is JobKind.ENDPOINT else "Stopped"
+            # Not tried again: it would be billed again, for as long.
+            raise AirflowFailException(
+                f"{done} after {self.job_timeout}, without an end: {', '.join(running.names)}"
+            )
+        if event["ending"] == Ending.ERROR:
+            # Nobody knows how the jobs are: the retry attaches to them again.
+            raise AirflowException(f"Could not watch {', '.join(running.names)}: {event['message']}")
+        with domain_errors():
+            return self._go_on(running)
+
+    def on_kill(self) -> None:
+        from include.loop.aws.jobs import stop
+
+        if self._running:
+            self.log.warning("The task is killed: asking %s to stop.", ", ".join(self._running.names))
+            stop(self.sagemaker, self._running)
+
+    def _go_on(self, waited_for: Running | None) -> dict[str, Any]:
+        from nightloop.triggers.polling import SageMakerJobsTrigger
+
+        outcome = self.advance(waited_for)
+        if isinstance(outcome, dict):
+            self._running = None
+            self.tell(outcome)
+            return outcome
+        self._watch(outcome)
+        self.log.info("Waiting for %s %s, without a worker slot.", outcome.kind, ", ".join(outcome.names))
+        self.defer(
+            trigger=SageMakerJobsTrigger(
+                running=outcome.to_dict(),
+                seconds=self.job_timeout.total_seconds(),
+                interval=self.workspace.environment.poll_seconds,
+                aws_conn_id=self.aws_conn_id,
+                region_name=self.workspace.environment.region,
+            ),
+            method_name="execute_complete",
+        )
+
+    def _watch(self, running: Running) -> Running:
+        self._running = running
+        # An endpoint of one's own has no console to link to.
+        if self.sagemaker.meta.endpoint_url.endswith("amazonaws.com"):
+            self.console_url = CONSOLE.format(
+                region=self.workspace.environment.region,
+                section=SECTIONS[running.kind],
+                name=running.names[0],
+            )
+        return running
+
+
+class BatchInferenceOperator(SageMakerJobOperator):
+    """Predicts on a batch's images by batch transform with the champion that the batch is pinned to.
+
+    What has no prediction after the first job is submitted once more, alone; what then has none is
+    quarantined later. Without a champion there is nothing to predict with: 0 predicted, no job.
+
+    :param batch: id of the batch, as `ListBatchOperator` returned it.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch")
+
+    def __init__(self, *, batch: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+
+    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+        from include.loop.nightly.predictions import predict
+
+        return predict(self.workspace, self.sagemaker, self.batch, waited_for)
+
+    def tell(self, result: dict[str, Any]) -> None:
+        self.log.info(
+            "%s: %d images predicted, %d without a prediction; %s",
+            self.batch, result["predicted"], result["missing"], result["predictions_uri"],
+        )  # fmt: skip
+
+
+class ScoreReplayOperator(SageMakerJobOperator):
+    """Lets the champion predict on a bounded choice of earlier training images, to find those that it finds
+    hard. Where nothing is replayed by hardness there is nothing to score: 0 scored, no job.
+
+    :param min_new_labels: as `BuildDatasetOperator` has it, so that both choose the same nights.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "min_new_labels")
+
+    def __init__(self, *, min_new_labels: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.min_new_labels = min_new_labels
+
+    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+        from include.loop.dataset.replay import score
+
+        return score(self.workspace, self.sagemaker, waited_for, self.min_new_labels)
+
+    def tell(self, result: dict[str, Any]) -> None:
+        self.log.info("%d earlier images have the champion's score.", result["scored"])
+
+
+class IncrementalTrainingOperator(SageMakerJobOperator):
+    """Trains a challenger on a dataset, from the champion's artifact when there is a champion, and keeps its
+    training curves.
+
+    :param dataset_id: id of the dataset, as `BuildDatasetOperator` returned it.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "dataset_id")
+
+    def __init__(self, *, dataset_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataset_id = dataset_id
+
+    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+        from include.loop.training.curves import keep
+        from include.loop.training.job import train
+
+        outcome = train(self.workspace, self.sagemaker, self.dataset_id, waited_for)
+        if isinstance(outcome, dict):
+            problem = keep(self.workspace, self.logs, outcome["training_job"])["problem"]
+            if problem:
+                self.log.warning("The report does without training curves: %s", problem)
+        return outcome
+
+    def tell(self, result: dict[str, Any]) -> None:
+        self.log.info(
+            "%s: trained in %.0f s, attempt %s; %s; next: evaluation against the champion",
+            result["training_job"], result["seconds"], result["attempt"], result["model_data"],
+        )  # fmt: skip
+
+
+class EvaluateModelsOperator(SageMakerJobOperator):
+    """Measures challenger and champion on the same images (test sets, memory, newest labels, audits), by
+    batch transform.
+
+    :param training_job: name of the challenger's training job.
+    """
+
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "training_job")
+
+    def __init__(self, *, training_job: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.training_job = training_job
+
+    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+        from include.loop.evaluation.evaluate import evaluate
+
+        return evaluate(self.workspace, self.sagemaker, self.training_job, waited_for)
+
+    def tell(self, result: dict[str, Any]) -> None:
+        for name, scores in result["map50"].items():
+            self.log.info(
+                "mAP@0.5 on %s: champion %s, challenger %s",
+                name,
+                scores.get("champion"),
+                scores.get("challenger"),
+            )
+        for item in result["unpredicted"]:
+            self.log.warning(
+                "%d images of %s got no prediction from the %s: %s; the first: %r (%s)",
+                item["images"], item["slice"], item["model"],
+                "left out, as another model has one" if item.get("left_out") else "counted as nothing found",
+                item["first"], item["why"],
+            )  # fmt: skip
+        self.log.info("Measured %s; %s; next: the gate", result["training_job"], result["metrics_uri"])

@@ -1,0 +1,173 @@
+"""When training begins, when it is left to a later run, and when it starts itself again."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
+
+from nightloop.operators.challenger import JudgeOperator
+from nightloop.operators.datasets import BuildDatasetOperator, PlanTrainingOperator, TrainAgainOperator
+from tests.airflow.place import Place, TaskInstance
+from tests.loop.evaluation.test_gate import compared, metrics
+
+
+def commit_labels(place: Place, date: str, count: int) -> None:
+    """A shard as a finished night leaves it: the summary is what makes it count."""
+    lines = [
+        {
+            "source-ref": uri,
+            "review": {"annotations": [], "image_size": [{"width": 64, "height": 48, "depth": 3}]},
+            "review-metadata": {"objects": [], "creation-date": f"{date}T00:00:00.000000"},
+        }
+        for uri in place.put_images(date, count)
+    ]
+    body = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    place.put(f"labels/dt={date}/augmented.manifest", body)
+    place.put(f"labels/dt={date}/quarantine.jsonl", b"")
+    place.put(f"labels/dt={date}/summary.json", json.dumps({"batch": date, "labels": count}).encode())
+
+
+def plan(place: Place, run_type: str, ti: TaskInstance | None = None, **kwargs: Any) -> Any:
+    task = PlanTrainingOperator(
+        task_id="plan", pipeline=place.pipeline, nights=("nightly_review", "ring_for_training"), **kwargs
+    )
+    return place.run(
+        task, dag_run=SimpleNamespace(run_type=run_type), ti=TaskInstance() if ti is None else ti
+    )
+
+
+@pytest.fixture
+def taught(place: Place) -> Place:
+    commit_labels(place, "2026-11-01", 4)
+    return place
+
+
+def test_new_labels_are_counted_from_s3(taught: Place) -> None:
+    assert plan(taught, "manual")["new_labels"] == 4
+
+
+@pytest.mark.parametrize("run_type", ["asset_triggered", "operator_triggered"])
+def test_a_run_that_was_rung_leaves_it_to_the_last_night_in_progress(taught: Place, run_type: str) -> None:
+    with pytest.raises(AirflowSkipException, match="last of 2 nights"):
+        plan(taught, run_type, TaskInstance(unfinished_tasks=2, unfinished_runs=3))
+    assert plan(taught, run_type, TaskInstance(unfinished_tasks=0, unfinished_runs=1)), "that night has rung"
+    assert plan(taught, run_type, TaskInstance(unfinished_tasks=1, unfinished_runs=0)), "that night has died"
+
+
+@pytest.mark.parametrize("run_type", ["scheduled", "manual"])
+def test_the_clock_and_people_wait_for_nobody(taught: Place, run_type: str) -> None:
+    assert plan(taught, run_type, TaskInstance(unfinished_tasks=2, unfinished_runs=2))
+
+
+def test_plan_only_trains_nothing(taught: Place) -> None:
+    ti = TaskInstance()
+    with pytest.raises(AirflowSkipException, match="plan_only: 4 labels"):
+        plan(taught, "manual", ti, plan_only=True)
+    assert ti["plan"]["new_labels"] == 4
+
+
+def test_with_too_few_new_labels_there_is_nothing_to_learn(taught: Place) -> None:
+    task = BuildDatasetOperator(task_id="build_dataset", pipeline=taught.pipeline, min_new_labels=5)
+    with pytest.raises(AirflowSkipException, match="5"):
+        taught.run(task)
+
+
+def test_a_cleared_run_takes_its_own_dataset_again(taught: Place) -> None:
+    """Also when there would be another one by now, or none: the round can be repeated to the letter."""
+    task = BuildDatasetOperator(task_id="build_dataset", pipeline=taught.pipeline)
+    context = taught.context()
+    first = task.execute(context)
+    commit_labels(taught, "2026-11-02", 2)
+    assert task.execute(context) == first
+    assert taught.run(task)["dataset_id"] != first["dataset_id"], "another run learns from all"
+
+
+def look_again(place: Place, dataset_id: str) -> Any:
+    task = TrainAgainOperator(
+        task_id="look_again",
+        pipeline=place.pipeline,
+        dataset_id=dataset_id,
+        trigger_dag_id="incremental_training",
+    )
+    return place.run(task)
+
+
+def test_labels_that_came_in_meanwhile_start_the_flow_again_once(taught: Place) -> None:
+    pipeline = taught.pipeline
+    dataset_id = taught.run(BuildDatasetOperator(task_id="build_dataset", pipeline=pipeline))["dataset_id"]
+
+    with pytest.raises(AirflowSkipException, match="No labels came in"):
+        look_again(taught, dataset_id)
+    commit_labels(taught, "2026-11-02", 2)
+    with pytest.raises(DagRunTriggerException) as again:
+        look_again(taught, dataset_id)
+    assert again.value.trigger_dag_id == "incremental_training"
+    assert again.value.dag_run_id == f"again__{dataset_id}", "a retry names the same run"
+    assert again.value.skip_when_already_exists is True
+
+
+def crown(place: Place, dataset_id: str, job: str) -> None:
+    champion = {
+        "number": 1, "training_job": job, "dataset_id": dataset_id, "model_data": "s3://b/m",
+        "base_network": "resnet-50", "num_classes": 2, "image_shape": 300, "metrics": {},
+        "promoted_at": "2026-11-01T00:00:00+00:00", "package_arn": "arn",
+    }  # fmt: skip
+    place.put("champion.json", json.dumps(champion).encode())
+
+
+def judge(place: Place, dataset: dict[str, Any], job: str, after: float) -> Any:
+    """The verdict about a challenger whose training and evaluation are made up; before it was 0.8."""
+    model = {"dataset_id": dataset["dataset_id"], "parent": dataset["parent"]}
+    place.put(f"models/{job}/model.json", json.dumps(model).encode())
+    measured = metrics(dataset["parent"], day=compared(0.8, after))
+    place.put(f"evaluations/{job}/metrics.json", json.dumps(measured).encode())
+    return place.run(JudgeOperator(task_id="gate", pipeline=place.pipeline, training_job=job))
+
+
+def test_nights_that_did_harm_are_tried_again_apart_and_their_owner_is_told(
+    taught: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taught.settings["training"] = {"trials": 1}
+    taught.save()
+    build = BuildDatasetOperator(task_id="build_dataset", pipeline=taught.pipeline)
+    crown(taught, taught.run(build)["dataset_id"], "first")
+    for date in ("2026-11-02", "2026-11-03"):
+        commit_labels(taught, date, 4)
+    both = taught.run(build)
+    verdict = judge(taught, both, "both", after=0.5)
+    assert verdict["outcome"] == "harm"
+    logged = capsys.readouterr().out
+    assert "2026-11-02 is suspended: it took part in harm (both)" in logged
+    assert "discard-labels 2026-11-03" in logged
+    with pytest.raises(DagRunTriggerException) as again:
+        look_again(taught, both["dataset_id"])
+    assert again.value.dag_run_id == f"again__{both['dataset_id']}"
+
+    ti = TaskInstance()
+    with pytest.raises(
+        AirflowSkipException, match="A further trial: a part of the nights of which one did harm"
+    ):
+        plan(taught, "operator_triggered", ti, plan_only=True)
+    assert ti["plan"]["suspended"] == ["2026-11-02", "2026-11-03"]
+    context = taught.context()
+    half = build.execute(context)
+    assert half["trial"] == {"kind": "split", "nights": ["2026-11-02"]}
+    assert "Left out: 2026-11-03 (suspended" in capsys.readouterr().out
+    commit_labels(taught, "2026-11-04", 4)
+    assert build.execute(context) == half, "a cleared run takes its own trial again"
+    judge(taught, half, "half", after=0.5)
+    assert "2026-11-02 is set aside: it did harm by itself (half)" in capsys.readouterr().out
+
+    with pytest.raises(DagRunTriggerException):
+        look_again(taught, half["dataset_id"])
+    rest = taught.run(build)
+    assert rest["trial"] == {"kind": "round", "nights": ["2026-11-03", "2026-11-04"]}
+    judge(taught, rest, "rest", after=0.7)
+    with pytest.raises(AirflowSkipException, match="no night is to be tried again now"):
+        look_again(taught, rest["dataset_id"])  # one further trial a day
+    with pytest.raises(AirflowSkipException, match=r"training\.trials allows 1 within 24 hours"):
+        taught.run(build)

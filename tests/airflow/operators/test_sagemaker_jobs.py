@@ -1,0 +1,166 @@
+"""SageMaker jobs as tasks: what a retry finds, what a failure says, what is stopped, what is sent again."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+
+from include.loop.core.errors import JobFailed
+from nightloop.operators.challenger import JudgeOperator, PromoteOperator, RegisterOperator
+from nightloop.operators.datasets import BuildDatasetOperator
+from nightloop.operators.human_review import ListBatchOperator, TriageOperator
+from nightloop.operators.sagemaker_jobs import (
+    BatchInferenceOperator,
+    EvaluateModelsOperator,
+    IncrementalTrainingOperator,
+)
+from tests.airflow.place import Place
+from tests.support.cloud import eventually
+
+DATE = "2026-11-01"
+
+
+def label_lines(uris: list[str]) -> bytes:
+    lines = [
+        {
+            "source-ref": uri,
+            "review": {
+                "annotations": [{"class_id": 0, "left": 16, "top": 12, "width": 32, "height": 24}],
+                "image_size": [{"width": 64, "height": 48, "depth": 3}],
+            },
+            "review-metadata": {
+                "objects": [{"confidence": 1}],
+                "class-map": {"0": "cat"},
+                "type": "groundtruth/object-detection",
+                "human-annotated": "yes",
+                "creation-date": "2026-10-01T00:00:00.000000",
+                "job-name": "labels/first",
+            },
+        }
+        for uri in uris
+    ]
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+@pytest.fixture
+def labelled(place: Place) -> Place:
+    """A place with labels for a first model, and one test set."""
+    uris = place.put_images("first", 4)
+    place.put("initial/train.manifest", label_lines(uris[:2]))
+    place.put("initial/validation.manifest", label_lines(uris[2:3]))
+    place.put("test/day.manifest", label_lines(uris[3:]))
+    place.settings |= {
+        "initial": {"train": "initial/train.manifest", "validation": "initial/validation.manifest"},
+        "test_sets": {"day": "test/day.manifest"},
+    }
+    place.save()
+    return place
+
+
+def build(place: Place) -> str:
+    dataset = place.run(BuildDatasetOperator(task_id="build_dataset", pipeline=place.pipeline, initial=True))
+    assert (dataset["train"], dataset["validation"]) == (2, 1)
+    return str(dataset["dataset_id"])
+
+
+def training(place: Place, dataset_id: str, **kwargs: Any) -> IncrementalTrainingOperator:
+    return IncrementalTrainingOperator(
+        task_id="train", pipeline=place.pipeline, dataset_id=dataset_id, **kwargs
+    )
+
+
+def hyperparameters(place: Place, **values: str) -> None:
+    place.settings["training"] = {"initial": {"hyperparameters": values}}
+    place.save()
+
+
+def defer(place: Place, task: IncrementalTrainingOperator) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(place.context())
+    return deferred.value
+
+
+def job_of(deferred: TaskDeferred) -> str:
+    [name] = deferred.trigger.running.names
+    return str(name)
+
+
+def status(place: Place, job: str) -> str:
+    described = place.cloud.client("sagemaker").describe_training_job(TrainingJobName=job)
+    return str(described["TrainingJobStatus"])
+
+
+def test_a_first_model_is_trained_measured_judged_and_promoted(labelled: Place) -> None:
+    place, pipeline = labelled, labelled.pipeline
+    dataset_id = build(place)
+    trained = place.run(training(place, dataset_id))
+    job = trained["training_job"]
+    measured = place.run(EvaluateModelsOperator(task_id="evaluate", pipeline=pipeline, training_job=job))
+    assert measured["map50"]["day"]["challenger"] == pytest.approx(1.0)
+    assert place.run(JudgeOperator(task_id="gate", pipeline=pipeline, training_job=job))["promote"] is True
+    place.run(RegisterOperator(task_id="register", pipeline=pipeline, training_job=job))
+    promoted = place.run(PromoteOperator(task_id="promote", pipeline=pipeline, training_job=job))
+    assert promoted["promoted"] is True
+    assert json.loads(place.read(promoted["champion_uri"]))["training_job"] == job
+
+    # A night with that champion: one image is no image, so the job fails, and only that one is sent again.
+    place.put_images(DATE, 3)
+    place.put(f"images/dt={DATE}/torn.jpg", b"not an image")
+    batch = place.run(ListBatchOperator(task_id="list_batch", pipeline=pipeline, batch_date=DATE))
+    assert (batch["images"], batch["champion"]) == (4, job)
+    inference = BatchInferenceOperator(task_id="batch_inference", pipeline=pipeline, batch=DATE)
+    predicted = place.run(inference)
+    assert (predicted["predicted"], predicted["missing"]) == (3, 1)
+    assert predicted["jobs"][-1].endswith("-2"), "the missing image was submitted once more"
+    before = place.cloud.requests()["CreateTransformJob"]
+    assert place.run(BatchInferenceOperator(task_id="again", pipeline=pipeline, batch=DATE)) == predicted
+    assert place.cloud.requests()["CreateTransformJob"] == before, "the same date starts no job again"
+    triaged = place.run(TriageOperator(task_id="triage", pipeline=pipeline, batch=DATE, threshold=1.0, cap=2))
+    assert (triaged["ask"], triaged["unreadable"]) == (2, 1)
+
+
+def test_a_retry_attaches_to_the_job_that_runs(labelled: Place) -> None:
+    gate = labelled.cloud.gate(f"{labelled.bucket}-go", "boxes")
+    hyperparameters(labelled, hold=gate.name)
+    dataset_id = build(labelled)
+    first = defer(labelled, training(labelled, dataset_id))
+    retry = defer(labelled, training(labelled, dataset_id))
+    assert job_of(retry) == job_of(first)
+    gate.touch()
+    assert labelled.run(training(labelled, dataset_id))["training_job"] == job_of(first)
+
+
+def test_a_failure_says_what_sagemaker_says_and_the_retry_takes_the_next_number(labelled: Place) -> None:
+    mended = labelled.cloud.gate(f"{labelled.bucket}-mended", "boxes")
+    hyperparameters(labelled, fail_without=mended.name, reason="line 7 is no label")
+    dataset_id = build(labelled)
+    with pytest.raises(JobFailed, match="line 7 is no label") as failure:
+        labelled.run(training(labelled, dataset_id))
+    mended.touch()
+    trained = labelled.run(training(labelled, dataset_id))
+    assert trained["attempt"] == 2
+    assert trained["training_job"].endswith("-2")
+    assert f"{trained['training_job'][:-2]}-1" in str(failure.value)
+
+
+def test_a_job_that_takes_too_long_is_stopped(labelled: Place) -> None:
+    hyperparameters(labelled, hold="never")
+    task = training(labelled, build(labelled), job_timeout=timedelta(seconds=1))
+    job = job_of(defer(labelled, task))
+    with pytest.raises(AirflowFailException, match=f"Stopped after 0:00:01, without an end: {job}"):
+        labelled.run(task)
+    assert eventually(lambda: status(labelled, job) == "Stopped")
+
+
+def test_killing_the_task_in_the_worker_stops_its_job(labelled: Place) -> None:
+    hyperparameters(labelled, hold="never")
+    task = training(labelled, build(labelled))
+    task.on_kill()  # before there is a job: nothing to stop
+    job = job_of(defer(labelled, task))
+    task.on_kill()
+    assert eventually(lambda: status(labelled, job) == "Stopped")
+    task.on_kill()  # and once more: it has ended already

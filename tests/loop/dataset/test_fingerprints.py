@@ -1,0 +1,111 @@
+"""A copy of a picture is known again, another picture is not; both measured on the sample's scenes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageEnhance
+
+from include.loop.core.errors import BadRecord
+from include.loop.dataset.fingerprints import NEAR_BITS, alike, fingerprint
+from include.samples.scenes import draw
+from tests.loop.pictures import patchwork
+from tests.loop.place import picture
+
+Change = Callable[[Image.Image], Image.Image]
+
+
+def jpeg(image: Image.Image, quality: int = 92) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=quality)
+    return stream.getvalue()
+
+
+@cache
+def scenes() -> list[Image.Image]:
+    """Crops of two photographs, with digits on them, by day and by night."""
+    return [
+        Image.fromarray(draw(light, "learning", 3, number).pixels)
+        for light in ("day", "night")
+        for number in range(60)
+    ]
+
+
+@cache
+def phashes() -> list[str | None]:
+    return [fingerprint(jpeg(scene)).phash for scene in scenes()]
+
+
+def resized(factor: float) -> Change:
+    return lambda image: image.resize((round(image.width * factor),) * 2, Image.Resampling.BICUBIC)
+
+
+def brighter(factor: float) -> Change:
+    return lambda image: ImageEnhance.Brightness(image).enhance(factor)
+
+
+@pytest.mark.parametrize(
+    ("change", "quality"),
+    [
+        (resized(1), 60),
+        (resized(0.9), 92),
+        (resized(1.1), 92),
+        (brighter(0.85), 92),
+        (brighter(1.15), 92),
+        (lambda image: resized(0.9)(brighter(0.9)(image)), 60),
+    ],
+    ids=["quality 60", "smaller", "larger", "darker", "brighter", "all at once"],
+)
+def test_a_copy_is_known_again(change: Change, quality: int):
+    copies = [fingerprint(jpeg(change(scene), quality)).phash for scene in scenes()]
+    assert list(alike(copies, phashes())) == [(index, index) for index in range(len(copies))]
+
+
+def test_no_two_of_the_samples_scenes_are_taken_for_copies():
+    pairs = [(one, other) for one, other in alike(phashes(), phashes()) if one != other]
+    assert not pairs
+
+
+def test_the_same_bytes_have_the_same_fingerprint_and_other_bytes_another_one():
+    assert fingerprint(patchwork("a")) == fingerprint(patchwork("a"))
+    assert fingerprint(patchwork("a")).sha256 != fingerprint(patchwork("a", quality=89)).sha256
+
+
+def test_a_picture_with_nothing_on_it_resembles_nothing():
+    black = fingerprint(picture(0, "salt"))
+    assert black.phash is None
+    assert not list(alike([black.phash], [black.phash]))
+
+
+@pytest.mark.parametrize("body", [b"", b"no image", patchwork("a")[:-200]])
+def test_what_cannot_be_decoded_has_no_fingerprint(body: bytes):
+    with pytest.raises(BadRecord):
+        fingerprint(body)
+
+
+BITS = st.integers(0, 2**256 - 1)
+HASHES = st.lists(st.none() | st.tuples(BITS, st.integers(0, 40)), max_size=20)
+
+
+@given(BITS, HASHES, HASHES)
+def test_pairs_are_those_within_the_threshold(base: int, left: list, right: list):
+    def spread(items: list) -> list[str | None]:
+        """Hashes around a common one, as many bits away as the second number says, and some anywhere."""
+        return [
+            None if item is None else f"{base ^ ((1 << item[1]) - 1) if item[0] % 3 else item[0]:064x}"
+            for item in items
+        ]
+
+    one, other = spread(left), spread(right)
+    expected = [
+        (row, column)
+        for row, a in enumerate(one)
+        for column, b in enumerate(other)
+        if a and b and (int(a, 16) ^ int(b, 16)).bit_count() <= NEAR_BITS
+    ]
+    assert list(alike(one, other)) == expected

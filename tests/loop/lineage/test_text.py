@@ -1,0 +1,63 @@
+"""A walk is shown as it was walked, and nothing in it gives orders to the terminal."""
+
+from __future__ import annotations
+
+from include.loop.lineage.text import render
+
+DATASET = {
+    "dataset_id": "d1",
+    "nights": [],
+    "train": 3,
+    "new": 3,
+    "replayed": 0,
+    "uri": "s3://b/d1/dataset.json",
+}
+LABEL = {
+    "manifest": "s3://b/d1/train.manifest",
+    "line": 2,
+    "choice": 1,
+    "class": "cat",
+    "image": "s3://b/x.jpg",
+    "boxes": [{"label": "cat", "left": 1, "top": 2, "width": 3, "height": 4.5}],
+    "created": None,
+    "job": None,
+    "batch": None,
+    "reason": None,
+    "loop": None,
+}
+
+
+def test_a_label_that_came_with_the_pipeline_ends_the_walk():
+    assert render({"dataset": DATASET, "label": LABEL}).splitlines() == [
+        "dataset d1: 3 images, 3 labels new, 0 replayed",
+        "nights: none (labels that were there before)",
+        "s3://b/d1/dataset.json",
+        "└─ label: line 2 of the manifest (number 1 that shows cat; --line chooses another)",
+        "   in s3://b/d1/train.manifest",
+        "   image s3://b/x.jpg",
+        "   boxes: cat at 1,2 of 3 x 4.5",
+        "   made at an unknown time",
+        "   nobody was asked by this loop: the label came with the pipeline's initial manifests",
+    ]
+
+
+def test_each_answer_tells_its_boxes_and_time_or_why_it_was_not_used():
+    good = {
+        "worker": "ann",
+        "boxes": ["cat", "dog"],
+        "seconds": 12.5,
+        "submitted": "2026-11-01T10:00:00+00:00",
+    }
+    nothing = good | {"worker": "bob", "boxes": [], "seconds": None}
+    bad = {"worker": "eve", "problem": "unknown label: 'bird'"}
+    assert render({"answers": [good, nothing, bad]}).splitlines() == [
+        "answers: 3",
+        "worker ann: cat, dog; 12.5 seconds, 2026-11-01T10:00:00+00:00",
+        "worker bob: nothing; an unknown time, 2026-11-01T10:00:00+00:00",
+        "worker eve: not used: unknown label: 'bird'",
+    ]
+
+
+def test_what_a_worker_wrote_does_not_reach_the_terminal_as_control_characters():
+    shown = render({"answers": [{"worker": "\x1b[2Jeve", "problem": "unknown label: '\x07\u202e'"}]})
+    assert shown.splitlines()[1] == "worker ?[2Jeve: not used: unknown label: '??'"

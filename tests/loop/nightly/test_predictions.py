@@ -1,0 +1,118 @@
+"""A night is predicted once, by the champion it was pinned with, whatever its images do to the job."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.loop.aws.jobs import Running
+from include.loop.core import layout
+from include.loop.core.errors import JobRejected
+from include.loop.models.champion import promote
+from include.loop.nightly import batch, predictions
+from include.loop.nightly.predictions import predict, read_predictions
+from tests.loop.aws.test_transform import trained_archive
+from tests.loop.models.test_champion import challenger
+from tests.loop.place import NIGHT, Place, picture
+
+
+@pytest.fixture
+def crowned(place: Place) -> Place:
+    """A place whose champion's artifact was not trained but put there."""
+    crown(place, "one", None)
+    return place
+
+
+def crown(place: Place, name: str, parent: str | None) -> None:
+    job = f"{place.bucket}-{name}"
+    promote(place.workspace, place.sagemaker, challenger(place, job, parent and f"{place.bucket}-{parent}"))
+    place.s3.put_object(Bucket=place.bucket, Key=f"{job}.tar.gz", Body=trained_archive())
+
+
+def night(place: Place) -> dict:
+    batch.list_batch(place.workspace, NIGHT)
+    return place.finish(predict, NIGHT)
+
+
+def scores(place: Place) -> dict[str, float | str | None]:
+    """Top score or problem by file name."""
+    found = read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT))
+    return {
+        item.uri.rsplit("/", 1)[-1]: item.problem
+        or max((detection.score for detection in item.detections), default=None)
+        for item in found
+    }
+
+
+def test_each_image_gets_the_models_detections_and_a_bad_one_its_reason(crowned: Place):
+    crowned.add_images({"grey.jpg": 102, "black.jpg": 0})
+    crowned.put(f"images/dt={NIGHT}/text.jpg", b"no image")
+    crowned.put(f"images/dt={NIGHT}/cut.jpg", picture(100)[:-20])
+    report = night(crowned)
+    assert (report["predicted"], report["missing"]) == (2, 2)
+    location = layout.run_file(NIGHT, "predictions.json")
+    written = crowned.storage.read_json(location)
+    assert written.pop("refused") == {}
+    crowned.storage.write_json(location, written)  # as earlier versions wrote it
+    assert scores(crowned) == {
+        "grey.jpg": pytest.approx(0.4, abs=0.01),
+        "black.jpg": None,
+        "text.jpg": "not an image",
+        "cut.jpg": "damaged image: the JPEG ends before its picture begins",
+    }
+
+
+def test_a_night_is_predicted_once_even_when_another_champion_reigns_by_then(crowned: Place):
+    crowned.add_images({"a.jpg": 100})
+    first = night(crowned)
+    crown(crowned, "two", "one")
+    before = crowned.cloud.requests()
+    assert night(crowned) == first
+    assert crowned.cloud.requests().get("CreateTransformJob") == before.get("CreateTransformJob")
+    assert first["champion"] == f"{crowned.bucket}-one"
+
+
+def test_a_retry_attaches_to_the_job_that_runs(crowned: Place):
+    crowned.add_images({"a.jpg": 100})
+    batch.list_batch(crowned.workspace, NIGHT)
+    one, other = (predict(crowned.workspace, crowned.sagemaker, NIGHT) for _ in range(2))
+    assert isinstance(one, Running)
+    assert isinstance(other, Running)
+    assert one.names == other.names
+
+
+def test_a_night_without_one_readable_image_ends_without_predictions(crowned: Place):
+    crowned.put(f"images/dt={NIGHT}/a.jpg", b"nothing")
+    crowned.put(f"images/dt={NIGHT}/b.jpg", b"nothing either")
+    report = night(crowned)
+    assert (report["predicted"], report["missing"]) == (0, 2)
+    assert set(scores(crowned).values()) == {"not an image"}
+
+
+def test_a_model_that_cannot_be_loaded_fails_the_job_and_not_the_images(crowned: Place):
+    crowned.s3.put_object(Bucket=crowned.bucket, Key=f"{crowned.bucket}-one.tar.gz", Body=b"no archive")
+    crowned.add_images({"a.jpg": 100})
+    with pytest.raises(
+        JobRejected, match=r"transform job .*-1 failed: ClientError: .* is refused as a model archive"
+    ):
+        night(crowned)
+    crowned.s3.put_object(Bucket=crowned.bucket, Key=f"{crowned.bucket}-one.tar.gz", Body=trained_archive())
+    report = night(crowned)  # the task's retry
+    assert report["predicted"] == 1
+    assert report["jobs"][0].endswith("-2")
+
+
+def test_without_a_champion_no_job_is_needed(place: Place):
+    place.add_images({"a.jpg": 100})
+    report = night(place)
+    assert (report["champion"], report["predicted"], report["jobs"]) == (None, 0, [])
+    assert list(read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT))) == []
+    assert predictions.predictions_of(place.workspace, NIGHT, ["s3://b/x"]) == {}
+
+
+def test_an_output_that_is_not_as_documented_costs_its_image_only(crowned: Place):
+    crowned.add_images({"a.jpg": 100, "b.jpg": 100})
+    night(crowned)
+    crowned.put(f"runs/dt={NIGHT}/predictions/out/a.jpg.out", b"oops")
+    found = scores(crowned)
+    assert str(found["a.jpg"]).startswith("no prediction: unreadable output")
+    assert isinstance(found["b.jpg"], float)

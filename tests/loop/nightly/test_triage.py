@@ -1,0 +1,181 @@
+"""The least confident first, audits whatever the model says, never above the cap, always the same."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.loop.config import TriageSettings
+from include.loop.nightly import batch, plan, predictions, triage
+from include.loop.nightly.looks import Look
+from include.loop.nightly.predictions import Prediction
+from include.loop.nightly.triage import AUDIT, Decision, choose
+from include.loop.tasks.detection.predictions import Detection
+from tests.loop.place import NIGHT, Place
+
+
+def prediction(name: str, *scores: float, problem: str | None = None) -> Prediction:
+    detections = tuple(Detection(0, score, 0.1, 0.1, 0.5, 0.5) for score in scores)
+    return Prediction(f"s3://b/{name}", f"etag-{name}", detections, problem)
+
+
+def asked(rows) -> set[str]:
+    return {row.image.removeprefix("s3://b/") for row in rows if row.decision is Decision.ASK}
+
+
+def test_images_below_the_threshold_or_without_detection_are_asked_about():
+    rows = choose(
+        [prediction("low", 0.4, 0.1), prediction("high", 0.9), prediction("none")],
+        TriageSettings(threshold=0.5, audit_share=0, cap=10),
+    )
+    assert asked(rows) == {"low", "none"}
+    assert [(row.top_score, row.detections, row.reason) for row in rows] == [
+        (0.4, 2, "top score 0.400 below 0.5"),
+        (0.9, 1, "top score 0.900"),
+        (0.0, 0, "no detection"),
+    ]
+
+
+def test_under_the_cap_the_least_confident_come_first_and_the_others_say_why_they_wait():
+    given = [prediction(str(n), n / 10) for n in range(1, 5)]
+    rows = choose(given, TriageSettings(threshold=0.5, audit_share=0, cap=2))
+    assert asked(rows) == {"1", "2"}
+    assert rows[3].reason == "top score 0.400 below 0.5; over the cap of 2"
+
+
+def test_an_image_without_prediction_is_never_asked_about():
+    (row,) = choose([prediction("bad", problem="not an image")], TriageSettings(audit_share=1))
+    assert (row.decision, row.reason, row.top_score) == (Decision.UNREADABLE, "not an image", None)
+
+
+def test_audits_are_a_share_of_all_images_and_the_cap_does_not_squeeze_them_out():
+    given = [prediction(str(n), n / 2000) for n in range(2000)]
+    rows = choose(given, TriageSettings(threshold=0.5, audit_share=0.05, cap=300))
+    audits = [row for row in rows if row.reason == AUDIT]
+    assert 60 <= len(audits) <= 140
+    assert any((row.top_score or 0) > 0.5 for row in audits)
+    assert len(asked(rows)) == 300
+
+
+@given(
+    st.lists(st.floats(0, 1), max_size=30), st.floats(0, 1), st.floats(0, 1), st.integers(1, 10), st.randoms()
+)
+def test_the_choice_depends_on_the_images_and_not_on_their_order(scores, threshold, audit, cap, random):
+    settings = TriageSettings(threshold=threshold, audit_share=audit, cap=cap)
+    given = [prediction(str(n), score) for n, score in enumerate(scores)]
+    rows = choose(given, settings)
+    assert len(asked(rows)) <= cap
+    random.shuffle(given)
+    assert asked(choose(given, settings)) == asked(rows)
+
+
+def looks(**seen: Look):
+    """What is seen of the images, by name, and the names it was asked for. Each has bytes of its own where
+    nothing else is said.
+    """
+    asked_for: list[str] = []
+
+    def look(images):
+        for uri, _ in images:
+            name = uri.removeprefix("s3://b/")
+            asked_for.append(name)
+            yield seen.get(name, Look(f"sha-{name}", 32, 24))
+
+    return look, asked_for
+
+
+def test_what_cannot_be_shown_or_was_asked_before_makes_room_for_the_next_and_nothing_more_is_read():
+    given = [prediction(name, n / 10) for n, name in enumerate("abcdefg")]
+    look, asked_for = looks(
+        a=Look("sha-a", problem="truncated image"), b=Look("sha-b", known="asked in night X"), d=Look("sha-c")
+    )
+    rows = choose(given, TriageSettings(threshold=0.65, audit_share=0, cap=3), look)
+    assert [(row.decision, row.reason.split("; ")[-1]) for row in rows] == [
+        (Decision.UNREADABLE, "truncated image"),
+        (Decision.SKIP, "asked in night X"),
+        (Decision.ASK, "top score 0.200 below 0.65"),
+        (Decision.SKIP, "same bytes as s3://b/c"),
+        (Decision.ASK, "top score 0.400 below 0.65"),
+        (Decision.ASK, "top score 0.500 below 0.65"),
+        (Decision.SKIP, "over the cap of 3"),
+    ]
+    assert rows[3].same_as == rows[2].image
+    assert (rows[2].sha256, rows[2].width, rows[2].height) == ("sha-c", 32, 24)
+    assert asked_for == list("abcdef")
+
+
+def test_of_an_audit_and_its_copy_the_audit_is_asked_and_counted_once():
+    """Equal bytes may have two ETags, when one was uploaded in parts: only one of them is drawn."""
+    names = [f"{number}" for number in range(40)]
+    given = [prediction(name, 0.3) for name in names]
+    settings = TriageSettings(threshold=0.5, audit_share=0.3, cap=40)
+    audits = [row.image for row in choose(given, settings) if row.reason == AUDIT]
+    assert 2 < len(audits) < 30
+    look, _ = looks(**dict.fromkeys(names, Look("the same")))
+    rows = choose(given, settings, look)
+    (only,) = (row for row in rows if row.decision is Decision.ASK)
+    assert (only.reason, only.image in audits) == (AUDIT, True)
+    assert sum(row.reason == AUDIT for row in rows) == 1
+    assert {row.same_as for row in rows} == {None, only.image}
+
+
+@pytest.fixture
+def listed(place: Place) -> Place:
+    place.add_images({f"{n}.jpg": 100 for n in range(5)})
+    place.put(f"images/dt={NIGHT}/text.jpg", b"no image")
+    return place
+
+
+def prepare(place: Place) -> None:
+    batch.list_batch(place.workspace, NIGHT)
+    place.finish(predictions.predict, NIGHT)
+
+
+def test_without_a_model_readable_images_are_chosen_at_random_up_to_the_cap(listed: Place):
+    prepare(listed)
+    report = triage.triage(listed.workspace, NIGHT, cap=3)
+    assert (report["images"], report["ask"], report["skip"] + report["unreadable"]) == (6, 3, 3)
+    rows = triage.read_rows(listed.workspace, NIGHT)
+    assert {row.reason for row in rows if row.decision is Decision.ASK} == {"no model yet"}
+    assert triage.triage(listed.workspace, NIGHT, cap=3) == report
+    assert triage.read_rows(listed.workspace, NIGHT) == rows
+
+
+def test_each_question_is_priced_by_its_reviewers_time(make_place):
+    place = make_place(
+        review={"seconds_per_image": 30, "task_count": 2, "dollars_per_hour": 12}, triage={"cap": 4}
+    )
+    place.add_images({f"{n}.jpg": 100 for n in range(6)})
+    prepare(place)
+    report = triage.triage(place.workspace, NIGHT)
+    assert (report["expected_seconds"], report["expected_dollars"]) == (240.0, 0.8)
+
+
+def test_decisions_are_final_once_the_questions_are_written(listed: Place):
+    listed.set_up_review()
+    prepare(listed)
+    assert triage.triage(listed.workspace, NIGHT, cap=1)["ask"] == 1  # a plan with another cap
+    assert listed.ask()["asked"] == 5
+    assert triage.triage(listed.workspace, NIGHT, cap=1)["ask"] == 5
+
+
+def test_a_plan_before_triage_is_the_most_it_can_become_and_after_it_exact(listed: Place):
+    before = plan.plan_review(listed.workspace, NIGHT)
+    assert (before["exact"], before["ask"], before["images"]) == (False, 6, 6)
+    assert list(listed.storage.list("runs/")) == []
+    prepare(listed)
+    triage.triage(listed.workspace, NIGHT)
+    after = plan.plan_review(listed.workspace, NIGHT)
+    assert (after["exact"], after["ask"], after["unreadable"]) == (True, 5, 1)
+    assert "would ask about 5 of 6 images" in after["text"]
+
+
+def test_rows_survive_the_parquet_file_unchanged(listed: Place):
+    prepare(listed)
+    triage.triage(listed.workspace, NIGHT)
+    row = triage.read_rows(listed.workspace, NIGHT)[0]
+    assert row.image == f"s3://{listed.bucket}/pets/images/dt={NIGHT}/0.jpg"
+    assert row.etag == listed.s3.head_object(Bucket=listed.bucket, Key=f"pets/images/dt={NIGHT}/0.jpg")[
+        "ETag"
+    ].strip('"')

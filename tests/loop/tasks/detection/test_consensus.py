@@ -1,0 +1,156 @@
+"""What a majority drew is kept, averaged; without a majority either way there is no label; the order of the
+answers never matters.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.loop.tasks.detection.answers import Answer, Box
+from include.loop.tasks.detection.consensus import AgreedBox, ReviewersDisagree, agree, iou
+
+NOW = datetime(2026, 11, 2, tzinfo=UTC)
+BOXES = st.builds(
+    Box,
+    st.sampled_from(["cat", "dog"]),
+    st.integers(0, 40),
+    st.integers(0, 40),
+    st.integers(1, 40),
+    st.integers(1, 40),
+)
+ANSWERS = st.lists(st.lists(BOXES, max_size=4), min_size=1, max_size=3).map(
+    lambda lists: [answer(f"w{number}", *boxes) for number, boxes in enumerate(lists)]
+)
+
+
+def answer(worker: str, *boxes: Box) -> Answer:
+    return Answer(worker, boxes, 100, 100, NOW)
+
+
+def told(answers: list[Answer]) -> list[AgreedBox] | tuple[Box, ...]:
+    """What they agree on, or the boxes in doubt."""
+    try:
+        return agree(answers)
+    except ReviewersDisagree as error:
+        return error.boxes
+
+
+def test_one_worker_alone_is_a_majority():
+    assert agree([answer("a", Box("cat", 1, 2, 3, 4))]) == [AgreedBox(Box("cat", 1, 2, 3, 4), 1.0)]
+
+
+def test_two_of_three_decide_and_their_sides_are_averaged():
+    answers = [
+        answer("a", Box("cat", 10, 10, 20, 20), Box("dog", 70, 70, 10, 10)),
+        answer("b", Box("cat", 12, 10, 20, 24)),
+        answer("c", Box("dog", 10, 10, 20, 20)),
+    ]
+    assert agree(answers) == [AgreedBox(Box("cat", 11, 10, 20, 22), 0.6667)]
+
+
+CAT, DOG, BIRD = (Box(label, 10, 10, 20, 20) for label in ("cat", "dog", "bird"))
+ELSEWHERE = Box("cat", 70, 70, 10, 10)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "doubtful"),
+    [
+        pytest.param([[CAT], []], [CAT], id="two workers, one box and nothing"),
+        pytest.param([[CAT], [DOG]], [CAT, DOG], id="two workers, one place and two names"),
+        pytest.param([[CAT], [CAT, ELSEWHERE]], [ELSEWHERE], id="two workers, one of them sees more"),
+        pytest.param([[CAT], [CAT], [], []], [CAT, CAT], id="half of four"),
+        pytest.param([[CAT], [DOG], [BIRD]], [BIRD, CAT, DOG], id="three names"),
+        pytest.param([[CAT], [DOG], []], [CAT, DOG], id="two of three see something, nobody the same"),
+        pytest.param(
+            [[CAT], [Box("cat", 10, 10, 20, 42)], []],
+            [CAT, Box("cat", 10, 10, 20, 42)],
+            id="two of three see it, of sizes too different to be averaged",
+        ),
+        pytest.param([[CAT, DOG], [CAT, BIRD], [CAT]], [BIRD, DOG], id="something beside the cat"),
+    ],
+)
+def test_without_a_majority_for_or_against_a_box_there_is_no_label(drawn, doubtful):
+    with pytest.raises(ReviewersDisagree, match=r"^reviewers disagree$") as caught:
+        agree([answer(f"w{number}", *boxes) for number, boxes in enumerate(drawn)])
+    assert list(caught.value.boxes) == doubtful
+
+
+@pytest.mark.parametrize(
+    ("drawn", "kept"),
+    [
+        pytest.param([[CAT], [], []], [], id="one of three"),
+        pytest.param([[CAT], [CAT], [DOG]], [CAT], id="the third calls it otherwise"),
+        pytest.param([[CAT], [CAT], [CAT], [DOG], [DOG]], [CAT], id="three against two"),
+        pytest.param([[CAT], [DOG], [], [], []], [], id="most see nothing"),
+        pytest.param([[CAT], [ELSEWHERE], []], [], id="each has one of its own"),
+    ],
+)
+def test_a_minority_is_outvoted(drawn, kept):
+    agreed = agree([answer(f"w{number}", *boxes) for number, boxes in enumerate(drawn)])
+    assert [item.box for item in agreed] == kept
+
+
+def test_one_worker_cannot_make_a_majority_by_drawing_a_box_twice():
+    twice = answer("a", Box("cat", 10, 10, 20, 20), Box("cat", 11, 10, 20, 20))
+    assert agree([twice, answer("b"), answer("c")]) == []
+
+
+def test_who_draws_a_kept_box_twice_and_who_is_outvoted_there_do_not_disagree():
+    cat, again, dog = Box("cat", 8, 6, 16, 12), Box("cat", 9, 6, 16, 12), Box("dog", 8, 6, 16, 12)
+    assert told([answer("a", cat, again), answer("b", cat), answer("c", dog)]) == [AgreedBox(cat, 0.6667)]
+    # Of two workers the one box more is exactly half.
+    assert told([answer("a", cat, again), answer("b", cat)]) == (again,)
+
+
+def test_neighbours_of_the_same_class_stay_apart():
+    left, right = Box("cat", 0, 0, 10, 10), Box("cat", 20, 0, 10, 10)
+    agreed = agree([answer("a", left, right), answer("b", right, left)])
+    assert [item.box for item in agreed] == [left, right]
+
+
+def test_an_empty_list_of_answers_is_a_mistake_of_the_caller():
+    with pytest.raises(ValueError, match="at least one answer"):
+        agree([])
+
+
+@given(ANSWERS, st.randoms(use_true_random=False))
+def test_the_order_of_answers_and_boxes_does_not_matter(answers, random):
+    mixed = [answer(item.worker, *random.sample(item.boxes, len(item.boxes))) for item in answers]
+    random.shuffle(mixed)
+    assert told(mixed) == told(answers)
+
+
+@given(ANSWERS)
+def test_agreed_boxes_have_area_and_lie_within_what_was_drawn(answers):
+    drawn = [box for item in answers for box in item.boxes]
+    outcome = told(answers)
+    if isinstance(outcome, tuple):
+        assert outcome
+        assert len(answers) > 1
+        assert set(outcome) <= set(drawn)
+        return
+    for item in outcome:
+        same = [box for box in drawn if box.label == item.box.label]
+        assert item.box.width >= 1
+        assert item.box.height >= 1
+        assert min(box.left for box in same) <= item.box.left
+        assert item.box.left + item.box.width <= max(box.left + box.width for box in same)
+        assert 0.5 < item.confidence <= 1
+
+
+@given(st.lists(BOXES, max_size=4), st.integers(1, 3))
+def test_workers_who_draw_the_same_get_what_they_drew(boxes, workers):
+    agreed = agree([answer(f"w{number}", *boxes) for number in range(workers)])
+    assert [item.box for item in agreed] == sorted(boxes)
+    assert all(item.confidence == 1 for item in agreed)
+
+
+@given(BOXES, BOXES)
+def test_overlap_is_symmetric_and_whole_only_with_itself(one, other):
+    assert iou(one, other) == iou(other, one)
+    assert 0 <= iou(one, other) <= 1
+    assert iou(one, one) == 1

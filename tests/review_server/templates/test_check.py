@@ -1,0 +1,185 @@
+"""The template bench: each kind of fault is found on its line, and a sound template is clean."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.review_server.__main__ import main
+from include.review_server.templates.check import MOST_CHARACTERS, check
+from include.review_server.templates.initial_answer import immediate_answer
+from include.review_server.templates.liquid import frame_document
+from include.review_server.templates.values import parse_relaxed
+
+DEFAULT = Path("include/pipelines/templates/bounding-box.liquid.html")
+BOX = {"label": "a", "left": 1.6, "top": 2, "width": 3, "height": 4}
+INPUT = {
+    "taskObject": "s3://photos/x.jpg",
+    "labels": ["a", "b"],
+    "initialValue": [BOX],
+    "instructions": "Draw.",
+    "text": "some text",
+}
+IMAGE = 'src="{{ task.input.taskObject | grant_read_access }}"'
+
+
+def _found(inner: str, task_input: Any = INPUT) -> list[tuple[str, int | None]]:
+    text = f"<crowd-form>\n{inner}\n</crowd-form>"
+    return [(finding.code, finding.line) for finding in check(text, task_input)]
+
+
+def test_the_default_template_is_clean():
+    assert check(DEFAULT.read_text(), INPUT) == []
+
+
+@pytest.mark.parametrize(
+    ("inner", "code"),
+    [
+        ("<crowd-semantic-segmentation name='x'></crowd-semantic-segmentation>", "unknown-element"),
+        ("<crowd-input></crowd-input>", "missing-name"),
+        (f"<crowd-bounding-box name='x' {IMAGE}></crowd-bounding-box>", "bad-labels"),
+        (f"<crowd-bounding-box name='x' {IMAGE} labels='[]'></crowd-bounding-box>", "bad-labels"),
+        (f"<crowd-bounding-box name='x' {IMAGE} labels='[1]'></crowd-bounding-box>", "bad-labels"),
+        (f"<crowd-polygon name='x' {IMAGE} labels=\"['a', 'a']\"></crowd-polygon>", "bad-labels"),
+        (f"<crowd-polygon name='x' {IMAGE} labels=\"['a'\"></crowd-polygon>", "bad-labels"),
+        ("<crowd-classifier name='x'></crowd-classifier>", "bad-categories"),
+        (
+            f"<crowd-keypoint name='x' {IMAGE} labels=\"['a']\" initial-value='[{{'></crowd-keypoint>",
+            "bad-value",
+        ),
+        ("<crowd-polygon name='x' labels=\"['a']\"></crowd-polygon>", "missing-image"),
+        (
+            "<crowd-polygon name='x' labels=\"['a']\" src='https://x.org/a.jpg'></crowd-polygon>",
+            "image-not-granted",
+        ),
+        ("<p>{{ task.input.text | skip_autoescape }}</p>", "unescaped-output"),
+        ('<crowd-classifier name="x" categories="{{ task.input.labels | to_json }}">', "unescaped-output"),
+        ('<script>const a = "{{ task.input.text }}";</script>', "unescaped-output"),
+        ("<p>{{ task.input.nothing }}</p>", "missing-input"),
+        ("{% for x in task.input.nothing %}{{ x }}{% endfor %}", "missing-input"),
+        ("{{ task.input.text | nope }}", "liquid"),
+        ("{% if %}", "liquid"),
+        ('<script src="https://example.com/x.js"></script>', "foreign-address"),
+        ("<crowd-input name='x'></crowd-input><crowd-input name='x'></crowd-input>", "duplicate-name"),
+    ],
+)
+def test_each_fault_is_found_on_its_line(inner: str, code: str):
+    assert (code, 2) in _found(inner)
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<crowd-input name='x' label='{{ task.input.text }}'></crowd-input>",
+        "{% if task.input.nothing %}{{ task.input.nothing }}{% endif %}",
+        "{{ task.input.nothing | default: 'x' }}",
+        "<script>const a = {{ task.input.labels | to_json }};</script>",
+        "<crowd-classifier name='x' categories='{{ task.input.labels | to_json }}'></crowd-classifier>",
+        '<crowd-classifier name="x" categories="{{ task.input.labels | to_json | escape }}">'
+        "</crowd-classifier>",
+        "<!-- <crowd-nothing> {{ task.input.labels | to_json }} -->",
+        f"<crowd-line name='x' {IMAGE} labels=''></crowd-line><script>x.labels = ['a']</script>",
+        "<crowd-checkbox name='x' value='1'></crowd-checkbox>"
+        "<crowd-checkbox name='x' value='2'></crowd-checkbox>",
+        '<script src="https://assets.crowd.aws/crowd-html-elements.js"></script>',
+        '<audio src="{{ task.input.taskObject | grant_read_access }}"></audio>',
+    ],
+)
+def test_what_is_sound_is_not_complained_about(inner: str):
+    assert _found(inner) == []
+
+
+def test_the_whole_template():
+    assert [f.code for f in check("<p>text</p>", {})] == ["no-submit"]
+    assert "too-long" in [f.code for f in check("x" * (MOST_CHARACTERS + 1), {})]
+    assert "too-long" not in [f.code for f in check("x" * MOST_CHARACTERS, {})]
+    outside = "<crowd-form></crowd-form><crowd-input name='a'></crowd-input>"
+    assert [f.code for f in check(outside, {})] == ["outside-form"]
+
+
+def test_the_answer_of_an_immediate_submit():
+    answer = immediate_answer(DEFAULT.read_text(), INPUT)
+    assert answer.content == {
+        "annotatedResult": {
+            "boundingBoxes": [{"height": 4, "label": "a", "left": 2, "top": 2, "width": 3}],
+            "initialValueModified": False,
+            "inputImageProperties": {"height": None, "width": None},
+        }
+    }
+    assert answer.first == []
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{ text: 'None' }", {"text": "None"}),
+        ("['a', \"b\",]", ["a", "b"]),
+        ("{\"a\": [1, -2.5, true, null], 'b': {}}", {"a": [1, -2.5, True, None], "b": {}}),
+        (r"'it\'s é \u00e9'", "it's é é"),
+        ("[]", []),
+        ("{a-b: .5,}", {"a-b": 0.5}),
+    ],
+)
+def test_relaxed_values(text: str, value: Any):
+    assert parse_relaxed(text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "[,]", "alert(1)", "{a}", "'x", "[1 2]", "1 2", "[" * 99, "{__proto__}"]
+)
+def test_relaxed_values_that_are_none(text: str):
+    with pytest.raises(ValueError, match="character"):
+        parse_relaxed(text)
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    sample = tmp_path / "input.json"
+    sample.write_text(json.dumps(INPUT))
+    assert main(["template", "check", str(DEFAULT), "--input", str(sample)]) == 0
+    assert "boundingBoxes" in capsys.readouterr().out
+    bad = tmp_path / "bad.html"
+    bad.write_text("<crowd-form><crowd-input></crowd-input></crowd-form>")
+    assert main(["template", "check", str(bad), "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["findings"][0]["code"] == "missing-name"
+    assert report["findings"][0]["line"] == 1
+    assert main(["template", "check", str(tmp_path / "absent.html")]) == 1
+
+
+def test_the_command_serves_the_task(tmp_path: Path):
+    sample = tmp_path / "input.json"
+    sample.write_text(json.dumps(INPUT))
+    command = [sys.executable, "-m", "include.review_server", "template", "check", str(DEFAULT)]
+    process = subprocess.Popen(
+        [*command, "--input", str(sample), "--open"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"BROWSER": "true", "PATH": "/usr/bin:/bin"},
+    )
+    try:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if line.startswith("The task is at "))
+        assert "http://127.0.0.1:" in line
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        '<script src="https://assets.crowd.aws/crowd-html-elements.js"></script><crowd-form></crowd-form>',
+        "<SCRIPT src='//assets.crowd.aws/crowd-html-elements.js' defer></SCRIPT><crowd-form></crowd-form>",
+        "<crowd-form></crowd-form>",
+    ],
+)
+def test_amazons_script_is_replaced_by_ours(template: str):
+    page = frame_document(template, "https://review.example/components/1")
+    assert "assets.crowd.aws" not in page
+    assert page.count("https://review.example/components/1/crowd.js") == 1
+    assert "<crowd-form></crowd-form>" in page
