@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from include.loop.config import load_environment
 from include.loop.core import layout
+from include.loop.core.clients import Clients
 from include.loop.core.errors import Fatal, Retryable
 from include.loop.lineage.text import printable, render
 from include.loop.lineage.walk import Start, walk
@@ -147,16 +148,9 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
 
 
 def _lineage(options: argparse.Namespace) -> int:
-    session = boto3.Session(region_name=load_environment().region)
-    workspace = open_workspace(session.client("s3"), options.pipeline)
-    sagemaker = session.client("sagemaker")
-    review = options.review_url
+    workspace = open_workspace(_clients(options.review_url), options.pipeline)
     steps = walk(
         workspace,
-        sagemaker,
-        session.client("sagemaker-runtime"),
-        session.client("sagemaker", endpoint_url=review) if review else sagemaker,
-        session.client("sagemaker-a2i-runtime", endpoint_url=review),
         Start(
             image=options.image,
             endpoint=options.endpoint,
@@ -224,8 +218,14 @@ def _release_labels(options: argparse.Namespace) -> int:
 
 
 def _workspace(options: argparse.Namespace) -> Workspace:
+    return open_workspace(_clients(), options.pipeline)
+
+
+def _clients(review_url: str | None = None) -> Clients:
     session = boto3.Session(region_name=load_environment().region)
-    return open_workspace(session.client("s3"), options.pipeline)
+    return Clients(
+        lambda service, review: session.client(service, endpoint_url=review_url if review else None)
+    )
 
 
 def _count(text: str) -> int:

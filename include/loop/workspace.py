@@ -1,17 +1,14 @@
-"""Where a step works: one pipeline, one environment, and the pipeline's storage.
+"""Where a step works: one pipeline, one environment, the pipeline's storage, and AWS.
 
-Takes a boto3 S3 client and a pipeline's name, gives the ``Workspace`` that every step is handed. Knows config
-and storage only. Other AWS clients are separate arguments of the steps that need them, so that a signature
-says whom a step talks to: ``sagemaker`` (jobs), ``control`` (boto3 ``sagemaker`` at the review plane) and
-``runtime`` (``sagemaker-a2i-runtime``).
+Takes clients and a pipeline's name, gives the ``Workspace`` that every step is handed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from include.loop.config import Environment, Pipeline, load_environment, load_pipeline
+from include.loop.core.clients import Clients
 from include.loop.core.storage import Storage
 
 
@@ -22,10 +19,13 @@ class Workspace:
     pipeline: Pipeline
     environment: Environment
     storage: Storage
+    clients: Clients
 
 
-def open_workspace(s3: Any, pipeline: str | None = None, environment: str | None = None) -> Workspace:
-    """Open a pipeline (None: the environment's default) over a boto3 S3 client."""
+def open_workspace(
+    clients: Clients, pipeline: str | None = None, environment: str | None = None
+) -> Workspace:
+    """Open a pipeline; None is the environment's default one."""
     place = load_environment(environment)
     what = load_pipeline(pipeline or place.pipeline)
-    return Workspace(what, place, Storage(s3, bucket=place.bucket, folder=what.name))
+    return Workspace(what, place, Storage(clients.s3, bucket=place.bucket, folder=what.name), clients)

@@ -121,9 +121,9 @@ class Place:
         """What review_setup makes, at the rig unless a client of another review plane is given."""
         control, workspace = control or self.rig.sagemaker, self.workspace()
         review_setup.setup_bucket(workspace)
-        review_setup.setup_workteam(workspace, control)
-        review_setup.setup_template(workspace, control)
-        eventually(lambda: review_setup.setup_flow_definition(workspace, control)["active"])
+        review_setup.setup_workteam(workspace)
+        review_setup.setup_template(workspace)
+        eventually(lambda: review_setup.setup_flow_definition(workspace)["active"])
 
     def answer(self, most: int = 1000) -> int:
         """Let a reviewer of the place's team answer what waits, drawing one cat; how many were answered."""

@@ -13,9 +13,10 @@ from typing import Any
 
 from PIL import Image
 
-from include.loop.aws.jobs import Running, has_ended
+from include.loop.aws.jobs import Pending, has_ended
 from include.loop.config import Environment, Pipeline
 from include.loop.core import layout
+from include.loop.core.clients import Clients
 from include.loop.core.storage import Storage
 from include.loop.nightly import batch, human_loops, labels, predictions, questions, review_setup, triage
 from include.loop.nightly.compose import Question
@@ -27,7 +28,7 @@ DETECTOR_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/detector:1"
 SIZE = (32, 24)
 NIGHT = "2026-11-01"
 
-Step = Callable[..., Running | dict[str, Any]]
+Step = Callable[..., Pending | dict[str, Any]]
 Respond = Callable[[dict[str, Any]], Any]
 
 
@@ -64,11 +65,20 @@ class Place:
             review={"workteam": self.team},
         )
         self.storage = Storage(self.s3, bucket, "pets")
-        self.workspace = Workspace(self.pipeline, self.environment, self.storage)
+        self.clients = Clients(
+            lambda service, review: (
+                (rig.a2i if service == "sagemaker-a2i-runtime" else rig.sagemaker)
+                if review
+                else cloud.client(service)
+            )
+        )
+        self.workspace = Workspace(self.pipeline, self.environment, self.storage, self.clients)
 
     def but(self, **pipeline: Any) -> Workspace:
         """The same place with some settings changed, as an operator would edit the file."""
-        return Workspace(self.pipeline.model_copy(update=pipeline), self.environment, self.storage)
+        return Workspace(
+            self.pipeline.model_copy(update=pipeline), self.environment, self.storage, self.clients
+        )
 
     def put(self, key: str, body: bytes) -> str:
         self.s3.put_object(Bucket=self.bucket, Key=f"pets/{key}", Body=body)
@@ -90,13 +100,13 @@ class Place:
 
     def finish(self, step: Step, key: str) -> dict[str, Any]:
         """Call a step until it is done, waiting for its jobs as an operator would."""
-        answer = step(self.workspace, self.sagemaker, key)
-        while isinstance(answer, Running):
+        answer = step(self.workspace, key)
+        while isinstance(answer, Pending):
             self.wait(answer)
-            answer = step(self.workspace, self.sagemaker, key, waited_for=answer)
+            answer = step(self.workspace, key, waited_for=answer)
         return answer
 
-    def wait(self, running: Running) -> None:
+    def wait(self, running: Pending) -> None:
         describe = getattr(self.sagemaker, running.kind.describe_operation)
         kind = running.kind
         eventually(
@@ -106,22 +116,22 @@ class Place:
 
     def set_up_review(self) -> dict[str, Any]:
         review_setup.setup_bucket(self.workspace)
-        review_setup.setup_workteam(self.workspace, self.control)
-        review_setup.setup_template(self.workspace, self.control)
-        eventually(lambda: review_setup.setup_flow_definition(self.workspace, self.control)["active"])
-        return review_setup.portal(self.workspace, self.control)
+        review_setup.setup_workteam(self.workspace)
+        review_setup.setup_template(self.workspace)
+        eventually(lambda: review_setup.setup_flow_definition(self.workspace)["active"])
+        return review_setup.portal(self.workspace)
 
     def prepare(self, night: str = NIGHT) -> dict[str, Any]:
         """Everything of a night up to the written questions."""
         batch.list_batch(self.workspace, night)
         self.finish(predictions.predict, night)
         triage.triage(self.workspace, night)
-        return questions.prepare(self.workspace, self.control, night)
+        return questions.prepare(self.workspace, night)
 
     def ask(self, night: str = NIGHT) -> dict[str, Any]:
         """Everything of a night up to the open questions."""
         self.prepare(night)
-        return questions.start(self.workspace, self.runtime, night)
+        return questions.start(self.workspace, night)
 
     def person(self) -> Person:
         if self._person is None:
@@ -144,7 +154,7 @@ class Place:
 
     def settle_flow(self) -> None:
         """Wait until no loop of any night is open."""
-        arn = review_setup.find_flow_definition(self.workspace, self.control)
+        arn = review_setup.find_flow_definition(self.workspace)
         long_ago = datetime(2020, 1, 1, tzinfo=UTC)
         eventually(
             lambda: (
@@ -153,7 +163,7 @@ class Place:
         )
 
     def assemble(self, night: str = NIGHT) -> dict[str, Any]:
-        return labels.assemble(self.workspace, self.runtime, night)
+        return labels.assemble(self.workspace, night)
 
     def night(self, night: str = NIGHT, respond: Respond | None = None) -> dict[str, Any]:
         """A whole night with people who answer everything."""

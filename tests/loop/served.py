@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Callable
 from typing import Any
 
-from include.loop.aws.jobs import Running, has_ended
+from include.loop.aws.jobs import Pending, has_ended
 from include.loop.config import DeploymentPlace
 from include.loop.core import layout
 from include.loop.models import champion, registry
@@ -41,7 +41,7 @@ class Serving:
         """The same endpoint with other settings."""
         deployment = DeploymentPlace(**({"endpoint": self.endpoint, "known_images": 2} | settings))
         environment = self.place.environment.model_copy(update={"deployment": deployment})
-        return Workspace(self.place.pipeline, environment, self.place.storage)
+        return Workspace(self.place.pipeline, environment, self.place.storage, self.place.clients)
 
     def model(self, name: str, parent: str | None = None, quality: float = 1, said: float = 1) -> str:
         """A judged and registered model; ``said`` is the quality that its evaluation is made to have seen."""
@@ -73,7 +73,7 @@ class Serving:
         store.write_json(layout.model_file(job, "model.json"), model)
         verdict = {"promote": True, "reasons": ["better"], "map50": {"day": 0.5}}
         store.write_json(layout.evaluation_file(job, "verdict.json"), verdict)
-        registry.register(self.workspace, self.sagemaker, job)
+        registry.register(self.workspace, job)
         return job
 
     def job(self, name: str) -> str:
@@ -81,25 +81,25 @@ class Serving:
 
     def deploy(self, job: str, workspace: Workspace | None = None) -> dict[str, Any]:
         """Deploy a model, waiting as often as it asks for it."""
-        return self.finish(deploy, workspace or self.workspace, self.sagemaker, self.runtime, job)
+        return self.finish(deploy, workspace or self.workspace, job)
 
     def reign(self, name: str, parent: str | None = None, quality: float = 1) -> str:
         """A model that is deployed and promoted; on record as tried, which saves the candidate's start."""
         job = self.model(name, parent, quality, said=quality)
-        package = registry.read_package(self.workspace, self.sagemaker, job)
-        smoke_test.record(self.workspace, ensure_config(self.workspace, self.sagemaker, package), [])
+        package = registry.read_package(self.workspace, job)
+        smoke_test.record(self.workspace, ensure_config(self.workspace, package), [])
         assert self.deploy(job)["deployed"]
-        assert champion.promote(self.workspace, self.sagemaker, job)["promoted"]
+        assert champion.promote(self.workspace, job)["promoted"]
         return job
 
-    def finish(self, step: Callable[..., Running | dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    def finish(self, step: Callable[..., Pending | dict[str, Any]], *arguments: Any) -> dict[str, Any]:
         result = step(*arguments)
-        while isinstance(result, Running):
+        while isinstance(result, Pending):
             self.wait(result)
             result = step(*arguments, waited_for=result)
         return result
 
-    def wait(self, running: Running) -> None:
+    def wait(self, running: Pending) -> None:
         def ended(name: str) -> bool:
             endpoint = describe_endpoint(self.sagemaker, name)
             return endpoint is None or has_ended(running.kind, endpoint)

@@ -7,7 +7,7 @@ own) and a SageMaker model per trained artifact. Knows errors, config and networ
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -15,6 +15,9 @@ from include.loop.aws.request_options import given, tags, vpc
 from include.loop.config import Environment
 from include.loop.core.errors import ConfigurationError
 from include.loop.core.storage import error_code
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
 
 FRAMEWORK = "object-detection"
 # SageMaker's own object detection refuses smaller images (its hyperparameter reference: image_shape >= 300).
@@ -47,7 +50,9 @@ def training_image(environment: Environment) -> str:
         ) from None
 
 
-def ensure_model(sagemaker: Any, environment: Environment, training_job: str, model_data: str) -> str:
+def ensure_model(
+    sagemaker: SageMakerClient, environment: Environment, training_job: str, model_data: str
+) -> str:
     """The SageMaker model of a trained artifact, named after its training job; created unless it is there."""
     try:
         sagemaker.describe_model(ModelName=training_job)

@@ -1,10 +1,10 @@
 """SageMaker training and transform jobs: describe, else create, else attach; and what can be waited for.
 
 Takes a boto3 ``sagemaker`` client and a name stem; gives ``Job`` values and, for a caller who has to wait, a
-``Running``. A name is used once: the latest attempt is found by describing ``stem-1``, ``stem-2``, … and a
+``Pending``. A name is used once: the latest attempt is found by describing ``stem-1``, ``stem-2``, … and a
 failed or stopped one is followed by the next number, never by a timestamp. Knows errors and identity only.
 
-A step that needs jobs has the shape ``step(workspace, sagemaker, key, waited_for=None) -> Running | dict``:
+A step that needs jobs has the shape ``step(workspace, sagemaker, key, waited_for=None) -> Pending | dict``:
 it goes as far as it can without waiting, and is called again with ``waited_for`` when the jobs it named have
 ended.
 """
@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -23,10 +23,13 @@ from include.loop.core.errors import JobFailed, JobRejected
 from include.loop.core.identity import attempt_name
 from include.loop.core.storage import error_code
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
 log = logging.getLogger(__name__)
 
 
-class JobKind(StrEnum):
+class ResourceKind(StrEnum):
     """What can be waited for, with the names the API gives to the same things.
 
     An endpoint is no job: it is not made by attempts, and nobody can stop its update.
@@ -38,7 +41,7 @@ class JobKind(StrEnum):
 
     @property
     def describe_operation(self) -> str:
-        return "describe_endpoint" if self is JobKind.ENDPOINT else f"describe_{self.value}_job"
+        return "describe_endpoint" if self is ResourceKind.ENDPOINT else f"describe_{self.value}_job"
 
     @property
     def create_operation(self) -> str:
@@ -50,11 +53,11 @@ class JobKind(StrEnum):
 
     @property
     def name_field(self) -> str:
-        return "EndpointName" if self is JobKind.ENDPOINT else f"{self.value.capitalize()}JobName"
+        return "EndpointName" if self is ResourceKind.ENDPOINT else f"{self.value.capitalize()}JobName"
 
     @property
     def status_field(self) -> str:
-        return "EndpointStatus" if self is JobKind.ENDPOINT else f"{self.value.capitalize()}JobStatus"
+        return "EndpointStatus" if self is ResourceKind.ENDPOINT else f"{self.value.capitalize()}JobStatus"
 
 
 class JobStatus(StrEnum):
@@ -76,7 +79,7 @@ ENDPOINT_BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBac
 class Job:
     """One attempt as described; ``details`` is the API's whole answer."""
 
-    kind: JobKind
+    kind: ResourceKind
     name: str
     attempt: int
     status: JobStatus
@@ -103,13 +106,13 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Running:
+class Pending:
     """Jobs that have to end before the step can go on.
 
     ``aim`` is what an endpoint was asked to become: a rollback by SageMaker also ends in service.
     """
 
-    kind: JobKind
+    kind: ResourceKind
     names: tuple[str, ...]
     aim: str = ""
 
@@ -117,11 +120,11 @@ class Running:
         return {"kind": self.kind.value, "names": list(self.names), "aim": self.aim}
 
     @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> Running:
-        return cls(JobKind(value["kind"]), tuple(value["names"]), value.get("aim", ""))
+    def from_dict(cls, value: dict[str, Any]) -> Pending:
+        return cls(ResourceKind(value["kind"]), tuple(value["names"]), value.get("aim", ""))
 
 
-def latest(sagemaker: Any, kind: JobKind, stem: str) -> Job | None:
+def latest(sagemaker: SageMakerClient, kind: ResourceKind, stem: str) -> Job | None:
     """The last attempt under a stem, or None. One describe per attempt, and one for the gap behind."""
     found = None
     attempt = 1
@@ -131,7 +134,9 @@ def latest(sagemaker: Any, kind: JobKind, stem: str) -> Job | None:
     return found
 
 
-def create(sagemaker: Any, kind: JobKind, stem: str, attempt: int, request: dict[str, Any]) -> Job:
+def create(
+    sagemaker: SageMakerClient, kind: ResourceKind, stem: str, attempt: int, request: dict[str, Any]
+) -> Job:
     """Create an attempt, or attach to it when somebody else was faster."""
     name = attempt_name(stem, attempt)
     try:
@@ -148,11 +153,11 @@ def create(sagemaker: Any, kind: JobKind, stem: str, attempt: int, request: dict
 
 
 def attach_or_create(
-    sagemaker: Any,
-    kind: JobKind,
+    sagemaker: SageMakerClient,
+    kind: ResourceKind,
     stem: str,
     request: Callable[[], dict[str, Any]],
-    waited_for: Running | None,
+    waited_for: Pending | None,
 ) -> Job:
     """The running or completed attempt of this stem, created when there is none or the last one failed.
 
@@ -178,9 +183,9 @@ def failure(job: Job) -> JobFailed | JobRejected:
     return JobRejected(text) if job.reason.startswith("ClientError") else JobFailed(text)
 
 
-def has_ended(kind: JobKind, response: dict[str, Any]) -> bool:
+def has_ended(kind: ResourceKind, response: dict[str, Any]) -> bool:
     """Whether a describe response tells of a job (or an endpoint's change) that has come to its end."""
-    if kind is JobKind.ENDPOINT:
+    if kind is ResourceKind.ENDPOINT:
         return response[kind.status_field] not in ENDPOINT_BUSY
     return response[kind.status_field] in ENDED
 
@@ -190,9 +195,9 @@ def is_missing(error: ClientError) -> bool:
     return error_code(error) in {"ValidationException", "ResourceNotFound"}
 
 
-def stop(sagemaker: Any, running: Running) -> None:
+def stop(sagemaker: SageMakerClient, running: Pending) -> None:
     """Ask the jobs to stop; those that have ended already are left alone, and so are endpoints."""
-    if running.kind is JobKind.ENDPOINT:
+    if running.kind is ResourceKind.ENDPOINT:
         log.warning("%s goes on changing: an update of an endpoint cannot be stopped", running.names)
         return
     for name in running.names:
@@ -204,7 +209,7 @@ def stop(sagemaker: Any, running: Running) -> None:
                 raise
 
 
-def _describe(sagemaker: Any, kind: JobKind, stem: str, attempt: int) -> Job | None:
+def _describe(sagemaker: SageMakerClient, kind: ResourceKind, stem: str, attempt: int) -> Job | None:
     name = attempt_name(stem, attempt)
     try:
         details = getattr(sagemaker, kind.describe_operation)(**{kind.name_field: name})

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from include.loop.aws.containers import ensure_model
-from include.loop.aws.jobs import Job, JobKind, JobStatus, Running, create, failure, latest
+from include.loop.aws.jobs import Job, JobStatus, Pending, ResourceKind, create, failure, latest
 from include.loop.aws.request_options import given, tags, volume_key
 from include.loop.aws.transform_input import (
     manifest,
@@ -58,19 +58,17 @@ class Transformed:
     job: Job | None
 
 
-def advance(
-    workspace: Workspace, sagemaker: Any, transform: Transform, waited_for: Running | None
-) -> Running | Transformed:
+def advance(workspace: Workspace, transform: Transform, waited_for: Pending | None) -> Pending | Transformed:
     """Go on with a transform as far as possible without waiting (see jobs.py).
 
     A job that failed on pictures none of which can be opened is not to blame: then there are no outputs.
     """
     try:
-        return _advance(workspace, sagemaker, transform, waited_for)
+        return _advance(workspace, transform, waited_for)
     except (JobFailed, JobRejected):
         if any(_problem(workspace, image) is None for image in transform.images):
             raise
-    job = latest(sagemaker, JobKind.TRANSFORM, transform.stem)
+    job = latest(workspace.clients.sagemaker, ResourceKind.TRANSFORM, transform.stem)
     return Transformed({}, list(transform.images), _refused(workspace, transform) or {}, job)
 
 
@@ -79,17 +77,15 @@ def why_missing(workspace: Workspace, image: str) -> str:
     return _problem(workspace, image) or JOB_FAILED
 
 
-def _advance(
-    workspace: Workspace, sagemaker: Any, transform: Transform, waited_for: Running | None
-) -> Running | Transformed:
-    job = latest(sagemaker, JobKind.TRANSFORM, transform.stem)
+def _advance(workspace: Workspace, transform: Transform, waited_for: Pending | None) -> Pending | Transformed:
+    job = latest(workspace.clients.sagemaker, ResourceKind.TRANSFORM, transform.stem)
     if job is not None and not job.ended:
-        return Running(JobKind.TRANSFORM, (job.name,))
+        return Pending(ResourceKind.TRANSFORM, (job.name,))
     folder = workspace.storage.uri(f"{transform.folder}/out/")
     expected = places(transform.images, folder)
     refused = _refused(workspace, transform)
     if job is None:
-        return _begin(workspace, sagemaker, transform, expected, refused)
+        return _begin(workspace, transform, expected, refused)
     refused = refused or {}
     found = {item.uri for item in workspace.storage.list(folder)}
     outputs = {image: output for image, output in expected.items() if output in found}
@@ -112,16 +108,15 @@ def _advance(
     if (stopped or not outputs) and waited_for and job.name in waited_for.names:
         raise failure(job)
     sizes = sizes_of(workspace, unsent, transform.sizes)
-    return _submit(workspace, sagemaker, transform, job.attempt + 1, unsent, sizes)
+    return _submit(workspace, transform, job.attempt + 1, unsent, sizes)
 
 
 def _begin(
     workspace: Workspace,
-    sagemaker: Any,
     transform: Transform,
     expected: Mapping[str, str],
     refused: dict[str, str] | None,
-) -> Running | Transformed:
+) -> Pending | Transformed:
     """The first attempt, without what no job can predict, which is written down before it starts."""
     sizes = sizes_of(workspace, transform.images, transform.sizes)
     if refused is None:
@@ -131,7 +126,7 @@ def _begin(
     sent = [image for image in transform.images if image not in refused]
     if not sent:
         return Transformed({}, list(transform.images), refused, None)
-    return _submit(workspace, sagemaker, transform, 1, sent, sizes)
+    return _submit(workspace, transform, 1, sent, sizes)
 
 
 def _problem(workspace: Workspace, image: str) -> str | None:
@@ -147,19 +142,20 @@ def _problem(workspace: Workspace, image: str) -> str | None:
 
 def _submit(
     workspace: Workspace,
-    sagemaker: Any,
     transform: Transform,
     attempt: int,
     images: Sequence[str],
     sizes: Mapping[str, int],
-) -> Running:
+) -> Pending:
     """Write the input manifest and create the attempt. A lost race attaches to the other's job and input."""
     storage = workspace.storage
     location = _input_location(transform, attempt)
     storage.write_json_once(location, manifest(prefix_of(transform.images), images))
     environment, place = workspace.environment, workspace.environment.transform
     request: dict[str, Any] = {
-        "ModelName": ensure_model(sagemaker, environment, transform.training_job, transform.model_data),
+        "ModelName": ensure_model(
+            workspace.clients.sagemaker, environment, transform.training_job, transform.model_data
+        ),
         "MaxPayloadInMB": payload_mb(environment, (sizes.get(image, 0) for image in images)),
         "TransformInput": {
             "DataSource": {
@@ -181,8 +177,8 @@ def _submit(
         ),
         **given(Tags=tags(environment)),
     }
-    job = create(sagemaker, JobKind.TRANSFORM, transform.stem, attempt, request)
-    return Running(JobKind.TRANSFORM, (job.name,))
+    job = create(workspace.clients.sagemaker, ResourceKind.TRANSFORM, transform.stem, attempt, request)
+    return Pending(ResourceKind.TRANSFORM, (job.name,))
 
 
 def _input_location(transform: Transform, attempt: int) -> str:

@@ -16,11 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from include.loop.core.errors import BadRecord, ConcurrentWrite, ConfigurationError, Fatal
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -54,7 +57,7 @@ class StoredObject:
 class Storage:
     """Typed access to one bucket, relative to one folder."""
 
-    s3: Any
+    s3: S3Client
     bucket: str
     folder: str
 
@@ -82,7 +85,7 @@ class Storage:
     ) -> tuple[bytes, str] | None:
         """Bytes and ETag, or None when there is no such object; otherwise as ``read``."""
         bucket, key = self.resolve(location)
-        part = {} if last_byte is None else {"Range": f"bytes=0-{last_byte}"}
+        part: dict[str, Any] = {} if last_byte is None else {"Range": f"bytes=0-{last_byte}"}
         try:
             reply = self.s3.get_object(Bucket=bucket, Key=key, **part)
         except ClientError as error:
@@ -189,7 +192,7 @@ class Storage:
         meanwhile.
         """
         bucket, key = self.resolve(location)
-        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": f'"{etag}"'}
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": f'"{etag}"'}
         try:
             self.s3.put_object(Bucket=bucket, Key=key, Body=body, **condition)
         except ClientError as error:

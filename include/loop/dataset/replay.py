@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop.aws.jobs import Running
+from include.loop.aws.jobs import Pending
 from include.loop.aws.transform import Transform, Transformed, advance
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord
@@ -50,10 +50,9 @@ class Pool:
 
 def score(
     workspace: Workspace,
-    sagemaker: Any,
-    waited_for: Running | None = None,
+    waited_for: Pending | None = None,
     min_new_labels: int | None = None,
-) -> Running | dict[str, Any]:
+) -> Pending | dict[str, Any]:
     """Let the champion say how hard the pool of the next replay is (see jobs.py for the calling pattern).
 
     Done at once without a champion, without enough new labels, and when there is nothing to choose.
@@ -64,8 +63,8 @@ def score(
         return {"scored": 0, "missing": 0, "scores_uri": None}
     location = layout.replay_file(pool.digest)
     if not workspace.storage.exists(location):
-        step = advance(workspace, sagemaker, _transform(workspace, pool), waited_for)
-        if isinstance(step, Running):
+        step = advance(workspace, _transform(workspace, pool), waited_for)
+        if isinstance(step, Pending):
             return step
         lines = _scores(corpus, pool, step)
         workspace.storage.write_once(location, b"".join(dump(line) + b"\n" for line in lines))

@@ -14,7 +14,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop.aws.jobs import JobKind, Running
+from include.loop.aws.jobs import Pending, ResourceKind
 from include.loop.aws.transform import JOB_FAILED
 from include.loop.core import layout
 from include.loop.evaluation.comparison import CHALLENGER, CHAMPION, MODELS, Detections, compare
@@ -36,15 +36,15 @@ class Contest:
 
 
 def evaluate(
-    workspace: Workspace, sagemaker: Any, training_job: str, waited_for: Running | None = None
-) -> Running | dict[str, Any]:
+    workspace: Workspace, training_job: str, waited_for: Pending | None = None
+) -> Pending | dict[str, Any]:
     """Measure the challenger and its parent (see jobs.py for the calling pattern)."""
     location = layout.evaluation_file(training_job, "metrics.json")
     metrics = workspace.storage.find_json(location)
     if metrics is None:
         contest = _contest(workspace, training_job)
-        outputs = _predict(workspace, sagemaker, contest, waited_for)
-        if isinstance(outputs, Running):
+        outputs = _predict(workspace, contest, waited_for)
+        if isinstance(outputs, Pending):
             return outputs
         metrics = _measure(workspace, contest, outputs)
         metrics = workspace.storage.write_json_once(location, metrics)
@@ -73,8 +73,8 @@ def _contest(workspace: Workspace, training_job: str) -> Contest:
 
 
 def _predict(
-    workspace: Workspace, sagemaker: Any, contest: Contest, waited_for: Running | None
-) -> Running | dict[str, Outputs]:
+    workspace: Workspace, contest: Contest, waited_for: Pending | None
+) -> Pending | dict[str, Outputs]:
     """Both are asked for before either is waited for, so that their jobs run side by side."""
     outputs: dict[str, Outputs] = {}
     running: list[str] = []
@@ -84,12 +84,12 @@ def _predict(
         else:
             etags, nights = contest.slices.etags, contest.slices.nights
         sizes = contest.slices.sizes | contest.learned.sizes
-        step = find_outputs(workspace, sagemaker, model, etags, nights, sizes, waited_for)
-        if isinstance(step, Running):
+        step = find_outputs(workspace, model, etags, nights, sizes, waited_for)
+        if isinstance(step, Pending):
             running += step.names
         else:
             outputs[who] = step
-    return Running(JobKind.TRANSFORM, tuple(running)) if running else outputs
+    return Pending(ResourceKind.TRANSFORM, tuple(running)) if running else outputs
 
 
 def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outputs]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop.aws.jobs import JobKind, Running
+from include.loop.aws.jobs import Pending, ResourceKind
 from include.loop.aws.transform import Transform, Transformed, advance, input_count, why_missing
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord
@@ -43,13 +43,12 @@ class Latency:
 
 def find_outputs(
     workspace: Workspace,
-    sagemaker: Any,
     model: Model,
     etags: Mapping[str, str],
     nights: Mapping[str, str],
     sizes: Mapping[str, int],
-    waited_for: Running | None,
-) -> Running | Outputs:
+    waited_for: Pending | None,
+) -> Pending | Outputs:
     """The model's outputs on the images (URI to ETag). ``nights`` tells, by image, the batch in which this
     model may have predicted it as the reigning champion; ``sizes`` are the images' in bytes, where known.
     """
@@ -63,13 +62,13 @@ def find_outputs(
         buckets.setdefault(split_uri(image)[0], {})[image] = etag
     running: list[str] = []
     for group in buckets.values():
-        step = _predict(workspace, sagemaker, model, group, sizes, waited_for)
-        if isinstance(step, Running):
+        step = _predict(workspace, model, group, sizes, waited_for)
+        if isinstance(step, Pending):
             running += step.names
         else:
             known |= step
     if running:
-        return Running(JobKind.TRANSFORM, tuple(running))
+        return Pending(ResourceKind.TRANSFORM, tuple(running))
     return {image: known[image, etag] for image, etag in etags.items()}
 
 
@@ -131,12 +130,11 @@ def _nightly(
 
 def _predict(
     workspace: Workspace,
-    sagemaker: Any,
     model: Model,
     etags: Mapping[str, str],
     sizes: Mapping[str, int],
-    waited_for: Running | None,
-) -> Running | dict[tuple[str, str], str | None]:
+    waited_for: Pending | None,
+) -> Pending | dict[tuple[str, str], str | None]:
     stem = job_stem(workspace.pipeline.name, "eval", model.training_job, sorted(etags.items()))
     digest = stem.rpartition("-")[2]
     transform = Transform(
@@ -147,8 +145,8 @@ def _predict(
         folder=layout.evaluation_file(model.training_job, f"predictions-{digest}"),
         sizes=sizes,
     )
-    step = advance(workspace, sagemaker, transform, waited_for)
-    if isinstance(step, Running):
+    step = advance(workspace, transform, waited_for)
+    if isinstance(step, Pending):
         return step
     location = layout.evaluation_file(model.training_job, f"outputs-{digest}.json")
     record = workspace.storage.write_json_once(location, _record(workspace, transform, step, etags))

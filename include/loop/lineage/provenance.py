@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -21,26 +21,29 @@ from include.loop.tasks.detection.answers import MOST_BYTES, read_output
 from include.loop.tasks.detection.manifest import moment
 from include.loop.workspace import Workspace
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
 GONE = "the review plane does not know it any more"
 
 
-def walk_back(
-    workspace: Workspace, control: Any, loops: Any, dataset_id: str, class_name: str | None, line: int
-) -> dict[str, Any]:
+def walk_back(workspace: Workspace, dataset_id: str, class_name: str | None, line: int) -> dict[str, Any]:
     """The steps label, human_loop, answers, template and flow_definition; only the first for a label that
     came with the pipeline. ``control`` and ``loops`` are the review plane's clients.
     """
     label, value = find_line(workspace, dataset_id, class_name, line)
     if label["loop"] is None:
         return {"label": label}
-    loop = _describe(loops.describe_human_loop, "HumanLoopName", label["loop"])
+    loop = _describe(workspace.clients.a2i.describe_human_loop, "HumanLoopName", label["loop"])
     flow_arn = loop["FlowDefinitionArn"] if loop else _flow_of_batch(workspace, label["batch"])
-    flow = _describe(control.describe_flow_definition, "FlowDefinitionName", flow_arn.rpartition("/")[2])
+    flow = _describe(
+        workspace.clients.review.describe_flow_definition, "FlowDefinitionName", flow_arn.rpartition("/")[2]
+    )
     return {
         "label": label,
         "human_loop": _human_loop(label["loop"], loop),
         "answers": _answers(workspace, label["loop"], loop, value),
-        "template": _template(control, flow),
+        "template": _template(workspace.clients.review, flow),
         "flow_definition": _flow_definition(flow_arn, flow),
     }
 
@@ -179,7 +182,7 @@ def _answers(
     ] + [{"worker": item.worker, "problem": item.reason} for item in rejected]
 
 
-def _template(control: Any, flow: dict[str, Any] | None) -> dict[str, Any]:
+def _template(control: SageMakerClient, flow: dict[str, Any] | None) -> dict[str, Any]:
     arn = flow["HumanLoopConfig"]["HumanTaskUiArn"] if flow else None
     if arn is None:
         return {"human_task_ui_arn": None, "status": GONE}

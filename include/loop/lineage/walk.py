@@ -9,7 +9,7 @@ hosting, registry, known_images and storage.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -22,6 +22,9 @@ from include.loop.models.packaging import TRAINING_JOB
 from include.loop.serving import smoke_test
 from include.loop.serving.endpoint import describe_endpoint, endpoint_name
 from include.loop.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
 
 Walk = dict[str, Any]
 
@@ -43,7 +46,7 @@ class Start:
     line: int = 1
 
 
-def walk(workspace: Workspace, sagemaker: Any, runtime: Any, control: Any, loops: Any, start: Start) -> Walk:
+def walk(workspace: Workspace, start: Start) -> Walk:
     """Walk down as far as it goes. ``control`` and ``loops`` are the review plane's two clients.
 
     Steps: answer, endpoint, package, training_job, dataset, label, human_loop, answers, template,
@@ -56,31 +59,29 @@ def walk(workspace: Workspace, sagemaker: Any, runtime: Any, control: Any, loops
     steps: Walk = {}
     package, job, class_name = start.package, start.training_job, start.class_name
     if start.image is not None:
-        steps |= _answer(workspace, sagemaker, runtime, start, start.image)
+        steps |= _answer(workspace, start, start.image)
         package = steps["endpoint"]["package_arn"]
         class_name = class_name or steps["answer"]["class"]
     if job is not None:
-        package = registry.read_package(workspace, sagemaker, job).arn
+        package = registry.read_package(workspace, job).arn
     if package is None:
         raise ConfigurationError("a walk begins at an image, a package or a training job: name one of them")
-    steps |= _package(workspace, sagemaker, package)
-    steps |= _training_job(workspace, sagemaker, steps["package"]["training_job"])
+    steps |= _package(workspace, package)
+    steps |= _training_job(workspace, steps["package"]["training_job"])
     steps |= _dataset(workspace, steps["training_job"])
-    return steps | walk_back(
-        workspace, control, loops, steps["dataset"]["dataset_id"], class_name, start.line
-    )
+    return steps | walk_back(workspace, steps["dataset"]["dataset_id"], class_name, start.line)
 
 
-def _answer(workspace: Workspace, sagemaker: Any, runtime: Any, start: Start, image: str) -> Walk:
+def _answer(workspace: Workspace, start: Start, image: str) -> Walk:
     """Send the image, and find out which package answered."""
     endpoint = start.endpoint or endpoint_name(workspace)
     try:
         body = workspace.storage.read(image, most=smoke_test.MAX_BYTES)
     except (BadRecord, FileNotFoundError) as error:
         raise ConfigurationError(str(error)) from None
-    before = _in_service(sagemaker, endpoint)
-    reply = smoke_test.invoke(runtime, endpoint, body, image)
-    if _in_service(sagemaker, endpoint) != before:
+    before = _in_service(workspace.clients.sagemaker, endpoint)
+    reply = smoke_test.invoke(workspace.clients.sagemaker_runtime, endpoint, body, image)
+    if _in_service(workspace.clients.sagemaker, endpoint) != before:
         raise ConcurrentWrite(f"endpoint {endpoint} was updated while it was asked; ask again")
     found = smoke_test.read_answer(workspace, reply, endpoint, image)
     if not 1 <= start.detection <= len(found):
@@ -93,10 +94,13 @@ def _answer(workspace: Workspace, sagemaker: Any, runtime: Any, start: Start, im
     class_name = workspace.pipeline.classes[values.pop("class_id")]
     variant = str(reply["InvokedProductionVariant"])
     answer = {"image": image, "detection": start.detection, "of": len(found), "class": class_name}
-    return {"answer": answer | values, "endpoint": _endpoint(sagemaker, endpoint, before, variant)}
+    return {
+        "answer": answer | values,
+        "endpoint": _endpoint(workspace.clients.sagemaker, endpoint, before, variant),
+    }
 
 
-def _in_service(sagemaker: Any, endpoint: str) -> str:
+def _in_service(sagemaker: SageMakerClient, endpoint: str) -> str:
     """The configuration an endpoint is in service with. While it changes, nobody can tell who answers."""
     described = describe_endpoint(sagemaker, endpoint)
     if described is None:
@@ -106,7 +110,7 @@ def _in_service(sagemaker: Any, endpoint: str) -> str:
     return str(described["EndpointConfigName"])
 
 
-def _endpoint(sagemaker: Any, endpoint: str, config: str, variant: str) -> dict[str, Any]:
+def _endpoint(sagemaker: SageMakerClient, endpoint: str, config: str, variant: str) -> dict[str, Any]:
     variants = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
     model_name = next(item["ModelName"] for item in variants if item["VariantName"] == variant)
     model = sagemaker.describe_model(ModelName=model_name)
@@ -126,9 +130,9 @@ def _endpoint(sagemaker: Any, endpoint: str, config: str, variant: str) -> dict[
     }
 
 
-def _package(workspace: Workspace, sagemaker: Any, arn: str) -> Walk:
+def _package(workspace: Workspace, arn: str) -> Walk:
     try:
-        found = sagemaker.describe_model_package(ModelPackageName=arn)
+        found = workspace.clients.sagemaker.describe_model_package(ModelPackageName=arn)
     except ClientError as error:
         if not is_missing(error):
             raise
@@ -160,14 +164,14 @@ def _gate(workspace: Workspace, job: str) -> str:
     return ("passed: " if verdict["promote"] else "failed: ") + "; ".join(verdict["reasons"])
 
 
-def _training_job(workspace: Workspace, sagemaker: Any, job: str) -> Walk:
+def _training_job(workspace: Workspace, job: str) -> Walk:
     model = workspace.storage.find_json(layout.model_file(job, "model.json"))
     if model is None:
         where = workspace.storage.uri(layout.model_file(job, "model.json"))
         raise NotSetUp(
             f"{where} is missing: {job} was trained by another pipeline (--pipeline) or into another bucket"
         )
-    described = sagemaker.describe_training_job(TrainingJobName=job)
+    described = workspace.clients.sagemaker.describe_training_job(TrainingJobName=job)
     channels = {
         item["ChannelName"]: item["DataSource"]["S3DataSource"] for item in described["InputDataConfig"]
     }

@@ -78,7 +78,7 @@ def read_numbered(workspace: Workspace, number: int) -> Champion:
     return Champion.from_dict(value)
 
 
-def promote(workspace: Workspace, sagemaker: Any, training_job: str) -> dict[str, Any]:
+def promote(workspace: Workspace, training_job: str) -> dict[str, Any]:
     """Make the challenger the champion, if its package is Approved and its parent still reigns.
 
     ``{"promoted": bool, "reason", "training_job", "champion", "number", "champion_uri"}``. A challenger that
@@ -86,7 +86,7 @@ def promote(workspace: Workspace, sagemaker: Any, training_job: str) -> dict[str
     """
     value, etag = workspace.storage.find_version(layout.CHAMPION)
     reigning = None if value is None else Champion.from_dict(value)
-    package = registry.read_package(workspace, sagemaker, training_job)
+    package = registry.read_package(workspace, training_job)
     if reigning and reigning.training_job == training_job:
         _remember(workspace, reigning)  # in case the last try died between the two writes
         return _report(workspace, reigning, training_job, promoted=True, reason="is the champion")
@@ -94,7 +94,7 @@ def promote(workspace: Workspace, sagemaker: Any, training_job: str) -> dict[str
     reason = obstacle(workspace, package, reigning)
     if reason:
         if package.status is Approval.APPROVED and not _has_reigned(workspace, training_job):
-            registry.set_status(workspace, sagemaker, package, Approval.REJECTED, "the loop", reason)
+            registry.set_status(workspace, package, Approval.REJECTED, "the loop", reason)
         return _report(workspace, reigning, training_job, promoted=False, reason=reason)
     model = workspace.storage.read_json(layout.model_file(training_job, "model.json"))
     champion = Champion(

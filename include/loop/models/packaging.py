@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -21,6 +21,9 @@ from include.loop.core.identity import content_hash
 from include.loop.core.storage import error_code
 from include.loop.workspace import Workspace
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
 # Limits of CreateModelPackage and UpdateModelPackage.
 MAX_PROPERTIES, MAX_PROPERTY, MAX_TEXT, TOKEN_CHARS = 50, 256, 1024, 36
 PROPERTY_SIGNS = " _.:/=+-@"  # what a property may hold besides letters and digits
@@ -28,27 +31,25 @@ PROPERTY_SIGNS = " _.:/=+-@"  # what a property may hold besides letters and dig
 TRAINING_JOB = "training-job"
 
 
-def create_package(
-    workspace: Workspace, sagemaker: Any, training_job: str, verdict: dict[str, Any], status: str
-) -> str:
+def create_package(workspace: Workspace, training_job: str, verdict: dict[str, Any], status: str) -> str:
     """The ARN of the model's package in the pipeline's group, created with this ModelApprovalStatus.
 
     A package that an earlier call made and could not record is found again, by its token or its properties.
     """
     request = _request(workspace, training_job, verdict, status)
-    _ensure_group(workspace, sagemaker)
+    _ensure_group(workspace)
     try:
-        return str(sagemaker.create_model_package(**request)["ModelPackageArn"])
+        return str(workspace.clients.sagemaker.create_model_package(**request)["ModelPackageArn"])
     except ClientError as error:
         if error_code(error) != "ConflictException":
             raise
-        pages = sagemaker.get_paginator("list_model_packages").paginate(
+        pages = workspace.clients.sagemaker.get_paginator("list_model_packages").paginate(
             ModelPackageGroupName=request["ModelPackageGroupName"],
             SortBy="CreationTime",
             SortOrder="Descending",
         )
         for item in (item for page in pages for item in page["ModelPackageSummaryList"]):
-            if _origin(sagemaker, item["ModelPackageArn"]) == training_job:
+            if _origin(workspace.clients.sagemaker, item["ModelPackageArn"]) == training_job:
                 return str(item["ModelPackageArn"])
         raise
 
@@ -64,21 +65,21 @@ def one_line(text: str) -> str:
     return " ".join(text.split())[:MAX_TEXT]
 
 
-def _origin(sagemaker: Any, arn: str) -> str | None:
+def _origin(sagemaker: SageMakerClient, arn: str) -> str | None:
     found = sagemaker.describe_model_package(ModelPackageName=arn)
     return found.get("CustomerMetadataProperties", {}).get(TRAINING_JOB)
 
 
-def _ensure_group(workspace: Workspace, sagemaker: Any) -> None:
+def _ensure_group(workspace: Workspace) -> None:
     name = workspace.pipeline.name
     try:
-        sagemaker.describe_model_package_group(ModelPackageGroupName=name)
+        workspace.clients.sagemaker.describe_model_package_group(ModelPackageGroupName=name)
         return
     except ClientError as error:
         if not is_missing(error):
             raise
     try:
-        sagemaker.create_model_package_group(
+        workspace.clients.sagemaker.create_model_package_group(
             ModelPackageGroupName=name,
             ModelPackageGroupDescription=one_line(workspace.pipeline.description),
             **given(Tags=tags(workspace.environment)),  # SageMaker takes them on groups, not on versions

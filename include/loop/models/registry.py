@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -20,6 +20,9 @@ from include.loop.core import layout
 from include.loop.core.errors import NotSetUp
 from include.loop.models.packaging import TRAINING_JOB, create_package, one_line
 from include.loop.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
 
 
 class Approval(StrEnum):
@@ -42,9 +45,7 @@ class Package:
     comment: str
 
 
-def register(
-    workspace: Workspace, sagemaker: Any, training_job: str, ask: bool | None = None
-) -> dict[str, Any]:
+def register(workspace: Workspace, training_job: str, ask: bool | None = None) -> dict[str, Any]:
     """Make the model a package, once; run again it finds the same one, in whatever state it is by now.
 
     ``ask``: a person has to agree, also where the pipeline does not say so; a dataset with nights that a
@@ -58,13 +59,13 @@ def register(
     why = _why_ask(workspace, dataset, ask) if verdict["promote"] else ""
     if record is None:
         status = Approval.PENDING if why else Approval.APPROVED if verdict["promote"] else Approval.REJECTED
-        arn = create_package(workspace, sagemaker, training_job, verdict, status.value)
+        arn = create_package(workspace, training_job, verdict, status.value)
         version = int(arn.rpartition("/")[2])
         record = workspace.storage.write_json_once(
             layout.registry_file(training_job),
             {"package_arn": arn, "group": workspace.pipeline.name, "version": version},
         )
-    package = read_package(workspace, sagemaker, training_job)
+    package = read_package(workspace, training_job)
     return {
         "training_job": training_job,
         **record,
@@ -74,13 +75,13 @@ def register(
     }
 
 
-def read_package(workspace: Workspace, sagemaker: Any, training_job: str) -> Package:
+def read_package(workspace: Workspace, training_job: str) -> Package:
     """The package of a trained model. NotSetUp when it was not registered, or deleted since."""
     record = workspace.storage.find_json(layout.registry_file(training_job))
     if record is None:
         raise NotSetUp(f"{training_job} is not in the model registry: run register first")
     try:
-        return describe_package(sagemaker, record["package_arn"])
+        return describe_package(workspace.clients.sagemaker, record["package_arn"])
     except ClientError as error:
         if not is_missing(error):
             raise
@@ -91,7 +92,7 @@ def read_package(workspace: Workspace, sagemaker: Any, training_job: str) -> Pac
         ) from None
 
 
-def describe_package(sagemaker: Any, arn: str) -> Package:
+def describe_package(sagemaker: SageMakerClient, arn: str) -> Package:
     """A package by its ARN."""
     found = sagemaker.describe_model_package(ModelPackageName=arn)
     return Package(
@@ -104,15 +105,15 @@ def describe_package(sagemaker: Any, arn: str) -> Package:
     )
 
 
-def status(workspace: Workspace, sagemaker: Any, training_job: str) -> str:
+def status(workspace: Workspace, training_job: str) -> str:
     """ModelApprovalStatus of a registered model."""
-    return read_package(workspace, sagemaker, training_job).status.value
+    return read_package(workspace, training_job).status.value
 
 
-def newest_approved(workspace: Workspace, sagemaker: Any) -> Package | None:
+def newest_approved(workspace: Workspace) -> Package | None:
     """The newest version that may be used, whoever approved it; None when there is none."""
     try:
-        pages = sagemaker.get_paginator("list_model_packages").paginate(
+        pages = workspace.clients.sagemaker.get_paginator("list_model_packages").paginate(
             ModelPackageGroupName=workspace.pipeline.name,
             ModelApprovalStatus=Approval.APPROVED.value,
             SortBy="CreationTime",
@@ -123,19 +124,19 @@ def newest_approved(workspace: Workspace, sagemaker: Any) -> Package | None:
         if not is_missing(error):
             raise
         return None  # no group yet
-    return describe_package(sagemaker, found["ModelPackageArn"]) if found else None
+    return describe_package(workspace.clients.sagemaker, found["ModelPackageArn"]) if found else None
 
 
 def decide(
-    workspace: Workspace, sagemaker: Any, training_job: str, approve: bool, by: str, comment: str = ""
+    workspace: Workspace, training_job: str, approve: bool, by: str, comment: str = ""
 ) -> dict[str, Any]:
     """What a person said about a package that waits. The first decision holds."""
-    package = read_package(workspace, sagemaker, training_job)
+    package = read_package(workspace, training_job)
     changed = package.status is Approval.PENDING
     if changed:
         wanted = Approval.APPROVED if approve else Approval.REJECTED
-        set_status(workspace, sagemaker, package, wanted, by, comment)
-        package = read_package(workspace, sagemaker, training_job)
+        set_status(workspace, package, wanted, by, comment)
+        package = read_package(workspace, training_job)
     return {
         "training_job": training_job,
         "package_arn": package.arn,
@@ -145,12 +146,10 @@ def decide(
     }
 
 
-def set_status(
-    workspace: Workspace, sagemaker: Any, package: Package, wanted: Approval, by: str, comment: str
-) -> None:
+def set_status(workspace: Workspace, package: Package, wanted: Approval, by: str, comment: str) -> None:
     """Set a package's status, whatever it was, and keep who did so and why beside its record."""
     text = f"{wanted.value.lower()} by {by}" + (f": {comment}" if comment else "")
-    sagemaker.update_model_package(
+    workspace.clients.sagemaker.update_model_package(
         ModelPackageArn=package.arn, ModelApprovalStatus=wanted.value, ApprovalDescription=one_line(text)
     )
     workspace.storage.write_json(

@@ -14,11 +14,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.loop.core import layout
 from include.loop.core.identity import is_loop_of, loop_prefix
 from include.loop.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker_a2i_runtime import AugmentedAIRuntimeClient
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ CLOCK_SLACK = timedelta(minutes=15)
 
 
 class HumanLoopStatus(StrEnum):
-    """HumanLoopStatus of the A2I runtime model, and the two states its guide names for a deletion."""
+    """HumanLoopStatus of the A2I a2i model, and the two states its guide names for a deletion."""
 
     IN_PROGRESS = "InProgress"
     STOPPING = "Stopping"
@@ -134,19 +137,19 @@ def count_page(watch: Watch, summaries: Iterable[dict[str, Any]]) -> LoopCounts:
     return counts
 
 
-def count_loops(runtime: Any, watch: Watch) -> LoopCounts:
+def count_loops(a2i: AugmentedAIRuntimeClient, watch: Watch) -> LoopCounts:
     """The counts of a whole batch, by one listing."""
     counts = LoopCounts()
-    for page in _pages(runtime, watch.list_arguments()):
+    for page in _pages(a2i, watch.list_arguments()):
         counts += count_page(watch, page["HumanLoopSummaries"])
     return counts
 
 
 def list_loops(
-    runtime: Any, flow_definition_arn: str, created_after: datetime
+    a2i: AugmentedAIRuntimeClient, flow_definition_arn: str, created_after: datetime
 ) -> Iterator[tuple[str, HumanLoopStatus]]:
     """Name and status of every loop of a flow definition since a time, by pages of 100."""
-    for page in _pages(runtime, list_arguments(flow_definition_arn, created_after)):
+    for page in _pages(a2i, list_arguments(flow_definition_arn, created_after)):
         for item in page["HumanLoopSummaries"]:
             yield item["HumanLoopName"], HumanLoopStatus(item["HumanLoopStatus"])
 
@@ -172,6 +175,6 @@ def _warn_once(status: str) -> None:
     log.warning("human loop status %r is not known; such loops are taken as open", status)
 
 
-def _pages(runtime: Any, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    paginator = runtime.get_paginator("list_human_loops")
+def _pages(a2i: AugmentedAIRuntimeClient, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    paginator = a2i.get_paginator("list_human_loops")
     return iter(paginator.paginate(**arguments, PaginationConfig={"PageSize": PAGE_SIZE}))

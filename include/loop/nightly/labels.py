@@ -80,12 +80,12 @@ class Outcome:
         ]
 
 
-def assemble(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
+def assemble(workspace: Workspace, batch: str) -> dict[str, Any]:
     """Collect and commit the shard of a batch; the counts of its summary."""
     summary_location = layout.label_file(batch, "summary.json")
     summary = workspace.storage.find_json(summary_location)
     if summary is None:
-        summary = workspace.storage.write_json_once(summary_location, _collect(workspace, runtime, batch))
+        summary = workspace.storage.write_json_once(summary_location, _collect(workspace, batch))
     counts = {name: value for name, value in summary.items() if name not in {"open_loops", "late_loops"}}
     # Shards of earlier versions took "no majority" for "nothing there", and asked about every copy.
     return (
@@ -111,9 +111,9 @@ def reasons(workspace: Workspace, batch: str) -> list[tuple[str, int, str]]:
     return [(reason, count, example[reason]) for reason, count in counts.most_common()]
 
 
-def _collect(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
-    mine = list(_settle(workspace, runtime, batch, read_questions(workspace, batch), final=False))
-    late = list(_settle_earlier_nights(workspace, runtime, batch))
+def _collect(workspace: Workspace, batch: str) -> dict[str, Any]:
+    mine = list(_settle(workspace, batch, read_questions(workspace, batch), final=False))
+    late = list(_settle_earlier_nights(workspace, batch))
     settled = [outcome for outcome in (*mine, *late) if not outcome.open]
     labels = [outcome.label for outcome in settled if outcome.label is not None]
     lines = [line for outcome in settled for line in outcome.lines]
@@ -145,13 +145,13 @@ def _collect(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
 
 
 def _settle(
-    workspace: Workspace, runtime: Any, batch: str, questions: Iterable[Question], final: bool
+    workspace: Workspace, batch: str, questions: Iterable[Question], final: bool
 ) -> Iterator[Outcome]:
     """What became of each question. ``final``: an answer that is not in S3 by now will not come."""
     started = workspace.storage.read_json(layout.run_file(batch, "started.json"))
     refused = read_refused(workspace, batch)
     created_after = datetime.fromisoformat(started["created_after"])
-    statuses = dict(list_loops(runtime, started["flow_definition_arn"], created_after))
+    statuses = dict(list_loops(workspace.clients.a2i, started["flow_definition_arn"], created_after))
     reasons: dict[str, str] = {}
     copies: defaultdict[str, list[Row]] = defaultdict(list)
     for row in read_rows(workspace, batch):
@@ -165,13 +165,13 @@ def _settle(
         status = statuses.get(question.loop)
         if status is not None and status.is_open:
             return Outcome(question.loop, batch)
-        outcome = _read_outcome(workspace, runtime, batch, question, reasons[question.image], final)
+        outcome = _read_outcome(workspace, batch, question, reasons[question.image], final)
         return replace(outcome, copies=tuple(copies[question.image]))
 
     return in_parallel(settle, questions)
 
 
-def _settle_earlier_nights(workspace: Workspace, runtime: Any, batch: str) -> Iterator[Outcome]:
+def _settle_earlier_nights(workspace: Workspace, batch: str) -> Iterator[Outcome]:
     """Loops that were open when their own night was committed, unless another shard has taken them since."""
     waiting: dict[str, set[str]] = {}
     taken: set[str] = set()
@@ -182,15 +182,15 @@ def _settle_earlier_nights(workspace: Workspace, runtime: Any, batch: str) -> It
     for shard, loops in waiting.items():
         if left := loops - taken:
             questions = (item for item in read_questions(workspace, shard) if item.loop in left)
-            yield from _settle(workspace, runtime, shard, questions, final=True)
+            yield from _settle(workspace, shard, questions, final=True)
 
 
 def _read_outcome(
-    workspace: Workspace, runtime: Any, batch: str, question: Question, asked_because: str, final: bool
+    workspace: Workspace, batch: str, question: Question, asked_because: str, final: bool
 ) -> Outcome:
     """Describe one loop that has ended (the listing has neither its output's place nor its failure code)."""
     try:
-        loop = runtime.describe_human_loop(HumanLoopName=question.loop)
+        loop = workspace.clients.a2i.describe_human_loop(HumanLoopName=question.loop)
     except ClientError as error:
         if error_code(error) != "ResourceNotFoundException":
             raise

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from include.loop.aws.jobs import Running
+from include.loop.aws.jobs import Pending
 from include.loop.aws.transform import Transform, advance, why_missing
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord
@@ -33,16 +33,14 @@ class Prediction:
     problem: str | None = None
 
 
-def predict(
-    workspace: Workspace, sagemaker: Any, batch: str, waited_for: Running | None = None
-) -> Running | dict[str, Any]:
+def predict(workspace: Workspace, batch: str, waited_for: Pending | None = None) -> Pending | dict[str, Any]:
     """Predict on the batch with the champion it was pinned with (see jobs.py for the calling pattern)."""
     location = layout.run_file(batch, "predictions.json")
     done = workspace.storage.find_json(location)
     if done is None:
         pinned = read_batch(workspace, batch)
-        step = _advance(workspace, sagemaker, pinned, waited_for)
-        if isinstance(step, Running):
+        step = _advance(workspace, pinned, waited_for)
+        if isinstance(step, Pending):
             return step
         done = workspace.storage.write_json_once(location, step)
     return {
@@ -89,13 +87,11 @@ def predictions_of(
     return dict(in_parallel(read, (uri for uri in images if uri in outputs)))
 
 
-def _advance(
-    workspace: Workspace, sagemaker: Any, pinned: Batch, waited_for: Running | None
-) -> Running | dict[str, Any]:
+def _advance(workspace: Workspace, pinned: Batch, waited_for: Pending | None) -> Pending | dict[str, Any]:
     if pinned.champion is None:
         return {"champion": None, "outputs": {}, "missing": [], "refused": {}, "jobs": []}
-    step = advance(workspace, sagemaker, _transform(workspace, pinned, pinned.champion), waited_for)
-    if isinstance(step, Running):
+    step = advance(workspace, _transform(workspace, pinned, pinned.champion), waited_for)
+    if isinstance(step, Pending):
         return step
     return {
         "champion": pinned.champion.training_job,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -26,16 +26,19 @@ from include.loop.nightly.human_loops import CLOCK_SLACK, list_loops
 from include.loop.nightly.review_setup import find_flow_definition
 from include.loop.workspace import Workspace
 
-# The most StartHumanLoop takes as InputContent (A2I runtime model).
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker_a2i_runtime import AugmentedAIRuntimeClient
+
+# The most StartHumanLoop takes as InputContent (A2I a2i model).
 MAX_INPUT_BYTES = 3_145_728
 
 
-def prepare(workspace: Workspace, control: Any, batch: str) -> dict[str, Any]:
+def prepare(workspace: Workspace, batch: str) -> dict[str, Any]:
     """Write the batch's questions once. NotSetUp when review_setup has not made the flow definition yet."""
     location = layout.run_file(batch, "questions.jsonl")
     header = workspace.storage.find_json(layout.questions_header(batch))
     if header is None:
-        arn = find_flow_definition(workspace, control)
+        arn = find_flow_definition(workspace)
         questions, unreadable = compose(workspace, batch, arn)
         questions = claim(workspace, batch, questions)
         # The header is written last: it says that the questions are complete. Until then nobody has been
@@ -61,7 +64,7 @@ def prepare(workspace: Workspace, control: Any, batch: str) -> dict[str, Any]:
     }
 
 
-def start(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
+def start(workspace: Workspace, batch: str) -> dict[str, Any]:
     """Start the loops that are missing. ``remaining`` of them found no room: call again when people have
     answered.
     """
@@ -74,14 +77,14 @@ def start(workspace: Workspace, runtime: Any, batch: str) -> dict[str, Any]:
     created_after = datetime.fromisoformat(anchor["created_after"])
     there = {
         name
-        for name, _ in list_loops(runtime, header["flow_definition_arn"], created_after)
+        for name, _ in list_loops(workspace.clients.a2i, header["flow_definition_arn"], created_after)
         if is_loop_of(prefix, name)
     }
     missing = [question for question in read_questions(workspace, batch) if question.loop not in there]
     refused: dict[str, str] = {}
     started, full = 0, False
     for chunk in _chunks(missing, THREADS * 4):
-        outcomes = list(in_parallel(_starter(runtime, header["flow_definition_arn"]), chunk))
+        outcomes = list(in_parallel(_starter(workspace.clients.a2i, header["flow_definition_arn"]), chunk))
         started += sum(outcome is STARTED for outcome in outcomes)
         full = any(outcome is NO_ROOM for outcome in outcomes)
         for question, outcome in zip(chunk, outcomes, strict=True):
@@ -141,13 +144,13 @@ def _anchor(workspace: Workspace, batch: str, header: dict[str, Any]) -> dict[st
     )
 
 
-def _starter(runtime: Any, arn: str) -> Any:
+def _starter(a2i: AugmentedAIRuntimeClient, arn: str) -> Any:
     def start_one(question: Question) -> str:
         content = dump(question.input)
         if len(content) > MAX_INPUT_BYTES:
             return f"the question has {len(content):,} bytes, more than {MAX_INPUT_BYTES:,}"
         try:
-            runtime.start_human_loop(
+            a2i.start_human_loop(
                 HumanLoopName=question.loop,
                 FlowDefinitionArn=arn,
                 HumanLoopInput={"InputContent": content.decode()},

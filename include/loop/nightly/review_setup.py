@@ -9,7 +9,7 @@ again. Knows config and identity.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -19,9 +19,12 @@ from include.loop.core.identity import check_name, content_hash
 from include.loop.core.storage import error_code
 from include.loop.workspace import Workspace
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
 # What a browser needs to show an image: A2I's guide asks for GET from anywhere, Ground Truth's also exposes
 # the header.
-CORS_RULE = {
+CORS_RULE: Any = {
     "AllowedHeaders": [],
     "AllowedMethods": ["GET"],
     "AllowedOrigins": ["*"],
@@ -47,51 +50,51 @@ def setup_bucket(workspace: Workspace) -> dict[str, Any]:
     return {"buckets": sorted({workspace.environment.bucket, images}), "changed": changed}
 
 
-def setup_workteam(workspace: Workspace, control: Any) -> dict[str, Any]:
+def setup_workteam(workspace: Workspace) -> dict[str, Any]:
     """The environment's work team: the one whose ARN it names, else one by name, made when missing."""
     place = workspace.environment.review
-    team = _find_workteam(workspace, control)
+    team = _find_workteam(workspace)
     if team is None:
         if place.workteam_arn:
             where = f"{workspace.environment.path}: review.workteam_arn"
             raise ConfigurationError(f"{where}: there is no work team {place.workteam_arn}")
-        control.create_workteam(
+        workspace.clients.review.create_workteam(
             WorkteamName=place.workteam,
             MemberDefinitions=[{"OidcMemberDefinition": {"Groups": list(place.oidc_groups)}}],
             Description=f"Reviewers of {workspace.pipeline.name}",
         )
-        team = _find_workteam(workspace, control)
+        team = _find_workteam(workspace)
         if team is None:
             raise NotSetUp(f"work team {place.workteam} was created but cannot be described; run again")
     return {"workteam_arn": team["WorkteamArn"], "portal_url": _portal_url(workspace, team)}
 
 
-def setup_template(workspace: Workspace, control: Any) -> dict[str, Any]:
+def setup_template(workspace: Workspace) -> dict[str, Any]:
     """The worker task template, under a name that carries its content's hash."""
     content = workspace.pipeline.template()
     name = _template_name(workspace)
     try:
-        arn = control.describe_human_task_ui(HumanTaskUiName=name)["HumanTaskUiArn"]
+        arn = workspace.clients.review.describe_human_task_ui(HumanTaskUiName=name)["HumanTaskUiArn"]
     except ClientError as error:
         if not _is_missing(error):
             raise
-        arn = control.create_human_task_ui(HumanTaskUiName=name, UiTemplate={"Content": content})[
-            "HumanTaskUiArn"
-        ]
+        arn = workspace.clients.review.create_human_task_ui(
+            HumanTaskUiName=name, UiTemplate={"Content": content}
+        )["HumanTaskUiArn"]
     return {"human_task_ui_arn": arn, "name": name}
 
 
-def setup_flow_definition(workspace: Workspace, control: Any) -> dict[str, Any]:
+def setup_flow_definition(workspace: Workspace) -> dict[str, Any]:
     """The flow definition of today's settings. Call again until ``active``; Fatal when it Failed.
 
     The work team and the template must exist (NotSetUp otherwise).
     """
-    request = _flow_definition_request(workspace, control)
+    request = _flow_definition_request(workspace)
     name = request["FlowDefinitionName"]
-    described = _describe_flow_definition(control, name)
+    described = _describe_flow_definition(workspace.clients.review, name)
     if described is None:
-        control.create_flow_definition(**request)
-        described = _describe_flow_definition(control, name) or {}
+        workspace.clients.review.create_flow_definition(**request)
+        described = _describe_flow_definition(workspace.clients.review, name) or {}
     status = described.get("FlowDefinitionStatus", "Initializing")
     if status == "Failed":
         raise Fatal(f"flow definition {name} failed: {described.get('FailureReason', 'no reason given')}")
@@ -103,10 +106,10 @@ def setup_flow_definition(workspace: Workspace, control: Any) -> dict[str, Any]:
     }
 
 
-def find_flow_definition(workspace: Workspace, control: Any) -> str:
+def find_flow_definition(workspace: Workspace) -> str:
     """The ARN of the active flow definition of today's settings; NotSetUp before review_setup has run."""
-    name = _flow_definition_request(workspace, control)["FlowDefinitionName"]
-    described = _describe_flow_definition(control, name)
+    name = _flow_definition_request(workspace)["FlowDefinitionName"]
+    described = _describe_flow_definition(workspace.clients.review, name)
     if described is None or described["FlowDefinitionStatus"] != "Active":
         state = described["FlowDefinitionStatus"] if described else "missing"
         raise NotSetUp(
@@ -116,29 +119,29 @@ def find_flow_definition(workspace: Workspace, control: Any) -> str:
     return str(described["FlowDefinitionArn"])
 
 
-def portal(workspace: Workspace, control: Any) -> dict[str, Any]:
+def portal(workspace: Workspace) -> dict[str, Any]:
     """Where the reviewers sign in, and what they will work on."""
-    team = _require_workteam(workspace, control)
+    team = _require_workteam(workspace)
     return {
         "portal_url": _portal_url(workspace, team),
         "workteam_arn": team["WorkteamArn"],
-        "flow_definition_arn": find_flow_definition(workspace, control),
+        "flow_definition_arn": find_flow_definition(workspace),
     }
 
 
-def _flow_definition_request(workspace: Workspace, control: Any) -> dict[str, Any]:
+def _flow_definition_request(workspace: Workspace) -> dict[str, Any]:
     pipeline, environment = workspace.pipeline, workspace.environment
     review = pipeline.review
     template = _template_name(workspace)
     try:
-        ui = control.describe_human_task_ui(HumanTaskUiName=template)
+        ui = workspace.clients.review.describe_human_task_ui(HumanTaskUiName=template)
     except ClientError as error:
         if not _is_missing(error):
             raise
         raise NotSetUp(f"worker template {template} is missing: run review_setup first") from None
     request = {
         "HumanLoopConfig": {
-            "WorkteamArn": _require_workteam(workspace, control)["WorkteamArn"],
+            "WorkteamArn": _require_workteam(workspace)["WorkteamArn"],
             "HumanTaskUiArn": ui["HumanTaskUiArn"],
             "TaskTitle": review.title,
             "TaskDescription": review.description,
@@ -157,17 +160,17 @@ def _template_name(workspace: Workspace) -> str:
     return check_name(f"{workspace.pipeline.name}-ui-{content_hash(workspace.pipeline.template())}")
 
 
-def _describe_flow_definition(control: Any, name: str) -> dict[str, Any] | None:
+def _describe_flow_definition(review: SageMakerClient, name: str) -> dict[str, Any] | None:
     try:
-        return dict(control.describe_flow_definition(FlowDefinitionName=name))
+        return dict(review.describe_flow_definition(FlowDefinitionName=name))
     except ClientError as error:
         if not _is_missing(error):
             raise
         return None
 
 
-def _require_workteam(workspace: Workspace, control: Any) -> dict[str, Any]:
-    team = _find_workteam(workspace, control)
+def _require_workteam(workspace: Workspace) -> dict[str, Any]:
+    team = _find_workteam(workspace)
     if team is None:
         raise NotSetUp(
             f"work team {workspace.environment.review.workteam} is missing: run review_setup first"
@@ -175,11 +178,11 @@ def _require_workteam(workspace: Workspace, control: Any) -> dict[str, Any]:
     return team
 
 
-def _find_workteam(workspace: Workspace, control: Any) -> dict[str, Any] | None:
+def _find_workteam(workspace: Workspace) -> dict[str, Any] | None:
     place = workspace.environment.review
     name = place.workteam_arn.rsplit("/", 1)[-1] if place.workteam_arn else place.workteam
     try:
-        return dict(control.describe_workteam(WorkteamName=name)["Workteam"])
+        return dict(workspace.clients.review.describe_workteam(WorkteamName=name)["Workteam"])
     except ClientError as error:
         if not _is_missing(error):
             raise

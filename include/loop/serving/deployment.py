@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from include.loop.aws.jobs import ENDPOINT_BUSY, JobKind, Running
+from include.loop.aws.jobs import ENDPOINT_BUSY, Pending, ResourceKind
 from include.loop.core import layout, storage
 from include.loop.core.errors import DeploymentFailed, NotApproved, NotSetUp
 from include.loop.models import registry
@@ -38,11 +38,9 @@ from include.loop.workspace import Workspace
 
 def deploy(
     workspace: Workspace,
-    sagemaker: Any,
-    runtime: Any,
     training_job: str,
-    waited_for: Running | None = None,
-) -> Running | dict[str, Any]:
+    waited_for: Pending | None = None,
+) -> Pending | dict[str, Any]:
     """Serve a model, if its package is Approved (see jobs.py for the calling pattern).
 
     Not deployed where the environment has no ``deployment``, and where the model may not take over. The
@@ -52,17 +50,17 @@ def deploy(
     report: dict[str, Any] = {"training_job": training_job, "deployed": False}
     if workspace.environment.deployment is None:
         return report | {"reason": f"{workspace.environment.path}: deployment: is not set: served nowhere"}
-    package = registry.read_package(workspace, sagemaker, training_job)
+    package = registry.read_package(workspace, training_job)
     report["package_arn"] = package.arn
     if reason := obstacle(workspace, package, read_champion(workspace)):
         # It may have been rejected while its candidate came up.
-        clearing = _clear_candidate(workspace, sagemaker) if waited_for else None
+        clearing = _clear_candidate(workspace) if waited_for else None
         return clearing or report | {"reason": reason}
-    step = _serve(workspace, sagemaker, runtime, package, waited_for)
-    return step if isinstance(step, Running) else report | step | {"deployed": True}
+    step = _serve(workspace, package, waited_for)
+    return step if isinstance(step, Pending) else report | step | {"deployed": True}
 
 
-def previous(workspace: Workspace, sagemaker: Any) -> dict[str, Any]:
+def previous(workspace: Workspace) -> dict[str, Any]:
     """Where a rollback goes: ``{"number", "training_job", "package_arn"}`` of the newest champion before this
     one whose package is Approved. NotSetUp when there is none.
     """
@@ -71,7 +69,7 @@ def previous(workspace: Workspace, sagemaker: Any) -> dict[str, Any]:
     for earlier in reversed(list(read_history(workspace))):
         if earlier.training_job not in tried:
             tried.add(earlier.training_job)
-            package = _find_package(workspace, sagemaker, earlier.training_job)
+            package = _find_package(workspace, earlier.training_job)
             if package and package.status is Approval.APPROVED:
                 return {
                     "number": earlier.number,
@@ -86,21 +84,19 @@ def previous(workspace: Workspace, sagemaker: Any) -> dict[str, Any]:
 
 def rollback(
     workspace: Workspace,
-    sagemaker: Any,
-    runtime: Any,
-    waited_for: Running | None = None,
+    waited_for: Pending | None = None,
     number: int | None = None,
     by: str = "a rollback",
-) -> Running | dict[str, Any]:
+) -> Pending | dict[str, Any]:
     """Return endpoint and champion to an earlier champion (None: ``previous``), and reject what is left.
 
     With a number, doing it twice does it once. ``{"reason", "number", "training_job", "package_arn", "left",
     "endpoint", "config"}``; endpoint and config are None where nothing is served.
     """
     reigning = _reigning(workspace)
-    number = previous(workspace, sagemaker)["number"] if number is None else number
+    number = previous(workspace)["number"] if number is None else number
     target = read_numbered(workspace, number)
-    package = registry.read_package(workspace, sagemaker, target.training_job)
+    package = registry.read_package(workspace, target.training_job)
     if package.status is not Approval.APPROVED:
         raise NotApproved(
             f"champion number {number} ({target.training_job}) cannot come back: package {package.arn} is "
@@ -109,11 +105,11 @@ def rollback(
     changes = reigning.training_job != target.training_job
     if changes:
         # First of all, so that nothing can deploy or promote it in the meantime.
-        _reject(workspace, sagemaker, reigning, by, f"returned to number {number}, {target.training_job}")
-    served: Running | dict[str, Any] = {"endpoint": None, "config": None}
+        _reject(workspace, reigning, by, f"returned to number {number}, {target.training_job}")
+    served: Pending | dict[str, Any] = {"endpoint": None, "config": None}
     if workspace.environment.deployment is not None:
-        served = _serve(workspace, sagemaker, runtime, package, waited_for)
-    if isinstance(served, Running):
+        served = _serve(workspace, package, waited_for)
+    if isinstance(served, Pending):
         return served
     champion = restore(workspace, number)
     return {
@@ -127,55 +123,51 @@ def rollback(
     }
 
 
-def _serve(
-    workspace: Workspace, sagemaker: Any, runtime: Any, package: Package, waited_for: Running | None
-) -> Running | dict[str, Any]:
+def _serve(workspace: Workspace, package: Package, waited_for: Pending | None) -> Pending | dict[str, Any]:
     """Candidate, known images, live endpoint, record: each unless it is done already."""
-    live, config = endpoint_name(workspace), ensure_config(workspace, sagemaker, package)
+    live, config = endpoint_name(workspace), ensure_config(workspace, package)
     if smoke_test.read_record(workspace, config) is None:
-        trying = _try_candidate(workspace, sagemaker, runtime, package, config, waited_for)
+        trying = _try_candidate(workspace, package, config, waited_for)
         if trying is not None:
             return trying
-    if waiting := bring(workspace, sagemaker, live, config, waited_for):
+    if waiting := bring(workspace, live, config, waited_for):
         return waiting
-    if clearing := _clear_candidate(workspace, sagemaker):
+    if clearing := _clear_candidate(workspace):
         return clearing
     return _record(workspace, package, live, config)
 
 
 def _try_candidate(
     workspace: Workspace,
-    sagemaker: Any,
-    runtime: Any,
     package: Package,
     config: str,
-    waited_for: Running | None,
-) -> Running | None:
+    waited_for: Pending | None,
+) -> Pending | None:
     """Prove the configuration on an endpoint of its own. DeploymentFailed leaves the live one as it is."""
     candidate = candidate_name(workspace)
     try:
-        if waiting := bring(workspace, sagemaker, candidate, config, waited_for):
+        if waiting := bring(workspace, candidate, config, waited_for):
             return waiting
-        checked = smoke_test.check(workspace, runtime, candidate, package.training_job)
+        checked = smoke_test.check(workspace, candidate, package.training_job)
     except DeploymentFailed:
-        _clear_candidate(workspace, sagemaker)
+        _clear_candidate(workspace)
         raise
-    if not serves(describe_endpoint(sagemaker, candidate), config):
+    if not serves(describe_endpoint(workspace.clients.sagemaker, candidate), config):
         raise DeploymentFailed(f"endpoint {candidate} was changed by somebody else while it was being tried")
     smoke_test.record(workspace, config, checked)
     # Away with it before the live endpoint changes: for a moment that has two fleets of its own.
-    return _clear_candidate(workspace, sagemaker)
+    return _clear_candidate(workspace)
 
 
-def _clear_candidate(workspace: Workspace, sagemaker: Any) -> Running | None:
+def _clear_candidate(workspace: Workspace) -> Pending | None:
     """Delete the candidate endpoint, if there is one; what to wait for before it can be."""
     name = candidate_name(workspace)
-    endpoint = describe_endpoint(sagemaker, name)
+    endpoint = describe_endpoint(workspace.clients.sagemaker, name)
     if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
         return None
     if endpoint["EndpointStatus"] in ENDPOINT_BUSY:
-        return Running(JobKind.ENDPOINT, (name,))
-    sagemaker.delete_endpoint(EndpointName=name)
+        return Pending(ResourceKind.ENDPOINT, (name,))
+    workspace.clients.sagemaker.delete_endpoint(EndpointName=name)
     return None
 
 
@@ -213,14 +205,14 @@ def _reigning(workspace: Workspace) -> Champion:
     return champion
 
 
-def _find_package(workspace: Workspace, sagemaker: Any, training_job: str) -> Package | None:
+def _find_package(workspace: Workspace, training_job: str) -> Package | None:
     try:
-        return registry.read_package(workspace, sagemaker, training_job)
+        return registry.read_package(workspace, training_job)
     except NotSetUp:
         return None  # never registered, or deleted since: nothing to return to
 
 
-def _reject(workspace: Workspace, sagemaker: Any, left: Champion, by: str, comment: str) -> None:
-    package = _find_package(workspace, sagemaker, left.training_job)
+def _reject(workspace: Workspace, left: Champion, by: str, comment: str) -> None:
+    package = _find_package(workspace, left.training_job)
     if package and package.status is not Approval.REJECTED:
-        registry.set_status(workspace, sagemaker, package, Approval.REJECTED, by, comment)
+        registry.set_status(workspace, package, Approval.REJECTED, by, comment)

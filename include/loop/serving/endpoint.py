@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from include.loop.aws.jobs import ENDPOINT_BUSY, JobKind, Running, is_missing
+from include.loop.aws.jobs import ENDPOINT_BUSY, Pending, ResourceKind, is_missing
 from include.loop.aws.request_options import given, tags, volume_key, vpc
 from include.loop.config import DeploymentPlace
 from include.loop.core.errors import ConfigurationError, DeploymentFailed
 from include.loop.core.identity import HASH_CHARS, check_name, content_hash
 from include.loop.models.registry import Package
 from include.loop.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,7 @@ def candidate_name(workspace: Workspace) -> str:
     return check_name(f"{endpoint_name(workspace)}-candidate")
 
 
-def ensure_config(workspace: Workspace, sagemaker: Any, package: Package) -> str:
+def ensure_config(workspace: Workspace, package: Package) -> str:
     """The endpoint configuration that serves a package, and its model; made unless they are there.
 
     The model is not the one that batch transforms use: that one is made of the artifact (algorithm.py) before
@@ -74,13 +77,18 @@ def ensure_config(workspace: Workspace, sagemaker: Any, package: Package) -> str
     }
     config_name = check_name(f"{package.training_job}-{content_hash(config)}")
     try:
-        sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
+        workspace.clients.sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
     except ClientError as error:
         if not is_missing(error):
             raise
         labels = given(Tags=tags(environment))
-        _create(sagemaker.create_model, ModelName=model_name, **model, **labels)
-        _create(sagemaker.create_endpoint_config, EndpointConfigName=config_name, **config, **labels)
+        _create(workspace.clients.sagemaker.create_model, ModelName=model_name, **model, **labels)
+        _create(
+            workspace.clients.sagemaker.create_endpoint_config,
+            EndpointConfigName=config_name,
+            **config,
+            **labels,
+        )
     return config_name
 
 
@@ -90,7 +98,7 @@ def is_named_after(name: str, training_jobs: Collection[str]) -> bool:
     return name in training_jobs or (stem in training_jobs and len(digest) == HASH_CHARS)
 
 
-def describe_endpoint(sagemaker: Any, name: str) -> dict[str, Any] | None:
+def describe_endpoint(sagemaker: SageMakerClient, name: str) -> dict[str, Any] | None:
     """DescribeEndpoint's answer, or None when there is no such endpoint."""
     try:
         return dict(sagemaker.describe_endpoint(EndpointName=name))
@@ -109,25 +117,23 @@ def serves(endpoint: dict[str, Any] | None, config: str) -> bool:
     )
 
 
-def bring(
-    workspace: Workspace, sagemaker: Any, name: str, config: str, waited_for: Running | None
-) -> Running | None:
+def bring(workspace: Workspace, name: str, config: str, waited_for: Pending | None) -> Pending | None:
     """Bring an endpoint to a configuration (see jobs.py for the calling pattern); None when it serves so.
 
     DeploymentFailed when the change that was waited for failed, or was rolled back. An endpoint that is found
     Failed can only be deleted: it is, and made anew.
     """
-    endpoint = describe_endpoint(sagemaker, name)
+    endpoint = describe_endpoint(workspace.clients.sagemaker, name)
     mine = waited_for is not None and name in waited_for.names and waited_for.aim == config
     if endpoint is None:
-        return _start(workspace, sagemaker, name, config, update=False)
+        return _start(workspace, name, config, update=False)
     status, reason = endpoint["EndpointStatus"], endpoint.get("FailureReason", "no reason was given")
     if status in ENDPOINT_BUSY:
-        return Running(JobKind.ENDPOINT, (name,), _heading_for(endpoint, config))
+        return Pending(ResourceKind.ENDPOINT, (name,), _heading_for(endpoint, config))
     if status == "Failed" and not mine:
         log.warning("endpoint %s is Failed (%s): deleting it, to make it anew", name, reason)
-        sagemaker.delete_endpoint(EndpointName=name)
-        return Running(JobKind.ENDPOINT, (name,))
+        workspace.clients.sagemaker.delete_endpoint(EndpointName=name)
+        return Pending(ResourceKind.ENDPOINT, (name,))
     if status == "Failed":
         raise DeploymentFailed(f"endpoint {name} failed: {reason}. The next try makes it anew.")
     if serves(endpoint, config):
@@ -143,10 +149,10 @@ def bring(
             f"SageMaker rolled endpoint {name} back to {endpoint['EndpointConfigName']} instead of serving "
             f"{config}: {reason}. Look at the alarms and the endpoint's log before the next try."
         )
-    return _start(workspace, sagemaker, name, config, update=True)
+    return _start(workspace, name, config, update=True)
 
 
-def deployment_config(place: DeploymentPlace) -> dict[str, Any]:
+def deployment_config(place: DeploymentPlace) -> Any:
     """How traffic moves (UpdateEndpoint's DeploymentConfig): blue/green, and the alarms that undo it."""
     routing: dict[str, Any] = {
         "Type": place.traffic.upper(),
@@ -168,23 +174,27 @@ def deployment_config(place: DeploymentPlace) -> dict[str, Any]:
     return config
 
 
-def _start(workspace: Workspace, sagemaker: Any, name: str, config: str, update: bool) -> Running:
+def _start(workspace: Workspace, name: str, config: str, update: bool) -> Pending:
     """Ask for the change. Where somebody else was faster, theirs is waited for, and ours comes after."""
     environment = workspace.environment
     try:
         if update:
             policy = deployment_config(deployment_place(workspace))
-            sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, DeploymentConfig=policy)
+            workspace.clients.sagemaker.update_endpoint(
+                EndpointName=name, EndpointConfigName=config, DeploymentConfig=policy
+            )
         else:
             labels = given(Tags=tags(environment))
-            sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config, **labels)
+            workspace.clients.sagemaker.create_endpoint(
+                EndpointName=name, EndpointConfigName=config, **labels
+            )
     except ClientError as error:
         if "in-progress" not in str(error) and "already existing" not in str(error):
             raise
         log.info("endpoint %s is being changed by somebody else: waiting for that first", name)
-        return Running(JobKind.ENDPOINT, (name,))
+        return Pending(ResourceKind.ENDPOINT, (name,))
     log.info("endpoint %s: asked for %s", name, config)
-    return Running(JobKind.ENDPOINT, (name,), aim=config)
+    return Pending(ResourceKind.ENDPOINT, (name,), aim=config)
 
 
 def _heading_for(endpoint: dict[str, Any], config: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -23,6 +23,9 @@ from include.loop.serving.endpoint import deployment_place
 from include.loop.tasks.detection.difference import MIN_SCORE, largest_difference
 from include.loop.tasks.detection.predictions import Detection, read_detections, read_output
 from include.loop.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 MAX_BYTES = 6_291_456  # the most InvokeEndpoint takes
 LOOK_AT = 20  # outputs that are read for each known image, to find some with something in them
@@ -37,7 +40,7 @@ class Checked:
     largest_difference: float
 
 
-def check(workspace: Workspace, runtime: Any, endpoint: str, training_job: str) -> list[Checked]:
+def check(workspace: Workspace, endpoint: str, training_job: str) -> list[Checked]:
     """Send the known images. DeploymentFailed when an answer is further off than the tolerance allows.
 
     NotSetUp when evaluation has left nothing to compare with: what cannot be checked gets no traffic.
@@ -45,7 +48,7 @@ def check(workspace: Workspace, runtime: Any, endpoint: str, training_job: str) 
     place = deployment_place(workspace)
     count, checked = place.known_images, []
     for image, body, expected in islice(_known(workspace, training_job, count), count):
-        answer = ask(workspace, runtime, endpoint, body, image)
+        answer = ask(workspace, endpoint, body, image)
         checked.append(Checked(image, round(largest_difference(expected, answer), 5)))
     if not checked:
         raise NotSetUp(f"no image of {training_job}'s evaluation can be sent again: run evaluate anew")
@@ -60,12 +63,14 @@ def check(workspace: Workspace, runtime: Any, endpoint: str, training_job: str) 
     return checked
 
 
-def ask(workspace: Workspace, runtime: Any, endpoint: str, body: bytes, image: str) -> list[Detection]:
+def ask(workspace: Workspace, endpoint: str, body: bytes, image: str) -> list[Detection]:
     """An endpoint's detections on an image, best first. DeploymentFailed when its answer is none."""
-    return read_answer(workspace, invoke(runtime, endpoint, body, image), endpoint, image)
+    return read_answer(
+        workspace, invoke(workspace.clients.sagemaker_runtime, endpoint, body, image), endpoint, image
+    )
 
 
-def invoke(runtime: Any, endpoint: str, body: bytes, image: str) -> dict[str, Any]:
+def invoke(runtime: SageMakerRuntimeClient, endpoint: str, body: bytes, image: str) -> dict[str, Any]:
     """InvokeEndpoint's answer. DeploymentFailed when the model failed on the image."""
     try:
         return dict(

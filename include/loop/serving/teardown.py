@@ -8,39 +8,44 @@ this bucket is touched. Knows hosting and jobs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from include.loop.aws.jobs import ENDPOINT_BUSY, JobKind, Running, is_missing
+from include.loop.aws.jobs import ENDPOINT_BUSY, Pending, ResourceKind, is_missing
 from include.loop.core import layout
 from include.loop.serving.endpoint import candidate_name, describe_endpoint, endpoint_name, is_named_after
 from include.loop.workspace import Workspace
 
+if TYPE_CHECKING:
+    pass
+
 
 def teardown(
-    workspace: Workspace, sagemaker: Any, dry_run: bool = False, waited_for: Running | None = None
-) -> Running | dict[str, Any]:
+    workspace: Workspace, dry_run: bool = False, waited_for: Pending | None = None
+) -> Pending | dict[str, Any]:
     """Delete them (see jobs.py for the calling pattern), or with ``dry_run`` only say which there are.
 
     ``{"endpoints": [...], "endpoint_configs": [...], "models": [...], "dry_run": bool}``.
     """
-    found = _endpoints(workspace, sagemaker)
+    found = _endpoints(workspace)
     if found and not dry_run:
         for name, status in found.items():
             if status not in ENDPOINT_BUSY:
-                sagemaker.delete_endpoint(EndpointName=name)
+                workspace.clients.sagemaker.delete_endpoint(EndpointName=name)
         # One that is being changed cannot be deleted yet; a configuration has to outlive its endpoint.
-        return Running(JobKind.ENDPOINT, tuple(found))
+        return Pending(ResourceKind.ENDPOINT, tuple(found))
     jobs = set(workspace.storage.list_folders(layout.MODELS))
-    configs = list(_named_after(sagemaker, "list_endpoint_configs", "EndpointConfig", jobs, workspace))
-    models = list(_named_after(sagemaker, "list_models", "Model", jobs, workspace))
+    configs = list(
+        _named_after(workspace.clients.sagemaker, "list_endpoint_configs", "EndpointConfig", jobs, workspace)
+    )
+    models = list(_named_after(workspace.clients.sagemaker, "list_models", "Model", jobs, workspace))
     if not dry_run:
         # Configurations first: one whose model is gone would look whole to the next deployment.
         for name in configs:
-            _delete(sagemaker.delete_endpoint_config, EndpointConfigName=name)
+            _delete(workspace.clients.sagemaker.delete_endpoint_config, EndpointConfigName=name)
         for name in models:
-            _delete(sagemaker.delete_model, ModelName=name)
+            _delete(workspace.clients.sagemaker.delete_model, ModelName=name)
     return {
         "endpoints": list(found) if dry_run or waited_for is None else list(waited_for.names),
         "endpoint_configs": configs,
@@ -49,12 +54,12 @@ def teardown(
     }
 
 
-def _endpoints(workspace: Workspace, sagemaker: Any) -> dict[str, str]:
+def _endpoints(workspace: Workspace) -> dict[str, str]:
     """The endpoints that are there, with their statuses; none where the environment serves nothing."""
     if workspace.environment.deployment is None:
         return {}
     names = (endpoint_name(workspace), candidate_name(workspace))
-    described = ((name, describe_endpoint(sagemaker, name)) for name in names)
+    described = ((name, describe_endpoint(workspace.clients.sagemaker, name)) for name in names)
     return {name: endpoint["EndpointStatus"] for name, endpoint in described if endpoint}
 
 

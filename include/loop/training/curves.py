@@ -12,12 +12,15 @@ import logging
 import math
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.loop.core import layout
 from include.loop.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +38,7 @@ _THROUGHPUT = re.compile(r"#throughput_metric: host=\S+, train throughput=(?P<va
 _FIELDS = {"mAP": "validation_map", "cross_entropy": "cross_entropy", "smooth_l1": "smooth_l1"}
 
 
-def keep(workspace: Workspace, logs: Any, training_job: str) -> dict[str, Any]:
+def keep(workspace: Workspace, training_job: str) -> dict[str, Any]:
     """Read the job's log and keep its curves; how many epochs, and why there are none (``problem``).
 
     Safe to call again: a log that has come in completely since takes the place of a shorter one, and a log
@@ -45,7 +48,7 @@ def keep(workspace: Workspace, logs: Any, training_job: str) -> dict[str, Any]:
     problem = None
     found: dict[str, Any] = {"epochs": [], "throughput": None}
     try:
-        found = read_curves(_messages(logs, training_job))
+        found = read_curves(_messages(workspace.clients.logs, training_job))
     except (BotoCoreError, ClientError) as error:
         problem = f"the log of {training_job} could not be read: {error}"
         log.warning("%s", problem)
@@ -99,14 +102,14 @@ def _finite(text: str) -> list[float]:
     return [value] if math.isfinite(value) else []
 
 
-def _messages(logs: Any, training_job: str) -> Iterator[str]:
+def _messages(logs: CloudWatchLogsClient, training_job: str) -> Iterator[str]:
     """All lines of all the job's streams, oldest stream first (``<job>/algo-1-<start in ms>``)."""
     pages = logs.get_paginator("describe_log_streams").paginate(
         logGroupName=LOG_GROUP, logStreamNamePrefix=f"{training_job}/"
     )
     streams = sorted(stream["logStreamName"] for page in pages for stream in page["logStreams"])
     for stream in streams:
-        token: dict[str, str] = {}
+        token: dict[str, Any] = {}
         while True:
             page = logs.get_log_events(
                 logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, **token

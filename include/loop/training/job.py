@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from include.loop.aws.containers import check_limits, check_machines, training_image
-from include.loop.aws.jobs import Job, JobKind, Running, attach_or_create
+from include.loop.aws.jobs import Job, Pending, ResourceKind, attach_or_create
 from include.loop.aws.request_options import given, tags, volume_key, vpc
 from include.loop.config import Stage, TrainingPlace
 from include.loop.core import layout
@@ -29,8 +29,8 @@ LONGEST_WAIT = 2_419_200  # seconds: 28 days, the most that CreateTrainingJob's 
 
 
 def train(
-    workspace: Workspace, sagemaker: Any, dataset_id: str, waited_for: Running | None = None
-) -> Running | dict[str, Any]:
+    workspace: Workspace, dataset_id: str, waited_for: Pending | None = None
+) -> Pending | dict[str, Any]:
     """Train on a dataset, from its parent when it has one (see jobs.py for the calling pattern).
 
     Incompatible when the parent has another base network or other classes; ConfigurationError when
@@ -40,14 +40,14 @@ def train(
     parent = find_champion(workspace, record["parent"])
     hyperparameters = make_hyperparameters(workspace, record, parent)
     job = attach_or_create(
-        sagemaker,
-        JobKind.TRAINING,
+        workspace.clients.sagemaker,
+        ResourceKind.TRAINING,
         _stem(workspace, record),
         lambda: make_request(workspace, record, parent, hyperparameters),
         waited_for,
     )
     if not job.ended:
-        return Running(JobKind.TRAINING, (job.name,))
+        return Pending(ResourceKind.TRAINING, (job.name,))
     return _finish(workspace, record, job)
 
 

@@ -72,7 +72,7 @@ class ApproveOperator(LoopClients, ApprovalOperator):
         from nightloop.triggers.package_decision import PackageDecisionTrigger
 
         with domain_errors():
-            package = read_package(self.workspace, self.sagemaker, self.training_job)
+            package = read_package(self.workspace, self.training_job)
         report = self.find_report(self.training_job)
         if package.status is not Approval.PENDING:
             raise AirflowSkipException(f"Nobody has to be asked: {package.arn} is {package.status}.")
@@ -116,7 +116,7 @@ class ApproveOperator(LoopClients, ApprovalOperator):
             approve = answer["chosen_options"] == [self.APPROVE]
             comment = str((answer.get("params_input") or {}).get("comment") or "")
             with domain_errors():
-                result = decide(self.workspace, self.sagemaker, self.training_job, approve, person, comment)
+                result = decide(self.workspace, self.training_job, approve, person, comment)
             self.log.info("%s says %s: %s", person, answer["chosen_options"], result["status"])
             return super().execute_complete(context, answer)
         if event["ending"] == Ending.ERROR:

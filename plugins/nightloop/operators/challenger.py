@@ -75,7 +75,7 @@ class RegisterOperator(ChallengerOperator):
     def work(self, context: Context) -> dict[str, Any]:
         from include.loop.models.registry import register
 
-        result = register(self.workspace, self.sagemaker, self.training_job, ask=self.ask)
+        result = register(self.workspace, self.training_job, ask=self.ask)
         self.log.info(
             "Version %s of %s is %s; %s",
             result["version"], result["group"], result["status"], result["package_arn"],
@@ -132,7 +132,7 @@ class PromoteOperator(ChallengerOperator):
     def work(self, context: Context) -> dict[str, Any]:
         from include.loop.models.champion import promote
 
-        result = promote(self.workspace, self.sagemaker, self.training_job)
+        result = promote(self.workspace, self.training_job)
         if not result["promoted"]:
             raise AirflowSkipException(f"{self.training_job} is not promoted: {result['reason']}")
         self.log.info(

@@ -110,7 +110,7 @@ class StartHumanLoopsOperator(LoopOperator):
             plan = plan_review(self.workspace, self.batch)
             context["ti"].xcom_push(key="plan", value=plan)
             raise AirflowSkipException(f"plan_only: {plan['text']}")
-        prepared = prepare(self.workspace, self.control, self.batch)
+        prepared = prepare(self.workspace, self.batch)
         self.log.info(
             "%d questions (%d images have changed or gone since triage) in %s; asking by %s",
             prepared["asked"], prepared["unreadable"], prepared["questions_uri"],
@@ -129,7 +129,7 @@ class StartHumanLoopsOperator(LoopOperator):
 
         from include.loop.nightly.questions import start
 
-        state = start(self.workspace, self.runtime, self.batch)
+        state = start(self.workspace, self.batch)
         self.log.info(
             "%d of %d human loops are there: %d started now, %d were there before, %d refused",
             state["asked"] - state["remaining"] - state["refused"], state["asked"],
@@ -167,7 +167,7 @@ class AugmentedManifestOperator(LoopOperator):
     def work(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.labels import assemble, reasons
 
-        result = assemble(self.workspace, self.runtime, self.batch)
+        result = assemble(self.workspace, self.batch)
         self.log.info(
             "%d labels (%d without an object, %d late ones of earlier nights) in %s",
             result["labels"], result["negatives"], result["late"], result["manifest_uri"],

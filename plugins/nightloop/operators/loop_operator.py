@@ -23,6 +23,7 @@ from include.loop.core.errors import Fatal, Skip
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from include.loop.core.clients import Clients
     from include.loop.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -36,9 +37,7 @@ REVIEW_CONN_ID = "aws_review"  # A2I or the review server; aws_default where it 
 class LoopClients:
     """The workspace and the clients of a task, made when first used.
 
-    `sagemaker` runs jobs and keeps models, `endpoints` answers with models that are served, `logs` has what
-    jobs wrote; `control` (flow definitions, templates, teams) and `runtime` (human loops) are the review
-    plane.
+    Those of the review plane come from a connection of their own.
     """
 
     pipeline: str
@@ -52,32 +51,13 @@ class LoopClients:
     def workspace(self) -> Workspace:
         from include.loop.workspace import open_workspace
 
-        return open_workspace(self._client("s3"), self.pipeline)
+        return open_workspace(self.clients, self.pipeline)
 
     @cached_property
-    def sagemaker(self) -> Any:
-        return self._client("sagemaker")
+    def clients(self) -> Clients:
+        from include.loop.core.clients import Clients
 
-    @cached_property
-    def endpoints(self) -> Any:
-        return self._client("sagemaker-runtime")
-
-    @cached_property
-    def logs(self) -> Any:
-        return self._client("logs")
-
-    @cached_property
-    def control(self) -> Any:
-        from nightloop.hooks.loop_aws import AugmentedAIHook
-
-        hook = AugmentedAIHook(self.review_conn_id, client_type="sagemaker", region_name=self._region())
-        return hook.get_conn()
-
-    @cached_property
-    def runtime(self) -> Any:
-        from nightloop.hooks.loop_aws import AugmentedAIHook
-
-        return AugmentedAIHook(self.review_conn_id, region_name=self._region()).get_conn()
+        return Clients(self._client)
 
     def find_portal(self) -> str:
         """Where the reviewers sign in and where owners look, kept for the links. No reason to fail a task."""
@@ -87,13 +67,13 @@ class LoopClients:
 
         self.portal_url = self.workspace.environment.review.portal_url or ""
         try:
-            found = portal(self.workspace, self.control)
+            found = portal(self.workspace)
         except (Fatal, BotoCoreError, ClientError) as error:
             log.info("No link to the review portal: %s", error)
             return self.portal_url
         self.portal_url = found["portal_url"]
         # Amazon's own portal has no page for owners; the review server has one per flow definition.
-        if not self.control.meta.endpoint_url.endswith("amazonaws.com"):
+        if not self.clients.review.meta.endpoint_url.endswith("amazonaws.com"):
             flow = found["flow_definition_arn"].rpartition("/")[2]
             self.owners_url = f"{self.portal_url}/owner/flows/{flow}"
         return self.portal_url
@@ -110,10 +90,16 @@ class LoopClients:
         self.report_url = f"{prefix}{REPORTS_PATH}/{self.pipeline}/{page}"
         return self.report_url
 
-    def _client(self, service: str) -> Any:
-        from nightloop.hooks.loop_aws import LoopAwsHook
+    def _client(self, service: str, review: bool) -> Any:
+        from nightloop.hooks.loop_aws import AugmentedAIHook, LoopAwsHook
 
-        return LoopAwsHook(self.aws_conn_id, client_type=service, region_name=self._region()).get_conn()
+        if review:
+            hook: LoopAwsHook = AugmentedAIHook(
+                self.review_conn_id, client_type=service, region_name=self._region()
+            )
+        else:
+            hook = LoopAwsHook(self.aws_conn_id, client_type=service, region_name=self._region())
+        return hook.get_conn()
 
     def _region(self) -> str:
         from include.loop.config import load_environment

@@ -29,7 +29,7 @@ class SetupWorkteamOperator(LoopOperator):
     def work(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.review_setup import setup_workteam
 
-        result = setup_workteam(self.workspace, self.control)
+        result = setup_workteam(self.workspace)
         self.log.info("Team %s, portal %s", result["workteam_arn"], result["portal_url"])
         return result
 
@@ -41,7 +41,7 @@ class SetupTemplateOperator(LoopOperator):
     def work(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.review_setup import setup_template
 
-        result = setup_template(self.workspace, self.control)
+        result = setup_template(self.workspace)
         self.log.info("Worker task template %s", result["human_task_ui_arn"])
         return result
 
@@ -63,7 +63,7 @@ class SetupFlowDefinitionOperator(LoopOperator):
 
         from include.loop.nightly.review_setup import setup_flow_definition
 
-        result = setup_flow_definition(self.workspace, self.control)
+        result = setup_flow_definition(self.workspace)
         self.log.info("Flow definition %s is %s", result["flow_definition_arn"], result["status"])
         if not result["active"]:
             pause = timedelta(seconds=self.workspace.environment.review.poll_seconds)
@@ -81,7 +81,7 @@ class ShowPortalOperator(LoopOperator):
     def work(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.review_setup import portal
 
-        result = portal(self.workspace, self.control)
+        result = portal(self.workspace)
         self.portal_url = result["portal_url"]
         self.log.info("Reviewers sign in at %s; nightly_review can run.", self.portal_url)
         return result

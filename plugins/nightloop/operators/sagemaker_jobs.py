@@ -21,7 +21,7 @@ from nightloop.operators.loop_operator import LoopOperator, domain_errors
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.loop.aws.jobs import Running
+    from include.loop.aws.jobs import Pending
 
 CONSOLE = "https://{region}.console.aws.amazon.com/sagemaker/home?region={region}#/{section}/{name}"
 SECTIONS = {"training": "jobs", "transform": "transform-jobs", "endpoint": "endpoints"}
@@ -48,10 +48,10 @@ class SageMakerJobOperator(LoopOperator):
         super().__init__(**kwargs)
         self.job_timeout = job_timeout
         self.console_url = ""
-        self._running: Running | None = None
+        self._running: Pending | None = None
 
     @abstractmethod
-    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
         """Call the domain: the jobs to wait for next, or the finished step's result."""
 
     @abstractmethod
@@ -62,13 +62,13 @@ class SageMakerJobOperator(LoopOperator):
         return self._go_on(None)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        from include.loop.aws.jobs import JobKind, Running, stop
+        from include.loop.aws.jobs import Pending, ResourceKind, stop
         from nightloop.triggers.polling import Ending
 
-        running = self._watch(Running.from_dict(event["running"]))
+        running = self._watch(Pending.from_dict(event["running"]))
         if event["ending"] == Ending.DEADLINE:
-            stop(self.sagemaker, running)
-            done = "Still changing" if running.kind is JobKind.ENDPOINT else "Stopped"
+            stop(self.clients.sagemaker, running)
+            done = "Still changing" if running.kind is ResourceKind.ENDPOINT else "Stopped"
             # Not tried again: it would be billed again, for as long.
             raise AirflowFailException(
                 f"{done} after {self.job_timeout}, without an end: {', '.join(running.names)}"
@@ -84,9 +84,9 @@ class SageMakerJobOperator(LoopOperator):
 
         if self._running:
             self.log.warning("The task is killed: asking %s to stop.", ", ".join(self._running.names))
-            stop(self.sagemaker, self._running)
+            stop(self.clients.sagemaker, self._running)
 
-    def _go_on(self, waited_for: Running | None) -> dict[str, Any]:
+    def _go_on(self, waited_for: Pending | None) -> dict[str, Any]:
         from nightloop.triggers.polling import SageMakerJobsTrigger
 
         outcome = self.advance(waited_for)
@@ -107,10 +107,10 @@ class SageMakerJobOperator(LoopOperator):
             method_name="execute_complete",
         )
 
-    def _watch(self, running: Running) -> Running:
+    def _watch(self, running: Pending) -> Pending:
         self._running = running
         # An endpoint of one's own has no console to link to.
-        if self.sagemaker.meta.endpoint_url.endswith("amazonaws.com"):
+        if self.clients.sagemaker.meta.endpoint_url.endswith("amazonaws.com"):
             self.console_url = CONSOLE.format(
                 region=self.workspace.environment.region,
                 section=SECTIONS[running.kind],
@@ -134,10 +134,10 @@ class BatchInferenceOperator(SageMakerJobOperator):
         super().__init__(**kwargs)
         self.batch = batch
 
-    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
         from include.loop.nightly.predictions import predict
 
-        return predict(self.workspace, self.sagemaker, self.batch, waited_for)
+        return predict(self.workspace, self.batch, waited_for)
 
     def tell(self, result: dict[str, Any]) -> None:
         self.log.info(
@@ -159,10 +159,10 @@ class ScoreReplayOperator(SageMakerJobOperator):
         super().__init__(**kwargs)
         self.min_new_labels = min_new_labels
 
-    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
         from include.loop.dataset.replay import score
 
-        return score(self.workspace, self.sagemaker, waited_for, self.min_new_labels)
+        return score(self.workspace, waited_for, self.min_new_labels)
 
     def tell(self, result: dict[str, Any]) -> None:
         self.log.info("%d earlier images have the champion's score.", result["scored"])
@@ -181,13 +181,13 @@ class IncrementalTrainingOperator(SageMakerJobOperator):
         super().__init__(**kwargs)
         self.dataset_id = dataset_id
 
-    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
         from include.loop.training.curves import keep
         from include.loop.training.job import train
 
-        outcome = train(self.workspace, self.sagemaker, self.dataset_id, waited_for)
+        outcome = train(self.workspace, self.dataset_id, waited_for)
         if isinstance(outcome, dict):
-            problem = keep(self.workspace, self.logs, outcome["training_job"])["problem"]
+            problem = keep(self.workspace, outcome["training_job"])["problem"]
             if problem:
                 self.log.warning("The report does without training curves: %s", problem)
         return outcome
@@ -212,10 +212,10 @@ class EvaluateModelsOperator(SageMakerJobOperator):
         super().__init__(**kwargs)
         self.training_job = training_job
 
-    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
         from include.loop.evaluation.evaluate import evaluate
 
-        return evaluate(self.workspace, self.sagemaker, self.training_job, waited_for)
+        return evaluate(self.workspace, self.training_job, waited_for)
 
     def tell(self, result: dict[str, Any]) -> None:
         for name, scores in result["map50"].items():

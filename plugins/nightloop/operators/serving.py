@@ -20,7 +20,7 @@ from nightloop.operators.sagemaker_jobs import SageMakerJobOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.loop.aws.jobs import Running
+    from include.loop.aws.jobs import Pending
 
 # SageMaker ends a blue/green update after eight hours at the latest; this includes the candidate's creation.
 LONGEST_CHANGE = timedelta(hours=9)
@@ -48,10 +48,10 @@ class DeployOperator(EndpointOperator):
         super().__init__(**kwargs)
         self.training_job = training_job
 
-    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
         from include.loop.serving.deployment import deploy
 
-        return deploy(self.workspace, self.sagemaker, self.endpoints, self.training_job, waited_for)
+        return deploy(self.workspace, self.training_job, waited_for)
 
     def tell(self, result: dict[str, Any]) -> None:
         if not result["deployed"]:
@@ -103,7 +103,7 @@ class ChooseModelOperator(LoopClients, BaseBranchOperator):
         from include.loop.core.errors import NotSetUp
         from include.loop.models.registry import newest_approved
 
-        package = newest_approved(self.workspace, self.sagemaker)
+        package = newest_approved(self.workspace)
         if package is None:
             raise NotSetUp(f"{self.pipeline} has no approved model yet: run initial_training first")
         return package.training_job
@@ -112,7 +112,7 @@ class ChooseModelOperator(LoopClients, BaseBranchOperator):
         from include.loop.models.champion import read_numbered
         from include.loop.serving.deployment import previous
 
-        number = self.number or previous(self.workspace, self.sagemaker)["number"]
+        number = self.number or previous(self.workspace)["number"]
         return read_numbered(self.workspace, number).training_job, number
 
 
@@ -130,12 +130,10 @@ class RollbackOperator(EndpointOperator):
         self.number = number
         self.by = by
 
-    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
         from include.loop.serving.deployment import rollback
 
-        return rollback(
-            self.workspace, self.sagemaker, self.endpoints, waited_for, number=int(self.number), by=self.by
-        )
+        return rollback(self.workspace, waited_for, number=int(self.number), by=self.by)
 
     def tell(self, result: dict[str, Any]) -> None:
         self.log.info(
@@ -166,10 +164,10 @@ class TearDownOperator(EndpointOperator):
             )
         return super().work(context)
 
-    def advance(self, waited_for: Running | None) -> Running | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
         from include.loop.serving.teardown import teardown
 
-        return teardown(self.workspace, self.sagemaker, dry_run=self.only_list, waited_for=waited_for)
+        return teardown(self.workspace, dry_run=self.only_list, waited_for=waited_for)
 
     def tell(self, result: dict[str, Any]) -> None:
         verb = "would be" if result["dry_run"] else "are"

@@ -19,7 +19,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from include.loop.aws.jobs import JobKind, Running, has_ended, is_missing
+from include.loop.aws.jobs import Pending, ResourceKind, has_ended, is_missing
 from include.loop.nightly.human_loops import PAGE_SIZE, LoopCounts, Watch, count_page
 
 GONE = "Deleted"  # status of an endpoint that is not there any more
@@ -178,14 +178,14 @@ class SageMakerJobsTrigger(PollingTrigger):
     itself. When a user clears or marks the waiting task, `on_kill` stops the jobs, so that nothing runs
     on unwatched and billed. An endpoint's change cannot be stopped, and goes on.
 
-    :param running: a `include.loop.aws.jobs.Running` as a dict.
+    :param running: a `include.loop.aws.jobs.Pending` as a dict.
     :param seconds: the longest a job may take, counted from its own CreationTime (an endpoint's change: from
         the time it was last modified): a retry that attaches to a job does not start the clock again.
     """
 
     def __init__(self, *, running: dict[str, Any], seconds: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.running = Running.from_dict(running)
+        self.running = Pending.from_dict(running)
         self.seconds = seconds
         self.statuses: dict[str, str] = {}
         self._ended: set[str] = set()
@@ -209,7 +209,7 @@ class SageMakerJobsTrigger(PollingTrigger):
                 self._ended.add(name)
                 continue
             # An endpoint is older than its change; one that changes was modified when the change began.
-            began = "LastModifiedTime" if kind is JobKind.ENDPOINT else "CreationTime"
+            began = "LastModifiedTime" if kind is ResourceKind.ENDPOINT else "CreationTime"
             self._began.setdefault(name, job[began])
             self._tell(name, job)
             self.statuses[name] = job[kind.status_field]
@@ -225,7 +225,7 @@ class SageMakerJobsTrigger(PollingTrigger):
         try:
             return dict(await operation(client, kind.describe_operation, kind, name))
         except ClientError as error:
-            if kind is JobKind.ENDPOINT and is_missing(error):
+            if kind is ResourceKind.ENDPOINT and is_missing(error):
                 return None
             raise
 
@@ -233,7 +233,7 @@ class SageMakerJobsTrigger(PollingTrigger):
         from botocore.exceptions import ClientError
 
         kind = self.running.kind
-        if kind is JobKind.ENDPOINT:
+        if kind is ResourceKind.ENDPOINT:
             self.log.warning("%s goes on changing: that cannot be stopped.", ", ".join(self._waiting()))
             return
         async with await self.hook().get_async_conn() as client:
@@ -265,7 +265,7 @@ class SageMakerJobsTrigger(PollingTrigger):
             self.log.info("%s: %s %s", name, status, job.get("FailureReason", ""))
 
 
-def operation(client: Any, name: str, kind: JobKind, job: str) -> Any:
+def operation(client: Any, name: str, kind: ResourceKind, job: str) -> Any:
     """Call an operation that takes a job's name and nothing else."""
     call: Callable[..., Any] = getattr(client, name)
     return call(**{kind.name_field: job})

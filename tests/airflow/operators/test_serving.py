@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.loop.aws.jobs import JobKind, Running
+from include.loop.aws.jobs import Pending, ResourceKind
 from nightloop.operators.serving import ChooseModelOperator, DeployOperator
 from nightloop.triggers.polling import SageMakerJobsTrigger
 from tests.airflow.place import Place, first_event
@@ -53,7 +53,7 @@ def test_a_model_that_is_served_nowhere_skips(place: Place) -> None:
 
 
 def waits(name: str, seconds: float = 600) -> SageMakerJobsTrigger:
-    running = Running(JobKind.ENDPOINT, (name,), aim="config-1").to_dict()
+    running = Pending(ResourceKind.ENDPOINT, (name,), aim="config-1").to_dict()
     return SageMakerJobsTrigger(running=running, seconds=seconds, interval=0.1, aws_conn_id="aws_default")
 
 

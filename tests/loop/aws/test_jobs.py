@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.aws.jobs import (
-    JobKind,
     JobStatus,
-    Running,
+    Pending,
+    ResourceKind,
     attach_or_create,
     create,
     failure,
@@ -23,7 +23,7 @@ from include.loop.core.errors import JobFailed, JobRejected
 from tests.loop.place import Place
 from tests.support.cloud import ECHO_IMAGE, ROLE
 
-TRAINING = JobKind.TRAINING
+TRAINING = ResourceKind.TRAINING
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def request_of(place: Place, **hyperparameters: str) -> dict:
     }
 
 
-def run(place: Place, stem: str, waited_for: Running | None = None, **hyperparameters: str):
+def run(place: Place, stem: str, waited_for: Pending | None = None, **hyperparameters: str):
     return attach_or_create(
         place.sagemaker, TRAINING, stem, lambda: request_of(place, **hyperparameters), waited_for
     )
@@ -51,7 +51,7 @@ def run(place: Place, stem: str, waited_for: Running | None = None, **hyperparam
 def test_a_completed_job_is_found_again_and_not_repeated(place: Place, stem: str):
     job = run(place, stem)
     assert (job.name, job.attempt) == (f"{stem}-1", 1)
-    place.wait(Running(TRAINING, (job.name,)))
+    place.wait(Pending(TRAINING, (job.name,)))
     again = run(place, stem)
     assert (again.name, again.completed) == (job.name, True)
     assert again.seconds > 0
@@ -64,28 +64,28 @@ def test_a_running_job_is_attached_to(place: Place, stem: str):
     job = run(place, stem, do="sleep")
     assert run(place, stem).name == job.name
     assert create(place.sagemaker, TRAINING, stem, 1, request_of(place)).name == job.name  # a lost race
-    stop(place.sagemaker, Running(TRAINING, (job.name,)))
-    place.wait(Running(TRAINING, (job.name,)))
-    stop(place.sagemaker, Running(TRAINING, (job.name,)))  # ended jobs are left alone
+    stop(place.sagemaker, Pending(TRAINING, (job.name,)))
+    place.wait(Pending(TRAINING, (job.name,)))
+    stop(place.sagemaker, Pending(TRAINING, (job.name,)))  # ended jobs are left alone
 
 
 def test_the_failure_that_was_waited_for_is_raised_and_the_next_try_is_the_next_attempt(
     place: Place, stem: str
 ):
     job = run(place, stem, do="fail", reason="out of luck")
-    waited = Running(TRAINING, (job.name,))
+    waited = Pending(TRAINING, (job.name,))
     place.wait(waited)
     with pytest.raises(JobFailed, match=f"training job {job.name} failed: .*out of luck"):
         run(place, stem, waited_for=waited)
     second = run(place, stem)
     assert (second.name, second.attempt) == (f"{stem}-2", 2)
-    place.wait(Running(TRAINING, (second.name,)))
-    assert run(place, stem, waited_for=Running(TRAINING, (second.name,))).completed
+    place.wait(Pending(TRAINING, (second.name,)))
+    assert run(place, stem, waited_for=Pending(TRAINING, (second.name,))).completed
 
 
 def test_a_stopped_job_is_followed_by_another_attempt(place: Place, stem: str):
     job = run(place, stem, do="sleep")
-    waited = Running(TRAINING, (job.name,))
+    waited = Pending(TRAINING, (job.name,))
     stop(place.sagemaker, waited)
     place.wait(waited)
     with pytest.raises(JobFailed, match="stopped"):
@@ -95,7 +95,7 @@ def test_a_stopped_job_is_followed_by_another_attempt(place: Place, stem: str):
 
 def test_a_request_that_the_algorithm_refuses_is_fatal(place: Place, stem: str):
     job = run(place, stem, do="fail", reason="ClientError: image_shape is too small")
-    waited = Running(TRAINING, (job.name,))
+    waited = Pending(TRAINING, (job.name,))
     place.wait(waited)
     found = latest(place.sagemaker, TRAINING, stem)
     assert found is not None
@@ -103,10 +103,10 @@ def test_a_request_that_the_algorithm_refuses_is_fatal(place: Place, stem: str):
     assert isinstance(failure(found), expected)
 
 
-@given(st.sampled_from(list(JobKind)), st.lists(st.text()), st.text())
+@given(st.sampled_from(list(ResourceKind)), st.lists(st.text()), st.text())
 def test_what_is_waited_for_survives_a_triggers_arguments(kind, names, aim):
-    running = Running(kind, tuple(names), aim)
-    assert Running.from_dict(json.loads(json.dumps(running.to_dict()))) == running
+    running = Pending(kind, tuple(names), aim)
+    assert Pending.from_dict(json.loads(json.dumps(running.to_dict()))) == running
 
 
 def test_every_status_either_ends_or_goes_on():
@@ -119,10 +119,10 @@ def test_every_status_either_ends_or_goes_on():
     [("Creating", False), ("Updating", False), ("Deleting", False), ("InService", True), ("Failed", True)],
 )
 def test_an_endpoint_is_waited_for_until_its_change_is_over(status: str, ended: bool):
-    assert has_ended(JobKind.ENDPOINT, {"EndpointStatus": status}) is ended
+    assert has_ended(ResourceKind.ENDPOINT, {"EndpointStatus": status}) is ended
 
 
 def test_an_endpoint_is_not_stopped(place: Place):
     before = place.cloud.requests()
-    stop(place.sagemaker, Running(JobKind.ENDPOINT, ("live",)))
+    stop(place.sagemaker, Pending(ResourceKind.ENDPOINT, ("live",)))
     assert place.cloud.requests() == before

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.loop.aws.jobs import JobKind, Running, latest
+from include.loop.aws.jobs import Pending, ResourceKind, latest
 from include.loop.aws.transform import Transform, Transformed, advance
 from include.loop.aws.transform_input import manifest, payload_mb, places, prefix_of, too_large
 from include.loop.core.errors import BadRecord, Fatal
@@ -98,7 +98,7 @@ def limited(place: Place, most_mb: int | None) -> Workspace:
     """The place with an environment whose batch transform takes so many megabytes."""
     transform = place.environment.transform.model_copy(update={"max_payload_mb": most_mb})
     environment = place.environment.model_copy(update={"transform": transform})
-    return Workspace(place.pipeline, environment, place.storage)
+    return Workspace(place.pipeline, environment, place.storage, place.clients)
 
 
 def make_transform(place: Place, images: list[str]) -> Transform:
@@ -123,7 +123,7 @@ def trained_archive() -> bytes:
 
 def end(place: Place, transform: Transform, workspace: Workspace | None = None) -> Transformed:
     def step(*_, waited_for=None):
-        done = advance(workspace or place.workspace, place.sagemaker, transform, waited_for)
+        done = advance(workspace or place.workspace, transform, waited_for)
         return {"done": done} if isinstance(done, Transformed) else done
 
     return place.finish(step, "")["done"]
@@ -146,7 +146,7 @@ def test_bad_images_cost_one_more_job_and_nobody_elses_prediction(place: Place):
     for image, level in near.items():
         (seen,) = read_output(place.storage, done.outputs[image], 2)
         assert seen.score == pytest.approx(level / 255, abs=0.01)
-    job = latest(place.sagemaker, JobKind.TRANSFORM, transform.stem)
+    job = latest(place.sagemaker, ResourceKind.TRANSFORM, transform.stem)
     assert job is not None
     assert job.attempt == 2
     assert done.job is not None
@@ -159,13 +159,13 @@ def test_outputs_that_lie_elsewhere_are_an_error_and_no_guess(place: Place):
     """As if the service kept more of a key below the output path than its name in the manifest."""
     image = place.put("in/a.jpg", picture(100))
     transform = make_transform(place, [image])
-    running = advance(place.workspace, place.sagemaker, transform, None)
-    assert isinstance(running, Running)
+    running = advance(place.workspace, transform, None)
+    assert isinstance(running, Pending)
     place.wait(running)
     place.s3.delete_object(Bucket=place.bucket, Key="pets/somewhere/out/a.jpg.out")
     place.put("somewhere/out/in/a.jpg.out", payload())
     with pytest.raises(Fatal, match=r"left 1 outputs below s3://.*/out/, but none of them where one belongs"):
-        advance(place.workspace, place.sagemaker, transform, running)
+        advance(place.workspace, transform, running)
 
 
 def test_what_no_job_can_predict_is_not_sent_and_keeps_its_reason(place: Place):

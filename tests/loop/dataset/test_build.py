@@ -279,7 +279,7 @@ def test_what_was_held_out_once_is_in_no_training_over_any_nights(make_place, ni
     place = make_place(initial=INITIAL)
     # Pictures are shared by all examples; labels, sides and datasets are each one's own.
     place.storage = Storage(place.s3, place.bucket, f"nights-{next(FOLDERS)}")
-    place.workspace = Workspace(place.pipeline, place.environment, place.storage)
+    place.workspace = Workspace(place.pipeline, place.environment, place.storage, place.clients)
     start(place, 4, 2)
     trained, held_out = set(), set()
     for day, (labels, promoted) in enumerate(nights, start=1):

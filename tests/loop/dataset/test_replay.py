@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.loop.aws.jobs import Running
+from include.loop.aws.jobs import Pending
 from include.loop.config import ReplaySettings, TrainingSettings
 from include.loop.core import layout
 from include.loop.dataset import build, replay
@@ -107,10 +107,10 @@ def trained(make_place) -> Place:
 
 
 def score(place: Place) -> dict:
-    answer = replay.score(place.workspace, place.sagemaker)
-    while isinstance(answer, Running):
+    answer = replay.score(place.workspace)
+    while isinstance(answer, Pending):
         place.wait(answer)
-        answer = replay.score(place.workspace, place.sagemaker, waited_for=answer)
+        answer = replay.score(place.workspace, waited_for=answer)
     return answer
 
 
@@ -157,11 +157,11 @@ def test_without_need_nobody_is_asked(trained: Place, make_place):
     before = trained.cloud.requests().get("CreateTransformJob", 0)
     assert score(trained) == nothing  # nothing is new
     shard(trained, NIGHT, lines(trained, "n", 4))
-    few = replay.score(trained.workspace, trained.sagemaker, min_new_labels=5)
+    few = replay.score(trained.workspace, min_new_labels=5)
     assert few == nothing
     settings = trained.pipeline.training.model_copy(update={"replay": ReplaySettings(choose="random")})
     random = trained.but(training=settings)
-    assert replay.score(random, trained.sagemaker) == nothing
+    assert replay.score(random) == nothing
     built = build.read_dataset(random, build.build(random)["dataset_id"])
     assert built["replay"] == {"choose": "random", "per_new": 3, "scored": 0, "scores_uri": None}
     champion = read_champion(trained.workspace)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.loop.aws.jobs import Running
+from include.loop.aws.jobs import Pending
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError
 from include.loop.dataset import build
@@ -54,8 +54,8 @@ def reigning(make_place) -> Place:
     job = place.finish(train, build.build_initial(place.workspace)["dataset_id"])["training_job"]
     place.finish(evaluate.evaluate, job)
     gate.judge(place.workspace, job)
-    registry.register(place.workspace, place.sagemaker, job)
-    assert champion.promote(place.workspace, place.sagemaker, job)["promoted"]
+    registry.register(place.workspace, job)
+    assert champion.promote(place.workspace, job)["promoted"]
     return place
 
 
@@ -102,7 +102,7 @@ def assert_again_gives_the_same_bytes(place: Place, job: str) -> None:
         bucket, key = place.storage.resolve(layout.evaluation_file(job, name))
         place.s3.delete_object(Bucket=bucket, Key=key)
     before = place.cloud.requests()["CreateTransformJob"]
-    assert not isinstance(evaluate.evaluate(place.workspace, place.sagemaker, job), Running)
+    assert not isinstance(evaluate.evaluate(place.workspace, job), Pending)
     gate.judge(place.workspace, job)
     assert place.cloud.requests()["CreateTransformJob"] == before
     for name, body in bodies.items():

@@ -48,15 +48,14 @@ def learned(place: Place) -> Serving:
     job = place.finish(train, build.build(place.workspace)["dataset_id"])["training_job"]
     place.finish(evaluate.evaluate, job)
     gate.judge(place.workspace, job)
-    registry.register(place.workspace, place.sagemaker, job)
+    registry.register(place.workspace, job)
     assert serving.deploy(job)["deployed"]
-    assert promote(place.workspace, place.sagemaker, job)["promoted"]
+    assert promote(place.workspace, job)["promoted"]
     return serving
 
 
 def go(serving: Serving, start: Start) -> dict:
-    place = serving.place
-    return walk(serving.workspace, serving.sagemaker, serving.runtime, place.control, place.runtime, start)
+    return walk(serving.workspace, start)
 
 
 def test_an_answer_is_walked_back_to_the_people_and_their_form(
@@ -140,7 +139,7 @@ def test_a_model_of_another_making_has_no_lineage(place: Place):
     job = serving.model("one")
     with pytest.raises(NotSetUp, match=f"there is no endpoint '{serving.endpoint}'"):
         go(serving, Start(image=f"s3://{place.bucket}/pets/test/images/a.jpg"))
-    arn = registry.read_package(serving.workspace, serving.sagemaker, job).arn
+    arn = registry.read_package(serving.workspace, job).arn
     elsewhere = Serving(place)
     bucket, key = place.storage.resolve(layout.model_file(job, "model.json"))
     place.s3.delete_object(Bucket=bucket, Key=key)

@@ -32,14 +32,14 @@ def challenger(place: Place, job: str, parent: str | None, promote: bool = True)
     verdict = {"promote": promote, "reasons": ["better" if promote else "worse"], "map50": {"day": 0.5}}
     place.storage.write_json(layout.model_file(job, "model.json"), model)
     place.storage.write_json(layout.evaluation_file(job, "verdict.json"), verdict)
-    registry.register(place.workspace, place.sagemaker, job)
+    registry.register(place.workspace, job)
     return job
 
 
 def test_promotions_are_counted_and_remembered(place: Place):
     assert read_champion(place.workspace) is None
-    promote(place.workspace, place.sagemaker, challenger(place, "one", None))
-    report = promote(place.workspace, place.sagemaker, challenger(place, "two", "one"))
+    promote(place.workspace, challenger(place, "one", None))
+    report = promote(place.workspace, challenger(place, "two", "one"))
     assert (report["promoted"], report["number"], report["champion"]) == (True, 2, "two")
     reigning = read_champion(place.workspace)
     assert reigning is not None
@@ -51,33 +51,33 @@ def test_promotions_are_counted_and_remembered(place: Place):
 
 
 def test_promoting_again_changes_nothing_and_mends_a_history_that_a_crash_left_short(place: Place):
-    promote(place.workspace, place.sagemaker, challenger(place, "one", None))
+    promote(place.workspace, challenger(place, "one", None))
     before = place.storage.read(layout.CHAMPION)
     bucket, key = place.storage.resolve(layout.champion_history(1))
     place.s3.delete_object(Bucket=bucket, Key=key)
-    assert promote(place.workspace, place.sagemaker, "one")["promoted"]
+    assert promote(place.workspace, "one")["promoted"]
     assert place.storage.read(layout.CHAMPION) == before
     assert place.storage.read(layout.champion_history(1)) == before
 
 
 def test_a_verdict_of_no_leaves_the_champion(place: Place):
-    promote(place.workspace, place.sagemaker, challenger(place, "one", None))
-    report = promote(place.workspace, place.sagemaker, challenger(place, "two", "one", promote=False))
+    promote(place.workspace, challenger(place, "one", None))
+    report = promote(place.workspace, challenger(place, "two", "one", promote=False))
     assert (report["promoted"], report["champion"], report["reason"]) == (False, "one", "worse")
 
 
 def test_a_challenger_whose_parent_reigns_no_more_is_not_promoted(place: Place):
     for job, parent in (("one", None), ("two", "one")):
-        promote(place.workspace, place.sagemaker, challenger(place, job, parent))
-    report = promote(place.workspace, place.sagemaker, challenger(place, "late", "one"))
+        promote(place.workspace, challenger(place, job, parent))
+    report = promote(place.workspace, challenger(place, "late", "one"))
     assert not report["promoted"]
     assert report["reason"] == "was trained from one, but two reigns now"
-    assert promote(place.workspace, place.sagemaker, challenger(place, "afresh", None))["champion"] == "two"
+    assert promote(place.workspace, challenger(place, "afresh", None))["champion"] == "two"
     # It cannot become the newest approved package; one that has reigned stays approved, to be returned to.
-    assert registry.status(place.workspace, place.sagemaker, "late") == "Rejected"
-    report = promote(place.workspace, place.sagemaker, "one")
+    assert registry.status(place.workspace, "late") == "Rejected"
+    report = promote(place.workspace, "one")
     assert report["reason"] == "has been the champion before: a rollback returns to it"
-    assert registry.status(place.workspace, place.sagemaker, "one") == "Approved"
+    assert registry.status(place.workspace, "one") == "Approved"
 
 
 def test_a_person_may_overrule_the_gate_and_has_to_be_waited_for(place: Place):
@@ -87,19 +87,17 @@ def test_a_person_may_overrule_the_gate_and_has_to_be_waited_for(place: Place):
         ("declined", True, "Rejected"),
     ):
         challenger(place, job, None, promote=promoted)
-        package = registry.read_package(place.workspace, place.sagemaker, job)
-        registry.set_status(
-            place.workspace, place.sagemaker, package, registry.Approval(status), "ann", "looked"
-        )
-    assert "waits for somebody" in promote(place.workspace, place.sagemaker, "waiting")["reason"]
-    assert promote(place.workspace, place.sagemaker, "declined")["reason"] == "rejected by ann: looked"
-    report = promote(place.workspace, place.sagemaker, "refused")
+        package = registry.read_package(place.workspace, job)
+        registry.set_status(place.workspace, package, registry.Approval(status), "ann", "looked")
+    assert "waits for somebody" in promote(place.workspace, "waiting")["reason"]
+    assert promote(place.workspace, "declined")["reason"] == "rejected by ann: looked"
+    report = promote(place.workspace, "refused")
     assert (report["promoted"], report["reason"]) == (True, "approved by ann: looked")
 
 
 def test_an_earlier_champion_returns_under_a_new_number(place: Place):
     for job, parent in (("one", None), ("two", "one")):
-        promote(place.workspace, place.sagemaker, challenger(place, job, parent))
+        promote(place.workspace, challenger(place, job, parent))
     first = read_numbered(place.workspace, 1)
     restored = restore(place.workspace, 1)
     assert restored == read_champion(place.workspace)
@@ -115,7 +113,7 @@ def test_an_earlier_champion_returns_under_a_new_number(place: Place):
 
 def test_nothing_is_promoted_that_is_not_registered(place: Place):
     with pytest.raises(NotSetUp, match="not in the model registry: run register first"):
-        promote(place.workspace, place.sagemaker, "unknown")
+        promote(place.workspace, "unknown")
 
 
 def test_a_parent_that_never_reigned_is_named(place: Place):

@@ -40,20 +40,20 @@ def judged(place: Place, name: str, promote: bool = True, backfilled: tuple[str,
 
 
 def package(place: Place, job: str) -> Package:
-    return registry.read_package(place.workspace, place.sagemaker, job)
+    return registry.read_package(place.workspace, job)
 
 
 def test_registering_twice_makes_one_package(place: Place, job: str):
-    report = register(place.workspace, place.sagemaker, job)
+    report = register(place.workspace, job)
     assert (report["status"], report["ask"], report["why"]) == ("Approved", False, "")
-    assert register(place.workspace, place.sagemaker, job) == report
+    assert register(place.workspace, job) == report
     # A crash between the package and its record: the same request finds the same package.
     bucket, key = place.storage.resolve(layout.registry_file(job))
     place.s3.delete_object(Bucket=bucket, Key=key)
-    assert register(place.workspace, place.sagemaker, job) == report
+    assert register(place.workspace, job) == report
     # The same when the request has become another one meanwhile: its token is known, and so is the package.
     place.s3.delete_object(Bucket=bucket, Key=key)
-    assert register(place.workspace, place.sagemaker, job, ask=True) == report
+    assert register(place.workspace, job, ask=True) == report
     versions = place.sagemaker.list_model_packages(
         ModelPackageGroupName="pets", SortBy="CreationTime", SortOrder="Descending"
     )["ModelPackageSummaryList"]
@@ -62,7 +62,7 @@ def test_registering_twice_makes_one_package(place: Place, job: str):
 
 
 def test_a_package_tells_what_it_was_made_of(place: Place, job: str):
-    arn = register(place.workspace, place.sagemaker, job)["package_arn"]
+    arn = register(place.workspace, job)["package_arn"]
     found = place.sagemaker.describe_model_package(ModelPackageName=arn)
     assert found["CustomerMetadataProperties"] == {
         "training-job": job,
@@ -82,7 +82,7 @@ def test_a_package_tells_what_it_was_made_of(place: Place, job: str):
 
 
 def test_what_the_gate_refused_is_rejected_and_nobody_is_asked(place: Place):
-    report = register(place.workspace, place.sagemaker, judged(place, "bad", promote=False), ask=True)
+    report = register(place.workspace, judged(place, "bad", promote=False), ask=True)
     assert (report["status"], report["ask"]) == ("Rejected", False)
 
 
@@ -97,47 +97,47 @@ def test_what_the_gate_refused_is_rejected_and_nobody_is_asked(place: Place):
 def test_a_person_is_asked_where_one_is_wanted(make_place, settings, ask, backfilled, why):
     place = make_place(**settings)
     job = judged(place, "one", backfilled=backfilled)
-    report = register(place.workspace, place.sagemaker, job, ask)
+    report = register(place.workspace, job, ask)
     assert (report["status"], report["ask"]) == ("PendingManualApproval", True)
     assert why in report["why"]
-    decided = decide(place.workspace, place.sagemaker, job, True, by="ann", comment="looks\ngood")
+    decided = decide(place.workspace, job, True, by="ann", comment="looks\ngood")
     assert (decided["status"], decided["comment"]) == ("Approved", "approved by ann: looks good")
     kept = place.storage.read_json(layout.decision_file(job))
     assert (kept["status"], kept["by"], kept["comment"]) == ("Approved", "ann", "looks\ngood")
     # Registered again, the decision stands and nobody is asked again.
-    again = register(place.workspace, place.sagemaker, job, ask)
+    again = register(place.workspace, job, ask)
     assert (again["status"], again["ask"], again["why"]) == ("Approved", False, "")
 
 
 def test_the_first_decision_holds_also_one_that_was_made_elsewhere(place: Place, job: str):
-    arn = register(place.workspace, place.sagemaker, job, ask=True)["package_arn"]
+    arn = register(place.workspace, job, ask=True)["package_arn"]
     place.sagemaker.update_model_package(
         ModelPackageArn=arn, ModelApprovalStatus="Rejected", ApprovalDescription="seen in the console"
     )
-    late = decide(place.workspace, place.sagemaker, job, True, by="ann")
+    late = decide(place.workspace, job, True, by="ann")
     assert (late["status"], late["changed"], late["comment"]) == ("Rejected", False, "seen in the console")
 
 
 def test_the_newest_approved_package_is_found(make_place):
     place = make_place()
-    assert newest_approved(place.but(name="nobody"), place.sagemaker) is None
+    assert newest_approved(place.but(name="nobody")) is None
     jobs = [judged(place, name) for name in ("one", "two", "three")]
     for job in jobs:
-        register(place.workspace, place.sagemaker, job)
+        register(place.workspace, job)
     place.sagemaker.update_model_package(
         ModelPackageArn=package(place, jobs[2]).arn, ModelApprovalStatus="Rejected"
     )
-    newest = newest_approved(place.workspace, place.sagemaker)
+    newest = newest_approved(place.workspace)
     assert newest is not None
     assert (newest.training_job, newest.status) == (jobs[1], Approval.APPROVED)
 
 
 def test_a_model_without_verdict_or_package_says_what_to_run(place: Place, job: str):
     with pytest.raises(NotSetUp, match="ghost has no verdict: run the gate before registering"):
-        register(place.workspace, place.sagemaker, "ghost")
+        register(place.workspace, "ghost")
     with pytest.raises(NotSetUp, match="is not in the model registry: run register first"):
-        registry.read_package(place.workspace, place.sagemaker, job)
-    arn = register(place.workspace, place.sagemaker, job)["package_arn"]
+        registry.read_package(place.workspace, job)
+    arn = register(place.workspace, job)["package_arn"]
     place.sagemaker.delete_model_package(ModelPackageName=arn)
     with pytest.raises(NotSetUp, match=r"was deleted; to register the model anew, delete s3://.*\.json"):
-        registry.read_package(place.workspace, place.sagemaker, job)
+        registry.read_package(place.workspace, job)

@@ -85,7 +85,7 @@ def test_a_copy_is_asked_about_when_the_image_that_stood_for_it_has_gone(ready: 
     for name in ("a.jpg", "b.jpg"):  # the one that was chosen, and the copy next in line
         ready.s3.delete_object(Bucket=ready.bucket, Key=f"pets/images/dt={NIGHT}/{name}")
 
-    prepared = questions.prepare(ready.workspace, ready.control, NIGHT)
+    prepared = questions.prepare(ready.workspace, NIGHT)
     assert (prepared["asked"], prepared["unreadable"]) == (1, 1)
     assert list(ready.questions()) == ["c.jpg"]
     heir = f"s3://{ready.bucket}/pets/images/dt={NIGHT}/c.jpg"
@@ -150,14 +150,12 @@ def test_of_two_nights_at_once_only_one_asks(ready: Place):
     for night in (NIGHT, NEXT):
         triaged(ready, night)
         assert decided(ready, night).popitem()[1] == ("ask", "no model yet")
-    prepared = [
-        questions.prepare(ready.workspace, ready.control, night)["asked"] for night in (NIGHT, NEXT, NEXT)
-    ]
+    prepared = [questions.prepare(ready.workspace, night)["asked"] for night in (NIGHT, NEXT, NEXT)]
     assert prepared == [1, 0, 0]
     decision, reason = decided(ready, NEXT)["other.jpg"]
     assert (decision, reason.startswith("same bytes as")) == ("skip", True)
     assert triage.triage(ready.workspace, NEXT)["expected_seconds"] == 0
-    assert questions.start(ready.workspace, ready.runtime, NEXT)["remaining"] == 0
+    assert questions.start(ready.workspace, NEXT)["remaining"] == 0
     assert ready.assemble(NEXT)["labels"] == 0
 
 
@@ -185,13 +183,13 @@ def test_rows_and_questions_of_earlier_versions_are_still_asked_and_settled(read
     sink = io.BytesIO()
     pq.write_table(table, sink)
     ready.storage.write(location, sink.getvalue())
-    assert questions.prepare(ready.workspace, ready.control, NIGHT)["asked"] == 1
+    assert questions.prepare(ready.workspace, NIGHT)["asked"] == 1
 
     lines = list(ready.storage.read_lines(layout.run_file(NIGHT, "questions.jsonl")))
     ready.storage.write_lines(
         layout.run_file(NIGHT, "questions.jsonl"), ([line.pop("sha256"), line][1] for line in lines)
     )
-    questions.start(ready.workspace, ready.runtime, NIGHT)
+    questions.start(ready.workspace, NIGHT)
     ready.answer(correct)
     ready.settle()
     assert ready.assemble()["labels"] == 1

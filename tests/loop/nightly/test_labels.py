@@ -99,9 +99,9 @@ def test_an_image_that_was_replaced_or_taken_away_after_the_listing_is_not_asked
     ready.put(f"images/dt={NIGHT}/replaced.jpg", picture(101))
     ready.put(f"images/dt={NIGHT}/emptied.jpg", b"")
     ready.s3.delete_object(Bucket=ready.bucket, Key=f"pets/images/dt={NIGHT}/gone.jpg")
-    report = questions.prepare(ready.workspace, ready.control, NIGHT)
+    report = questions.prepare(ready.workspace, NIGHT)
     assert (report["asked"], report["unreadable"]) == (1, 3)
-    questions.start(ready.workspace, ready.runtime, NIGHT)
+    questions.start(ready.workspace, NIGHT)
     ready.answer(correct)
     ready.settle()
     ready.assemble()
@@ -132,7 +132,7 @@ def test_a_name_that_is_taken_by_another_question_is_quarantined_and_not_waited_
     ready.prepare()
     other = ready.rig.flow(bucket=ready.bucket)
     other.start(ready.questions()["taken.jpg"].loop, {"other": "question"})
-    report = questions.start(ready.workspace, ready.runtime, NIGHT)
+    report = questions.start(ready.workspace, NIGHT)
     assert (report["started"], report["refused"], report["remaining"]) == (1, 1, 0)
     ready.answer(correct, at_most=1)
     ready.settle()
@@ -277,7 +277,7 @@ def test_a_night_before_review_was_set_up_says_what_to_run(place: Place):
 def test_counts_of_a_shard_are_small_and_say_where_everything_is(ready: Place):
     ready.add_images({"a.jpg": 100})
     report = ready.night()
-    assert report == labels.assemble(ready.workspace, ready.runtime, NIGHT)
+    assert report == labels.assemble(ready.workspace, NIGHT)
     assert report["manifest_uri"] == f"s3://{ready.bucket}/pets/labels/dt={NIGHT}/augmented.manifest"
     assert set(report) >= {
         "labels",

@@ -45,8 +45,8 @@ def learn(place: Place, dataset_id: str) -> dict:
     job = place.finish(train, dataset_id)["training_job"]
     place.finish(evaluate.evaluate, job)
     gate.judge(place.workspace, job)
-    registry.register(place.workspace, place.sagemaker, job)
-    return champion.promote(place.workspace, place.sagemaker, job)
+    registry.register(place.workspace, job)
+    return champion.promote(place.workspace, job)
 
 
 def test_a_night_asks_about_doubtful_images_and_its_labels_make_a_better_champion(trained: Place):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.loop.aws.jobs import Running
+from include.loop.aws.jobs import Pending
 from include.loop.core import layout
 from include.loop.core.errors import JobRejected
 from include.loop.models.champion import promote
@@ -24,7 +24,7 @@ def crowned(place: Place) -> Place:
 
 def crown(place: Place, name: str, parent: str | None) -> None:
     job = f"{place.bucket}-{name}"
-    promote(place.workspace, place.sagemaker, challenger(place, job, parent and f"{place.bucket}-{parent}"))
+    promote(place.workspace, challenger(place, job, parent and f"{place.bucket}-{parent}"))
     place.s3.put_object(Bucket=place.bucket, Key=f"{job}.tar.gz", Body=trained_archive())
 
 
@@ -74,9 +74,9 @@ def test_a_night_is_predicted_once_even_when_another_champion_reigns_by_then(cro
 def test_a_retry_attaches_to_the_job_that_runs(crowned: Place):
     crowned.add_images({"a.jpg": 100})
     batch.list_batch(crowned.workspace, NIGHT)
-    one, other = (predict(crowned.workspace, crowned.sagemaker, NIGHT) for _ in range(2))
-    assert isinstance(one, Running)
-    assert isinstance(other, Running)
+    one, other = (predict(crowned.workspace, NIGHT) for _ in range(2))
+    assert isinstance(one, Pending)
+    assert isinstance(other, Pending)
     assert one.names == other.names
 
 

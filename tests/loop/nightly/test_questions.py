@@ -53,7 +53,7 @@ def test_a_question_carries_all_that_the_reviewer_needs(ready: Place):
 def test_starting_again_starts_nothing(ready: Place):
     first = ready.ask()
     assert (first["started"], first["existing"]) == (6, 0)
-    again = questions.start(ready.workspace, ready.runtime, NIGHT)
+    again = questions.start(ready.workspace, NIGHT)
     assert (again["started"], again["existing"], again["remaining"]) == (0, 6, 0)
     assert again["deadline"] == first["deadline"]
     assert len(loops_of(ready)) == 6
@@ -69,7 +69,7 @@ def test_what_a_crash_left_out_is_started_and_nothing_else(ready: Place):
             FlowDefinitionArn=arn,
             HumanLoopInput={"InputContent": json.dumps(question.input)},
         )
-    report = questions.start(ready.workspace, ready.runtime, NIGHT)
+    report = questions.start(ready.workspace, NIGHT)
     assert (report["started"], report["existing"]) == (4, 2)
 
 
@@ -77,8 +77,8 @@ def test_questions_stay_as_written_when_the_settings_change_afterwards(ready: Pl
     ready.ask()
     before = ready.storage.read(layout.run_file(NIGHT, "questions.jsonl"))
     changed = ready.but(review=ready.pipeline.review.model_copy(update={"instructions": "Look twice."}))
-    questions.prepare(changed, ready.control, NIGHT)
-    assert questions.start(changed, ready.runtime, NIGHT)["started"] == 0
+    questions.prepare(changed, NIGHT)
+    assert questions.start(changed, NIGHT)["started"] == 0
     assert ready.storage.read(layout.run_file(NIGHT, "questions.jsonl")) == before
 
 
@@ -86,10 +86,10 @@ def test_when_the_flow_definition_is_full_the_rest_waits_for_room(ready: Place, 
     monkeypatch.setattr("include.review_server.api.human_loops.LOOPS_IN_FLIGHT", 4)
     first = ready.ask()
     assert (first["started"], first["remaining"], first["refused"]) == (4, 2, 0)
-    assert questions.start(ready.workspace, ready.runtime, NIGHT)["remaining"] == 2
+    assert questions.start(ready.workspace, NIGHT)["remaining"] == 2
     ready.answer(correct, at_most=4)
     ready.settle(open_loops=0)
-    last = questions.start(ready.workspace, ready.runtime, NIGHT)
+    last = questions.start(ready.workspace, NIGHT)
     assert (last["started"], last["existing"], last["remaining"]) == (2, 4, 0)
 
 
@@ -110,7 +110,7 @@ def test_starting_lists_by_pages_and_describes_nothing(ready: Place):
     ready.runtime.meta.events.register(
         "before-call.sagemaker-a2i-runtime", lambda model, **_: calls.append(model.name)
     )
-    questions.start(ready.workspace, ready.runtime, NIGHT)
+    questions.start(ready.workspace, NIGHT)
     assert calls.count("ListHumanLoops") == 1
     assert calls.count("StartHumanLoop") == 6
     assert "DescribeHumanLoop" not in calls

@@ -21,8 +21,7 @@ def names(place: Place) -> tuple[int, int]:
             for item in page["HumanTaskUiSummaries"]
         ),
         sum(
-            item["FlowDefinitionName"]
-            == review_setup.setup_flow_definition(place.workspace, place.control)["name"]
+            item["FlowDefinitionName"] == review_setup.setup_flow_definition(place.workspace)["name"]
             for page in flows
             for item in page["FlowDefinitionSummaries"]
         ),
@@ -42,7 +41,7 @@ def test_setting_up_twice_changes_nothing_the_second_time(place: Place):
 def test_the_flow_definition_says_what_the_pipeline_says(make_place):
     place = make_place(review={"title": "Find pets", "task_count": 2, "time_limit_seconds": 60})
     place.set_up_review()
-    name = review_setup.setup_flow_definition(place.workspace, place.control)["name"]
+    name = review_setup.setup_flow_definition(place.workspace)["name"]
     described = place.control.describe_flow_definition(FlowDefinitionName=name)
     config = described["HumanLoopConfig"]
     assert (config["TaskTitle"], config["TaskCount"], config["TaskTimeLimitInSeconds"]) == (
@@ -57,10 +56,10 @@ def test_other_settings_make_another_flow_definition_that_must_be_set_up_first(p
     place.set_up_review()
     changed = place.but(review=place.pipeline.review.model_copy(update={"title": "Something else"}))
     with pytest.raises(NotSetUp, match="is missing: run review_setup for pipeline 'pets'"):
-        review_setup.find_flow_definition(changed, place.control)
-    eventually(lambda: review_setup.setup_flow_definition(changed, place.control)["active"])
-    one = review_setup.find_flow_definition(place.workspace, place.control)
-    assert review_setup.find_flow_definition(changed, place.control) != one
+        review_setup.find_flow_definition(changed)
+    eventually(lambda: review_setup.setup_flow_definition(changed)["active"])
+    one = review_setup.find_flow_definition(place.workspace)
+    assert review_setup.find_flow_definition(changed) != one
 
 
 def test_cors_rules_that_are_there_are_kept(place: Place):
@@ -76,10 +75,10 @@ def test_what_has_to_be_there_first_is_named(make_place, tmp_path):
     template.write_text(f"<crowd-form>{tmp_path}</crowd-form>")
     place: Place = make_place(review={"template": str(template)})
     with pytest.raises(NotSetUp, match=r"worker template pets-ui-\w+ is missing: run review_setup first"):
-        review_setup.setup_flow_definition(place.workspace, place.control)
-    review_setup.setup_template(place.workspace, place.control)
+        review_setup.setup_flow_definition(place.workspace)
+    review_setup.setup_template(place.workspace)
     with pytest.raises(NotSetUp, match=f"work team {place.team} is missing: run review_setup first"):
-        review_setup.setup_flow_definition(place.workspace, place.control)
+        review_setup.setup_flow_definition(place.workspace)
 
 
 def test_a_work_team_that_is_named_by_arn_is_never_made(place: Place):
@@ -87,19 +86,19 @@ def test_a_work_team_that_is_named_by_arn_is_never_made(place: Place):
     place.environment = place.environment.model_copy(
         update={"review": place.environment.review.model_copy(update={"workteam_arn": arn})}
     )
-    place.workspace = type(place.workspace)(place.pipeline, place.environment, place.storage)
+    place.workspace = type(place.workspace)(place.pipeline, place.environment, place.storage, place.clients)
     with pytest.raises(ConfigurationError, match=r"test\.yaml: review\.workteam_arn: there is no work team"):
-        review_setup.setup_workteam(place.workspace, place.control)
+        review_setup.setup_workteam(place.workspace)
 
 
 def test_a_flow_definition_that_failed_is_fatal_with_its_reason(place: Place):
-    review_setup.setup_workteam(place.workspace, place.control)
-    review_setup.setup_template(place.workspace, place.control)
+    review_setup.setup_workteam(place.workspace)
+    review_setup.setup_template(place.workspace)
     place.s3.delete_bucket(Bucket=place.bucket)
 
     def failed() -> str:
         try:
-            review_setup.setup_flow_definition(place.workspace, place.control)
+            review_setup.setup_flow_definition(place.workspace)
         except Fatal as error:
             return str(error)
         return ""

@@ -59,7 +59,7 @@ def triaged(place: Place, night: str) -> dict:
 
 
 def prepare(place: Place, night: str) -> dict:
-    return questions.prepare(place.workspace, place.control, night)
+    return questions.prepare(place.workspace, night)
 
 
 def test_a_set_aside_night_is_asked_about_again_of_others_and_the_newer_label_takes_the_place(doubted: Place):
@@ -73,7 +73,7 @@ def test_a_set_aside_night_is_asked_about_again_of_others_and_the_newer_label_ta
         assert question.input["batch"] == NEXT
 
     other = doubted.rig.worker(doubted.team)
-    questions.start(doubted.workspace, doubted.runtime, NEXT)
+    questions.start(doubted.workspace, NEXT)
     assert first.take() is None
     for _ in range(7):
         task = other.take()

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from include.loop.config import Environment, Pipeline
 from include.loop.core import layout
+from include.loop.core.clients import Clients
 from include.loop.core.storage import Storage, dump
 from include.loop.models.champion import Champion
 from include.loop.report.measures import Measure, Slice
@@ -293,6 +294,7 @@ def make_rounds(cloud: LocalCloud, bucket: str, **pipeline: Any) -> Rounds:
             Pipeline(name="pets", path=Path("pets.yaml"), **(settings | pipeline)),
             environment,
             Storage(cloud.client("s3"), bucket, "pets"),
+            Clients(lambda service, _: cloud.client(service)),
         )
     )
 

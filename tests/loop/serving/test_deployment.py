@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from include.loop.aws.jobs import JobKind, Running
+from include.loop.aws.jobs import Pending, ResourceKind
 from include.loop.core import layout
 from include.loop.core.errors import DeploymentFailed, NotApproved, NotSetUp
 from include.loop.models import registry
@@ -55,7 +55,7 @@ def requests_throughout(serving: Serving) -> Iterator[list[object]]:
 
 
 def approval(serving: Serving, job: str) -> str:
-    return registry.status(serving.workspace, serving.sagemaker, job)
+    return registry.status(serving.workspace, job)
 
 
 def test_an_approved_model_is_tried_then_served_then_recorded_and_only_once(serving: Serving):
@@ -83,23 +83,23 @@ def test_an_approved_model_is_tried_then_served_then_recorded_and_only_once(serv
 @pytest.mark.parametrize("state", [Approval.PENDING, Approval.REJECTED])
 def test_what_nobody_approved_is_not_deployed(serving: Serving, state: Approval):
     job = serving.model("one")
-    package = registry.read_package(serving.workspace, serving.sagemaker, job)
-    registry.set_status(serving.workspace, serving.sagemaker, package, state, "ann", "let me look")
+    package = registry.read_package(serving.workspace, job)
+    registry.set_status(serving.workspace, package, state, "ann", "let me look")
     report = serving.deploy(job)
     assert not report["deployed"]
     assert ("waits" if state is Approval.PENDING else "let me look") in report["reason"]
     assert describe_endpoint(serving.sagemaker, serving.endpoint) is None
-    assert not promote(serving.workspace, serving.sagemaker, job)["promoted"]
+    assert not promote(serving.workspace, job)["promoted"]
 
 
 def test_a_model_that_is_rejected_while_it_is_tried_leaves_no_endpoint_behind(serving: Serving):
     job = serving.model("one")
-    waited = deploy(serving.workspace, serving.sagemaker, serving.runtime, job)
+    waited = deploy(serving.workspace, job)
     package = package_of(serving, job)
-    registry.set_status(serving.workspace, serving.sagemaker, package, Approval.REJECTED, "ann", "stop")
-    while isinstance(waited, Running):
+    registry.set_status(serving.workspace, package, Approval.REJECTED, "ann", "stop")
+    while isinstance(waited, Pending):
         serving.wait(waited)
-        waited = deploy(serving.workspace, serving.sagemaker, serving.runtime, job, waited_for=waited)
+        waited = deploy(serving.workspace, job, waited_for=waited)
     assert (waited["deployed"], waited["reason"]) == (False, "rejected by ann: stop")
     eventually(lambda: describe_endpoint(serving.sagemaker, serving.candidate) is None)
     assert describe_endpoint(serving.sagemaker, serving.endpoint) is None
@@ -111,9 +111,9 @@ def test_where_nothing_is_served_a_model_is_promoted_all_the_same(serving: Servi
     report = serving.deploy(job, nowhere)
     assert not report["deployed"]
     assert "deployment: is not set" in report["reason"]
-    assert promote(nowhere, serving.sagemaker, job)["promoted"]
+    assert promote(nowhere, job)["promoted"]
     with pytest.raises(NotSetUp, match="nothing to return to"):
-        previous(nowhere, serving.sagemaker)
+        previous(nowhere)
 
 
 def test_a_model_that_answers_otherwise_than_it_was_measured_gets_no_traffic(serving: Serving):
@@ -139,18 +139,16 @@ def test_a_model_that_cannot_be_loaded_stops_at_the_candidate(serving: Serving):
 
 def test_an_update_that_somebody_else_began_is_waited_for_and_ours_comes_after(serving: Serving):
     serving.reign("one")
-    theirs = ensure_config(
-        serving.but(instance_count=2), serving.sagemaker, package_of(serving, serving.job("one"))
-    )
+    theirs = ensure_config(serving.but(instance_count=2), package_of(serving, serving.job("one")))
     job = serving.model("two", parent="one", quality=0.75, said=0.75)
     # Up to the moment at which the live endpoint would be updated, somebody else does.
-    waited = deploy(serving.workspace, serving.sagemaker, serving.runtime, job)
-    assert isinstance(waited, Running)
+    waited = deploy(serving.workspace, job)
+    assert isinstance(waited, Pending)
     serving.wait(waited)
     serving.sagemaker.update_endpoint(EndpointName=serving.endpoint, EndpointConfigName=theirs)
-    waited = deploy(serving.workspace, serving.sagemaker, serving.runtime, job, waited_for=waited)
-    assert isinstance(waited, Running)
-    assert (waited.kind, waited.names) == (JobKind.ENDPOINT, (serving.endpoint,))
+    waited = deploy(serving.workspace, job, waited_for=waited)
+    assert isinstance(waited, Pending)
+    assert (waited.kind, waited.names) == (ResourceKind.ENDPOINT, (serving.endpoint,))
     if not waited.aim:  # else theirs was through before ours came, and nobody had to wait
         serving.wait(waited)
         assert serving.serves(theirs)
@@ -163,14 +161,14 @@ def test_a_call_after_a_crash_goes_on_where_the_last_one_stopped(serving: Servin
     job = serving.model("one")
     before = serving.place.cloud.requests()
     seen = set()
-    step = deploy(serving.workspace, serving.sagemaker, serving.runtime, job)
-    while isinstance(step, Running):
+    step = deploy(serving.workspace, job)
+    while isinstance(step, Pending):
         # A new process knows nothing of what was waited for, nor whether it was.
         seen.add(step.names)
-        again = deploy(serving.workspace, serving.sagemaker, serving.runtime, job)
+        again = deploy(serving.workspace, job)
         serving.wait(step)
-        step = deploy(serving.workspace, serving.sagemaker, serving.runtime, job)
-        assert isinstance(again, Running)
+        step = deploy(serving.workspace, job)
+        assert isinstance(again, Pending)
     assert step["deployed"]
     assert seen == {(serving.candidate,), (serving.endpoint,)}
     made = serving.place.cloud.requests()["CreateEndpoint"] - before.get("CreateEndpoint", 0)
@@ -181,17 +179,17 @@ def test_an_update_that_ends_with_the_old_configuration_is_no_success(serving: S
     first = serving.reign("one")
     old = serving.deploy(first)["config"]
     job = serving.model("two", parent="one", quality=0.75, said=0.75)
-    waited = deploy(serving.workspace, serving.sagemaker, serving.runtime, job)
-    assert isinstance(waited, Running)
+    waited = deploy(serving.workspace, job)
+    assert isinstance(waited, Pending)
     serving.wait(waited)
     # The artifact is damaged after it was tried: the new fleet does not come up, and the old one stays.
     serving.place.storage.write(layout.model_file(job, "output/model.tar.gz"), b"no archive")
-    waited = deploy(serving.workspace, serving.sagemaker, serving.runtime, job, waited_for=waited)
-    assert isinstance(waited, Running)
+    waited = deploy(serving.workspace, job, waited_for=waited)
+    assert isinstance(waited, Pending)
     assert waited.names == (serving.endpoint,)
     serving.wait(waited)
     with pytest.raises(DeploymentFailed, match=f"rolled endpoint {serving.endpoint} back to {old} instead"):
-        deploy(serving.workspace, serving.sagemaker, serving.runtime, job, waited_for=waited)
+        deploy(serving.workspace, job, waited_for=waited)
     assert serving.ask(204) == answer(204, 1)
 
 
@@ -201,9 +199,9 @@ def test_a_rollback_returns_endpoint_and_champion_and_no_request_is_lost(serving
         serving.place.storage.read_json(item.uri)["config"]
         for item in serving.place.storage.list(layout.DEPLOYMENTS)
     ]
-    assert previous(serving.workspace, serving.sagemaker)["training_job"] == first
+    assert previous(serving.workspace)["training_job"] == first
     with requests_throughout(serving) as answers:
-        report = serving.finish(rollback, serving.workspace, serving.sagemaker, serving.runtime)
+        report = serving.finish(rollback, serving.workspace)
         enough = len(answers) + 5
         eventually(lambda: len(answers) > enough)
     assert (report["training_job"], report["left"], report["config"]) == (first, second, configs[0])
@@ -217,20 +215,18 @@ def test_a_rollback_returns_endpoint_and_champion_and_no_request_is_lost(serving
     assert approval(serving, second) == "Rejected"
     # The same labels cannot bring it back by themselves.
     assert not serving.deploy(second)["deployed"]
-    assert not promote(serving.workspace, serving.sagemaker, second)["promoted"]
-    newest = registry.read_package(serving.workspace, serving.sagemaker, first)
+    assert not promote(serving.workspace, second)["promoted"]
+    newest = registry.read_package(serving.workspace, first)
     assert newest.status is Approval.APPROVED
 
     # With its number, the same request again finds everything done.
-    again = serving.finish(
-        lambda **waited: rollback(serving.workspace, serving.sagemaker, serving.runtime, number=1, **waited)
-    )
+    again = serving.finish(lambda **waited: rollback(serving.workspace, number=1, **waited))
     assert (again["number"], again["left"], again["config"]) == (3, None, configs[0])
     with pytest.raises(NotApproved, match=r"champion number 2 .* is Rejected \(rejected by a rollback"):
-        rollback(serving.workspace, serving.sagemaker, serving.runtime, number=2)
+        rollback(serving.workspace, number=2)
     with pytest.raises(NotSetUp, match="nothing to return to from champion number 3"):
-        rollback(serving.workspace, serving.sagemaker, serving.runtime)
+        rollback(serving.workspace)
 
 
 def package_of(serving: Serving, job: str) -> registry.Package:
-    return registry.read_package(serving.workspace, serving.sagemaker, job)
+    return registry.read_package(serving.workspace, job)

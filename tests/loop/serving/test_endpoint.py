@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber
 from botocore.validate import ParamValidator
 
-from include.loop.aws.jobs import JobKind, Running
+from include.loop.aws.jobs import Pending, ResourceKind
 from include.loop.config import DeploymentPlace, NetworkPlace
 from include.loop.core.errors import ConfigurationError, DeploymentFailed
 from include.loop.models import registry
@@ -63,9 +63,9 @@ def test_traffic_moves_as_the_environment_says(place: Place, settings: dict, rou
 
 def test_what_is_made_carries_the_settings_of_the_place_and_a_name_of_its_content(place: Place):
     serving = Serving(place, instance_type="ml.m5.large", instance_count=2)
-    package = registry.read_package(serving.workspace, serving.sagemaker, serving.model("one"))
-    name = ensure_config(serving.workspace, serving.sagemaker, package)
-    assert ensure_config(serving.workspace, serving.sagemaker, package) == name
+    package = registry.read_package(serving.workspace, serving.model("one"))
+    name = ensure_config(serving.workspace, package)
+    assert ensure_config(serving.workspace, package) == name
     variant = serving.sagemaker.describe_endpoint_config(EndpointConfigName=name)["ProductionVariants"][0]
     assert (variant["InstanceType"], variant["InitialInstanceCount"]) == ("ml.m5.large", 2)
     model = serving.sagemaker.describe_model(ModelName=variant["ModelName"])
@@ -79,8 +79,9 @@ def test_what_is_made_carries_the_settings_of_the_place_and_a_name_of_its_conten
         place.pipeline,
         serving.workspace.environment.model_copy(update={"network": network, "tags": {"team": "vision"}}),
         place.storage,
+        place.clients,
     )
-    other = ensure_config(private, serving.sagemaker, package)
+    other = ensure_config(private, package)
     assert other != name
     config = serving.sagemaker.describe_endpoint_config(EndpointConfigName=other)
     assert config["KmsKeyId"] == "key-1"
@@ -93,16 +94,16 @@ def test_what_is_made_carries_the_settings_of_the_place_and_a_name_of_its_conten
 
 def test_an_endpoint_that_is_found_failed_is_made_anew(place: Place):
     serving = Serving(place)
-    package = registry.read_package(serving.workspace, serving.sagemaker, serving.model("one"))
-    config = ensure_config(serving.workspace, serving.sagemaker, package)
+    package = registry.read_package(serving.workspace, serving.model("one"))
+    config = ensure_config(serving.workspace, package)
     artifact = f"models/{package.training_job}/output/model.tar.gz"
     place.storage.write(artifact, b"no archive")
 
-    def go_on(waited_for: Running | None) -> Running | None:
-        return bring(serving.workspace, serving.sagemaker, serving.endpoint, config, waited_for)
+    def go_on(waited_for: Pending | None) -> Pending | None:
+        return bring(serving.workspace, serving.endpoint, config, waited_for)
 
     first = go_on(None)
-    assert first == Running(JobKind.ENDPOINT, (serving.endpoint,), aim=config)
+    assert first == Pending(ResourceKind.ENDPOINT, (serving.endpoint,), aim=config)
     serving.wait(first)
     with pytest.raises(DeploymentFailed, match=f"(?s)endpoint {serving.endpoint} failed: .*The next try"):
         go_on(first)
@@ -143,14 +144,14 @@ def found(client: Any, status: str) -> Stubber:
 def test_a_state_that_no_update_mends_is_told(place: Place, far_away: Any, status: str):
     message = rf"endpoint e is {status} \(an alarm rang\)"
     with found(far_away, status), pytest.raises(DeploymentFailed, match=message):
-        bring(Serving(place).workspace, far_away, "e", "new", None)
+        bring(Serving(place).workspace, "e", "new", None)
 
 
 @pytest.mark.parametrize("status", ["SystemUpdating", "RollingBack", "Deleting"])
 def test_whatever_goes_on_is_waited_for(place: Place, far_away: Any, status: str):
     with found(far_away, status):
-        step = bring(Serving(place).workspace, far_away, "e", "new", None)
-    assert step == Running(JobKind.ENDPOINT, ("e",), aim="")
+        step = bring(Serving(place).workspace, "e", "new", None)
+    assert step == Pending(ResourceKind.ENDPOINT, ("e",), aim="")
 
 
 def test_an_environment_without_deployment_has_no_endpoint(place: Place):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from include.loop.aws.containers import ensure_model
-from include.loop.aws.jobs import Running
+from include.loop.aws.jobs import Pending
 from include.loop.core import layout
 from include.loop.models import registry
 from include.loop.serving.endpoint import describe_endpoint
@@ -19,19 +19,19 @@ def test_endpoint_configs_and_models_go_and_everything_else_stays(place: Place):
     config = serving.deploy(job)["config"]
     objects = {item.uri for item in place.storage.list("")}
 
-    plan = teardown(serving.workspace, serving.sagemaker, dry_run=True)
+    plan = teardown(serving.workspace, dry_run=True)
     assert isinstance(plan, dict)
     assert (plan["endpoints"], plan["endpoint_configs"]) == ([serving.endpoint], [config])
     assert len(plan["models"]) == 2
     assert job in plan["models"]
     assert serving.serves(config)
 
-    report = serving.finish(lambda **waited: teardown(serving.workspace, serving.sagemaker, **waited))
+    report = serving.finish(lambda **waited: teardown(serving.workspace, **waited))
     assert report == plan | {"dry_run": False}
     assert describe_endpoint(serving.sagemaker, serving.endpoint) is None
     assert {item.uri for item in place.storage.list("")} == objects
-    assert registry.status(serving.workspace, serving.sagemaker, job) == "Approved"
-    assert teardown(serving.workspace, serving.sagemaker) == {
+    assert registry.status(serving.workspace, job) == "Approved"
+    assert teardown(serving.workspace) == {
         "endpoints": [],
         "endpoint_configs": [],
         "models": [],
@@ -43,15 +43,15 @@ def test_endpoint_configs_and_models_go_and_everything_else_stays(place: Place):
     assert serving.deploy(job)["config"] == config
     assert place.cloud.requests()["CreateEndpoint"] == before + 1
     assert len(list(place.storage.list(layout.DEPLOYMENTS))) == 1
-    serving.finish(lambda **waited: teardown(serving.workspace, serving.sagemaker, **waited))
+    serving.finish(lambda **waited: teardown(serving.workspace, **waited))
 
 
 def test_what_belongs_to_others_is_left_alone(place: Place):
     serving = Serving(place)
     theirs = serving.job("theirs")  # a pipeline of the same name, in another bucket
     ensure_model(serving.sagemaker, place.environment, theirs, "s3://b/m.tar.gz")
-    report = teardown(serving.workspace, serving.sagemaker)
-    assert not isinstance(report, Running)
+    report = teardown(serving.workspace)
+    assert not isinstance(report, Pending)
     assert report["models"] == []
     assert serving.sagemaker.describe_model(ModelName=theirs)["ModelName"] == theirs
     serving.sagemaker.delete_model(ModelName=theirs)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 
 import boto3
 from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.loop.core.clients import Clients
 from include.loop.training import curves
 from tests.loop.report.rounds import make_rounds
 from tests.support.cloud import LocalCloud
@@ -63,7 +65,7 @@ def test_any_text_is_read(lines: list[str]) -> None:
 
 def test_a_job_without_a_log_has_no_curves_and_says_why(cloud: LocalCloud, bucket: str) -> None:
     workspace = make_rounds(cloud, bucket).workspace
-    answer = curves.keep(workspace, cloud.client("logs"), f"none-{bucket}")
+    answer = curves.keep(workspace, f"none-{bucket}")
     assert answer["epochs"] == 0
     assert f"none-{bucket}" in answer["problem"]
     assert not list(workspace.storage.list("models/"))
@@ -74,7 +76,8 @@ def test_a_log_service_that_is_away_fails_nobody(cloud: LocalCloud, bucket: str)
         "logs", region_name="us-east-1", endpoint_url="http://127.0.0.1:9", aws_access_key_id="x",
         aws_secret_access_key="x", config=Config(retries={"total_max_attempts": 1}),
     )  # fmt: skip
-    answer = curves.keep(make_rounds(cloud, bucket).workspace, gone, "job")
+    workspace = replace(make_rounds(cloud, bucket).workspace, clients=Clients(lambda service, _: gone))
+    answer = curves.keep(workspace, "job")
     assert answer["epochs"] == 0
     assert "could not be read" in answer["problem"]
 
@@ -89,11 +92,11 @@ def test_curves_are_read_over_all_pages_and_streams_and_never_get_shorter(
     write(logs, f"{job}/algo-1-1700000000000", [*chatter, epoch(0, 0.1), epoch(1, 0.2)])
     write(logs, f"{job}/algo-1-1700000009999", [epoch(1, 0.3), epoch(2, 0.4)])
     write(logs, f"{job}0/algo-1-1700000000000", [epoch(7, 0.9)])  # another job's, whose name begins alike
-    assert curves.keep(workspace, logs, job)["epochs"] == 3
+    assert curves.keep(workspace, job)["epochs"] == 3
     kept = workspace.storage.read_json(f"models/{job}/curves.json")
     assert [item["validation_map"] for item in kept["epochs"]] == [0.1, 0.3, 0.4]
     logs.delete_log_stream(logGroupName=curves.LOG_GROUP, logStreamName=f"{job}/algo-1-1700000009999")
-    assert curves.keep(workspace, logs, job)["epochs"] == 3
+    assert curves.keep(workspace, job)["epochs"] == 3
 
 
 def write(logs, stream: str, lines: list[str]) -> None:

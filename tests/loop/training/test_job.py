@@ -13,7 +13,7 @@ from botocore.validate import ParamValidator
 
 from include.loop import config
 from include.loop.aws import containers
-from include.loop.aws.jobs import JobKind, latest
+from include.loop.aws.jobs import ResourceKind, latest
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, Incompatible
 from include.loop.dataset import build
@@ -54,7 +54,7 @@ def test_a_small_dataset_gets_a_small_batch(place: Place):
 def test_the_environment_has_the_last_word(place: Place):
     training_place = config.TrainingPlace(hyperparameters={"initial": {"epochs": 2}})
     environment = place.environment.model_copy(update={"training": training_place})
-    workspace = Workspace(settings(place, epochs=30).pipeline, environment, place.storage)
+    workspace = Workspace(settings(place, epochs=30).pipeline, environment, place.storage, place.clients)
     assert make_hyperparameters(workspace, RECORD, None)["epochs"] == "2"
 
 
@@ -88,13 +88,13 @@ def test_sagemakers_own_limits_are_checked_before_a_job_is_sent(place: Place, hy
     environment = place.environment.model_copy(update={"algorithm": "sagemaker"})
     pipeline = settings(place, **hyperparameters).pipeline
     with pytest.raises(ConfigurationError, match=message):
-        make_hyperparameters(Workspace(pipeline, environment, place.storage), RECORD, None)
-    make_hyperparameters(Workspace(pipeline, place.environment, place.storage), RECORD, None)
+        make_hyperparameters(Workspace(pipeline, environment, place.storage, place.clients), RECORD, None)
+    make_hyperparameters(Workspace(pipeline, place.environment, place.storage, place.clients), RECORD, None)
 
 
 def test_the_shipped_example_for_aws_passes_sagemakers_limits():
     aws = config.load_environment("aws.example")
-    workspace = Workspace(config.load_pipeline("digits"), aws, None)  # type: ignore[arg-type]
+    workspace = Workspace(config.load_pipeline("digits"), aws, None, None)  # type: ignore[arg-type]
     assert make_hyperparameters(workspace, RECORD, None)["image_shape"] == "300"
 
 
@@ -102,7 +102,7 @@ def test_machines_that_sagemakers_algorithm_cannot_use_are_refused(place: Place)
     """An image of one's own may train anywhere."""
     cpu = config.TrainingPlace(instance_type="ml.m5.xlarge")
     environment = place.environment.model_copy(update={"algorithm": "sagemaker", "training": cpu})
-    own = Workspace(settings(place, image_shape=300).pipeline, environment, place.storage)
+    own = Workspace(settings(place, image_shape=300).pipeline, environment, place.storage, place.clients)
     assert make_hyperparameters(own, RECORD, None)
     sagemakers = replace(own, environment=environment.model_copy(update={"image": None}))
     with pytest.raises(ConfigurationError, match=r"trains on ml.p2, .* only, not on ml.m5.xlarge"):
@@ -219,7 +219,7 @@ def test_a_training_job_reads_manifests_through_pipes_and_is_made_once(make_plac
     assert done["model_data"] == f"s3://{place.bucket}/pets/models/{done['training_job']}/output/model.tar.gz"
     model = read_model(place.workspace, done["training_job"])
     assert (model["dataset_id"], model["parent"], model["num_classes"]) == (built["dataset_id"], None, 2)
-    job = latest(place.sagemaker, JobKind.TRAINING, done["training_job"].removesuffix("-1"))
+    job = latest(place.sagemaker, ResourceKind.TRAINING, done["training_job"].removesuffix("-1"))
     assert job is not None
     channels = {channel["ChannelName"]: channel for channel in job.details["InputDataConfig"]}
     assert channels["train"]["InputMode"] == "Pipe"
