@@ -20,7 +20,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from include.loop.config import load_environment
-from include.loop.core.layout import HISTORY_PAGE, TRAINING_JOB, report_file
+from include.loop.core.layout import HISTORY_PAGE, TRAINING_JOB, report_page
 from include.loop.core.storage import MISSING, error_code
 from include.loop.report import POLICY
 from nightloop.dag_factory import dag_id, pipelines
@@ -80,7 +80,7 @@ def make_app() -> FastAPI:
     @app.get("/reports/{pipeline}/{training_job}/index.html")
     def round_page(pipeline: str, training_job: TrainingJob, request: Request, user: GetUserDep) -> Response:
         check(request, user, pipeline)
-        return send(pipeline, report_file(training_job, "index.html"), f"{training_job} has no report yet.")
+        return send(pipeline, report_page(training_job), f"{training_job} has no report yet.")
 
     @app.get("/reports/{pipeline}")
     @app.get("/reports/{pipeline}/")

@@ -37,8 +37,8 @@ def lines(place: Place, prefix: str, count: int, **label: Any) -> list[dict[str,
 
 def shard(place: Place, batch: str, values: list[dict[str, Any]], **summary: Any) -> None:
     """A committed shard, as a night leaves it."""
-    place.storage.write_lines(layout.label_file(batch, "augmented.manifest"), values)
-    place.storage.write_json(layout.label_file(batch, "summary.json"), {"labels": len(values)} | summary)
+    place.storage.write_lines(layout.labels_manifest(batch), values)
+    place.storage.write_json(layout.summary_file(batch), {"labels": len(values)} | summary)
 
 
 def crown(place: Place, dataset_id: str, number: int = 1, model_data: str = "s3://b/m") -> None:
@@ -70,7 +70,7 @@ def start(place: Place, train: int = 20, validation: int = 4, **label: Any) -> s
 
 def read(place: Place, dataset_id: str, name: str) -> list[dict[str, Any]]:
     """The lines of one of a dataset's manifests."""
-    return list(place.storage.read_lines(layout.dataset_file(dataset_id, f"{name}.manifest")))
+    return list(place.storage.read_lines(layout.dataset_manifest(dataset_id, name)))
 
 
 def sources(values: list[dict[str, Any]]) -> set[str]:

@@ -173,10 +173,10 @@ class Place:
         return self.assemble(night)
 
     def manifest(self, night: str = NIGHT) -> list[dict[str, Any]]:
-        return list(self.storage.read_lines(layout.label_file(night, "augmented.manifest")))
+        return list(self.storage.read_lines(layout.labels_manifest(night)))
 
     def quarantine(self, night: str = NIGHT) -> list[dict[str, Any]]:
-        return list(self.storage.read_lines(layout.label_file(night, "quarantine.jsonl")))
+        return list(self.storage.read_lines(layout.quarantine_file(night)))
 
     def questions(self, night: str = NIGHT) -> dict[str, Question]:
         """By the image's file name."""

@@ -51,15 +51,15 @@ class Serving:
             uri = self.place.put(f"test/images/{image}", picture(level, image))
             found = self.place.storage.find(uri)
             assert found is not None
-            out = layout.evaluation_file(job, f"predictions-x/out/{image}.out")
+            out = f"{layout.transform_outputs(layout.outputs_folder(job, 'x'))}{image}.out"
             self.place.storage.write(out, json.dumps({"prediction": answer(level, said)}).encode())
             outputs.append({"image": uri, "etag": found[1], "out": self.place.storage.uri(out)})
         store = self.place.storage
         store.write_json(
-            layout.evaluation_file(job, "outputs-x.json"),
+            layout.outputs_file(job, "x"),
             {"job": None, "seconds": 0, "images": 0, "outputs": outputs},
         )
-        artifact = layout.model_file(job, "output/model.tar.gz")
+        artifact = layout.artifact_file(job)
         store.write(artifact, archive(quality))
         model = {
             "training_job": job,
@@ -70,9 +70,9 @@ class Serving:
             "dataset_id": "d",
             "parent": parent and self.job(parent),
         }
-        store.write_json(layout.model_file(job, "model.json"), model)
+        store.write_json(layout.model_file(job), model)
         verdict = {"promote": True, "reasons": ["better"], "map50": {"day": 0.5}}
-        store.write_json(layout.evaluation_file(job, "verdict.json"), verdict)
+        store.write_json(layout.verdict_file(job), verdict)
         registry.register(self.workspace, job)
         return job
 

@@ -24,6 +24,7 @@ from include.loop.aws.transform_input import (
     refusals,
     sizes_of,
 )
+from include.loop.core import layout
 from include.loop.core.errors import BadRecord, Fatal, JobFailed, JobRejected
 from include.loop.core.images import check_image
 from include.loop.workspace import Workspace
@@ -81,7 +82,7 @@ def _advance(workspace: Workspace, transform: Transform, waited_for: Pending | N
     job = latest(workspace.clients.sagemaker, ResourceKind.TRANSFORM, transform.stem)
     if job is not None and not job.ended:
         return Pending(ResourceKind.TRANSFORM, (job.name,))
-    folder = workspace.storage.uri(f"{transform.folder}/out/")
+    folder = workspace.storage.uri(layout.transform_outputs(transform.folder))
     expected = places(transform.images, folder)
     refused = _refused(workspace, transform)
     if job is None:
@@ -182,11 +183,11 @@ def _submit(
 
 
 def _input_location(transform: Transform, attempt: int) -> str:
-    return f"{transform.folder}/input-{attempt}.json"
+    return layout.transform_input(transform.folder, attempt)
 
 
 def _refused_location(transform: Transform) -> str:
-    return f"{transform.folder}/refused.json"
+    return layout.transform_refused(transform.folder)
 
 
 def _refused(workspace: Workspace, transform: Transform) -> dict[str, str] | None:

@@ -1,11 +1,13 @@
 """Where everything lies below ``s3://{bucket}/{pipeline}/``: one function or constant for each kind of file.
 
-A batch is "2026-11-01", or "2026-11-01.1" when it was forced anew. Pure names: storage.py reads and writes.
+A batch is "2026-11-01", or "2026-11-01.1" when it was forced anew. Nobody else builds a key. Pure names:
+storage.py reads and writes.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 RUNS = "runs/"
 LABELS = "labels/"
@@ -18,24 +20,62 @@ SPLITS = "splits/"
 MODELS = "models/"
 REPORTS = "reports/"
 HISTORY_PAGE = "reports/index.html"
-# SageMaker's rule for the names of training jobs: no slash and no dot, so that nothing else can be meant.
-TRAINING_JOB = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"
 REVIEWS = "reviews"
 CHAMPION = "champion.json"
 CHAMPIONS = "champions/"
 DEPLOYMENTS = "deployments/"
+# What the folder of a batch starts with, below RUNS and LABELS.
+BATCH_FOLDER = "dt="
+# SageMaker's rule for the names of training jobs: no slash and no dot, so that nothing else can be meant.
+TRAINING_JOB = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"
 
 
-def run_file(batch: str, name: str) -> str:
-    """What one night knows: batch.json, predictions.json, triage.parquet,
-    questions.jsonl, …
-    """
-    return f"{RUNS}dt={batch}/{name}"
+# One batch: what is pinned, predicted, decided and asked.
+
+
+def batch_file(batch: str) -> str:
+    """The pinned images."""
+    return _run(batch, "batch.json")
+
+
+def epochs_file(date: str) -> str:
+    """How often a date was forced anew; in the folder of its first batch."""
+    return _run(date, "epochs.json")
+
+
+def predictions_file(batch: str) -> str:
+    """Which image has which output; written when the last transform job has ended."""
+    return _run(batch, "predictions.json")
+
+
+def predictions_folder(batch: str) -> str:
+    """For the inputs and outputs of the batch's transform jobs."""
+    return _run(batch, "predictions")
+
+
+def triage_file(batch: str) -> str:
+    """One row per image: ask or leave, and why."""
+    return _run(batch, "triage.parquet")
+
+
+def questions_file(batch: str) -> str:
+    """One line per human loop that is to be started."""
+    return _run(batch, "questions.jsonl")
 
 
 def questions_header(batch: str) -> str:
-    """Written when a night's questions are complete: from then on its decisions are final."""
-    return run_file(batch, "questions.json")
+    """Written when a batch's questions are complete: from then on its decisions are final."""
+    return _run(batch, "questions.json")
+
+
+def started_file(batch: str) -> str:
+    """When the first human loops were started, and their deadline; written once."""
+    return _run(batch, "started.json")
+
+
+def refused_file(batch: str) -> str:
+    """The questions that the review service turned down."""
+    return _run(batch, "refused.json")
 
 
 def content_file(sha256: str) -> str:
@@ -44,53 +84,155 @@ def content_file(sha256: str) -> str:
 
 
 def again_file(shard: str) -> str:
-    """Which night has asked about some images of a set-aside night again; written once."""
+    """Which batch has asked about some images of a set-aside batch again; written once."""
     return f"{AGAIN}{shard}.json"
 
 
-def label_file(batch: str, name: str) -> str:
-    """What one night learned from people: augmented.manifest, quarantine.jsonl, summary.json."""
-    return f"{LABELS}dt={batch}/{name}"
+# One batch's labels: its shard.
 
 
-def split_file(split: str) -> str:
-    """The sides of the images of one shard, for ever."""
-    return f"{SPLITS}{split}.jsonl"
+def labels_manifest(batch: str) -> str:
+    """The labels, as an augmented manifest."""
+    return _labels(batch, "augmented.manifest")
+
+
+def quarantine_file(batch: str) -> str:
+    """Every record that became no label, with its reason."""
+    return _labels(batch, "quarantine.jsonl")
+
+
+def summary_file(batch: str) -> str:
+    """The counts; written last, so it is the shard's commit mark."""
+    return _labels(batch, "summary.json")
+
+
+def batch_folders(names: Iterable[str]) -> list[str]:
+    """The batches among the names of the folders below RUNS or LABELS, in order.
+
+    S3 would put 2026-11-01.1/ before 2026-11-01/.
+    """
+    return sorted(name.removeprefix(BATCH_FOLDER) for name in names if name.startswith(BATCH_FOLDER))
+
+
+def split_file(shard: str) -> str:
+    """The splits of the images of one shard, for ever."""
+    return f"{SPLITS}{shard}.jsonl"
 
 
 def discarded_file(shard: str) -> str:
-    """Who discarded the labels of a night, when and why."""
+    """Who discarded the labels of a batch, when and why."""
     return f"{DISCARDED}{shard}.json"
 
 
 def released_file(shard: str) -> str:
-    """Who said that what was tried with a night no longer counts against it, when and why; the last word."""
+    """Who said that what was tried with a batch no longer counts against it, when and why; the last word."""
     return f"{RELEASED}{shard}.json"
 
 
 def trial_file(training_job: str) -> str:
-    """Which new nights a challenger learned, from which champion, and what the gate found; written once."""
+    """Which new batches a challenger learned, from which champion, and what the gate found; written once."""
     return f"{TRIALS}{training_job}.json"
 
 
-def replay_file(digest: str, name: str = "") -> str:
-    """``replay/<digest>.jsonl``, and below ``replay/<digest>/`` the predictions it was made from."""
-    return f"replay/{digest}/{name}" if name else f"replay/{digest}.jsonl"
+def named_after(uri: str) -> str:
+    """The shard or job that a file is named after: ``2026-11-01`` of ``s3://…/splits/2026-11-01.jsonl``."""
+    return uri.rpartition("/")[2].removesuffix(".jsonl").removesuffix(".json")
 
 
-def dataset_file(dataset_id: str, name: str) -> str:
-    """train, validation, memory, newest and audit.manifest; history.jsonl, rejected.jsonl, dataset.json."""
-    return f"datasets/{dataset_id}/{name}"
+# Datasets, and the replay that goes into them.
 
 
-def model_file(training_job: str, name: str) -> str:
-    """model.json; SageMaker adds output/model.tar.gz."""
-    return f"{MODELS}{training_job}/{name}"
+def replay_file(digest: str) -> str:
+    """How difficult the champion finds what it might see again; one line per image."""
+    return f"replay/{digest}.jsonl"
 
 
-def report_file(training_job: str, name: str) -> str:
-    """index.html, the page of a round, and facts.json, which it is made from."""
-    return f"{REPORTS}{training_job}/{name}"
+def replay_folder(digest: str) -> str:
+    """The predictions that a replay's scores are made from."""
+    return f"replay/{digest}/predictions"
+
+
+def dataset_file(dataset_id: str) -> str:
+    """What the dataset was made of; written last, so it is the dataset's commit mark."""
+    return _dataset(dataset_id, "dataset.json")
+
+
+def dataset_manifest(dataset_id: str, name: str) -> str:
+    """The labels of one split or slice: train, validation, …"""
+    return _dataset(dataset_id, f"{name}.manifest")
+
+
+def dataset_history(dataset_id: str) -> str:
+    """Labels that newer ones took the place of."""
+    return _dataset(dataset_id, "history.jsonl")
+
+
+def dataset_rejected(dataset_id: str) -> str:
+    """Label lines and boxes that were left out, with the reason."""
+    return _dataset(dataset_id, "rejected.jsonl")
+
+
+# Models: trained, measured, judged, told of, registered, served.
+
+
+def model_file(training_job: str) -> str:
+    """What came from where; written when the training job has completed."""
+    return _model(training_job, "model.json")
+
+
+def artifact_file(training_job: str) -> str:
+    """Where SageMaker puts the trained model."""
+    return _model(training_job, "output/model.tar.gz")
+
+
+def curves_file(training_job: str) -> str:
+    """Loss and validation score by epoch."""
+    return _model(training_job, "curves.json")
+
+
+def checkpoints(stem: str) -> str:
+    """The folder in which a training job keeps what it needs to go on after an interruption."""
+    return f"checkpoints/{stem}/"
+
+
+def metrics_file(training_job: str) -> str:
+    """What champion and challenger score, and by how much they differ."""
+    return _evaluation(training_job, "metrics.json")
+
+
+def measured_images_file(training_job: str) -> str:
+    """The same image by image."""
+    return _evaluation(training_job, "images.jsonl")
+
+
+def verdict_file(training_job: str) -> str:
+    """What the gate decided, and why."""
+    return _evaluation(training_job, "verdict.json")
+
+
+def outputs_file(training_job: str, digest: str) -> str:
+    """What the model has predicted for one list of images of its evaluations."""
+    return f"{outputs_files(training_job)}{digest}.json"
+
+
+def outputs_files(training_job: str) -> str:
+    """What all of those start with."""
+    return _evaluation(training_job, "outputs-")
+
+
+def outputs_folder(training_job: str, digest: str) -> str:
+    """For the inputs and outputs of an evaluation's transform jobs."""
+    return _evaluation(training_job, f"predictions-{digest}")
+
+
+def report_page(training_job: str) -> str:
+    """The page of a round."""
+    return _report(training_job, "index.html")
+
+
+def report_facts(training_job: str) -> str:
+    """What that page is made from."""
+    return _report(training_job, "facts.json")
 
 
 def is_training_job(name: str) -> bool:
@@ -98,18 +240,8 @@ def is_training_job(name: str) -> bool:
     return len(name) <= 63 and re.fullmatch(TRAINING_JOB, name) is not None
 
 
-def evaluation_file(training_job: str, name: str) -> str:
-    """metrics.json, verdict.json, and the predictions on the test sets."""
-    return f"evaluations/{training_job}/{name}"
-
-
 def champion_history(number: int) -> str:
     return f"{CHAMPIONS}{number:04d}.json"
-
-
-def checkpoints(stem: str) -> str:
-    """The folder in which a training job keeps what it needs to go on after an interruption."""
-    return f"checkpoints/{stem}/"
 
 
 def registry_file(training_job: str) -> str:
@@ -128,5 +260,46 @@ def deployment_file(number: int) -> str:
 
 
 def check_file(config: str) -> str:
-    """How far the known images' answers were from evaluation's, for one endpoint configuration."""
+    """How far the smoke test's answers were from evaluation's, for one endpoint configuration."""
     return f"checks/{config}.json"
+
+
+# Inside the folder of one transform.
+
+
+def transform_input(folder: str, attempt: int) -> str:
+    """The input manifest of one attempt."""
+    return f"{folder}/input-{attempt}.json"
+
+
+def transform_refused(folder: str) -> str:
+    """What no job can predict, which is therefore not sent, each with its reason."""
+    return f"{folder}/refused.json"
+
+
+def transform_outputs(folder: str) -> str:
+    return f"{folder}/out/"
+
+
+def _run(batch: str, name: str) -> str:
+    return f"{RUNS}{BATCH_FOLDER}{batch}/{name}"
+
+
+def _labels(batch: str, name: str) -> str:
+    return f"{LABELS}{BATCH_FOLDER}{batch}/{name}"
+
+
+def _dataset(dataset_id: str, name: str) -> str:
+    return f"datasets/{dataset_id}/{name}"
+
+
+def _model(training_job: str, name: str) -> str:
+    return f"{MODELS}{training_job}/{name}"
+
+
+def _evaluation(training_job: str, name: str) -> str:
+    return f"evaluations/{training_job}/{name}"
+
+
+def _report(training_job: str, name: str) -> str:
+    return f"{REPORTS}{training_job}/{name}"

@@ -181,12 +181,12 @@ def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
             len(corpus.new),
             target.uri(layout.SPLITS),
         )
-    location = layout.dataset_file(dataset_id, "dataset.json")
+    location = layout.dataset_file(dataset_id)
     if not target.exists(location):
         for name in MANIFESTS:
-            target.write_lines(layout.dataset_file(dataset_id, f"{name}.manifest"), values[name])
-        target.write_lines(layout.dataset_file(dataset_id, "history.jsonl"), history)
-        target.write_lines(layout.dataset_file(dataset_id, "rejected.jsonl"), corpus.rejected)
+            target.write_lines(layout.dataset_manifest(dataset_id, name), values[name])
+        target.write_lines(layout.dataset_history(dataset_id), history)
+        target.write_lines(layout.dataset_rejected(dataset_id), corpus.rejected)
         target.write_json_once(location, record)  # last: it says that the others are complete
     return _report(record) | {"dataset_uri": target.uri(location)}
 
@@ -227,5 +227,5 @@ def _label(entry: Entry) -> dict[str, Any]:
 def _backfilled(corpus: Corpus) -> list[str]:
     """The new shards of nights that a backfill ran: nothing is deployed from them without a person's word."""
     read = corpus.workspace.storage.find_json
-    nights = {shard: read(layout.run_file(shard, "batch.json")) or {} for shard in sorted(corpus.shards)}
+    nights = {shard: read(layout.batch_file(shard)) or {} for shard in sorted(corpus.shards)}
     return [shard for shard, night in nights.items() if night.get("backfill")]

@@ -132,9 +132,7 @@ def gather(workspace: Workspace, keep: bool = True, min_new_labels: int | None =
         }
         if lineage.root and lineage.initial:
             sides = ("train", "validation", "memory")
-            places[lineage.initial] = [
-                layout.dataset_file(lineage.root, f"{side}.manifest") for side in sides
-            ]
+            places[lineage.initial] = [layout.dataset_manifest(lineage.root, side) for side in sides]
         lines = [line for shard in sorted(chosen) for line in rejected[shard]]
         found = _corpus(workspace, ledger, lineage, chosen, places, list(chosen), lines)
         return dataclasses.replace(

@@ -187,7 +187,7 @@ def _transform(workspace: Workspace, pool: Pool) -> Transform:
         training_job=pool.champion.training_job,
         model_data=pool.champion.model_data,
         images=tuple(sorted({entry.source for entry in pool.entries})),
-        folder=layout.replay_file(pool.digest, "predictions"),
+        folder=layout.replay_folder(pool.digest),
     )
 
 

@@ -222,9 +222,7 @@ class Look:
 
 def open_ledger(workspace: Workspace) -> Ledger:
     """The ledger as S3 has it."""
-    names = [
-        item.uri.rsplit("/", 1)[-1].removesuffix(".jsonl") for item in workspace.storage.list(layout.SPLITS)
-    ]
+    names = [layout.named_after(item.uri) for item in workspace.storage.list(layout.SPLITS)]
     return Ledger(workspace, dict(in_parallel(lambda name: (name, _read(workspace, name)), names)))
 
 

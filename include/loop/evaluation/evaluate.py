@@ -39,7 +39,7 @@ def evaluate(
     workspace: Workspace, training_job: str, waited_for: Pending | None = None
 ) -> Pending | dict[str, Any]:
     """Measure the challenger and its parent (see jobs.py for the calling pattern)."""
-    location = layout.evaluation_file(training_job, "metrics.json")
+    location = layout.metrics_file(training_job)
     metrics = workspace.storage.find_json(location)
     if metrics is None:
         contest = _contest(workspace, training_job)
@@ -96,11 +96,7 @@ def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outpu
     """metrics.json; images.jsonl is written on the way."""
     detections = {who: read_outputs(workspace, found) for who, found in outputs.items()}
     champion = contest.models.get(CHAMPION)
-    earlier = (
-        workspace.storage.find_json(layout.evaluation_file(champion.training_job, "metrics.json"))
-        if champion
-        else None
-    )
+    earlier = workspace.storage.find_json(layout.metrics_file(champion.training_job)) if champion else None
     unlike = _unlike(workspace, contest, outputs)
     slices = contest.slices.without(unlike)
     measured, rows = compare(
@@ -108,7 +104,7 @@ def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outpu
     )
     training_job = contest.models[CHALLENGER].training_job
     workspace.storage.write_lines(
-        layout.evaluation_file(training_job, "images.jsonl"),
+        layout.measured_images_file(training_job),
         (
             row | {"out": {who: outputs[who][row["image"]] if who in outputs else None for who in MODELS}}
             for row in rows

@@ -40,8 +40,8 @@ def judge(workspace: Workspace, training_job: str) -> dict[str, Any]:
 
     Without metrics the verdict is no; it is judged anew when they are there.
     """
-    location = layout.evaluation_file(training_job, "verdict.json")
-    found = workspace.storage.find(layout.evaluation_file(training_job, "metrics.json"))
+    location = layout.verdict_file(training_job)
+    found = workspace.storage.find(layout.metrics_file(training_job))
     digest = hashlib.sha256(found[0]).hexdigest() if found else None
     kept, etag = workspace.storage.find_version(location)
     if kept is None or (digest and kept["metrics_sha256"] is None):

@@ -109,7 +109,7 @@ def latency(workspace: Workspace, training_job: str) -> Latency | None:
 
 
 def _records(workspace: Workspace, training_job: str) -> list[dict[str, Any]]:
-    found = workspace.storage.list(layout.evaluation_file(training_job, "outputs-"))
+    found = workspace.storage.list(layout.outputs_files(training_job))
     return [workspace.storage.read_json(item.uri) for item in found]
 
 
@@ -119,9 +119,9 @@ def _nightly(
     """Of images of the nights: what this very model said when it was the night's pinned champion."""
     known: dict[tuple[str, str], str | None] = {}
     for night in sorted(nights):
-        done = workspace.storage.find_json(layout.run_file(night, "predictions.json"))
+        done = workspace.storage.find_json(layout.predictions_file(night))
         if done and done["champion"] == model.training_job:
-            pinned = workspace.storage.read_json(layout.run_file(night, "batch.json"))["images"]
+            pinned = workspace.storage.read_json(layout.batch_file(night))["images"]
             for image in pinned:
                 if etags.get(image["uri"]) == image["etag"] and image["uri"] in done["outputs"]:
                     known[image["uri"], image["etag"]] = done["outputs"][image["uri"]]
@@ -142,13 +142,13 @@ def _predict(
         training_job=model.training_job,
         model_data=model.model_data,
         images=tuple(etags),
-        folder=layout.evaluation_file(model.training_job, f"predictions-{digest}"),
+        folder=layout.outputs_folder(model.training_job, digest),
         sizes=sizes,
     )
     step = advance(workspace, transform, waited_for)
     if isinstance(step, Pending):
         return step
-    location = layout.evaluation_file(model.training_job, f"outputs-{digest}.json")
+    location = layout.outputs_file(model.training_job, digest)
     record = workspace.storage.write_json_once(location, _record(workspace, transform, step, etags))
     return {(row["image"], row["etag"]): row["out"] for row in record["outputs"]}
 

@@ -61,7 +61,7 @@ def read_slices(workspace: Workspace, dataset_id: str) -> Slices:
     record = read_dataset(workspace, dataset_id)
     for name in DATASET_SLICES:
         if record.get(name):
-            lines[name] = _read_set(workspace, name, layout.dataset_file(dataset_id, f"{name}.manifest"))
+            lines[name] = _read_set(workspace, name, layout.dataset_manifest(dataset_id, name))
     slices = _with_etags(workspace, lines)
     for name in workspace.pipeline.test_sets:
         if slices.gone[name]:
@@ -82,20 +82,18 @@ def read_learned(workspace: Workspace, dataset_id: str) -> Slices:
     night_of = {
         key: night
         for night in sorted(record["shards"])
-        for key in _keys(workspace.storage.read_lines(layout.label_file(night, "augmented.manifest")))
+        for key in _keys(workspace.storage.read_lines(layout.labels_manifest(night)))
     }
     parts: dict[str, list[LabelledImage]] = {}
     if night_of:
-        for line in _read_set(workspace, "train", layout.dataset_file(dataset_id, "train.manifest")):
+        for line in _read_set(workspace, "train", layout.dataset_manifest(dataset_id, "train")):
             (key,) = _keys([line.value])
             parts.setdefault(night_of.get(key, REPLAYED), []).append(line)
     return _with_etags(workspace, {name: _sample(lines) for name, lines in parts.items()})
 
 
 def _test_sets(workspace: Workspace, dataset_id: str) -> dict[str, list[LabelledImage]]:
-    places = workspace.pipeline.test_sets or {
-        "validation": layout.dataset_file(dataset_id, "validation.manifest")
-    }
+    places = workspace.pipeline.test_sets or {"validation": layout.dataset_manifest(dataset_id, "validation")}
     return {name: _read_set(workspace, name, location) for name, location in sorted(places.items())}
 
 

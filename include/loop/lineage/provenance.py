@@ -75,7 +75,7 @@ def _by_dataset(
     seen: set[tuple[str, str]] = set()
     while dataset_id is not None:
         found = []
-        manifest = layout.dataset_file(dataset_id, "train.manifest")
+        manifest = layout.dataset_manifest(dataset_id, "train")
         for number, value in enumerate(workspace.storage.read_lines(manifest), start=1):
             identity = (value["source-ref"], str(value.get("loop")))  # anybody's lines may hold a list there
             if identity not in seen and _shows(workspace, value, class_name):
@@ -83,9 +83,7 @@ def _by_dataset(
                 found.append((number, value))
         found.sort(key=lambda item: _age(workspace, item[1]), reverse=True)
         yield dataset_id, found
-        dataset_id = workspace.storage.read_json(layout.dataset_file(dataset_id, "dataset.json"))[
-            "parent_dataset"
-        ]
+        dataset_id = workspace.storage.read_json(layout.dataset_file(dataset_id))["parent_dataset"]
 
 
 def _shows(workspace: Workspace, value: dict[str, Any], class_name: str | None) -> bool:
@@ -122,7 +120,7 @@ def _label(
     attribute, classes = workspace.pipeline.label_attribute, workspace.pipeline.classes
     metadata = _metadata(workspace, value)
     return {
-        "manifest": workspace.storage.uri(layout.dataset_file(dataset_id, "train.manifest")),
+        "manifest": workspace.storage.uri(layout.dataset_manifest(dataset_id, "train")),
         "line": number,
         "choice": line,
         "class": class_name,

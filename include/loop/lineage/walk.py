@@ -151,23 +151,23 @@ def _package(workspace: Workspace, arn: str) -> Walk:
             "status": found["ModelApprovalStatus"],
             "comment": found.get("ApprovalDescription", ""),
             "gate": _gate(workspace, job),
-            "metrics_uri": workspace.storage.uri(layout.evaluation_file(job, "metrics.json")),
+            "metrics_uri": workspace.storage.uri(layout.metrics_file(job)),
             "training_job": job,
         }
     }
 
 
 def _gate(workspace: Workspace, job: str) -> str:
-    verdict = workspace.storage.find_json(layout.evaluation_file(job, "verdict.json"))
+    verdict = workspace.storage.find_json(layout.verdict_file(job))
     if verdict is None:
         return "unknown: there is no verdict any more"
     return ("passed: " if verdict["promote"] else "failed: ") + "; ".join(verdict["reasons"])
 
 
 def _training_job(workspace: Workspace, job: str) -> Walk:
-    model = workspace.storage.find_json(layout.model_file(job, "model.json"))
+    model = workspace.storage.find_json(layout.model_file(job))
     if model is None:
-        where = workspace.storage.uri(layout.model_file(job, "model.json"))
+        where = workspace.storage.uri(layout.model_file(job))
         raise NotSetUp(
             f"{where} is missing: {job} was trained by another pipeline (--pipeline) or into another bucket"
         )
@@ -176,7 +176,7 @@ def _training_job(workspace: Workspace, job: str) -> Walk:
         item["ChannelName"]: item["DataSource"]["S3DataSource"] for item in described["InputDataConfig"]
     }
     read = channels["train"]["S3Uri"]
-    if read != workspace.storage.uri(layout.dataset_file(model["dataset_id"], "train.manifest")):
+    if read != workspace.storage.uri(layout.dataset_manifest(model["dataset_id"], "train")):
         raise NotSetUp(f"{job} was trained on {read}, but model.json names dataset {model['dataset_id']}")
     return {
         "training_job": {
@@ -192,7 +192,7 @@ def _training_job(workspace: Workspace, job: str) -> Walk:
 
 
 def _dataset(workspace: Workspace, job: dict[str, Any]) -> Walk:
-    location = layout.dataset_file(job["dataset_id"], "dataset.json")
+    location = layout.dataset_file(job["dataset_id"])
     record = workspace.storage.read_json(location)
     return {
         "dataset": {

@@ -90,13 +90,13 @@ def promote(workspace: Workspace, training_job: str) -> dict[str, Any]:
     if reigning and reigning.training_job == training_job:
         _remember(workspace, reigning)  # in case the last try died between the two writes
         return _report(workspace, reigning, training_job, promoted=True, reason="is the champion")
-    verdict = workspace.storage.read_json(layout.evaluation_file(training_job, "verdict.json"))
+    verdict = workspace.storage.read_json(layout.verdict_file(training_job))
     reason = obstacle(workspace, package, reigning)
     if reason:
         if package.status is Approval.APPROVED and not _has_reigned(workspace, training_job):
             registry.set_status(workspace, package, Approval.REJECTED, "the loop", reason)
         return _report(workspace, reigning, training_job, promoted=False, reason=reason)
-    model = workspace.storage.read_json(layout.model_file(training_job, "model.json"))
+    model = workspace.storage.read_json(layout.model_file(training_job))
     champion = Champion(
         number=reigning.number + 1 if reigning else 1,
         training_job=training_job,
@@ -120,11 +120,11 @@ def obstacle(workspace: Workspace, package: Package, reigning: Champion | None) 
     if package.status is Approval.PENDING:
         return f"package {package.version} waits for somebody to approve it"
     if package.status is Approval.REJECTED:
-        verdict = workspace.storage.read_json(layout.evaluation_file(job, "verdict.json"))
+        verdict = workspace.storage.read_json(layout.verdict_file(job))
         return package.comment or "; ".join(verdict["reasons"])
     if reigning and reigning.training_job == job:
         return ""
-    parent = workspace.storage.read_json(layout.model_file(job, "model.json"))["parent"]
+    parent = workspace.storage.read_json(layout.model_file(job))["parent"]
     if parent == (reigning.training_job if reigning else None):
         return ""
     if _has_reigned(workspace, job):

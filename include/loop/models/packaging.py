@@ -91,8 +91,8 @@ def _ensure_group(workspace: Workspace) -> None:
 
 def _request(workspace: Workspace, training_job: str, verdict: dict[str, Any], status: str) -> dict[str, Any]:
     """Depends on stored facts only, so that its token finds the package that a crash left unrecorded."""
-    model = workspace.storage.read_json(layout.model_file(training_job, "model.json"))
-    measured = workspace.storage.find(layout.evaluation_file(training_job, "metrics.json"))
+    model = workspace.storage.read_json(layout.model_file(training_job))
+    measured = workspace.storage.find(layout.metrics_file(training_job))
     reasons = "; ".join(verdict["reasons"])
     account, region = workspace.environment.role_arn.split(":")[4], workspace.environment.region
     partition = workspace.environment.role_arn.split(":")[1]
@@ -121,7 +121,7 @@ def _request(workspace: Workspace, training_job: str, verdict: dict[str, Any], s
 def _metrics(workspace: Workspace, training_job: str, body: bytes) -> dict[str, Any]:
     statistics = {
         "ContentType": "application/json",
-        "S3Uri": workspace.storage.uri(layout.evaluation_file(training_job, "metrics.json")),
+        "S3Uri": workspace.storage.uri(layout.metrics_file(training_job)),
         "ContentDigest": f"sha256:{hashlib.sha256(body).hexdigest()}",
     }
     return {"ModelQuality": {"Statistics": statistics}}
@@ -136,7 +136,7 @@ def _properties(
         "dataset-id": model["dataset_id"],
         "parent": model["parent"] or "none",
         "gate": ("passed" if verdict["promote"] else "failed") + ": " + " / ".join(verdict["reasons"]),
-        "report": workspace.storage.uri(layout.report_file(training_job, "index.html")),
+        "report": workspace.storage.uri(layout.report_page(training_job)),
     }
     scores = {f"map50-{name}": json.dumps(value) for name, value in sorted(verdict["map50"].items())}
     values |= dict(list(scores.items())[: MAX_PROPERTIES - len(values)])

@@ -52,7 +52,7 @@ def register(workspace: Workspace, training_job: str, ask: bool | None = None) -
     backfill ran always asks. NotSetUp before the gate has judged.
     """
     record = workspace.storage.find_json(layout.registry_file(training_job))
-    verdict = workspace.storage.find_json(layout.evaluation_file(training_job, "verdict.json"))
+    verdict = workspace.storage.find_json(layout.verdict_file(training_job))
     if verdict is None:
         raise NotSetUp(f"{training_job} has no verdict: run the gate before registering")
     dataset = _read_dataset(workspace, training_job)
@@ -173,5 +173,5 @@ def _why_ask(workspace: Workspace, dataset: dict[str, Any], ask: bool | None) ->
 
 
 def _read_dataset(workspace: Workspace, training_job: str) -> dict[str, Any]:
-    dataset_id = workspace.storage.read_json(layout.model_file(training_job, "model.json"))["dataset_id"]
-    return dict(workspace.storage.find_json(layout.dataset_file(dataset_id, "dataset.json")) or {})
+    dataset_id = workspace.storage.read_json(layout.model_file(training_job))["dataset_id"]
+    return dict(workspace.storage.find_json(layout.dataset_file(dataset_id)) or {})

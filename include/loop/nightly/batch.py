@@ -60,7 +60,7 @@ def batch_id(workspace: Workspace, date: str, run_id: str, force_new: bool = Fal
     """
     if not force_new:
         return make_batch(date)
-    location = layout.run_file(check_date(date), "epochs.json")
+    location = layout.epochs_file(check_date(date))
     value, etag = workspace.storage.find_version(location)
     epochs: list[str] = value or []
     if run_id not in epochs:
@@ -73,7 +73,7 @@ def list_batch(workspace: Workspace, batch: str, backfill: bool = False) -> dict
     """Pin the batch, or read it when it is pinned already: who runs it later changes nothing. NoImages when
     there is nothing to look at.
     """
-    location = layout.run_file(batch, "batch.json")
+    location = layout.batch_file(batch)
     value = workspace.storage.find_json(location)
     if value is None:
         listed = list_images(workspace, batch)
@@ -99,7 +99,7 @@ def list_batch(workspace: Workspace, batch: str, backfill: bool = False) -> dict
 
 def read_batch(workspace: Workspace, batch: str) -> Batch:
     """The pinned batch. FileNotFoundError when it was never listed."""
-    return _from_json(workspace.storage.read_json(layout.run_file(batch, "batch.json")))
+    return _from_json(workspace.storage.read_json(layout.batch_file(batch)))
 
 
 def list_images(workspace: Workspace, batch: str) -> Batch:

@@ -115,5 +115,5 @@ def _asked_loops(workspace: Workspace, batch: str) -> set[str] | None:
     """The loops of a night whose questions are final; None before."""
     if not workspace.storage.exists(layout.questions_header(batch)):
         return None
-    lines = workspace.storage.read_lines(layout.run_file(batch, "questions.jsonl"))
+    lines = workspace.storage.read_lines(layout.questions_file(batch))
     return {line["loop"] for line in lines}

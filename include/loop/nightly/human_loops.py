@@ -116,9 +116,9 @@ class Watch:
 
 def watch(workspace: Workspace, batch: str) -> Watch:
     """What to wait for in a batch whose loops were started; nothing, once its labels are committed."""
-    started = workspace.storage.read_json(layout.run_file(batch, "started.json"))
-    committed = workspace.storage.exists(layout.label_file(batch, "summary.json"))
-    refused = workspace.storage.find_json(layout.run_file(batch, "refused.json")) or {}
+    started = workspace.storage.read_json(layout.started_file(batch))
+    committed = workspace.storage.exists(layout.summary_file(batch))
+    refused = workspace.storage.find_json(layout.refused_file(batch)) or {}
     return Watch(
         flow_definition_arn=started["flow_definition_arn"],
         name_prefix=loop_prefix(workspace.pipeline.name, batch),

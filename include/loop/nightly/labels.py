@@ -82,7 +82,7 @@ class Outcome:
 
 def assemble(workspace: Workspace, batch: str) -> dict[str, Any]:
     """Collect and commit the shard of a batch; the counts of its summary."""
-    summary_location = layout.label_file(batch, "summary.json")
+    summary_location = layout.summary_file(batch)
     summary = workspace.storage.find_json(summary_location)
     if summary is None:
         summary = workspace.storage.write_json_once(summary_location, _collect(workspace, batch))
@@ -94,8 +94,8 @@ def assemble(workspace: Workspace, batch: str) -> dict[str, Any]:
         | {
             "open": len(summary["open_loops"]),
             "late": len(summary["late_loops"]),
-            "manifest_uri": workspace.storage.uri(layout.label_file(batch, "augmented.manifest")),
-            "quarantine_uri": workspace.storage.uri(layout.label_file(batch, "quarantine.jsonl")),
+            "manifest_uri": workspace.storage.uri(layout.labels_manifest(batch)),
+            "quarantine_uri": workspace.storage.uri(layout.quarantine_file(batch)),
             "summary_uri": workspace.storage.uri(summary_location),
         }
     )
@@ -105,7 +105,7 @@ def reasons(workspace: Workspace, batch: str) -> list[tuple[str, int, str]]:
     """Why records of a committed batch could not be used, most frequent first: reason, how many, and one of
     the objects.
     """
-    lines = list(workspace.storage.read_lines(layout.label_file(batch, "quarantine.jsonl")))
+    lines = list(workspace.storage.read_lines(layout.quarantine_file(batch)))
     example = {line["reason"]: line["image"] for line in reversed(lines)}
     counts = Counter(line["reason"] for line in lines)
     return [(reason, count, example[reason]) for reason, count in counts.most_common()]
@@ -124,10 +124,8 @@ def _collect(workspace: Workspace, batch: str) -> dict[str, Any]:
     answers = [answer for outcome in settled for answer in outcome.answers]
     _let_go(workspace, settled)
     # The order is the commit: a reader trusts the manifest only when the summary is there.
-    workspace.storage.write_lines(
-        layout.label_file(batch, "quarantine.jsonl"), (item.to_dict() for item in problems)
-    )
-    workspace.storage.write_lines(layout.label_file(batch, "augmented.manifest"), lines)
+    workspace.storage.write_lines(layout.quarantine_file(batch), (item.to_dict() for item in problems))
+    workspace.storage.write_lines(layout.labels_manifest(batch), lines)
     attribute = workspace.pipeline.label_attribute
     return {
         "batch": batch,
@@ -148,7 +146,7 @@ def _settle(
     workspace: Workspace, batch: str, questions: Iterable[Question], final: bool
 ) -> Iterator[Outcome]:
     """What became of each question. ``final``: an answer that is not in S3 by now will not come."""
-    started = workspace.storage.read_json(layout.run_file(batch, "started.json"))
+    started = workspace.storage.read_json(layout.started_file(batch))
     refused = read_refused(workspace, batch)
     created_after = datetime.fromisoformat(started["created_after"])
     statuses = dict(list_loops(workspace.clients.a2i, started["flow_definition_arn"], created_after))

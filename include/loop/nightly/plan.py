@@ -17,7 +17,7 @@ from include.loop.workspace import Workspace
 def plan_review(workspace: Workspace, batch: str) -> dict[str, Any]:
     """The questions of a night. ``exact`` when triage has decided, else the most it can become."""
     review = workspace.pipeline.review
-    if workspace.storage.exists(layout.run_file(batch, "triage.parquet")):
+    if workspace.storage.exists(layout.triage_file(batch)):
         plan = summarise(batch, read_rows(workspace, batch)) | {"exact": True}
     else:
         images = len(list_images(workspace, batch).images)

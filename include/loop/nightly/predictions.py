@@ -35,7 +35,7 @@ class Prediction:
 
 def predict(workspace: Workspace, batch: str, waited_for: Pending | None = None) -> Pending | dict[str, Any]:
     """Predict on the batch with the champion it was pinned with (see jobs.py for the calling pattern)."""
-    location = layout.run_file(batch, "predictions.json")
+    location = layout.predictions_file(batch)
     done = workspace.storage.find_json(location)
     if done is None:
         pinned = read_batch(workspace, batch)
@@ -55,7 +55,7 @@ def predict(workspace: Workspace, batch: str, waited_for: Pending | None = None)
 
 def read_predictions(workspace: Workspace, pinned: Batch) -> Iterator[Prediction]:
     """One prediction per image of the batch, in the batch's order, streamed. Nothing without a champion."""
-    done = workspace.storage.read_json(layout.run_file(pinned.batch, "predictions.json"))
+    done = workspace.storage.read_json(layout.predictions_file(pinned.batch))
     outputs: dict[str, str] = done["outputs"]
     refused: dict[str, str] = done.get("refused", {})  # earlier versions sent everything
     num_classes = len(workspace.pipeline.classes)
@@ -78,7 +78,7 @@ def predictions_of(
     workspace: Workspace, batch: str, images: Iterable[str]
 ) -> dict[str, tuple[Detection, ...]]:
     """The detections on a few images; an image without prediction has none."""
-    outputs = workspace.storage.read_json(layout.run_file(batch, "predictions.json"))["outputs"]
+    outputs = workspace.storage.read_json(layout.predictions_file(batch))["outputs"]
     num_classes = len(workspace.pipeline.classes)
 
     def read(uri: str) -> tuple[str, tuple[Detection, ...]]:
@@ -111,6 +111,6 @@ def _transform(workspace: Workspace, pinned: Batch, champion: Champion) -> Trans
         training_job=champion.training_job,
         model_data=champion.model_data,
         images=tuple(image.uri for image in pinned.images),
-        folder=layout.run_file(pinned.batch, "predictions"),
+        folder=layout.predictions_folder(pinned.batch),
         sizes={image.uri: image.size for image in pinned.images},
     )

@@ -35,7 +35,7 @@ MAX_INPUT_BYTES = 3_145_728
 
 def prepare(workspace: Workspace, batch: str) -> dict[str, Any]:
     """Write the batch's questions once. NotSetUp when review_setup has not made the flow definition yet."""
-    location = layout.run_file(batch, "questions.jsonl")
+    location = layout.questions_file(batch)
     header = workspace.storage.find_json(layout.questions_header(batch))
     if header is None:
         arn = find_flow_definition(workspace)
@@ -71,7 +71,7 @@ def start(workspace: Workspace, batch: str) -> dict[str, Any]:
     header = workspace.storage.read_json(layout.questions_header(batch))
     anchor = _anchor(workspace, batch, header)
     report = {"batch": batch, "asked": header["asked"], "deadline": anchor["deadline"]}
-    if workspace.storage.exists(layout.label_file(batch, "summary.json")):
+    if workspace.storage.exists(layout.summary_file(batch)):
         return report | {"started": 0, "existing": header["asked"], "refused": 0, "remaining": 0}
     prefix = loop_prefix(workspace.pipeline.name, batch)
     created_after = datetime.fromisoformat(anchor["created_after"])
@@ -106,7 +106,7 @@ def start(workspace: Workspace, batch: str) -> dict[str, Any]:
 
 def read_questions(workspace: Workspace, batch: str) -> Iterator[Question]:
     """The questions of a prepared batch, streamed."""
-    location = layout.run_file(batch, "questions.jsonl")
+    location = layout.questions_file(batch)
     return (Question(**line) for line in workspace.storage.read_lines(location))
 
 
@@ -130,7 +130,7 @@ def _anchor(workspace: Workspace, batch: str, header: dict[str, Any]) -> dict[st
     now = datetime.now(UTC)
     return dict(
         workspace.storage.write_json_once(
-            layout.run_file(batch, "started.json"),
+            layout.started_file(batch),
             {
                 "flow_definition_arn": header["flow_definition_arn"],
                 "asked": header["asked"],
@@ -173,4 +173,4 @@ def _chunks(items: Sequence[Question], size: int) -> Iterator[Sequence[Question]
 
 
 def _refused_location(batch: str) -> str:
-    return layout.run_file(batch, "refused.json")
+    return layout.refused_file(batch)

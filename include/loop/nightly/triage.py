@@ -66,7 +66,7 @@ def triage(
     ``threshold`` and ``cap`` take the place of the pipeline's for this night. Decisions are final as soon as
     the questions are written; until then (a plan, a crash) they are made anew.
     """
-    location = layout.run_file(batch, "triage.parquet")
+    location = layout.triage_file(batch)
     if not workspace.storage.exists(layout.questions_header(batch)):
         given = {"threshold": threshold, "cap": cap}
         changes = {name: value for name, value in given.items() if value is not None}
@@ -79,13 +79,13 @@ def read_rows(workspace: Workspace, batch: str) -> list[Row]:
     """The rows of a triaged batch, in the batch's order."""
     import pyarrow.parquet as pq
 
-    body = workspace.storage.read(layout.run_file(batch, "triage.parquet"))
+    body = workspace.storage.read(layout.triage_file(batch))
     rows = pq.read_table(io.BytesIO(body)).to_pylist()
     return [Row(**row | {"decision": Decision(row["decision"])}) for row in rows]
 
 
 def write_rows(workspace: Workspace, batch: str, rows: Sequence[Row]) -> None:
-    workspace.storage.write(layout.run_file(batch, "triage.parquet"), _to_parquet(rows))
+    workspace.storage.write(layout.triage_file(batch), _to_parquet(rows))
 
 
 def summarise(batch: str, rows: Sequence[Row]) -> dict[str, Any]:

@@ -87,6 +87,6 @@ def _by_night(workspace: Workspace, lines: Mapping[str, LabelledImage]) -> Outpu
     nights = {str(line.value["batch"]) for line in lines.values() if line.value.get("batch")}
     found: Outputs = {}
     for night in sorted(nights):
-        record = workspace.storage.find_json(layout.run_file(night, "predictions.json")) or {}
+        record = workspace.storage.find_json(layout.predictions_file(night)) or {}
         found |= {image: out for image, out in record.get("outputs", {}).items() if image in lines}
     return found

@@ -55,7 +55,7 @@ def _labels(
         wanted = {row["image"] for row in rows if row["slice"] == name}
         place = workspace.pipeline.test_sets.get(name)
         if place is None and dataset_id:
-            place = layout.dataset_file(dataset_id, f"{name}.manifest")
+            place = layout.dataset_manifest(dataset_id, name)
         if place:
             found |= {(name, line.source): line for line in _lines(workspace, place) if line.source in wanted}
     return found

@@ -215,7 +215,7 @@ def read_all(workspace: Workspace) -> list[Facts]:
     """The facts of every round that was told; those that cannot be read any more are left out."""
 
     def read(folder: str) -> Facts | None:
-        found = workspace.storage.find(layout.report_file(folder, "facts.json"))
+        found = workspace.storage.find(layout.report_facts(folder))
         try:
             facts = from_json(found[0]) if found else None
         except ValueError:

@@ -44,11 +44,11 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
     need not be read again.
     """
     reader = _Reader(workspace)
-    model = reader.find(layout.model_file(training_job, "model.json"))
+    model = reader.find(layout.model_file(training_job))
     dataset_id = model.get("dataset_id")
-    dataset = reader.find(layout.dataset_file(dataset_id, "dataset.json")) if dataset_id else {}
-    metrics = reader.find(layout.evaluation_file(training_job, "metrics.json"))
-    verdict_location = layout.evaluation_file(training_job, "verdict.json")
+    dataset = reader.find(layout.dataset_file(dataset_id)) if dataset_id else {}
+    metrics = reader.find(layout.metrics_file(training_job))
+    verdict_location = layout.verdict_file(training_job)
     verdict = reader.make(Verdict, reader.find(verdict_location), "verdict")
     judged_at = workspace.storage.modified_at(verdict_location)
     promotion = reader.promotion(training_job, read_champions(workspace))
@@ -81,7 +81,7 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
         learned=tuple(reader.make_all(Learned, _named(metrics.get("learned")), "learned")),
         verdict=verdict,
         examples=reader.examples(training_job, dataset_id),
-        curves=reader.make(Curves, reader.find(layout.model_file(training_job, "curves.json")), "curves"),
+        curves=reader.make(Curves, reader.find(layout.curves_file(training_job)), "curves"),
         package=package,
         deployment=reader.deployment(training_job),
         problems=tuple(reader.problems),
@@ -160,7 +160,7 @@ class _Reader:
         return tuple(sorted(found, key=lambda item: item.name in DATASET_SLICES))
 
     def examples(self, training_job: str, dataset_id: str | None) -> tuple[Example, ...]:
-        location = layout.evaluation_file(training_job, "images.jsonl")
+        location = layout.measured_images_file(training_job)
         try:
             rows = list(self._storage.read_lines(location))
         except FileNotFoundError:
@@ -172,7 +172,7 @@ class _Reader:
 
     def rejections(self, dataset_id: str) -> tuple[Rejection, ...]:
         """What the dataset left out, by reason. The lines of older datasets say the same."""
-        location = layout.dataset_file(dataset_id, "rejected.jsonl")
+        location = layout.dataset_rejected(dataset_id)
         try:
             rows = list(self._storage.read_lines(location))
         except FileNotFoundError:

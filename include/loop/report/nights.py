@@ -81,8 +81,7 @@ def read_nights(
     """
     if not batches:
         return (), ()
-    folders = workspace.storage.list_folders(layout.RUNS)
-    there = sorted(folder.removeprefix("dt=") for folder in folders if folder.startswith("dt="))
+    there = layout.batch_folders(workspace.storage.list_folders(layout.RUNS))
     before = [batch for batch in there if batch < batches[0]][-EARLIER:]
 
     def read(batch: str) -> Night:
@@ -99,17 +98,17 @@ def read_night(workspace: Workspace, batch: str, problems: list[str]) -> Night:
     def find(location: str) -> dict[str, Any]:
         return _find(workspace, location, problems)
 
-    pinned = find(layout.run_file(batch, "batch.json"))
-    predicted = find(layout.run_file(batch, "predictions.json"))
+    pinned = find(layout.batch_file(batch))
+    predicted = find(layout.predictions_file(batch))
     header = find(layout.questions_header(batch))
-    started = find(layout.run_file(batch, "started.json"))
-    summary = find(layout.label_file(batch, "summary.json"))
+    started = find(layout.started_file(batch))
+    summary = find(layout.summary_file(batch))
     triaged = _triaged(workspace, batch, problems)
-    lines = _lines(workspace, layout.label_file(batch, "augmented.manifest"), problems) if summary else []
+    lines = _lines(workspace, layout.labels_manifest(batch), problems) if summary else []
     # A label that serves several images with the same bytes is one.
     labels = {line.get("loop", number): line for number, line in enumerate(lines)}.values()
-    refused = _lines(workspace, layout.label_file(batch, "quarantine.jsonl"), problems) if summary else []
-    committed = workspace.storage.modified_at(layout.label_file(batch, "summary.json")) if summary else None
+    refused = _lines(workspace, layout.quarantine_file(batch), problems) if summary else []
+    committed = workspace.storage.modified_at(layout.summary_file(batch)) if summary else None
     own = {line.get("loop") for line in labels if line.get("batch") == batch}
     bad_answers = (line for line in refused if line.get("worker") or line.get("said"))
     own |= {line.get("loop") for line in bad_answers if line.get("batch") == batch}
@@ -195,7 +194,7 @@ def _triaged(workspace: Workspace, batch: str, problems: list[str]) -> _Triaged:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    location = layout.run_file(batch, "triage.parquet")
+    location = layout.triage_file(batch)
     found = workspace.storage.find(location)
     if found is None:
         return _Triaged()

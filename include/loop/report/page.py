@@ -62,7 +62,7 @@ def publish(workspace: Workspace, training_job: str) -> dict[str, Any]:
         "training_job": training_job,
         "outcome": facts.outcome.value,
         "headline": words.headline(facts),
-        "report_uri": workspace.storage.uri(layout.report_file(training_job, "index.html")),
+        "report_uri": workspace.storage.uri(layout.report_page(training_job)),
         "history_uri": workspace.storage.uri(layout.HISTORY_PAGE),
         "path": f"/nightloop/reports/{workspace.pipeline.name}/{training_job}/index.html",
     }
@@ -70,8 +70,8 @@ def publish(workspace: Workspace, training_job: str) -> dict[str, Any]:
 
 def _write_round(workspace: Workspace, facts: Facts) -> None:
     target, job = workspace.storage, facts.training_job
-    target.write(layout.report_file(job, "facts.json"), to_json(facts), "application/json")
-    target.write(layout.report_file(job, "index.html"), render(workspace, facts).encode(), HTML)
+    target.write(layout.report_facts(job), to_json(facts), "application/json")
+    target.write(layout.report_page(job), render(workspace, facts).encode(), HTML)
 
 
 def render(workspace: Workspace, facts: Facts) -> str:

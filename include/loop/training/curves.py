@@ -44,7 +44,7 @@ def keep(workspace: Workspace, training_job: str) -> dict[str, Any]:
     Safe to call again: a log that has come in completely since takes the place of a shorter one, and a log
     that has expired does not.
     """
-    location = layout.model_file(training_job, "curves.json")
+    location = layout.curves_file(training_job)
     problem = None
     found: dict[str, Any] = {"epochs": [], "throughput": None}
     try:

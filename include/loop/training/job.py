@@ -82,7 +82,7 @@ def make_hyperparameters(
 
 def read_model(workspace: Workspace, training_job: str) -> dict[str, Any]:
     """model.json of a completed training job."""
-    return dict(workspace.storage.read_json(layout.model_file(training_job, "model.json")))
+    return dict(workspace.storage.read_json(layout.model_file(training_job)))
 
 
 def _settings(workspace: Workspace, stage: Stage) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _data_channel(workspace: Workspace, dataset_id: str, side: str) -> dict[str,
         "DataSource": {
             "S3DataSource": {
                 "S3DataType": "AugmentedManifestFile",
-                "S3Uri": workspace.storage.uri(layout.dataset_file(dataset_id, f"{side}.manifest")),
+                "S3Uri": workspace.storage.uri(layout.dataset_manifest(dataset_id, side)),
                 "S3DataDistributionType": "FullyReplicated",
                 # The order counts: the image first, then its label.
                 "AttributeNames": ["source-ref", workspace.pipeline.label_attribute],
@@ -209,7 +209,7 @@ def _model_channel(model_data: str) -> dict[str, Any]:
 def _finish(workspace: Workspace, record: dict[str, Any], job: Job) -> dict[str, Any]:
     used = job.details["HyperParameters"]
     model = workspace.storage.write_json_once(
-        layout.model_file(job.name, "model.json"),
+        layout.model_file(job.name),
         {
             "training_job": job.name,
             "dataset_id": record["dataset_id"],

@@ -30,7 +30,7 @@ def keep_trial(workspace: Workspace, training_job: str, verdict: Mapping[str, An
 
     None for a first model, whose labels nothing was better than, and for an evaluation that has not ended.
     """
-    model = workspace.storage.find_json(layout.model_file(training_job, "model.json"))
+    model = workspace.storage.find_json(layout.model_file(training_job))
     if model is None or model["parent"] is None or verdict["metrics_sha256"] is None:
         return None
     dataset = read_dataset(workspace, model["dataset_id"])
@@ -81,7 +81,7 @@ def warnings(workspace: Workspace, trial: Trial) -> list[str]:
     """
     if trial.promotes:
         return []
-    model = workspace.storage.read_json(layout.model_file(trial.training_job, "model.json"))
+    model = workspace.storage.read_json(layout.model_file(trial.training_job))
     dataset = read_dataset(workspace, model["dataset_id"])
     known = dataset["learned"].keys() - trial.shards
     past = read_past(workspace, trial.champion, trial.shards)
@@ -164,8 +164,7 @@ def _read(workspace: Workspace, folder: str, parse: Callable[[Any], Value]) -> l
     def read(location: str) -> list[tuple[str, Value]]:
         try:
             value = workspace.storage.find_json(location)
-            name = location.rsplit("/", 1)[-1].removesuffix(".json")
-            return [] if value is None else [(name, parse(value))]
+            return [] if value is None else [(layout.named_after(location), parse(value))]
         except (Fatal, KeyError, TypeError, ValueError) as error:
             log.warning("%s counts for nothing, it cannot be read: %s", location, error)
             return []

@@ -42,10 +42,9 @@ def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[t
     """Batch and summary of every committed label shard that is not known already, oldest date first."""
 
     def read(batch: str) -> tuple[str, dict[str, Any] | None]:
-        return batch, storage.find_json(layout.label_file(batch, "summary.json"))
+        return batch, storage.find_json(layout.summary_file(batch))
 
-    folders = sorted(storage.list_folders(layout.LABELS))  # S3 would put 2026-11-01.1/ before 2026-11-01/
-    batches = (folder.removeprefix("dt=") for folder in folders if folder.startswith("dt="))
+    batches = layout.batch_folders(storage.list_folders(layout.LABELS))
     for batch, summary in in_parallel(read, (batch for batch in batches if batch not in known)):
         if summary is not None:
             yield batch, summary
@@ -53,7 +52,7 @@ def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[t
 
 def read_dataset(workspace: Workspace, dataset_id: str) -> dict[str, Any]:
     """dataset.json of a built dataset."""
-    return dict(workspace.storage.read_json(layout.dataset_file(dataset_id, "dataset.json")))
+    return dict(workspace.storage.read_json(layout.dataset_file(dataset_id)))
 
 
 def read_lineage(workspace: Workspace) -> Lineage:
@@ -69,7 +68,7 @@ def read_lineage(workspace: Workspace) -> Lineage:
         if theirs != name:
             raise Incompatible(
                 f"{workspace.pipeline.path}: classes: class_id {class_id} is {name!r}, but {theirs!r} in "
-                f"{workspace.storage.uri(layout.dataset_file(champion.dataset_id, 'dataset.json'))}, which "
+                f"{workspace.storage.uri(layout.dataset_file(champion.dataset_id))}, which "
                 "the champion has learned from. Give another list of classes a pipeline of its own."
             )
     return Lineage(champion, record["learned"], record["root"], record["initial"])
@@ -94,7 +93,7 @@ def new_shards(workspace: Workspace, lineage: Lineage) -> dict[str, Shard]:
 
 
 def shard_manifest(shard: str) -> str:
-    return layout.label_file(shard, "augmented.manifest")
+    return layout.labels_manifest(shard)
 
 
 def discard(workspace: Workspace, shard: str, by: str, why: str) -> dict[str, Any]:
@@ -102,7 +101,7 @@ def discard(workspace: Workspace, shard: str, by: str, why: str) -> dict[str, An
 
     The labels stay where they are; whoever wants them back deletes ``discarded/<shard>.json``.
     """
-    if not workspace.storage.exists(layout.label_file(shard, "summary.json")):
+    if not workspace.storage.exists(layout.summary_file(shard)):
         known = [name for name, _ in committed_shards(workspace.storage)]
         raise ConfigurationError(f"there are no committed labels of {shard!r}; there are those of {known}")
     record = {"shard": shard, "by": by, "why": why, "at": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -112,5 +111,4 @@ def discard(workspace: Workspace, shard: str, by: str, why: str) -> dict[str, An
 
 def read_discarded(workspace: Workspace) -> set[str]:
     """The shards that were discarded."""
-    names = (item.uri.rsplit("/", 1)[-1] for item in workspace.storage.list(layout.DISCARDED))
-    return {name.removesuffix(".json") for name in names}
+    return {layout.named_after(item.uri) for item in workspace.storage.list(layout.DISCARDED)}

@@ -76,7 +76,7 @@ class ApproveOperator(LoopClients, ApprovalOperator):
         report = self.find_report(self.training_job)
         if package.status is not Approval.PENDING:
             raise AirflowSkipException(f"Nobody has to be asked: {package.arn} is {package.status}.")
-        location = layout.evaluation_file(self.training_job, "verdict.json")
+        location = layout.verdict_file(self.training_job)
         self.body = "\n".join(question(self.workspace.storage.read_json(location), self.why, report))
         ti_id = context["ti"].id
         upsert_hitl_detail(

@@ -39,7 +39,7 @@ def test_the_first_dataset_is_checked_line_by_line(make_place):
     built = build.build_initial(place.workspace)
     assert (built["train"], built["validation"], built["memory"], built["parent"]) == (1, 1, 1, None)
     assert built["rejected"] == 3
-    reasons = place.storage.read_lines(layout.dataset_file(built["dataset_id"], "rejected.jsonl"))
+    reasons = place.storage.read_lines(layout.dataset_rejected(built["dataset_id"]))
     assert [(item["line"], item["reason"].split(" ")[0]) for item in reasons] == [
         ("3", "class_id"),
         ("4", "manifest"),
@@ -126,7 +126,7 @@ def test_an_image_stays_on_its_side_when_it_is_labelled_again(begun: Place):
     for value in read(begun, second, "train") + read(begun, second, "validation"):
         if "/a" in value["source-ref"]:
             assert value["review"]["annotations"][0]["class_id"] == 1  # the newest label, and only that
-    history = list(begun.storage.read_lines(layout.dataset_file(second, "history.jsonl")))
+    history = list(begun.storage.read_lines(layout.dataset_history(second)))
     assert built["superseded"] == len(history) == 12
     assert history[0] == {
         "image": begun.storage.uri("pictures/a0.jpg"),
@@ -203,8 +203,8 @@ def test_a_test_set_that_came_later_takes_its_images_out_of_the_replay(make_plac
 def test_shards_of_backfilled_nights_are_named(begun: Place):
     shard(begun, "2026-11-01", lines(begun, "a", 3))
     shard(begun, "2026-11-02", lines(begun, "b", 3))
-    begun.storage.write_json(layout.run_file("2026-11-01", "batch.json"), {"backfill": True})
-    begun.storage.write_json(layout.run_file("2026-11-02", "batch.json"), {"backfill": False})
+    begun.storage.write_json(layout.batch_file("2026-11-01"), {"backfill": True})
+    begun.storage.write_json(layout.batch_file("2026-11-02"), {"backfill": False})
     assert build.build(begun.workspace)["backfilled"] == ["2026-11-01"]
 
 
@@ -301,7 +301,7 @@ def test_what_was_held_out_once_is_in_no_training_over_any_nights(make_place, ni
         newest: dict[str, str] = {}
         record = build.read_dataset(place.workspace, built)
         for shard_ in record["learned"]:
-            for value in place.storage.read_lines(layout.label_file(shard_, "augmented.manifest")):
+            for value in place.storage.read_lines(layout.labels_manifest(shard_)):
                 created = value["review-metadata"]["creation-date"]
                 newest[value["source-ref"]] = max(newest.get(value["source-ref"], ""), created)
         for side in SIDES:

@@ -49,15 +49,15 @@ def test_boxes_and_lines_that_cannot_be_learned_are_told_and_what_is_counted_is_
     shard(place, NIGHT, values)
     built = build.build(place.workspace, min_new_labels=1)
     assert (built["new"], built["rejected"], built["rejected_boxes"]) == (4, 2, 1)
-    told = place.storage.read_lines(layout.dataset_file(built["dataset_id"], "rejected.jsonl"))
+    told = place.storage.read_lines(layout.dataset_rejected(built["dataset_id"]))
     assert [(item["line"], item.get("box"), item["reason"][:30]) for item in told] == [
         ("2", "1", "box 1 (class_id 1 at 64,6 of 1"),
         ("3", None, "none of its 1 boxes can be lea"),
         ("4", None, "the image was not labelled: fa"),
     ]
-    record = place.storage.read_json(layout.dataset_file(built["dataset_id"], "dataset.json"))
+    record = place.storage.read_json(layout.dataset_file(built["dataset_id"]))
     manifests = [
-        place.storage.read_raw_lines(layout.dataset_file(built["dataset_id"], f"{side}.manifest"))
+        place.storage.read_raw_lines(layout.dataset_manifest(built["dataset_id"], side))
         for side in ("train", "validation")
     ]
     settings = parse_hyperparameters({"num_classes": "2", "num_training_samples": "1"})
@@ -73,7 +73,7 @@ def test_lines_that_an_older_version_took_and_this_one_refuses_stop_nothing(make
     root = label_pool.gather(place.workspace).lineage
     assert root.root
     assert root.initial
-    train = layout.dataset_file(root.root, "train.manifest")
+    train = layout.dataset_manifest(root.root, "train")
     values = list(place.storage.read_lines(train))
     refused = drawn(values[0], OUTSIDE)
     old = content_hash(values[0], length=LABEL_CHARS), content_hash(refused, length=LABEL_CHARS)
@@ -87,7 +87,7 @@ def test_lines_that_an_older_version_took_and_this_one_refuses_stop_nothing(make
     assert found.lines(found.known).keys() == {item.label for item in found.known} - {old[1]}
     shard(place, NIGHT, lines(place, "n", 3))
     built = build.build(place.workspace, min_new_labels=1)
-    written = place.storage.read_lines(layout.dataset_file(built["dataset_id"], "train.manifest"))
+    written = place.storage.read_lines(layout.dataset_manifest(built["dataset_id"], "train"))
     assert built["train"] == len(list(written))
 
 

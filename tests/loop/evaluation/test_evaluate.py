@@ -36,12 +36,12 @@ def add_night(place: Place, brightness: dict[str, int]) -> None:
         known = {"etag": image.etag, "batch": NIGHT, "loop": f"loop-{number}"}
         reason = "audit" if number % 4 == 0 else "least_confident"
         lines.append(labelled(image.uri, "2026-11-01T12:00:00.000000") | known | {"reason": reason})
-    place.storage.write_lines(layout.label_file(NIGHT, "augmented.manifest"), lines)
-    place.storage.write_json(layout.label_file(NIGHT, "summary.json"), {"labels": len(lines)})
+    place.storage.write_lines(layout.labels_manifest(NIGHT), lines)
+    place.storage.write_json(layout.summary_file(NIGHT), {"labels": len(lines)})
 
 
 def metrics(place: Place, job: str) -> dict[str, Any]:
-    return dict(place.storage.read_json(layout.evaluation_file(job, "metrics.json")))
+    return dict(place.storage.read_json(layout.metrics_file(job)))
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_both_meet_the_same_images_and_what_was_predicted_once_is_not_predicted_
     assert found["latency"]["images"] == {"challenger": slices + record["train"], "champion": 5}
     assert found["latency"]["challenger"] > 0
 
-    rows = list(reigning.storage.read_lines(layout.evaluation_file(job, "images.jsonl")))
+    rows = list(reigning.storage.read_lines(layout.measured_images_file(job)))
     assert len(rows) == slices
     assert all(
         (row["champion_f1"], row["challenger_f1"]) == (0.0, 1.0) for row in rows if row["slice"] == "day"
@@ -95,18 +95,18 @@ def test_both_meet_the_same_images_and_what_was_predicted_once_is_not_predicted_
 
 def assert_again_gives_the_same_bytes(place: Place, job: str) -> None:
     """After a run was cleared, and also when its records were lost."""
-    names = ("metrics.json", "images.jsonl", "verdict.json")
+    files = [layout.metrics_file(job), layout.measured_images_file(job), layout.verdict_file(job)]
     gate.judge(place.workspace, job)
-    bodies = {name: place.storage.read(layout.evaluation_file(job, name)) for name in names}
-    for name in names:
-        bucket, key = place.storage.resolve(layout.evaluation_file(job, name))
+    bodies = {location: place.storage.read(location) for location in files}
+    for location in files:
+        bucket, key = place.storage.resolve(location)
         place.s3.delete_object(Bucket=bucket, Key=key)
     before = place.cloud.requests()["CreateTransformJob"]
     assert not isinstance(evaluate.evaluate(place.workspace, job), Pending)
     gate.judge(place.workspace, job)
     assert place.cloud.requests()["CreateTransformJob"] == before
-    for name, body in bodies.items():
-        assert place.storage.read(layout.evaluation_file(job, name)) == body, name
+    for location, body in bodies.items():
+        assert place.storage.read(location) == body, location
 
 
 def test_an_image_that_no_model_can_read_is_counted_and_sent_once(reigning: Place):
@@ -119,7 +119,7 @@ def test_an_image_that_no_model_can_read_is_counted_and_sent_once(reigning: Plac
     champion_now = champion.read_champion(reigning.workspace)
     assert champion_now is not None
     job = champion_now.training_job  # measured anew, and nothing but those two pictures is new
-    bucket, key = reigning.storage.resolve(layout.evaluation_file(job, "metrics.json"))
+    bucket, key = reigning.storage.resolve(layout.metrics_file(job))
     reigning.s3.delete_object(Bucket=bucket, Key=key)
     reigning.finish(evaluate.evaluate, job)
     day = metrics(reigning, job)["slices"]["day"]
@@ -141,7 +141,7 @@ def test_what_only_the_champion_could_be_asked_about_is_no_loss_of_its_challenge
     reigning.storage.write_lines("test/day.manifest", [*lines, labelled(tiff)])
     now = champion.read_champion(reigning.workspace)
     assert now is not None
-    (kept, *_) = reigning.storage.list(layout.evaluation_file(now.training_job, "outputs-"))
+    (kept, *_) = reigning.storage.list(layout.outputs_files(now.training_job))
     record = reigning.storage.read_json(kept.uri)
     etag = hashlib.md5(reigning.storage.read(tiff), usedforsecurity=False).hexdigest()
     record["outputs"].append(record["outputs"][0] | {"image": tiff, "etag": etag})

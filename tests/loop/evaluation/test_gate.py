@@ -278,14 +278,14 @@ def test_no_promotion_is_without_a_sure_gain_or_with_a_sure_loss(slices):
 
 
 def test_the_verdict_is_written_once_and_a_missing_evaluation_is_no_last_word(place: Place):
-    location = layout.evaluation_file("job-1", "verdict.json")
+    location = layout.verdict_file("job-1")
     refused = judge(place.workspace, "job-1")
     assert refused["promote"] is False
     assert "there are no metrics" in refused["reasons"][0]
-    place.storage.write_json(layout.evaluation_file("job-1", "metrics.json"), GOOD)
+    place.storage.write_json(layout.metrics_file("job-1"), GOOD)
     assert judge(place.workspace, "job-1")["promote"] is True
     kept = place.storage.read(location)
-    place.storage.write_json(layout.evaluation_file("job-1", "metrics.json"), first(day=0.1))
+    place.storage.write_json(layout.metrics_file("job-1"), first(day=0.1))
     assert judge(place.workspace, "job-1")["promote"] is True
     assert place.storage.read(location) == kept
     record = json.loads(kept)
@@ -294,5 +294,5 @@ def test_the_verdict_is_written_once_and_a_missing_evaluation_is_no_last_word(pl
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"champion": null, "slices": {"day": 1}}'])
 def test_metrics_that_cannot_be_read_promote_nothing(place: Place, body: bytes):
-    place.storage.write(layout.evaluation_file("job-1", "metrics.json"), body)
+    place.storage.write(layout.metrics_file("job-1"), body)
     assert judge(place.workspace, "job-1")["promote"] is False

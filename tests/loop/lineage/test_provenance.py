@@ -13,8 +13,8 @@ from tests.loop.place import Place, labelled
 
 
 def write_dataset(place: Place, dataset_id: str, parent: str | None, *lines: dict) -> None:
-    place.storage.write_lines(layout.dataset_file(dataset_id, "train.manifest"), lines)
-    place.storage.write_json(layout.dataset_file(dataset_id, "dataset.json"), {"parent_dataset": parent})
+    place.storage.write_lines(layout.dataset_manifest(dataset_id, "train"), lines)
+    place.storage.write_json(layout.dataset_file(dataset_id), {"parent_dataset": parent})
 
 
 def line(name: str, batch: str | None = None, class_id: int = 0) -> dict:

@@ -141,7 +141,7 @@ def test_a_model_of_another_making_has_no_lineage(place: Place):
         go(serving, Start(image=f"s3://{place.bucket}/pets/test/images/a.jpg"))
     arn = registry.read_package(serving.workspace, job).arn
     elsewhere = Serving(place)
-    bucket, key = place.storage.resolve(layout.model_file(job, "model.json"))
+    bucket, key = place.storage.resolve(layout.model_file(job))
     place.s3.delete_object(Bucket=bucket, Key=key)
     with pytest.raises(NotSetUp, match="was trained by another pipeline"):
         go(elsewhere, Start(package=arn))

@@ -30,8 +30,8 @@ def challenger(place: Place, job: str, parent: str | None, promote: bool = True)
         "parent": parent,
     }
     verdict = {"promote": promote, "reasons": ["better" if promote else "worse"], "map50": {"day": 0.5}}
-    place.storage.write_json(layout.model_file(job, "model.json"), model)
-    place.storage.write_json(layout.evaluation_file(job, "verdict.json"), verdict)
+    place.storage.write_json(layout.model_file(job), model)
+    place.storage.write_json(layout.verdict_file(job), verdict)
     registry.register(place.workspace, job)
     return job
 

@@ -34,7 +34,7 @@ def test_a_comment_is_one_line(text: str):
 
 def test_more_slices_than_sagemaker_takes_are_no_reason_to_fail(place: Place):
     job = judged(place, "many")
-    location = layout.evaluation_file(job, "verdict.json")
+    location = layout.verdict_file(job)
     verdict = place.storage.read_json(location)
     scores = {f"slice-{number:02}": 0.5 for number in range(60)}
     place.storage.write_json(location, verdict | {"map50": scores})

@@ -32,10 +32,10 @@ def judged(place: Place, name: str, promote: bool = True, backfilled: tuple[str,
         "map50": {"day": 0.91, "night": None},
     }
     store = place.storage
-    store.write_json(layout.model_file(job, "model.json"), model)
-    store.write_json(layout.dataset_file(f"data-{name}", "dataset.json"), {"backfilled": list(backfilled)})
-    store.write_json(layout.evaluation_file(job, "metrics.json"), {"slices": {}})
-    store.write_json(layout.evaluation_file(job, "verdict.json"), verdict)
+    store.write_json(layout.model_file(job), model)
+    store.write_json(layout.dataset_file(f"data-{name}"), {"backfilled": list(backfilled)})
+    store.write_json(layout.metrics_file(job), {"slices": {}})
+    store.write_json(layout.verdict_file(job), verdict)
     return job
 
 
@@ -71,7 +71,7 @@ def test_a_package_tells_what_it_was_made_of(place: Place, job: str):
         "gate": "passed: night +0.2 95 / day: same",  # SageMaker refuses brackets and per cent signs
         "map50-day": "0.91",
         "map50-night": "null",
-        "report": place.storage.uri(layout.report_file(job, "index.html")),
+        "report": place.storage.uri(layout.report_page(job)),
     }
     statistics = found["ModelMetrics"]["ModelQuality"]["Statistics"]
     assert json.loads(place.storage.read(statistics["S3Uri"])) == {"slices": {}}

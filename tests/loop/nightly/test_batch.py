@@ -26,9 +26,9 @@ def test_who_ran_a_night_first_is_kept_with_it(place: Place):
     """A backfilled night is run again by hand, and the other way round: the batch keeps its bytes."""
     place.add_images({"1.jpg": 100})
     assert list_batch(place.workspace, NIGHT, backfill=True)["backfill"] is True
-    before = place.storage.read(layout.run_file(NIGHT, "batch.json"))
+    before = place.storage.read(layout.batch_file(NIGHT))
     assert list_batch(place.workspace, NIGHT)["backfill"] is True
-    assert place.storage.read(layout.run_file(NIGHT, "batch.json")) == before
+    assert place.storage.read(layout.batch_file(NIGHT)) == before
     place.add_images({"1.jpg": 100}, "2026-11-02")
     assert list_batch(place.workspace, "2026-11-02")["backfill"] is False
     assert list_batch(place.workspace, "2026-11-02", backfill=True)["backfill"] is False

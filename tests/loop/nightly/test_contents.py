@@ -135,10 +135,10 @@ def test_a_forced_epoch_asks_anew_and_a_retry_keeps_its_questions(ready: Place):
     add(ready, NIGHT, "first.jpg")
     ready.night()
     header = layout.questions_header(NIGHT)
-    before = ready.storage.read(layout.run_file(NIGHT, "questions.jsonl"))
+    before = ready.storage.read(layout.questions_file(NIGHT))
     ready.s3.delete_object(Bucket=ready.bucket, Key=f"pets/{header}")  # died before it was written
     assert ready.prepare()["asked"] == 1
-    assert ready.storage.read(layout.run_file(NIGHT, "questions.jsonl")) == before
+    assert ready.storage.read(layout.questions_file(NIGHT)) == before
 
     again = batch_id(ready.workspace, NIGHT, run_id="manual__1", force_new=True)
     assert ready.ask(again)["started"] == 1
@@ -177,7 +177,7 @@ def test_a_night_that_died_before_its_questions_holds_its_bytes_for_an_hour(read
 def test_rows_and_questions_of_earlier_versions_are_still_asked_and_settled(ready: Place):
     add(ready, NIGHT, "one.jpg")
     triaged(ready, NIGHT)
-    location = layout.run_file(NIGHT, "triage.parquet")
+    location = layout.triage_file(NIGHT)
     new = ["sha256", "width", "height", "same_as"]
     table = pq.read_table(io.BytesIO(ready.storage.read(location))).drop_columns(new)
     sink = io.BytesIO()
@@ -185,10 +185,8 @@ def test_rows_and_questions_of_earlier_versions_are_still_asked_and_settled(read
     ready.storage.write(location, sink.getvalue())
     assert questions.prepare(ready.workspace, NIGHT)["asked"] == 1
 
-    lines = list(ready.storage.read_lines(layout.run_file(NIGHT, "questions.jsonl")))
-    ready.storage.write_lines(
-        layout.run_file(NIGHT, "questions.jsonl"), ([line.pop("sha256"), line][1] for line in lines)
-    )
+    lines = list(ready.storage.read_lines(layout.questions_file(NIGHT)))
+    ready.storage.write_lines(layout.questions_file(NIGHT), ([line.pop("sha256"), line][1] for line in lines))
     questions.start(ready.workspace, NIGHT)
     ready.answer(correct)
     ready.settle()

@@ -257,9 +257,7 @@ def test_where_two_reviewers_disagree_there_is_no_label_but_what_each_of_them_sa
 def test_assembling_again_after_a_crash_before_the_commit_writes_the_same_bytes(ready: Place):
     ready.add_images({f"{n}.jpg": 100 + n for n in range(3)})
     ready.night(respond=correct)
-    files = [
-        layout.label_file(NIGHT, name) for name in ("augmented.manifest", "quarantine.jsonl", "summary.json")
-    ]
+    files = [layout.labels_manifest(NIGHT), layout.quarantine_file(NIGHT), layout.summary_file(NIGHT)]
     before = [ready.storage.read(location) for location in files]
     bucket, key = ready.storage.resolve(files[-1])
     ready.s3.delete_object(Bucket=bucket, Key=key)

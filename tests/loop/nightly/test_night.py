@@ -103,7 +103,7 @@ def test_the_same_date_again_starts_no_job_and_no_loop_and_keeps_every_byte(trai
     trained.add_images({"dim.jpg": 100, "dark.jpg": 60, "bright.jpg": 250})
     trained.night()
     learn(trained, build.build(trained.workspace)["dataset_id"])  # a new champion reigns now
-    manifest = trained.storage.read(layout.label_file(NIGHT, "augmented.manifest"))
+    manifest = trained.storage.read(layout.labels_manifest(NIGHT))
     trained.add_images({"later.jpg": 50})
     before = trained.cloud.requests()
     loops_before = trained.rig.a2i.list_human_loops(
@@ -112,7 +112,7 @@ def test_the_same_date_again_starts_no_job_and_no_loop_and_keeps_every_byte(trai
     report = trained.ask()
     trained.assemble()
     assert report["started"] == 0
-    assert trained.storage.read(layout.label_file(NIGHT, "augmented.manifest")) == manifest
+    assert trained.storage.read(layout.labels_manifest(NIGHT)) == manifest
     after = trained.cloud.requests()
     for operation in after:
         if "Create" in operation:

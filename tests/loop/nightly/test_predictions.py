@@ -49,7 +49,7 @@ def test_each_image_gets_the_models_detections_and_a_bad_one_its_reason(crowned:
     crowned.put(f"images/dt={NIGHT}/cut.jpg", picture(100)[:-20])
     report = night(crowned)
     assert (report["predicted"], report["missing"]) == (2, 2)
-    location = layout.run_file(NIGHT, "predictions.json")
+    location = layout.predictions_file(NIGHT)
     written = crowned.storage.read_json(location)
     assert written.pop("refused") == {}
     crowned.storage.write_json(location, written)  # as earlier versions wrote it

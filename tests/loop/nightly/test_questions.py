@@ -75,11 +75,11 @@ def test_what_a_crash_left_out_is_started_and_nothing_else(ready: Place):
 
 def test_questions_stay_as_written_when_the_settings_change_afterwards(ready: Place):
     ready.ask()
-    before = ready.storage.read(layout.run_file(NIGHT, "questions.jsonl"))
+    before = ready.storage.read(layout.questions_file(NIGHT))
     changed = ready.but(review=ready.pipeline.review.model_copy(update={"instructions": "Look twice."}))
     questions.prepare(changed, NIGHT)
     assert questions.start(changed, NIGHT)["started"] == 0
-    assert ready.storage.read(layout.run_file(NIGHT, "questions.jsonl")) == before
+    assert ready.storage.read(layout.questions_file(NIGHT)) == before
 
 
 def test_when_the_flow_definition_is_full_the_rest_waits_for_room(ready: Place, monkeypatch):

@@ -54,7 +54,7 @@ def triaged(place: Place, night: str) -> dict:
     place.add_images({f"{night}.jpg": 90}, night)
     list_batch(place.workspace, night)
     nothing = {"champion": "job-1", "outputs": {}, "missing": [], "jobs": []}
-    place.storage.write_json(layout.run_file(night, "predictions.json"), nothing)
+    place.storage.write_json(layout.predictions_file(night), nothing)
     return triage.triage(place.workspace, night)
 
 

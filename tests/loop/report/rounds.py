@@ -249,7 +249,7 @@ class Rounds:
         self.put(layout.CHAMPION, asdict(reigning))
         classes = list(self.workspace.pipeline.classes)
         dataset: dict[str, Any] = {"classes": classes, "learned": {}, "root": None, "initial": None}
-        self.put(layout.dataset_file("data-1", "dataset.json"), dataset)
+        self.put(layout.dataset_file("data-1"), dataset)
 
     def trial(
         self,

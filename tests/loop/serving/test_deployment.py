@@ -130,7 +130,7 @@ def test_a_model_that_answers_otherwise_than_it_was_measured_gets_no_traffic(ser
 
 def test_a_model_that_cannot_be_loaded_stops_at_the_candidate(serving: Serving):
     job = serving.model("one")
-    serving.place.storage.write(layout.model_file(job, "output/model.tar.gz"), b"no archive")
+    serving.place.storage.write(layout.artifact_file(job), b"no archive")
     with pytest.raises(DeploymentFailed, match=f"endpoint {serving.candidate} failed: "):
         serving.deploy(job)
     assert describe_endpoint(serving.sagemaker, serving.endpoint) is None
@@ -183,7 +183,7 @@ def test_an_update_that_ends_with_the_old_configuration_is_no_success(serving: S
     assert isinstance(waited, Pending)
     serving.wait(waited)
     # The artifact is damaged after it was tried: the new fleet does not come up, and the old one stays.
-    serving.place.storage.write(layout.model_file(job, "output/model.tar.gz"), b"no archive")
+    serving.place.storage.write(layout.artifact_file(job), b"no archive")
     waited = deploy(serving.workspace, job, waited_for=waited)
     assert isinstance(waited, Pending)
     assert waited.names == (serving.endpoint,)

@@ -225,5 +225,5 @@ def test_a_training_job_reads_manifests_through_pipes_and_is_made_once(make_plac
     assert channels["train"]["InputMode"] == "Pipe"
     assert channels["train"]["DataSource"]["S3DataSource"]["AttributeNames"] == ["source-ref", "review"]
     assert channels["train"]["DataSource"]["S3DataSource"]["S3Uri"] == place.storage.uri(
-        layout.dataset_file(built["dataset_id"], "train.manifest")
+        layout.dataset_manifest(built["dataset_id"], "train")
     )

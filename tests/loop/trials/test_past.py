@@ -47,9 +47,9 @@ def judged(place: Place, dataset_id: str, number: int, found: str, **more: Any) 
     job = f"job-{number}"
     parent = build.read_dataset(place.workspace, dataset_id)["parent"]
     model = {"training_job": job, "dataset_id": dataset_id, "parent": parent}
-    place.storage.write_json(layout.model_file(job, "model.json"), model)
+    place.storage.write_json(layout.model_file(job), model)
     value = metrics(parent, day=FOUND[found]) | more
-    place.storage.write_json(layout.evaluation_file(job, "metrics.json"), value)
+    place.storage.write_json(layout.metrics_file(job), value)
     return judge(place.workspace, job)
 
 
@@ -138,9 +138,7 @@ def test_what_was_tried_is_written_once_whatever_happens_between(begun: Place):
     # No evaluation: no word about the nights, until there is one.
     night(begun, B)
     again = build.build(begun.workspace)["dataset_id"]
-    begun.storage.write_json(
-        layout.model_file("job-3", "model.json"), {"dataset_id": again, "parent": "job-1"}
-    )
+    begun.storage.write_json(layout.model_file("job-3"), {"dataset_id": again, "parent": "job-1"})
     assert judge(begun.workspace, "job-3")["outcome"] is None
     assert judged(begun, again, 3, "harm")["outcome"] == "harm"
 
@@ -191,7 +189,7 @@ def test_a_pipeline_that_has_no_record_of_trials_learns_as_before(begun: Place):
     night(begun, A)
     made = build.build(begun.workspace)["dataset_id"]
     # As an earlier version wrote it.
-    location = layout.dataset_file(made, "dataset.json")
+    location = layout.dataset_file(made)
     old = begun.storage.read_json(location)
     for name in ("trial", "suspended", "set_aside", "note"):
         del old[name]

@@ -25,9 +25,9 @@ def named(value: dict, class_map: dict[str, str]) -> dict:
 def test_a_shard_counts_only_when_it_is_committed(place: Place):
     store = place.storage
     for batch in ("2026-11-02", "2026-11-01", "2026-11-01.1", "2026-11-03"):
-        store.write(layout.label_file(batch, "augmented.manifest"), b"")
+        store.write(layout.labels_manifest(batch), b"")
     for batch in ("2026-11-02", "2026-11-01", "2026-11-01.1"):
-        store.write_json(layout.label_file(batch, "summary.json"), {})
+        store.write_json(layout.summary_file(batch), {})
     committed = ["2026-11-01", "2026-11-01.1", "2026-11-02"]
     assert [batch for batch, _ in committed_shards(store)] == committed
     assert [batch for batch, _ in committed_shards(store, known=committed[:2])] == committed[2:]
