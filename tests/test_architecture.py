@@ -15,7 +15,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dags": {"nightloop"},
     "nightloop": {"include.loop"},
     "a2i": {"nightloop"},
-    "include.loop": {"include.pictures"},
+    "include.loop": {"include.pictures", "include.__version__"},
     "include.pictures": set(),
     "include.wire": set(),
     "include.review_server": {"include.wire"},

@@ -5,6 +5,7 @@ Takes clients and a pipeline's name, gives the ``Workspace`` that every step is 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from include.loop.config import Environment, Pipeline, load_environment, load_pipeline
@@ -28,4 +29,10 @@ def open_workspace(
     """Open a pipeline; None is the environment's default one."""
     place = load_environment(environment)
     what = load_pipeline(pipeline or place.pipeline)
-    return Workspace(what, place, Storage(clients.s3, bucket=place.bucket, folder=what.name), clients)
+    storage = Storage(
+        clients.s3,
+        bucket=place.bucket,
+        folder=what.name,
+        pipeline_sha256=hashlib.sha256(what.path.read_bytes()).hexdigest(),
+    )
+    return Workspace(what, place, storage, clients)

@@ -55,11 +55,14 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class Storage:
-    """Typed access to one bucket, relative to one folder."""
+    """Typed access to one bucket, relative to one folder. ``pipeline_sha256``, the hash of the pipeline's file,
+    is what records are stamped with.
+    """
 
     s3: S3Client
     bucket: str
     folder: str
+    pipeline_sha256: str | None = None
 
     def uri(self, location: str) -> str:
         bucket, key = self.resolve(location)
