@@ -55,8 +55,8 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class Storage:
-    """Typed access to one bucket, relative to one folder. ``pipeline_sha256``, the hash of the pipeline's file,
-    is what records are stamped with.
+    """Typed access to one bucket, relative to one folder. ``pipeline_sha256``, the hash of the pipeline's
+    file, is what records are stamped with.
     """
 
     s3: S3Client
