@@ -22,10 +22,14 @@ from include.demo.progress import Progress
 from include.demo.reviewers import Reviewers, make_accounts
 from include.demo.summary import NightFacts, summarise, verdict_in_words
 from include.stack import environment, lifecycle
-from include.stack.airflow import Airflow, RunFailed
+from include.stack.airflow import Airflow, RunFailed, dag_id
 from include.stack.settings import BUCKET, PROJECT, StackError, StackSettings
 
 PIPELINE = "digits"
+REVIEW_SETUP, INITIAL_TRAINING, NIGHTLY_REVIEW, INCREMENTAL_TRAINING = (
+    dag_id(flow, PIPELINE)
+    for flow in ("review_setup", "initial_training", "nightly_review", "incremental_training")
+)
 FIRST_DATE = dt.date(2026, 11, 1)
 NIGHT_IMAGES = 200
 _STAGES = 5 + 2 * NIGHTS
@@ -100,28 +104,32 @@ class Story:
         title = "set up human review: bucket, template, team, flow definition"
         with self.progress.stage("review_setup", title):
             make_accounts(self._settings, self._accounts)
-            airflow.unpause("review_setup")
-            airflow.follow("review_setup", airflow.trigger("review_setup"))
+            airflow.unpause(REVIEW_SETUP)
+            airflow.follow(REVIEW_SETUP, airflow.trigger(REVIEW_SETUP))
 
     def _train_first_model(self, airflow: Airflow, night: Night) -> dict[str, Any]:
         """Its champion.json."""
         with self.progress.stage("initial_training", "train the first model, on day scenes only"):
-            airflow.unpause("initial_training")
-            run = airflow.trigger("initial_training")
-            airflow.follow("initial_training", run, TrainingWatch(night, self.progress))
+            airflow.unpause(INITIAL_TRAINING)
+            run = airflow.trigger(INITIAL_TRAINING)
+            airflow.follow(INITIAL_TRAINING, run, TrainingWatch(night, self.progress))
             first = night.champion()
             if first is None:
-                raise RunFailed("initial_training ended without a champion: see the log of its task `gate`")
+                raise RunFailed(
+                    f"{INITIAL_TRAINING} ended without a champion: see the log of its task `gate`"
+                )
             self.progress.say(f"the first champion: {_metrics(first)}")
-            airflow.unpause("incremental_training")  # before the bell, which nobody would hear otherwise
-            airflow.unpause("nightly_review")
+            airflow.unpause(
+                INCREMENTAL_TRAINING
+            )  # before the asset event, which would start nothing otherwise
+            airflow.unpause(NIGHTLY_REVIEW)
         return first
 
     # ---- a night
 
     def _live_through(self, airflow: Airflow, night: Night, champion: dict[str, Any]) -> NightFacts:
-        """One night's review and the training it rings for; `champion` is who reigns before it."""
-        known = airflow.runs_rung_by_asset("incremental_training")
+        """One night's review and the training it starts; `champion` is the one before it."""
+        known = airflow.runs_by_asset(INCREMENTAL_TRAINING)
         log = self._directory / f"reviewers-{night.date}.log"
         truth = self._sample / "truth.jsonl"
         reviewers = Reviewers(self._settings, truth, self._accounts, self._seed, log)
@@ -134,8 +142,8 @@ class Story:
     def _review(self, airflow: Airflow, night: Night, reviewers: Reviewers) -> None:
         title = f"the night of {night.date}: predict, ask, wait, collect the answers"
         with self.progress.stage("nightly_review", title):
-            run = airflow.trigger("nightly_review", batch_date=night.date)
-            airflow.follow("nightly_review", run, ReviewWatch(night, reviewers, self.progress))
+            run = airflow.trigger(NIGHTLY_REVIEW, batch_date=night.date)
+            airflow.follow(NIGHTLY_REVIEW, run, ReviewWatch(night, reviewers, self.progress))
             labels = night.labels()
             counts = (f"{labels[name]} {name}" for name in ("answers", "labels", "quarantined"))
             self.progress.say(", ".join(counts))
@@ -148,11 +156,11 @@ class Story:
         reviewers: Reviewers,
         known: set[str],
     ) -> NightFacts:
-        title = "learn from the answers; the label asset has rung for it"
+        title = "learn from the answers; the label asset has started it"
         with self.progress.stage("incremental_training", title):
-            run = airflow.new_run_rung_by_asset("incremental_training", known)
-            airflow.follow("incremental_training", run, TrainingWatch(night, self.progress))
-            training_job = (airflow.returned("incremental_training", run, "train") or {}).get("training_job")
+            run = airflow.new_run_by_asset(INCREMENTAL_TRAINING, known)
+            airflow.follow(INCREMENTAL_TRAINING, run, TrainingWatch(night, self.progress))
+            training_job = (airflow.returned(INCREMENTAL_TRAINING, run, "train") or {}).get("training_job")
             # What people would have needed, as the simulation models it: these do not look, they know.
             work = reviewers.finish()
             facts = NightFacts(

@@ -31,6 +31,11 @@ _TOLD = {
 }
 
 
+def dag_id(flow: str, pipeline: str) -> str:
+    """As the DAG files name themselves (plugins/nightloop/dag_factory.py)."""
+    return f"{flow}__{pipeline}"
+
+
 class RunFailed(StackError):
     """A DAG run did not succeed; the message has the failing task's last log lines and where the rest is."""
 
@@ -82,10 +87,8 @@ class Airflow:
 
     def find_dag(self, flow: str, pipeline: str | None) -> str:
         """The id of a flow's DAG: of the environment's own pipeline (None), or of the one that is named."""
-        if pipeline is None:
-            return flow
-        path = "/api/v2/dags"
-        reply = self._client.get(path, params={"tags": ["nightloop", pipeline], "tags_match_mode": "all"})
+        tags = ["nightloop", pipeline or "default"]
+        reply = self._client.get("/api/v2/dags", params={"tags": tags, "tags_match_mode": "all"})
         reply.raise_for_status()
         ids = [str(dag["dag_id"]) for dag in reply.json()["dags"]]
         found = [dag for dag in ids if dag.split("__")[0] == flow]
@@ -102,19 +105,19 @@ class Airflow:
             raise StackError(f"Airflow refused to start {dag}: {reply.text}")
         return str(reply.json()["dag_run_id"])
 
-    def runs_rung_by_asset(self, dag: str) -> set[str]:
+    def runs_by_asset(self, dag: str) -> set[str]:
         """The ids of the runs that asset events have started so far."""
         runs = self._get(f"/api/v2/dags/{dag}/dagRuns")["dag_runs"]
         return {str(run["dag_run_id"]) for run in runs if run["run_type"] == "asset_triggered"}
 
-    def new_run_rung_by_asset(self, dag: str, known: set[str], patience: float = 90) -> str:
+    def new_run_by_asset(self, dag: str, known: set[str], patience: float = 90) -> str:
         """The id of a run that an asset event has started and that is not `known`, waiting for it."""
         deadline = time.monotonic() + patience
-        while not (rung := self.runs_rung_by_asset(dag) - known):
+        while not (started := self.runs_by_asset(dag) - known):
             if time.monotonic() > deadline:
                 raise RunFailed(f"no label asset has started {dag} within {patience:.0f} s")
             time.sleep(_POLL_SECONDS)
-        return min(rung)
+        return min(started)
 
     def returned(self, dag: str, run: str, task: str) -> Any:
         """What a task of a run has returned (its XCom), or None when it has returned nothing."""

@@ -1,8 +1,8 @@
 """What all DAGs have in common: an id per pipeline, owner, tags, retries, time limits, the labels asset.
 
-The environment's own pipeline gets the plain id (`nightly_review`), each further YAML in
-`include/pipelines` the same flow with a suffix (`nightly_review__<name>`). Only names are read here, so
-that one pipeline's broken YAML leaves the others' DAGs alone: its tasks say what is wrong with it.
+Each YAML in `include/pipelines` gives each flow a DAG with the pipeline's name behind it
+(`nightly_review__<name>`), so that no setting hands one pipeline's runs to another. Only names are read here:
+one pipeline's broken YAML leaves the others' DAGs alone, and its own tasks say what is wrong with it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def pipelines() -> list[str]:
 
 
 def dag_id(flow: str, pipeline: str) -> str:
-    return flow if pipeline == load_environment().pipeline else f"{flow}__{pipeline}"
+    return f"{flow}__{pipeline}"
 
 
 def loop_dag(
@@ -43,8 +43,7 @@ def loop_dag(
 ) -> DAG:
     """The DAG of one flow for one pipeline.
 
-    :param flow: name of the flow: the DAG's id, with a suffix where the pipeline is not the environment's
-        own.
+    :param flow: name of the flow: the DAG's id begins with it.
     :param manual: the DAG file's docstring, shown in the UI; its first line is the description.
     """
     if not manual:
@@ -57,7 +56,13 @@ def loop_dag(
         start_date=START,
         catchup=False,
         default_args=DEFAULT_ARGS,
-        tags=["nightloop", pipeline, *tags],
+        # "default" finds the DAGs of the environment's own pipeline without knowing its name.
+        tags=[
+            "nightloop",
+            pipeline,
+            *(["default"] if pipeline == load_environment().pipeline else []),
+            *tags,
+        ],
         **kwargs,
     )
 

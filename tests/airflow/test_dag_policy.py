@@ -64,10 +64,11 @@ def test_every_file_in_dags_is_a_listed_flow() -> None:
     assert files == {f"{flow}.py" for flow in FLOWS}
 
 
-def test_the_environments_pipeline_has_plain_ids_and_each_other_a_suffix(bag: DagBag) -> None:
-    """A broken YAML does not take its neighbours' DAGs away."""
-    ours = {dag_id for dag_id in bag.dags if dag_id.rpartition("__")[2] in {*FLOWS, "helmets"}}
-    assert ours == {*FLOWS, *(f"{flow}__helmets" for flow in FLOWS)}
+def test_every_pipeline_has_every_flow_under_its_own_name(bag: DagBag) -> None:
+    """Whichever is the environment's own, and even where its YAML is broken."""
+    assert set(bag.dags) == {f"{flow}__{pipeline}" for flow in FLOWS for pipeline in ("digits", "helmets")}
+    default = {dag_id for dag_id, dag in bag.dags.items() if "default" in dag.tags}
+    assert default == {f"{flow}__digits" for flow in FLOWS}
 
 
 def test_every_dag_says_who_what_and_how(dags: list[Any]) -> None:
@@ -126,7 +127,7 @@ def test_the_form_refuses_what_makes_no_sense(bag: DagBag, name: str, value: obj
     from airflow.sdk.exceptions import ParamValidationError
 
     with pytest.raises(ParamValidationError):
-        bag.dags["nightly_review"].params.get_param(name).resolve(value)
+        bag.dags["nightly_review__digits"].params.get_param(name).resolve(value)
 
 
 def test_a_dag_serialises_to_the_same_version_at_every_parse(bag: DagBag, config: Path) -> None:
@@ -141,22 +142,24 @@ def test_a_dag_serialises_to_the_same_version_at_every_parse(bag: DagBag, config
 
 
 def test_only_the_last_step_of_a_night_rings_for_training(bag: DagBag) -> None:
-    outlets = {task.task_id: task.outlets for task in bag.dags["nightly_review"].tasks if task.outlets}
+    outlets = {
+        task.task_id: task.outlets for task in bag.dags["nightly_review__digits"].tasks if task.outlets
+    }
     assert [asset.name for asset in outlets.pop("ring_for_training")] == ["nightloop_labels_digits"]
     assert outlets == {}
 
 
 def test_two_nights_never_collect_late_answers_at_once(bag: DagBag) -> None:
-    assert bag.dags["nightly_review"].get_task("assemble_manifest").max_active_tis_per_dag == 1
-    assert bag.dags["incremental_training"].max_active_runs == 1
+    assert bag.dags["nightly_review__digits"].get_task("assemble_manifest").max_active_tis_per_dag == 1
+    assert bag.dags["incremental_training__digits"].max_active_runs == 1
 
 
 def test_only_these_tasks_run_after_one_that_was_skipped_or_failed(bag: DagBag) -> None:
     """Anything else stops behind a step that did not succeed."""
     rules = {
-        (dag_id, task.task_id): task.trigger_rule.value
-        for dag_id in FLOWS
-        for task in bag.dags[dag_id].tasks
+        (flow, task.task_id): task.trigger_rule.value
+        for flow in FLOWS
+        for task in bag.dags[f"{flow}__digits"].tasks
         if task.trigger_rule != "all_success"
     }
     goes_on, training = "none_failed_min_one_success", ("initial_training", "incremental_training")
@@ -171,6 +174,6 @@ def test_only_these_tasks_run_after_one_that_was_skipped_or_failed(bag: DagBag) 
 
 def test_a_run_of_training_ends_with_its_record(bag: DagBag) -> None:
     """Its state is that of its last task, and `record` fails when any task did."""
-    assert [task.task_id for task in bag.dags["initial_training"].leaves] == ["record"]
-    assert [task.task_id for task in bag.dags["incremental_training"].leaves] == ["look_again"]
-    assert bag.dags["incremental_training"].get_task("look_again").upstream_task_ids == {"record"}
+    assert [task.task_id for task in bag.dags["initial_training__digits"].leaves] == ["record"]
+    assert [task.task_id for task in bag.dags["incremental_training__digits"].leaves] == ["look_again"]
+    assert bag.dags["incremental_training__digits"].get_task("look_again").upstream_task_ids == {"record"}

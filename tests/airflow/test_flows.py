@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
+from nightloop.dag_factory import dag_id
 from tests.airflow.place import Place
 from tests.support.cloud import ROOT
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
 
 
-def run_dag(dag_id: str, date: str, **conf: Any) -> tuple[str, dict[str, str], Any]:
+def run_dag(place: Place, flow: str, date: str, **conf: Any) -> tuple[str, dict[str, str], Any]:
     """The run's state, the tasks' states, and the run."""
-    dag = DagBag(str(ROOT / "dags")).dags[dag_id]
+    dag = DagBag(str(ROOT / "dags")).dags[dag_id(flow, place.pipeline)]
     run = dag.test(logical_date=datetime.fromisoformat(date).replace(tzinfo=UTC), run_conf=conf or None)
     states = {task.task_id: str(task.state) for task in run.get_task_instances()}
     return str(run.state), states, run
@@ -24,7 +25,7 @@ def run_dag(dag_id: str, date: str, **conf: Any) -> tuple[str, dict[str, str], A
 
 def test_a_date_without_images_ends_as_skipped(place: Place) -> None:
     place.put_images("2026-11-01", 1)  # the run of the 3rd works on the interval that ended: the 2nd
-    state, tasks, _ = run_dag("nightly_review", "2026-11-03")
+    state, tasks, _ = run_dag(place, "nightly_review", "2026-11-03")
     assert state == "success"
     assert set(tasks.values()) == {"skipped"}
 
@@ -32,7 +33,9 @@ def test_a_date_without_images_ends_as_skipped(place: Place) -> None:
 def test_plan_only_leaves_counts_and_cost_and_asks_nobody(place: Place) -> None:
     place.set_up_review()
     place.put_images("2026-11-01", 4)
-    _, tasks, run = run_dag("nightly_review", "2026-11-20", batch_date="2026-11-01", plan_only=True, cap=2)
+    _, tasks, run = run_dag(
+        place, "nightly_review", "2026-11-20", batch_date="2026-11-01", plan_only=True, cap=2
+    )
     assert {name for name, state in tasks.items() if state == "success"} == {
         "list_batch",
         "batch_inference",
@@ -46,7 +49,7 @@ def test_plan_only_leaves_counts_and_cost_and_asks_nobody(place: Place) -> None:
 
 
 def test_with_nothing_new_training_is_skipped(place: Place) -> None:
-    state, tasks, _ = run_dag("incremental_training", "2026-11-01")
+    state, tasks, _ = run_dag(place, "incremental_training", "2026-11-01")
     assert state == "success"
     assert tasks.pop("plan") == tasks.pop("score_replay") == "success"
     assert set(tasks.values()) == {"skipped"}

@@ -89,10 +89,10 @@ def endpoints(place: Place) -> dict[str, str]:
 
 def test_a_round_waits_for_a_person_then_serves_and_promotes(taught: Place) -> None:
     """And what it serves can be torn down and served again."""
-    taught.environment["deployment"] = {"known_images": 1}
+    taught.environment["deployment"] = {"smoke_test_images": 1}
     taught.save()
     with somebody_decides(taught, "Approved") as questions:
-        state, tasks, run = run_dag("incremental_training", "2026-11-02", approval=True)
+        state, tasks, run = run_dag(taught, "incremental_training", "2026-11-02", approval=True)
     assert state == "success", tasks
     assert tasks.pop("look_again") == "skipped", "nothing is new"
     assert set(tasks.values()) == {"success"}
@@ -122,7 +122,7 @@ def test_a_round_waits_for_a_person_then_serves_and_promotes(taught: Place) -> N
 def test_a_gate_that_says_no_is_a_good_end(taught: Place) -> None:
     taught.settings["gate"] |= {"min_boxes": 1000}
     taught.save()
-    state, tasks, _ = run_dag("incremental_training", "2026-11-02")
+    state, tasks, _ = run_dag(taught, "incremental_training", "2026-11-02")
     assert state == "success", tasks
     assert {tasks.pop(name) for name in [*ALWAYS, "record"]} == {"success"}
     assert set(tasks.values()) == {"skipped"}, "nobody is asked, nothing is served or promoted"
@@ -136,7 +136,7 @@ def test_a_crashed_step_fails_the_run(taught: Place) -> None:
     failing = {"fail_without": "/nowhere", "reason": "ClientError: line 7 is no label"}
     taught.settings["training"] = {"initial": {"hyperparameters": failing}}
     taught.save()
-    state, tasks, _ = run_dag("incremental_training", "2026-11-02")
+    state, tasks, _ = run_dag(taught, "incremental_training", "2026-11-02")
     assert (state, tasks["train"], tasks["record"], tasks["look_again"]) == (
         "failed", "failed", "failed", "upstream_failed",
     )  # fmt: skip

@@ -26,6 +26,7 @@ import yaml
 from PIL import Image
 
 from include.loop.core.storage import in_parallel
+from include.stack.airflow import dag_id
 from tests.review_server.rig import Person
 from tests.support.cloud import DETECTION_IMAGE, ROLE, ROOT, LocalCloud
 from tests.support.dag_walk import Walk
@@ -179,7 +180,7 @@ class Nights:
 
     def set_up(self) -> None:
         """The review plane, by its own DAG."""
-        Walk("review_setup", "set up").go()
+        Walk(dag_id("review_setup", PIPELINE), "set up").go()
 
     # ---- a night
 
@@ -188,7 +189,7 @@ class Nights:
         self.unseen = {}
         objects = self.objects.values()
         list(in_parallel(lambda item: self._put(_key(date, item.name), item.made(date)), objects))
-        walk = Walk("nightly_review", f"night of {date}", batch_date=date)
+        walk = Walk(dag_id("nightly_review", PIPELINE), f"night of {date}", batch_date=date)
         before: dict[str, Callable[[], object]] = {
             task: partial(self._end, date, task) for task in {item.until for item in objects if item.until}
         }
@@ -242,7 +243,7 @@ class Nights:
 
     def train(self, run_id: str) -> Round:
         """Walk a training to its record."""
-        walk = Walk("incremental_training", run_id).go()
+        walk = Walk(dag_id("incremental_training", PIPELINE), run_id).go()
         job = walk.outputs["train"]["training_job"]
         request = self.cloud.client("sagemaker").describe_training_job(TrainingJobName=job)
         folder = f"datasets/{walk.outputs['build_dataset']['dataset_id']}"

@@ -22,7 +22,7 @@ import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.demo.night import Night
-from include.stack.airflow import Airflow
+from include.stack.airflow import Airflow, dag_id
 from include.stack.environment import MARKER
 from include.stack.secrets import ADMINISTRATOR, load_or_create
 from include.stack.settings import PROJECT, StackSettings
@@ -32,6 +32,10 @@ PATIENCE = 300.0
 ENDED = frozenset({"success", "failed"})
 SAMPLE = ["--train", "48", "--validation", "12", "--test", "12", "--nights", "8", "--night-images", "8"]
 FIRST_DATE = "2026-10-01"
+REVIEW_SETUP, INITIAL_TRAINING, NIGHTLY_REVIEW, INCREMENTAL_TRAINING = (
+    dag_id(flow, "tiny")
+    for flow in ("review_setup", "initial_training", "nightly_review", "incremental_training")
+)
 
 
 class Stack:
@@ -82,10 +86,10 @@ class Stack:
                 "include.review_server", "members", "add", name, "--team", "reviewers",
                 "--data", str(self.settings.cloud_data), "--credentials", str(self.credentials),
             )  # fmt: skip
-        for dag in ("review_setup", "initial_training", "incremental_training", "nightly_review"):
+        for dag in (REVIEW_SETUP, INITIAL_TRAINING, INCREMENTAL_TRAINING, NIGHTLY_REVIEW):
             self.airflow.unpause(dag)
-        self.follow("review_setup")
-        self.follow("initial_training")
+        self.follow(REVIEW_SETUP)
+        self.follow(INITIAL_TRAINING)
 
     # ---- Airflow
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from include.demo.night import Night
-from tests.e2e.stack import PATIENCE, Stack
+from tests.e2e.stack import INCREMENTAL_TRAINING, NIGHTLY_REVIEW, PATIENCE, Stack
 from tests.support.cloud import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -21,16 +21,16 @@ def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_nights(stack
     with stack.reviewers():
         # The sample begins on the 1st: the day before has no images, and is part of the range.
         stack.airflow_cli(
-            "backfill", "create", "--dag-id", "nightly_review", "--max-active-runs", "4",
+            "backfill", "create", "--dag-id", NIGHTLY_REVIEW, "--max-active-runs", "4",
             "--from-date", "2026-09-30", "--to-date", dates[-1],
         )  # fmt: skip
-        eventually(lambda: len(stack.runs("nightly_review", "backfill")) == 4, within=120, pause=1)
-        stack.settled("nightly_review")
-    nights = stack.runs("nightly_review", "backfill")
+        eventually(lambda: len(stack.runs(NIGHTLY_REVIEW, "backfill")) == 4, within=120, pause=1)
+        stack.settled(NIGHTLY_REVIEW)
+    nights = stack.runs(NIGHTLY_REVIEW, "backfill")
     assert [run["state"] for run in nights] == ["success"] * 4
 
     empty = next(run for run in nights if run["logical_date"].startswith("2026-09-30"))
-    assert stack.tasks("nightly_review", empty["dag_run_id"])["list_batch"] == "skipped"
+    assert stack.tasks(NIGHTLY_REVIEW, empty["dag_run_id"])["list_batch"] == "skipped"
 
     for date in dates:
         loops = stack.loops(date)
@@ -44,9 +44,9 @@ def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_nights(stack
     first = stack.night(dates[0]).champion()
     eventually(lambda: stack.lessons()[0], within=PATIENCE, pause=2)
     assert stack.night(dates[0]).champion() == first
-    stack.settled("incremental_training")
+    stack.settled(INCREMENTAL_TRAINING)
     eventually(lambda: stack.lessons()[0] >= set(dates), within=PATIENCE, pause=2)
-    stack.settled("incremental_training")
+    stack.settled(INCREMENTAL_TRAINING)
     jobs = [job for job in stack.night(dates[0]).jobs() if job.kind == "training"]
     assert [job.status for job in jobs] == ["Completed"] * len(jobs)
     assert len(jobs) - 1 < len(dates), "one is the first model's"
@@ -60,7 +60,7 @@ def test_the_same_date_again_asks_nobody_starts_no_job_and_writes_the_same_bytes
     before = {key: night.read(key) for key in keys}
     jobs, loops = night.jobs(), stack.loops(date)
 
-    stack.follow("nightly_review", batch_date=date)
+    stack.follow(NIGHTLY_REVIEW, batch_date=date)
 
     assert stack.loops(date) == loops
     assert [job for job in night.jobs() if job.name not in {j.name for j in jobs}] == []
@@ -69,9 +69,9 @@ def test_the_same_date_again_asks_nobody_starts_no_job_and_writes_the_same_bytes
 
 
 def test_a_training_run_that_is_cleared_comes_to_the_same_verdict(stack: Stack) -> None:
-    runs = [run["dag_run_id"] for run in stack.settled("incremental_training")]
-    run = next(run for run in runs if stack.tasks("incremental_training", run)["record"] == "success")
-    check_repeats(stack, "incremental_training", run, stack.night("2026-10-01"))
+    runs = [run["dag_run_id"] for run in stack.settled(INCREMENTAL_TRAINING)]
+    run = next(run for run in runs if stack.tasks(INCREMENTAL_TRAINING, run)["record"] == "success")
+    check_repeats(stack, INCREMENTAL_TRAINING, run, stack.night("2026-10-01"))
 
 
 def check_repeats(stack: Stack, dag: str, run: str, night: Night) -> None:
@@ -92,19 +92,19 @@ def check_repeats(stack: Stack, dag: str, run: str, night: Night) -> None:
 
 def test_a_plan_asks_nobody(stack: Stack) -> None:
     date = "2026-10-08"
-    run = stack.follow("nightly_review", batch_date=date, plan_only=True)
+    run = stack.follow(NIGHTLY_REVIEW, batch_date=date, plan_only=True)
     assert stack.loops(date) == {}
-    plan = stack.output("nightly_review", run, "start_human_loops", "plan")
+    plan = stack.output(NIGHTLY_REVIEW, run, "start_human_loops", "plan")
     assert plan["ask"] == 8
     assert plan["expected_dollars"] > 0
 
 
 def test_kill_9_of_every_part_while_people_are_asked_loses_nothing(stack: Stack) -> None:
     date = "2026-10-04"
-    run = stack.airflow.trigger("nightly_review", batch_date=date)
-    eventually(lambda: stack.tasks("nightly_review", run).get("triage") in ("running", "success"), within=300)
+    run = stack.airflow.trigger(NIGHTLY_REVIEW, batch_date=date)
+    eventually(lambda: stack.tasks(NIGHTLY_REVIEW, run).get("triage") in ("running", "success"), within=300)
     stack.kill("airflow", "scheduler")  # its executor's workers and their tasks are left to themselves
-    stack.wait_for("nightly_review", run, "wait_for_human_loops", "deferred")
+    stack.wait_for(NIGHTLY_REVIEW, run, "wait_for_human_loops", "deferred")
     asked = set(stack.loops(date))
     assert len(asked) == 8
 
@@ -117,7 +117,7 @@ def test_kill_9_of_every_part_while_people_are_asked_loses_nothing(stack: Stack)
         reviewers.terminate()
         reviewers.wait(30)
     with stack.reviewers():
-        assert stack.ended("nightly_review", run) == "success"
+        assert stack.ended(NIGHTLY_REVIEW, run) == "success"
     assert set(stack.loops(date)) == asked
     assert sorted(stack.labelled(date)) == sorted(asked)
 
@@ -125,14 +125,14 @@ def test_kill_9_of_every_part_while_people_are_asked_loses_nothing(stack: Stack)
 def test_kill_9_of_a_worker_in_the_middle_of_asking_asks_nobody_twice(stack: Stack) -> None:
     date = "2026-10-05"
     with stack.reviewers():
-        run = stack.airflow.trigger("nightly_review", batch_date=date)
+        run = stack.airflow.trigger(NIGHTLY_REVIEW, batch_date=date)
         eventually(
-            lambda: stack.tasks("nightly_review", run).get("start_human_loops") == "running",
+            lambda: stack.tasks(NIGHTLY_REVIEW, run).get("start_human_loops") == "running",
             within=300,
             pause=0.05,
         )
         stack.kill("LocalExecutor")
-        assert stack.ended("nightly_review", run) == "success"
+        assert stack.ended(NIGHTLY_REVIEW, run) == "success"
     loops = stack.loops(date)
     assert len(loops) == 8
     assert sorted(stack.labelled(date)) == sorted(loops)
@@ -142,8 +142,8 @@ def test_other_pictures_and_classes_start_from_nothing(stack: Stack, tmp_path: P
     """By a backfill, so that a person is asked about the first model before it is used."""
     date, bucket = "2026-10-06", "nightloop-local"
     truth = draw_shapes(tmp_path, stack.night(date).s3, bucket, f"shapes/camera/{date.replace('-', '/')}/")
-    for dag in ("review_setup", "incremental_training", "nightly_review"):
-        stack.airflow.unpause(f"{dag}__shapes")
+    for flow in ("review_setup", "incremental_training", "nightly_review"):
+        stack.airflow.unpause(f"{flow}__shapes")
     stack.follow("review_setup__shapes")
     with stack.reviewers(truth):
         stack.airflow_cli(

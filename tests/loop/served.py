@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from include.loop.aws.jobs import Pending, has_ended
-from include.loop.config import DeploymentPlace
+from include.loop.config import DeploymentSettings
 from include.loop.core import layout
 from include.loop.models import champion, registry
 from include.loop.serving import smoke_test
@@ -39,7 +39,7 @@ class Serving:
 
     def but(self, **settings: Any) -> Workspace:
         """The same endpoint with other settings."""
-        deployment = DeploymentPlace(**({"endpoint": self.endpoint, "known_images": 2} | settings))
+        deployment = DeploymentSettings(**({"endpoint": self.endpoint, "smoke_test_images": 2} | settings))
         environment = self.place.environment.model_copy(update={"deployment": deployment})
         return Workspace(self.place.pipeline, environment, self.place.storage, self.place.clients)
 

@@ -7,7 +7,12 @@ triage strategies.
 
 from __future__ import annotations
 
-from include.loop.config.environment import DeploymentPlace, Environment, NetworkPlace, TrainingPlace
+from include.loop.config.environment import (
+    DeploymentSettings,
+    Environment,
+    NetworkSettings,
+    TrainingInstances,
+)
 from include.loop.config.fields import Stage
 from include.loop.config.files import load_environment, load_pipeline, pipeline_names
 from include.loop.config.pipeline import (
@@ -24,17 +29,17 @@ from include.loop.config.pipeline import (
 
 __all__ = [
     "DATASET_SLICES",
-    "DeploymentPlace",
+    "DeploymentSettings",
     "Environment",
     "EvaluationSettings",
     "GateSettings",
-    "NetworkPlace",
+    "NetworkSettings",
     "Pipeline",
     "ReplaySettings",
     "ReviewSettings",
     "Stage",
     "StageSettings",
-    "TrainingPlace",
+    "TrainingInstances",
     "TrainingSettings",
     "TriageSettings",
     "load_environment",

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from include.loop.config.fields import Hyperparameters, Name, Stage, Strict, TagName, TagValue
 
 
-class TrainingPlace(Strict):
+class TrainingInstances(Strict):
     """The machines that train, and hyperparameters that only this place needs.
 
     With ``spot``, ``max_wait_seconds`` (None: twice the runtime) is the longest from request to end.
@@ -39,7 +39,7 @@ class TrainingPlace(Strict):
         return self
 
 
-class TransformPlace(Strict):
+class TransformInstances(Strict):
     """The machines that predict. A job's MaxPayloadInMB follows its largest image, up to ``max_payload_mb``
     (None: 100, the most that SageMaker takes); what is larger is left out, with that reason.
     """
@@ -49,7 +49,7 @@ class TransformPlace(Strict):
     max_payload_mb: int | None = Field(default=None, ge=1, le=100)
 
 
-class NetworkPlace(Strict):
+class NetworkSettings(Strict):
     """The private network and the keys of jobs and endpoints, passed to SageMaker as they are."""
 
     subnets: tuple[str, ...] = Field(default=(), max_length=16)
@@ -66,10 +66,10 @@ class NetworkPlace(Strict):
         return self
 
 
-class DeploymentPlace(Strict):
+class DeploymentSettings(Strict):
     """The endpoint, and how traffic moves to a new model. ``alarms`` are CloudWatch alarms that roll it back.
 
-    ``known_images`` held-out images are sent to a new model before it gets traffic; their detections may
+    ``smoke_test_images`` held-out images are sent to a new model before it gets traffic; their detections may
     differ from what evaluation saw by ``tolerance`` (scores, and box corners as shares of the image).
     """
 
@@ -81,11 +81,11 @@ class DeploymentPlace(Strict):
     bake_seconds: int = Field(default=0, ge=0, le=3600)
     keep_old_seconds: int = Field(default=0, ge=0, le=3600)
     alarms: tuple[str, ...] = Field(default=(), max_length=10)
-    known_images: int = Field(default=5, ge=1, le=100)
+    smoke_test_images: int = Field(default=5, ge=1, le=100)
     tolerance: float = Field(default=0.02, gt=0, le=1)
 
 
-class ReviewPlace(Strict):
+class ReviewTeamSettings(Strict):
     """Who reviews, and where. Either an existing work team (by ARN) or the name of one to make."""
 
     workteam: Name = "reviewers"
@@ -110,11 +110,13 @@ class Environment(Strict):
     image: str | None = None
     poll_seconds: float = Field(default=60, gt=0)
     tags: dict[TagName, TagValue] = Field(default={}, max_length=50)
-    training: TrainingPlace = TrainingPlace()
-    transform: TransformPlace = TransformPlace()
-    network: NetworkPlace = NetworkPlace()
-    deployment: DeploymentPlace | None = None  # None: models are registered and promoted, and served nowhere
-    review: ReviewPlace = ReviewPlace()
+    training: TrainingInstances = TrainingInstances()
+    transform: TransformInstances = TransformInstances()
+    network: NetworkSettings = NetworkSettings()
+    deployment: DeploymentSettings | None = (
+        None  # None: models are registered and promoted, and served nowhere
+    )
+    review: ReviewTeamSettings = ReviewTeamSettings()
 
     @model_validator(mode="after")
     def _arn_is_a_work_team(self) -> Self:

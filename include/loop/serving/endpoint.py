@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from include.loop.aws.jobs import ENDPOINT_BUSY, Pending, ResourceKind, is_missing
 from include.loop.aws.request_options import given, tags, volume_key, vpc
-from include.loop.config import DeploymentPlace
+from include.loop.config import DeploymentSettings
 from include.loop.core.errors import ConfigurationError, DeploymentFailed
 from include.loop.core.identity import HASH_CHARS, check_name, content_hash
 from include.loop.models.registry import Package
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 VARIANT = "model"  # the one variant of our endpoints
 
 
-def deployment_place(workspace: Workspace) -> DeploymentPlace:
+def deployment_settings(workspace: Workspace) -> DeploymentSettings:
     """The environment's ``deployment``. ConfigurationError where it has none."""
     if workspace.environment.deployment is None:
         raise ConfigurationError(
@@ -41,7 +41,7 @@ def deployment_place(workspace: Workspace) -> DeploymentPlace:
 
 def endpoint_name(workspace: Workspace) -> str:
     """The live endpoint: the environment's, else named after the pipeline."""
-    return deployment_place(workspace).endpoint or workspace.pipeline.name
+    return deployment_settings(workspace).endpoint or workspace.pipeline.name
 
 
 def candidate_name(workspace: Workspace) -> str:
@@ -55,7 +55,7 @@ def ensure_config(workspace: Workspace, package: Package) -> str:
     The model is not the one that batch transforms use: that one is made of the artifact (algorithm.py) before
     there is a package.
     """
-    environment, place = workspace.environment, deployment_place(workspace)
+    environment, place = workspace.environment, deployment_settings(workspace)
     model: dict[str, Any] = {
         "Containers": [{"ModelPackageName": package.arn}],
         "ExecutionRoleArn": environment.role_arn,
@@ -152,7 +152,7 @@ def bring(workspace: Workspace, name: str, config: str, waited_for: Pending | No
     return _start(workspace, name, config, update=True)
 
 
-def deployment_config(place: DeploymentPlace) -> Any:
+def deployment_config(place: DeploymentSettings) -> Any:
     """How traffic moves (UpdateEndpoint's DeploymentConfig): blue/green, and the alarms that undo it."""
     routing: dict[str, Any] = {
         "Type": place.traffic.upper(),
@@ -179,7 +179,7 @@ def _start(workspace: Workspace, name: str, config: str, update: bool) -> Pendin
     environment = workspace.environment
     try:
         if update:
-            policy = deployment_config(deployment_place(workspace))
+            policy = deployment_config(deployment_settings(workspace))
             workspace.clients.sagemaker.update_endpoint(
                 EndpointName=name, EndpointConfigName=config, DeploymentConfig=policy
             )

@@ -19,7 +19,7 @@ from include.loop.core.errors import BadRecord, DeploymentFailed, NotSetUp
 from include.loop.core.identity import content_hash
 from include.loop.core.storage import error_code, in_parallel
 from include.loop.evaluation.predictions import kept
-from include.loop.serving.endpoint import deployment_place
+from include.loop.serving.endpoint import deployment_settings
 from include.loop.tasks.detection.difference import MIN_SCORE, largest_difference
 from include.loop.tasks.detection.predictions import Detection, read_detections, read_output
 from include.loop.workspace import Workspace
@@ -45,8 +45,8 @@ def check(workspace: Workspace, endpoint: str, training_job: str) -> list[Checke
 
     NotSetUp when evaluation has left nothing to compare with: what cannot be checked gets no traffic.
     """
-    place = deployment_place(workspace)
-    count, checked = place.known_images, []
+    place = deployment_settings(workspace)
+    count, checked = place.smoke_test_images, []
     for image, body, expected in islice(_known(workspace, training_job, count), count):
         answer = ask(workspace, endpoint, body, image)
         checked.append(Checked(image, round(largest_difference(expected, answer), 5)))

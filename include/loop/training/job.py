@@ -13,7 +13,7 @@ from typing import Any
 from include.loop.aws.containers import check_limits, check_machines, training_image
 from include.loop.aws.jobs import Job, Pending, ResourceKind, attach_or_create
 from include.loop.aws.request_options import given, tags, volume_key, vpc
-from include.loop.config import Stage, TrainingPlace
+from include.loop.config import Stage, TrainingInstances
 from include.loop.core import layout
 from include.loop.core.errors import Incompatible
 from include.loop.core.identity import job_stem
@@ -150,7 +150,7 @@ def make_request(
     )
 
 
-def _longest_wait(place: TrainingPlace) -> int | None:
+def _longest_wait(place: TrainingInstances) -> int | None:
     """Spot capacity has to be waited for; SageMaker wants the longest time from the request to the end."""
     if not place.spot:
         return None

@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from botocore.validate import ParamValidator
 
 from include.loop.aws.jobs import Pending, ResourceKind
-from include.loop.config import DeploymentPlace, NetworkPlace
+from include.loop.config import DeploymentSettings, NetworkSettings
 from include.loop.core.errors import ConfigurationError, DeploymentFailed
 from include.loop.models import registry
 from include.loop.serving.endpoint import (
@@ -50,7 +50,7 @@ from tests.loop.served import Serving, archive
     ],
 )
 def test_traffic_moves_as_the_environment_says(place: Place, settings: dict, routing: dict):
-    config = deployment_config(DeploymentPlace(**settings, alarms=("5xx", "slow"), keep_old_seconds=300))
+    config = deployment_config(DeploymentSettings(**settings, alarms=("5xx", "slow"), keep_old_seconds=300))
     assert config == {
         "BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 300},
         "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "5xx"}, {"AlarmName": "slow"}]},
@@ -58,7 +58,7 @@ def test_traffic_moves_as_the_environment_says(place: Place, settings: dict, rou
     model = place.sagemaker.meta.service_model.operation_model("UpdateEndpoint").input_shape
     request = {"EndpointName": "e", "EndpointConfigName": "c", "DeploymentConfig": config}
     assert not ParamValidator().validate(request, model).has_errors()
-    assert "AutoRollbackConfiguration" not in deployment_config(DeploymentPlace(**settings))
+    assert "AutoRollbackConfiguration" not in deployment_config(DeploymentSettings(**settings))
 
 
 def test_what_is_made_carries_the_settings_of_the_place_and_a_name_of_its_content(place: Place):
@@ -72,7 +72,7 @@ def test_what_is_made_carries_the_settings_of_the_place_and_a_name_of_its_conten
     assert [item["ModelPackageName"] for item in model["Containers"]] == [package.arn]
     assert {is_named_after(text, {package.training_job}) for text in (name, variant["ModelName"])} == {True}
 
-    network = NetworkPlace(
+    network = NetworkSettings(
         subnets=("subnet-1",), security_groups=("sg-1",), isolation=True, volume_kms_key="key-1"
     )
     private = Workspace(

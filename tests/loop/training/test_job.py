@@ -52,7 +52,7 @@ def test_a_small_dataset_gets_a_small_batch(place: Place):
 
 
 def test_the_environment_has_the_last_word(place: Place):
-    training_place = config.TrainingPlace(hyperparameters={"initial": {"epochs": 2}})
+    training_place = config.TrainingInstances(hyperparameters={"initial": {"epochs": 2}})
     environment = place.environment.model_copy(update={"training": training_place})
     workspace = Workspace(settings(place, epochs=30).pipeline, environment, place.storage, place.clients)
     assert make_hyperparameters(workspace, RECORD, None)["epochs"] == "2"
@@ -100,7 +100,7 @@ def test_the_shipped_example_for_aws_passes_sagemakers_limits():
 
 def test_machines_that_sagemakers_algorithm_cannot_use_are_refused(place: Place):
     """An image of one's own may train anywhere."""
-    cpu = config.TrainingPlace(instance_type="ml.m5.xlarge")
+    cpu = config.TrainingInstances(instance_type="ml.m5.xlarge")
     environment = place.environment.model_copy(update={"algorithm": "sagemaker", "training": cpu})
     own = Workspace(settings(place, image_shape=300).pipeline, environment, place.storage, place.clients)
     assert make_hyperparameters(own, RECORD, None)
