@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "include.stack": {"include.samples"},
     "include.demo": {"include.samples", "include.stack", "include.pictures"},
 }
-# The loop's own rooms, from above: each may import those of lower layers, and none beside it.
+# The rooms of one package, from above: each may import those of lower layers, and none beside it.
 LOOP_LAYERS = [
     {"__main__"},
     {"lineage", "report"},
@@ -48,6 +48,30 @@ LOOP_LAYERS = [
     {"core"},
     {"__init__"},
 ]
+LAYERS = {
+    "include.loop": LOOP_LAYERS,
+    "include.review_server": [
+        {"__main__"},
+        {"app"},
+        {"api", "portal", "health"},
+        {"people"},
+        {"work", "templates"},
+        {"s3"},
+        {"db", "settings", "reach", "bodies"},
+        {"arns", "clock", "errors", "jsontext", "private_files", "s3_location"},
+        {"__init__"},
+    ],
+    "include.local_cloud": [
+        {"__main__"},
+        {"server"},
+        {"dispatcher"},
+        {"gateway", "instance"},
+        {"base", "control"},
+        {"credentials", "model_reply", "processes"},
+        {"asgi", "locks", "settings", "store"},
+        {"__init__"},
+    ],
+}
 FOLDERS = {"nightloop": "plugins/nightloop", "a2i": "plugins/a2i"}
 KNOW_AIRFLOW = {"dags", "nightloop", "include.stack"}  # the stack brings an executor of its own
 OURS = ("include", "nightloop", "a2i", "dags", "tests")
@@ -93,32 +117,34 @@ def test_a_room_imports_only_whom_it_may_know(room: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def layer(path: Path) -> int:
-    """How high a module of the loop stands, 0 at the top."""
-    return LOOP_LAYERS.index(next(rooms for rooms in LOOP_LAYERS if loop_room(path.parts) in rooms))
+def layer(package: str, room: str) -> int:
+    """How high a room of a package stands, 0 at the top."""
+    return next(height for height, rooms in enumerate(LAYERS[package]) if room in rooms)
 
 
-def loop_room(parts: tuple[str, ...]) -> str:
-    """The first name below include/loop."""
+def inner_room(parts: Sequence[str]) -> str:
+    """The first name below a package in include/."""
     return parts[2].removesuffix(".py") if len(parts) > 2 else "__init__"
 
 
-def test_every_room_of_the_loop_has_a_layer() -> None:
-    found = {path.name.removesuffix(".py") for path in (ROOT / "include/loop").iterdir()} - {"__pycache__"}
-    assert found == {room for rooms in LOOP_LAYERS for room in rooms}, "say where it stands"
+@pytest.mark.parametrize("package", LAYERS)
+def test_every_room_of_a_package_has_one_layer(package: str) -> None:
+    found = {inner_room(path.relative_to(ROOT).parts) for path in sources(package)}
+    assert sorted(found) == sorted(room for rooms in LAYERS[package] for room in rooms), "say where it stands"
 
 
-def test_in_the_loop_lower_layers_know_no_higher_one() -> None:
+@pytest.mark.parametrize("package", LAYERS)
+def test_lower_layers_know_no_higher_one(package: str) -> None:
     """Nor does a room know its neighbours of the same layer."""
     wrong = []
-    for path in sources("include.loop"):
-        mine = path.relative_to(ROOT)
+    for path in sources(package):
+        mine = inner_room(path.relative_to(ROOT).parts)
         for line, name in imports(path):
-            parts = tuple(name.split("."))
-            if parts[:2] != ("include", "loop") or loop_room(parts) == loop_room(mine.parts):
+            room = inner_room(name.split("."))
+            if not within(name, package) or room == mine:
                 continue
-            if layer(Path(*parts)) <= layer(mine):
-                wrong.append(f"{mine}:{line}: {name}")
+            if layer(package, room) <= layer(package, mine):
+                wrong.append(f"{path.relative_to(ROOT)}:{line}: {name}")
     assert not wrong, "\n".join(wrong)
 
 

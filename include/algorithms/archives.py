@@ -3,7 +3,7 @@
 Takes the path of an archive; gives its regular files one by one, each as chunks of bytes, and raises
 ``BadArchive`` at the first thing that a model has no use for: paths that lead out, links, devices, names
 that cannot be read, the same file twice, pickles, more bytes than such an archive can honestly hold. Nothing
-is written, loaded or unpickled here. Used by the detector and by the local cloud. Knows nobody.
+is written, loaded or unpickled here. Used by the detector and by the local cloud.
 """
 
 from __future__ import annotations

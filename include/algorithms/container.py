@@ -1,7 +1,6 @@
 """SageMaker's container contract, seen from inside: where things lie below /opt/ml, how to log, how to fail.
 
 Every algorithm uses it the same way; `SM_ML_ROOT` moves the tree elsewhere, for a machine without containers.
-Knows no algorithm.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 to 4 bytes.
 
 Takes and gives bytes over any binary stream (file, FIFO, socket file); holds one record in memory at a time.
-Knows nothing of images or labels.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What the demo sees of the loop from outside: the bucket, the jobs, the human loops, as any AWS client does.
 
-Takes the endpoints and credentials of a running stack, gives counts and metrics. Knows the layout of the
-bucket as the README describes it, and nothing of the code that writes it.
+Takes the endpoints and credentials of a running stack, gives counts and metrics.
 """
 
 from __future__ import annotations

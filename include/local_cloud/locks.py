@@ -1,7 +1,7 @@
 """Who is alive: a process is, for as long as it holds its lock file.
 
 The kernel lets go of the lock when the process ends, however it ends, so a stale answer is impossible and no
-process id has to be trusted. The cloud holds one lock, each instance another. Knows nobody.
+process id has to be trusted. The cloud holds one lock, each instance another.
 """
 
 from __future__ import annotations

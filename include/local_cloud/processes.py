@@ -1,7 +1,4 @@
-"""Processes of ours: their environment, and how to end one for certain.
-
-Knows psutil; takes and gives plain values.
-"""
+"""Processes of ours: their environment, and how to end one for certain."""
 
 from __future__ import annotations
 

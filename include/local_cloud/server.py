@@ -1,8 +1,7 @@
 """The cloud as one process: two ports, one event loop, and everything behind them in its order of start and
 stop.
 
-Takes ``Settings``; ``serve`` returns when the process was asked to end and nothing is left running. Knows
-every part of this package and the review server.
+Takes ``Settings``; ``serve`` returns when the process was asked to end and nothing is left running.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
+from include.local_cloud import credentials
 from include.local_cloud.base.services import BaseServices
 from include.local_cloud.control.algorithms import Algorithms
-from include.local_cloud.control.dispatcher import Dispatcher
 from include.local_cloud.control.sagemaker import SageMaker
-from include.local_cloud.gateway import credentials
+from include.local_cloud.dispatcher import Dispatcher
 from include.local_cloud.gateway.access import Access
 from include.local_cloud.gateway.admission import Admission
 from include.local_cloud.gateway.invocations import Invocations

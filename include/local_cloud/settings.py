@@ -1,7 +1,7 @@
 """Where the local cloud lives and what it is: one frozen value made by the command line and handed to every
 part.
 
-Also the names that are fixed: the account, the Region, and the form of an ARN. Knows nobody.
+Also the names that are fixed: the account, the Region, and the form of an ARN.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Takes and gives plain dicts in the members of AWS's Describe replies. Each change is one transaction, so
 that a stop request from the cloud and a status from an instance never overwrite each other. Any process may
-open the file; a kill -9 loses nothing that was committed. Knows nobody.
+open the file; a kill -9 loses nothing that was committed.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Takes the bytes of a JPEG or PNG, gives its size in stored pixels and a copy of the picture in grey or RGB, or
 ``PictureError`` with the reason, whatever the bytes are. The loop and the container both read with it, so
 that what is asked can be learned, and model, duplicate check and report see what the reviewer's browser
-shows. Knows nobody.
+shows.
 """
 
 from include.pictures.errors import MAX_PIXELS, MAX_SIDE, PictureError

@@ -25,26 +25,26 @@ from starlette.routing import Route
 from include import wire
 from include.review_server import private_files
 from include.review_server.api.api_keys import ApiKeys
-from include.review_server.api.arns import Arns
-from include.review_server.api.bodies import CONTROL_BODY, LARGEST_BODY, bounded_body
 from include.review_server.api.callers import Callers
 from include.review_server.api.flow_definitions import FlowChores, FlowDefinitionOperations
 from include.review_server.api.human_loops import WAIT_FOR_S3, HumanLoopOperations
 from include.review_server.api.task_uis import TaskUiOperations
 from include.review_server.api.work_teams import WorkteamOperations
+from include.review_server.arns import Arns
+from include.review_server.bodies import CONTROL_BODY, LARGEST_BODY, bounded_body
 from include.review_server.clock import Clock, utc_now
 from include.review_server.db.database import Database
 from include.review_server.errors import BodyTooLarge, DatabaseAway
 from include.review_server.health import Health, disk_problem
 from include.review_server.people.accounts import Accounts
 from include.review_server.portal.away import database_away, no_text
-from include.review_server.portal.component_files import component_routes
 from include.review_server.portal.frames import Frames
 from include.review_server.portal.portal import portal_routes
 from include.review_server.portal.statistics import Statistics
 from include.review_server.portal.worker_api import WorkerApi
 from include.review_server.s3 import ObjectStore
 from include.review_server.settings import ReviewSettings
+from include.review_server.templates.component_files import component_routes
 from include.review_server.templates.grants import ReadAccess
 from include.review_server.templates.render_pool import RenderPool
 from include.review_server.work.background import Keeper

@@ -15,9 +15,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from include.review_server.reach import Reach
 from include.review_server.s3_location import S3Location
 from include.review_server.settings import ReviewSettings
-from include.review_server.work.reach import Reach
 
 # What can go wrong on the way to S3 and may go right later.
 S3_ERRORS = (BotoCoreError, ClientError)

@@ -4,7 +4,7 @@
 
 Below DIR lies what belongs below s3://BUCKET/PIPELINE/, and beside it `truth.jsonl`: what the simulated
 reviewers of the nightly batches know, which never goes into the bucket. The same arguments give the same
-bytes, another seed gives other images. Knows boto3 and nothing of ours but the drawing.
+bytes, another seed gives other images.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """A person at Airflow's door: signs in, unpauses and triggers DAGs, watches their tasks, reads their logs.
 
-Speaks the public REST API (/api/v2) with the token of /auth/token and nothing else of Airflow. Knows the
-stack's settings and secrets.
+Speaks the public REST API (/api/v2) with the token of /auth/token and nothing else of Airflow.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How Airflow's SQLite is opened: a transaction that begins with a savepoint takes its turn at writing.
 
-Airflow reads `CONNECT_ARGUMENTS` through [database] sql_alchemy_connect_args. Knows nothing of the stack.
+Airflow reads `CONNECT_ARGUMENTS` through [database] sql_alchemy_connect_args.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The environment of the stack's processes: Airflow's settings, its two AWS connections, the import path.
 
 Two layers: `base` is what every process gets, the local cloud included; `airflow` adds what Airflow
-reads. The second needs the credentials that the local cloud generates at its first start. Knows settings
-and secrets, starts nothing.
+reads. The second needs the credentials that the local cloud generates at its first start.
 """
 
 from __future__ import annotations

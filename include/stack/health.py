@@ -1,7 +1,7 @@
 """Tells whether the stack's parts answer, waits until they do, and finds out who holds a port that is needed.
 
 Asks over HTTP only: the cloud's health route, and Airflow's monitor, which knows its scheduler, DAG
-processor and triggerer by their heartbeats. Knows settings and the process manager's states.
+processor and triggerer by their heartbeats.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The stack's process manager: supervisord, one per home, spoken to over its own Unix socket.
 
 Five programs: the local cloud (with the review server) and Airflow's scheduler, DAG processor, triggerer
-and API server. Each is started again when it dies. Knows settings and environments; whether a program is
-*ready* is for `health`.
+and API server. Each is started again when it dies.
 """
 
 from __future__ import annotations

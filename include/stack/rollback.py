@@ -1,7 +1,6 @@
 """`make rollback`: the previous model answers again, by way of the `deployment` DAG of the running stack.
 
 Triggers the DAG over Airflow's REST API as the form in its UI does, follows it, and tells what came of it.
-Knows the stack only: what a rollback is, the DAG knows.
 """
 
 from __future__ import annotations

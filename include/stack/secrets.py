@@ -1,6 +1,6 @@
 """The stack's own secrets: made once from random numbers, kept in files only their owner can read.
 
-There is no default password anywhere; `make up` prints the one that was generated. Knows only the settings.
+There is no default password anywhere; `make up` prints the one that was generated.
 """
 
 from __future__ import annotations

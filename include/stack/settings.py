@@ -1,7 +1,6 @@
 """Where one local stack lives and which ports it takes: NIGHTLOOP_HOME, NIGHTLOOP_*_PORT.
 
 Everything a stack writes is below its home, so two stacks with different homes and ports run side by side.
-Knows nothing of the rest of the stack.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Finds and ends the processes of a stack by the marker in their environment, whoever their parent is now.
 
 supervisord ends its own children. Airflow's workers and the cloud's jobs outlive it when it is killed
-with -9: they are found here. Works on Linux and macOS for processes of the same user. Knows only the
-marker.
+with -9: they are found here. Works on Linux and macOS for processes of the same user.
 """
 
 from __future__ import annotations

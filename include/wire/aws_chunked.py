@@ -2,7 +2,7 @@
 
 ``Decoder`` takes the pieces of a body in any division, gives the object's own bytes, and raises ``AwsError``
 (400 or 403) at the first thing that is not as it was signed. The rules are those of the S3 API reference,
-"Transferring Payload in Multiple Chunks" and "including trailing headers". Knows ``sigv4``.
+"Transferring Payload in Multiple Chunks" and "including trailing headers".
 """
 
 from __future__ import annotations

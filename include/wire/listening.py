@@ -1,7 +1,6 @@
 """How a server listens: uvicorn, with clients that must keep sending and reading, and never hold every place.
 
-Takes an ASGI application and gives a ``Server``, for the review server and the local cloud alike. Knows
-uvicorn and its parser (httptools, strict about framing), and nobody of ours.
+Takes an ASGI application and gives a ``Server``, for the review server and the local cloud alike.
 
 A connection waits for its client while a request is coming, while an answer is not read, and between
 requests. That wait is bounded by progress, never in total: an upload may last for hours if it moves, and how

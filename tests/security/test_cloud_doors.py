@@ -17,7 +17,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from include.local_cloud.gateway import credentials
+from include.local_cloud import credentials
 from include.local_cloud.gateway.policies import REVIEW_SERVER
 from tests.support.cloud import LocalCloud
 from tests.support.door import Door

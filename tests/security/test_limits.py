@@ -18,7 +18,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from itsdangerous import URLSafeSerializer
 
-from include.review_server.api.bodies import CONTROL_BODY, LARGEST_BODY, SMALL_BODY
+from include.review_server.bodies import CONTROL_BODY, LARGEST_BODY, SMALL_BODY
 from include.wire.strictjson import DEEPEST, MOST_CONTAINERS
 from tests.review_server.rig import Rig, refused
 from tests.support.cloud import ROLE, LocalCloud

@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from include.review_server.api.bodies import LARGEST_BODY
+from include.review_server.bodies import LARGEST_BODY
 from include.review_server.people.throttle import OF_A_NAME_FROM_A_NETWORK
 from tests.review_server.rig import Rig, refused
 from tests.support.cloud import ROOT, LocalCloud, eventually

@@ -3,7 +3,7 @@
 Written to the directory that SageMaker keeps in step with S3, when the job has one. A file is safetensors
 (weights, the optimiser's state, the best weights so far) with a JSON text in its header (epoch, scores, the
 random generator); nothing is pickled. A checkpoint names the training it belongs to, by its hyperparameters
-and data, and is passed over in any other. Knows ``artifact``.
+and data, and is passed over in any other.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Encoded image bytes to a square of pixels, the same way in training and in serving.
 
 Takes JPEG or PNG, gives uint8 RGB. Stored pixels are used as they are: EXIF orientation is not applied,
-because label tools and browsers' boxes refer to the same stored pixels throughout the loop. Knows pictures.
+because label tools and browsers' boxes refer to the same stored pixels throughout the loop.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The learning step: network, losses and optimiser compiled into one function, and the state it moves on.
 
 Takes batches of a constant shape, keeps flax variables and the optimiser's state. All of SageMaker's
-optimiser hyperparameters act here. Knows no files.
+optimiser hyperparameters act here.
 """
 
 from __future__ import annotations

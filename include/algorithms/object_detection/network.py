@@ -3,7 +3,7 @@
 Takes square images, gives for each cell of three grids (strides 8, 16 and 32, so that small and large objects
 have cells of their size) whether an object is there, which class it would be, and how far its four sides are.
 Sized for CPUs: XLA is slow with convolutions at full resolution, so the stem goes straight to a quarter of
-it. Knows nothing of labels or files.
+it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From an image to detections: resize, run the network, decode the cells, suppress what overlaps.
 
 Takes pixels and a trained network, gives rows of (class, score, xmin, ymin, xmax, ymax), normalised to 0..1
-and sorted by score. Knows the network, not where images or weights come from.
+and sorted by score.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@ waits while a whole state is written: for logs and metrics, which grow by the li
 
 ``Journal`` puts itself before the requests of one of ministack's modules: each that changed something is one
 line in a file before its client hears so. After a start the lines are asked for again, each at its time; an
-orderly stop saves the state, which names the journal that follows it. Knows ministack's modules, of the
-version pinned in constraints.txt.
+orderly stop saves the state, which names the journal that follows it.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
 ministack writes an object to the path its key spells. Two kinds of keys then never reach the disk or come
 back wrong: a folder marker ``images/`` beside ``images/1.jpg`` (one path would be a file and a directory),
 and keys with empty or dotted parts, or ending in ``.meta.json``. This module gives keys an unambiguous path
-and reads them back. Knows ``object_versions`` and ministack's S3 module, of the version pinned in
-constraints.txt.
+and reads them back.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ again on the next (with pages of one key for ever), with a delimiter it loses ke
 a key whose last listed version was deleted since, which is how clients empty a bucket.
 
 Takes ministack's S3 module, gives the replacement of one of its functions. Rules of order and of markers are
-those of S3's API reference. Knows ministack's S3 module, of the version pinned in constraints.txt.
+those of S3's API reference.
 """
 
 from __future__ import annotations

@@ -4,8 +4,7 @@ all the time, and an end.
 ministack's token of most lists is a position, which means another item as soon as one is made or deleted
 between two pages, and FilterLogEvents has no token at all: what is past its first page could not be read.
 Here a listing remembers the names that were there at its first page, and FilterLogEvents where it stood.
-Takes one of ministack's modules and puts itself before its requests. Knows ministack's requests and replies,
-of the version pinned in constraints.txt.
+Takes one of ministack's modules and puts itself before its requests.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ made to survive kill -9.
 Takes requests that are not SageMaker's, admitted and whole. ministack writes S3 objects through to disk, but
 everything else only at an orderly exit; here bucket settings and IAM are saved before the client hears that
 they were made, logs and metrics are written to a journal, and the rest (queues, events) is saved a moment
-later. Knows ``base_call``, ``journal``, ``paging``, ``regions``, ``object_files`` and ministack.
+later.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from include.local_cloud.asgi import Message, Receive, Send
 from include.local_cloud.base import call, paging
+from include.local_cloud.base.bucket_region import keep_buckets_here
 from include.local_cloud.base.journal import Journal
-from include.local_cloud.gateway.access import Temporary
-from include.local_cloud.gateway.messages import Message, Receive, Send
-from include.local_cloud.gateway.regions import keep_buckets_here
+from include.local_cloud.credentials import Temporary
 from include.local_cloud.settings import ACCOUNT_ID, REGION, write_atomically
 from include.wire import AwsError, Request
 from include.wire.sigv4 import Signature

@@ -2,7 +2,7 @@
 
 Takes an image URI such as ``811284229777.dkr.ecr.us-east-1.amazonaws.com/object-detection:1`` and gives the
 Python package that implements it; registry, account, Region and tag do not matter, so SageMaker's own URIs
-work unchanged. Knows nobody: an algorithm is only ever started as a process.
+work unchanged.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Takes the DeploymentConfig of CreateEndpoint or UpdateEndpoint and the number of instances of the new fleet;
 raises ``ValidationException`` for what could not be carried out. Numbers and rules are the developer guide's.
 Here all traffic moves at once when the new version answers, and nothing is waited for: there is no CloudWatch
-alarm on this machine that could go off during a wait. Knows nobody.
+alarm on this machine that could go off during a wait.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 An endpoint has one *deployment* per variant of each version of it: a document of ours that the dispatcher
 gives an instance to. An update puts the deployments of the new version beside the old ones, and switches
-when all of them answer. Knows ``store``, ``listing``, ``tags``, ``models``, ``rollout`` and
-``deployment_config``.
+when all of them answer.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 Takes the validated parameters of a List request, gives documents and the next token. A token names the last
 row that was given, not an offset, so rows that come or go between two pages neither repeat nor hide others.
-Knows ``store``.
 """
 
 from __future__ import annotations

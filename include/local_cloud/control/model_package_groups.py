@@ -1,8 +1,7 @@
 """Model package groups: the shelves of the model registry, each a row of versions that only ever grows.
 
 A group counts the versions it has given out, so that the number of a deleted version never comes back. Names
-are told apart without regard to case, because their ARNs are in lower case. Knows ``store``, ``listing`` and
-``tags``.
+are told apart without regard to case, because their ARNs are in lower case.
 """
 
 from __future__ import annotations

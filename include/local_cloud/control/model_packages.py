@@ -2,8 +2,7 @@
 
 A version names an image and an archive of weights, and says whether it may be used: ``usable_container`` is
 what CreateModel asks, and an unapproved version is refused there. Packages outside of any group (unversioned)
-have no approval. Nothing of the archive is looked at here. Knows ``store``, ``listing``, ``tags``,
-``algorithms`` and ``model_package_groups``.
+have no approval. Nothing of the archive is looked at here.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 are used.
 
 A model may name a model package instead; what the package says then is kept with the model, which goes on
-working when the package is rejected or deleted later. Knows ``store``, ``listing``, ``tags``, ``algorithms``,
-``request_members`` and ``model_packages``.
+working when the package is rejected or deleted later.
 """
 
 from __future__ import annotations

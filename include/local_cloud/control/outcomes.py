@@ -1,6 +1,4 @@
 """How a job's document changes when no instance is there to do it: it waits, stops before it ran, or fails.
-
-Knows ``store`` and the documents of training jobs, transform jobs and deployments.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 ``check`` refuses what would give other results than asked for, and returns what was asked for and changes
 nothing here: such members are kept, described back, and named once in the log. A test finds the members of
-the service model that no table has. Knows ``wire``.
+the service model that no table has.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 A version's deployments are created, each reports ``InService`` or ``Failed``, and ``settle`` draws the
 conclusion for the endpoint: switch, or stay with the old version. Called by the cloud and by instances, in
-any order and as often as they like. Knows ``store``, ``models`` and
-``request_members``.
+any order and as often as they like.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
 """Tags of any resource, by ARN: AddTags, ListTags, DeleteTags, and the tags that come with a Create request.
-
-Knows ``store``.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 A request is checked, written down as the document that Describe gives back, and left to the dispatcher;
 nothing is waited for. Rules beyond the service model (which the wire has checked) are those of the
-developer guide. Knows ``store``, ``listing``, ``tags``, ``request_members`` and
-``algorithms``.
+developer guide.
 """
 
 from __future__ import annotations

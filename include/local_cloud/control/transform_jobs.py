@@ -1,7 +1,6 @@
 """The batch-transform operations of SageMaker's control plane.
 
 As with training jobs, a request is checked, written down and left to the dispatcher.
-Knows ``store``, ``listing``, ``tags``, ``request_members`` and ``models``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 the algorithm does.
 
 Takes the ``Environment`` of CreateTrainingJob, CreateTransformJob, a model or a model package; raises the
-``ValidationException`` that names the variable and who would read it. Knows nobody.
+``ValidationException`` that names the variable and who would read it.
 
 The families are broad on purpose. A list of the names that are known to run code would always lack the next
 one, and a variable of the algorithm's own can have another name.

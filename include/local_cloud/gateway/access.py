@@ -2,32 +2,22 @@
 
 Takes a ``wire.Request``, gives its ``Signature`` or raises ``AwsError`` with AWS's own codes. A web page
 open in the same browser, or another user of the machine, knows no secret of ours; a reviewer has presigned
-addresses, and those do exactly what was signed. Knows ``wire``, ``credentials``, ``policies``
-and ``regions``.
+addresses, and those do exactly what was signed.
 """
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from include.local_cloud.gateway.credentials import Key
+from include.local_cloud.credentials import Key, Temporary
 from include.local_cloud.gateway.policies import ADMINISTRATOR, Policy
 from include.local_cloud.gateway.regions import check_region
 from include.wire import AwsError, Request
 from include.wire.sigv4 import Signature
 
 _HINT = "its key is in the file credentials of the cloud's data directory (AWS_SHARED_CREDENTIALS_FILE)"
-
-
-@dataclass(frozen=True)
-class Temporary:
-    """What STS gave out: the secret, and the token that every request has to bring along."""
-
-    secret: str
-    token: str
 
 
 class Access:

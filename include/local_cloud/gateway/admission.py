@@ -1,7 +1,7 @@
 """From what came in at the port to a request that may be served.
 
 Takes ASGI's scope and ``receive``; gives a ``wire.Request`` that means one thing only, its checked signature,
-and its body, which is the one that was signed. Raises ``AwsError``. Knows ``access`` and ``payload``.
+and its body, which is the one that was signed. Raises ``AwsError``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from include.local_cloud.asgi import Message, Receive
 from include.local_cloud.gateway.access import Access
-from include.local_cloud.gateway.messages import Message, Receive
 from include.local_cloud.gateway.payload import MAX_BODY, inflated, object_body, small_body
 from include.wire import AwsError, Request, strictjson
 from include.wire.aws_chunked import Seal

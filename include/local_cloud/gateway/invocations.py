@@ -1,8 +1,7 @@
 """InvokeEndpoint: hands a request to the process that serves the model, and its answer back.
 
 A request that was with a version when the endpoint moved on to the next one is asked again there, so that
-nobody who calls the endpoint notices an update. The implementation of ``sagemaker-runtime``. Knows ``store``,
-``rollout`` and ``model_reply``.
+nobody who calls the endpoint notices an update. The implementation of ``sagemaker-runtime``.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ import random
 
 import httpx
 
+from include.local_cloud import model_reply
 from include.local_cloud.control import rollout
-from include.local_cloud.gateway import model_reply
-from include.local_cloud.gateway.model_reply import ModelReply
+from include.local_cloud.model_reply import ModelReply
 from include.local_cloud.settings import ACCOUNT_ID, REGION
 from include.local_cloud.store import DEPLOYMENT, ENDPOINT, INSTANCE, Document, Store
 from include.wire import AwsError

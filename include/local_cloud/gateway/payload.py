@@ -3,7 +3,7 @@
 S3's clients sign a digest of the body and send it along, or sign the body chunk by chunk; every other
 service's sign the body itself. Takes a request whose signature is checked and ASGI's ``receive``, gives the
 bytes that the service is to see, or raises ``AwsError`` before any service has heard of them. Large bodies
-wait in a file until they are known to be right. Knows ``wire``.
+wait in a file until they are known to be right.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from include.local_cloud.gateway.messages import Receive
+from include.local_cloud.asgi import Receive
 from include.wire import AwsError, Request
 from include.wire.aws_chunked import FORMS, Decoder, Seal
 from include.wire.sigv4 import UNSIGNED_PAYLOAD

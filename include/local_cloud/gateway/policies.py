@@ -2,8 +2,7 @@
 
 ``Policy.allows`` takes the service that a request is signed for and the request; for S3 the operation is
 read off it as S3 itself tells operations apart. A bucket or prefix is not part of a policy: a flow may name
-any bucket of the team for its tasks and its answers, and only the review server knows its flows. Knows
-``wire``.
+any bucket of the team for its tasks and its answers, and only the review server knows its flows.
 """
 
 from __future__ import annotations

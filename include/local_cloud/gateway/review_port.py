@@ -1,7 +1,7 @@
 """The review server's port: its own application, which asks for the cloud's key, behind the cloud's counters.
 
 Workers sign in with a session of their own; AWS calls must hold a key of the cloud here as on the other port
-(``server`` hands the review server the look-up). Knows ``wire``.
+(``server`` hands the review server the look-up).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
-from include.local_cloud.gateway.messages import Message, Receive, Send
+from include.local_cloud.asgi import Message, Receive, Send
 from include.wire import AwsService, Request
 
 

@@ -3,8 +3,7 @@
 Takes ASGI requests; gives them to SageMaker's two APIs and the A2I runtime (``AwsService`` objects, run in
 threads because they are plain synchronous code) or to the base services. The credential scope alone decides,
 not the path, the host or a header, so that buckets named ``human-loops`` or ``endpoints`` keep working.
-Counts requests per operation for tests that promise few of them. Knows ``wire``, ``access``, ``admission``
-and ``base_services``.
+Counts requests per operation for tests that promise few of them.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from xml.sax.saxutils import escape
 
+from include.local_cloud.asgi import Message, Receive, Send
 from include.local_cloud.base.services import SERVICES, BaseServices
 from include.local_cloud.gateway.access import Access
 from include.local_cloud.gateway.admission import Admission, as_request, check_location
-from include.local_cloud.gateway.messages import Message, Receive, Send
 from include.wire import AwsError, AwsService, Reply, Request
 
 _SPEAK_XML = ("iam", "sts")  # by the query protocol; S3 has its own form of it

@@ -1,7 +1,4 @@
-"""Model archives: ``model.tar.gz`` out of a directory, and safely back into one.
-
-Knows ``include.algorithms.archives``, which reads them.
-"""
+"""Model archives: ``model.tar.gz`` out of a directory, and safely back into one."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """The input of a training job as files: S3 prefixes and manifests, downloaded before the container starts.
 
 Takes the ``InputDataConfig`` of the request, gives the directories ``input/data/<channel>/`` and the
-configuration files of the container contract; Pipe channels go to ``pipes``. Knows ``cloud`` and
-``container``.
+configuration files of the container contract; Pipe channels go to ``pipes``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Takes the CheckpointConfig of the request. What lies in S3 is put into the directory before the container
 starts; what the container changes there is uploaded while it runs and once more at its end, and what it
-deletes is deleted in S3 as well, as SageMaker documents. Knows ``cloud`` and ``container``.
+deletes is deleted in S3 as well, as SageMaker documents.
 """
 
 from __future__ import annotations

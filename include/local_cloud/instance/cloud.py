@@ -2,7 +2,6 @@
 
 Takes bucket, key and paths; gives bytes and files. What is missing or refused is a ``ClientFault`` in the
 words of the failure reason. A connection that is refused is tried again for as long as the watch allows.
-Knows boto3.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from botocore.exceptions import (
     IncompleteReadError,
 )
 
-from include.local_cloud.gateway.credentials import load_or_create
+from include.local_cloud.credentials import load_or_create
 from include.local_cloud.instance.faults import ClientFault
 from include.local_cloud.instance.watch import Watch
 from include.local_cloud.settings import REGION

@@ -1,8 +1,7 @@
 """A container without a container engine: an algorithm's process, its ``/opt/ml`` tree, and its log.
 
 Starts ``python -m <package> train|serve`` behind the walls of ``sandbox`` with ``init`` as its first process,
-hands on its output line by line, and ends it with all its children. Knows ``sandbox``, ``processes`` and
-``variables``.
+hands on its output line by line, and ends it with all its children.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whose fault it was, by class: the words SageMaker puts before a failure reason. Knows nobody."""
+"""Whose fault it was, by class: the words SageMaker puts before a failure reason."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A container can put a link or a pipe where a file is expected, and can do so while somebody reads. So nothing
 here follows a link or waits for a writer: paths go from directory to directory by descriptors, and whoever
-takes a file gets it open. Knows nobody.
+takes a file gets it open.
 """
 
 from __future__ import annotations

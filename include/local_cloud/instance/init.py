@@ -3,8 +3,7 @@
 Started by ``container`` as ``python -I -S init.py CONTROL LISTENER PORT COMMAND…``. CONTROL is a socket to
 the instance: ``T`` asks the algorithm to end, its end-of-file means that the instance is gone and everything
 dies; the algorithm's exit status goes the other way. LISTENER, when it is not -1, is a socket that listens
-outside of the container's network: what connects there is led to PORT inside. Knows nobody: it starts
-without the project, within milliseconds.
+outside of the container's network: what connects there is led to PORT inside.
 """
 
 from __future__ import annotations

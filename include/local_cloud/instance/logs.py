@@ -2,7 +2,7 @@
 
 Takes lines from any thread, sends them every half second, and makes the group and the stream when they are
 not there. A cloud that is away for a moment gets the lines when it is back. A container that says more than
-can be sent loses the rest, which is counted in the log; no line ends the stream. Knows ``cloud``.
+can be sent loses the rest, which is counted in the log; no line ends the stream.
 """
 
 from __future__ import annotations

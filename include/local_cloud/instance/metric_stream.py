@@ -2,7 +2,7 @@
 
 Takes values from any thread and sends them every few seconds, those of one second as one set of statistics,
 so that a chatty job costs CloudWatch no more than a quiet one. A CloudWatch that takes none is named once in
-the log and disturbs nothing. Knows ``cloud``.
+the log and disturbs nothing.
 """
 
 from __future__ import annotations

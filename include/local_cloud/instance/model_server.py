@@ -1,7 +1,7 @@
 """A model being served: its archive unpacked, its container up, and one HTTP request per record.
 
 Takes a model's container definition; gives replies of ``/invocations``. Used by batch transform and by
-endpoints. Knows ``container``, ``archives`` and ``cloud``.
+endpoints.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 
+from include.local_cloud import model_reply
 from include.local_cloud.control.algorithms import Algorithms
 from include.local_cloud.control.models import data_url
-from include.local_cloud.gateway import model_reply
 from include.local_cloud.instance import archives
 from include.local_cloud.instance.container import Container, MlTree, wait_for
 from include.local_cloud.instance.faults import AlgorithmFault

@@ -2,7 +2,7 @@
 
 Takes a channel of the request; a thread per channel streams its objects, or the attributes of an augmented
 manifest's lines (``…-ref`` as the bytes of the object, others as JSON), wrapped in RecordIO when the
-channel says so. A container may stop reading whenever it likes. Knows ``cloud``, ``channels`` and RecordIO.
+channel says so. A container may stop reading whenever it likes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """What every instance holds in its hands: its place, its document, its home directory, its watch and its
 cloud.
-
-Knows ``store``, ``watch`` and ``cloud``.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 With bubblewrap and user namespaces: the system, Python and the algorithm's package read-only, the job's own
 ``/opt/ml`` and ``/tmp``, no network, no other process, nothing of the cloud's data. Without: a process of
 this user, whose variables and limits are its only walls; ``missing`` says what to install. Takes directories,
-gives a command's beginning and its environment. Knows ``variables`` and ``settings``.
+gives a command's beginning and its environment.
 """
 
 from __future__ import annotations

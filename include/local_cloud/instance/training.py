@@ -1,7 +1,7 @@
 """A training job on its machine: Downloading, Training, Uploading, and one of the three ends.
 
 Takes the job's document, leaves the model archive in S3, log and metrics in CloudWatch and the outcome in
-the document. Knows the other modules of this package and ``training_jobs.move``.
+the document.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A bad object spoils only itself: the job ends Failed, and the other outputs are kept, as documented. Outputs
 are uploaded when all is done; a job that is stopped stores none. On disk they have numbers: an object's key
-is no file's name. Knows the other modules of this package.
+is no file's name.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pathlib import Path
 
 import httpx
 
+from include.local_cloud import model_reply
 from include.local_cloud.control import outcomes, request_members
 from include.local_cloud.control.models import model_named, served_by
-from include.local_cloud.gateway import model_reply
 from include.local_cloud.instance import archives, channels
 from include.local_cloud.instance.cloud import split_uri
 from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested

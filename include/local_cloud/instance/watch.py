@@ -1,6 +1,6 @@
 """An instance's eye on the world: is it to end, is its job to stop, is its cloud still there?
 
-Long loops call ``check`` at every turn. Knows ``store`` and ``locks``.
+Long loops call ``check`` at every turn.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from include.review_server.api.arns import Arns
 from include.review_server.api.task_uis import live_task_ui
+from include.review_server.arns import Arns
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import FlowDefinition, HumanLoop, Workteam, inline

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from include.review_server import jsontext
-from include.review_server.api.arns import Arns
 from include.review_server.api.flow_definitions import live_flow
+from include.review_server.arns import Arns
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import (
@@ -27,13 +27,12 @@ from include.review_server.db.models import (
     HumanLoop,
     HumanTaskUi,
     LoopInput,
-    Task,
 )
 from include.review_server.db.pages import page
-from include.review_server.db.statuses import FlowStatus, LoopStatus, TaskStatus
+from include.review_server.db.statuses import FlowStatus, LoopStatus
 from include.review_server.s3 import ObjectStore, image_buckets
-from include.review_server.s3_location import S3Location
 from include.review_server.work.lifecycle import locked, stop
+from include.review_server.work.outputs import has_output, output_location
 from include.wire import AwsError
 
 # In flight per flow definition with a private team; AWS does not raise it.
@@ -210,12 +209,6 @@ class HumanLoopOperations:
         return name
 
 
-def output_location(flow: FlowDefinition, loop: HumanLoop) -> S3Location:
-    """Where the loop's output.json belongs: below the output path, by the time the loop was created (UTC)."""
-    when = loop.created_at.strftime("%Y/%m/%d/%H/%M/%S")
-    return S3Location.parse(flow.output_path).below(flow.name, when, loop.name, "output.json")
-
-
 def _answered_before(value: Any) -> set[str]:
     """The workers of ``answeredBefore``. It is anybody's input: what is no worker's id says nothing."""
     listed = value.get("answeredBefore") if isinstance(value, dict) else None
@@ -224,14 +217,6 @@ def _answered_before(value: Any) -> set[str]:
 
 def _is_worker_id(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value) is not None
-
-
-def has_output(session: Session, loop: HumanLoop) -> bool:
-    """Whether to name the output: also before it is there, as A2I does, but not when it will never be."""
-    if loop.status is not LoopStatus.STOPPED:
-        return loop.status is not LoopStatus.FAILED
-    answered = select(func.count()).where(Task.loop_id == loop.id, Task.status == TaskStatus.ANSWERED)
-    return session.scalars(answered).one() > 0
 
 
 def _existing(session: Session, name: str) -> HumanLoop:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from include.review_server import jsontext
-from include.review_server.api.arns import Arns
+from include.review_server.arns import Arns
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import HumanTaskUi

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from include.review_server.api.arns import WORKFORCE, Arns
+from include.review_server.arns import WORKFORCE, Arns
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import FlowDefinition, Workteam

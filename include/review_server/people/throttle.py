@@ -7,7 +7,6 @@ does not count; those under way are counted in memory, so many at once pass no l
 
 A device that somebody has signed in with (``accounts``) is counted by itself and by nothing else. Whoever
 attacks a name keeps strangers to it waiting, for a minute at most, and its owner's own devices not at all.
-Knows the table and nothing of passwords.
 """
 
 from __future__ import annotations

@@ -28,9 +28,9 @@ from include.review_server.db.database import Database
 from include.review_server.db.models import FlowDefinition, HumanTaskUi, Task
 from include.review_server.errors import Forbidden, UnknownTask
 from include.review_server.people.accounts import SignedIn
-from include.review_server.portal import component_files
-from include.review_server.portal.frame_policy import frame_headers, message_headers
 from include.review_server.portal.turns import Turns
+from include.review_server.templates import component_files
+from include.review_server.templates.frame_policy import frame_headers, message_headers
 from include.review_server.templates.grants import Grant, ReadAccess
 from include.review_server.templates.liquid import Rendered
 from include.review_server.templates.render_pool import RenderPool

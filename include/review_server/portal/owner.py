@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from include.review_server import jsontext
-from include.review_server.api.bodies import CONTROL_BODY, bounded_body
+from include.review_server.bodies import CONTROL_BODY, bounded_body
 from include.review_server.clock import Clock
 from include.review_server.errors import BadAnswer, Forbidden, RenderBusy, UnknownTask
 from include.review_server.people.accounts import Accounts, SignedIn

@@ -1,8 +1,7 @@
 """How a page of the portal becomes a reply: jinja2 with everything escaped, and the headers that guard it.
 
-Takes a template's name and values, gives a response. Knows nothing of tasks. The portal's own style and
-scripts are served below an address that holds a hash of them, so that browsers may keep them for good and
-still never use old ones.
+Takes a template's name and values, gives a response. The portal's own style and scripts are served below an
+address that holds a hash of them, so that browsers may keep them for good and still never use old ones.
 """
 
 from __future__ import annotations

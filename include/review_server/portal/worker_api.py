@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from include.review_server import jsontext
-from include.review_server.api.bodies import LARGEST_BODY, json_object
+from include.review_server.bodies import LARGEST_BODY, json_object
 from include.review_server.clock import Clock, iso
 from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import (

@@ -25,10 +25,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from include.review_server import jsontext
-from include.review_server.portal.component_files import component_routes, components_url
-from include.review_server.portal.frame_policy import frame_headers
 from include.review_server.s3_location import S3Location
 from include.review_server.templates.check import Finding
+from include.review_server.templates.component_files import component_routes, components_url
+from include.review_server.templates.frame_policy import frame_headers
 from include.review_server.templates.render_pool import Checked, RenderPool
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Template bench</title>

@@ -18,8 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from include.review_server import jsontext
-from include.review_server.api.arns import Arns
-from include.review_server.api.human_loops import output_location
+from include.review_server.arns import Arns
 from include.review_server.clock import Clock, iso
 from include.review_server.db.database import Database
 from include.review_server.db.models import Answer, Delivery, FlowDefinition, HumanLoop, LoopInput, Task
@@ -27,6 +26,7 @@ from include.review_server.db.statuses import LoopStatus, TaskStatus
 from include.review_server.s3 import S3_ERRORS, ObjectStore
 from include.review_server.s3_location import S3Location
 from include.review_server.work.lifecycle import finish, locked_all
+from include.review_server.work.outputs import output_location
 from include.review_server.work.retries import is_due, next_attempt
 
 log = logging.getLogger(__name__)

@@ -23,13 +23,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from include.review_server.api.arns import Arns
-from include.review_server.api.human_loops import has_output, output_location
+from include.review_server.arns import Arns
 from include.review_server.clock import Clock, iso
 from include.review_server.db.database import Database
 from include.review_server.db.models import FlowDefinition, HumanLoop, LoopEvent
+from include.review_server.reach import Reach
 from include.review_server.settings import ReviewSettings
-from include.review_server.work.reach import Reach
+from include.review_server.work.outputs import has_output, output_location
 from include.review_server.work.retries import is_due, next_attempt
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 import httpx
 import pytest
 
-from include.local_cloud.gateway import model_reply
+from include.local_cloud import model_reply
 
 Say = Callable[[bytes], Iterable[bytes]]
 _HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"

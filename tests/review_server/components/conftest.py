@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from include.review_server.portal.component_files import component_routes, components_url
+from include.review_server.templates.component_files import component_routes, components_url
 from include.review_server.templates.liquid import Templates, frame_document
 
 WIDTH, HEIGHT = 320, 200  # of the pictures, unless a test asks for others

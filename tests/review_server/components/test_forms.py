@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from include.review_server.portal.component_files import ROOT, components_url
+from include.review_server.templates.component_files import ROOT, components_url
 from include.review_server.templates.elements import ELEMENTS
 from tests.review_server.components.conftest import Site, Task
 

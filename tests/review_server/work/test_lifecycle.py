@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import func, select
 
-from include.review_server.api.arns import Arns
 from include.review_server.api.human_loops import HumanLoopOperations
+from include.review_server.arns import Arns
 from include.review_server.db.database import Database
 from include.review_server.db.models import Delivery, FlowDefinition, HumanLoop, Membership, Task, Worker
 from include.review_server.db.statuses import BARRING_TASKS, SEATED_TASKS, LoopStatus, TaskStatus

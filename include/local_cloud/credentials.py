@@ -3,7 +3,7 @@
 ``DIR/credentials`` and ``DIR/config`` are made at the first start with a random key (mode 0600) and keep
 that key for ever; the endpoint in ``config`` follows the port. The keys of the cloud's own parts follow from
 that one. ``DIR/sagemaker.yaml`` has the defaults of the SageMaker SDKs. Takes the data directory, gives a
-``Key``; knows ``settings``.
+``Key``.
 """
 
 from __future__ import annotations
@@ -38,6 +38,14 @@ class Key:
 
     id: str
     secret: str
+
+
+@dataclass(frozen=True)
+class Temporary:
+    """What STS gave out: the secret, and the token that every request has to bring along."""
+
+    secret: str
+    token: str
 
 
 def load_or_create(data: Path) -> Key:

@@ -1,4 +1,4 @@
-"""The types of ASGI, as far as this package speaks it. Knows nobody."""
+"""The types of ASGI, as far as this package speaks it."""
 
 from __future__ import annotations
 

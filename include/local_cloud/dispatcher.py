@@ -5,8 +5,7 @@ living instance gets one, oldest first and not too many jobs at once. An instanc
 (killed, out of memory, the machine went down) is replaced and its job starts again under the same name with
 the secondary status Restarting, as SageMaker retries its own internal errors; after a few such deaths the
 job is Failed with a reason. An instance that lived through a restart of the cloud still holds its lock, and
-is simply found at work. Says once when ``sandbox`` has no walls for them. Knows ``store``, ``locks`` and the
-outcomes of each kind.
+is simply found at work. Says once when ``sandbox`` has no walls for them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 anything, without end, a byte a minute, or a gibibyte packed into one mebibyte.
 
 Takes a URL and a request, gives status, content and the two headers that callers see. Keeps no cookies: all
-models are asked at one host. Knows httpx.
+models are asked at one host.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Amazon Resource Names of the review plane: how they are written, and which of them are ours.
-
-Knows account and Region only.
-"""
+"""Amazon Resource Names of the review plane: how they are written, and which of them are ours."""
 
 from __future__ import annotations
 
