@@ -1,5 +1,4 @@
-"""How a job's document changes when no instance is there to do it: it waits, stops before it ran, or fails.
-"""
+"""How a job's document changes when no instance is there for it: it waits, stops before it ran, or fails."""
 
 from __future__ import annotations
 

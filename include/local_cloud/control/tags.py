@@ -1,5 +1,4 @@
-"""Tags of any resource, by ARN: AddTags, ListTags, DeleteTags, and the tags that come with a Create request.
-"""
+"""Tags of any resource, by ARN: AddTags, ListTags, DeleteTags, and the tags that a Create brings along."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """One variant of an endpoint on its machine: serves its model until it is retired.
 
- A server that dies is started again, as SageMaker replaces a machine.
+A server that dies is started again, as SageMaker replaces a machine.
 """
 
 from __future__ import annotations
