@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.models import CACHE, PIPELINE, Model, Models, replace
 from include.loop.core.identity import share
 from include.loop.dataset import replay
-from include.loop.nightly.predictions import Prediction
+from include.loop.nightly.predictions import Predicted
 from include.loop.nightly.triage import AUDIT, Decision, choose
 from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox, read_value
 from include.loop.tasks.detection.predictions import Detection
@@ -84,7 +84,7 @@ class Study:
         batch = list(self.digits(number))
         seen = self.models.detect(champion, f"batch-{number}", batch)
         rows = choose(
-            [Prediction(image, self._identity(image), seen[image]) for image in batch], PIPELINE.triage
+            [Predicted(image, self._identity(image), seen[image]) for image in batch], PIPELINE.triage
         )
         asked = {row.image: row.reason for row in rows if row.decision is Decision.ASK}
         audits = [image for image in asked if asked[image] == AUDIT]

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 from include.loop.config import Environment, Pipeline, load_environment, load_pipeline
 from include.loop.core.clients import Clients
 from include.loop.core.storage import Storage
+from include.loop.tasks import task_of
+from include.loop.tasks.protocol import AnyTask
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,11 @@ class Workspace:
     environment: Environment
     storage: Storage
     clients: Clients
+
+    @cached_property
+    def task(self) -> AnyTask:
+        """What the pipeline's models learn to do."""
+        return task_of(self.pipeline)
 
 
 def open_workspace(

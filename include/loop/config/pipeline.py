@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from include.loop.config.fields import SHARE, Hyperparameters, LabelAttribute, Name, Strict
 from include.loop.config.plain_yaml import read_text
 from include.loop.core.errors import ConfigurationError
-from include.loop.strategies import STRATEGIES
+from include.loop.strategies import strategy_names
 
 SHIPPED = Path(__file__).parents[2] / "pipelines"
 MOST_TEMPLATE_BYTES = 4 * 128_000  # CreateHumanTaskUi takes 128,000 characters
@@ -59,8 +59,8 @@ class TriageSettings(Strict):
     @field_validator("strategy")
     @classmethod
     def _known(cls, value: str) -> str:
-        if value not in STRATEGIES:
-            raise ValueError(f"must be one of {', '.join(sorted(STRATEGIES))}")
+        if value not in strategy_names():
+            raise ValueError(f"must be one of {', '.join(strategy_names())}")
         return value
 
 
@@ -151,6 +151,8 @@ class Pipeline(Strict):
     name: Name
     path: Path = Field(repr=False)
     description: str = ""
+    # What the model learns to do, by the name of SageMaker's algorithm.
+    task: Literal["object-detection"] = "object-detection"
     classes: tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...] = Field(min_length=1)
     label_attribute: LabelAttribute = "review"
     batch: BatchSettings = BatchSettings()

@@ -18,7 +18,6 @@ from include.loop.nightly.contents import Contents
 from include.loop.nightly.looks import GONE, REPLACED, Look, look_at
 from include.loop.nightly.predictions import predictions_of
 from include.loop.nightly.triage import Decision, Row, read_rows, same_as, with_cost, write_rows
-from include.loop.tasks.detection.predictions import Detection
 from include.loop.workspace import Workspace
 
 
@@ -40,8 +39,8 @@ class Question:
 def compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question], dict[str, str]]:
     """The questions, in the order of the rows; and by image why nobody can be asked about it."""
     rows, looks = _still_there(workspace, batch)
-    detections = predictions_of(workspace, batch, [row.image for row in rows])
-    review, classes = workspace.pipeline.review, workspace.pipeline.classes
+    said = predictions_of(workspace, batch, [row.image for row in rows])
+    review = workspace.pipeline.review
 
     before = second_look.answered_before(workspace, (row.again for row in rows if row.again))
     questions, unreadable = [], {}
@@ -49,12 +48,9 @@ def compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question],
         if seen.problem or not seen.width or not seen.height:
             unreadable[row.image] = seen.problem or "not an image"
             continue
-        content = {
+        size = seen.width, seen.height
+        content = workspace.task.question(said.get(row.image), size, review.prelabel_threshold) | {
             "taskObject": row.image,
-            "labels": list(classes),
-            "initialValue": prelabels(
-                detections.get(row.image, ()), classes, seen.width, seen.height, review.prelabel_threshold
-            ),
             "instructions": review.instructions,
             "etag": row.etag,
             "batch": batch,
@@ -132,29 +128,6 @@ def asked_again(workspace: Workspace, batch: str, questions: Sequence[Question])
         if row.again:
             found.setdefault(row.again, []).extend([loops[row.image]] if row.image in loops else [])
     return found
-
-
-def prelabels(
-    detections: Sequence[Detection], classes: Sequence[str], width: int, height: int, threshold: float
-) -> list[dict[str, Any]]:
-    """The model's boxes as crowd-bounding-box wants them: label text, integer pixels inside the image."""
-    boxes = []
-    for item in detections:
-        if item.score < threshold:
-            continue
-        left, right = sorted(round(side * width) for side in (item.xmin, item.xmax))
-        top, bottom = sorted(round(side * height) for side in (item.ymin, item.ymax))
-        left, top = min(left, width - 1), min(top, height - 1)
-        boxes.append(
-            {
-                "label": classes[item.class_id],
-                "left": left,
-                "top": top,
-                "width": max(1, right - left),
-                "height": max(1, bottom - top),
-            }
-        )
-    return boxes
 
 
 def _look(workspace: Workspace, batch: str, row: Row) -> Look:

@@ -25,9 +25,8 @@ from include.loop.nightly.contents import let_go
 from include.loop.nightly.human_loops import HumanLoopStatus, list_loops
 from include.loop.nightly.questions import read_questions, read_refused, read_unreadable
 from include.loop.nightly.triage import Decision, Row, read_rows
-from include.loop.tasks.detection.answers import MOST_BYTES, Answer, read_output
-from include.loop.tasks.detection.consensus import ReviewersDisagree, agree
-from include.loop.tasks.detection.manifest import manifest_value
+from include.loop.tasks.a2i_output import MOST_BYTES
+from include.loop.tasks.values import Answer, Origin, ReviewersDisagree
 from include.loop.trials.shards import committed_shards
 from include.loop.workspace import Workspace
 
@@ -126,13 +125,12 @@ def _collect(workspace: Workspace, batch: str) -> dict[str, Any]:
     # The order is the commit: a reader trusts the manifest only when the summary is there.
     workspace.storage.write_lines(layout.quarantine_file(batch), (item.to_dict() for item in problems))
     workspace.storage.write_lines(layout.labels_manifest(batch), lines)
-    attribute = workspace.pipeline.label_attribute
     return {
         "batch": batch,
         "asked": len(mine),
         "labels": len(labels),
         "copies": len(lines) - len(labels),
-        "negatives": sum(not value[attribute]["annotations"] for value in labels),
+        "negatives": sum(workspace.task.is_negative(line) for line in labels),
         "disagreed": sum(problem.said is not None for problem in problems),
         "answers": len(answers),
         "quarantined": len(problems),
@@ -214,9 +212,9 @@ def _read_outcome(
 def _read_answers(
     workspace: Workspace, batch: str, question: Question, asked_because: str, body: bytes
 ) -> Outcome:
-    classes = workspace.pipeline.classes
+    size = question.width, question.height
     try:
-        answers, rejected = read_output(body, question.loop, classes, (question.width, question.height))
+        answers, rejected = workspace.task.read_answers(body, question.loop, size)
     except BadRecord as error:
         return _failed(question, batch, "answer", str(error))
     problems = tuple(
@@ -225,26 +223,14 @@ def _read_answers(
     )
     if not answers:
         return Outcome(question.loop, batch, problems=problems, sha256=question.sha256)
+    origin = Origin(question.image, question.etag, size, question.loop, batch, asked_because)
     try:
-        boxes = agree(answers)
+        label = workspace.task.write_label(answers, origin)
     except ReviewersDisagree as error:
-        said = {answer.worker: [box.told for box in sorted(answer.boxes)] for answer in answers}
+        said = {answer.worker: answer.said for answer in answers}
         both_sides = Quarantined("answer", question.image, str(error), batch, question.loop, said=said)
         problems = (*problems, both_sides)
         return Outcome(question.loop, batch, None, problems, tuple(answers), question.sha256)
-    label = manifest_value(
-        attribute=workspace.pipeline.label_attribute,
-        classes=classes,
-        image=question.image,
-        etag=question.etag,
-        size=(question.width, question.height),
-        boxes=boxes,
-        loop=question.loop,
-        batch=batch,
-        submitted=max(answer.submitted for answer in answers),
-        reason=asked_because,
-        workers=[answer.worker for answer in answers],
-    )
     return Outcome(question.loop, batch, label, problems, tuple(answers), question.sha256)
 
 

@@ -19,17 +19,17 @@ from include.loop.core.identity import batch_slug, job_stem
 from include.loop.core.storage import in_parallel
 from include.loop.models.champion import Champion
 from include.loop.nightly.batch import Batch, read_batch
-from include.loop.tasks.detection.predictions import Detection, read_output
+from include.loop.tasks.values import Prediction
 from include.loop.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Predicted:
     """What the model said about one image; ``problem`` is set instead when there is nothing usable."""
 
     uri: str
     etag: str
-    detections: tuple[Detection, ...] = ()
+    said: Prediction = ()
     problem: str | None = None
 
 
@@ -53,36 +53,32 @@ def predict(workspace: Workspace, batch: str, waited_for: Pending | None = None)
     }
 
 
-def read_predictions(workspace: Workspace, pinned: Batch) -> Iterator[Prediction]:
+def read_predictions(workspace: Workspace, pinned: Batch) -> Iterator[Predicted]:
     """One prediction per image of the batch, in the batch's order, streamed. Nothing without a champion."""
     done = workspace.storage.read_json(layout.predictions_file(pinned.batch))
     outputs: dict[str, str] = done["outputs"]
     refused: dict[str, str] = done.get("refused", {})  # earlier versions sent everything
-    num_classes = len(workspace.pipeline.classes)
 
-    def read(item: tuple[str, str]) -> Prediction:
+    def read(item: tuple[str, str]) -> Predicted:
         uri, etag = item
         if uri not in outputs:
-            return Prediction(uri, etag, problem=refused.get(uri) or why_missing(workspace, uri))
+            return Predicted(uri, etag, problem=refused.get(uri) or why_missing(workspace, uri))
         try:
-            found = read_output(workspace.storage, outputs[uri], num_classes)
+            said = workspace.task.read_output(workspace.storage, outputs[uri])
         except (BadRecord, FileNotFoundError) as error:
-            return Prediction(uri, etag, problem=str(error))
-        return Prediction(uri, etag, tuple(found))
+            return Predicted(uri, etag, problem=str(error))
+        return Predicted(uri, etag, said)
 
     if done["champion"] is not None:
         yield from in_parallel(read, ((image.uri, image.etag) for image in pinned.images))
 
 
-def predictions_of(
-    workspace: Workspace, batch: str, images: Iterable[str]
-) -> dict[str, tuple[Detection, ...]]:
-    """The detections on a few images; an image without prediction has none."""
+def predictions_of(workspace: Workspace, batch: str, images: Iterable[str]) -> dict[str, Prediction]:
+    """What was said of a few images; one without prediction is left out."""
     outputs = workspace.storage.read_json(layout.predictions_file(batch))["outputs"]
-    num_classes = len(workspace.pipeline.classes)
 
-    def read(uri: str) -> tuple[str, tuple[Detection, ...]]:
-        return uri, tuple(read_output(workspace.storage, outputs[uri], num_classes))
+    def read(uri: str) -> tuple[str, Prediction]:
+        return uri, workspace.task.read_output(workspace.storage, outputs[uri])
 
     return dict(in_parallel(read, (uri for uri in images if uri in outputs)))
 

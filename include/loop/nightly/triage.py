@@ -23,9 +23,9 @@ from include.loop.core.identity import share
 from include.loop.nightly.batch import Batch, read_batch
 from include.loop.nightly.contents import Contents
 from include.loop.nightly.looks import Look, LookAt, look_at
-from include.loop.nightly.predictions import Prediction, read_predictions
+from include.loop.nightly.predictions import Predicted, read_predictions
 from include.loop.nightly.second_look import Again, to_ask
-from include.loop.strategies import AUDIT, STRATEGIES
+from include.loop.strategies import AUDIT, ImageScores, find_strategy
 from include.loop.workspace import Workspace
 
 
@@ -102,7 +102,7 @@ def summarise(batch: str, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def choose(
-    predictions: Iterable[Prediction],
+    predictions: Iterable[Predicted],
     settings: TriageSettings,
     look: LookAt | None = None,
     again: Sequence[Again] = (),
@@ -112,7 +112,7 @@ def choose(
 
     Without ``look`` every image is as good to ask about as its prediction.
     """
-    rule = STRATEGIES[settings.strategy]
+    doubt_of = find_strategy(settings.strategy)
     rows = _again(again)
     candidates: list[tuple[tuple[int, float, str], int, str]] = []
     for index, prediction in enumerate(predictions, start=len(rows)):
@@ -121,10 +121,11 @@ def choose(
                 Row(prediction.uri, prediction.etag, None, 0, Decision.UNREADABLE, prediction.problem)
             )
             continue
-        scores = [item.score for item in prediction.detections]
-        doubt = rule(scores, settings.threshold)
-        top = max(scores, default=0.0)
-        rows.append(Row(prediction.uri, prediction.etag, top, len(scores), Decision.SKIP, doubt.reason))
+        scores = ImageScores(prediction.said, share("strategy", prediction.etag))
+        doubt = doubt_of(scores, settings.threshold)
+        rows.append(
+            Row(prediction.uri, prediction.etag, scores.top, len(scores.scores), Decision.SKIP, doubt.reason)
+        )
         dice = share("audit", prediction.etag)
         if dice < settings.audit_share:
             # An audit says what the model gets wrong while it feels sure: the cap must not squeeze it out.

@@ -1,16 +1,46 @@
-"""The rules that decide whether a model's detections leave enough doubt to ask a person.
+"""The rules that decide whether what a model says of an image leaves enough doubt to ask a person.
 
-A rule takes the detections of one image (a list of scores is all it needs) and the pipeline's threshold, and
-gives a ``Doubt``. To add one, write a function and name it in ``STRATEGIES``: a pipeline's
-``triage.strategy`` picks it by that name. Pure functions; this module knows nobody.
+A strategy is one module of this package. Its file's name is the name that a pipeline's ``triage.strategy``
+picks; its function ``doubt`` takes an ``ImageScores`` and the pipeline's threshold, and gives a ``Doubt``. To
+add one, add its file: nothing else has to know of it. Strategies are pure functions.
 """
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Protocol
 
 AUDIT = "audit"  # the reason of an image that is asked about whatever the model says
+
+
+class Scored(Protocol):
+    """A class, and how sure the model is of it (0 to 1)."""
+
+    @property
+    def class_id(self) -> int: ...
+
+    @property
+    def score(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """What a strategy sees of one image. ``scores`` are all that the model said, best first: of a detector
+    one for each object, of a classifier one for each class, so that they are its full probabilities.
+    ``share`` is a number in [0, 1) that depends on the image's content alone: a repeatable throw of the dice.
+    """
+
+    scores: Sequence[Scored]
+    share: float
+
+    @property
+    def top(self) -> float:
+        """The best score; 0 when the model said nothing."""
+        return max((item.score for item in self.scores), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -22,19 +52,16 @@ class Doubt:
     reason: str
 
 
-Strategy = Callable[[Sequence[float], float], Doubt]
+Strategy = Callable[[ImageScores, float], Doubt]
 
 
-def least_confident(scores: Sequence[float], threshold: float) -> Doubt:
-    """Ask when the best score of the image is below the threshold; an image without detections has best score
-    0.
-    """
-    if not scores:
-        return Doubt(ask=True, urgency=1.0, reason="no detection")
-    top = max(scores)
-    if top < threshold:
-        return Doubt(ask=True, urgency=1.0 - top, reason=f"top score {top:.3f} below {threshold:g}")
-    return Doubt(ask=False, urgency=1.0 - top, reason=f"top score {top:.3f}")
+@cache
+def strategy_names() -> tuple[str, ...]:
+    """The strategies there are, in order. None of them is imported."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
-STRATEGIES: dict[str, Strategy] = {"least_confident": least_confident}
+def find_strategy(name: str) -> Strategy:
+    """The rule of this name, which is one of ``strategy_names``."""
+    doubt: Strategy = import_module(f"{__name__}.{name}").doubt
+    return doubt

@@ -1,1 +1,21 @@
-"""Task types: what a model predicts, what people are asked, and how good an answer is."""
+"""What a model is to learn: each type of task behind one protocol (protocol.py).
+
+Stages know ``workspace.task`` only. This module alone knows the types: a pipeline's ``task`` names one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from include.loop.config import Pipeline
+from include.loop.tasks.detection.task import ObjectDetection
+from include.loop.tasks.protocol import AnyTask
+
+# By the name in the pipeline file, which is that of SageMaker's algorithm. A new type is added here, and to
+# the names that config/pipeline.py allows.
+TASKS: dict[str, Callable[[Sequence[str], str], AnyTask]] = {"object-detection": ObjectDetection}
+
+
+def task_of(pipeline: Pipeline) -> AnyTask:
+    """The task of a pipeline, for its classes and its label attribute."""
+    return TASKS[pipeline.task](pipeline.classes, pipeline.label_attribute)

@@ -65,7 +65,7 @@ def test_a_night_asks_about_doubtful_images_and_its_labels_make_a_better_champio
     # Every image was given its own prediction.
     predictions = read_predictions(trained.workspace, batch.read_batch(trained.workspace, NIGHT))
     seen = {item.uri.removeprefix(prefix): item for item in predictions}
-    assert {name: round(255 * seen[name].detections[0].score) for name in doubtful} == doubtful
+    assert {name: round(255 * seen[name].said[0].score) for name in doubtful} == doubtful
     assert seen[too_long].problem == (
         "no prediction: the key of its output would have 1,025 bytes; S3 takes 1,024"
     )

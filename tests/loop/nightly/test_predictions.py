@@ -38,7 +38,7 @@ def scores(place: Place) -> dict[str, float | str | None]:
     found = read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT))
     return {
         item.uri.rsplit("/", 1)[-1]: item.problem
-        or max((detection.score for detection in item.detections), default=None)
+        or max((detection.score for detection in item.said), default=None)
         for item in found
     }
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from include.loop.core import layout
 from include.loop.nightly import questions
-from include.loop.nightly.compose import prelabels
 from include.loop.tasks.detection.predictions import Detection
+from include.loop.tasks.detection.question import prelabels
 from tests.loop.place import NIGHT, Place, correct
 
 FRACTIONS = st.floats(0, 1)

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from include.loop.config import TriageSettings
 from include.loop.nightly import batch, plan, predictions, triage
 from include.loop.nightly.looks import Look
-from include.loop.nightly.predictions import Prediction
+from include.loop.nightly.predictions import Predicted
 from include.loop.nightly.triage import AUDIT, Decision, choose
 from include.loop.tasks.detection.predictions import Detection
 from tests.loop.place import NIGHT, Place
 
 
-def prediction(name: str, *scores: float, problem: str | None = None) -> Prediction:
+def prediction(name: str, *scores: float, problem: str | None = None) -> Predicted:
     detections = tuple(Detection(0, score, 0.1, 0.1, 0.5, 0.5) for score in scores)
-    return Prediction(f"s3://b/{name}", f"etag-{name}", detections, problem)
+    return Predicted(f"s3://b/{name}", f"etag-{name}", detections, problem)
 
 
 def asked(rows) -> set[str]:

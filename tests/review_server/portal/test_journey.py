@@ -11,6 +11,7 @@ from include.loop.core.storage import dump
 from include.loop.tasks.detection.answers import read_output
 from include.loop.tasks.detection.consensus import agree
 from include.loop.tasks.detection.manifest import manifest_value, read_line
+from include.loop.tasks.values import Origin
 from tests.review_server.portal.conftest import HEIGHT, LABELS, WIDTH, Visitor, ask
 from tests.review_server.rig import Flow, Rig
 from tests.support.cloud import eventually
@@ -54,10 +55,10 @@ def test_corrected_boxes_become_a_line_of_the_manifest(rig: Rig, boxes: Flow, vi
     body = rig.s3.get_object(Bucket=boxes.bucket, Key=key)["Body"].read()
     answers, rejected = read_output(body, name, LABELS, (WIDTH, HEIGHT))
     assert not rejected
-    line = manifest_value(
-        "review", LABELS, f"s3://{boxes.bucket}/night/a b.jpg", "etag", (WIDTH, HEIGHT), agree(answers),
-        name, "2026-11-01", answers[0].submitted, "least_confident", [answer.worker for answer in answers],
-    )  # fmt: skip
+    image = f"s3://{boxes.bucket}/night/a b.jpg"
+    origin = Origin(image, "etag", (WIDTH, HEIGHT), name, "2026-11-01", "least_confident")
+    workers = [answer.worker for answer in answers]
+    line = manifest_value("review", LABELS, origin, agree(answers), answers[0].submitted, workers)
     read = read_line(dump(line), "review", LABELS)
     assert [(b.class_id, b.left, b.top, b.width, b.height) for b in read.boxes] == [
         (0, 300, 120, 120, 140),

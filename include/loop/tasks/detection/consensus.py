@@ -21,8 +21,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from include.loop.core.errors import BadRecord
-from include.loop.tasks.detection.answers import Answer, Box
+from include.loop.tasks.detection.answers import Box, BoxAnswer
+from include.loop.tasks.values import ReviewersDisagree
 
 MIN_IOU = 0.5
 MIN_SHARED = 0.5  # of the smaller of two boxes: less of it, and they speak of different things
@@ -39,17 +39,17 @@ class AgreedBox:
     confidence: float
 
 
-class ReviewersDisagree(BadRecord):
-    """There is no majority either way about ``boxes``, the ones in doubt."""
+class BoxesInDoubt(ReviewersDisagree):
+    """There is no majority either way about ``boxes``."""
 
     def __init__(self, boxes: Sequence[Box]) -> None:
-        super().__init__("reviewers disagree")
+        super().__init__()
         self.boxes = tuple(boxes)
 
 
-def agree(answers: Sequence[Answer]) -> list[AgreedBox]:
-    """The boxes that more than half of the workers drew, in the order of ``Box``. ReviewersDisagree when it
-    is open whether, or as what, a box belongs to them.
+def agree(answers: Sequence[BoxAnswer]) -> list[AgreedBox]:
+    """The boxes that more than half of the workers drew, in the order of ``Box``. BoxesInDoubt when it is
+    open whether, or as what, a box belongs to them.
     """
     if not answers:
         raise ValueError("a consensus needs at least one answer")
@@ -67,7 +67,7 @@ def agree(answers: Sequence[Answer]) -> list[AgreedBox]:
     # Who has drawn a kept box nearly twice says no second thing about its place.
     left = [group for group in left if 2 * len(group) >= len(answers) or not _repeats(group, kept)]
     if doubtful := _doubtful(left, len(answers)):
-        raise ReviewersDisagree(doubtful)
+        raise BoxesInDoubt(doubtful)
     return sorted(agreed, key=lambda item: (item.box, item.confidence))
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from include.loop.core.errors import BadRecord
+from include.loop.tasks.values import Lost, Unlearnable
 
 # Of a box inside its image: less is the rounding of a side that was drawn along the border.
 MIN_SIDE = 0.5
@@ -36,21 +36,9 @@ class ManifestBox:
     height: float
 
 
-@dataclass(frozen=True)
-class LostBox:
-    """A box that costs itself: its place among the label's boxes, from 1, and why."""
-
-    number: int
-    reason: str
-
-
-class Unlearnable(BadRecord):
-    """The label is well-formed, and there is nothing to learn in it."""
-
-
 def learnable(
     boxes: Iterable[ManifestBox], width: int, height: int
-) -> tuple[tuple[ManifestBox, ...], tuple[LostBox, ...]]:
+) -> tuple[tuple[ManifestBox, ...], tuple[Lost, ...]]:
     """The boxes inside an image of this size, each once, and the lost ones. Unlearnable when all are lost."""
     kept: dict[tuple[float, ...], ManifestBox] = {}
     lost = []
@@ -61,7 +49,7 @@ def learnable(
             box, min(right - left, bottom - top), f"the image of {width} x {height} pixels"
         ):
             where = f"{box.left:g},{box.top:g} of {box.width:g} x {box.height:g}"
-            lost.append(LostBox(number, f"box {number} (class_id {box.class_id} at {where}) {problem}"))
+            lost.append(Lost(number, f"box {number} (class_id {box.class_id} at {where}) {problem}"))
             continue
         # A side that was not clipped stays as it was written: a sum and a difference would round it.
         inside = ManifestBox(

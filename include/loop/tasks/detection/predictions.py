@@ -13,7 +13,6 @@ from typing import Any
 from include.loop.core.errors import BadRecord
 from include.loop.core.storage import Storage, parse
 
-# Of one output. A hundred detections take ten thousand bytes.
 MOST_OUTPUT_BYTES = 16 << 20
 
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from include.loop.core.errors import BadRecord
 from include.loop.tasks.detection.answers import Box, read_answer, read_output
-from include.loop.tasks.detection.consensus import ReviewersDisagree, agree
+from include.loop.tasks.detection.consensus import agree
+from include.loop.tasks.values import ReviewersDisagree
 from tests.support.mutants import mutants, thorough
 
 CLASSES = ("cat", "dog")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.loop.tasks.detection.answers import Answer, Box
-from include.loop.tasks.detection.consensus import AgreedBox, ReviewersDisagree, agree, iou
+from include.loop.tasks.detection.answers import Box, BoxAnswer
+from include.loop.tasks.detection.consensus import AgreedBox, BoxesInDoubt, agree, iou
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 BOXES = st.builds(
@@ -27,15 +27,15 @@ ANSWERS = st.lists(st.lists(BOXES, max_size=4), min_size=1, max_size=3).map(
 )
 
 
-def answer(worker: str, *boxes: Box) -> Answer:
-    return Answer(worker, boxes, 100, 100, NOW)
+def answer(worker: str, *boxes: Box) -> BoxAnswer:
+    return BoxAnswer(worker, boxes, 100, 100, NOW)
 
 
-def told(answers: list[Answer]) -> list[AgreedBox] | tuple[Box, ...]:
+def told(answers: list[BoxAnswer]) -> list[AgreedBox] | tuple[Box, ...]:
     """What they agree on, or the boxes in doubt."""
     try:
         return agree(answers)
-    except ReviewersDisagree as error:
+    except BoxesInDoubt as error:
         return error.boxes
 
 
@@ -74,7 +74,7 @@ ELSEWHERE = Box("cat", 70, 70, 10, 10)
     ],
 )
 def test_without_a_majority_for_or_against_a_box_there_is_no_label(drawn, doubtful):
-    with pytest.raises(ReviewersDisagree, match=r"^reviewers disagree$") as caught:
+    with pytest.raises(BoxesInDoubt, match=r"^reviewers disagree$") as caught:
         agree([answer(f"w{number}", *boxes) for number, boxes in enumerate(drawn)])
     assert list(caught.value.boxes) == doubtful
 

@@ -15,8 +15,8 @@ from include.algorithms.object_detection.labels import LabelError, parse_label
 from include.loop.core.errors import BadRecord
 from include.loop.core.storage import dump
 from include.loop.dataset.split_register import Candidate
-from include.loop.tasks.detection.learnable import LostBox
 from include.loop.tasks.detection.manifest import LabelledImage, moment, read_line
+from include.loop.tasks.values import Lost
 from tests.support.mutants import mutants, thorough
 
 CLASSES = ("cat", "dog", "bird")
@@ -52,9 +52,9 @@ def test_a_box_that_cannot_be_learned_costs_itself_and_names_itself():
     line = read(label(box(left=500), box(), box(width=0), box(top=79.7)))
     assert [item.left for item in line.boxes] == [10]
     assert line.lost == (
-        LostBox(1, "box 1 (class_id 1 at 500,20 of 30 x 40) lies outside the image of 100 x 80 pixels"),
-        LostBox(3, "box 3 (class_id 1 at 10,20 of 0 x 40) has no area"),
-        LostBox(
+        Lost(1, "box 1 (class_id 1 at 500,20 of 30 x 40) lies outside the image of 100 x 80 pixels"),
+        Lost(3, "box 3 (class_id 1 at 10,20 of 0 x 40) has no area"),
+        Lost(
             4,
             "box 4 (class_id 1 at 10,79.7 of 30 x 40) has less than half a pixel inside the image of "
             "100 x 80 pixels",

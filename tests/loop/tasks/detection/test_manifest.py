@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -13,27 +14,27 @@ from include.loop.core.errors import BadRecord
 from include.loop.core.storage import dump
 from include.loop.tasks.detection.answers import Box
 from include.loop.tasks.detection.consensus import AgreedBox
-from include.loop.tasks.detection.manifest import ClassMapMismatch, manifest_value, moment, read_line
+from include.loop.tasks.detection.manifest import manifest_value, read_line
+from include.loop.tasks.manifest_lines import moment
+from include.loop.tasks.values import ClassMapMismatch, Origin
 
 CLASSES = ("cat", "dog", "bird")
 SUBMITTED = datetime(2026, 11, 2, 3, 4, 5, 678000, UTC)
 
 
+ORIGIN = Origin(
+    image="s3://b/pets/images/1.jpg",
+    etag="e1",
+    size=(100, 80),
+    loop="pets-20261101-0123456789abcdef",
+    batch="2026-11-01",
+    reason="least_confident",
+)
+
+
 def value(*boxes: AgreedBox, submitted=SUBMITTED, **other):
-    arguments = {
-        "attribute": "review",
-        "classes": CLASSES,
-        "image": "s3://b/pets/images/1.jpg",
-        "etag": "e1",
-        "size": (100, 80),
-        "boxes": boxes,
-        "loop": "pets-20261101-0123456789abcdef",
-        "batch": "2026-11-01",
-        "submitted": submitted,
-        "reason": "least_confident",
-        "workers": ["w2", "w1"],
-    }
-    return manifest_value(**(arguments | other))
+    origin = replace(ORIGIN, **other)
+    return manifest_value("review", CLASSES, origin, boxes, submitted, ["w2", "w1"])
 
 
 def test_a_line_has_ground_truths_shape_for_bounding_boxes():

@@ -1,0 +1,15 @@
+"""Ask about a share of the images, whatever the model says of them: what every other strategy has to beat.
+
+The threshold is the share; what is chosen depends on the images' content alone.
+"""
+
+from __future__ import annotations
+
+from include.loop.strategies import Doubt, ImageScores
+
+
+def doubt(image: ImageScores, threshold: float) -> Doubt:
+    """A cap takes the same images first, whatever the threshold is."""
+    ask = image.share < threshold
+    reason = "chosen at random" if ask else "not chosen at random"
+    return Doubt(ask=ask, urgency=1.0 - image.share, reason=f"{reason} ({threshold:g} of all images)")

@@ -1,0 +1,62 @@
+"""What the loop has to know of SageMaker's built-in algorithm for a task: its image, its limits, its log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from include.loop.config import Environment, TrainingSettings
+
+
+@dataclass(frozen=True)
+class LogPatterns:
+    """How the algorithm's log tells of an epoch.
+
+    ``values`` have the groups ``epoch``, ``name`` and ``value``, and ``host`` where machines write their own;
+    ``fields`` are the names that curves.json gives to these names; ``throughput`` has the group ``value``, in
+    images per second.
+    """
+
+    values: tuple[re.Pattern[str], ...]
+    fields: Mapping[str, str]
+    throughput: re.Pattern[str]
+
+
+class Algorithm(Protocol):
+    """A built-in algorithm; its constants are those of SageMaker's own pages."""
+
+    @property
+    def name(self) -> str:
+        """The repository of its image."""
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The hyperparameters that a model must have in common with the one it is trained further from."""
+
+    @property
+    def inherited(self) -> tuple[str, ...]:
+        """Those that it takes from that one when nothing is said."""
+
+    @property
+    def learning_rate(self) -> float:
+        """The default."""
+
+    @property
+    def mini_batch_size(self) -> int:
+        """The default; no data set may be smaller than the one that is used."""
+
+    @property
+    def log(self) -> LogPatterns: ...
+
+    def computed(self, settings: TrainingSettings, classes: int, images: int, most: int) -> dict[str, Any]:
+        """The hyperparameters that the loop counts or decides: for so many classes and training images, of
+        which the fullest has ``most`` labelled things.
+        """
+
+    def check_limits(self, hyperparameters: Mapping[str, str]) -> None:
+        """ConfigurationError before the job is sent for what SageMaker would refuse after it has started."""
+
+    def check_machines(self, environment: Environment) -> None:
+        """ConfigurationError for instances on which SageMaker's image does not train; one's own image may."""

@@ -1,0 +1,58 @@
+"""Object detection as a ``Task``: what it does for the classes and the label attribute of a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from include.loop.tasks.detection.agreement import compare_boxes
+from include.loop.tasks.detection.algorithm import DetectionAlgorithm
+from include.loop.tasks.detection.answers import BoxAnswer, read_output
+from include.loop.tasks.detection.consensus import agree
+from include.loop.tasks.detection.difficulty import difficulty
+from include.loop.tasks.detection.manifest import LabelledImage, manifest_value, read_value
+from include.loop.tasks.detection.predictions import Detection, read_detections
+from include.loop.tasks.detection.question import prelabels
+from include.loop.tasks.protocol import Task
+from include.loop.tasks.values import Agreement, Origin, RejectedAnswer
+
+
+class ObjectDetection(Task[Sequence[Detection], LabelledImage, BoxAnswer]):
+    """Boxes with a class."""
+
+    algorithm = DetectionAlgorithm()
+
+    def __init__(self, classes: Sequence[str], label_attribute: str) -> None:
+        self.classes = tuple(classes)
+        self.label_attribute = label_attribute
+
+    def read_prediction(self, body: bytes) -> list[Detection]:
+        return read_detections(body, len(self.classes))
+
+    def question(
+        self, prediction: Sequence[Detection] | None, size: tuple[int, int], threshold: float
+    ) -> dict[str, Any]:
+        boxes = prelabels(prediction or (), self.classes, *size, threshold)
+        return {"labels": list(self.classes), "initialValue": boxes}
+
+    def read_answers(
+        self, body: bytes, loop: str, size: tuple[int, int]
+    ) -> tuple[list[BoxAnswer], list[RejectedAnswer]]:
+        return read_output(body, loop, self.classes, size)
+
+    def write_label(self, answers: Sequence[BoxAnswer], origin: Origin) -> dict[str, Any]:
+        submitted = max(answer.submitted for answer in answers)
+        workers = [answer.worker for answer in answers]
+        return manifest_value(self.label_attribute, self.classes, origin, agree(answers), submitted, workers)
+
+    def is_negative(self, line: dict[str, Any]) -> bool:
+        return not line[self.label_attribute]["annotations"]
+
+    def read_value(self, value: Any) -> LabelledImage:
+        return read_value(value, self.label_attribute, self.classes)
+
+    def compare_labels(self, first: LabelledImage, second: LabelledImage) -> Agreement:
+        return compare_boxes(first.boxes, second.boxes)
+
+    def difficulty(self, label: LabelledImage, prediction: Sequence[Detection], threshold: float) -> float:
+        return difficulty(label, prediction, threshold)

@@ -1,0 +1,97 @@
+"""What a type of task (object detection, image classification, …) has to say, so that a model of it can be
+kept learning.
+
+A task is made for one pipeline: it knows its classes and the name of its label attribute. Stages reach it as
+``workspace.task`` and know no other name of it. The measuring half is in measuring.py.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from include.loop.core.errors import BadRecord
+from include.loop.core.storage import Storage
+from include.loop.tasks.algorithm import Algorithm
+from include.loop.tasks.manifest_lines import parse_line
+from include.loop.tasks.values import A, Agreement, L, Origin, P, RejectedAnswer
+
+# Of one output. A hundred detections take ten thousand bytes.
+MOST_OUTPUT_BYTES = 16 << 20
+
+
+class Task(Protocol[P, L, A]):
+    """P is what a model says of an image, L a labelled image, A one worker's answer."""
+
+    classes: tuple[str, ...]
+    label_attribute: str
+
+    @property
+    @abstractmethod
+    def algorithm(self) -> Algorithm:
+        """What trains and serves models of this task."""
+
+    @abstractmethod
+    def read_prediction(self, body: bytes) -> P:
+        """A model's answer: one ``.out`` object, or an endpoint's reply. BadRecord when it is not what the
+        algorithm documents.
+        """
+
+    def read_output(self, storage: Storage, location: str) -> P:
+        """The prediction at a location. BadRecord when it is unusable, FileNotFoundError when it is gone."""
+        try:
+            body = storage.read(location, most=MOST_OUTPUT_BYTES)
+        except BadRecord as error:
+            raise BadRecord(f"no prediction: unreadable output ({error})") from None
+        return self.read_prediction(body)
+
+    @abstractmethod
+    def question(self, prediction: P | None, size: tuple[int, int], threshold: float) -> dict[str, Any]:
+        """What the worker template is told: the ``labels`` to choose from, and as ``initialValue`` what a
+        person begins with, made of what the model says with a score of ``threshold`` or more. ``size`` is the
+        image's width and height; without a prediction a person begins with nothing.
+        """
+
+    @abstractmethod
+    def read_answers(
+        self, body: bytes, loop: str, size: tuple[int, int]
+    ) -> tuple[list[A], list[RejectedAnswer]]:
+        """The answers in A2I's output.json, one per worker, and those that cannot be used. BadRecord when the
+        file as a whole is unusable.
+        """
+
+    @abstractmethod
+    def write_label(self, answers: Sequence[A], origin: Origin) -> dict[str, Any]:
+        """The manifest line that the answers of an image agree on, as Ground Truth would write it, with the
+        loop, the batch and the ETag beside it. ReviewersDisagree when they agree on none.
+
+        The bytes of a line depend on the answers only, and not on their order.
+        """
+
+    @abstractmethod
+    def is_negative(self, line: dict[str, Any]) -> bool:
+        """Whether a line of ``write_label`` says that there is nothing on the image."""
+
+    @abstractmethod
+    def read_value(self, value: Any) -> L:
+        """A manifest line that is parsed already, ours or anybody's. BadRecord (of its kinds Unlearnable and
+        ClassMapMismatch) says what keeps it from being learned.
+        """
+
+    def read_line(self, line: bytes) -> L:
+        """The same for a line as it stands in the file."""
+        return self.read_value(parse_line(line))
+
+    @abstractmethod
+    def compare_labels(self, first: L, second: L) -> Agreement:
+        """How far two labels of one image agree."""
+
+    @abstractmethod
+    def difficulty(self, label: L, prediction: P, threshold: float) -> float:
+        """How far a model is from the label, 0 (it says just that, with certainty) to 1. What it says with a
+        lower score than ``threshold`` is not held against it.
+        """
+
+
+AnyTask = Task[Any, Any, Any]

@@ -1,0 +1,35 @@
+"""A strategy is one file: what lies in the package can be chosen by its name."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from include.loop.config import TriageSettings
+from include.loop.strategies import ImageScores, find_strategy, strategy_names
+from tests.loop.scenes import found
+
+SCORES = st.lists(st.floats(0, 1), max_size=20)
+SHARES = st.floats(0, 1, exclude_max=True)
+
+
+def test_every_file_is_a_strategy_that_a_pipeline_can_name():
+    assert {"least_confident", "random"} <= set(strategy_names())
+    for name in strategy_names():
+        assert TriageSettings(strategy=name).strategy == name
+
+
+def test_another_name_is_refused_with_those_there_are():
+    with pytest.raises(ValidationError, match=f"must be one of {', '.join(strategy_names())}"):
+        TriageSettings(strategy="most_confident")
+
+
+@pytest.mark.parametrize("name", strategy_names())
+@given(SCORES, SHARES, st.floats(0, 1))
+def test_every_strategy_gives_a_reason_and_an_urgency_that_can_be_compared(name, scores, throw, threshold):
+    image = ImageScores([found(0, score, 0, 0, 8, 8) for score in scores], throw)
+    doubt = find_strategy(name)(image, threshold)
+    assert doubt.reason
+    assert 0 <= doubt.urgency <= 1
