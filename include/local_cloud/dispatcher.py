@@ -35,7 +35,7 @@ _PATIENCE_SECONDS = 120.0  # with a machine that has no files, processes or disk
 
 
 @dataclass(frozen=True)
-class Post:
+class InstanceSlot:
     """A place that an instance can fill."""
 
     kind: Kind
@@ -51,7 +51,7 @@ class Dispatcher:
 
     def __init__(self, settings: Settings, store: Store, on_death: Callable[[], None]) -> None:
         self._settings, self._store, self._on_death = settings, store, on_death
-        self._children: dict[Post, subprocess.Popen[bytes]] = {}
+        self._children: dict[InstanceSlot, subprocess.Popen[bytes]] = {}
         self._wake, self._ending = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
@@ -72,18 +72,18 @@ class Dispatcher:
         self._ending.set()
         self._wake.set()
         self._thread.join()
-        posts = [Post(kind, name) for kind, name in self._all_posts()]
+        slots = [InstanceSlot(kind, name) for kind, name in self._all_slots()]
         deadline = time.monotonic() + patience
-        waiting = [post for post in posts if self._is_alive(post)]
-        for post in waiting:
-            self._signal(post, signal.SIGTERM)
+        waiting = [slot for slot in slots if self._is_alive(slot)]
+        for slot in waiting:
+            self._signal(slot, signal.SIGTERM)
         while waiting and time.monotonic() < deadline:
             time.sleep(0.05)
-            waiting = [post for post in waiting if self._is_alive(post)]
-        for post in waiting:
-            self._signal(post, signal.SIGKILL)
-        for post in posts:
-            self._kill_leftover(post)
+            waiting = [slot for slot in waiting if self._is_alive(slot)]
+        for slot in waiting:
+            self._signal(slot, signal.SIGKILL)
+        for slot in slots:
+            self._kill_stray_container(slot)
 
     def _run(self) -> None:
         failing_since: float | None = None
@@ -109,55 +109,55 @@ class Dispatcher:
 
     def _round(self) -> None:
         busy = 0
-        idle: list[tuple[Post, Document]] = []
+        idle: list[tuple[InstanceSlot, Document]] = []
         for kind, statuses in AT_WORK.items():
             for document in self._store.with_status(kind, statuses):
-                post = Post(kind, document[kind.name])
-                if self._is_alive(post):
+                slot = InstanceSlot(kind, document[kind.name])
+                if self._is_alive(slot):
                     busy += kind is not DEPLOYMENT
                 else:
-                    idle.append((post, document))
+                    idle.append((slot, document))
         for document in self._store.with_status(DEPLOYMENT, ("Deleting",)):
-            post = Post(DEPLOYMENT, document["DeploymentName"])
-            if not self._is_alive(post):
-                self._kill_leftover(post)
+            slot = InstanceSlot(DEPLOYMENT, document["DeploymentName"])
+            if not self._is_alive(slot):
+                self._kill_stray_container(slot)
                 rollout.bury(self._store, document)
-        for post, document in sorted(idle, key=lambda item: item[1]["CreationTime"]):
-            if post.kind is DEPLOYMENT:
-                self._fill(post, document)
-            elif document[post.kind.status] == "Stopping" and self._store.find(INSTANCE, post.key) is None:
-                outcomes.stopped_before_it_ran(self._store, post.kind, post.name)
+        for slot, document in sorted(idle, key=lambda item: item[1]["CreationTime"]):
+            if slot.kind is DEPLOYMENT:
+                self._fill(slot, document)
+            elif document[slot.kind.status] == "Stopping" and self._store.find(INSTANCE, slot.key) is None:
+                outcomes.stopped_before_it_ran(self._store, slot.kind, slot.name)
             elif busy < self._settings.jobs_at_once:
-                self._fill(post, document)
+                self._fill(slot, document)
                 busy += 1
             else:
-                outcomes.waits_for_room(self._store, post.kind, document, self._settings.jobs_at_once)
+                outcomes.waits_for_room(self._store, slot.kind, document, self._settings.jobs_at_once)
 
-    def _fill(self, post: Post, document: Document) -> None:
+    def _fill(self, slot: InstanceSlot, document: Document) -> None:
         # Its instance may have finished between the look at the documents and the look at its lock.
-        if self._store.get(post.kind, post.name)[post.kind.status] != document[post.kind.status]:
+        if self._store.get(slot.kind, slot.name)[slot.kind.status] != document[slot.kind.status]:
             return
-        record = self._store.find(INSTANCE, post.key)
-        self._kill_leftover(post)
+        record = self._store.find(INSTANCE, slot.key)
+        self._kill_stray_container(slot)
         launches = 0 if record is None else record["launches"] - record.get("interrupted", False)
         if launches >= MAX_LAUNCHES:
             reason = (
                 f"InternalServerError: its process died {launches} times without a word; what it wrote is in "
-                f"{self._home(post) / 'instance.log'}"
+                f"{self._home(slot) / 'instance.log'}"
             )
-            outcomes.failed(self._store, post.kind, post.name, reason)
-            self._store.delete(INSTANCE, post.key)
+            outcomes.failed(self._store, slot.kind, slot.name, reason)
+            self._store.delete(INSTANCE, slot.key)
             return
-        self._store.put(INSTANCE, post.key, {"launches": launches + 1, "restarted": record is not None})
-        self._launch(post)
+        self._store.put(INSTANCE, slot.key, {"launches": launches + 1, "restarted": record is not None})
+        self._launch(slot)
 
-    def _launch(self, post: Post) -> None:
-        home = self._home(post)
+    def _launch(self, slot: InstanceSlot) -> None:
+        home = self._home(slot)
         home.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "include.local_cloud.instance"]
-        command += [post.kind.arn, post.name, "--data", str(self._settings.data)]
+        command += [slot.kind.arn, slot.name, "--data", str(self._settings.data)]
         with open(home / "instance.log", "ab") as output:
-            self._children[post] = subprocess.Popen(  # noqa: S603 -- our own program
+            self._children[slot] = subprocess.Popen(  # noqa: S603 -- our own program
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -167,38 +167,38 @@ class Dispatcher:
                 start_new_session=True,
             )
 
-    def _is_alive(self, post: Post) -> bool:
-        child = self._children.get(post)
+    def _is_alive(self, slot: InstanceSlot) -> bool:
+        child = self._children.get(slot)
         if child is not None and child.poll() is None:
             return True  # perhaps so young that it has not taken its lock yet
-        self._children.pop(post, None)
-        return is_held(self._home(post) / "lock")
+        self._children.pop(slot, None)
+        return is_held(self._home(slot) / "lock")
 
-    def _home(self, post: Post) -> Path:
-        return self._settings.instances / post.kind.arn / post.name
+    def _home(self, slot: InstanceSlot) -> Path:
+        return self._settings.instances / slot.kind.arn / slot.name
 
-    def _all_posts(self) -> list[tuple[Kind, str]]:
+    def _all_slots(self) -> list[tuple[Kind, str]]:
         return [
             (kind, document[kind.name])
             for kind, statuses in AT_WORK.items()
             for document in self._store.with_status(kind, statuses)
-        ] + [(post.kind, post.name) for post in self._children]
+        ] + [(slot.kind, slot.name) for slot in self._children]
 
-    def _signal(self, post: Post, number: signal.Signals) -> None:
-        child = self._children.get(post)
+    def _signal(self, slot: InstanceSlot, number: signal.Signals) -> None:
+        child = self._children.get(slot)
         if child is not None:
             if child.poll() is None:
                 child.send_signal(number)
             else:
-                del self._children[post]
+                del self._children[slot]
             return
-        record = self._store.find(INSTANCE, post.key) or {}
+        record = self._store.find(INSTANCE, slot.key) or {}
         if pid := record.get("pid"):
             with contextlib.suppress(ProcessLookupError):  # it ended by itself
                 os.kill(pid, number)
 
-    def _kill_leftover(self, post: Post) -> None:
+    def _kill_stray_container(self, slot: InstanceSlot) -> None:
         """A container whose instance was killed may still run."""
-        record = self._store.find(INSTANCE, post.key) or {}
+        record = self._store.find(INSTANCE, slot.key) or {}
         if container := record.get("container"):
             processes.kill_group(container["pid"], container["started"])

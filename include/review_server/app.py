@@ -26,7 +26,7 @@ from include import wire
 from include.review_server import private_files
 from include.review_server.api.api_keys import ApiKeys
 from include.review_server.api.callers import Callers
-from include.review_server.api.flow_definitions import FlowChores, FlowDefinitionOperations
+from include.review_server.api.flow_definitions import FlowDefinitionOperations, FlowJobs
 from include.review_server.api.human_loops import WAIT_FOR_S3, HumanLoopOperations
 from include.review_server.api.task_uis import TaskUiOperations
 from include.review_server.api.work_teams import WorkteamOperations
@@ -47,7 +47,7 @@ from include.review_server.settings import ReviewSettings
 from include.review_server.templates.component_files import component_routes
 from include.review_server.templates.grants import ReadAccess
 from include.review_server.templates.render_pool import RenderPool
-from include.review_server.work.background import Keeper
+from include.review_server.work.background import BackgroundWorker
 from include.review_server.work.delivery import Deliveries
 from include.review_server.work.events import LoopEvents
 from include.review_server.work.tasks import Tasks
@@ -90,7 +90,7 @@ class Review:
         access = ReadAccess(self.database, store, settings.read_prefixes)
         self.accounts = Accounts(self.database, clock)
         self.tasks = Tasks(self.database, clock, self.wake)
-        self.flow_chores = FlowChores(self.database, clock, store)
+        self.flow_jobs = FlowJobs(self.database, clock, store)
         self.deliveries = Deliveries(self.database, clock, arns, store, url)
         self.events = LoopEvents(self.database, clock, arns, settings)
         self.control = Control(
@@ -103,10 +103,10 @@ class Review:
         # there, reviewers' requests find theirs free.
         self._calls = ThreadPoolExecutor(16, "review-calls")
         self._waiting_calls = ThreadPoolExecutor(8, "review-calls-s3")
-        self.keeper = Keeper(
+        self.background = BackgroundWorker(
             [
-                self.flow_chores.activate,
-                self.flow_chores.delete,
+                self.flow_jobs.activate,
+                self.flow_jobs.delete,
                 self.tasks.end_leases,
                 self.tasks.end_availability,
                 self.deliveries.deliver,
@@ -115,7 +115,11 @@ class Review:
         )
         self.health = Health(
             {"the database": self.database.problem, "the disk": partial(disk_problem, self._stored_in())},
-            [lambda: self.keeper.failing, lambda: store.reach.problems, lambda: self.events.reach.problems],
+            [
+                lambda: self.background.failing,
+                lambda: store.reach.problems,
+                lambda: self.events.reach.problems,
+            ],
         )
         statistics = Statistics(self.database, clock)
         secure = url.startswith("https:")
@@ -149,24 +153,24 @@ class Review:
 
     def start(self) -> None:
         """Bring the database up to date and begin with what an earlier process left. Safe to call again."""
-        if not self.keeper.is_alive:
+        if not self.background.is_alive:
             private_files.tighten(self._stored_in(), *_OWN_FILES)
             if self._own_keys:
                 self._own_keys.create()
             self.database.upgrade()
             self._renderers.start()
             self._trials.start(ready=0)
-            self.keeper.start()
+            self.background.start()
 
     def stop(self) -> None:
-        """Finish the chore in hand. Everything else is in the database. Safe to call again."""
-        self.keeper.stop()
+        """Finish the jobs in hand. Everything else is in the database. Safe to call again."""
+        self.background.stop()
         self._renderers.stop()
         self._trials.stop()
 
     def wake(self) -> None:
         """There is something for the background to do."""
-        self.keeper.wake()
+        self.background.wake()
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -175,7 +179,7 @@ class Review:
         await run_in_threadpool(self.stop)
 
     async def _health(self, _request: Request) -> Response:
-        if not self.keeper.is_alive:
+        if not self.background.is_alive:
             return JSONResponse({"status": "ill", "failing": ["the background is not running"]}, 503)
         if failing := await self.health.failing():
             return JSONResponse({"status": "ill", "failing": failing}, 503)

@@ -13,9 +13,9 @@ from pathlib import Path
 from include.local_cloud.control import outcomes
 from include.local_cloud.control.algorithms import Algorithms
 from include.local_cloud.instance import files
+from include.local_cloud.instance.context import InstanceContext
 from include.local_cloud.instance.deployment import Deployment
 from include.local_cloud.instance.faults import Interrupted
-from include.local_cloud.instance.post import Post
 from include.local_cloud.instance.training import TrainingJob
 from include.local_cloud.instance.transform import TransformJob
 from include.local_cloud.locks import Lock
@@ -37,30 +37,32 @@ def main() -> None:
     lock = Lock.take(settings.instances / kind.arn / arguments.name / "lock")
     if lock is None:
         return  # another instance works here
-    post = Post(settings, Store(settings.documents), kind, arguments.name)
-    if post.document[kind.status] in AT_WORK[kind]:
-        post.watch.listen()
-        with post.store.change(INSTANCE, post.key) as record:
+    context = InstanceContext(settings, Store(settings.documents), kind, arguments.name)
+    if context.document[kind.status] in AT_WORK[kind]:
+        context.watch.listen()
+        with context.store.change(INSTANCE, context.key) as record:
             record |= {"pid": os.getpid(), "interrupted": False}
         try:
-            run(post, Algorithms(settings.algorithms))
+            run(context, Algorithms(settings.algorithms))
         except AwsError as error:  # an image that this cloud knew when it accepted the request
-            outcomes.failed(post.store, post.kind, post.name, f"ClientError: {error.message}")
+            outcomes.failed(context.store, context.kind, context.name, f"ClientError: {error.message}")
         except Interrupted:
-            with post.store.change(INSTANCE, post.key) as record:
+            with context.store.change(INSTANCE, context.key) as record:
                 record["interrupted"] = True
             return
-    post.store.delete(INSTANCE, post.key)
-    files.remove(post.home)
+    context.store.delete(INSTANCE, context.key)
+    files.remove(context.home)
 
 
-def run(post: Post, algorithms: Algorithms) -> None:
-    if post.kind is TRANSFORM_JOB:
-        TransformJob(post).run()
-    elif post.kind is DEPLOYMENT:
-        Deployment(post).run()
+def run(context: InstanceContext, algorithms: Algorithms) -> None:
+    if context.kind is TRANSFORM_JOB:
+        TransformJob(context).run()
+    elif context.kind is DEPLOYMENT:
+        Deployment(context).run()
     else:
-        TrainingJob(post, algorithms.of_image(post.document["AlgorithmSpecification"]["TrainingImage"])).run()
+        TrainingJob(
+            context, algorithms.of_image(context.document["AlgorithmSpecification"]["TrainingImage"])
+        ).run()
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from include.local_cloud.control.algorithms import Algorithms
 from include.local_cloud.control.models import data_url
 from include.local_cloud.instance import archives
 from include.local_cloud.instance.container import Container, MlTree, wait_for
+from include.local_cloud.instance.context import InstanceContext
 from include.local_cloud.instance.faults import AlgorithmFault
-from include.local_cloud.instance.post import Post
 from include.local_cloud.store import Document
 
 STARTUP_SECONDS = 600.0
@@ -31,11 +31,15 @@ class ModelServer:
     """``start`` returns when the model answers; ``stop`` ends it and all it started, ``drain`` gently."""
 
     def __init__(
-        self, post: Post, definition: Document, environment: Mapping[str, str], say: Callable[[str], None]
+        self,
+        context: InstanceContext,
+        definition: Document,
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
     ) -> None:
-        self._post, self._definition, self._say = post, definition, say
+        self._context, self._definition, self._say = context, definition, say
         self._environment = {**definition.get("Environment", {}), **environment}
-        self._algorithm = Algorithms(post.settings.algorithms).of_image(definition["Image"])
+        self._algorithm = Algorithms(context.settings.algorithms).of_image(definition["Image"])
         self._container: Container | None = None
         self._tree: MlTree | None = None
         self.port = 0
@@ -47,19 +51,19 @@ class ModelServer:
     def start(self, within: float = STARTUP_SECONDS) -> None:
         """Raises ``ClientFault`` for a bad archive, ``AlgorithmFault`` when the model does not come up."""
         if self._tree is None:
-            self._tree = MlTree(self._post.home / "ml")
+            self._tree = MlTree(self._context.home / "ml")
             if url := data_url(self._definition):
-                archive = Path(self._post.home / "model.tar.gz")
-                self._post.cloud.download(url, archive)
+                archive = Path(self._context.home / "model.tar.gz")
+                self._context.cloud.download(url, archive)
                 archives.unpack(archive, self._tree.model, url)
                 archive.unlink()
         self._container = Container(
-            self._algorithm, "serve", self._tree, self._post.settings, self._environment, self._say
+            self._algorithm, "serve", self._tree, self._context.settings, self._environment, self._say
         )
         self.port = self._container.port
-        self._post.record(self._container.identity)
+        self._context.record(self._container.identity)
         deadline = time.monotonic() + within
-        wait_for(lambda: self._answers(deadline), self._post.watch.check)
+        wait_for(lambda: self._answers(deadline), self._context.watch.check)
 
     def is_running(self) -> bool:
         return self._container is not None and self._container.exit_code() is None
@@ -70,7 +74,7 @@ class ModelServer:
             return
         self._container.terminate()
         deadline = time.monotonic() + DRAIN_SECONDS
-        wait_for(lambda: not self.is_running() or time.monotonic() > deadline, self._post.watch.look)
+        wait_for(lambda: not self.is_running() or time.monotonic() > deadline, self._context.watch.look)
 
     def stop(self) -> None:
         if self._container is not None:

@@ -19,11 +19,11 @@ from include.local_cloud.instance import archives, channels, files
 from include.local_cloud.instance.checkpoints import Checkpoints
 from include.local_cloud.instance.cloud import Cloud
 from include.local_cloud.instance.container import Container, MlTree, wait_for
+from include.local_cloud.instance.context import InstanceContext
 from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
 from include.local_cloud.instance.logs import LogStream
 from include.local_cloud.instance.metric_stream import MetricStream
 from include.local_cloud.instance.pipes import Pipe
-from include.local_cloud.instance.post import Post
 from include.local_cloud.store import TRAINING_JOB, Document
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -37,20 +37,20 @@ _REASON_PREFIXES = ("ClientError", "AlgorithmError", "InternalServerError")
 class TrainingJob:
     """``run`` takes the job from where it is to its end; it raises only when this process must end."""
 
-    def __init__(self, post: Post, algorithm: Algorithm) -> None:
-        self._post, self._algorithm = post, algorithm
-        self._job = post.document
+    def __init__(self, context: InstanceContext, algorithm: Algorithm) -> None:
+        self._context, self._algorithm = context, algorithm
+        self._job = context.document
         self._out_of_time = ""  # the secondary status that says which time
         definitions = self._job["AlgorithmSpecification"].get("MetricDefinitions", [])
         self._metrics = Metrics({item["Name"]: item["Regex"] for item in definitions})
 
     def run(self) -> None:
-        post = self._post
-        stream = f"{post.name}/algo-1-{int(time.time() * 1000)}"
+        context = self._context
+        stream = f"{context.name}/algo-1-{int(time.time() * 1000)}"
         try:
             with (
-                LogStream(post.cloud, LOG_GROUP, stream) as log,
-                MetricStream(post.cloud, post.name, log.say) as metrics,
+                LogStream(context.cloud, LOG_GROUP, stream) as log,
+                MetricStream(context.cloud, context.name, log.say) as metrics,
             ):
                 self._work(log, metrics)
         except StopRequested:
@@ -64,38 +64,40 @@ class TrainingJob:
                 message = _OUT_OF_TIME[self._out_of_time]
                 self._end("Stopped", secondary=self._out_of_time, message=message)
             else:
-                self._end("Stopped" if post.watch.stop_requested else "Completed")
+                self._end("Stopped" if context.watch.stop_requested else "Completed")
 
     def _work(self, log: LogStream, metrics: MetricStream) -> None:
-        post, job = self._post, self._job
-        post.watch.check()
-        if post.restarted:
+        context, job = self._context, self._job
+        context.watch.check()
+        if context.restarted:
             spot = job["EnableManagedSpotTraining"]
-            post.move(
+            context.move(
                 "Interrupted" if spot else "Restarting",
                 "The machine was lost: the training job starts again, from its checkpoints if it has any",
             )
-        with post.change() as document:
+        with context.change() as document:
             document["TrainingStartTime"] = datetime.now(UTC)
         request_members.tell(log.say, job)
-        post.move("Downloading", "Downloading input data")
-        tree = MlTree(post.home / "ml")
+        context.move("Downloading", "Downloading input data")
+        tree = MlTree(context.home / "ml")
         channels.write_configuration(tree, job)
         checkpoints = None
         if config := job.get("CheckpointConfig"):
-            checkpoints = Checkpoints(post.cloud, config, tree)
-            checkpoints.restore(post.watch.check)
+            checkpoints = Checkpoints(context.cloud, config, tree)
+            checkpoints.restore(context.watch.check)
         pipes = []
         for channel in job.get("InputDataConfig", []):
-            post.watch.check()
+            context.watch.check()
             if channels.mode_of(channel, job) == "Pipe":
-                pipes.append(Pipe(post.cloud, channel, tree.data))
+                pipes.append(Pipe(context.cloud, channel, tree.data))
             else:
-                channels.download(post.cloud, channel, tree.data / channel["ChannelName"], post.watch.check)
-        post.move("Training", "Training image download completed. Training in progress.")
+                channels.download(
+                    context.cloud, channel, tree.data / channel["ChannelName"], context.watch.check
+                )
+        context.move("Training", "Training image download completed. Training in progress.")
         self._train(tree, pipes, checkpoints, log, metrics)
-        post.move("Uploading", "Uploading generated training model")
-        self._upload(tree, post.cloud)
+        context.move("Uploading", "Uploading generated training model")
+        self._upload(tree, context.cloud)
 
     def _train(
         self,
@@ -118,10 +120,10 @@ class TrainingJob:
             "TRAINING_JOB_ARN": job["TrainingJobArn"],
         }
         container = Container(
-            self._algorithm, "train", tree, self._post.settings, job.get("Environment", {}), say, contract
+            self._algorithm, "train", tree, self._context.settings, job.get("Environment", {}), say, contract
         )
         try:
-            self._post.record(container.identity)
+            self._context.record(container.identity)
             for pipe in pipes:
                 pipe.start()
             self._attend(container, pipes, checkpoints)
@@ -133,7 +135,7 @@ class TrainingJob:
             for pipe in pipes:
                 pipe.stop()
         self._check(pipes)
-        asked_to_stop = self._post.watch.stop_requested or self._out_of_time
+        asked_to_stop = self._context.watch.stop_requested or self._out_of_time
         if code != 0 and not asked_to_stop:
             raise AlgorithmFault(_reason(tree.failure(), code, list(container.last_lines)))
 
@@ -141,7 +143,7 @@ class TrainingJob:
         """Until the container has exited: stop it when asked to or when its time is up, and mind pipes and
         checkpoints.
         """
-        watch = self._post.watch
+        watch = self._context.watch
         seconds, which = self._time_left()
         give_up = time.monotonic() + seconds
         kill_at: float | None = None
@@ -156,7 +158,7 @@ class TrainingJob:
             if kill_at is None and (watch.stop_requested or now > give_up):
                 self._out_of_time = "" if watch.stop_requested else which
                 container.terminate()
-                kill_at = now + self._post.settings.stop_grace
+                kill_at = now + self._context.settings.stop_grace
             elif kill_at is not None and now > kill_at:
                 container.kill()
 
@@ -184,7 +186,7 @@ class TrainingJob:
         """``{S3OutputPath}/{job}/output/model.tar.gz`` and ``output.tar.gz``; what is empty is not
         uploaded.
         """
-        target = self._job["OutputDataConfig"]["S3OutputPath"].rstrip("/") + f"/{self._post.name}/output"
+        target = self._job["OutputDataConfig"]["S3OutputPath"].rstrip("/") + f"/{self._context.name}/output"
         compressed = self._job["OutputDataConfig"].get("CompressionType", "GZIP") == "GZIP"
         for directory, name in ((tree.model, "model"), (tree.output_data, "output")):
             if archives.is_empty(directory):
@@ -197,11 +199,11 @@ class TrainingJob:
             else:
                 _upload_files(cloud, directory, where)
             if name == "model":
-                with self._post.change() as document:
+                with self._context.change() as document:
                     document["ModelArtifacts"] = {"S3ModelArtifacts": where}
 
     def _end(self, status: str, *, secondary: str = "", message: str = "", reason: str = "") -> None:
-        with self._post.change() as document:
+        with self._context.change() as document:
             document["FinalMetricDataList"] = self._metrics.final()
             outcomes.end(document, TRAINING_JOB, status, secondary=secondary, message=message, reason=reason)
 

@@ -24,10 +24,10 @@ from include.local_cloud.control import outcomes, request_members
 from include.local_cloud.control.models import model_named, served_by
 from include.local_cloud.instance import archives, channels
 from include.local_cloud.instance.cloud import split_uri
+from include.local_cloud.instance.context import InstanceContext
 from include.local_cloud.instance.faults import AlgorithmFault, ClientFault, StopRequested
 from include.local_cloud.instance.logs import LogStream
 from include.local_cloud.instance.model_server import ModelServer
-from include.local_cloud.instance.post import Post
 from include.local_cloud.store import TRANSFORM_JOB
 from include.wire import AwsError
 
@@ -68,20 +68,20 @@ class Limits:
 class TransformJob:
     """``run`` takes the job to its end; it raises only when this process must end."""
 
-    def __init__(self, post: Post) -> None:
-        self._post, self._job = post, post.document
-        self._outputs = post.home / "out"
+    def __init__(self, context: InstanceContext) -> None:
+        self._context, self._job = context, context.document
+        self._outputs = context.home / "out"
         client = self._job.get("ModelClientConfig", {})
         self._retries: int = client.get("InvocationsMaxRetries", _MAX_RETRIES)
         self._seconds: float = client.get("InvocationsTimeoutInSeconds", _TIMEOUT)
         self._http = model_reply.client(100)
 
     def run(self) -> None:
-        machine = f"{self._post.name}/algo-1-{int(time.time() * 1000)}"
+        machine = f"{self._context.name}/algo-1-{int(time.time() * 1000)}"
         try:
             with ExitStack() as stack:
                 log, data_log = (
-                    stack.enter_context(LogStream(self._post.cloud, LOG_GROUP, stream))
+                    stack.enter_context(LogStream(self._context.cloud, LOG_GROUP, stream))
                     for stream in (machine, f"{machine}/data-log")
                 )
                 failures, total = self._work(log, data_log)
@@ -95,19 +95,19 @@ class TransformJob:
             self._end("Failed" if failures else "Completed", _summary(failures, total))
 
     def _work(self, log: LogStream, data_log: LogStream) -> tuple[list[Failure], int]:
-        post, job = self._post, self._job
+        context, job = self._context, self._job
         shutil.rmtree(self._outputs, ignore_errors=True)  # of an instance that was lost
-        with post.change() as document:
+        with context.change() as document:
             document["TransformStartTime"] = datetime.now(UTC)
-        post.watch.check()
+        context.watch.check()
         try:
-            definition = served_by(model_named(post.store, job["ModelName"]))
+            definition = served_by(model_named(context.store, job["ModelName"]))
         except AwsError as error:
             raise ClientFault(error.message) from None
         request_members.tell(log.say, job, definition)
         tasks = self._tasks()
         self._outputs.mkdir()
-        server = ModelServer(post, definition, job.get("Environment", {}), log.say)
+        server = ModelServer(context, definition, job.get("Environment", {}), log.say)
         try:
             server.start()
             limits = self._limits(server.url)
@@ -129,19 +129,19 @@ class TransformJob:
         return [
             Task(uri, f"{target}/{relative}.out", self._outputs / str(number))
             for number, (uri, relative) in enumerate(
-                channels.objects(self._post.cloud, source["DataSource"]["S3DataSource"])
+                channels.objects(self._context.cloud, source["DataSource"]["S3DataSource"])
             )
         ]
 
     def _one(self, server: ModelServer, task: Task, limits: Limits, log: LogStream) -> Failure | None:
         """Transform one object; its output waits on disk."""
-        self._post.watch.check()
+        self._context.watch.check()
         uri = task.uri
         failure: Failure | None
         try:
             _check_key(task.target)
             packed = self._job["TransformInput"].get("CompressionType") == "Gzip"
-            body = self._post.cloud.read(uri, None if packed else limits.payload)
+            body = self._context.cloud.read(uri, None if packed else limits.payload)
             if packed:
                 body = b"".join(archives.gunzip(BytesIO(body), uri, limits.payload))
         except ClientFault as fault:
@@ -164,7 +164,7 @@ class TransformJob:
         }
         failure: Failure | None = None
         for _ in range(1 + self._retries):
-            self._post.watch.check()
+            self._context.watch.check()
             try:
                 reply = model_reply.ask(
                     self._http,
@@ -219,16 +219,16 @@ class TransformJob:
         accept = self._job["TransformOutput"].get("Accept", "application/json")
 
         def send(task: Task) -> None:
-            self._post.watch.check()
+            self._context.watch.check()
             if task.path.exists():
-                self._post.cloud.write(task.target, task.path.read_bytes(), accept)
+                self._context.cloud.write(task.target, task.path.read_bytes(), accept)
 
         with ThreadPoolExecutor(_UPLOADS) as pool:
             for _ in pool.map(send, tasks):
                 pass
 
     def _end(self, status: str, reason: str = "") -> None:
-        with self._post.change() as document:
+        with self._context.change() as document:
             outcomes.end(document, TRANSFORM_JOB, status, reason=reason)
 
 

@@ -1,6 +1,6 @@
 """Control plane: flow definitions, from Initializing to gone.
 
-A flow definition cannot be changed. Creating one only records it; ``FlowChores`` then looks at its output
+A flow definition cannot be changed. Creating one only records it; ``FlowJobs`` then looks at its output
 bucket and makes it Active (or Failed, with the reason), and takes apart what is being deleted, in steps small
 enough for five thousand open loops.
 """
@@ -165,7 +165,7 @@ class FlowDefinitionOperations:
         return ui.id
 
 
-class FlowChores:
+class FlowJobs:
     """What flow definitions need in the background. Each method returns whether more is waiting."""
 
     def __init__(self, database: Database, clock: Clock, store: ObjectStore, steps: int = 200) -> None:
@@ -181,7 +181,7 @@ class FlowChores:
             try:
                 problem = self._store.bucket_problem(S3Location.parse(output_path).bucket)
             except S3_ERRORS as error:
-                # Asked again every tick, told once.
+                # Asked again every time, told once.
                 if flow_id not in self._told:
                     log.warning("a flow definition stays Initializing, S3 does not answer: %s", error)
                     self._told.add(flow_id)

@@ -1,8 +1,8 @@
-"""The background of the review server: a thread for each chore, which does it whenever there is work.
+"""The background of the review server: a thread for each job, which does it whenever there is work.
 
-A chore is a function that does a bounded piece of work in its own transaction and returns whether more is
+A job is a function that does a bounded piece of work in its own transaction and returns whether more is
 waiting. One that waits, for an S3 that does not answer, holds none of the others up: leases end in time
-whatever becomes of outputs. The keeper knows nothing of what the chores do.
+whatever becomes of outputs. The worker knows nothing of what the jobs do.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from include.review_server.errors import DatabaseAway
 
 log = logging.getLogger(__name__)
 
-Chore = Callable[[], bool]
+Job = Callable[[], bool]
 
-# Deadlines by the clock are seen within this time even when nobody wakes the keeper.
-_TICK_SECONDS = 0.5
+# Deadlines by the clock are seen within this time even when nobody wakes the worker.
+_LOOK_SECONDS = 0.5
 
-# A chore with a fault in it is tried again after 1, 2, 4 … seconds, and never more than a minute later; one
+# A job with a fault in it is tried again after 1, 2, 4 … seconds, and never more than a minute later; one
 # that misses its database sooner, because that comes back whole.
 _LONGEST_PAUSE = 60.0
 _DATABASE_PAUSE = 2.0
 
-# No chore's piece of work takes so long when everything it needs answers or fails by its own timeout.
+# No job's piece of work takes so long when everything it needs answers or fails by its own timeout.
 _HANGS_SECONDS = 120.0
 
 _STOP_SECONDS = 30.0
 
 
-class Keeper:
-    """Runs chores until it is stopped."""
+class BackgroundWorker:
+    """Runs jobs until it is stopped."""
 
-    def __init__(self, chores: Sequence[Chore]) -> None:
-        self._lanes = [_Lane(chore) for chore in chores]
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._lanes = [_Lane(job) for job in jobs]
         self._stopping = threading.Event()
 
     def start(self) -> None:
@@ -60,22 +60,22 @@ class Keeper:
 
     @property
     def failing(self) -> list[str]:
-        """The chores that cannot be done at present, and why; the others go on."""
+        """The jobs that cannot be done at present, and why; the others go on."""
         return [f"{lane.name}: {problem}" for lane in self._lanes if (problem := lane.problem)]
 
     @property
     def is_alive(self) -> bool:
-        """Whether chores are being done: a server whose keeper has died must say that it is ill."""
+        """Whether jobs are being done: a server whose background has died must say that it is ill."""
         return all(lane.is_alive for lane in self._lanes)
 
 
 class _Lane:
-    """One chore and its thread."""
+    """One job and its thread."""
 
-    def __init__(self, chore: Chore) -> None:
-        self.name = str(getattr(chore, "__qualname__", chore))
+    def __init__(self, job: Job) -> None:
+        self.name = str(getattr(job, "__qualname__", job))
         self.wanted = threading.Event()
-        self._chore = chore
+        self._job = job
         self._thread: threading.Thread | None = None
         self._began: float | None = None
         self._fault = ""
@@ -106,7 +106,7 @@ class _Lane:
 
     def _run(self, stopping: threading.Event) -> None:
         while not stopping.is_set():
-            self.wanted.wait(_TICK_SECONDS)
+            self.wanted.wait(_LOOK_SECONDS)
             self.wanted.clear()
             while not stopping.is_set() and self._done():
                 pass
@@ -117,22 +117,22 @@ class _Lane:
         """One piece of work; whether more is waiting."""
         self._began = time.monotonic()
         try:
-            more = self._chore()
+            more = self._job()
         except DatabaseAway as away:
-            # Every chore is a transaction of its own: it is simply tried again. The database has logged it.
+            # Every job is a transaction of its own: it is simply tried again. The database has logged it.
             self._failed(f"the database {away.why}", _DATABASE_PAUSE)
             return False
         except Exception as error:
-            # The border of the background: a fault in a chore must not end its thread. Health tells of it
-            # until the chore succeeds.
-            log.exception("chore %s has a fault", self.name)
+            # The border of the background: a fault in a job must not end its thread. Health tells of it
+            # until the job succeeds.
+            log.exception("job %s has a fault", self.name)
             # Health is open to all, and an error's text may name paths and buckets.
             self._failed(f"{type(error).__name__}: see the server's log", _LONGEST_PAUSE)
             return False
         finally:
             self._began = None
         if self._fault:
-            log.info("chore %s is done again", self.name)
+            log.info("job %s is done again", self.name)
         self._fault, self._pause = "", 0.0
         return more
 

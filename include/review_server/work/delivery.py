@@ -58,7 +58,7 @@ class Deliveries:
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="review-delivery")
 
     def deliver(self, steps: int = 64) -> bool:
-        """Chore: write the outputs that are due. Whether more are waiting."""
+        """Job: write the outputs that are due. Whether more are waiting."""
         query = select(Delivery.loop_id).where(is_due(Delivery.due_at, self._clock()))
         with self._database.read() as session:
             due = list(session.scalars(query.order_by(Delivery.due_at).limit(steps)))

@@ -58,7 +58,7 @@ class LoopEvents:
         session.add(LoopEvent(body=json.dumps(self._event(session, flow, loop)), due_at=loop.finished_at))
 
     def send(self, steps: int = 100) -> bool:
-        """Chore: send the events that are due, oldest first. Whether more are waiting."""
+        """Job: send the events that are due, oldest first. Whether more are waiting."""
         if self._target is None:
             return False
         query = select(LoopEvent.id, LoopEvent.body).where(is_due(LoopEvent.due_at, self._clock()))

@@ -172,7 +172,7 @@ class Tasks:
         self._let_go(worker_id, task_id, TaskStatus.RETURNED)
 
     def end_leases(self, steps: int = 200) -> bool:
-        """Chore: end the leases that have run out and offer their places. Whether more are waiting."""
+        """Job: end the leases that have run out and offer their places. Whether more are waiting."""
         now = self._clock()
         self._begin_anew(now)
         query = _run_out(now).order_by(Task.expires_at).limit(steps)
@@ -205,7 +205,7 @@ class Tasks:
                 task.accepted_at = now
 
     def end_availability(self, steps: int = 200) -> bool:
-        """Chore: fail the loops whose availability has ended. Whether more are waiting."""
+        """Job: fail the loops whose availability has ended. Whether more are waiting."""
         now = self._clock()
         query = (
             select(HumanLoop.id)
@@ -226,7 +226,7 @@ class Tasks:
             # A worker's own tabs queue here; else each would hold a loop and find the others' taken.
             session.execute(select(Worker.id).where(Worker.id == worker_id).with_for_update())
             now = self._clock()
-            # The worker's own run-out leases only; the chore ends everyone's.
+            # The worker's own run-out leases only; the job ends everyone's.
             _end_leases(session, _run_out(now).where(Task.worker_id == worker_id), now)
             flows = _flows_of(session, worker_id, flow_name)
             if flow_name is not None and not flows:

@@ -101,7 +101,7 @@ def _plans_of_everything(review: Review) -> dict[str, list[str]]:
     runtime.describe_human_loop({"HumanLoopName": "a"})
     review.tasks.end_leases()
     review.tasks.end_availability()
-    review.flow_chores.delete()
+    review.flow_jobs.delete()
     event.remove(review.database.engine, "before_cursor_execute", remember)
     plans = {}
     with review.database.engine.connect() as connection:

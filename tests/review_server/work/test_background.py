@@ -1,4 +1,4 @@
-"""The background: a chore with a fault in it stops neither itself for good nor the others."""
+"""The background: a job with a fault in it stops neither itself for good nor the others."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import threading
 import httpx
 
 from include.review_server.errors import DatabaseAway
-from include.review_server.work import background as keeper_module
-from include.review_server.work.background import Keeper
+from include.review_server.work import background
+from include.review_server.work.background import BackgroundWorker
 from tests.review_server.rig import Rig
 from tests.support.cloud import eventually
 
 
-def test_a_faulty_chore_is_tried_again_ever_later_while_the_others_go_on():
+def test_a_faulty_job_is_tried_again_ever_later_while_the_others_go_on():
     mended = threading.Event()
     done = [0, 0]
 
@@ -28,29 +28,29 @@ def test_a_faulty_chore_is_tried_again_ever_later_while_the_others_go_on():
         done[1] += 1
         return False
 
-    keeper = Keeper([faulty, sound])
-    keeper.start()
+    worker = BackgroundWorker([faulty, sound])
+    worker.start()
     try:
         for _ in range(50):
             before = done[1]
-            keeper.wake()
+            worker.wake()
             eventually(lambda before=before: done[1] > before)  # type: ignore[misc]
         # Pauses of 1, 2, 4 … seconds: not even a machine that takes minutes for this gets to fifteen.
         assert done[0] < 15, "not at once again"
-        assert keeper.is_alive
-        (failing,) = keeper.failing
+        assert worker.is_alive
+        (failing,) = worker.failing
         assert "faulty" in failing
         assert "KeyError" in failing
         assert "/var/lib" not in failing, "health is for everybody"
         mended.set()
-        eventually(lambda: not keeper.failing, within=120)
+        eventually(lambda: not worker.failing, within=120)
     finally:
-        keeper.stop()
-    assert not keeper.is_alive
+        worker.stop()
+    assert not worker.is_alive
 
 
-def test_a_chore_that_hangs_holds_none_of_the_others_up_and_is_told_of(monkeypatch):
-    monkeypatch.setattr(keeper_module, "_HANGS_SECONDS", 0.2)
+def test_a_job_that_hangs_holds_none_of_the_others_up_and_is_told_of(monkeypatch):
+    monkeypatch.setattr(background, "_HANGS_SECONDS", 0.2)
     answered, turns = threading.Event(), itertools.count()
     last = [0]
 
@@ -62,41 +62,41 @@ def test_a_chore_that_hangs_holds_none_of_the_others_up_and_is_told_of(monkeypat
         last[0] = next(turns)
         return False
 
-    keeper = Keeper([hanging, sound])
-    keeper.start()
+    worker = BackgroundWorker([hanging, sound])
+    worker.start()
     try:
         eventually(lambda: last[0] >= 2)
-        eventually(lambda: any("has not come back" in problem for problem in keeper.failing))
+        eventually(lambda: any("has not come back" in problem for problem in worker.failing))
         answered.set()
-        eventually(lambda: not keeper.failing)
+        eventually(lambda: not worker.failing)
     finally:
         answered.set()
-        keeper.stop()
+        worker.stop()
 
 
 def test_a_database_that_is_away_is_told_of_until_it_is_back():
     away = threading.Event()
     away.set()
 
-    def chore() -> bool:
+    def job() -> bool:
         if away.is_set():
             raise DatabaseAway("does not answer")
         return False
 
-    keeper = Keeper([chore])
-    keeper.start()
+    worker = BackgroundWorker([job])
+    worker.start()
     try:
-        eventually(lambda: keeper.failing)
-        assert "the database does not answer" in keeper.failing[0]
+        eventually(lambda: worker.failing)
+        assert "the database does not answer" in worker.failing[0]
         away.clear()
-        eventually(lambda: not keeper.failing)
+        eventually(lambda: not worker.failing)
     finally:
-        keeper.stop()
+        worker.stop()
 
 
-def test_health_tells_of_a_failing_chore(rig: Rig, monkeypatch):
+def test_health_tells_of_a_failing_job(rig: Rig, monkeypatch):
     health = f"{rig.url}/_nightloop/health"
     eventually(lambda: httpx.get(health).status_code == 200)
-    monkeypatch.setattr(type(rig.review.keeper), "failing", ["deliver: broken"])
+    monkeypatch.setattr(type(rig.review.background), "failing", ["deliver: broken"])
     reply = httpx.get(health)
     assert (reply.status_code, reply.json()) == (503, {"status": "ill", "failing": ["deliver: broken"]})

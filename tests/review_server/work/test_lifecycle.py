@@ -102,7 +102,7 @@ def test_the_bookkeeping_stays_true(cloud: LocalCloud):
             self.clock.advance(seconds)
 
         @rule()
-        def chores(self) -> None:
+        def the_background_works(self) -> None:
             self.tasks.end_leases()
             self.tasks.end_availability()
             self.deliveries.deliver()

@@ -15,7 +15,7 @@ from include.local_cloud.settings import Settings
 from include.local_cloud.store import INSTANCE, Document, Kind, Store
 
 
-class Post:
+class InstanceContext:
     """The place of one instance: a kind (training job, transform job, deployment) and a name."""
 
     def __init__(self, settings: Settings, store: Store, kind: Kind, name: str) -> None:
