@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from pathlib import Path
@@ -26,6 +27,9 @@ def main() -> int:
         stop_grace=arguments.stop_grace,
         orphan_grace=arguments.orphan_grace,
     )
+    # What we do ourselves is worth a line, what the libraries below us do is not.
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("include").setLevel(logging.INFO)
     try:
         asyncio.run(serve(settings))
     except (AlreadyRunning, DispatcherDied, OSError) as error:

@@ -5,12 +5,14 @@ living instance gets one, oldest first and not too many jobs at once. An instanc
 (killed, out of memory, the machine went down) is replaced and its job starts again under the same name with
 the secondary status Restarting, as SageMaker retries its own internal errors; after a few such deaths the
 job is Failed with a reason. An instance that lived through a restart of the cloud still holds its lock, and
-is simply found at work. Says once when ``sandbox`` has no walls for them.
+is simply found at work. The log has a line when work begins and one when it ends, and says once when
+``sandbox`` has no walls for it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sqlite3
@@ -29,6 +31,8 @@ from include.local_cloud.locks import is_held
 from include.local_cloud.settings import PROJECT_ROOT, Settings
 from include.local_cloud.store import AT_WORK, DEPLOYMENT, INSTANCE, Document, Kind, Store
 
+log = logging.getLogger(__name__)
+
 MAX_LAUNCHES = 3
 _ROUND_SECONDS = 0.3
 _PATIENCE_SECONDS = 120.0  # with a machine that has no files, processes or disk left
@@ -45,6 +49,9 @@ class InstanceSlot:
     def key(self) -> str:
         return f"{self.kind.arn}/{self.name}"
 
+    def __str__(self) -> str:
+        return f"{self.kind.arn} {self.name}"
+
 
 class Dispatcher:
     """``on_death`` is called when the thread ends by an error: a cloud that starts no jobs must not go on."""
@@ -52,12 +59,13 @@ class Dispatcher:
     def __init__(self, settings: Settings, store: Store, on_death: Callable[[], None]) -> None:
         self._settings, self._store, self._on_death = settings, store, on_death
         self._children: dict[InstanceSlot, subprocess.Popen[bytes]] = {}
+        self._seen: dict[InstanceSlot, float] = {}  # since when each is at work, by the monotonic clock
         self._wake, self._ending = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
     def start(self) -> None:
         if warning := sandbox.warning():
-            print(f"local cloud: {warning}", file=sys.stderr, flush=True)
+            log.warning("%s", warning)
         rollout.recover(self._store)
         self._thread.start()
 
@@ -100,7 +108,7 @@ class Dispatcher:
                     # Out of files, processes or disk, by no fault of a job's: the next rounds may find room.
                     if failing_since is None:
                         failing_since = time.monotonic()
-                        print(f"local cloud: jobs have to wait: {error}", file=sys.stderr, flush=True)
+                        log.warning("jobs have to wait: %s", error)
                     elif time.monotonic() - failing_since > _PATIENCE_SECONDS:
                         raise
         except BaseException:
@@ -108,15 +116,18 @@ class Dispatcher:
             raise
 
     def _round(self) -> None:
-        busy = 0
+        busy, at_work = 0, set[InstanceSlot]()
         idle: list[tuple[InstanceSlot, Document]] = []
         for kind, statuses in AT_WORK.items():
             for document in self._store.with_status(kind, statuses):
                 slot = InstanceSlot(kind, document[kind.name])
+                at_work.add(slot)
                 if self._is_alive(slot):
+                    self._seen.setdefault(slot, time.monotonic())
                     busy += kind is not DEPLOYMENT
                 else:
                     idle.append((slot, document))
+        self._tell_of_ends(at_work)
         for document in self._store.with_status(DEPLOYMENT, ("Deleting",)):
             slot = InstanceSlot(DEPLOYMENT, document["DeploymentName"])
             if not self._is_alive(slot):
@@ -150,6 +161,8 @@ class Dispatcher:
             return
         self._store.put(INSTANCE, slot.key, {"launches": launches + 1, "restarted": record is not None})
         self._launch(slot)
+        self._seen[slot] = time.monotonic()
+        log.info("%s starts%s", slot, "" if record is None else " again: its process was lost")
 
     def _launch(self, slot: InstanceSlot) -> None:
         home = self._home(slot)
@@ -166,6 +179,15 @@ class Dispatcher:
                 env=processes.clean_environment(),
                 start_new_session=True,
             )
+
+    def _tell_of_ends(self, at_work: set[InstanceSlot]) -> None:
+        """One line for each whose document says that its work is over, whoever wrote that there."""
+        for slot in self._seen.keys() - at_work:
+            seconds = time.monotonic() - self._seen.pop(slot)
+            document = self._store.find(slot.kind, slot.name) or {}
+            reason = " ".join(document.get("FailureReason", "").split())  # one line, whatever a job says
+            status = document.get(slot.kind.status, "Deleted")
+            log.info("%s ended after %.0f s: %s", slot, seconds, f"{status}: {reason}" if reason else status)
 
     def _is_alive(self, slot: InstanceSlot) -> bool:
         child = self._children.get(slot)

@@ -25,10 +25,15 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = StackSettings.from_environment()
         with lifecycle.interruptible():
-            return options.command(settings, options)
+            code: int = options.command(settings, options)
+            sys.stdout.flush()
+            return code
     except StackError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # `make status | head`: whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -62,13 +67,11 @@ def _status(settings: StackSettings, options: argparse.Namespace) -> int:
         orphans = len(stray_processes.find(settings.home))
         print(f"down, but {orphans} processes are left: `make down` ends them" if orphans else "down")
         return 3
-    for program in programs:
-        print(f"  {program.name:14} {program.state:9} {program.description}")
-    if missing := health.missing_parts(settings):
-        print(f"not ready: {', '.join(missing)}")
-        return 3
-    print(lifecycle.addresses(settings))
-    return 0
+    missing = health.missing_parts(settings)
+    rows = [f"  {program.name:14} {program.state:9} {program.description}" for program in programs]
+    rows.append(f"not ready: {', '.join(missing)}" if missing else lifecycle.addresses(settings))
+    print("\n".join(rows))
+    return 3 if missing else 0
 
 
 def _logs(settings: StackSettings, options: argparse.Namespace) -> int:
@@ -98,8 +101,11 @@ def _run(settings: StackSettings, options: argparse.Namespace) -> int:
 
 
 def _everything(settings: StackSettings) -> dict[str, str]:
-    """What Airflow's processes have, and what points other AWS tools at the local cloud."""
-    return environment.airflow(settings) | environment.aws(settings)
+    """What Airflow's processes have, and what points other AWS tools at the local cloud: those too that do
+    not read its address in AWS_CONFIG_FILE.
+    """
+    address = {"AWS_ENDPOINT_URL": settings.cloud.url}
+    return environment.airflow(settings) | environment.aws(settings) | address
 
 
 def _rollback(settings: StackSettings, options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
@@ -74,6 +75,17 @@ def test_a_failed_container_gives_its_reason_and_keeps_its_metrics(cloud: LocalC
     assert job["FailureReason"] == "AlgorithmError: no boxes in the data, exit code: 3"
     assert job["FinalMetricDataList"][0]["Value"] == pytest.approx(0.1)
     assert job["ModelArtifacts"]["S3ModelArtifacts"] == ""
+
+    def told() -> list[str]:
+        """What the cloud's own log says of it: a line when it began, one when it ended."""
+        return [line for line in (cloud.data / "cloud.log").read_text().splitlines() if name in line]
+
+    eventually(lambda: len(told()) == 2)
+    begin, end = told()
+    assert re.search(f" INFO .*: training-job {name} starts$", begin)
+    assert re.search(
+        rf" INFO .*: training-job {name} ended after \d+ s: Failed: {job['FailureReason']}$", end
+    )
 
 
 def test_a_long_reason_is_cut_and_a_container_that_was_killed_says_so(cloud: LocalCloud, bucket: str) -> None:
