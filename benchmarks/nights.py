@@ -47,7 +47,7 @@ class Study:
     def __init__(self, seed: int, may_train: bool = True) -> None:
         self.seed = seed
         self.models = Models(CACHE / str(seed), self._image, may_train)
-        self._sample = Sample(seed, nights=NIGHTS, night_images=NIGHT_IMAGES)
+        self._sample = Sample(seed, batches=NIGHTS, batch_images=NIGHT_IMAGES)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Study:

@@ -1,1 +1,1 @@
-"""`make demo`: the whole loop on sample images, told as it goes, measured, checked against its promises."""
+"""`make demo`: the whole loop on sample images, told as it goes, measured and checked."""

@@ -1,7 +1,7 @@
-"""`make demo`: starts the stack, trains a first model by day, runs three nights of review, and compares.
+"""`make demo`: starts the stack, trains a first model by day, reviews three nightly batches, and compares.
 
-Works as a person would, with simulated reviewers: see `story.py`. DEMO_SEED changes every image; KEEP=1
-leaves the stack running. The exit code says whether the promises of `promises.py` were kept.
+Works as a person would, with simulated reviewers: see `scenario.py`. DEMO_SEED changes every image; KEEP=1
+leaves the stack running. The exit code says whether every check of `checks.py` passed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from include.demo import checks
-from include.demo.scenario import Story
+from include.demo.scenario import Scenario
 from include.demo.table import table
 from include.stack import lifecycle
 from include.stack.settings import StackError, StackSettings
@@ -61,11 +61,11 @@ def _run(outer: StackSettings, seed: int) -> int:
     keep = os.environ.get("KEEP", "") not in ("", "0")
     directory = outer.home / "demo"
     settings = outer.demo  # apart from the state of `make up`, and new each time
-    story = Story(settings, directory, seed)
+    scenario = Scenario(settings, directory, seed)
     summary, interrupted = None, False
     try:
         with lifecycle.interruptible():
-            summary = story.tell()
+            summary = scenario.run()
             (directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     except (StackError, FileNotFoundError) as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
@@ -80,7 +80,7 @@ def _run(outer: StackSettings, seed: int) -> int:
         print("\ninterrupted", file=sys.stderr)
     finally:
         if interrupted or not keep:
-            story.progress.say("stopping what the demo started")
+            scenario.progress.say("stopping what the demo started")
             lifecycle.down(settings)
     code = _verdict(summary, directory) if summary else 1
     if keep and not interrupted and lifecycle.is_up(settings):
@@ -96,10 +96,10 @@ def _verdict(summary: dict[str, Any], directory: Path) -> int:
     }
     shown = "\n".join(f"  {name:20}{_shown(path)}" for name, path in places.items())
     print(f"\n{table(summary)}\n\n{shown}")
-    if not (unkept := checks.broken(summary)):
-        print("\nEvery promise was kept.")
+    if not (failed := checks.failed(summary)):
+        print("\nEvery check passed.")
         return 0
-    print("\nNot kept:\n" + "\n".join(f"  - {promise}" for promise in unkept), file=sys.stderr)
+    print("\nFailed:\n" + "\n".join(f"  - {check}" for check in failed), file=sys.stderr)
     return 1
 
 

@@ -1,13 +1,13 @@
 """What the demo tells while a DAG run waits: a training job's quality lines, how many images are answered.
 
-Each watch is called with the states of the run's tasks at every look, and says only what is new.
+Each follower is called with the states of the run's tasks at every look, and says only what is new.
 """
 
 from __future__ import annotations
 
 import re
 
-from include.demo.night import Night
+from include.demo.batch import Batch
 from include.demo.progress import Progress
 from include.demo.reviewers import Reviewers
 
@@ -15,21 +15,21 @@ from include.demo.reviewers import Reviewers
 _EPOCH = re.compile(r"epoch=(\d+), validation mAP <score>=\(([0-9.]+)\)")
 
 
-class TrainingWatch:
+class TrainingFollower:
     """While a training job runs, tells each epoch's quality from its lines in CloudWatch Logs."""
 
-    def __init__(self, night: Night, progress: Progress) -> None:
-        self._night = night
+    def __init__(self, batch: Batch, progress: Progress) -> None:
+        self._batch = batch
         self._progress = progress
         self._job: str | None = None
         self._told = 0
 
     def __call__(self, tasks: dict[str, str]) -> None:
         if tasks.get("train") == "deferred" and self._job is None:
-            self._job = self._night.running_training()
+            self._job = self._batch.running_training()
         if self._job is None:
             return
-        epochs = [found for line in self._night.training_lines(self._job) if (found := _EPOCH.search(line))]
+        epochs = [found for line in self._batch.training_lines(self._job) if (found := _EPOCH.search(line))]
         for found in epochs[self._told :]:
             epoch, score = int(found[1]) + 1, float(found[2])
             self._progress.say(f"  epoch {epoch}: mAP {score:.3f} on the validation images")
@@ -38,11 +38,11 @@ class TrainingWatch:
             self._job, self._told = None, 0
 
 
-class ReviewWatch:
+class ReviewFollower:
     """While people are asked, counts the answers; sends the reviewers to work at the first question."""
 
-    def __init__(self, night: Night, reviewers: Reviewers, progress: Progress) -> None:
-        self._night = night
+    def __init__(self, batch: Batch, reviewers: Reviewers, progress: Progress) -> None:
+        self._batch = batch
         self._reviewers = reviewers
         self._progress = progress
         self._said = ""
@@ -50,7 +50,7 @@ class ReviewWatch:
     def __call__(self, tasks: dict[str, str]) -> None:
         if tasks.get("start_human_loops") not in ("running", "deferred", "success"):
             return
-        states = self._night.loop_states()
+        states = self._batch.loop_states()
         if not states:
             return
         self._reviewers.start()

@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from include.demo.night import Night
+from include.demo.batch import Batch
 from include.pictures import read
 
 _SCALE = 3  # the scenes are 128 pixels wide: too small to look at
@@ -22,14 +22,14 @@ _MARGIN, _CAPTION = 12, 22
 
 
 def draw(
-    night: Night, test_set: str, before: str, after: str, out: Path, count: int = 4, score: float = 0.4
+    batch: Batch, test_set: str, before: str, after: str, out: Path, count: int = 4, score: float = 0.4
 ) -> list[Path]:
     """Draw `count` scenes of a test set with the detections of two models, named by their training jobs.
 
     Detections below `score` are left out. Returns the paths; none when either model has no predictions there.
     """
-    outputs = [night.outputs(training_job) for training_job in (before, after)]
-    manifest = night.read(f"test/{test_set}.manifest") or b""
+    outputs = [batch.outputs(training_job) for training_job in (before, after)]
+    manifest = batch.read(f"test/{test_set}.manifest") or b""
     lines = [json.loads(line) for line in manifest.split(b"\n") if line.strip()]
     # The scenes with most to find, so that there is something to see; the file's order breaks ties.
     lines.sort(key=lambda line: -len(_annotations(line)))
@@ -38,10 +38,10 @@ def draw(
         files = [found.get(line["source-ref"]) for found in outputs]
         if len(paths) == count or not all(files):
             continue
-        image = night.read(night.key(line["source-ref"]))
+        image = batch.read(batch.key(line["source-ref"]))
         if image is None:
             continue
-        predictions = [json.loads(night.read(file) or b"{}").get("prediction", []) for file in files if file]
+        predictions = [json.loads(batch.read(file) or b"{}").get("prediction", []) for file in files if file]
         path = out / f"{test_set}-{len(paths) + 1}.png"
         _side_by_side(image, _annotations(line), predictions, score).save(path)
         paths.append(path)
@@ -61,7 +61,7 @@ def _side_by_side(
     sheet = Image.new("RGB", (2 * wide + 3 * _MARGIN, high + _CAPTION + 2 * _MARGIN), _PAPER)
     brush = ImageDraw.Draw(sheet)
     for index, (caption, detections) in enumerate(
-        zip(("before", "after three nights"), predictions, strict=True)
+        zip(("before", "after three batches"), predictions, strict=True)
     ):
         left, top = _MARGIN + index * (wide + _MARGIN), _MARGIN + _CAPTION
         shown = [detection for detection in detections if detection[1] >= score]

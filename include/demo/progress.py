@@ -10,7 +10,7 @@ from collections.abc import Iterator
 class Progress:
     """Prints as the demo goes and remembers how long each stage took.
 
-    `seconds` is in order of first appearance; a stage that comes again adds up, as those of the nights do.
+    `seconds` is in order of first appearance; a stage that comes again adds up, as those of the batches do.
     """
 
     def __init__(self, stages: int) -> None:

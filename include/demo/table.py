@@ -9,10 +9,10 @@ _WIDTH = 110
 
 
 def table(summary: dict[str, Any]) -> str:
-    """What the model sees after each night, what the gate said, and what that took."""
+    """What the model sees after each batch, what the gate said, and what that took."""
     loops, seconds = summary["human_loops"], summary["seconds"]
     counts = {
-        "images in the nights' batches": summary["images"],
+        "images in the batches": summary["images"],
         "asked about": summary["reviewed"],
         "human loops completed": f"{loops['completed']} of {loops['started']}",
         "answers": summary["answers"],
@@ -21,9 +21,9 @@ def table(summary: dict[str, Any]) -> str:
         "reviewer seconds (modelled)": f"{summary['reviewer_seconds']:.0f}",
     }
     rows = [
-        *_map_rows(summary),
+        *_score_rows(summary),
         "",
-        *_verdict_rows(summary["nights"]),
+        *_verdict_rows(summary["batches"]),
         "",
         *(f"  {name:32}{value!s:>10}" for name, value in counts.items()),
         "",
@@ -32,28 +32,29 @@ def table(summary: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def _map_rows(summary: dict[str, Any]) -> list[str]:
-    """One row per night; mAP is the champion's, so a night without promotion repeats the row above it."""
-    day, night = summary["map50"]["day"], summary["map50"]["night"]
+def _score_rows(summary: dict[str, Any]) -> list[str]:
+    """One row per batch; the score is the champion's: without a promotion it repeats the row above."""
+    day, night = summary["score"]["day"], summary["score"]["night"]
+    title = f"{summary['metric']} on held-out scenes"
     rows = [
-        f"  {'mAP@0.5 on held-out scenes':32}{'by day':>10}{'by night':>10}{'asked':>8}   champion",
+        f"  {title:32}{'by day':>10}{'by night':>10}{'asked':>8}   champion",
         f"  {'the first model':32}{day['before']:10.3f}{night['before']:10.3f}",
     ]
-    for each in summary["nights"]:
-        after = {light: value["after"] for light, value in each["map50"].items()}
+    for each in summary["batches"]:
+        after = {light: value["after"] for light, value in each["score"].items()}
         outcome = "new" if each["promoted"] else "stays"
         rows.append(
-            f"  {'after the night of ' + each['batch_date']:32}{after['day']:10.3f}{after['night']:10.3f}"
+            f"  {'after the batch of ' + each['batch_date']:32}{after['day']:10.3f}{after['night']:10.3f}"
             f"{each['reviewed']:8d}   {outcome}"
         )
-    change = {light: value["after"] - value["before"] for light, value in summary["map50"].items()}
+    change = {light: value["after"] - value["before"] for light, value in summary["score"].items()}
     rows.append(f"  {'change':32}{change['day']:+10.3f}{change['night']:+10.3f}{summary['reviewed']:8d}")
     return rows
 
 
-def _verdict_rows(nights: list[dict[str, Any]]) -> list[str]:
+def _verdict_rows(batches: list[dict[str, Any]]) -> list[str]:
     rows = ["  the gate"]
-    for each in nights:
+    for each in batches:
         words = f"{each['batch_date']}  {each['verdict'] or 'was not asked: no challenger came to it'}"
         rows += textwrap.wrap(words, _WIDTH, initial_indent="  ", subsequent_indent=" " * 14)
     return rows

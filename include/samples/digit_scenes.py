@@ -1,6 +1,6 @@
 """Makes the sample data set: day scenes with labels, nightly batches of night scenes without, and tests.
 
-    python -m include.samples.digit_scenes --seed 7 --out DIR [--nights 3] [--bucket B]
+    python -m include.samples.digit_scenes --seed 7 --out DIR [--batches 3] [--bucket B]
 
 Below DIR lies what belongs below s3://BUCKET/PIPELINE/, and beside it `truth.jsonl`: what the simulated
 reviewers of the nightly batches know, which never goes into the bucket. The same arguments give the same
@@ -41,14 +41,14 @@ class Sample:
     train: int = 1000
     validation: int = 100
     test: int = 200  # of each light
-    nights: int = 1
-    night_images: int = 300
+    batches: int = 1
+    batch_images: int = 300
     first_date: dt.date = dt.date(2026, 11, 1)
     bucket: str = DEFAULT_BUCKET
     pipeline: str = "digits"
 
     def dates(self) -> list[dt.date]:
-        return [self.first_date + dt.timedelta(days=day) for day in range(self.nights)]
+        return [self.first_date + dt.timedelta(days=day) for day in range(self.batches)]
 
 
 def generate(sample: Sample, out: Path) -> dict[str, int]:
@@ -89,7 +89,7 @@ def generate(sample: Sample, out: Path) -> dict[str, int]:
             f"images/dt={date}",
             "night",
             "learning",
-            sample.night_images,
+            sample.batch_images,
             _NIGHTLY,
             date.toordinal(),
         )
@@ -166,8 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--test", type=int, default=Sample.test, help="held-out scenes by day, and as many by night"
     )
-    parser.add_argument("--nights", type=int, default=Sample.nights, help="number of nightly batches")
-    parser.add_argument("--night-images", type=int, default=Sample.night_images, help="scenes in each batch")
+    parser.add_argument("--batches", type=int, default=Sample.batches, help="number of nightly batches")
+    parser.add_argument("--batch-images", type=int, default=Sample.batch_images, help="scenes in each batch")
     parser.add_argument(
         "--first-date", type=dt.date.fromisoformat, default=Sample.first_date, metavar="YYYY-MM-DD"
     )
@@ -183,8 +183,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         train=options.train,
         validation=options.validation,
         test=options.test,
-        nights=options.nights,
-        night_images=options.night_images,
+        batches=options.batches,
+        batch_images=options.batch_images,
         first_date=options.first_date,
         bucket=options.bucket or DEFAULT_BUCKET,
         pipeline=options.pipeline,

@@ -129,8 +129,8 @@ class Airflow:
         reply.raise_for_status()
         return reply.json()["value"]
 
-    def follow(self, dag: str, run: str, watch: Callable[[dict[str, str]], None] | None = None) -> None:
-        """Tell what the run's tasks do until it ends; `watch` gets their states at every look.
+    def follow(self, dag: str, run: str, follower: Callable[[dict[str, str]], None] | None = None) -> None:
+        """Tell what the run's tasks do until it ends; `follower` gets their states at every look.
 
         Raises RunFailed when it does not end in success.
         """
@@ -147,13 +147,13 @@ class Airflow:
                     self.say(f"{label:24} {word}{self._more(dag, run, task)}")
                     told.add((label, word))  # a task that has waited begins once more: nobody's business
                 known[label] = task["state"]
-            if watch:
-                watch(known)
+            if follower:
+                follower(known)
             if state in _FINISHED:
                 break
             time.sleep(_POLL_SECONDS)
         if state != "success":
-            raise RunFailed(self._story_of_failure(dag, run, tasks))
+            raise RunFailed(self._failure_in_words(dag, run, tasks))
 
     def run_url(self, dag: str, run: str) -> str:
         """A run's page, for a person."""
@@ -168,7 +168,7 @@ class Airflow:
             return f": {errors[-1][8:]}" if errors else ""
         return ""
 
-    def _story_of_failure(self, dag: str, run: str, tasks: list[dict[str, Any]]) -> str:
+    def _failure_in_words(self, dag: str, run: str, tasks: list[dict[str, Any]]) -> str:
         lines = [f"{dag} failed (run {run}, {self.run_url(dag, run)})."]
         for task in tasks:
             if task["state"] == "failed":

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from include.demo import pictures
-from include.demo.night import Night
+from include.demo.batch import Batch
 from include.stack.settings import BUCKET, Port, StackSettings
 from tests.support.cloud import LocalCloud
 
@@ -21,19 +21,19 @@ FOLDER = "pictures-test"
 
 
 @pytest.fixture
-def night(cloud: LocalCloud, tmp_path: Path) -> Night:
+def batch(cloud: LocalCloud, tmp_path: Path) -> Batch:
     home = tmp_path / "home"
     home.mkdir()
     (home / "cloud").symlink_to(cloud.data)
     ports = [Port(urlsplit(url).port or 0, "", "") for url in (cloud.endpoint_url, cloud.review_url)]
-    night = Night(StackSettings(home, ports[0], ports[1], Port(1, "", "")), FOLDER, "2026-11-01")
-    with contextlib.suppress(night.s3.exceptions.BucketAlreadyOwnedByYou):
-        night.s3.create_bucket(Bucket=BUCKET)
-    return night
+    batch = Batch(StackSettings(home, ports[0], ports[1], Port(1, "", "")), FOLDER, "2026-11-01")
+    with contextlib.suppress(batch.s3.exceptions.BucketAlreadyOwnedByYou):
+        batch.s3.create_bucket(Bucket=BUCKET)
+    return batch
 
 
-def put(night: Night, key: str, body: bytes) -> None:
-    night.s3.put_object(Bucket=BUCKET, Key=f"{FOLDER}/{key}", Body=body)
+def put(batch: Batch, key: str, body: bytes) -> None:
+    batch.s3.put_object(Bucket=BUCKET, Key=f"{FOLDER}/{key}", Body=body)
 
 
 def jpeg() -> bytes:
@@ -42,24 +42,24 @@ def jpeg() -> bytes:
     return stream.getvalue()
 
 
-def test_the_fullest_scene_is_drawn_with_both_models_side_by_side(night, tmp_path):
+def test_the_fullest_scene_is_drawn_with_both_models_side_by_side(batch, tmp_path):
     lines = []
     said: dict[str, list[dict[str, str]]] = {"old": [], "new": []}
     for name, boxes in (("sparse.jpg", 1), ("sub/sparse.jpg", 3)):
         annotations = [{"class_id": 1, "left": 4, "top": 4, "width": 8, "height": 8}] * boxes
         source = f"s3://{BUCKET}/{FOLDER}/test/night/{name}"
         lines.append(json.dumps({"source-ref": source, "review": {"annotations": annotations}}))
-        put(night, f"test/night/{name}", jpeg())
-        put(night, f"evaluations/old/out/{name}.out", b'{"prediction": []}')
+        put(batch, f"test/night/{name}", jpeg())
+        put(batch, f"evaluations/old/out/{name}.out", b'{"prediction": []}')
         found = {"prediction": [[1, 0.9, 0.5, 0.5, 0.75, 0.75], [2, 0.1, 0, 0, 1, 1]]}
-        put(night, f"evaluations/new/out/{name}.out", json.dumps(found).encode())
+        put(batch, f"evaluations/new/out/{name}.out", json.dumps(found).encode())
         for job, rows in said.items():
             rows.append({"image": source, "out": f"s3://{BUCKET}/{FOLDER}/evaluations/{job}/out/{name}.out"})
     for job, rows in said.items():
-        put(night, f"evaluations/{job}/outputs-1.json", json.dumps({"outputs": rows}).encode())
-    put(night, "test/night.manifest", "\n".join(lines).encode())
+        put(batch, f"evaluations/{job}/outputs-1.json", json.dumps({"outputs": rows}).encode())
+    put(batch, "test/night.manifest", "\n".join(lines).encode())
 
-    drawn = pictures.draw(night, "night", "old", "new", tmp_path, count=1)
+    drawn = pictures.draw(batch, "night", "old", "new", tmp_path, count=1)
 
     assert drawn == [tmp_path / "night-1.png"]
     sheet = Image.open(drawn[0]).convert("RGB")
@@ -75,5 +75,5 @@ def test_the_fullest_scene_is_drawn_with_both_models_side_by_side(night, tmp_pat
         assert ((255, 179, 0) in there) is expected
 
 
-def test_without_predictions_nothing_is_drawn(night, tmp_path):
-    assert pictures.draw(night, "night", "none", "none", tmp_path) == []
+def test_without_predictions_nothing_is_drawn(batch, tmp_path):
+    assert pictures.draw(batch, "night", "none", "none", tmp_path) == []

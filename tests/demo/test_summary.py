@@ -1,11 +1,11 @@
-"""The summary of three nights: sums at the top, a row per night, words for every verdict."""
+"""The summary of three batches: sums at the top, a row for each, words for every verdict."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from include.demo.summary import NightFacts, summarise, verdict_in_words
+from include.demo.summary import BatchFacts, summarise, verdict_in_words
 
 
 def champion(number: int, day: float, night: float) -> dict[str, Any]:
@@ -16,8 +16,8 @@ def champion(number: int, day: float, night: float) -> dict[str, Any]:
     }
 
 
-def facts(date: str, before: dict[str, Any], after: dict[str, Any], *reasons: str) -> NightFacts:
-    return NightFacts(
+def facts(date: str, before: dict[str, Any], after: dict[str, Any], *reasons: str) -> BatchFacts:
+    return BatchFacts(
         batch_date=date,
         images=200,
         labels={"asked": 40, "answers": 40, "labels": 39, "quarantined": 1},
@@ -31,44 +31,45 @@ def facts(date: str, before: dict[str, Any], after: dict[str, Any], *reasons: st
 
 
 FIRST, SECOND, THIRD = champion(1, 0.95, 0.02), champion(2, 0.94, 0.6), champion(3, 0.945, 0.7)
-NIGHTS = [
+BATCHES = [
     facts("2026-11-01", FIRST, SECOND, "night gained 0.580"),
     facts("2026-11-02", SECOND, SECOND, "day fell from 0.940 to 0.880", "memory fell"),
     facts("2026-11-03", SECOND, THIRD, "night gained 0.100"),
 ]
 
 
-def test_the_top_level_runs_from_before_the_first_night_to_after_the_last():
-    summary = summarise(7, NIGHTS)
-    assert summary["map50"] == {
+def test_the_top_level_runs_from_before_the_first_batch_to_after_the_last():
+    summary = summarise(7, BATCHES)
+    assert summary["score"] == {
         "day": {"before": 0.95, "after": 0.945},
         "night": {"before": 0.02, "after": 0.7},
     }
+    assert summary["metric"] == "mAP@0.5"
     assert summary["batch_date"] == "2026-11-01"
     assert summary["promoted"] is True
     assert summary["champion"] == "digits-3"
 
 
-def test_counts_are_sums_over_the_nights():
-    summary = summarise(7, NIGHTS)
+def test_counts_are_sums_over_the_batches():
+    summary = summarise(7, BATCHES)
     counts = ("images", "reviewed", "answers", "labels", "quarantined", "reviewer_seconds")
     assert [summary[name] for name in counts] == [600, 120, 120, 117, 3, 1800.8]
     assert summary["human_loops"] == {"started": 120, "completed": 120, "failed": 0, "duplicates": 0}
 
 
-def test_a_night_without_promotion_has_the_champion_that_stayed_and_the_reasons():
-    row = summarise(7, NIGHTS)["nights"][1]
-    assert row["map50"]["night"] == {"before": 0.6, "after": 0.6}
+def test_a_batch_without_promotion_has_the_champion_that_stayed_and_the_reasons():
+    row = summarise(7, BATCHES)["batches"][1]
+    assert row["score"]["night"] == {"before": 0.6, "after": 0.6}
     assert row["promoted"] is False
     assert row["verdict"] == "not promoted: day fell from 0.940 to 0.880; memory fell"
 
 
-def test_when_no_night_changed_the_champion_nothing_was_promoted():
-    assert summarise(7, [NIGHTS[1]])["promoted"] is False
+def test_when_no_batch_changed_the_champion_nothing_was_promoted():
+    assert summarise(7, [BATCHES[1]])["promoted"] is False
 
 
 def test_a_verdict_says_what_became_of_the_challenger():
-    assert verdict_in_words(NIGHTS[0]) == "promoted: night gained 0.580"
-    assert verdict_in_words(replace(NIGHTS[0], verdict=None)) == ""
-    waiting = replace(NIGHTS[0], after=FIRST)
+    assert verdict_in_words(BATCHES[0]) == "promoted: night gained 0.580"
+    assert verdict_in_words(replace(BATCHES[0], verdict=None)) == ""
+    waiting = replace(BATCHES[0], after=FIRST)
     assert verdict_in_words(waiting) == "passed the gate, not promoted: night gained 0.580"

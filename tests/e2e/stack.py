@@ -21,7 +21,7 @@ import httpx
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.demo.night import Night
+from include.demo.batch import Batch
 from include.stack.airflow import Airflow, dag_id
 from include.stack.environment import MARKER
 from include.stack.secrets import ADMINISTRATOR, load_or_create
@@ -30,7 +30,7 @@ from tests.support.cloud import eventually
 
 PATIENCE = 300.0
 ENDED = frozenset({"success", "failed"})
-SAMPLE = ["--train", "48", "--validation", "12", "--test", "12", "--nights", "8", "--night-images", "8"]
+SAMPLE = ["--train", "48", "--validation", "12", "--test", "12", "--batches", "8", "--batch-images", "8"]
 FIRST_DATE = "2026-10-01"
 REVIEW_SETUP, INITIAL_TRAINING, NIGHTLY_REVIEW, INCREMENTAL_TRAINING = (
     dag_id(flow, "tiny")
@@ -178,8 +178,8 @@ class Stack:
 
     # ---- what came of it
 
-    def night(self, date: str, pipeline: str = "tiny") -> Night:
-        return Night(self.settings, pipeline, date)
+    def night(self, date: str, pipeline: str = "tiny") -> Batch:
+        return Batch(self.settings, pipeline, date)
 
     def loops(self, date: str, pipeline: str = "tiny") -> dict[str, str]:
         """Name and status of the human loops of one date."""

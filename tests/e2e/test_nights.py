@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from include.demo.night import Night
+from include.demo.batch import Batch
 from tests.e2e.stack import INCREMENTAL_TRAINING, NIGHTLY_REVIEW, PATIENCE, Stack
 from tests.support.cloud import eventually
 
@@ -74,7 +74,7 @@ def test_a_training_run_that_is_cleared_comes_to_the_same_verdict(stack: Stack) 
     check_repeats(stack, INCREMENTAL_TRAINING, run, stack.night("2026-10-01"))
 
 
-def check_repeats(stack: Stack, dag: str, run: str, night: Night) -> None:
+def check_repeats(stack: Stack, dag: str, run: str, night: Batch) -> None:
     """Cleared from its first task, a run makes no new job, and every record keeps its bytes."""
     before = {task: stack.output(dag, run, task) for task in ("build_dataset", "gate")}
     jobs = night.jobs()

@@ -18,7 +18,7 @@ from include.samples.scenes import SIDE, draw
 
 def small(seed: int) -> Sample:
     first = dt.date(2026, 10, 31)
-    return Sample(seed, train=6, validation=2, test=3, nights=2, night_images=4, first_date=first)
+    return Sample(seed, train=6, validation=2, test=3, batches=2, batch_images=4, first_date=first)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_night_is_darker_than_day():
 
 
 def test_the_command_writes_the_files_and_refuses_a_negative_seed(tmp_path, capsys):
-    counts = ["--train", "2", "--validation", "1", "--test", "1", "--night-images", "1"]
+    counts = ["--train", "2", "--validation", "1", "--test", "1", "--batch-images", "1"]
     main(
         ["--seed", "3", "--out", str(tmp_path), *counts, "--first-date", "2027-01-01", "--pipeline", "signs"]
     )

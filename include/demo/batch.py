@@ -31,8 +31,8 @@ class Job:
     seconds: float
 
 
-class Night:
-    """Reads what one night of one pipeline has produced. `folder` is the pipeline's, `date` its batch."""
+class Batch:
+    """Reads what one batch of one pipeline has produced. `folder` is the pipeline's, `date` the batch's."""
 
     def __init__(self, settings: StackSettings, folder: str, date: str) -> None:
         session = boto3.Session(**environment.keys(settings), region_name=environment.REGION)
@@ -92,7 +92,7 @@ class Night:
         return None if body is None else json.loads(body)
 
     def labels(self) -> dict[str, Any]:
-        """What the night's shard says of itself: asked, answers, labels, quarantined, reviewer_seconds."""
+        """What the batch's shard says of itself: asked, answers, labels, quarantined, reviewer_seconds."""
         return self.read_json(f"labels/dt={self.date}/summary.json")
 
     def verdict(self, training_job: str) -> dict[str, Any] | None:
@@ -103,7 +103,7 @@ class Night:
     # ---- people
 
     def loop_states(self) -> Counter[str]:
-        """How many of the night's human loops are in which status."""
+        """How many of the batch's human loops are in which status."""
         return Counter(loop["HumanLoopStatus"] for loop in self._all_loops())
 
     def human_loops(self) -> dict[str, int]:
@@ -118,7 +118,7 @@ class Night:
             "started": len(loops),
             "completed": completed,
             "failed": len(loops) - completed - waiting,
-            # A loop that no question of the night knows was not asked for, and counts as one too many.
+            # A loop that no question of the batch knows was not asked for, and counts as one too many.
             "duplicates": len(loops) - len(images),
         }
 
