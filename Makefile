@@ -49,17 +49,24 @@ rollback: setup  ## let the previous champion answer again (NUMBER=champion, PIP
 
 lint: setup  ## ruff (its security rules too) and mypy
 	@echo "ruff";  $(PY) -m ruff check . && $(PY) -m ruff format --check --quiet .
-
 	@echo "mypy";  $(PY) -m mypy
 
 format: setup  ## let ruff rewrite what it can
 	@$(PY) -m ruff check --fix-only . ; $(PY) -m ruff format .
 
+check: lint  ## lint, types and the tests that start no process: before every commit
+	@$(PY) -m pytest $(TESTS) -n $(WORKERS) -q -m "not process and not browser and not slow"
+
+docs: setup  ## the documentation, strictly, into .nightloop/site; and the schemas beside the YAML files
+	@$(PY) docs/generate.py
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --config-file mkdocs.yml
+	@echo ".nightloop/site/index.html"
+
 test: lint  ## lint, then every test
 	@.ci/system-packages
 	@bash .ci/setup --environment .nightloop/environments/worker requirements.txt constraints.txt
 	@bash .ci/setup --environment .nightloop/environments/sagemaker2 $(SAGEMAKER2)
-	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest $(TESTS) -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest $(TESTS) -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
 
 constraints:  ## resolve requirements*.txt anew into constraints.txt, and those of the test environments
 	@bash .ci/setup --resolve
@@ -68,4 +75,4 @@ constraints:  ## resolve requirements*.txt anew into constraints.txt, and those 
 clean: down  ## remove .nightloop/ and .venv/
 	@rm -rf .nightloop $(VENV)
 
-.PHONY: help setup demo up down status logs rollback lint format test constraints clean
+.PHONY: help setup demo up down status logs rollback lint format check docs test constraints clean
