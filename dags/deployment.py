@@ -8,7 +8,7 @@ to an earlier champion. `incremental_training` deploys by itself: this flow is f
 | Task | What it does |
 |---|---|
 | `choose` | which model: the newest whose package is Approved, or the champion to return to |
-| `deploy` | known images to a candidate first, then the endpoint's traffic; verified afterwards |
+| `deploy` | a smoke test of a candidate first, then the endpoint's traffic; verified afterwards |
 | `promote` | makes it the champion, unless it is already |
 | `rollback` | endpoint and champion return to the earlier champion's package |
 | `report` | the page of the round and the history, with what happened now |

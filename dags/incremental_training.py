@@ -1,27 +1,27 @@
 """
 # Learn from the new labels
 
-Trains the champion further on what people answered, and promotes the result only if it got better. Rung
-by the labels of `nightly_review`; the clock rings as well (06:00 UTC), because an asset event can be
-missed. The bell says only that it is time to look: what is new is read from S3, so every label is learned
-from once, however often it rings.
+Trains the champion further on what people answered, and promotes the result only if it got better.
+Event-triggered by the labels of `nightly_review`; the clock starts it as well (06:00 UTC), because an asset
+event can be missed. The event says only that it is time to look: what is new is read from S3, so every label
+is learned from once, however many events there are.
 
-**One bad night costs only itself.** When the gate finds harm (`loss`, `class_loss`, `learned`), the nights
+**One bad batch costs only itself.** When the gate finds harm (`loss`, `class_loss`, `learned`), the batches
 that were new are suspended, or the one whose labels could not be learned; the rounds after learn from the
-others. Suspended nights are tried again in halves, and the last one alone, by `look_again` and by the clock:
-at most `training.trials` more trainings within 24 hours, and never the same nights with the same champion. A
-night that does harm by itself is set aside: `gate` warns of it. It is tried once more with a later champion,
+others. Suspended batches are tried again in halves, and the last one alone, by `look_again` and by the clock:
+at most `training.trials` more trainings within 24 hours, and never the same batches with the same champion. A
+batch that does harm by itself is set aside: `gate` warns of it. It is tried once more with a later champion,
 for a training may go wrong by chance, and is learned if that goes well; else it waits for a person, who says
 `python -m include.loop release-labels` or `discard-labels` (on the local stack with `python -m
-include.stack run` before it). `python -m include.loop nights` shows where each night stands.
+include.stack run` before it). `python -m include.loop nights` shows where each batch stands.
 
-Labels that brought no gain come again with the next night's; when those fail as well, the newer half is
-tried by itself. A night that others were promoted without three times, after they brought no gain with it,
+Labels that brought no gain come again with the next batch's; when those fail as well, the newer half is
+tried by itself. A batch that others were promoted without three times, after they brought no gain with it,
 is tried alone and then set aside as well.
 
 | Task | What it does | Result below `s3://<bucket>/<pipeline>/` |
 |---|---|---|
-| `plan` | says what would be learned; leaves a rung run to the last night in progress | |
+| `plan` | says what would be learned; leaves an event-triggered run to the last batch in progress | |
 | `score_replay` | the champion scores some earlier images, to find those that it finds hard | `replay/` |
 | `build_dataset` | new labels, replay, validation; **skips with nothing to try** | `datasets/<id>/` |
 | `train` | a SageMaker training job from the champion's artifact | `models/<job>/output/model.tar.gz` |
@@ -30,18 +30,18 @@ is tried alone and then set aside as well.
 | `register` | a model package: Approved, Rejected, or PendingManualApproval | `registry/<job>.json` |
 | `report` | the page of the round (link **Report**, and *Nightloop reports* in the menu) | `reports/<job>/` |
 | `approve` | asks a person, when one has to be asked; **skips otherwise** | |
-| `deploy` | known images first, then the endpoint's traffic; **skips** if not approved | `deployments/` |
+| `deploy` | a smoke test first, then the endpoint's traffic; **skips** if not approved | `deployments/` |
 | `promote` | makes the challenger the champion; **skips** if not approved | `champion.json` |
 | `record` | the report again, with the outcome; fails if a step before it did | `reports/<job>/` |
-| `look_again` | starts this flow again for labels that came in, or nights to try again; else skips | |
+| `look_again` | starts this flow again for labels that came in, or batches to try again; else skips | |
 
 **A model that is not promoted is a good end of a run**, not a failure: the gate or a person said no, the
 champion stays, and its labels stay new.
 
 **A person is asked** when `gate.approval` of the pipeline says so, with the parameter `approval`, and
-always about what was learned from a backfilled night. The answer is given in Airflow (*Required actions*)
+always about what was learned from a backfilled batch. The answer is given in Airflow (*Required actions*)
 or by setting the package's approval status with any SageMaker client; meanwhile no other round begins, and
-the nights go on. After three days without an answer the package stays as it is: clear `approve` with the
+the batches go on. After three days without an answer the package stays as it is: clear `approve` with the
 tasks behind it, or approve the package in SageMaker and run `deployment`.
 
 **By hand**: trigger it; it trains whenever there is something new. `plan_only` says what it would learn
@@ -49,7 +49,7 @@ tasks behind it, or approve the package in SageMaker and run `deployment`.
 
 **Safe to run again**: dataset and job names are computed from the labels and the champion, so a retry
 attaches to the job that is there. A run that is cleared as a whole learns from its own dataset again and
-comes to the same verdict; for labels that came in since, trigger a new one. The nights of a challenger that
+comes to the same verdict; for labels that came in since, trigger a new one. The batches of a challenger that
 did not pass the gate are not tried again, all of them together, until there are more labels.
 
 **When it fails**: `train`, `evaluate` and `deploy` show SageMaker's own reason. A failed or stopped job is
@@ -106,7 +106,7 @@ def incremental_training(pipeline: str) -> None:
         plan = PlanTrainingOperator(
             pipeline=pipeline,
             task_id="plan",
-            nights=(dag_id("nightly_review", pipeline), "ring_for_training"),
+            batches=(dag_id("nightly_review", pipeline), "notify_training"),
             plan_only=param(dag, "plan_only"),
         )
         enough = param(dag, "min_new_labels")

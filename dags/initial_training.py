@@ -13,7 +13,7 @@ training and validation) and makes it the champion that `nightly_review` predict
 | `register` | a model package: Approved, Rejected, or PendingManualApproval |
 | `report` | the page of the round (link **Report**, and *Nightloop reports* in the menu) |
 | `approve` | asks a person, when one has to be asked; **skips otherwise** |
-| `deploy` | known images first, then the endpoint's traffic; **skips** if not approved |
+| `deploy` | a smoke test first, then the endpoint's traffic; **skips** if not approved |
 | `promote` | makes it the champion; **skips** if not approved |
 | `record` | the report again, with the outcome; fails if a step before it did |
 

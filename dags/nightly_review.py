@@ -1,8 +1,8 @@
 """
-# Ask people about the night's hardest images
+# Ask people about the hardest images of a day
 
 The run of a date works on the images of that date, after it has ended (midnight, UTC): predict with the
-champion, ask people about the images worth asking about, turn their answers into labels, and ring for
+champion, ask people about the images worth asking about, turn their answers into labels, and notify
 training.
 
 | Task | What it does | Result below `s3://<bucket>/<pipeline>/` |
@@ -13,28 +13,29 @@ training.
 | `start_human_loops` | one question per chosen image, none twice | `runs/dt=D/questions.jsonl` |
 | `wait_for_human_loops` | waits, without a worker slot, until all is answered or the deadline | |
 | `assemble_manifest` | labels, and a quarantine with a reason for each bad record | `labels/dt=D/` |
-| `ring_for_training` | rings when there is something new to learn, else skips | |
+| `notify_training` | emits the labels asset when there is something new to learn, else skips | |
 
-**One night by hand**: trigger it with `batch_date`. `plan_only` shows how many it would ask about and
+**One batch by hand**: trigger it with `batch_date`. `plan_only` shows how many it would ask about and
 what that would cost (log of `start_human_loops`, XCom `plan`) and asks nobody.
 
-**Many nights**: `airflow backfill create --dag-id nightly_review --from-date 2026-10-01 --to-date
-2026-10-08`; both ends are included. What is learned from them is not used before a person has agreed.
+**Many batches**: `airflow backfill create --dag-id nightly_review__<pipeline> --from-date 2026-10-01
+--to-date 2026-10-08`; both ends are included. What is learned from them is not used before a person has
+agreed.
 
 **The same date again** attaches to the finished job, asks nobody a second time and writes the same
 manifest, even after a new champion. `force_new` is the way to ask again on purpose: it makes a new batch,
 `2026-10-01.1`.
 
-**The same file again**, in the night or in a later one, is one question: its label serves every key. It is
+**The same file again**, in the batch or in a later one, is one question: its label serves every key. It is
 asked anew when that question ended without a label. Where reviewers disagree without a majority either way
 there is no label; the quarantine tells what each of them said.
 
-**A night that is set aside** (see `incremental_training`) is doubted: the next night asks about ten of its
+**A batch that is set aside** (see `incremental_training`) is doubted: the next batch asks about ten of its
 images again, within its own cap, without prelabels, once. Our review server offers these questions to people
 who did not answer before as long as there are any; Amazon's A2I offers them to anybody.
 
 **The deadline** (`review.deadline_hours`) is no failure: the flow goes on with the answers that are
-there; later ones are picked up by the next night. Clearing or failing `wait_for_human_loops` leaves the
+there; later ones are picked up by the next batch. Clearing or failing `wait_for_human_loops` leaves the
 questions open.
 
 **When it fails**: a task's log ends with the reason and where to look. `NotSetUp`: run `review_setup`.
@@ -51,7 +52,7 @@ from nightloop.dag_factory import labels_asset, loop_dag, output, param, pipelin
 from nightloop.operators.human_review import (
     AugmentedManifestOperator,
     ListBatchOperator,
-    RingForTrainingOperator,
+    NotifyTrainingOperator,
     StartHumanLoopsOperator,
     TriageOperator,
 )
@@ -108,7 +109,7 @@ def nightly_review(pipeline: str) -> None:
         tags=["review"],
         schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
         params=PARAMS,
-        max_active_runs=8,  # people may take days, and a new night comes every day
+        max_active_runs=8,  # people may take days, and a new batch comes every day
     ) as dag:
         batch = output("list_batch", "batch")
 
@@ -137,14 +138,14 @@ def nightly_review(pipeline: str) -> None:
             task_id="assemble_manifest",
             batch=batch,
             execution_timeout=timedelta(hours=2),
-            max_active_tis_per_dag=1,  # two nights would both pick up the same late answers
+            max_active_tis_per_dag=1,  # two batches would both pick up the same late answers
         )
-        ring_for_training = RingForTrainingOperator(
+        notify_training = NotifyTrainingOperator(
             pipeline=pipeline,
-            task_id="ring_for_training",
+            task_id="notify_training",
             plan_only=param(dag, "plan_only"),
             outlets=[labels_asset(pipeline)],
-            # A date without images may be the last of a backfill: the nights before it rely on this bell.
+            # A date without images may be the last of a backfill: the batches before it rely on this event.
             trigger_rule="none_failed",
         )
 
@@ -155,7 +156,7 @@ def nightly_review(pipeline: str) -> None:
             start_human_loops,
             wait_for_human_loops,
             assemble_manifest,
-            ring_for_training,
+            notify_training,
         )
 
 

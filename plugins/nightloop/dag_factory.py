@@ -68,7 +68,7 @@ def loop_dag(
 
 
 def labels_asset(pipeline: str) -> Asset:
-    """The doorbell between the nights and training. It carries nothing: what is new is read from S3."""
+    """Tells training that it is time to look. What is new is read from S3, never from the event."""
     return Asset(name=f"nightloop_labels_{pipeline}")
 
 

@@ -18,15 +18,15 @@ def context(**values: Any) -> Any:
 
 
 def test_the_parameter_wins() -> None:
-    night = datetime(2026, 10, 1, tzinfo=UTC)
-    assert resolve_batch_date("2026-11-01", context(data_interval_start=night)) == "2026-11-01"
+    start = datetime(2026, 10, 1, tzinfo=UTC)
+    assert resolve_batch_date("2026-11-01", context(data_interval_start=start)) == "2026-11-01"
 
 
 def test_without_it_the_data_intervals_start_counts_and_not_the_run_id() -> None:
     """A backfilled run's id carries the next day."""
-    night = datetime(2026, 10, 8, tzinfo=UTC)
+    start = datetime(2026, 10, 8, tzinfo=UTC)
     found = resolve_batch_date(
-        None, context(data_interval_start=night, run_id="backfill__2026-10-09T00:00:00")
+        None, context(data_interval_start=start, run_id="backfill__2026-10-09T00:00:00")
     )
     assert found == "2026-10-08"
 
@@ -44,6 +44,6 @@ def test_a_date_that_is_none_is_refused(text: str) -> None:
 
 @given(st.dates(min_value=date(1970, 1, 1)))
 def test_any_day_reads_back_as_itself(day: date) -> None:
-    night = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     assert resolve_batch_date(day.isoformat(), context()) == day.isoformat()
-    assert resolve_batch_date(None, context(data_interval_start=night)) == day.isoformat()
+    assert resolve_batch_date(None, context(data_interval_start=start)) == day.isoformat()

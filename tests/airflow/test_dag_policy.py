@@ -141,15 +141,15 @@ def test_a_dag_serialises_to_the_same_version_at_every_parse(bag: DagBag, config
         assert DagSerialization.to_dict(dag) == DagSerialization.to_dict(other.dags[dag_id])
 
 
-def test_only_the_last_step_of_a_night_rings_for_training(bag: DagBag) -> None:
+def test_only_the_last_step_of_a_batch_notifies_training(bag: DagBag) -> None:
     outlets = {
         task.task_id: task.outlets for task in bag.dags["nightly_review__digits"].tasks if task.outlets
     }
-    assert [asset.name for asset in outlets.pop("ring_for_training")] == ["nightloop_labels_digits"]
+    assert [asset.name for asset in outlets.pop("notify_training")] == ["nightloop_labels_digits"]
     assert outlets == {}
 
 
-def test_two_nights_never_collect_late_answers_at_once(bag: DagBag) -> None:
+def test_two_batches_never_collect_late_answers_at_once(bag: DagBag) -> None:
     assert bag.dags["nightly_review__digits"].get_task("assemble_manifest").max_active_tis_per_dag == 1
     assert bag.dags["incremental_training__digits"].max_active_runs == 1
 
@@ -164,7 +164,7 @@ def test_only_these_tasks_run_after_one_that_was_skipped_or_failed(bag: DagBag) 
     }
     goes_on, training = "none_failed_min_one_success", ("initial_training", "incremental_training")
     assert rules == {
-        ("nightly_review", "ring_for_training"): "none_failed",
+        ("nightly_review", "notify_training"): "none_failed",
         **{(flow, task): goes_on for flow in training for task in ("deploy", "promote")},
         **{(flow, "record"): "all_done" for flow in training},
         ("deployment", "promote"): goes_on,

@@ -21,8 +21,8 @@ ALWAYS = ["plan", "score_replay", "build_dataset", "train", "evaluate", "gate", 
 
 
 @pytest.fixture
-def taught(place: Place) -> Place:
-    """Labels of one night, and a test set; no model yet."""
+def labelled(place: Place) -> Place:
+    """Labels of one batch, and a test set; no model yet."""
     lines = [json.loads(line) for line in label_lines(place.put_images("2026-11-01", 6)).splitlines()]
     body = "".join(json.dumps(line) + "\n" for line in lines).encode()
     place.put("labels/dt=2026-11-01/augmented.manifest", body)
@@ -87,57 +87,57 @@ def endpoints(place: Place) -> dict[str, str]:
     return {item["EndpointName"]: item["EndpointStatus"] for item in found}
 
 
-def test_a_round_waits_for_a_person_then_serves_and_promotes(taught: Place) -> None:
+def test_a_round_waits_for_a_person_then_serves_and_promotes(labelled: Place) -> None:
     """And what it serves can be torn down and served again."""
-    taught.environment["deployment"] = {"smoke_test_images": 1}
-    taught.save()
-    with somebody_decides(taught, "Approved") as questions:
-        state, tasks, run = run_dag(taught, "incremental_training", "2026-11-02", approval=True)
+    labelled.environment["deployment"] = {"smoke_test_images": 1}
+    labelled.save()
+    with somebody_decides(labelled, "Approved") as questions:
+        state, tasks, run = run_dag(labelled, "incremental_training", "2026-11-02", approval=True)
     assert state == "success", tasks
     assert tasks.pop("look_again") == "skipped", "nothing is new"
     assert set(tasks.values()) == {"success"}
-    assert champion(taught)
-    assert len(reports(taught)) == 2, "the round's page and the history"
+    assert champion(labelled)
+    assert len(reports(labelled)) == 2, "the round's page and the history"
     [question] = questions
-    pipeline = taught.pipeline
+    pipeline = labelled.pipeline
     job = run.get_task_instance("train").xcom_pull(task_ids="train")["training_job"]
     assert f"May the new model of {pipeline} be used?" in question
     assert "this run was told to ask" in question
     assert f"(/nightloop/reports/{pipeline}/{job}/index.html)" in question
     assert "| passed | measured | day: fully measured |" in question
 
-    assert endpoints(taught) == {pipeline: "InService"}
-    listed = taught.run(TearDownOperator(task_id="teardown", pipeline=pipeline))
+    assert endpoints(labelled) == {pipeline: "InService"}
+    listed = labelled.run(TearDownOperator(task_id="teardown", pipeline=pipeline))
     assert (listed["dry_run"], listed["endpoints"]) == (True, [pipeline])
-    assert endpoints(taught) == {pipeline: "InService"}
+    assert endpoints(labelled) == {pipeline: "InService"}
     sure = TearDownOperator(task_id="teardown", pipeline=pipeline, only_list=False, confirm=pipeline)
-    assert taught.run(sure)["endpoints"] == [pipeline]
-    assert endpoints(taught) == {}
-    again = taught.run(DeployOperator(task_id="deploy", pipeline=pipeline, training_job=job))
-    assert (again["endpoint"], endpoints(taught)) == (pipeline, {pipeline: "InService"})
-    same = taught.run(RollbackOperator(task_id="rollback", pipeline=pipeline, number="1"))
+    assert labelled.run(sure)["endpoints"] == [pipeline]
+    assert endpoints(labelled) == {}
+    again = labelled.run(DeployOperator(task_id="deploy", pipeline=pipeline, training_job=job))
+    assert (again["endpoint"], endpoints(labelled)) == (pipeline, {pipeline: "InService"})
+    same = labelled.run(RollbackOperator(task_id="rollback", pipeline=pipeline, number="1"))
     assert (same["training_job"], same["left"]) == (job, None)
 
 
-def test_a_gate_that_says_no_is_a_good_end(taught: Place) -> None:
-    taught.settings["gate"] |= {"min_boxes": 1000}
-    taught.save()
-    state, tasks, _ = run_dag(taught, "incremental_training", "2026-11-02")
+def test_a_gate_that_says_no_is_a_good_end(labelled: Place) -> None:
+    labelled.settings["gate"] |= {"min_boxes": 1000}
+    labelled.save()
+    state, tasks, _ = run_dag(labelled, "incremental_training", "2026-11-02")
     assert state == "success", tasks
     assert {tasks.pop(name) for name in [*ALWAYS, "record"]} == {"success"}
     assert set(tasks.values()) == {"skipped"}, "nobody is asked, nothing is served or promoted"
-    assert len(packages(taught, "Rejected")) == 1
-    assert champion(taught) is None
-    assert len(reports(taught)) == 2
+    assert len(packages(labelled, "Rejected")) == 1
+    assert champion(labelled) is None
+    assert len(reports(labelled)) == 2
 
 
-def test_a_crashed_step_fails_the_run(taught: Place) -> None:
+def test_a_crashed_step_fails_the_run(labelled: Place) -> None:
     """ClientError: the data's fault, so it is not tried again."""
     failing = {"fail_without": "/nowhere", "reason": "ClientError: line 7 is no label"}
-    taught.settings["training"] = {"initial": {"hyperparameters": failing}}
-    taught.save()
-    state, tasks, _ = run_dag(taught, "incremental_training", "2026-11-02")
+    labelled.settings["training"] = {"initial": {"hyperparameters": failing}}
+    labelled.save()
+    state, tasks, _ = run_dag(labelled, "incremental_training", "2026-11-02")
     assert (state, tasks["train"], tasks["record"], tasks["look_again"]) == (
         "failed", "failed", "failed", "upstream_failed",
     )  # fmt: skip
-    assert champion(taught) is None
+    assert champion(labelled) is None

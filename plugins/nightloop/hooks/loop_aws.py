@@ -54,7 +54,7 @@ class LoopAwsHook(AwsBaseHook):
                 return self._found(self.get_connection(conn_id))
             except AirflowNotFoundException:
                 continue
-        self._tell_default()
+        self._warn_of_default()
         return None
 
     async def _afind_connection(self) -> Connection | None:
@@ -63,7 +63,7 @@ class LoopAwsHook(AwsBaseHook):
                 return self._found(await self.aget_connection(conn_id))
             except AirflowNotFoundException:
                 continue
-        self._tell_default()
+        self._warn_of_default()
         return None
 
     def _found(self, connection: Connection) -> Connection:
@@ -76,7 +76,7 @@ class LoopAwsHook(AwsBaseHook):
             )
         return connection
 
-    def _tell_default(self) -> None:
+    def _warn_of_default(self) -> None:
         # As the provider's own hooks do: on MWAA the role of the environment needs no connection at all.
         self.log.warning(
             "No connection %s: using the default AWS credentials.", " or ".join(self._candidates())

@@ -36,13 +36,13 @@ class ChallengerOperator(LoopOperator):
 class JudgeOperator(ChallengerOperator):
     """Holds the challenger's metrics against the pipeline's gate. A no is a verdict, not a failure.
 
-    Nights that did harm are suspended or set aside from here on: the log warns of each, and says what happens
-    next and what a person may do.
+    Batches that did harm are suspended or set aside from here on: the log warns of each, and says what
+    happens next and what a person may do.
     """
 
     operator_extra_links = (ReportLink(),)
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.evaluation.gate import judge
 
         verdict = judge(self.workspace, self.training_job)
@@ -72,7 +72,7 @@ class RegisterOperator(ChallengerOperator):
         super().__init__(**kwargs)
         self.ask = ask
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.models.registry import register
 
         result = register(self.workspace, self.training_job, ask=self.ask)
@@ -90,7 +90,7 @@ class ReportOperator(ChallengerOperator):
 
     operator_extra_links = (ReportLink(),)
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.report import publish
 
         result = publish(self.workspace, self.training_job)
@@ -108,13 +108,13 @@ class RecordOperator(ReportOperator):
     nothing.
     """
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         broken = self._broken(context)
         if not self.training_job:
             if broken:
                 raise AirflowFailException(f"No model was trained: see {', '.join(broken)}.")
             raise AirflowSkipException("No model was trained in this run.")
-        result = super().work(context)
+        result = super().execute_step(context)
         if broken:
             raise AirflowFailException(f"The round did not come to its end: see {', '.join(broken)}.")
         return result
@@ -129,7 +129,7 @@ class PromoteOperator(ChallengerOperator):
     """Makes the challenger the champion when its package is Approved; otherwise the champion stays, and the
     task skips."""
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.models.champion import promote
 
         result = promote(self.workspace, self.training_job)

@@ -22,29 +22,29 @@ UNFINISHED_TASK = [
     "null", "scheduled", "queued", "running", "restarting", "deferred", "up_for_retry", "up_for_reschedule",
 ]  # fmt: skip
 UNFINISHED_RUN = ["queued", "running"]
-RUNG = {"asset_triggered", "operator_triggered"}
+EVENT_TRIGGERED = {"asset_triggered", "operator_triggered"}
 DATASET = "dataset"  # under which a task keeps the dataset it has built
 
 
 class PlanTrainingOperator(LoopOperator):
     """Says what there is to learn, and skips the run when this is not the time for it.
 
-    A run rung by the labels asset, or by the run before it, leaves the work to the last of the nights in
-    progress: each rings when it ends, so ten backfilled nights cause one training instead of ten. Runs of
+    A run that the labels asset started, or the run before it, leaves the work to the last of the batches in
+    progress: each notifies when it ends, so ten backfilled batches cause one training instead of ten. Runs of
     the clock and of people do not wait for anybody.
 
-    :param nights: (dag id, task id) of the task that rings at the end of a night.
+    :param batches: (dag id, task id) of the task that notifies at the end of a batch.
     :param plan_only: print the plan and stop.
     """
 
     template_fields: Sequence[str] = (*LoopOperator.template_fields, "plan_only")
 
-    def __init__(self, *, nights: tuple[str, str], plan_only: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, batches: tuple[str, str], plan_only: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.nights = nights
+        self.batches = batches
         self.plan_only = plan_only
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.dataset.plan import plan_training
 
         plan = plan_training(self.workspace)
@@ -54,36 +54,36 @@ class PlanTrainingOperator(LoopOperator):
         self.log.info("%d labels in %d shards would be learned.", plan["new_labels"], plan["shards"])
         if plan["note"]:
             self.log.info("%s", plan["note"])
-        if context["dag_run"].run_type in RUNG and (others := self._nights_in_progress(context)):
+        if context["dag_run"].run_type in EVENT_TRIGGERED and (others := self._batches_in_progress(context)):
             raise AirflowSkipException(
-                f"Left to the last of {others} nights that are still in progress: each rings when it ends,"
-                " and the clock trains anyway."
+                f"Left to the last of {others} batches that are still in progress: each notifies when it"
+                " ends, and the clock trains anyway."
             )
         return plan
 
-    def _nights_in_progress(self, context: Context) -> int:
-        """How many nights are still going to ring.
+    def _batches_in_progress(self, context: Context) -> int:
+        """How many batches are still going to notify.
 
-        The task that rings ends in the same transaction as its event, so a night that has rung is never
+        The task that notifies ends in the same transaction as its event, so a batch that has done so is never
         counted, even while its run is still being closed. Its run is counted as well, because a run that
         died may leave tasks without a state.
         """
-        dag_id, task_id = self.nights
+        dag_id, task_id = self.batches
         ti = context["ti"]
-        bells = ti.get_ti_count(dag_id=dag_id, task_ids=[task_id], states=UNFINISHED_TASK)
-        return min(bells, ti.get_dr_count(dag_id=dag_id, states=UNFINISHED_RUN)) if bells else 0
+        notifiers = ti.get_ti_count(dag_id=dag_id, task_ids=[task_id], states=UNFINISHED_TASK)
+        return min(notifiers, ti.get_dr_count(dag_id=dag_id, states=UNFINISHED_RUN)) if notifiers else 0
 
 
 class BuildDatasetOperator(LoopOperator):
-    """Writes the manifests that the next model learns from: new labels, replay, and a validation part. Nights
-    that did harm are left out, or tried by themselves: the log says which and why.
+    """Writes the manifests that the next model learns from: new labels, replay, and a validation part.
+    Batches that did harm are left out, or tried by themselves: the log says which and why.
 
     A run that is cleared takes its own dataset again, also after its model was promoted: so the whole round
     comes to the same verdict. What came in since is for another run.
 
     :param initial: take the pipeline's initial labels instead of what people answered.
     :param min_new_labels: overrides the pipeline's: with fewer new labels there is nothing to learn, and
-        the run skips. A further trial of nights that were suspended takes any.
+        the run skips. A further trial of batches that were suspended takes any.
     """
 
     template_fields: Sequence[str] = (*LoopOperator.template_fields, "min_new_labels")
@@ -93,7 +93,7 @@ class BuildDatasetOperator(LoopOperator):
         self.initial = initial
         self.min_new_labels = min_new_labels
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
         # Airflow keeps a task's state through retries and clears.
@@ -124,7 +124,7 @@ class BuildDatasetOperator(LoopOperator):
 
 class TrainAgainOperator(LoopClients, TriggerDagRunOperator):
     """Starts the same flow again when labels came in after its dataset was built (an asset event can stay
-    unconsumed), or when suspended nights are to be tried: as often in a day as the pipeline allows.
+    unconsumed), or when suspended batches are to be tried: as often in a day as the pipeline allows.
 
     The new run is named after the dataset, so a retry of this task does not start a second one.
 
@@ -147,7 +147,7 @@ class TrainAgainOperator(LoopClients, TriggerDagRunOperator):
         with domain_errors():
             came_in = pending(self.workspace, self.dataset_id)
         if not came_in["labels"]:
-            raise AirflowSkipException("No labels came in meanwhile, and no night is to be tried again now.")
+            raise AirflowSkipException("No labels came in meanwhile, and no batch is to be tried again now.")
         self.log.info("Training again (%(kind)s) from %(labels)d labels: %(batches)s", came_in)
         self.trigger_run_id = f"again__{self.dataset_id}"
         super().execute(context)

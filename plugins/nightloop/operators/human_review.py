@@ -1,4 +1,4 @@
-"""The night's steps as operators: list the batch, triage, ask, collect the labels, ring for training.
+"""The steps of a batch as operators: list it, triage, ask, collect the labels, notify training.
 
 Each calls one function of `include.loop`, logs the counts, the place of the result and what happens next,
 and returns a small dict. Takes the batch id from the step before; knows the domain and Airflow, no AWS by
@@ -40,7 +40,7 @@ class ListBatchOperator(LoopOperator):
         self.batch_date = batch_date
         self.force_new = force_new
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.batch import batch_id, list_batch
 
         date = resolve_batch_date(self.batch_date, context)
@@ -70,7 +70,7 @@ class TriageOperator(LoopOperator):
         self.threshold = threshold
         self.cap = cap
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.triage import triage
 
         result = triage(self.workspace, self.batch, threshold=self.threshold, cap=self.cap)
@@ -80,7 +80,7 @@ class TriageOperator(LoopOperator):
             result["expected_seconds"] / 60, result["expected_dollars"],
         )  # fmt: skip
         if result["again"]:
-            self.log.info("%d of these are asked again: their night is set aside.", result["again"])
+            self.log.info("%d of these are asked again: their batch is set aside.", result["again"])
         self.log.info("Every image with its decision and reason: %s", result["triage_uri"])
         return result
 
@@ -102,7 +102,7 @@ class StartHumanLoopsOperator(LoopOperator):
         self.batch = batch
         self.plan_only = plan_only
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.plan import plan_review
         from include.loop.nightly.questions import prepare
 
@@ -120,7 +120,7 @@ class StartHumanLoopsOperator(LoopOperator):
             self.log.info("Reviewers answer at %s", self.portal_url)
         return self._start(tries=0)
 
-    def room_looked_for(self, context: Context, event: Any, tries: int) -> dict[str, Any]:
+    def resume(self, context: Context, event: Any, tries: int) -> dict[str, Any]:
         with domain_errors():
             return self._start(tries)
 
@@ -145,7 +145,7 @@ class StartHumanLoopsOperator(LoopOperator):
         self.log.info("No room for %d more: trying again in %.0f s.", state["remaining"], pause)
         self.defer(
             trigger=DateTimeTrigger(moment=now + timedelta(seconds=pause)),
-            method_name="room_looked_for",
+            method_name="resume",
             kwargs={"tries": tries + 1},
         )
 
@@ -155,7 +155,7 @@ class AugmentedManifestOperator(LoopOperator):
     for each bad record.
 
     Once committed, a batch's labels never change: a second run returns the same. Answers that came after
-    the deadline of an earlier night are picked up here, so give it `max_active_tis_per_dag=1`.
+    the deadline of an earlier batch are picked up here, so give it `max_active_tis_per_dag=1`.
     """
 
     template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch")
@@ -164,12 +164,12 @@ class AugmentedManifestOperator(LoopOperator):
         super().__init__(**kwargs)
         self.batch = batch
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.labels import assemble, reasons
 
         result = assemble(self.workspace, self.batch)
         self.log.info(
-            "%d labels (%d without an object, %d late ones of earlier nights) in %s",
+            "%d labels (%d without an object, %d late ones of earlier batches) in %s",
             result["labels"], result["negatives"], result["late"], result["manifest_uri"],
         )  # fmt: skip
         if result["copies"]:
@@ -184,15 +184,15 @@ class AugmentedManifestOperator(LoopOperator):
                 "task_count:` of an odd number settles more)", result["disagreed"],
             )  # fmt: skip
         if result["open"]:
-            self.log.warning("%d loops are still open: the next night collects them.", result["open"])
+            self.log.warning("%d loops are still open: the next batch collects them.", result["open"])
         return result
 
 
-class RingForTrainingOperator(LoopOperator):
+class NotifyTrainingOperator(LoopOperator):
     """Succeeds, and so emits its outlet, when there are labels that the champion has not learned from, and
     that are to be tried now; skips otherwise.
 
-    The event is a doorbell only: training reads from S3 what is new.
+    The event says only that it is time to look: training reads from S3 what is new.
     """
 
     template_fields: Sequence[str] = (*LoopOperator.template_fields, "plan_only")
@@ -201,7 +201,7 @@ class RingForTrainingOperator(LoopOperator):
         super().__init__(**kwargs)
         self.plan_only = plan_only
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.dataset.plan import plan_training
 
         if self.plan_only:
@@ -211,6 +211,8 @@ class RingForTrainingOperator(LoopOperator):
             why = waiting["note"] or "The champion has learned from every label there is."
             raise AirflowSkipException(why)
         self.log.info(
-            "%d labels in %d shards are to be learned: ringing.", waiting["new_labels"], waiting["shards"]
+            "%d labels in %d shards are to be learned: training is notified.",
+            waiting["new_labels"],
+            waiting["shards"],
         )
         return {"new_labels": waiting["new_labels"]}

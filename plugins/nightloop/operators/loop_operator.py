@@ -1,7 +1,7 @@
 """What every task of the loop shares: its workspace, its AWS clients, and how an error of the domain ends
 a task.
 
-`LoopOperator` is the base of all operators here. A subclass says in `work` which function of
+`LoopOperator` is the base of all operators here. A subclass says in `execute_step` which function of
 `include.loop` it calls and logs what came of it; the small dict that function returns becomes the task's
 XCom.
 """
@@ -133,10 +133,10 @@ class LoopOperator(LoopClients, BaseOperator):
 
     def execute(self, context: Context) -> Any:
         with domain_errors():
-            return self.work(context)
+            return self.execute_step(context)
 
     @abstractmethod
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         """Do the step, log what came of it, return counts and S3 URIs."""
 
 

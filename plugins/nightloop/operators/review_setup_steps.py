@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class SetupBucketOperator(LoopOperator):
     """Gives the bucket the CORS rule without which reviewers' browsers cannot load an image."""
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.review_setup import setup_bucket
 
         result = setup_bucket(self.workspace)
@@ -26,7 +26,7 @@ class SetupBucketOperator(LoopOperator):
 class SetupWorkteamOperator(LoopOperator):
     """Finds or makes the team of reviewers."""
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.review_setup import setup_workteam
 
         result = setup_workteam(self.workspace)
@@ -38,7 +38,7 @@ class SetupTemplateOperator(LoopOperator):
     """Puts the worker task template there; its name carries a hash of its text, because it cannot be
     changed."""
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.review_setup import setup_template
 
         result = setup_template(self.workspace)
@@ -49,10 +49,10 @@ class SetupTemplateOperator(LoopOperator):
 class SetupFlowDefinitionOperator(LoopOperator):
     """Makes the flow definition and waits, deferred, until it is Active."""
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         return self._until_active()
 
-    def looked_again(self, context: Context, event: Any) -> dict[str, Any]:
+    def resume(self, context: Context, event: Any) -> dict[str, Any]:
         with domain_errors():
             return self._until_active()
 
@@ -67,9 +67,7 @@ class SetupFlowDefinitionOperator(LoopOperator):
         self.log.info("Flow definition %s is %s", result["flow_definition_arn"], result["status"])
         if not result["active"]:
             pause = timedelta(seconds=self.workspace.environment.review.poll_seconds)
-            self.defer(
-                trigger=TimeDeltaTrigger(pause), method_name="looked_again", timeout=timedelta(minutes=30)
-            )
+            self.defer(trigger=TimeDeltaTrigger(pause), method_name="resume", timeout=timedelta(minutes=30))
         return result
 
 
@@ -78,7 +76,7 @@ class ShowPortalOperator(LoopOperator):
 
     operator_extra_links = (ReviewPortalLink(),)
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.review_setup import portal
 
         result = portal(self.workspace)

@@ -48,57 +48,57 @@ class SageMakerJobOperator(LoopOperator):
         super().__init__(**kwargs)
         self.job_timeout = job_timeout
         self.console_url = ""
-        self._running: Pending | None = None
+        self._pending: Pending | None = None
 
     @abstractmethod
     def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
         """Call the domain: the jobs to wait for next, or the finished step's result."""
 
     @abstractmethod
-    def tell(self, result: dict[str, Any]) -> None:
+    def log_result(self, result: dict[str, Any]) -> None:
         """Log what came of the step, where it is, and what happens next."""
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         return self._go_on(None)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         from include.loop.aws.jobs import Pending, ResourceKind, stop
         from nightloop.triggers.polling import Ending
 
-        running = self._watch(Pending.from_dict(event["running"]))
+        pending = self._watch(Pending.from_dict(event["pending"]))
         if event["ending"] == Ending.DEADLINE:
-            stop(self.clients.sagemaker, running)
-            done = "Still changing" if running.kind is ResourceKind.ENDPOINT else "Stopped"
+            stop(self.clients.sagemaker, pending)
+            done = "Still changing" if pending.kind is ResourceKind.ENDPOINT else "Stopped"
             # Not tried again: it would be billed again, for as long.
             raise AirflowFailException(
-                f"{done} after {self.job_timeout}, without an end: {', '.join(running.names)}"
+                f"{done} after {self.job_timeout}, without an end: {', '.join(pending.names)}"
             )
         if event["ending"] == Ending.ERROR:
             # Nobody knows how the jobs are: the retry attaches to them again.
-            raise AirflowException(f"Could not watch {', '.join(running.names)}: {event['message']}")
+            raise AirflowException(f"Could not watch {', '.join(pending.names)}: {event['message']}")
         with domain_errors():
-            return self._go_on(running)
+            return self._go_on(pending)
 
     def on_kill(self) -> None:
         from include.loop.aws.jobs import stop
 
-        if self._running:
-            self.log.warning("The task is killed: asking %s to stop.", ", ".join(self._running.names))
-            stop(self.clients.sagemaker, self._running)
+        if self._pending:
+            self.log.warning("The task is killed: asking %s to stop.", ", ".join(self._pending.names))
+            stop(self.clients.sagemaker, self._pending)
 
     def _go_on(self, waited_for: Pending | None) -> dict[str, Any]:
-        from nightloop.triggers.polling import SageMakerJobsTrigger
+        from nightloop.triggers.jobs_ended import SageMakerJobsTrigger
 
         outcome = self.advance(waited_for)
         if isinstance(outcome, dict):
-            self._running = None
-            self.tell(outcome)
+            self._pending = None
+            self.log_result(outcome)
             return outcome
         self._watch(outcome)
         self.log.info("Waiting for %s %s, without a worker slot.", outcome.kind, ", ".join(outcome.names))
         self.defer(
             trigger=SageMakerJobsTrigger(
-                running=outcome.to_dict(),
+                pending=outcome.to_dict(),
                 seconds=self.job_timeout.total_seconds(),
                 interval=self.workspace.environment.poll_seconds,
                 aws_conn_id=self.aws_conn_id,
@@ -107,16 +107,16 @@ class SageMakerJobOperator(LoopOperator):
             method_name="execute_complete",
         )
 
-    def _watch(self, running: Pending) -> Pending:
-        self._running = running
+    def _watch(self, pending: Pending) -> Pending:
+        self._pending = pending
         # An endpoint of one's own has no console to link to.
         if self.clients.sagemaker.meta.endpoint_url.endswith("amazonaws.com"):
             self.console_url = CONSOLE.format(
                 region=self.workspace.environment.region,
-                section=SECTIONS[running.kind],
-                name=running.names[0],
+                section=SECTIONS[pending.kind],
+                name=pending.names[0],
             )
-        return running
+        return pending
 
 
 class BatchInferenceOperator(SageMakerJobOperator):
@@ -139,7 +139,7 @@ class BatchInferenceOperator(SageMakerJobOperator):
 
         return predict(self.workspace, self.batch, waited_for)
 
-    def tell(self, result: dict[str, Any]) -> None:
+    def log_result(self, result: dict[str, Any]) -> None:
         self.log.info(
             "%s: %d images predicted, %d without a prediction; %s",
             self.batch, result["predicted"], result["missing"], result["predictions_uri"],
@@ -150,7 +150,7 @@ class ScoreReplayOperator(SageMakerJobOperator):
     """Lets the champion predict on a bounded choice of earlier training images, to find those that it finds
     hard. Where nothing is replayed by hardness there is nothing to score: 0 scored, no job.
 
-    :param min_new_labels: as `BuildDatasetOperator` has it, so that both choose the same nights.
+    :param min_new_labels: as `BuildDatasetOperator` has it, so that both choose the same batches.
     """
 
     template_fields: Sequence[str] = (*LoopOperator.template_fields, "min_new_labels")
@@ -164,7 +164,7 @@ class ScoreReplayOperator(SageMakerJobOperator):
 
         return score(self.workspace, waited_for, self.min_new_labels)
 
-    def tell(self, result: dict[str, Any]) -> None:
+    def log_result(self, result: dict[str, Any]) -> None:
         self.log.info("%d earlier images have the champion's score.", result["scored"])
 
 
@@ -192,7 +192,7 @@ class IncrementalTrainingOperator(SageMakerJobOperator):
                 self.log.warning("The report does without training curves: %s", problem)
         return outcome
 
-    def tell(self, result: dict[str, Any]) -> None:
+    def log_result(self, result: dict[str, Any]) -> None:
         self.log.info(
             "%s: trained in %.0f s, attempt %s; %s; next: evaluation against the champion",
             result["training_job"], result["seconds"], result["attempt"], result["model_data"],
@@ -217,7 +217,7 @@ class EvaluateModelsOperator(SageMakerJobOperator):
 
         return evaluate(self.workspace, self.training_job, waited_for)
 
-    def tell(self, result: dict[str, Any]) -> None:
+    def log_result(self, result: dict[str, Any]) -> None:
         for name, scores in result["map50"].items():
             self.log.info(
                 "mAP@0.5 on %s: champion %s, challenger %s",

@@ -36,7 +36,7 @@ class EndpointOperator(SageMakerJobOperator):
 
 
 class DeployOperator(EndpointOperator):
-    """Serves a model whose package is Approved: known images first, then the traffic. Skips where the model
+    """Serves a model whose package is Approved: a smoke test first, then the traffic. Skips where the model
     may not be served, or the environment serves nothing.
 
     :param training_job: name of the model's training job.
@@ -53,7 +53,7 @@ class DeployOperator(EndpointOperator):
 
         return deploy(self.workspace, self.training_job, waited_for)
 
-    def tell(self, result: dict[str, Any]) -> None:
+    def log_result(self, result: dict[str, Any]) -> None:
         if not result["deployed"]:
             raise AirflowSkipException(f"{self.training_job} is not served: {result['reason']}")
         self.log.info(
@@ -135,7 +135,7 @@ class RollbackOperator(EndpointOperator):
 
         return rollback(self.workspace, waited_for, number=int(self.number), by=self.by)
 
-    def tell(self, result: dict[str, Any]) -> None:
+    def log_result(self, result: dict[str, Any]) -> None:
         self.log.info(
             "Champion number %s is %s; %s", result["number"], result["training_job"], result["reason"]
         )
@@ -156,20 +156,20 @@ class TearDownOperator(EndpointOperator):
         self.only_list = only_list
         self.confirm = confirm
 
-    def work(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> dict[str, Any]:
         if not self.only_list and self.confirm != self.pipeline:
             raise AirflowFailException(
                 f"Nothing was deleted: to confirm, give the pipeline's name ({self.pipeline}) as `confirm`, "
                 f"not {self.confirm!r}."
             )
-        return super().work(context)
+        return super().execute_step(context)
 
     def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
         from include.loop.serving.teardown import teardown
 
         return teardown(self.workspace, dry_run=self.only_list, waited_for=waited_for)
 
-    def tell(self, result: dict[str, Any]) -> None:
+    def log_result(self, result: dict[str, Any]) -> None:
         verb = "would be" if result["dry_run"] else "are"
         for kind in ("endpoints", "endpoint_configs", "models"):
             names = ", ".join(result[kind]) or "none"

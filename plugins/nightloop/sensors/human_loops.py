@@ -21,7 +21,7 @@ class HumanLoopsSensor(LoopClients, BaseSensorOperator):
     counts.
 
     The deadline is no failure: the flow goes on with the answers that are there, and later ones are
-    picked up by the next night. It is carried by the trigger, because a deferral that times out would
+    picked up by the next batch. It is carried by the trigger, because a deferral that times out would
     fail the sensor for good.
 
     :param batch: id of the batch.
@@ -48,7 +48,7 @@ class HumanLoopsSensor(LoopClients, BaseSensorOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.human_loops import watch
-        from nightloop.triggers.polling import HumanLoopsTrigger
+        from nightloop.triggers.loops_answered import HumanLoopsTrigger
 
         with domain_errors():
             waited_for = watch(self.workspace, self.batch)

@@ -85,7 +85,7 @@ def defer(place: Place, task: IncrementalTrainingOperator) -> TaskDeferred:
 
 
 def job_of(deferred: TaskDeferred) -> str:
-    [name] = deferred.trigger.running.names
+    [name] = deferred.trigger.pending.names
     return str(name)
 
 

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.loop.aws.jobs import Pending, ResourceKind
 from nightloop.operators.serving import ChooseModelOperator, DeployOperator
-from nightloop.triggers.polling import SageMakerJobsTrigger
+from nightloop.triggers.jobs_ended import SageMakerJobsTrigger
 from tests.airflow.place import Place, first_event
 
 PATHS = {"rollback": ["rollback"], "serve": ["deploy", "promote"]}
@@ -54,13 +54,13 @@ def test_a_model_that_is_served_nowhere_skips(place: Place) -> None:
 
 def waits(name: str, seconds: float = 600) -> SageMakerJobsTrigger:
     running = Pending(ResourceKind.ENDPOINT, (name,), aim="config-1").to_dict()
-    return SageMakerJobsTrigger(running=running, seconds=seconds, interval=0.1, aws_conn_id="aws_default")
+    return SageMakerJobsTrigger(pending=running, seconds=seconds, interval=0.1, aws_conn_id="aws_default")
 
 
 def test_waiting_for_an_endpoint_that_is_deleted_ends(place: Place) -> None:
     event = asyncio.run(first_event(waits("never-there")))
     assert (event["ending"], event["statuses"]) == ("done", {"never-there": "Deleted"})
-    assert event["running"] == {"kind": "endpoint", "names": ["never-there"], "aim": "config-1"}
+    assert event["pending"] == {"kind": "endpoint", "names": ["never-there"], "aim": "config-1"}
 
 
 def test_killing_a_wait_for_an_endpoint_stops_nothing_and_says_so(

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from nightloop.triggers.polling import HumanLoopsTrigger, SageMakerJobsTrigger, is_passing
+from nightloop.triggers.jobs_ended import SageMakerJobsTrigger
+from nightloop.triggers.loops_answered import HumanLoopsTrigger
+from nightloop.triggers.polling import is_passing
 from tests.airflow.place import BOXES_IMAGE, Place, again, first_event
 from tests.support.cloud import ROLE, eventually
 
@@ -24,7 +26,7 @@ WATCH = {
 TRIGGERS = [
     HumanLoopsTrigger(watch=WATCH, interval=5, aws_conn_id="aws_review", region_name="us-east-1"),
     SageMakerJobsTrigger(
-        running={"kind": "transform", "names": ["a-1"]},
+        pending={"kind": "transform", "names": ["a-1"]},
         seconds=60,
         interval=5,
         aws_conn_id="aws_default",
@@ -42,7 +44,19 @@ def test_a_trigger_is_the_same_after_it_was_stored(trigger: Any) -> None:
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: type(trigger).__name__)
 def test_a_trigger_is_imported_from_plugins(trigger: Any) -> None:
     """The triggerer cannot import from dags/."""
-    assert trigger.serialize()[0].startswith("nightloop.triggers.polling.")
+    assert trigger.serialize()[0].startswith("nightloop.triggers.")
+
+
+def test_a_trigger_stored_before_the_package_was_renamed_is_made_from_what_is_stored() -> None:
+    from airflow.sdk._shared.module_loading import import_string
+
+    shared = {"interval": 5, "aws_conn_id": "aws_default", "region_name": "us-east-1"}
+    jobs: dict[str, Any] = {"running": {"kind": "transform", "names": ["a-1"]}, "seconds": 60}
+    made = import_string("a2i.trigger.SageMakerJobsTrigger")(**shared, **jobs)
+    assert made.pending.names == ("a-1",)
+    assert import_string("a2i.trigger.HumanLoopsTrigger")(**shared, watch=WATCH).watch.expected == 3
+    decision = {"package_arn": "arn", "ti_id": "0", "until": "2099-01-01T00:00:00+00:00"}
+    assert import_string("a2i.decision.PackageDecisionTrigger")(**shared, **decision).package_arn == "arn"
 
 
 def client_error(code: str, status: int) -> ClientError:
@@ -105,8 +119,8 @@ class Jobs:
         return self.sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"]
 
     def trigger(self, *jobs: str, seconds: float = 600) -> SageMakerJobsTrigger:
-        running = {"kind": "training", "names": list(jobs)}
-        return SageMakerJobsTrigger(running=running, seconds=seconds, interval=0.1, aws_conn_id="aws_default")
+        pending = {"kind": "training", "names": list(jobs)}
+        return SageMakerJobsTrigger(pending=pending, seconds=seconds, interval=0.1, aws_conn_id="aws_default")
 
 
 @pytest.fixture
@@ -139,7 +153,7 @@ def test_a_job_that_takes_too_long_ends_the_wait(jobs: Jobs) -> None:
     """The time counts from the job's creation: a retry that attaches does not start the clock again."""
     job = jobs.start("late")
     event = asyncio.run(first_event(jobs.trigger(job, seconds=0.5)))
-    assert (event["ending"], event["running"]["names"]) == ("deadline", [job])
+    assert (event["ending"], event["pending"]["names"]) == ("deadline", [job])
     assert asyncio.run(first_event(jobs.trigger(job, seconds=0.5)))["ending"] == "deadline"
     jobs.let_go("late")
 
