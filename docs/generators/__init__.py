@@ -13,10 +13,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def cell(text: str) -> str:
-    words = " ".join(text.split()).replace("|", r"\|")
-    # What stands between backticks is taken as it is; elsewhere < would begin a tag.
+    """What stands between backticks is taken as it is; elsewhere | would end the cell, and < begin a tag."""
+    words = " ".join(text.split())
     return "`".join(
-        part if in_code else part.replace("<", "&lt;")
+        part if in_code else part.replace("|", "&#124;").replace("<", "&lt;")
         for part, in_code in zip(words.split("`"), itertools.cycle([False, True]), strict=False)
     )
 
