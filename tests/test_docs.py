@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import include
-from docs.generators import permissions, settings
+from docs.generators import permissions, records, settings
 from include.loop.config import Environment, Pipeline
 from tests.test_setup import ROOT
 
@@ -180,6 +180,16 @@ class TestReference:
         needed = permissions.actions()
         assert {"CreateTrainingJob", "StopTransformJob", "StartHumanLoop", "PutObject", "PassRole"} <= needed
         assert not {"CreateEndpointJob", "StopEndpoint", "Search"} & needed
+
+    def test_every_key_of_the_bucket_says_what_it_is(self) -> None:
+        said = dict(records.keys_of_layout())
+        assert "labels/dt=<batch>/augmented.manifest" in said
+        assert not [key for key, words in said.items() if not words]
+
+    def test_every_record_has_a_place_of_its_own_and_says_what_it_is(self) -> None:
+        kinds = records.stored()
+        assert len({kind.LOCATION for kind in kinds}) == len(kinds)
+        assert not [kind for kind in kinds if not kind.__doc__]
 
     def test_a_schema_is_plain_json_for_editors(self) -> None:
         for content in settings.schemas().values():

@@ -41,12 +41,12 @@ RECORDS = """## Records
 
 One class for each stored JSON object, in `include/loop/core/records/`. Each has `schema_version` (1 where a
 file does not say), `written_by` (a git commit, or the version of the project) and `pipeline_sha256` (of the
-pipeline's file). Where the place ends in `.jsonl` it is one line of many, which has none of the three. What an
-earlier version wrote is read as today's; a field that a later one added is passed over."""
+pipeline's file). Where the place ends in `.jsonl` it is one line of many, which has none of the three. What
+an earlier version wrote is read as today's; a field that a later one added is passed over."""
 
 
 def page() -> str:
-    keys = table(("Key", "What it is"), ((code(key), words) for key, words in keys_of_layout()))
+    keys = table(("Key", "What it is"), ((code(key), words) for key, words in sorted(keys_of_layout())))
     return "\n\n".join([INTRODUCTION, keys, RECORDS, *map(_record, stored())])
 
 

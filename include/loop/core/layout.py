@@ -241,6 +241,7 @@ def is_training_job(name: str) -> bool:
 
 
 def champion_history(number: int) -> str:
+    """The champion of this number, as it was set; written once."""
     return f"{CHAMPIONS}{number:04d}.json"
 
 
