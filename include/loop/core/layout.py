@@ -279,6 +279,7 @@ def transform_refused(folder: str) -> str:
 
 
 def transform_outputs(folder: str) -> str:
+    """Where a transform job writes what the model says, one object for each image."""
     return f"{folder}/out/"
 
 
