@@ -26,6 +26,7 @@ from nightloop.operators.sagemaker_jobs import BatchInferenceOperator
 from nightloop.sensors.human_loops import HumanLoopsSensor
 from nightloop.triggers.loops_answered import HumanLoopsTrigger
 from tests.airflow.place import Place, first_event, run
+from tests.loop.place import count_loops
 from tests.support.cloud import eventually
 
 DATE = "2026-11-01"
@@ -62,9 +63,7 @@ class Batch:
     def completed(self) -> int:
         """How many loops the review plane has finished with, outputs in the bucket included."""
         place = self.place
-        return human_loops.count_loops(
-            place.rig.a2i, human_loops.watch(place.workspace(), self.date)
-        ).completed
+        return count_loops(place.rig.a2i, human_loops.watch(place.workspace(), self.date)).completed
 
     def assemble(self) -> dict[str, Any]:
         return self.place.run(self.task(AugmentedManifestOperator, batch=self.date))

@@ -49,7 +49,7 @@ NEGATIVE = End("label", "^nothing$", asked=True, learned=True)
 TOO_LATE = End("label", CAT, asked=True)
 # The same bytes are asked once: their label serves every key, and the next night knows it.
 TWIN = End("label", CAT, learned=True)
-KNOWN = End("skip", f"same bytes as .*/again.jpg, asked in night {COLD}")
+KNOWN = End("skip", f"same bytes as .*/again.jpg, asked in batch {COLD}")
 OPEN = End("open", asked=True)
 NOWHERE = End("nowhere")
 

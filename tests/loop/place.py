@@ -17,9 +17,9 @@ from include.loop.aws.jobs import Pending, has_ended
 from include.loop.config import Environment, Pipeline
 from include.loop.core import layout
 from include.loop.core.clients import Clients
+from include.loop.core.records.nightly import Question
 from include.loop.core.storage import Storage
 from include.loop.nightly import batch, human_loops, labels, predictions, questions, review_setup, triage
-from include.loop.nightly.compose import Question
 from include.loop.workspace import Workspace
 from tests.review_server.rig import Person, Rig
 from tests.support.cloud import ROLE, LocalCloud, eventually
@@ -28,7 +28,7 @@ DETECTOR_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/detector:1"
 SIZE = (32, 24)
 NIGHT = "2026-11-01"
 
-Step = Callable[..., Pending | dict[str, Any]]
+Step = Callable[..., Any]
 Respond = Callable[[dict[str, Any]], Any]
 
 
@@ -98,7 +98,7 @@ class Place:
             lines.append(json.dumps(labelled(source), ensure_ascii=False).encode())
         self.put(location, b"\n".join(lines) + b"\n")
 
-    def finish(self, step: Step, key: str) -> dict[str, Any]:
+    def finish(self, step: Step, key: str) -> Any:
         """Call a step until it is done, waiting for its jobs as an operator would."""
         answer = step(self.workspace, key)
         while isinstance(answer, Pending):
@@ -121,14 +121,14 @@ class Place:
         eventually(lambda: review_setup.setup_flow_definition(self.workspace)["active"])
         return review_setup.portal(self.workspace)
 
-    def prepare(self, night: str = NIGHT) -> dict[str, Any]:
+    def prepare(self, night: str = NIGHT) -> questions.PreparedQuestions:
         """Everything of a night up to the written questions."""
         batch.list_batch(self.workspace, night)
         self.finish(predictions.predict, night)
         triage.triage(self.workspace, night)
         return questions.prepare(self.workspace, night)
 
-    def ask(self, night: str = NIGHT) -> dict[str, Any]:
+    def ask(self, night: str = NIGHT) -> questions.StartedLoops:
         """Everything of a night up to the open questions."""
         self.prepare(night)
         return questions.start(self.workspace, night)
@@ -150,7 +150,7 @@ class Place:
     def settle(self, night: str = NIGHT, open_loops: int = 0) -> None:
         """Wait until no more than so many loops are open, as the sensor does."""
         watch = human_loops.watch(self.workspace, night)
-        eventually(lambda: human_loops.count_loops(self.runtime, watch).open <= open_loops)
+        eventually(lambda: count_loops(self.runtime, watch).open <= open_loops)
 
     def settle_flow(self) -> None:
         """Wait until no loop of any night is open."""
@@ -162,10 +162,10 @@ class Place:
             )
         )
 
-    def assemble(self, night: str = NIGHT) -> dict[str, Any]:
+    def assemble(self, night: str = NIGHT) -> labels.AssembledLabels:
         return labels.assemble(self.workspace, night)
 
-    def night(self, night: str = NIGHT, respond: Respond | None = None) -> dict[str, Any]:
+    def night(self, night: str = NIGHT, respond: Respond | None = None) -> labels.AssembledLabels:
         """A whole night with people who answer everything."""
         self.ask(night)
         self.answer(respond or correct)
@@ -187,6 +187,16 @@ class Place:
     def output_uri(self, loop: str) -> str:
         described = self.runtime.describe_human_loop(HumanLoopName=loop)
         return str(described["HumanLoopOutput"]["OutputS3Uri"])
+
+
+def count_loops(a2i: Any, watch: human_loops.Watch) -> human_loops.LoopCounts:
+    """How far a batch has come, by one listing, as the sensor's trigger counts it."""
+    counts = human_loops.LoopCounts()
+    pages = a2i.get_paginator("list_human_loops")
+    size = {"PageSize": human_loops.PAGE_SIZE}
+    for page in pages.paginate(**watch.list_arguments(), PaginationConfig=size):
+        counts += human_loops.count_page(watch, page["HumanLoopSummaries"])
+    return counts
 
 
 def picture(brightness: int, salt: str = "") -> bytes:

@@ -1,55 +1,35 @@
 """A batch: the images of one date, listed once and pinned.
 
-Takes a date, gives ``runs/dt=D/batch.json``: the images with their ETags, the objects that cannot be images,
-and the champion that predicts on them. It is written once, so that the same date again works on the same
-images with the same model, even after a new champion. Knows storage, champion and identity.
+Takes a date, gives the record ``Batch``: the images with their ETags, the objects that cannot be images, and
+the champion that predicts on them. It is written once, so that the same date again works on the same images
+with the same model, even after a new champion.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from include.loop.aws.transform_input import too_large
-from include.loop.core import layout, storage
 from include.loop.core.errors import NoImages
 from include.loop.core.identity import batch_date, check_date, make_batch
+from include.loop.core.records.nightly import Batch, Epochs, PinnedImage, PinnedModel, RejectedObject
 from include.loop.core.storage import StoredObject
-from include.loop.models.champion import Champion, read_champion
+from include.loop.models.champion import read_champion
 from include.loop.workspace import Workspace
 
 TOLD = 5  # objects that are named in a message
 
 
 @dataclass(frozen=True)
-class Image:
-    """One version of one image: S3 URI, ETag without quotes, size in bytes."""
-
-    uri: str
-    etag: str
-    size: int
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """An object below the batch's prefix that cannot be an image, and why."""
-
-    uri: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A pinned batch, as batch.json holds it. ``prefix`` is the S3 URI all images start with; ``backfill``
-    says that a backfill ran it, so that a person decides about what is learned from it.
-    """
+class ListedBatch:
+    """How many images and other objects were pinned, and the training job of the model that will predict."""
 
     batch: str
-    prefix: str
-    images: tuple[Image, ...]
-    rejected: tuple[Rejected, ...]
-    champion: Champion | None
-    backfill: bool = False
+    images: int
+    rejected: int
+    champion: str | None
+    backfill: bool
+    batch_uri: str
 
 
 def batch_id(workspace: Workspace, date: str, run_id: str, force_new: bool = False) -> str:
@@ -60,22 +40,20 @@ def batch_id(workspace: Workspace, date: str, run_id: str, force_new: bool = Fal
     """
     if not force_new:
         return make_batch(date)
-    location = layout.epochs_file(check_date(date))
-    value, etag = workspace.storage.find_version(location)
-    epochs: list[str] = value or []
-    if run_id not in epochs:
-        epochs = [*epochs, run_id]
-        workspace.storage.replace(location, storage.dump(epochs), etag)
-    return make_batch(date, epochs.index(run_id) + 1)
+    found, etag = Epochs.find_version(workspace.storage, check_date(date))
+    runs = found.runs if found else ()
+    if run_id not in runs:
+        runs = (*runs, run_id)
+        Epochs(runs=runs).replace(workspace.storage, etag, date)
+    return make_batch(date, runs.index(run_id) + 1)
 
 
-def list_batch(workspace: Workspace, batch: str, backfill: bool = False) -> dict[str, Any]:
+def list_batch(workspace: Workspace, batch: str, backfill: bool = False) -> ListedBatch:
     """Pin the batch, or read it when it is pinned already: who runs it later changes nothing. NoImages when
     there is nothing to look at.
     """
-    location = layout.batch_file(batch)
-    value = workspace.storage.find_json(location)
-    if value is None:
+    pinned = Batch.find(workspace.storage, batch)
+    if pinned is None:
         listed = list_images(workspace, batch)
         if not listed.images:
             suffixes = ", ".join(workspace.pipeline.batch.suffixes)
@@ -85,21 +63,20 @@ def list_batch(workspace: Workspace, batch: str, backfill: bool = False) -> dict
                 + (f"; {len(listed.rejected)} other objects: {'; '.join(others)}" if others else "")
                 + (" …" if len(listed.rejected) > TOLD else "")
             )
-        value = workspace.storage.write_json_once(location, asdict(replace(listed, backfill=backfill)))
-    pinned = _from_json(value)
-    return {
-        "batch": batch,
-        "images": len(pinned.images),
-        "rejected": len(pinned.rejected),
-        "champion": pinned.champion.training_job if pinned.champion else None,
-        "backfill": pinned.backfill,
-        "batch_uri": workspace.storage.uri(location),
-    }
+        pinned = listed.model_copy(update={"backfill": backfill}).write_once(workspace.storage, batch)
+    return ListedBatch(
+        batch=batch,
+        images=len(pinned.images),
+        rejected=len(pinned.rejected),
+        champion=pinned.champion.training_job if pinned.champion else None,
+        backfill=pinned.backfill,
+        batch_uri=workspace.storage.uri(Batch.location(batch)),
+    )
 
 
 def read_batch(workspace: Workspace, batch: str) -> Batch:
     """The pinned batch. FileNotFoundError when it was never listed."""
-    return _from_json(workspace.storage.read_json(layout.batch_file(batch)))
+    return Batch.read(workspace.storage, batch)
 
 
 def list_images(workspace: Workspace, batch: str) -> Batch:
@@ -111,10 +88,14 @@ def list_images(workspace: Workspace, batch: str) -> Batch:
         if item.uri.endswith("/") and item.size == 0:
             continue  # a console's "folder" marker is no record of anybody's
         if reason := _why_no_image(workspace, item):
-            rejected.append(Rejected(item.uri, reason))
+            rejected.append(RejectedObject(uri=item.uri, reason=reason))
         else:
-            images.append(Image(item.uri, item.etag, item.size))
-    return Batch(batch, prefix, tuple(images), tuple(rejected), read_champion(workspace))
+            images.append(PinnedImage(uri=item.uri, etag=item.etag, size=item.size))
+    champion = read_champion(workspace)
+    model = (
+        PinnedModel(training_job=champion.training_job, model_data=champion.model_data) if champion else None
+    )
+    return Batch(batch=batch, prefix=prefix, images=tuple(images), rejected=tuple(rejected), champion=model)
 
 
 def _why_no_image(workspace: Workspace, item: StoredObject) -> str | None:
@@ -128,14 +109,3 @@ def _why_no_image(workspace: Workspace, item: StoredObject) -> str | None:
         # Browsers take such parts out of an address: the reviewer would be shown another object, or none.
         return "its key has . or .. as a part, and no browser can ask for it"
     return too_large(workspace.environment, item.size)
-
-
-def _from_json(value: dict[str, Any]) -> Batch:
-    return Batch(
-        batch=value["batch"],
-        prefix=value["prefix"],
-        images=tuple(Image(**item) for item in value["images"]),
-        rejected=tuple(Rejected(**item) for item in value["rejected"]),
-        champion=Champion.from_dict(value["champion"]) if value["champion"] else None,
-        backfill=value.get("backfill", False),  # batches of earlier versions do not say
-    )

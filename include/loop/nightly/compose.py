@@ -1,39 +1,24 @@
-"""What a night asks: one question for each image that triage chose and that is still there.
+"""What a batch asks: one question for each image that triage chose and that is still there.
 
 Takes triage rows, gives the loops' names and inputs. The bytes of each image are claimed (contents.py), so
-that no other night asks about them; where another night was faster, the row says so. Knows triage,
-predictions, contents and identity.
+that no other batch asks about them; where another batch was faster, the row says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from include.loop.core.identity import loop_name
+from include.loop.core.records.nightly import Question
+from include.loop.core.records.triage import Decision, Row, read_rows, write_rows
 from include.loop.core.storage import in_parallel
 from include.loop.nightly import second_look
 from include.loop.nightly.contents import Contents
 from include.loop.nightly.looks import GONE, REPLACED, Look, look_at
 from include.loop.nightly.predictions import predictions_of
-from include.loop.nightly.triage import Decision, Row, read_rows, same_as, with_cost, write_rows
+from include.loop.nightly.triage import same_as, with_cost
 from include.loop.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class Question:
-    """One image and the loop that asks about it; ``input`` is the loop's InputContent, width and height are
-    pixels. Questions of earlier versions do not know the ``sha256`` of the image.
-    """
-
-    loop: str
-    image: str
-    etag: str
-    width: int
-    height: int
-    input: dict[str, Any]
-    sha256: str | None = None
 
 
 def compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question], dict[str, str]]:
@@ -58,7 +43,17 @@ def compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question],
         if workers := before.get((row.again or "", row.image)):
             content["answeredBefore"] = workers
         loop = loop_name(workspace.pipeline.name, batch, row.image, row.etag, arn)
-        questions.append(Question(loop, row.image, row.etag, seen.width, seen.height, content, seen.sha256))
+        questions.append(
+            Question(
+                loop=loop,
+                image=row.image,
+                etag=row.etag,
+                width=seen.width,
+                height=seen.height,
+                input=content,
+                sha256=seen.sha256,
+            )
+        )
     return questions, unreadable
 
 
@@ -68,7 +63,7 @@ def _still_there(workspace: Workspace, batch: str) -> tuple[list[Row], list[Look
     def look(row: Row) -> Look:
         return _look(workspace, batch, row)
 
-    rows = read_rows(workspace, batch)
+    rows = read_rows(workspace.storage, batch)
     asked = [row for row in rows if row.decision is Decision.ASK]
     looks = {row.image: seen for row, seen in zip(asked, in_parallel(look, asked), strict=True)}
     gone = {row.image: row for row in asked if looks[row.image].problem}
@@ -88,13 +83,13 @@ def _still_there(workspace: Workspace, batch: str) -> tuple[list[Row], list[Look
 
     if heirs:
         rows = [settled(row) for row in rows]
-        write_rows(workspace, batch, rows)
+        write_rows(workspace.storage, batch, rows)
     asked = [row for row in rows if row.decision is Decision.ASK]
     return asked, [looks[row.image] for row in asked]
 
 
 def claim(workspace: Workspace, batch: str, questions: Sequence[Question]) -> list[Question]:
-    """Those whose bytes no other night has claimed since triage looked; the rows of the others say so."""
+    """Those whose bytes no other batch has claimed since triage looked; the rows of the others say so."""
     contents = Contents(workspace, batch)
     taken: dict[str, str] = {}
 
@@ -114,17 +109,17 @@ def claim(workspace: Workspace, batch: str, questions: Sequence[Question]) -> li
             )
             if row.image in taken
             else row
-            for row in read_rows(workspace, batch)
+            for row in read_rows(workspace.storage, batch)
         ]
-        write_rows(workspace, batch, rows)
+        write_rows(workspace.storage, batch, rows)
     return kept
 
 
 def asked_again(workspace: Workspace, batch: str, questions: Sequence[Question]) -> dict[str, list[str]]:
-    """By set-aside night the loops that ask about its images again; also a night of which none could be."""
+    """By set-aside batch the loops that ask about its images again; also a batch of which none could be."""
     loops = {question.image: question.loop for question in questions}
     found: dict[str, list[str]] = {}
-    for row in read_rows(workspace, batch):
+    for row in read_rows(workspace.storage, batch):
         if row.again:
             found.setdefault(row.again, []).extend([loops[row.image]] if row.image in loops else [])
     return found

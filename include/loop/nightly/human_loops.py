@@ -2,8 +2,7 @@
 
 Takes the summaries of ListHumanLoops; gives counts. One listing of the flow definition answers for a whole
 batch (100 loops a call), because its loops share a name prefix: nothing is described one by one while
-waiting. The same ``Watch`` and ``count_page`` serve the synchronous caller here and an asynchronous trigger
-elsewhere.
+waiting.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from include.loop.core import layout
 from include.loop.core.identity import is_loop_of, loop_prefix
+from include.loop.core.records.nightly import LabelSummary, RefusedQuestions, Started
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE_SIZE = 100  # the most ListHumanLoops gives
-# Our clock writes started.json, the server's stamps the loops: leave room for their difference.
+# Our clock says when asking began, the server's stamps the loops: leave room for their difference.
 CLOCK_SLACK = timedelta(minutes=15)
 
 
@@ -110,21 +109,18 @@ class Watch:
         """Arguments of ListHumanLoops (or of its paginator) for this batch."""
         return list_arguments(self.flow_definition_arn, datetime.fromisoformat(self.created_after))
 
-    def overdue(self, now: datetime) -> bool:
-        return now >= datetime.fromisoformat(self.deadline)
-
 
 def watch(workspace: Workspace, batch: str) -> Watch:
     """What to wait for in a batch whose loops were started; nothing, once its labels are committed."""
-    started = workspace.storage.read_json(layout.started_file(batch))
-    committed = workspace.storage.exists(layout.summary_file(batch))
-    refused = workspace.storage.find_json(layout.refused_file(batch)) or {}
+    started = Started.read(workspace.storage, batch)
+    committed = workspace.storage.exists(LabelSummary.location(batch))
+    refused = RefusedQuestions.find(workspace.storage, batch)
     return Watch(
-        flow_definition_arn=started["flow_definition_arn"],
+        flow_definition_arn=started.flow_definition_arn,
         name_prefix=loop_prefix(workspace.pipeline.name, batch),
-        expected=0 if committed else started["asked"] - len(refused),
-        created_after=started["created_after"],
-        deadline=started["deadline"],
+        expected=0 if committed else started.asked - len(refused.reasons if refused else ()),
+        created_after=started.created_after,
+        deadline=started.deadline,
     )
 
 
@@ -134,14 +130,6 @@ def count_page(watch: Watch, summaries: Iterable[dict[str, Any]]) -> LoopCounts:
     for item in summaries:
         if is_loop_of(watch.name_prefix, item["HumanLoopName"]):
             counts += _count_one(HumanLoopStatus(item["HumanLoopStatus"]), item["CreationTime"])
-    return counts
-
-
-def count_loops(a2i: AugmentedAIRuntimeClient, watch: Watch) -> LoopCounts:
-    """The counts of a whole batch, by one listing."""
-    counts = LoopCounts()
-    for page in _pages(a2i, watch.list_arguments()):
-        counts += count_page(watch, page["HumanLoopSummaries"])
     return counts
 
 

@@ -1,7 +1,7 @@
 """A look at an image before people are asked about it: what its bytes are, and whether anybody can see them.
 
-Takes an image of a batch, reads it whole, gives a ``Look``. Bytes that another night has asked about are not
-decoded: their question is named. Knows contents, images and storage.
+Takes an image of a batch, reads it whole, gives a ``Look``. Bytes that another batch has asked about are not
+decoded: their question is named.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LookAt = Callable[[Iterable[tuple[str, str]]], Iterator[Look]]
 
 
 def look_at(workspace: Workspace, contents: Contents) -> LookAt:
-    """How the images of a night are looked at: by a few threads, each with one image in memory."""
+    """How the images of a batch are looked at: by a few threads, each with one image in memory."""
 
     def look(image: tuple[str, str]) -> Look:
         uri, etag = image

@@ -1,40 +1,64 @@
-"""What a run would do and cost, without asking anybody and without writing anything.
-
-Takes a batch (triaged or not) or the labels that are waiting; gives counts, seconds, dollars and a sentence
-for the operator. Knows triage, corpus, replay and batch, and only reads.
-"""
+"""What a batch would ask and cost, without asking anybody and without writing anything."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from include.loop.core import layout
+from include.loop.core.records.triage import read_frame
 from include.loop.nightly.batch import list_images
-from include.loop.nightly.triage import read_rows, summarise
+from include.loop.nightly.triage import count
 from include.loop.workspace import Workspace
 
 
-def plan_review(workspace: Workspace, batch: str) -> dict[str, Any]:
-    """The questions of a night. ``exact`` when triage has decided, else the most it can become."""
-    review = workspace.pipeline.review
+@dataclass(frozen=True)
+class ReviewPlan:
+    """The questions of a batch: ``exact`` when triage has decided, else the most that it can become, and then
+    the other decisions are None. ``text`` says it to a person.
+    """
+
+    batch: str
+    images: int
+    ask: int
+    expected_seconds: float
+    expected_dollars: float
+    exact: bool
+    text: str
+    skip: int | None = None
+    unreadable: int | None = None
+    audit: int | None = None
+    again: int | None = None
+
+
+def plan_review(workspace: Workspace, batch: str) -> ReviewPlan:
+    """What would be asked, and what that would take."""
     if workspace.storage.exists(layout.triage_file(batch)):
-        plan = summarise(batch, read_rows(workspace, batch)) | {"exact": True}
-    else:
-        images = len(list_images(workspace, batch).images)
-        ask = min(images, workspace.pipeline.triage.cap)
-        seconds = ask * review.seconds_per_image * review.task_count
-        plan = {
-            "batch": batch,
-            "images": images,
-            "ask": ask,
-            "expected_seconds": round(seconds, 1),
-            "expected_dollars": round(seconds / 3600 * review.dollars_per_hour, 2),
-            "exact": False,
-        }
-    reviewers = f"{review.task_count} reviewer{'s' if review.task_count > 1 else ''} each"
-    text = (
-        f"{batch}: {'would ask' if plan['exact'] else 'would ask at most'} about {plan['ask']} of "
-        f"{plan['images']} images, {reviewers}: about {plan['expected_seconds'] / 60:.0f} minutes of work, "
-        f"{plan['expected_dollars']:.2f} dollars. Nobody was asked."
+        decided = count(batch, read_frame(workspace.storage, batch))
+        return ReviewPlan(
+            **vars(decided),
+            exact=True,
+            text=_told(workspace, batch, "would ask", decided.ask, decided.images, decided.expected_seconds),
+        )
+    review = workspace.pipeline.review
+    images = len(list_images(workspace, batch).images)
+    ask = min(images, workspace.pipeline.triage.cap)
+    seconds = ask * review.seconds_per_image * review.task_count
+    return ReviewPlan(
+        batch=batch,
+        images=images,
+        ask=ask,
+        expected_seconds=round(seconds, 1),
+        expected_dollars=round(seconds / 3600 * review.dollars_per_hour, 2),
+        exact=False,
+        text=_told(workspace, batch, "would ask at most", ask, images, seconds),
     )
-    return plan | {"text": text}
+
+
+def _told(workspace: Workspace, batch: str, would: str, ask: int, images: int, seconds: float) -> str:
+    review = workspace.pipeline.review
+    reviewers = f"{review.task_count} reviewer{'s' if review.task_count > 1 else ''} each"
+    dollars = seconds / 3600 * review.dollars_per_hour
+    return (
+        f"{batch}: {would} about {ask} of {images} images, {reviewers}: about {seconds / 60:.0f} minutes of "
+        f"work, {dollars:.2f} dollars. Nobody was asked."
+    )

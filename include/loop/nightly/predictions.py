@@ -1,24 +1,23 @@
 """The champion's predictions on a batch.
 
-Takes a pinned batch, gives ``runs/dt=D/predictions/…out`` by batch transform and, when the last job has
-ended, ``predictions.json``: which image has which output, written once, so that the same date never predicts
-twice. A batch without a champion (the first nights of a new pipeline) has no predictions and needs no job.
+Takes a pinned batch, gives its outputs by batch transform and, when the last job has ended, the record
+``Predictions``: which image has which output, written once, so that the same date never predicts twice. A
+batch without a champion (the first of a new pipeline) has no predictions and needs no job.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from include.loop.aws.jobs import Pending
 from include.loop.aws.transform import Transform, advance, why_missing
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord
 from include.loop.core.identity import batch_slug, job_stem
+from include.loop.core.records.nightly import Batch, PinnedModel, Predictions
 from include.loop.core.storage import in_parallel
-from include.loop.models.champion import Champion
-from include.loop.nightly.batch import Batch, read_batch
+from include.loop.nightly.batch import read_batch
 from include.loop.tasks.values import Prediction
 from include.loop.workspace import Workspace
 
@@ -33,49 +32,57 @@ class Predicted:
     problem: str | None = None
 
 
-def predict(workspace: Workspace, batch: str, waited_for: Pending | None = None) -> Pending | dict[str, Any]:
+@dataclass(frozen=True)
+class PredictedBatch:
+    """How many images have a prediction and how many have none, by which model, in which jobs."""
+
+    batch: str
+    champion: str | None
+    predicted: int
+    missing: int
+    jobs: list[str]
+    predictions_uri: str
+
+
+def predict(workspace: Workspace, batch: str, waited_for: Pending | None = None) -> Pending | PredictedBatch:
     """Predict on the batch with the champion it was pinned with (see jobs.py for the calling pattern)."""
-    location = layout.predictions_file(batch)
-    done = workspace.storage.find_json(location)
+    done = Predictions.find(workspace.storage, batch)
     if done is None:
-        pinned = read_batch(workspace, batch)
-        step = _advance(workspace, pinned, waited_for)
+        step = _advance(workspace, read_batch(workspace, batch), waited_for)
         if isinstance(step, Pending):
             return step
-        done = workspace.storage.write_json_once(location, step)
-    return {
-        "batch": batch,
-        "champion": done["champion"],
-        "predicted": len(done["outputs"]),
-        "missing": len(done["missing"]),
-        "jobs": done["jobs"],
-        "predictions_uri": workspace.storage.uri(location),
-    }
+        done = step.write_once(workspace.storage, batch)
+    return PredictedBatch(
+        batch=batch,
+        champion=done.champion,
+        predicted=len(done.outputs),
+        missing=len(done.missing),
+        jobs=list(done.jobs),
+        predictions_uri=workspace.storage.uri(Predictions.location(batch)),
+    )
 
 
 def read_predictions(workspace: Workspace, pinned: Batch) -> Iterator[Predicted]:
     """One prediction per image of the batch, in the batch's order, streamed. Nothing without a champion."""
-    done = workspace.storage.read_json(layout.predictions_file(pinned.batch))
-    outputs: dict[str, str] = done["outputs"]
-    refused: dict[str, str] = done.get("refused", {})  # earlier versions sent everything
+    done = Predictions.read(workspace.storage, pinned.batch)
 
     def read(item: tuple[str, str]) -> Predicted:
         uri, etag = item
-        if uri not in outputs:
-            return Predicted(uri, etag, problem=refused.get(uri) or why_missing(workspace, uri))
+        if uri not in done.outputs:
+            return Predicted(uri, etag, problem=done.refused.get(uri) or why_missing(workspace, uri))
         try:
-            said = workspace.task.read_output(workspace.storage, outputs[uri])
+            said = workspace.task.read_output(workspace.storage, done.outputs[uri])
         except (BadRecord, FileNotFoundError) as error:
             return Predicted(uri, etag, problem=str(error))
         return Predicted(uri, etag, said)
 
-    if done["champion"] is not None:
+    if done.champion is not None:
         yield from in_parallel(read, ((image.uri, image.etag) for image in pinned.images))
 
 
 def predictions_of(workspace: Workspace, batch: str, images: Iterable[str]) -> dict[str, Prediction]:
     """What was said of a few images; one without prediction is left out."""
-    outputs = workspace.storage.read_json(layout.predictions_file(batch))["outputs"]
+    outputs = Predictions.read(workspace.storage, batch).outputs
 
     def read(uri: str) -> tuple[str, Prediction]:
         return uri, workspace.task.read_output(workspace.storage, outputs[uri])
@@ -83,29 +90,29 @@ def predictions_of(workspace: Workspace, batch: str, images: Iterable[str]) -> d
     return dict(in_parallel(read, (uri for uri in images if uri in outputs)))
 
 
-def _advance(workspace: Workspace, pinned: Batch, waited_for: Pending | None) -> Pending | dict[str, Any]:
+def _advance(workspace: Workspace, pinned: Batch, waited_for: Pending | None) -> Pending | Predictions:
     if pinned.champion is None:
-        return {"champion": None, "outputs": {}, "missing": [], "refused": {}, "jobs": []}
+        return Predictions(champion=None)
     step = advance(workspace, _transform(workspace, pinned, pinned.champion), waited_for)
     if isinstance(step, Pending):
         return step
-    return {
-        "champion": pinned.champion.training_job,
-        "outputs": step.outputs,
-        "missing": step.missing,
-        "refused": step.refused,
-        "jobs": [step.job.name] if step.job else [],
-    }
+    return Predictions(
+        champion=pinned.champion.training_job,
+        outputs=step.outputs,
+        missing=tuple(step.missing),
+        refused=step.refused,
+        jobs=(step.job.name,) if step.job else (),
+    )
 
 
-def _transform(workspace: Workspace, pinned: Batch, champion: Champion) -> Transform:
+def _transform(workspace: Workspace, pinned: Batch, model: PinnedModel) -> Transform:
     images = [[image.uri, image.etag] for image in pinned.images]
     return Transform(
         stem=job_stem(
-            workspace.pipeline.name, batch_slug(pinned.batch), pinned.batch, champion.training_job, images
+            workspace.pipeline.name, batch_slug(pinned.batch), pinned.batch, model.training_job, images
         ),
-        training_job=champion.training_job,
-        model_data=champion.model_data,
+        training_job=model.training_job,
+        model_data=model.model_data,
         images=tuple(image.uri for image in pinned.images),
         folder=layout.predictions_folder(pinned.batch),
         sizes={image.uri: image.size for image in pinned.images},

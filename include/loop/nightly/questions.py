@@ -1,27 +1,32 @@
 """From triage rows to human loops: one question per image, asked once.
 
-Takes the rows that say ``ask``, gives ``runs/dt=D/questions.jsonl`` (loop name, image, and the loop's whole
-input, written once before the first start) and starts the loops. Names are computed from the image's content
-and the flow definition, and what is already there is found by listing: a retry, or the same date again, asks
-nobody twice. The deadline is anchored in ``started.json``, written once. Knows compose, review, loops and
-identity.
+Takes the rows that say ``ask``, writes the questions (loop name, image, and the loop's whole input) once
+before the first start, and starts the loops. Names are computed from the image's content and the flow
+definition, and what is already there is found by listing: a retry, or the same date again, asks nobody twice.
+The deadline is anchored in ``Started``, written once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from include.loop.core import layout
 from include.loop.core.errors import NotSetUp
 from include.loop.core.identity import is_loop_of, loop_prefix
+from include.loop.core.records.nightly import (
+    LabelSummary,
+    Question,
+    QuestionsHeader,
+    RefusedQuestions,
+    Started,
+)
 from include.loop.core.storage import THREADS, dump, error_code, in_parallel
 from include.loop.nightly import second_look
-from include.loop.nightly.compose import Question, asked_again, claim, compose
+from include.loop.nightly.compose import asked_again, claim, compose
 from include.loop.nightly.human_loops import CLOCK_SLACK, list_loops
 from include.loop.nightly.review_setup import find_flow_definition
 from include.loop.workspace import Workspace
@@ -33,58 +38,79 @@ if TYPE_CHECKING:
 MAX_INPUT_BYTES = 3_145_728
 
 
-def prepare(workspace: Workspace, batch: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class PreparedQuestions:
+    """How many images are asked about, and how many of those that triage chose cannot be."""
+
+    batch: str
+    asked: int
+    unreadable: int
+    questions_uri: str
+    flow_definition_arn: str
+
+
+@dataclass(frozen=True)
+class StartedLoops:
+    """How many of the ``asked`` loops were started now, existed before, were refused for good, and found no
+    room (``remaining``): call ``start`` again for these when people have answered.
+    """
+
+    batch: str
+    asked: int
+    deadline: str
+    started: int
+    existing: int
+    refused: int
+    remaining: int
+
+
+def prepare(workspace: Workspace, batch: str) -> PreparedQuestions:
     """Write the batch's questions once. NotSetUp when review_setup has not made the flow definition yet."""
-    location = layout.questions_file(batch)
-    header = workspace.storage.find_json(layout.questions_header(batch))
+    header = QuestionsHeader.find(workspace.storage, batch)
     if header is None:
         arn = find_flow_definition(workspace)
         questions, unreadable = compose(workspace, batch, arn)
         questions = claim(workspace, batch, questions)
         # The header is written last: it says that the questions are complete. Until then nobody has been
         # asked.
-        workspace.storage.write_lines(location, (asdict(question) for question in questions))
-        header = workspace.storage.write_json_once(
-            layout.questions_header(batch),
-            {
-                "flow_definition_arn": arn,
-                "asked": len(questions),
-                "unreadable": unreadable,
-                "again": asked_again(workspace, batch, questions),
+        Question.write_all(workspace.storage, questions, batch)
+        header = QuestionsHeader(
+            flow_definition_arn=arn,
+            asked=len(questions),
+            unreadable=unreadable,
+            again={
+                doubted: tuple(loops) for doubted, loops in asked_again(workspace, batch, questions).items()
             },
-        )
-    for night, loops in header.get("again", {}).items():
-        second_look.keep(workspace, batch, night, loops)
-    return {
-        "batch": batch,
-        "asked": header["asked"],
-        "unreadable": len(header["unreadable"]),
-        "questions_uri": workspace.storage.uri(location),
-        "flow_definition_arn": header["flow_definition_arn"],
-    }
+        ).write_once(workspace.storage, batch)
+    for doubted, loops in header.again.items():
+        second_look.keep(workspace, batch, doubted, loops)
+    return PreparedQuestions(
+        batch=batch,
+        asked=header.asked,
+        unreadable=len(header.unreadable),
+        questions_uri=workspace.storage.uri(Question.location(batch)),
+        flow_definition_arn=header.flow_definition_arn,
+    )
 
 
-def start(workspace: Workspace, batch: str) -> dict[str, Any]:
-    """Start the loops that are missing. ``remaining`` of them found no room: call again when people have
-    answered.
-    """
-    header = workspace.storage.read_json(layout.questions_header(batch))
+def start(workspace: Workspace, batch: str) -> StartedLoops:
+    """Start the loops that are missing."""
+    header = QuestionsHeader.read(workspace.storage, batch)
     anchor = _anchor(workspace, batch, header)
-    report = {"batch": batch, "asked": header["asked"], "deadline": anchor["deadline"]}
-    if workspace.storage.exists(layout.summary_file(batch)):
-        return report | {"started": 0, "existing": header["asked"], "refused": 0, "remaining": 0}
+    if workspace.storage.exists(LabelSummary.location(batch)):
+        return StartedLoops(batch, header.asked, anchor.deadline, 0, header.asked, 0, 0)
     prefix = loop_prefix(workspace.pipeline.name, batch)
-    created_after = datetime.fromisoformat(anchor["created_after"])
+    created_after = datetime.fromisoformat(anchor.created_after)
     there = {
         name
-        for name, _ in list_loops(workspace.clients.a2i, header["flow_definition_arn"], created_after)
+        for name, _ in list_loops(workspace.clients.a2i, header.flow_definition_arn, created_after)
         if is_loop_of(prefix, name)
     }
     missing = [question for question in read_questions(workspace, batch) if question.loop not in there]
     refused: dict[str, str] = {}
     started, full = 0, False
     for chunk in _chunks(missing, THREADS * 4):
-        outcomes = list(in_parallel(_starter(workspace.clients.a2i, header["flow_definition_arn"]), chunk))
+        outcomes = list(in_parallel(_starter(workspace.clients.a2i, header.flow_definition_arn), chunk))
         started += sum(outcome is STARTED for outcome in outcomes)
         full = any(outcome is NO_ROOM for outcome in outcomes)
         for question, outcome in zip(chunk, outcomes, strict=True):
@@ -92,32 +118,35 @@ def start(workspace: Workspace, batch: str) -> dict[str, Any]:
                 refused[question.loop] = outcome
         if full:
             break
-    if refused and len(refused) == header["asked"]:
+    if refused and len(refused) == header.asked:
         raise NotSetUp(f"every question of {batch} was refused; the first: {next(iter(refused.values()))}")
     if refused:
-        workspace.storage.write_json(_refused_location(batch), refused)
-    return report | {
-        "started": started,
-        "existing": len(there),
-        "refused": len(refused),
-        "remaining": len(missing) - started - len(refused),
-    }
+        RefusedQuestions(reasons=refused).write(workspace.storage, batch)
+    return StartedLoops(
+        batch=batch,
+        asked=header.asked,
+        deadline=anchor.deadline,
+        started=started,
+        existing=len(there),
+        refused=len(refused),
+        remaining=len(missing) - started - len(refused),
+    )
 
 
 def read_questions(workspace: Workspace, batch: str) -> Iterator[Question]:
     """The questions of a prepared batch, streamed."""
-    location = layout.questions_file(batch)
-    return (Question(**line) for line in workspace.storage.read_lines(location))
+    return Question.read_all(workspace.storage, batch)
 
 
 def read_unreadable(workspace: Workspace, batch: str) -> dict[str, str]:
     """Images that could not be asked about, with the reason."""
-    return dict(workspace.storage.read_json(layout.questions_header(batch))["unreadable"])
+    return QuestionsHeader.read(workspace.storage, batch).unreadable
 
 
 def read_refused(workspace: Workspace, batch: str) -> dict[str, str]:
     """Loops that the review plane refused for good, with its reason."""
-    return dict(workspace.storage.find_json(_refused_location(batch)) or {})
+    found = RefusedQuestions.find(workspace.storage, batch)
+    return found.reasons if found else {}
 
 
 # The two outcomes of a start that are not a refusal; a refusal is the reason itself.
@@ -125,23 +154,17 @@ STARTED = "started"
 NO_ROOM = "no room"
 
 
-def _anchor(workspace: Workspace, batch: str, header: dict[str, Any]) -> dict[str, Any]:
+def _anchor(workspace: Workspace, batch: str, header: QuestionsHeader) -> Started:
     """When asking began, and until when answers are waited for: the clock is read once per batch."""
     now = datetime.now(UTC)
-    return dict(
-        workspace.storage.write_json_once(
-            layout.started_file(batch),
-            {
-                "flow_definition_arn": header["flow_definition_arn"],
-                "asked": header["asked"],
-                "started_at": now.isoformat(timespec="seconds"),
-                "created_after": (now - CLOCK_SLACK).isoformat(timespec="seconds"),
-                "deadline": (now + timedelta(hours=workspace.pipeline.review.deadline_hours)).isoformat(
-                    timespec="seconds"
-                ),
-            },
-        )
-    )
+    deadline = now + timedelta(hours=workspace.pipeline.review.deadline_hours)
+    return Started(
+        flow_definition_arn=header.flow_definition_arn,
+        asked=header.asked,
+        started_at=now.isoformat(timespec="seconds"),
+        created_after=(now - CLOCK_SLACK).isoformat(timespec="seconds"),
+        deadline=deadline.isoformat(timespec="seconds"),
+    ).write_once(workspace.storage, batch)
 
 
 def _starter(a2i: AugmentedAIRuntimeClient, arn: str) -> Any:
@@ -170,7 +193,3 @@ def _starter(a2i: AugmentedAIRuntimeClient, arn: str) -> Any:
 
 def _chunks(items: Sequence[Question], size: int) -> Iterator[Sequence[Question]]:
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def _refused_location(batch: str) -> str:
-    return layout.refused_file(batch)

@@ -1,26 +1,25 @@
 """Which images of a batch people should look at, and what that will take.
 
-Takes the batch's predictions, gives ``runs/dt=D/triage.parquet``: one row per image with decision, reason,
-and the expected seconds and dollars. The pipeline's strategy (strategies.py) raises doubts, a small random
-share is audited whatever the model says, and a cap bounds the night. Without a champion the choice is random.
-All randomness is a hash of the image's content: the same batch is always triaged the same way. The bytes of
-every image that is to be asked about are read first (looks.py): what nobody can see is not asked, and the
-same bytes are asked once.
+Takes the batch's predictions, gives its triage table: one row per image with decision, reason, and the
+expected seconds and dollars. The pipeline's strategy raises doubts, a small random share is audited whatever
+the model says, and a cap bounds the batch. Without a champion the choice is random. All randomness is a hash
+of the image's content: the same batch is always triaged the same way. The bytes of every image that is to be
+asked about are read first (looks.py): what nobody can see is not asked, and the same bytes are asked once.
 """
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.loop.config import ReviewSettings, TriageSettings
 from include.loop.core import layout
 from include.loop.core.identity import share
-from include.loop.nightly.batch import Batch, read_batch
+from include.loop.core.records.nightly import Batch
+from include.loop.core.records.triage import Decision, Row, read_frame, write_rows
+from include.loop.nightly.batch import read_batch
 from include.loop.nightly.contents import Contents
 from include.loop.nightly.looks import Look, LookAt, look_at
 from include.loop.nightly.predictions import Predicted, read_predictions
@@ -28,77 +27,62 @@ from include.loop.nightly.second_look import Again, to_ask
 from include.loop.strategies import AUDIT, ImageScores, find_strategy
 from include.loop.workspace import Workspace
 
-
-class Decision(StrEnum):
-    ASK = "ask"
-    SKIP = "skip"
-    UNREADABLE = "unreadable"
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
-class Row:
-    """One image. ``top_score`` is None without a prediction; seconds and dollars are for all its reviewers
-    together. ``sha256`` of the bytes, width and height (stored pixels) are known where somebody looked, and
-    nowhere in files of earlier versions. ``same_as`` is the image of this night that is asked in its place;
-    ``again`` the set-aside night whose image it is, when it is asked about once more (second_look.py).
+class TriageCounts:
+    """How many images there are (without those that are asked ``again``), what was decided about how many,
+    and what asking will take.
     """
 
-    image: str
-    etag: str
-    top_score: float | None
-    detections: int
-    decision: Decision
-    reason: str
-    expected_seconds: float = 0.0
-    expected_dollars: float = 0.0
-    sha256: str | None = None
-    width: int | None = None
-    height: int | None = None
-    same_as: str | None = None
-    again: str | None = None
+    batch: str
+    images: int
+    ask: int
+    skip: int
+    unreadable: int
+    audit: int
+    again: int
+    expected_seconds: float
+    expected_dollars: float
+
+
+@dataclass(frozen=True)
+class TriagedBatch(TriageCounts):
+    triage_uri: str
 
 
 def triage(
     workspace: Workspace, batch: str, threshold: float | None = None, cap: int | None = None
-) -> dict[str, Any]:
+) -> TriagedBatch:
     """Decide about every image of the batch; the counts of the decisions.
 
-    ``threshold`` and ``cap`` take the place of the pipeline's for this night. Decisions are final as soon as
+    ``threshold`` and ``cap`` take the place of the pipeline's for this batch. Decisions are final as soon as
     the questions are written; until then (a plan, a crash) they are made anew.
     """
-    location = layout.triage_file(batch)
     if not workspace.storage.exists(layout.questions_header(batch)):
         given = {"threshold": threshold, "cap": cap}
         changes = {name: value for name, value in given.items() if value is not None}
         settings = workspace.pipeline.triage.model_copy(update=changes)
-        write_rows(workspace, batch, _rows(workspace, read_batch(workspace, batch), settings))
-    return summarise(batch, read_rows(workspace, batch)) | {"triage_uri": workspace.storage.uri(location)}
+        write_rows(workspace.storage, batch, _rows(workspace, read_batch(workspace, batch), settings))
+    counts = count(batch, read_frame(workspace.storage, batch))
+    return TriagedBatch(**asdict(counts), triage_uri=workspace.storage.uri(layout.triage_file(batch)))
 
 
-def read_rows(workspace: Workspace, batch: str) -> list[Row]:
-    """The rows of a triaged batch, in the batch's order."""
-    import pyarrow.parquet as pq
-
-    body = workspace.storage.read(layout.triage_file(batch))
-    rows = pq.read_table(io.BytesIO(body)).to_pylist()
-    return [Row(**row | {"decision": Decision(row["decision"])}) for row in rows]
-
-
-def write_rows(workspace: Workspace, batch: str, rows: Sequence[Row]) -> None:
-    workspace.storage.write(layout.triage_file(batch), _to_parquet(rows))
-
-
-def summarise(batch: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Counts, and what asking will take."""
-    return {
-        "batch": batch,
-        "images": sum(row.again is None for row in rows),
-        **{str(decision): sum(row.decision is decision for row in rows) for decision in Decision},
-        "audit": sum(row.decision is Decision.ASK and row.reason == AUDIT for row in rows),
-        "again": sum(row.decision is Decision.ASK and row.again is not None for row in rows),
-        "expected_seconds": round(sum(row.expected_seconds for row in rows), 1),
-        "expected_dollars": round(sum(row.expected_dollars for row in rows), 2),
-    }
+def count(batch: str, table: pd.DataFrame) -> TriageCounts:
+    """The counts of a triage table."""
+    decided = table["decision"].value_counts()
+    asked = table[table["decision"] == Decision.ASK]
+    return TriageCounts(
+        batch=batch,
+        images=int(table["again"].isna().sum()),
+        **{str(decision): int(decided.get(decision, 0)) for decision in Decision},
+        audit=int((asked["reason"] == AUDIT).sum()),
+        again=int(asked["again"].notna().sum()),
+        expected_seconds=round(float(table["expected_seconds"].sum()), 1),
+        expected_dollars=round(float(table["expected_dollars"].sum()), 2),
+    )
 
 
 def choose(
@@ -139,7 +123,7 @@ def choose(
 
 def _rows(workspace: Workspace, pinned: Batch, settings: TriageSettings) -> list[Row]:
     look = look_at(workspace, Contents(workspace, pinned.batch))
-    if pinned.champion is None:  # nothing was tried, so no night is set aside
+    if pinned.champion is None:  # nothing was tried, so no batch is set aside
         rows = _choose_blindly(pinned, settings.cap, look)
     else:
         again = to_ask(workspace, pinned.batch, settings.cap, {image.uri for image in pinned.images})
@@ -149,7 +133,7 @@ def _rows(workspace: Workspace, pinned: Batch, settings: TriageSettings) -> list
 
 def _again(images: Iterable[Again]) -> list[Row]:
     return [
-        Row(item.image, item.etag, None, 0, Decision.SKIP, item.reason, again=item.night) for item in images
+        Row(item.image, item.etag, None, 0, Decision.SKIP, item.reason, again=item.batch) for item in images
     ]
 
 
@@ -208,30 +192,3 @@ def with_cost(row: Row, review: ReviewSettings) -> Row:
     return replace(
         row, expected_seconds=seconds, expected_dollars=round(seconds / 3600 * review.dollars_per_hour, 6)
     )
-
-
-def _to_parquet(rows: Sequence[Row]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = pa.schema(
-        [
-            ("image", pa.string()),
-            ("etag", pa.string()),
-            ("top_score", pa.float64()),
-            ("detections", pa.int32()),
-            ("decision", pa.string()),
-            ("reason", pa.string()),
-            ("expected_seconds", pa.float64()),
-            ("expected_dollars", pa.float64()),
-            ("sha256", pa.string()),
-            ("width", pa.int32()),
-            ("height", pa.int32()),
-            ("same_as", pa.string()),
-            ("again", pa.string()),
-        ]
-    )
-    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)
-    sink = io.BytesIO()
-    pq.write_table(table, sink)
-    return sink.getvalue()

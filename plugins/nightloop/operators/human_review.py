@@ -8,6 +8,7 @@ itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ class ListBatchOperator(LoopOperator):
 
         date = resolve_batch_date(self.batch_date, context)
         batch = batch_id(self.workspace, date, context["run_id"], self.force_new)
-        result = list_batch(self.workspace, batch, backfill=context["dag_run"].run_type == BACKFILL)
+        result = asdict(list_batch(self.workspace, batch, backfill=context["dag_run"].run_type == BACKFILL))
         self.log.info(
             "Batch %s: %d images, %d objects rejected; predicts with %s; %s", batch, result["images"],
             result["rejected"], result["champion"] or "no model yet", result["batch_uri"],
@@ -73,7 +74,7 @@ class TriageOperator(LoopOperator):
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.triage import triage
 
-        result = triage(self.workspace, self.batch, threshold=self.threshold, cap=self.cap)
+        result = asdict(triage(self.workspace, self.batch, threshold=self.threshold, cap=self.cap))
         self.log.info(
             "Of %d images: ask about %d (%d as audits), leave %d, unreadable %d; %.0f minutes, %.2f dollars",
             result["images"], result["ask"], result["audit"], result["skip"], result["unreadable"],
@@ -107,10 +108,10 @@ class StartHumanLoopsOperator(LoopOperator):
         from include.loop.nightly.questions import prepare
 
         if self.plan_only:
-            plan = plan_review(self.workspace, self.batch)
+            plan = asdict(plan_review(self.workspace, self.batch))
             context["ti"].xcom_push(key="plan", value=plan)
             raise AirflowSkipException(f"plan_only: {plan['text']}")
-        prepared = prepare(self.workspace, self.batch)
+        prepared = asdict(prepare(self.workspace, self.batch))
         self.log.info(
             "%d questions (%d images have changed or gone since triage) in %s; asking by %s",
             prepared["asked"], prepared["unreadable"], prepared["questions_uri"],
@@ -129,7 +130,7 @@ class StartHumanLoopsOperator(LoopOperator):
 
         from include.loop.nightly.questions import start
 
-        state = start(self.workspace, self.batch)
+        state = asdict(start(self.workspace, self.batch))
         self.log.info(
             "%d of %d human loops are there: %d started now, %d were there before, %d refused",
             state["asked"] - state["remaining"] - state["refused"], state["asked"],
@@ -167,7 +168,7 @@ class AugmentedManifestOperator(LoopOperator):
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.labels import assemble, reasons
 
-        result = assemble(self.workspace, self.batch)
+        result = asdict(assemble(self.workspace, self.batch))
         self.log.info(
             "%d labels (%d without an object, %d late ones of earlier batches) in %s",
             result["labels"], result["negatives"], result["late"], result["manifest_uri"],

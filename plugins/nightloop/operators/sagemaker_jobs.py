@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,8 @@ class SageMakerJobOperator(LoopOperator):
         self._pending: Pending | None = None
 
     @abstractmethod
-    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
-        """Call the domain: the jobs to wait for next, or the finished step's result."""
+    def advance(self, waited_for: Pending | None) -> Any:
+        """Call the domain: the ``Pending`` jobs to wait for next, or the finished step's result."""
 
     @abstractmethod
     def log_result(self, result: dict[str, Any]) -> None:
@@ -87,13 +88,15 @@ class SageMakerJobOperator(LoopOperator):
             stop(self.clients.sagemaker, self._pending)
 
     def _go_on(self, waited_for: Pending | None) -> dict[str, Any]:
+        from include.loop.aws.jobs import Pending
         from nightloop.triggers.jobs_ended import SageMakerJobsTrigger
 
         outcome = self.advance(waited_for)
-        if isinstance(outcome, dict):
+        if not isinstance(outcome, Pending):
+            result: dict[str, Any] = outcome if isinstance(outcome, dict) else asdict(outcome)
             self._pending = None
-            self.log_result(outcome)
-            return outcome
+            self.log_result(result)
+            return result
         self._watch(outcome)
         self.log.info("Waiting for %s %s, without a worker slot.", outcome.kind, ", ".join(outcome.names))
         self.defer(
@@ -134,7 +137,7 @@ class BatchInferenceOperator(SageMakerJobOperator):
         super().__init__(**kwargs)
         self.batch = batch
 
-    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Any:
         from include.loop.nightly.predictions import predict
 
         return predict(self.workspace, self.batch, waited_for)

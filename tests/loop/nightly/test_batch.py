@@ -14,7 +14,7 @@ from tests.loop.place import NIGHT, Place
 def test_images_that_come_later_do_not_join_a_batch_that_was_listed(place: Place):
     place.add_images({"b.jpg": 100, "a.JPG": 100})
     first = list_batch(place.workspace, NIGHT)
-    assert (first["images"], first["rejected"], first["champion"]) == (2, 0, None)
+    assert (first.images, first.rejected, first.champion) == (2, 0, None)
     place.add_images({"c.jpg": 100})
     assert list_batch(place.workspace, NIGHT) == first
     pinned = read_batch(place.workspace, NIGHT)
@@ -25,13 +25,13 @@ def test_images_that_come_later_do_not_join_a_batch_that_was_listed(place: Place
 def test_who_ran_a_night_first_is_kept_with_it(place: Place):
     """A backfilled night is run again by hand, and the other way round: the batch keeps its bytes."""
     place.add_images({"1.jpg": 100})
-    assert list_batch(place.workspace, NIGHT, backfill=True)["backfill"] is True
+    assert list_batch(place.workspace, NIGHT, backfill=True).backfill is True
     before = place.storage.read(layout.batch_file(NIGHT))
-    assert list_batch(place.workspace, NIGHT)["backfill"] is True
+    assert list_batch(place.workspace, NIGHT).backfill is True
     assert place.storage.read(layout.batch_file(NIGHT)) == before
     place.add_images({"1.jpg": 100}, "2026-11-02")
-    assert list_batch(place.workspace, "2026-11-02")["backfill"] is False
-    assert list_batch(place.workspace, "2026-11-02", backfill=True)["backfill"] is False
+    assert list_batch(place.workspace, "2026-11-02").backfill is False
+    assert list_batch(place.workspace, "2026-11-02", backfill=True).backfill is False
 
 
 def test_other_objects_are_rejected_with_their_reason_and_folder_markers_ignored(place: Place):
@@ -65,7 +65,7 @@ def test_a_date_without_images_says_where_it_looked(place: Place):
     assert "/empty.jpg: empty object (0 bytes); s3://" in str(caught.value)
     assert "/notes.txt: suffix is none of .jpg, .jpeg, .png" in str(caught.value)
     place.add_images({"late.jpg": 100})
-    assert list_batch(place.workspace, NIGHT)["images"] == 1  # nothing was pinned by the empty look
+    assert list_batch(place.workspace, NIGHT).images == 1  # nothing was pinned by the empty look
 
 
 def test_images_may_lie_in_a_layout_and_a_bucket_of_ones_own(make_place):
@@ -74,7 +74,7 @@ def test_images_may_lie_in_a_layout_and_a_bucket_of_ones_own(make_place):
     place.s3.put_object(Bucket=f"{place.bucket}-cam", Key="yard/2026/11/01/x.png", Body=b"x")
     settings = {"prefix": f"s3://{place.bucket}-cam/yard/{{date:%Y/%m/%d}}/", "suffixes": [".png"]}
     workspace = make_place(batch=settings).workspace
-    assert list_batch(workspace, NIGHT)["images"] == 1
+    assert list_batch(workspace, NIGHT).images == 1
     assert read_batch(workspace, NIGHT).images[0].uri == f"s3://{place.bucket}-cam/yard/2026/11/01/x.png"
 
 

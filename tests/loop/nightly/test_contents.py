@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.loop.core import layout
+from include.loop.core.records.triage import read_rows
 from include.loop.dataset import label_pool
 from include.loop.evaluation import slices
 from include.loop.nightly import predictions, questions, triage
@@ -39,7 +40,7 @@ def decided(place: Place, night: str) -> dict[str, tuple[str, str]]:
     """Decision and reason by file name."""
     return {
         row.image.rsplit("/", 1)[-1]: (str(row.decision), row.reason)
-        for row in triage.read_rows(place.workspace, night)
+        for row in read_rows(place.storage, night)
     }
 
 
@@ -62,10 +63,10 @@ def test_copies_in_a_night_are_one_question_whose_label_serves_every_key_and_is_
     asked = ready.questions()
     assert len(asked) == 2
     (first,) = (question for name, question in asked.items() if name != "other.jpg")
-    skipped = [row for row in triage.read_rows(ready.workspace, NIGHT) if row.decision is Decision.SKIP]
+    skipped = [row for row in read_rows(ready.storage, NIGHT) if row.decision is Decision.SKIP]
     assert {row.reason for row in skipped} == {f"same bytes as {first.image}"}
     assert {row.expected_seconds for row in skipped} == {0}
-    assert (report["asked"], report["labels"], report["copies"], report["quarantined"]) == (2, 2, 2, 0)
+    assert (report.asked, report.labels, report.copies, report.quarantined) == (2, 2, 2, 0)
 
     lines = [line for line in ready.manifest() if line["loop"] == first.loop]
     assert {line["source-ref"] for line in lines} == {
@@ -86,7 +87,7 @@ def test_a_copy_is_asked_about_when_the_image_that_stood_for_it_has_gone(ready: 
         ready.s3.delete_object(Bucket=ready.bucket, Key=f"pets/images/dt={NIGHT}/{name}")
 
     prepared = questions.prepare(ready.workspace, NIGHT)
-    assert (prepared["asked"], prepared["unreadable"]) == (1, 1)
+    assert (prepared.asked, prepared.unreadable) == (1, 1)
     assert list(ready.questions()) == ["c.jpg"]
     heir = f"s3://{ready.bucket}/pets/images/dt={NIGHT}/c.jpg"
     rows = decided(ready, NIGHT)
@@ -94,7 +95,7 @@ def test_a_copy_is_asked_about_when_the_image_that_stood_for_it_has_gone(ready: 
     assert rows["b.jpg"] == rows["d.jpg"] == ("skip", f"same bytes as {heir}")
 
     report = ready.night()
-    assert (report["labels"], report["copies"], report["quarantined"]) == (1, 2, 1)
+    assert (report.labels, report.copies, report.quarantined) == (1, 2, 1)
 
 
 @pytest.mark.parametrize("answered", [True, False])
@@ -104,9 +105,9 @@ def test_what_an_earlier_night_has_asked_is_not_asked_again(ready: Place, answer
     (asked,) = ready.questions().values()
     add(ready, NEXT, "again.jpg")
     ready.add_images({"new.jpg": 90}, NEXT)
-    assert ready.ask(NEXT)["asked"] == 1
+    assert ready.ask(NEXT).asked == 1
     assert decided(ready, NEXT) == {
-        "again.jpg": ("skip", f"same bytes as {asked.image}, asked in night {NIGHT} ({asked.loop})"),
+        "again.jpg": ("skip", f"same bytes as {asked.image}, asked in batch {NIGHT} ({asked.loop})"),
         "new.jpg": ("ask", "no model yet"),
     }
 
@@ -126,9 +127,9 @@ def test_bytes_whose_question_left_no_label_to_learn_from_are_asked_again(ready:
     if why == "image gone":
         ready.s3.delete_object(Bucket=ready.bucket, Key=f"pets/images/dt={NIGHT}/first.jpg")
     add(ready, NEXT, "again.jpg")
-    assert ready.ask(NEXT)["asked"] == 1
+    assert ready.ask(NEXT).asked == 1
     add(ready, THIRD, "and-again.jpg")
-    assert ready.ask(THIRD)["asked"] == 0  # now it is the next night's question
+    assert ready.ask(THIRD).asked == 0  # now it is the next night's question
 
 
 def test_a_forced_epoch_asks_anew_and_a_retry_keeps_its_questions(ready: Place):
@@ -137,11 +138,11 @@ def test_a_forced_epoch_asks_anew_and_a_retry_keeps_its_questions(ready: Place):
     header = layout.questions_header(NIGHT)
     before = ready.storage.read(layout.questions_file(NIGHT))
     ready.s3.delete_object(Bucket=ready.bucket, Key=f"pets/{header}")  # died before it was written
-    assert ready.prepare()["asked"] == 1
+    assert ready.prepare().asked == 1
     assert ready.storage.read(layout.questions_file(NIGHT)) == before
 
     again = batch_id(ready.workspace, NIGHT, run_id="manual__1", force_new=True)
-    assert ready.ask(again)["started"] == 1
+    assert ready.ask(again).started == 1
 
 
 def test_of_two_nights_at_once_only_one_asks(ready: Place):
@@ -150,13 +151,13 @@ def test_of_two_nights_at_once_only_one_asks(ready: Place):
     for night in (NIGHT, NEXT):
         triaged(ready, night)
         assert decided(ready, night).popitem()[1] == ("ask", "no model yet")
-    prepared = [questions.prepare(ready.workspace, night)["asked"] for night in (NIGHT, NEXT, NEXT)]
+    prepared = [questions.prepare(ready.workspace, night).asked for night in (NIGHT, NEXT, NEXT)]
     assert prepared == [1, 0, 0]
     decision, reason = decided(ready, NEXT)["other.jpg"]
     assert (decision, reason.startswith("same bytes as")) == ("skip", True)
-    assert triage.triage(ready.workspace, NEXT)["expected_seconds"] == 0
-    assert questions.start(ready.workspace, NEXT)["remaining"] == 0
-    assert ready.assemble(NEXT)["labels"] == 0
+    assert triage.triage(ready.workspace, NEXT).expected_seconds == 0
+    assert questions.start(ready.workspace, NEXT).remaining == 0
+    assert ready.assemble(NEXT).labels == 0
 
 
 def test_a_night_that_died_before_its_questions_holds_its_bytes_for_an_hour(ready: Place):
@@ -170,8 +171,8 @@ def test_a_night_that_died_before_its_questions_holds_its_bytes_for_an_hour(read
     (held,) = ready.storage.list(layout.CONTENTS)
     long_ago = (datetime.now(UTC) - UNFINISHED - timedelta(seconds=1)).isoformat()
     ready.storage.write_json(held.uri, ready.storage.read_json(held.uri) | {"at": long_ago})
-    assert ready.prepare(NEXT)["asked"] == 1
-    assert ready.prepare(NIGHT)["asked"] == 0  # too late
+    assert ready.prepare(NEXT).asked == 1
+    assert ready.prepare(NIGHT).asked == 0  # too late
 
 
 def test_rows_and_questions_of_earlier_versions_are_still_asked_and_settled(ready: Place):
@@ -183,14 +184,14 @@ def test_rows_and_questions_of_earlier_versions_are_still_asked_and_settled(read
     sink = io.BytesIO()
     pq.write_table(table, sink)
     ready.storage.write(location, sink.getvalue())
-    assert questions.prepare(ready.workspace, NIGHT)["asked"] == 1
+    assert questions.prepare(ready.workspace, NIGHT).asked == 1
 
     lines = list(ready.storage.read_lines(layout.questions_file(NIGHT)))
     ready.storage.write_lines(layout.questions_file(NIGHT), ([line.pop("sha256"), line][1] for line in lines))
     questions.start(ready.workspace, NIGHT)
     ready.answer(correct)
     ready.settle()
-    assert ready.assemble()["labels"] == 1
+    assert ready.assemble().labels == 1
 
 
 def test_a_question_costs_four_requests_to_s3(ready: Place):

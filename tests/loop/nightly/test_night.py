@@ -59,7 +59,7 @@ def test_a_night_asks_about_doubtful_images_and_its_labels_make_a_better_champio
     trained.add_images({"bright.jpg": 250, "black.jpg": 0, too_long: 100, "../up.jpg": 100} | doubtful)
     started = trained.ask()
     count = len(doubtful) + 1
-    assert (started["asked"], started["started"], started["remaining"]) == (count, count, 0)
+    assert (started.asked, started.started, started.remaining) == (count, count, 0)
     asked = {item.image.removeprefix(prefix) for item in read_questions(trained.workspace, NIGHT)}
     assert asked == {"black.jpg", *doubtful}
     # Every image was given its own prediction.
@@ -73,7 +73,7 @@ def test_a_night_asks_about_doubtful_images_and_its_labels_make_a_better_champio
     trained.answer(correct)
     trained.settle()
     report = trained.assemble()
-    assert (report["labels"], report["quarantined"], report["open"]) == (count, 2, 0)
+    assert (report.labels, report.quarantined, report.open) == (count, 2, 0)
     assert {line["image"].removeprefix(prefix) for line in trained.quarantine()} == {too_long, "../up.jpg"}
     built = build.build(trained.workspace)
     assert (built["new"], built["rejected"]) == (count, 0)
@@ -111,7 +111,7 @@ def test_the_same_date_again_starts_no_job_and_no_loop_and_keeps_every_byte(trai
     )
     report = trained.ask()
     trained.assemble()
-    assert report["started"] == 0
+    assert report.started == 0
     assert trained.storage.read(layout.labels_manifest(NIGHT)) == manifest
     after = trained.cloud.requests()
     for operation in after:

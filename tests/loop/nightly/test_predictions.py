@@ -28,7 +28,7 @@ def crown(place: Place, name: str, parent: str | None) -> None:
     place.s3.put_object(Bucket=place.bucket, Key=f"{job}.tar.gz", Body=trained_archive())
 
 
-def night(place: Place) -> dict:
+def night(place: Place) -> predictions.PredictedBatch:
     batch.list_batch(place.workspace, NIGHT)
     return place.finish(predict, NIGHT)
 
@@ -48,7 +48,7 @@ def test_each_image_gets_the_models_detections_and_a_bad_one_its_reason(crowned:
     crowned.put(f"images/dt={NIGHT}/text.jpg", b"no image")
     crowned.put(f"images/dt={NIGHT}/cut.jpg", picture(100)[:-20])
     report = night(crowned)
-    assert (report["predicted"], report["missing"]) == (2, 2)
+    assert (report.predicted, report.missing) == (2, 2)
     location = layout.predictions_file(NIGHT)
     written = crowned.storage.read_json(location)
     assert written.pop("refused") == {}
@@ -68,7 +68,7 @@ def test_a_night_is_predicted_once_even_when_another_champion_reigns_by_then(cro
     before = crowned.cloud.requests()
     assert night(crowned) == first
     assert crowned.cloud.requests().get("CreateTransformJob") == before.get("CreateTransformJob")
-    assert first["champion"] == f"{crowned.bucket}-one"
+    assert first.champion == f"{crowned.bucket}-one"
 
 
 def test_a_retry_attaches_to_the_job_that_runs(crowned: Place):
@@ -84,7 +84,7 @@ def test_a_night_without_one_readable_image_ends_without_predictions(crowned: Pl
     crowned.put(f"images/dt={NIGHT}/a.jpg", b"nothing")
     crowned.put(f"images/dt={NIGHT}/b.jpg", b"nothing either")
     report = night(crowned)
-    assert (report["predicted"], report["missing"]) == (0, 2)
+    assert (report.predicted, report.missing) == (0, 2)
     assert set(scores(crowned).values()) == {"not an image"}
 
 
@@ -97,14 +97,14 @@ def test_a_model_that_cannot_be_loaded_fails_the_job_and_not_the_images(crowned:
         night(crowned)
     crowned.s3.put_object(Bucket=crowned.bucket, Key=f"{crowned.bucket}-one.tar.gz", Body=trained_archive())
     report = night(crowned)  # the task's retry
-    assert report["predicted"] == 1
-    assert report["jobs"][0].endswith("-2")
+    assert report.predicted == 1
+    assert report.jobs[0].endswith("-2")
 
 
 def test_without_a_champion_no_job_is_needed(place: Place):
     place.add_images({"a.jpg": 100})
     report = night(place)
-    assert (report["champion"], report["predicted"], report["jobs"]) == (None, 0, [])
+    assert (report.champion, report.predicted, report.jobs) == (None, 0, [])
     assert list(read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT))) == []
     assert predictions.predictions_of(place.workspace, NIGHT, ["s3://b/x"]) == {}
 

@@ -52,10 +52,10 @@ def test_a_question_carries_all_that_the_reviewer_needs(ready: Place):
 
 def test_starting_again_starts_nothing(ready: Place):
     first = ready.ask()
-    assert (first["started"], first["existing"]) == (6, 0)
+    assert (first.started, first.existing) == (6, 0)
     again = questions.start(ready.workspace, NIGHT)
-    assert (again["started"], again["existing"], again["remaining"]) == (0, 6, 0)
-    assert again["deadline"] == first["deadline"]
+    assert (again.started, again.existing, again.remaining) == (0, 6, 0)
+    assert again.deadline == first.deadline
     assert len(loops_of(ready)) == 6
 
 
@@ -70,7 +70,7 @@ def test_what_a_crash_left_out_is_started_and_nothing_else(ready: Place):
             HumanLoopInput={"InputContent": json.dumps(question.input)},
         )
     report = questions.start(ready.workspace, NIGHT)
-    assert (report["started"], report["existing"]) == (4, 2)
+    assert (report.started, report.existing) == (4, 2)
 
 
 def test_questions_stay_as_written_when_the_settings_change_afterwards(ready: Place):
@@ -78,19 +78,19 @@ def test_questions_stay_as_written_when_the_settings_change_afterwards(ready: Pl
     before = ready.storage.read(layout.questions_file(NIGHT))
     changed = ready.but(review=ready.pipeline.review.model_copy(update={"instructions": "Look twice."}))
     questions.prepare(changed, NIGHT)
-    assert questions.start(changed, NIGHT)["started"] == 0
+    assert questions.start(changed, NIGHT).started == 0
     assert ready.storage.read(layout.questions_file(NIGHT)) == before
 
 
 def test_when_the_flow_definition_is_full_the_rest_waits_for_room(ready: Place, monkeypatch):
     monkeypatch.setattr("include.review_server.api.human_loops.LOOPS_IN_FLIGHT", 4)
     first = ready.ask()
-    assert (first["started"], first["remaining"], first["refused"]) == (4, 2, 0)
-    assert questions.start(ready.workspace, NIGHT)["remaining"] == 2
+    assert (first.started, first.remaining, first.refused) == (4, 2, 0)
+    assert questions.start(ready.workspace, NIGHT).remaining == 2
     ready.answer(correct, at_most=4)
     ready.settle(open_loops=0)
     last = questions.start(ready.workspace, NIGHT)
-    assert (last["started"], last["existing"], last["remaining"]) == (2, 4, 0)
+    assert (last.started, last.existing, last.remaining) == (2, 4, 0)
 
 
 def test_forcing_a_night_anew_asks_again_under_other_names(ready: Place):
@@ -99,9 +99,9 @@ def test_forcing_a_night_anew_asks_again_under_other_names(ready: Place):
     ready.night()
     again = batch_id(ready.workspace, NIGHT, run_id="manual__1", force_new=True)
     assert again == f"{NIGHT}.1"
-    assert ready.ask(again)["started"] == 6
+    assert ready.ask(again).started == 6
     assert len(set(loops_of(ready))) == 12
-    assert ready.assemble(again)["open"] == 6
+    assert ready.assemble(again).open == 6
 
 
 def test_starting_lists_by_pages_and_describes_nothing(ready: Place):

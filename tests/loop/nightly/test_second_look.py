@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from include.loop.core import layout
+from include.loop.core.records.triage import read_rows
 from include.loop.dataset import label_pool
 from include.loop.nightly import questions, triage
 from include.loop.nightly.batch import list_batch
@@ -17,7 +18,7 @@ from tests.loop.labelled import INITIAL, start
 from tests.loop.place import NIGHT, Place, box, content, correct, labelled
 
 NEXT, THIRD = "2026-11-02", "2026-11-03"
-REASON = f"asked again: night {NIGHT} is set aside"
+REASON = f"asked again: batch {NIGHT} is set aside"
 
 
 def half_wrong(task: dict) -> dict:
@@ -49,7 +50,7 @@ def doubted(make_place) -> Place:
     return place
 
 
-def triaged(place: Place, night: str) -> dict:
+def triaged(place: Place, night: str) -> triage.TriagedBatch:
     """A night with one image of its own, which the model has said nothing about."""
     place.add_images({f"{night}.jpg": 90}, night)
     list_batch(place.workspace, night)
@@ -58,15 +59,15 @@ def triaged(place: Place, night: str) -> dict:
     return triage.triage(place.workspace, night)
 
 
-def prepare(place: Place, night: str) -> dict:
+def prepare(place: Place, night: str) -> questions.PreparedQuestions:
     return questions.prepare(place.workspace, night)
 
 
 def test_a_set_aside_night_is_asked_about_again_of_others_and_the_newer_label_takes_the_place(doubted: Place):
     first = doubted.person()
     report = triaged(doubted, NEXT)
-    assert (report["images"], report["ask"], report["again"]) == (1, 8, 8)
-    assert prepare(doubted, NEXT)["asked"] == prepare(doubted, NEXT)["asked"] == 8
+    assert (report.images, report.ask, report.again) == (1, 8, 8)
+    assert prepare(doubted, NEXT).asked == prepare(doubted, NEXT).asked == 8
     for question in doubted.questions(NEXT).values():
         assert question.image.startswith(f"s3://{doubted.bucket}/pets/images/dt={NIGHT}/")
         assert (question.input["answeredBefore"], question.input["initialValue"]) == ([first.id], [])
@@ -81,7 +82,7 @@ def test_a_set_aside_night_is_asked_about_again_of_others_and_the_newer_label_ta
     task = other.take()
     assert other.do("answer", task, content(box("unicorn"))).status_code == 200
     doubted.settle(NEXT)
-    assert doubted.assemble(NEXT)["labels"] == 7
+    assert doubted.assemble(NEXT).labels == 7
     lines = doubted.manifest(NEXT)
     assert {line["reason"] for line in lines} == {REASON}
     assert {tuple(line["workers"]) for line in lines} == {(other.id,)}
@@ -95,7 +96,7 @@ def test_a_set_aside_night_is_asked_about_again_of_others_and_the_newer_label_ta
     assert compared.agreed == 7 - len(wrong) > 0
     assert "7 have a second label" in compared.text
 
-    assert triaged(doubted, THIRD)["again"] == 0  # once
+    assert triaged(doubted, THIRD).again == 0  # once
     learned = label_pool.gather(doubted.workspace, keep=False).new
     assert {entry.loop for entry in learned} == {line["loop"] for line in lines}
     release(doubted.workspace, NIGHT, "ann", "most are right")
@@ -106,17 +107,17 @@ def test_a_set_aside_night_is_asked_about_again_of_others_and_the_newer_label_ta
 
 def test_of_two_nights_at_once_one_asks_again_and_a_night_that_died_asks_nothing_twice(doubted: Place):
     for night in (NEXT, THIRD):
-        assert triaged(doubted, night)["again"] == 8
-    asked = [prepare(doubted, night)["asked"] for night in (NEXT, THIRD)]
+        assert triaged(doubted, night).again == 8
+    asked = [prepare(doubted, night).asked for night in (NEXT, THIRD)]
     assert asked == [8, 0]
-    rows = [row for row in triage.read_rows(doubted.workspace, THIRD) if row.again]
+    rows = [row for row in read_rows(doubted.storage, THIRD) if row.again]
     assert {row.decision for row in rows} == {Decision.SKIP}
 
     # Died between the questions and the record: whoever comes next finds them asked.
     again = layout.again_file(NIGHT)
     doubted.s3.delete_object(Bucket=doubted.bucket, Key=f"pets/{again}")
-    assert triaged(doubted, "2026-11-04")["again"] == 0
-    assert prepare(doubted, NEXT)["asked"] == 8
+    assert triaged(doubted, "2026-11-04").again == 0
+    assert prepare(doubted, NEXT).asked == 8
     assert doubted.storage.read_json(again)["batch"] == NEXT
 
 
@@ -124,9 +125,9 @@ def test_at_most_ten_images_and_half_of_the_cap_are_asked_again(doubted: Place):
     doubted.add_images({f"{NEXT}.jpg": 90}, NEXT)
     for cap, count in ((100, MOST), (4, 2), (1, 1)):
         triaged(doubted, NEXT)
-        assert triage.triage(doubted.workspace, NEXT, cap=cap)["again"] == count
+        assert triage.triage(doubted.workspace, NEXT, cap=cap).again == count
     # Other classes: the next training refuses them, the night goes on.
-    assert triage.triage(doubted.but(classes=("bird", "cow")), NEXT)["again"] == 0
+    assert triage.triage(doubted.but(classes=("bird", "cow")), NEXT).again == 0
 
 
 def image(source: str, *boxes: tuple[int, int, int, int, int]) -> LabelledImage:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.config import TriageSettings
+from include.loop.core.records.triage import read_rows
 from include.loop.nightly import batch, plan, predictions, triage
 from include.loop.nightly.looks import Look
 from include.loop.nightly.predictions import Predicted
@@ -135,11 +136,11 @@ def prepare(place: Place) -> None:
 def test_without_a_model_readable_images_are_chosen_at_random_up_to_the_cap(listed: Place):
     prepare(listed)
     report = triage.triage(listed.workspace, NIGHT, cap=3)
-    assert (report["images"], report["ask"], report["skip"] + report["unreadable"]) == (6, 3, 3)
-    rows = triage.read_rows(listed.workspace, NIGHT)
+    assert (report.images, report.ask, report.skip + report.unreadable) == (6, 3, 3)
+    rows = read_rows(listed.storage, NIGHT)
     assert {row.reason for row in rows if row.decision is Decision.ASK} == {"no model yet"}
     assert triage.triage(listed.workspace, NIGHT, cap=3) == report
-    assert triage.read_rows(listed.workspace, NIGHT) == rows
+    assert read_rows(listed.storage, NIGHT) == rows
 
 
 def test_each_question_is_priced_by_its_reviewers_time(make_place):
@@ -149,32 +150,32 @@ def test_each_question_is_priced_by_its_reviewers_time(make_place):
     place.add_images({f"{n}.jpg": 100 for n in range(6)})
     prepare(place)
     report = triage.triage(place.workspace, NIGHT)
-    assert (report["expected_seconds"], report["expected_dollars"]) == (240.0, 0.8)
+    assert (report.expected_seconds, report.expected_dollars) == (240.0, 0.8)
 
 
 def test_decisions_are_final_once_the_questions_are_written(listed: Place):
     listed.set_up_review()
     prepare(listed)
-    assert triage.triage(listed.workspace, NIGHT, cap=1)["ask"] == 1  # a plan with another cap
-    assert listed.ask()["asked"] == 5
-    assert triage.triage(listed.workspace, NIGHT, cap=1)["ask"] == 5
+    assert triage.triage(listed.workspace, NIGHT, cap=1).ask == 1  # a plan with another cap
+    assert listed.ask().asked == 5
+    assert triage.triage(listed.workspace, NIGHT, cap=1).ask == 5
 
 
 def test_a_plan_before_triage_is_the_most_it_can_become_and_after_it_exact(listed: Place):
     before = plan.plan_review(listed.workspace, NIGHT)
-    assert (before["exact"], before["ask"], before["images"]) == (False, 6, 6)
+    assert (before.exact, before.ask, before.images) == (False, 6, 6)
     assert list(listed.storage.list("runs/")) == []
     prepare(listed)
     triage.triage(listed.workspace, NIGHT)
     after = plan.plan_review(listed.workspace, NIGHT)
-    assert (after["exact"], after["ask"], after["unreadable"]) == (True, 5, 1)
-    assert "would ask about 5 of 6 images" in after["text"]
+    assert (after.exact, after.ask, after.unreadable) == (True, 5, 1)
+    assert "would ask about 5 of 6 images" in after.text
 
 
 def test_rows_survive_the_parquet_file_unchanged(listed: Place):
     prepare(listed)
     triage.triage(listed.workspace, NIGHT)
-    row = triage.read_rows(listed.workspace, NIGHT)[0]
+    row = read_rows(listed.storage, NIGHT)[0]
     assert row.image == f"s3://{listed.bucket}/pets/images/dt={NIGHT}/0.jpg"
     assert row.etag == listed.s3.head_object(Bucket=listed.bucket, Key=f"pets/images/dt={NIGHT}/0.jpg")[
         "ETag"

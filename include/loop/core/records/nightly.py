@@ -1,0 +1,203 @@
+"""What a batch leaves on its way: pinned images, predictions, questions, claims on their bytes, labels."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from pydantic import Field
+
+from include.loop.core import layout
+from include.loop.core.records.base import Line, Part, Record
+
+
+class PinnedImage(Part):
+    """One version of one image: S3 URI, ETag without quotes, size in bytes."""
+
+    uri: str
+    etag: str
+    size: int
+
+
+class RejectedObject(Part):
+    """An object below the batch's prefix that cannot be an image, and why."""
+
+    uri: str
+    reason: str
+
+
+class PinnedModel(Part):
+    """The model that predicts on a batch: that of its day, also when there is a newer one."""
+
+    training_job: str
+    model_data: str
+
+
+class Batch(Record):
+    """The images of a date, listed once. ``prefix`` is the S3 URI that all images start with; ``backfill``
+    says that a backfill ran it, so that a person decides about what is learned from it.
+    """
+
+    LOCATION = staticmethod(layout.batch_file)
+
+    batch: str
+    prefix: str
+    images: tuple[PinnedImage, ...]
+    rejected: tuple[RejectedObject, ...] = ()
+    champion: PinnedModel | None = None
+    backfill: bool = False  # the first batches do not say
+
+
+class Epochs(Record):
+    """The runs that forced a date anew, in order: the first one's batch is ``<date>.1``."""
+
+    LOCATION = staticmethod(layout.epochs_file)
+    VERSION: ClassVar[int] = 2
+
+    runs: tuple[str, ...] = ()
+
+    @classmethod
+    def from_value(cls, value: Any) -> Self:
+        """Version 1 was the bare list."""
+        return super().from_value({"runs": value} if isinstance(value, list) else value)
+
+
+class Predictions(Record):
+    """Which image of a batch has which output; ``missing`` have none, ``refused`` were never sent."""
+
+    LOCATION = staticmethod(layout.predictions_file)
+
+    champion: str | None
+    outputs: dict[str, str] = Field(default={})
+    missing: tuple[str, ...] = ()
+    refused: dict[str, str] = Field(default={})  # the first batches sent everything
+    jobs: tuple[str, ...] = ()
+
+
+class Question(Line):
+    """One image and the loop that asks about it; ``input`` is the loop's InputContent, width and height are
+    pixels. The first questions do not know the ``sha256`` of the image.
+    """
+
+    LOCATION = staticmethod(layout.questions_file)
+
+    loop: str
+    image: str
+    etag: str
+    width: int
+    height: int
+    input: dict[str, Any]
+    sha256: str | None = None
+
+
+class QuestionsHeader(Record):
+    """The commit mark of a batch's questions: how many, of which images nobody can be asked and why, and by
+    set-aside batch the loops that ask about its images again.
+    """
+
+    LOCATION = staticmethod(layout.questions_header)
+
+    flow_definition_arn: str
+    asked: int
+    unreadable: dict[str, str] = Field(default={})
+    again: dict[str, tuple[str, ...]] = Field(default={})
+
+
+class Started(Record):
+    """When asking began, and until when answers are waited for; times are ISO 8601 in UTC."""
+
+    LOCATION = staticmethod(layout.started_file)
+
+    flow_definition_arn: str
+    asked: int
+    started_at: str
+    created_after: str
+    deadline: str
+
+
+class _Reasons(Record):
+    """Version 1 was the reasons alone."""
+
+    VERSION: ClassVar[int] = 2
+
+    reasons: dict[str, str]
+
+    @classmethod
+    def upgrade(cls, value: dict[str, Any], version: int) -> dict[str, Any]:
+        return {"reasons": value} if version < 2 else value
+
+
+class RefusedQuestions(_Reasons):
+    """By loop, why the review plane will never take a question."""
+
+    LOCATION = staticmethod(layout.refused_file)
+
+
+class RefusedImages(_Reasons):
+    """By image, why it is not sent to a transform job: no job can predict it."""
+
+    LOCATION = staticmethod(layout.transform_refused)
+
+
+class Claim(Record):
+    """The question that holds some bytes: its batch, its image in the version that is asked about, its loop;
+    ``at`` is when it was claimed (UTC), ``ended`` why it is let go.
+    """
+
+    LOCATION = staticmethod(layout.content_file)
+
+    batch: str
+    image: str
+    etag: str
+    loop: str
+    at: str
+    ended: str | None = None
+
+    @property
+    def told(self) -> str:
+        return f"same bytes as {self.image}, asked in batch {self.batch} ({self.loop})"
+
+
+class AskedAgain(Record):
+    """Which batch has asked about images of a set-aside batch again, and by which loops."""
+
+    LOCATION = staticmethod(layout.again_file)
+
+    batch: str
+    loops: tuple[str, ...]
+
+
+class LabelSummary(Record):
+    """The commit mark of a batch's labels, with their counts. ``copies`` are further images with the bytes of
+    a labelled one; ``open_loops`` are left to a later batch, ``late_loops`` (batch and loop) taken from
+    earlier ones. Earlier versions took "no majority" for "nothing there", and asked about every copy.
+    """
+
+    LOCATION = staticmethod(layout.summary_file)
+
+    batch: str
+    labels: int
+    asked: int = 0
+    copies: int = 0
+    negatives: int = 0
+    disagreed: int = 0
+    answers: int = 0
+    quarantined: int = 0
+    reviewer_seconds: float = 0.0
+    open_loops: tuple[str, ...] = ()
+    late_loops: tuple[tuple[str, str], ...] = ()
+
+
+class Quarantined(Line):
+    """One record that became no label: where it was met (batch, predict, ask, answer) and why; ``said`` is
+    what each worker answered, where they disagree.
+    """
+
+    LOCATION = staticmethod(layout.quarantine_file)
+
+    stage: str
+    image: str
+    reason: str
+    batch: str
+    loop: str | None = None
+    worker: str | None = None
+    said: dict[str, list[str]] | None = None
