@@ -75,10 +75,7 @@ def operations() -> Iterator[str]:
         for service in SERVICES
         for operation in session.get_service_model(service).operation_names
     }
-    for kind in ResourceKind:
-        yield methods[kind.describe_operation]
-        if kind is not ResourceKind.ENDPOINT:
-            yield from (methods[kind.create_operation], methods[kind.stop_operation])
+    yield from (methods[kind.describe_operation] for kind in ResourceKind)
     for path in [*(ROOT / "include/loop").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]:
         for name in _names(ast.parse(path.read_text(encoding="utf-8"))):
             if name in methods and name not in NO_OPERATION:

@@ -2,11 +2,10 @@
 
 Takes a boto3 ``sagemaker`` client and a name stem; gives ``Job`` values and, for a caller who has to wait, a
 ``Pending``. A name is used once: the latest attempt is found by describing ``stem-1``, ``stem-2``, … and a
-failed or stopped one is followed by the next number, never by a timestamp. Knows errors and identity only.
+failed or stopped one is followed by the next number, never by a timestamp.
 
-A step that needs jobs has the shape ``step(workspace, sagemaker, key, waited_for=None) -> Pending | dict``:
-it goes as far as it can without waiting, and is called again with ``waited_for`` when the jobs it named have
-ended.
+A step that needs jobs has the shape ``step(workspace, key, waited_for=None) -> Pending | Result``: it goes as
+far as it can without waiting, and is called again with ``waited_for`` when the jobs it named have ended.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -30,10 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class ResourceKind(StrEnum):
-    """What can be waited for, with the names the API gives to the same things.
-
-    An endpoint is no job: it is not made by attempts, and nobody can stop its update.
-    """
+    """What can be waited for, with the names that the API gives to the same things."""
 
     TRAINING = "training"
     TRANSFORM = "transform"
@@ -44,20 +40,21 @@ class ResourceKind(StrEnum):
         return "describe_endpoint" if self is ResourceKind.ENDPOINT else f"describe_{self.value}_job"
 
     @property
-    def create_operation(self) -> str:
-        return f"create_{self.value}_job"
-
-    @property
-    def stop_operation(self) -> str:
-        return f"stop_{self.value}_job"
-
-    @property
     def name_field(self) -> str:
         return "EndpointName" if self is ResourceKind.ENDPOINT else f"{self.value.capitalize()}JobName"
 
     @property
     def status_field(self) -> str:
         return "EndpointStatus" if self is ResourceKind.ENDPOINT else f"{self.value.capitalize()}JobStatus"
+
+
+# An endpoint is no job: it is not made by attempts, and nobody can stop its update.
+JobResource = Literal[ResourceKind.TRAINING, ResourceKind.TRANSFORM]
+
+
+def stop_operation(kind: JobResource) -> str:
+    """The name of the client's method, for a caller who has another client than boto3's."""
+    return f"stop_{kind.value}_job"
 
 
 class JobStatus(StrEnum):
@@ -79,7 +76,7 @@ ENDPOINT_BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBac
 class Job:
     """One attempt as described; ``details`` is the API's whole answer."""
 
-    kind: ResourceKind
+    kind: JobResource
     name: str
     attempt: int
     status: JobStatus
@@ -124,7 +121,7 @@ class Pending:
         return cls(ResourceKind(value["kind"]), tuple(value["names"]), value.get("aim", ""))
 
 
-def latest(sagemaker: SageMakerClient, kind: ResourceKind, stem: str) -> Job | None:
+def latest(sagemaker: SageMakerClient, kind: JobResource, stem: str) -> Job | None:
     """The last attempt under a stem, or None. One describe per attempt, and one for the gap behind."""
     found = None
     attempt = 1
@@ -135,12 +132,15 @@ def latest(sagemaker: SageMakerClient, kind: ResourceKind, stem: str) -> Job | N
 
 
 def create(
-    sagemaker: SageMakerClient, kind: ResourceKind, stem: str, attempt: int, request: dict[str, Any]
+    sagemaker: SageMakerClient, kind: JobResource, stem: str, attempt: int, request: dict[str, Any]
 ) -> Job:
     """Create an attempt, or attach to it when somebody else was faster."""
     name = attempt_name(stem, attempt)
     try:
-        getattr(sagemaker, kind.create_operation)(**{kind.name_field: name}, **request)
+        if kind is ResourceKind.TRAINING:
+            sagemaker.create_training_job(TrainingJobName=name, **request)
+        else:
+            sagemaker.create_transform_job(TransformJobName=name, **request)
         log.info("created %s job %s", kind, name)
     except ClientError as error:
         if error_code(error) != "ResourceInUse":
@@ -154,7 +154,7 @@ def create(
 
 def attach_or_create(
     sagemaker: SageMakerClient,
-    kind: ResourceKind,
+    kind: JobResource,
     stem: str,
     request: Callable[[], dict[str, Any]],
     waited_for: Pending | None,
@@ -195,24 +195,31 @@ def is_missing(error: ClientError) -> bool:
     return error_code(error) in {"ValidationException", "ResourceNotFound"}
 
 
-def stop(sagemaker: SageMakerClient, running: Pending) -> None:
+def stop(sagemaker: SageMakerClient, pending: Pending) -> None:
     """Ask the jobs to stop; those that have ended already are left alone, and so are endpoints."""
-    if running.kind is ResourceKind.ENDPOINT:
-        log.warning("%s goes on changing: an update of an endpoint cannot be stopped", running.names)
+    if pending.kind is ResourceKind.ENDPOINT:
+        log.warning("%s goes on changing: an update of an endpoint cannot be stopped", pending.names)
         return
-    for name in running.names:
+    for name in pending.names:
         try:
-            getattr(sagemaker, running.kind.stop_operation)(**{running.kind.name_field: name})
+            if pending.kind is ResourceKind.TRAINING:
+                sagemaker.stop_training_job(TrainingJobName=name)
+            else:
+                sagemaker.stop_transform_job(TransformJobName=name)
         except ClientError as error:
             # AWS answers ValidationException for a job that is not in progress.
             if not is_missing(error):
                 raise
 
 
-def _describe(sagemaker: SageMakerClient, kind: ResourceKind, stem: str, attempt: int) -> Job | None:
+def _describe(sagemaker: SageMakerClient, kind: JobResource, stem: str, attempt: int) -> Job | None:
     name = attempt_name(stem, attempt)
+    details: dict[str, Any]
     try:
-        details = getattr(sagemaker, kind.describe_operation)(**{kind.name_field: name})
+        if kind is ResourceKind.TRAINING:
+            details = dict(sagemaker.describe_training_job(TrainingJobName=name))
+        else:
+            details = dict(sagemaker.describe_transform_job(TransformJobName=name))
     except ClientError as error:
         if is_missing(error):  # and not an invalid name: those are made by identity.py
             return None

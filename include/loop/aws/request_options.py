@@ -1,7 +1,7 @@
 """The private network, the keys and the tags of an environment, in the words of SageMaker's requests.
 
 Takes an environment, gives the parts that the requests of jobs, models and endpoints have in common. What is
-not set is left out of a request, so that SageMaker's own default counts. Knows config only.
+not set is left out of a request, so that SageMaker's own default counts.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Takes a model's artifact and image URIs, gives for each image the location of its ``.out`` object. A transform
 job fails as a whole when one image is bad, and leaves the good outputs behind: so what is missing is sent
 once more, alone, and what is missing then has no prediction. What no job can predict is not sent at all
-(transform_input.py). Used for nights (predictions.py), test sets (outputs.py) and replays (replay.py).
+(transform_input.py). Used for batches, test sets and replays.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from include.loop.aws.transform_input import (
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord, Fatal, JobFailed, JobRejected
 from include.loop.core.images import check_image
+from include.loop.core.records.nightly import RefusedImages
 from include.loop.workspace import Workspace
 
 # The model was asked, and it is its own fault that there is no answer.
@@ -123,7 +124,8 @@ def _begin(
     if refused is None:
         refused = refusals(workspace, expected, sizes)
         if refused:
-            refused = dict(workspace.storage.write_json_once(_refused_location(transform), refused))
+            kept = RefusedImages(reasons=refused).write_once(workspace.storage, transform.folder)
+            refused = kept.reasons
     sent = [image for image in transform.images if image not in refused]
     if not sent:
         return Transformed({}, list(transform.images), refused, None)
@@ -186,14 +188,10 @@ def _input_location(transform: Transform, attempt: int) -> str:
     return layout.transform_input(transform.folder, attempt)
 
 
-def _refused_location(transform: Transform) -> str:
-    return layout.transform_refused(transform.folder)
-
-
 def _refused(workspace: Workspace, transform: Transform) -> dict[str, str] | None:
     """What was written down of the images that were not sent; None when nothing was."""
-    found: dict[str, str] | None = workspace.storage.find_json(_refused_location(transform))
-    return found
+    found = RefusedImages.find(workspace.storage, transform.folder)
+    return found.reasons if found else None
 
 
 def input_count(workspace: Workspace, transform: Transform, attempt: int) -> int:

@@ -1,8 +1,7 @@
 """What a batch transform job is given: which images, as which manifest, and where their outputs will lie.
 
 Takes the images of a transform with their sizes, gives the manifest, the one place of each output, and the
-images that no job can predict, with the reason. Keys are opaque: nothing here looks into a name. Knows
-storage and the environment.
+images that no job can predict, with the reason. Keys are opaque: nothing here looks into a name.
 """
 
 from __future__ import annotations

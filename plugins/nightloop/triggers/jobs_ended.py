@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from include.loop.aws.jobs import Pending, ResourceKind, has_ended, is_missing
+from include.loop.aws.jobs import Pending, ResourceKind, has_ended, is_missing, stop_operation
 from nightloop.triggers.polling import PollingTrigger
 
 GONE = "Deleted"  # status of an endpoint that is not there any more
@@ -81,7 +81,7 @@ class SageMakerJobsTrigger(PollingTrigger):
         async with await self.hook().get_async_conn() as client:
             for name in self._waiting():
                 try:
-                    await operation(client, kind.stop_operation, kind, name)
+                    await operation(client, stop_operation(kind), kind, name)
                     self.log.warning("Stopping %s, because the task was cleared or marked.", name)
                 except ClientError as error:  # it ended a moment ago
                     self.log.info("%s was not stopped: %s", name, error)

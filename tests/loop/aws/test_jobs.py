@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -18,12 +19,14 @@ from include.loop.aws.jobs import (
     has_ended,
     latest,
     stop,
+    stop_operation,
 )
 from include.loop.core.errors import JobFailed, JobRejected
 from tests.loop.place import Place
 from tests.support.cloud import ECHO_IMAGE, ROLE
 
-TRAINING = ResourceKind.TRAINING
+TRAINING: Final = ResourceKind.TRAINING
+TRANSFORM: Final = ResourceKind.TRANSFORM
 
 
 @pytest.fixture
@@ -105,8 +108,18 @@ def test_a_request_that_the_algorithm_refuses_is_fatal(place: Place, stem: str):
 
 @given(st.sampled_from(list(ResourceKind)), st.lists(st.text()), st.text())
 def test_what_is_waited_for_survives_a_triggers_arguments(kind, names, aim):
-    running = Pending(kind, tuple(names), aim)
-    assert Pending.from_dict(json.loads(json.dumps(running.to_dict()))) == running
+    pending = Pending(kind, tuple(names), aim)
+    assert Pending.from_dict(json.loads(json.dumps(pending.to_dict()))) == pending
+
+
+def test_every_name_that_a_kind_gives_is_one_of_the_api(place: Place):
+    operations, model = place.sagemaker.meta.method_to_api_mapping, place.sagemaker.meta.service_model
+    for kind in ResourceKind:
+        described = model.operation_model(operations[kind.describe_operation])
+        assert kind.name_field in described.input_shape.required_members
+        assert kind.status_field in described.output_shape.members
+    for name, kind in ((stop_operation(TRAINING), TRAINING), (stop_operation(TRANSFORM), TRANSFORM)):
+        assert model.operation_model(operations[name]).input_shape.required_members == [kind.name_field]
 
 
 def test_every_status_either_ends_or_goes_on():
