@@ -1,7 +1,7 @@
 """Pipelines and environments from YAML: found by name, and explained field by field when they are wrong.
 
 Takes names, gives checked values: from the files in ``include/pipelines`` and ``include/environments``, and
-first from those below ``NIGHTLOOP_CONFIG_DIR``, when that is set. Knows the fields and plain_yaml.
+first from those below ``NIGHTLOOP_CONFIG_DIR``, when that is set.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ from include.loop.core.errors import ConfigurationError
 
 SHIPPED = Path(__file__).parents[2]  # include/
 MOST_TOLD = 20  # mistakes of one file
+# What settings were called before.
+RENAMED = {
+    "memory_images": "retention_images",
+    "min_learned": "min_train_recall",
+    "known_images": "smoke_test_images",
+}
 
 
 def load_pipeline(name: str) -> Pipeline:
@@ -88,6 +94,8 @@ def _explain(model: type[BaseModel], document: Document, item: Any) -> str:
     """One pydantic error as ``field: what is wrong (what is allowed)``."""
     where = ".".join(str(part) for part in item["loc"]) or "file"
     if item["type"] == "extra_forbidden":
+        if new := RENAMED.get(str(item["loc"][-1])):
+            return f"{where}: is called {new} now; rename it"
         return f"{where}: unknown field; allowed here: {', '.join(_fields(model, item['loc'][:-1]))}"
     if item["type"] == "string_type" and (words := document.words(item["loc"])):
         return f'{where}: must be text; put it in quotes: "{words}"'

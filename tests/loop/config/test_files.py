@@ -86,6 +86,10 @@ def test_a_template_beside_the_users_own_file_is_found_first(own):
             "classes: [cat]\ntriage: {treshold: 0.4}",
             "triage.treshold: unknown field; allowed here: audit_share, cap,",
         ),
+        (
+            "classes: [cat]\ntask: image-classification",
+            "task: Input should be 'object-detection' (given: 'image-classification')",
+        ),
         ("classes: [cat]\ntriage: {threshold: 1.5}", "triage.threshold: "),
         ("classes: [cat]\ntriage: {strategy: guess}", "triage.strategy: must be one of least_confident"),
         ("classes: [cat]\ntraining: {base_network: alexnet}", "'vgg-16' or 'resnet-50'"),
@@ -127,6 +131,14 @@ def test_the_environment_variable_picks_the_environment(own, monkeypatch):
     assert config.load_environment().bucket == "my-bucket"
     monkeypatch.delenv("NIGHTLOOP_ENVIRONMENT")
     assert config.load_environment().name == "local"
+
+
+def test_a_setting_that_has_another_name_now_is_told_that_name(own):
+    (own / "environments" / "mine.yaml").write_text(
+        f"{ENVIRONMENT}deployment: {{instance_type: ml.m5.large, known_images: 3}}"
+    )
+    with pytest.raises(ConfigurationError, match=r"known_images: is called smoke_test_images now; rename it"):
+        config.load_environment("mine")
 
 
 def test_a_work_team_arn_that_is_none_is_refused(own):

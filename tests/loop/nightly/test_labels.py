@@ -170,7 +170,7 @@ def test_a_loop_that_expires_after_the_deadline_ends_in_the_next_nights_quaranti
     ready.set_up_review()
     ready.add_images({"late.jpg": 100})
     ready.ask()
-    assert ready.assemble()["open"] == 1
+    assert ready.assemble().open == 1
     ready.rig.clock.advance(700)
     ready.settle_flow()
     ready.add_images({"next.jpg": 90}, NEXT)
@@ -213,7 +213,7 @@ def test_with_three_workers_a_bad_answer_is_dropped_and_the_others_decide(make_p
         assert worker.do("answer", task, answer).status_code == 200
     place.settle()
     report = place.assemble()
-    assert (report["labels"], report["quarantined"], report["answers"]) == (1, 1, 2)
+    assert (report.labels, report.quarantined, report.answers) == (1, 1, 2)
     (line,) = place.manifest()
     assert line["review-metadata"]["objects"] == [{"confidence": 1.0}]
 
@@ -239,7 +239,7 @@ def test_where_two_reviewers_disagree_there_is_no_label_but_what_each_of_them_sa
     report = place.assemble()
 
     assert set(by_file(place.manifest())) == {"agreed.jpg", "both-see-nothing.jpg", "one-usable.jpg"}
-    assert (report["labels"], report["negatives"], report["disagreed"], report["answers"]) == (3, 1, 2, 9)
+    assert (report.labels, report.negatives, report.disagreed, report.answers) == (3, 1, 2, 9)
     lines = [line for line in place.quarantine() if line["reason"] == "reviewers disagree"]
     bad = by_file(lines)
     assert {name: line["said"] for name, line in bad.items()} == {
