@@ -7,13 +7,15 @@ import json
 import httpx
 import pytest
 
+from include.loop.config import TriageSettings
 from include.loop.core import layout
 from include.loop.dataset import build
 from include.loop.evaluation import evaluate, gate
 from include.loop.models import champion, registry
 from include.loop.nightly import batch
-from include.loop.nightly.predictions import read_predictions
+from include.loop.nightly.predictions import predict, read_predictions
 from include.loop.nightly.questions import read_questions
+from include.loop.nightly.triage import triage
 from include.loop.training.job import train
 from tests.loop.place import NIGHT, Place, correct
 from tests.support.cloud import ROLE
@@ -57,6 +59,10 @@ def test_a_night_asks_about_doubtful_images_and_its_labels_make_a_better_champio
     doubtful = {f"{name}.jpg": 60 + 2 * number for number, name in enumerate(names)}
     too_long = f"{long_name(room - len('jpg'))}.jpg"
     trained.add_images({"bright.jpg": 250, "black.jpg": 0, too_long: 100, "../up.jpg": 100} | doubtful)
+    batch.list_batch(trained.workspace, NIGHT)
+    trained.finish(predict, NIGHT)
+    drawn = TriageSettings(strategy="random", threshold=1, audit_share=0, cap=7)
+    assert triage(trained.but(triage=drawn), NIGHT).ask == 7  # a plan, whatever the champion said
     started = trained.ask()
     count = len(doubtful) + 1
     assert (started.asked, started.started, started.remaining) == (count, count, 0)

@@ -12,6 +12,7 @@ from include.loop.nightly import batch, plan, predictions, triage
 from include.loop.nightly.looks import Look
 from include.loop.nightly.predictions import Predicted
 from include.loop.nightly.triage import AUDIT, Decision, choose
+from include.loop.strategies import strategy_names
 from include.loop.tasks.detection.predictions import Detection
 from tests.loop.place import NIGHT, Place
 
@@ -60,10 +61,17 @@ def test_audits_are_a_share_of_all_images_and_the_cap_does_not_squeeze_them_out(
 
 
 @given(
-    st.lists(st.floats(0, 1), max_size=30), st.floats(0, 1), st.floats(0, 1), st.integers(1, 10), st.randoms()
+    st.sampled_from(strategy_names()),
+    st.lists(st.floats(0, 1), max_size=30),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.integers(1, 10),
+    st.randoms(),
 )
-def test_the_choice_depends_on_the_images_and_not_on_their_order(scores, threshold, audit, cap, random):
-    settings = TriageSettings(threshold=threshold, audit_share=audit, cap=cap)
+def test_the_choice_depends_on_the_images_and_not_on_their_order(
+    strategy, scores, threshold, audit, cap, random
+):
+    settings = TriageSettings(strategy=strategy, threshold=threshold, audit_share=audit, cap=cap)
     given = [prediction(str(n), score) for n, score in enumerate(scores)]
     rows = choose(given, settings)
     assert len(asked(rows)) <= cap
