@@ -45,7 +45,7 @@ class Story:
     all_good: int
     held_back: int
     bad_learned: bool
-    map50: float
+    score: float
 
 
 def tell(loop: Loop, kind: str, order: str, after: int) -> Story:
@@ -73,7 +73,7 @@ def tell(loop: Loop, kind: str, order: str, after: int) -> Story:
         all_good=len(good),
         held_back=len(good & loop.aside),
         bad_learned=bool({*loop.learned} - good),
-        map50=judged.map50("challenger") if judged else 0.0,
+        score=judged.score("challenger") if judged else 0.0,
     )
 
 
@@ -105,7 +105,7 @@ def table(results: dict[tuple[str, str], list[tuple[Story, Story]]]) -> str:
         until = (f"{statistics.mean(counts):.1f}" if counts else "–" for counts in took)
         trainings = (str(sum(story.trainings for story in side)) for side in sides)
         learned = (str(sum(story.bad_learned for story in side)) for side in sides)
-        maps = (f"{statistics.median(story.map50 for story in side):.2f}" for side in sides)
+        maps = (f"{statistics.median(story.score for story in side):.2f}" for side in sides)
         held_back, good = (sum(getattr(s, name) for s in sides[0]) for name in ("held_back", "all_good"))
         lines.append(
             f"| {BAD[kind]} | {order} | {' / '.join(map(str, promoted))} of {of} | {' / '.join(intervals)} "

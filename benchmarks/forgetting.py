@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from benchmarks.models import PIPELINE, Model
 from benchmarks.nights import NIGHTS, Night, Study
-from include.loop.tasks.detection.metrics import mean_average_precision
+from include.loop.tasks.detection.metrics import average_precision
 from include.samples.reviewing import Noise
 
 REVIEWED = 40
@@ -74,7 +74,7 @@ def measure(study: Study, model: Model) -> Score:
     for light in ("night", "day"):
         lines = study.labels(f"test/{light}")
         found = study.models.detect(model, light, [line.source for line in lines])
-        scores[light] = mean_average_precision(lines, found, PIPELINE.classes)["map50"] or 0.0
+        scores[light] = average_precision(lines, found, PIPELINE.classes).score or 0.0
     return Score(scores["night"], scores["day"], model.cost["cpu"], model.cost["images"])
 
 

@@ -66,9 +66,9 @@ def table(results: dict[tuple[int, str], list[Judged]]) -> str:
         promoted = sum(item.verdict.promote for item in judged)
         low, high = wilson(promoted, len(judged))
         before, after = (
-            statistics.median(item.map50(who) for item in judged) for who in ("champion", "challenger")
+            statistics.median(item.score(who) for item in judged) for who in ("champion", "challenger")
         )
-        learned = [item.learned(NEW) for item in judged]
+        learned = [item.train_recall(NEW) for item in judged]
         spoke = Counter(name for item in judged for name in item.failed)
         rules = ", ".join(f"{name} {count}" for name, count in spoke.most_common()) or "none"
         lines.append(

@@ -130,7 +130,7 @@ class Loop:
         self.now += _TRAINING
         names = {self.nights[name].code: name for name in choice.nights}
         verdict = judged.verdict
-        outcome, blamed = weigh(verdict.promote, [rule.to_dict() for rule in verdict.rules])
+        outcome, blamed = weigh(verdict)
         self.trials.append(
             Trial(
                 training_job=after.champion.name,

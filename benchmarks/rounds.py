@@ -1,7 +1,7 @@
 """Rounds of the loop without cloud: a challenger from a champion and nights, measured and judged.
 
 A ``Lineage`` is what a champion knows; ``challenge`` trains on nights' answers as the loop does, ``judge``
-measures and decides by the loop's own functions (scores.compare, gate.decide). Knows nights.py and models.py.
+measures and decides by the loop's own functions (``compare``, ``decide``).
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from benchmarks.models import PIPELINE, Detections, Model
 from benchmarks.nights import Lines, Night, Study
+from include.loop.core.records.metrics import LatencyMetrics, Metrics, TimedImages
+from include.loop.core.records.verdict import Verdict
 from include.loop.evaluation.comparison import compare
-from include.loop.evaluation.gate import Verdict, decide
+from include.loop.evaluation.gate import decide
 from include.loop.evaluation.slices import REPLAYED, Slices
+from include.loop.tasks import task_of
 
 # Seconds per image, and of how many: not what is measured here.
-_LATENCY = {"challenger": 0.1, "champion": 0.1, "images": {"challenger": 100, "champion": 100}}
+_LATENCY = LatencyMetrics(challenger=0.1, champion=0.1, images=TimedImages(challenger=100, champion=100))
+_TASK = task_of(PIPELINE)
 
 
 @dataclass(frozen=True)
@@ -26,24 +29,26 @@ class Judged:
     """What the gate said of one round, and the numbers that it went by."""
 
     verdict: Verdict
-    metrics: dict[str, Any]
+    metrics: Metrics
 
-    def map50(self, who: str) -> float:
-        return float(self.metrics["slices"]["night"][who]["map50"])
+    def score(self, who: str) -> float:
+        """On the test set of scenes by night: of the challenger or the champion."""
+        item = self.metrics.slices["night"]
+        scores = item.challenger if who == "challenger" else item.champion
+        return (scores.score if scores else None) or 0.0
 
-    def learned(self, night: str) -> float:
-        """How well a night's labels were learned, next to the replayed ones."""
-        learned = self.metrics["learned"]
-        return float(learned[night]["recall"] / learned[REPLAYED]["recall"])
+    def train_recall(self, batch: str) -> float:
+        """How well a batch's labels were learned, next to the replayed ones."""
+        recall = {name: item.recall or 0.0 for name, item in self.metrics.train_recall.items()}
+        return recall[batch] / recall[REPLAYED]
 
     @property
     def failed(self) -> list[str]:
         """The rules that said no, with the slice where it tells something, each once."""
-        nights = self.metrics["learned"]
+        batches = self.metrics.train_recall
         names = (
-            rule.rule if rule.slice is None or rule.slice in nights else f"{rule.rule} ({rule.slice})"
-            for rule in self.verdict.rules
-            if rule.judged and not rule.passed
+            rule.rule if rule.slice is None or rule.slice in batches else f"{rule.rule} ({rule.slice})"
+            for rule in self.verdict.failed
         )
         return list(dict.fromkeys(names))
 
@@ -96,8 +101,8 @@ def challenge(study: Study, before: Lineage, nights: Mapping[str, Night], name: 
     challenger = study.models.train(name, "incremental", learn + again, validation, before.champion)
     audits = before.audits + _together(night.audits for night in nights.values())
     tests = {light: study.labels(f"test/{light}") for light in ("day", "night")}
-    _, memory = study.halves()
-    own = {"memory": memory, "newest": held_out, "audit": audits}
+    _, retention = study.halves()
+    own = {"retention": retention, "recent": held_out, "audit": audits}
     return Round(
         part,
         before,
@@ -110,16 +115,22 @@ def challenge(study: Study, before: Lineage, nights: Mapping[str, Night], name: 
 def judge(study: Study, item: Round) -> Judged:
     """Measure and decide as the loop does."""
     found: dict[str, Detections] = {"challenger": {}, "champion": {}}
-    shared = {"day", "night", "memory"}  # the same lines in every round of the seed
+    shared = {"day", "night", "retention"}  # the same lines in every round of the seed
     for who, model in (("challenger", item.after.champion), ("champion", item.before.champion)):
         for name, lines in (item.slices | (item.learned if who == "challenger" else {})).items():
             part = name if name in shared else f"{name}-{item.part}"
             found[who] |= study.models.detect(model, part, [line.source for line in lines])
-    earlier = item.before.judged.metrics["slices"] if item.before.judged else None
-    measured, _ = compare(PIPELINE, _slices(item.slices), _slices(item.learned), found, earlier)
-    names = {"training_job": item.after.champion.name, "champion": item.before.champion.name}
-    metrics = measured | names | {"latency": _LATENCY}
-    return Judged(decide(metrics, PIPELINE.gate), metrics)
+    earlier = item.before.judged.metrics.slices if item.before.judged else None
+    measured = compare(_TASK, PIPELINE, _slices(item.slices), _slices(item.learned), found, earlier)
+    metrics = Metrics(
+        training_job=item.after.champion.name,
+        champion=item.before.champion.name,
+        metric=_TASK.metric.key,
+        slices=measured.slices,
+        train_recall=measured.train_recall,
+        latency=_LATENCY,
+    )
+    return Judged(decide(_TASK, metrics, PIPELINE.gate), metrics)
 
 
 def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
@@ -137,4 +148,4 @@ def _together(parts: Iterable[Lines]) -> Lines:
 def _slices(lines: dict[str, Lines]) -> Slices:
     # The image's name stands for its ETag: nothing here is ever replaced.
     etags = {line.source: line.source for own in lines.values() for line in own}
-    return Slices(lines, etags, dict.fromkeys(lines, 0))
+    return Slices({name: [*own] for name, own in lines.items()}, etags, dict.fromkeys(lines, 0))

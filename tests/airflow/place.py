@@ -54,7 +54,7 @@ class Place:
             "classes": CLASSES,
             "triage": {"threshold": 0.5, "audit_share": 0, "cap": 3},
             "review": {"deadline_hours": 1},
-            "gate": {"min_images": 1, "min_boxes": 0, "max_calibration_error": 1, "min_learned": 0},
+            "gate": {"min_images": 1, "min_boxes": 0, "max_calibration_error": 1, "min_train_recall": 0},
         }
         self.save()
 

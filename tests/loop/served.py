@@ -15,9 +15,10 @@ from typing import Any
 from include.loop.aws.jobs import Pending, has_ended
 from include.loop.config import DeploymentSettings
 from include.loop.core import layout
+from include.loop.core.records.verdict import Verdict
 from include.loop.models import champion, registry
 from include.loop.serving import smoke_test
-from include.loop.serving.deployment import deploy
+from include.loop.serving.deployment import DeployResult, deploy
 from include.loop.serving.endpoint import describe_endpoint, ensure_config, serves
 from include.loop.workspace import Workspace
 from tests.loop.place import Place, picture
@@ -71,28 +72,28 @@ class Serving:
             "parent": parent and self.job(parent),
         }
         store.write_json(layout.model_file(job), model)
-        verdict = {"promote": True, "reasons": ["better"], "map50": {"day": 0.5}}
-        store.write_json(layout.verdict_file(job), verdict)
+        Verdict(promote=True, reasons=("better",), metric="mAP@0.5", score={"day": 0.5}).write(store, job)
         registry.register(self.workspace, job)
         return job
 
     def job(self, name: str) -> str:
         return f"pets-{self.place.bucket[-12:]}-{name}"
 
-    def deploy(self, job: str, workspace: Workspace | None = None) -> dict[str, Any]:
+    def deploy(self, job: str, workspace: Workspace | None = None) -> DeployResult:
         """Deploy a model, waiting as often as it asks for it."""
-        return self.finish(deploy, workspace or self.workspace, job)
+        result: DeployResult = self.finish(deploy, workspace or self.workspace, job)
+        return result
 
     def reign(self, name: str, parent: str | None = None, quality: float = 1) -> str:
         """A model that is deployed and promoted; on record as tried, which saves the candidate's start."""
         job = self.model(name, parent, quality, said=quality)
         package = registry.read_package(self.workspace, job)
         smoke_test.record(self.workspace, ensure_config(self.workspace, package), [])
-        assert self.deploy(job)["deployed"]
+        assert self.deploy(job).deployed
         assert champion.promote(self.workspace, job)["promoted"]
         return job
 
-    def finish(self, step: Callable[..., Pending | dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    def finish(self, step: Callable[..., Any], *arguments: Any) -> Any:
         result = step(*arguments)
         while isinstance(result, Pending):
             self.wait(result)
@@ -106,8 +107,8 @@ class Serving:
 
         eventually(lambda: all(ended(name) for name in running.names))
 
-    def serves(self, config: str) -> bool:
-        return serves(describe_endpoint(self.sagemaker, self.endpoint), config)
+    def serves(self, config: str | None) -> bool:
+        return config is not None and serves(describe_endpoint(self.sagemaker, self.endpoint), config)
 
     def ask(self, level: int = 204) -> list[list[float]]:
         """The live endpoint's answer to a plain picture."""

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, Route
 from include.loop import report
 from include.loop.report.drawing import Drawing
 from include.loop.report.figures import classes, slices
+from include.loop.tasks.detection.measuring import METRIC
 from tests.loop.report.rounds import WRONG, Rounds, as_slice, make_rounds
 from tests.support.browser import browser
 from tests.support.cloud import LocalCloud
@@ -159,10 +160,10 @@ def test_every_hostile_field_is_told(pages: dict[str, bytes]) -> None:
     "name", [HOSTILE, SHORT, "a\x00b", "\x1b[31m", "]]>", "<!--", "$\\frac{1}{0}$", "\n" * 50, "é" * 5_000]
 )
 def test_a_figure_of_a_hostile_name_has_only_its_own_elements(name: str) -> None:
-    plain = _elements(slices([as_slice("plain", 0.8, 0.7)]))
-    assert _elements(slices([as_slice(name, 0.8, 0.7)])) <= plain
-    plain = _elements(classes(as_slice("plain", 0.8, 0.7, ("cat", "dog"))))
-    assert _elements(classes(as_slice(name, 0.8, 0.7, (name, "dog")))) <= plain
+    plain = _elements(slices([as_slice("plain", 0.8, 0.7)], METRIC))
+    assert _elements(slices([as_slice(name, 0.8, 0.7)], METRIC)) <= plain
+    plain = _elements(classes(as_slice("plain", 0.8, 0.7, ("cat", "dog")), METRIC))
+    assert _elements(classes(as_slice(name, 0.8, 0.7, (name, "dog")), METRIC)) <= plain
 
 
 def _elements(drawing: Drawing) -> set[str]:
@@ -185,7 +186,7 @@ def test_facts_under_another_name_are_not_written_back(hostile: Rounds) -> None:
 @pytest.mark.parametrize("record", [b"{", b'{"by": {"a": []}, "why": [1]}'])
 def test_an_odd_record_of_discarded_labels_ends_no_report(hostile: Rounds, record: bytes) -> None:
     hostile.put("discarded/2026-11-02.json", record)
-    assert report.publish(hostile.workspace, JOB)["training_job"] == JOB
+    assert report.publish(hostile.workspace, JOB).training_job == JOB
 
 
 @pytest.mark.browser

@@ -131,10 +131,10 @@ class GateSettings(Strict):
     min_gain: float = Field(default=0.01, ge=0, le=1)
     max_loss: SHARE = 0.04
     max_class_loss: SHARE = 0.15
-    # The share of a night's boxes that the model they taught finds again, next to its share of replayed ones.
-    # Where good and bad labels part depends on images and epochs: `python -m benchmarks.gate` measures it for
-    # the digits.
-    min_learned: SHARE = 0.5
+    # The share of a batch's labels that the model finds again which learned them, next to its share of
+    # replayed ones. Where good and bad labels part depends on images and epochs: `python -m benchmarks.gate`
+    # measures it for the digits.
+    min_train_recall: SHARE = 0.5
     floor: SHARE = 0
     class_floor: SHARE = 0
     confidence: float = Field(default=0.95, gt=0.5, lt=1)

@@ -1,173 +1,174 @@
 """What two models score on the same images, and by how much they differ: the content of metrics.json.
 
-Takes slices of labelled images and both models' detections, gives records of numbers with the bounds that the
-bootstrap puts on them. Pure: the benchmarks measure with it as the loop does. Knows metrics and bootstrap.
+Takes slices of labelled images and both models' predictions, gives records of numbers with the bounds that
+the bootstrap puts on them. Pure: the benchmarks measure with it as the loop does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 from include.loop.config import Pipeline
 from include.loop.core.identity import content_hash
-from include.loop.core.storage import dump
-from include.loop.evaluation.bootstrap import Spread, bounds, draw, mean_over_classes, spread
-from include.loop.evaluation.slices import Slices
-from include.loop.tasks.detection.matching import Floats, Ints, Matches, match
-from include.loop.tasks.detection.metrics import (
-    calibration,
-    confusion,
-    f1_by_image,
+from include.loop.core.records.metrics import (
+    CHALLENGER,
+    CHAMPION,
+    MODELS,
+    ClassDelta,
+    Delta,
+    Evaluator,
+    ImageComparison,
+    ModelScores,
+    SliceMetrics,
+    TrainRecall,
     finite,
-    mean_average_precision,
-    recall_and_precision,
 )
-from include.loop.tasks.detection.predictions import Detection
+from include.loop.core.records.version_1 import first_slice_name
+from include.loop.core.storage import dump
+from include.loop.evaluation.bootstrap import bounds, draw
+from include.loop.evaluation.slices import Slices
+from include.loop.tasks.measuring import Draws, Floats, Ints, Measured
+from include.loop.tasks.protocol import AnyTask
 
-LIBRARY = "faster-coco-eval"
-CHALLENGER, CHAMPION = "challenger", "champion"
-MODELS = (CHALLENGER, CHAMPION)
-
-Detections = Mapping[str, Sequence[Detection]]  # by image; an image that is not there was not predicted
+Predictions = Mapping[str, Any]  # by image; an image that is not there was not predicted
 
 
 @dataclass(frozen=True)
-class _Measured:
+class Comparison:
+    """The measured parts of metrics.json, and the rows of images.jsonl for the slices that are judged."""
+
+    slices: dict[str, SliceMetrics]
+    train_recall: dict[str, TrainRecall]
+    evaluator: Evaluator
+    rows: list[ImageComparison]
+
+
+@dataclass(frozen=True)
+class _Model:
     """One model on one slice: what the records say of it, and what it is compared by."""
 
-    record: dict[str, Any]
-    matches: Matches
-    spread: Spread
+    scores: ModelScores
+    measured: Measured
+    draws: Draws
 
 
 def compare(
+    task: AnyTask,
     pipeline: Pipeline,
     slices: Slices,
     learned: Slices,
-    detections: Mapping[str, Detections],
-    earlier: Mapping[str, Any] | None = None,
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The measured parts of metrics.json, and the lines of images.jsonl for the slices that are judged.
-
-    ``detections`` by model: the challenger's, and the champion's when there is one. Of ``learned`` (see
-    slices.py) the challenger's detections alone are looked at. ``earlier`` is the "slices" of the champion's
+    predictions: Mapping[str, Predictions],
+    earlier: Mapping[str, SliceMetrics] | None = None,
+) -> Comparison:
+    """``predictions`` by model: the challenger's, and the champion's when there is one. Of ``learned`` (see
+    slices.py) the challenger's predictions alone are looked at. ``earlier`` are the slices of the champion's
     own metrics.json, which know the best of its ancestors.
     """
-    records: dict[str, Any] = {}
-    rows: list[dict[str, Any]] = []
+    records: dict[str, SliceMetrics] = {}
+    rows: list[ImageComparison] = []
     for name, images in slices.images.items():
-        models = {who: _measure(pipeline, slices, name, found) for who, found in detections.items()}
+        models = {who: _measure(task, pipeline, slices, name, found) for who, found in predictions.items()}
+        champion = models.get(CHAMPION)
         judged = len(images) >= pipeline.gate.min_images
-        records[name] = {
-            "images": len(images),
-            "boxes": sum(len(line.boxes) for line in images),
-            "gone": slices.gone[name],
-            "judged": judged,
-            **{who: models[who].record if who in models else None for who in MODELS},
-            "delta": _delta(pipeline, models) if CHAMPION in models else None,
-            "digest": _digest(slices, name),
-            "best": _best(slices, name, models.get(CHAMPION), earlier or {}),
-        }
+        records[name] = SliceMetrics(
+            images=len(images),
+            objects=sum(len(line.classes) for line in images),
+            gone=slices.gone[name],
+            judged=judged,
+            challenger=models[CHALLENGER].scores,
+            champion=champion.scores if champion else None,
+            delta=_delta(pipeline, models[CHALLENGER], champion) if champion else None,
+            digest=_digest(slices, name),
+            best=_best(slices, name, champion, earlier or {}),
+        )
         if judged:
-            rows += _by_image(pipeline, slices, name, models)
-    taught = {name: _taught(pipeline, learned, name, detections[CHALLENGER]) for name in learned.images}
-    return {
-        "score_threshold": pipeline.evaluation.score_threshold,
-        "confidence": pipeline.gate.confidence,
-        "slices": records,
-        "learned": taught,
-        "evaluator": {"library": LIBRARY, "version": version(LIBRARY)},
-    }, rows
-
-
-def _measure(pipeline: Pipeline, slices: Slices, name: str, detections: Detections) -> _Measured:
-    """One model's numbers on one slice, with the bounds of the bootstrap."""
-    classes, threshold = pipeline.classes, pipeline.evaluation.score_threshold
-    images = slices.images[name]
-    matches = match(images, detections, len(classes))
-    drawn = spread(matches, _draws(slices, name), threshold)
-    precision = mean_average_precision(images, detections, classes)
-    boxes = matches.boxes().sum(axis=0)
-    record = {
-        "map50": precision["map50"],
-        **_bounds(pipeline, drawn.map50, "map50_"),
-        "map": precision["map"],
-        **recall_and_precision(matches, threshold),
-        **_bounds(pipeline, drawn.recall, "recall_"),
-        **_bounds(pipeline, drawn.precision, "precision_"),
-        **calibration(matches),
-        "classes": {
-            label: {
-                "ap50": precision["classes"][label],
-                **_bounds(pipeline, drawn.classes[:, index]),
-                "boxes": int(boxes[index]),
-            }
-            for index, label in enumerate(classes)
-        },
-        "confusion": confusion(matches, classes, threshold),
-        "unpredicted": sum(line.source not in detections for line in images),
+            rows += _by_image(slices, name, models)
+    taught = {
+        name: _train_recall(task, pipeline, learned, name, predictions[CHALLENGER]) for name in learned.images
     }
-    return _Measured(record, matches, drawn)
+    return Comparison(
+        records, taught, Evaluator(library=task.evaluator, version=version(task.evaluator)), rows
+    )
 
 
-def _delta(pipeline: Pipeline, models: Mapping[str, _Measured]) -> dict[str, Any]:
+def _measure(
+    task: AnyTask, pipeline: Pipeline, slices: Slices, name: str, predictions: Predictions
+) -> _Model:
+    """One model's numbers on one slice, with the bounds of the bootstrap."""
+    measured = task.measure(slices.images[name], predictions, pipeline.evaluation.score_threshold)
+    draws, scores = measured.resample(_draws(slices, name)), measured.scores()
+    classes = {
+        label: scores.classes[label].model_copy(update=_bounds(pipeline, draws.classes[:, index]))
+        for index, label in enumerate(pipeline.classes)
+    }
+    numbers = {
+        "classes": classes,
+        **_bounds(pipeline, draws.score),
+        **_bounds(pipeline, draws.recall, "recall_"),
+        **_bounds(pipeline, draws.precision, "precision_"),
+    }
+    return _Model(scores.model_copy(update=numbers), measured, draws)
+
+
+def _delta(pipeline: Pipeline, after: _Model, before: _Model) -> Delta:
     """Challenger minus champion, draw by draw on the same images."""
-    after, before = models[CHALLENGER], models[CHAMPION]
-    by_class = after.spread.classes - before.spread.classes
+    by_class = after.draws.classes - before.draws.classes
     classes = (
-        (label, after.record["classes"][label]["ap50"], before.record["classes"][label]["ap50"])
+        (label, after.scores.classes[label].score, before.scores.classes[label].score)
         for label in pipeline.classes
     )
-    return {
-        "map50": _difference(after.record["map50"], before.record["map50"]),
-        **_bounds(pipeline, mean_over_classes(by_class)),
-        "classes": {
-            label: {"ap50": _difference(new, old), **_bounds(pipeline, by_class[:, index])}
+    return Delta(
+        score=_difference(after.scores.score, before.scores.score),
+        **_bounds(pipeline, after.draws.score - before.draws.score),
+        classes={
+            label: ClassDelta(score=_difference(new, old), **_bounds(pipeline, by_class[:, index]))
             for index, (label, new, old) in enumerate(classes)
         },
-    }
+    )
 
 
-def _by_image(
-    pipeline: Pipeline, slices: Slices, name: str, models: Mapping[str, _Measured]
-) -> list[dict[str, Any]]:
-    threshold = pipeline.evaluation.score_threshold
-    f1 = {who: f1_by_image(model.matches, threshold) for who, model in models.items()}
-    rows = []
+def _by_image(slices: Slices, name: str, models: Mapping[str, _Model]) -> Iterator[ImageComparison]:
+    right = {who: model.measured.by_image() for who, model in models.items()}
     for index, line in enumerate(slices.images[name]):
-        scores = {f"{who}_f1": finite(f1[who][index]) if who in f1 else None for who in MODELS}
-        gain = _difference(scores["challenger_f1"], scores["champion_f1"])
-        rows.append({"slice": name, "image": line.source, **scores, "gain": gain})
-    return rows
+        f1 = {who: finite(right[who][index]) if who in right else None for who in MODELS}
+        yield ImageComparison(
+            slice=name,
+            image=line.source,
+            challenger_f1=f1[CHALLENGER],
+            champion_f1=f1[CHAMPION],
+            gain=_difference(f1[CHALLENGER], f1[CHAMPION]),
+        )
 
 
-def _taught(pipeline: Pipeline, learned: Slices, name: str, detections: Detections) -> dict[str, Any]:
-    """How many of the boxes it was taught the challenger finds again at work: labels that contradict each
-    other, or all that it knew, cannot be learned.
+def _train_recall(
+    task: AnyTask, pipeline: Pipeline, learned: Slices, name: str, predictions: Predictions
+) -> TrainRecall:
+    """How many of the objects that it was taught the challenger finds again at work: labels that contradict
+    each other, or all that it knew, cannot be learned.
     """
-    threshold = pipeline.evaluation.score_threshold
     images = learned.images[name]
-    matches = match(images, detections, len(pipeline.classes))
-    drawn = spread(matches, _draws(learned, name), threshold)
-    return {
-        "images": len(images),
-        "boxes": len(matches.true_class),
-        "recall": recall_and_precision(matches, threshold)["recall"],
-        **_bounds(pipeline, drawn.recall, "recall_"),
-    }
+    measured = task.measure(images, predictions, pipeline.evaluation.score_threshold)
+    return TrainRecall(
+        images=len(images),
+        objects=sum(len(line.classes) for line in images),
+        recall=measured.recall(),
+        **_bounds(pipeline, measured.resample(_draws(learned, name)).recall, "recall_"),
+    )
 
 
-def _best(slices: Slices, name: str, champion: _Measured | None, earlier: Mapping[str, Any]) -> float | None:
-    """The highest mAP@0.5 of champion and ancestors on these very images, with these very labels."""
+def _best(
+    slices: Slices, name: str, champion: _Model | None, earlier: Mapping[str, SliceMetrics]
+) -> float | None:
+    """The highest score of champion and ancestors on these very images, with these very labels."""
     if champion is None:
         return None
-    known = earlier.get(name) or {}
-    scores = [champion.record["map50"]]
-    if known.get("digest") == _digest(slices, name):
-        scores.append(known.get("best"))
+    known = earlier.get(name)
+    scores = [champion.scores.score]
+    if known and known.digest == _digest(slices, name):
+        scores.append(known.best)
     return max((score for score in scores if score is not None), default=None)
 
 
@@ -177,8 +178,9 @@ def _draws(slices: Slices, name: str) -> Ints:
 
 
 def _digest(slices: Slices, name: str) -> str:
+    """Of the same images and labels the same as ever: a slice goes in under its first name."""
     lines = ([line.value, slices.etags[line.source]] for line in slices.images[name])
-    return content_hash(name, sorted(lines, key=dump))
+    return content_hash(first_slice_name(name), sorted(lines, key=dump))
 
 
 def _bounds(pipeline: Pipeline, draws: Floats, prefix: str = "") -> dict[str, float | None]:

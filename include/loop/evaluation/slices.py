@@ -1,9 +1,9 @@
 """The labelled images on which models are measured, by slice.
 
-Takes a dataset, gives the pipeline's test sets (or, where it has none, the dataset's validation side) and the
-dataset's memory set, newest held-out labels and random audit images, each with the ETag of its picture; and
-what was learned from, to see whether it could be learned. A picture that was replaced since it was labelled
-cannot be measured on. Knows dataset, manifest and storage.
+Takes a dataset, gives the pipeline's test sets (or, where it has none, the dataset's validation split) and
+the dataset's retention set, recent held-out labels and random audit images, each with the ETag of its
+picture; and what was learned from, to see whether it could be learned. A picture that was replaced since it
+was labelled cannot be measured on.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.core.identity import share
 from include.loop.core.storage import in_parallel
 from include.loop.dataset.build import read_dataset
-from include.loop.tasks.detection.learnable import Unlearnable
-from include.loop.tasks.detection.manifest import LabelledImage, read_line
+from include.loop.tasks.values import Labelled, Unlearnable
 from include.loop.workspace import Workspace
 
 # Of the labels that a model has learned from: those that it did not learn for the first time.
 REPLAYED = "replayed"
-# So many of a night, and of the replayed ones, show well enough how well they were learned.
+# So many of a batch, and of the replayed ones, show well enough how well they were learned.
 LEARNED_IMAGES = 300
 
 
@@ -35,13 +34,13 @@ class Slices:
     ``gone``: how many of a slice are there no more.
     """
 
-    images: dict[str, list[LabelledImage]]
+    images: dict[str, list[Labelled]]
     etags: dict[str, str]
     gone: dict[str, int]
     sizes: dict[str, int] = field(default_factory=dict)
 
     @property
-    def nights(self) -> dict[str, str]:
+    def batches(self) -> dict[str, str]:
         """The batch that an image came from, where its line knows it."""
         lines = (line for images in self.images.values() for line in images)
         return {line.source: line.value["batch"] for line in lines if "batch" in line.value}
@@ -74,30 +73,30 @@ def read_slices(workspace: Workspace, dataset_id: str) -> Slices:
 
 
 def read_learned(workspace: Workspace, dataset_id: str) -> Slices:
-    """A sample of what the challenger has learned from: the labels of each new night, and ``REPLAYED``.
+    """A sample of what the challenger has learned from: the labels of each new batch, and ``REPLAYED``.
 
-    No night for the dataset of a first model that has labels of its own.
+    No batch for the dataset of a first model that has labels of its own.
     """
     record = read_dataset(workspace, dataset_id)
-    night_of = {
-        key: night
-        for night in sorted(record["shards"])
-        for key in _keys(workspace.storage.read_lines(layout.labels_manifest(night)))
+    batch_of = {
+        key: batch
+        for batch in sorted(record["shards"])
+        for key in _keys(workspace.storage.read_lines(layout.labels_manifest(batch)))
     }
-    parts: dict[str, list[LabelledImage]] = {}
-    if night_of:
+    parts: dict[str, list[Labelled]] = {}
+    if batch_of:
         for line in _read_set(workspace, "train", layout.dataset_manifest(dataset_id, "train")):
             (key,) = _keys([line.value])
-            parts.setdefault(night_of.get(key, REPLAYED), []).append(line)
+            parts.setdefault(batch_of.get(key, REPLAYED), []).append(line)
     return _with_etags(workspace, {name: _sample(lines) for name, lines in parts.items()})
 
 
-def _test_sets(workspace: Workspace, dataset_id: str) -> dict[str, list[LabelledImage]]:
+def _test_sets(workspace: Workspace, dataset_id: str) -> dict[str, list[Labelled]]:
     places = workspace.pipeline.test_sets or {"validation": layout.dataset_manifest(dataset_id, "validation")}
     return {name: _read_set(workspace, name, location) for name, location in sorted(places.items())}
 
 
-def _with_etags(workspace: Workspace, lines: dict[str, list[LabelledImage]]) -> Slices:
+def _with_etags(workspace: Workspace, lines: dict[str, list[Labelled]]) -> Slices:
     sources = sorted({line.source for images in lines.values() for line in images})
     stored = zip(sources, in_parallel(workspace.storage.stat, sources), strict=True)
     found = {source: item for source, item in stored if item is not None}
@@ -115,7 +114,7 @@ def _with_etags(workspace: Workspace, lines: dict[str, list[LabelledImage]]) -> 
     )
 
 
-def _is_there(line: LabelledImage, etag: str | None) -> bool:
+def _is_there(line: Labelled, etag: str | None) -> bool:
     return etag is not None and etag == line.value.get("etag", etag)
 
 
@@ -126,7 +125,7 @@ def _keys(values: Iterable[dict[str, Any]]) -> Iterator[tuple[Any, Any]]:
     return ((value["source-ref"], str(value.get("loop"))) for value in values)
 
 
-def _sample(lines: list[LabelledImage]) -> list[LabelledImage]:
+def _sample(lines: list[Labelled]) -> list[Labelled]:
     """At most ``LEARNED_IMAGES``, always the same."""
     chosen = heapq.nsmallest(
         LEARNED_IMAGES, lines, key=lambda line: (share("learned", line.source), line.source)
@@ -134,17 +133,17 @@ def _sample(lines: list[LabelledImage]) -> list[LabelledImage]:
     return sorted(chosen, key=lambda line: line.source)
 
 
-def _read_set(workspace: Workspace, name: str, location: str) -> list[LabelledImage]:
+def _read_set(workspace: Workspace, name: str, location: str) -> list[Labelled]:
     pipeline = workspace.pipeline
     ours = (
         name not in pipeline.test_sets
     )  # a dataset's manifest: what is lost of it was told when it was built
-    lines: dict[str, LabelledImage] = {}
+    lines: dict[str, Labelled] = {}
     problems = []
     try:
         for number, raw in workspace.storage.numbered_lines(location):
             try:
-                line = read_line(raw, pipeline.label_attribute, pipeline.classes)
+                line = workspace.task.read_line(raw)
             except BadRecord as error:
                 if not (ours and isinstance(error, Unlearnable)):
                     problems.append(f"{error} (line {number})")

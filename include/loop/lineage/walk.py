@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from include.loop.aws.jobs import is_missing
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord, ConcurrentWrite, ConfigurationError, NotSetUp
+from include.loop.core.records.verdict import Verdict
 from include.loop.lineage.provenance import walk_back
 from include.loop.models import registry
 from include.loop.models.packaging import TRAINING_JOB
@@ -158,10 +159,10 @@ def _package(workspace: Workspace, arn: str) -> Walk:
 
 
 def _gate(workspace: Workspace, job: str) -> str:
-    verdict = workspace.storage.find_json(layout.verdict_file(job))
+    verdict = Verdict.find(workspace.storage, job)
     if verdict is None:
         return "unknown: there is no verdict any more"
-    return ("passed: " if verdict["promote"] else "failed: ") + "; ".join(verdict["reasons"])
+    return ("passed: " if verdict.promote else "failed: ") + "; ".join(verdict.reasons)
 
 
 def _training_job(workspace: Workspace, job: str) -> Walk:

@@ -15,6 +15,7 @@ from typing import Any
 
 from include.loop.core import layout, storage
 from include.loop.core.errors import NotSetUp
+from include.loop.core.records.verdict import Verdict
 from include.loop.models import registry
 from include.loop.models.registry import Approval, Package
 from include.loop.workspace import Workspace
@@ -34,7 +35,7 @@ class Champion:
     base_network: str
     num_classes: int
     image_shape: int
-    metrics: dict[str, float]
+    metrics: dict[str, float | None]
     promoted_at: str
     package_arn: str
     rolled_back_from: int | None = None
@@ -90,7 +91,7 @@ def promote(workspace: Workspace, training_job: str) -> dict[str, Any]:
     if reigning and reigning.training_job == training_job:
         _remember(workspace, reigning)  # in case the last try died between the two writes
         return _report(workspace, reigning, training_job, promoted=True, reason="is the champion")
-    verdict = workspace.storage.read_json(layout.verdict_file(training_job))
+    verdict = Verdict.read(workspace.storage, training_job)
     reason = obstacle(workspace, package, reigning)
     if reason:
         if package.status is Approval.APPROVED and not _has_reigned(workspace, training_job):
@@ -105,12 +106,12 @@ def promote(workspace: Workspace, training_job: str) -> dict[str, Any]:
         base_network=model["base_network"],
         num_classes=model["num_classes"],
         image_shape=model["image_shape"],
-        metrics=verdict["map50"],
+        metrics=verdict.score,
         promoted_at=_now(),
         package_arn=package.arn,
     )
     _crown(workspace, champion, etag)
-    reason = package.comment or "; ".join(verdict["reasons"])
+    reason = package.comment or "; ".join(verdict.reasons)
     return _report(workspace, champion, training_job, promoted=True, reason=reason)
 
 
@@ -120,8 +121,8 @@ def obstacle(workspace: Workspace, package: Package, reigning: Champion | None) 
     if package.status is Approval.PENDING:
         return f"package {package.version} waits for somebody to approve it"
     if package.status is Approval.REJECTED:
-        verdict = workspace.storage.read_json(layout.verdict_file(job))
-        return package.comment or "; ".join(verdict["reasons"])
+        verdict = Verdict.read(workspace.storage, job)
+        return package.comment or "; ".join(verdict.reasons)
     if reigning and reigning.training_job == job:
         return ""
     parent = workspace.storage.read_json(layout.model_file(job))["parent"]

@@ -18,6 +18,7 @@ from include.loop.aws.jobs import is_missing
 from include.loop.aws.request_options import given, tags
 from include.loop.core import layout
 from include.loop.core.identity import content_hash
+from include.loop.core.records.verdict import Verdict
 from include.loop.core.storage import error_code
 from include.loop.workspace import Workspace
 
@@ -31,7 +32,7 @@ PROPERTY_SIGNS = " _.:/=+-@"  # what a property may hold besides letters and dig
 TRAINING_JOB = "training-job"
 
 
-def create_package(workspace: Workspace, training_job: str, verdict: dict[str, Any], status: str) -> str:
+def create_package(workspace: Workspace, training_job: str, verdict: Verdict, status: str) -> str:
     """The ARN of the model's package in the pipeline's group, created with this ModelApprovalStatus.
 
     A package that an earlier call made and could not record is found again, by its token or its properties.
@@ -89,11 +90,11 @@ def _ensure_group(workspace: Workspace) -> None:
             raise
 
 
-def _request(workspace: Workspace, training_job: str, verdict: dict[str, Any], status: str) -> dict[str, Any]:
+def _request(workspace: Workspace, training_job: str, verdict: Verdict, status: str) -> dict[str, Any]:
     """Depends on stored facts only, so that its token finds the package that a crash left unrecorded."""
     model = workspace.storage.read_json(layout.model_file(training_job))
     measured = workspace.storage.find(layout.metrics_file(training_job))
-    reasons = "; ".join(verdict["reasons"])
+    reasons = "; ".join(verdict.reasons)
     account, region = workspace.environment.role_arn.split(":")[4], workspace.environment.region
     partition = workspace.environment.role_arn.split(":")[1]
     return {
@@ -128,16 +129,17 @@ def _metrics(workspace: Workspace, training_job: str, body: bytes) -> dict[str, 
 
 
 def _properties(
-    workspace: Workspace, training_job: str, model: dict[str, Any], verdict: dict[str, Any]
+    workspace: Workspace, training_job: str, model: dict[str, Any], verdict: Verdict
 ) -> dict[str, str]:
     """What can be searched for: at most 50 texts of at most 256 characters, which SageMaker chooses."""
     values = {
         TRAINING_JOB: training_job,
         "dataset-id": model["dataset_id"],
         "parent": model["parent"] or "none",
-        "gate": ("passed" if verdict["promote"] else "failed") + ": " + " / ".join(verdict["reasons"]),
+        "gate": ("passed" if verdict.promote else "failed") + ": " + " / ".join(verdict.reasons),
+        "metric": verdict.metric,
         "report": workspace.storage.uri(layout.report_page(training_job)),
     }
-    scores = {f"map50-{name}": json.dumps(value) for name, value in sorted(verdict["map50"].items())}
+    scores = {f"score-{name}": json.dumps(value) for name, value in sorted(verdict.score.items())}
     values |= dict(list(scores.items())[: MAX_PROPERTIES - len(values)])
     return {name: property_text(value) for name, value in values.items()}

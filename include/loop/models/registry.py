@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from include.loop.aws.jobs import is_missing
 from include.loop.core import layout
 from include.loop.core.errors import NotSetUp
+from include.loop.core.records.verdict import Verdict
 from include.loop.models.packaging import TRAINING_JOB, create_package, one_line
 from include.loop.workspace import Workspace
 
@@ -52,13 +53,13 @@ def register(workspace: Workspace, training_job: str, ask: bool | None = None) -
     backfill ran always asks. NotSetUp before the gate has judged.
     """
     record = workspace.storage.find_json(layout.registry_file(training_job))
-    verdict = workspace.storage.find_json(layout.verdict_file(training_job))
+    verdict = Verdict.find(workspace.storage, training_job)
     if verdict is None:
         raise NotSetUp(f"{training_job} has no verdict: run the gate before registering")
     dataset = _read_dataset(workspace, training_job)
-    why = _why_ask(workspace, dataset, ask) if verdict["promote"] else ""
+    why = _why_ask(workspace, dataset, ask) if verdict.promote else ""
     if record is None:
-        status = Approval.PENDING if why else Approval.APPROVED if verdict["promote"] else Approval.REJECTED
+        status = Approval.PENDING if why else Approval.APPROVED if verdict.promote else Approval.REJECTED
         arn = create_package(workspace, training_job, verdict, status.value)
         version = int(arn.rpartition("/")[2])
         record = workspace.storage.write_json_once(

@@ -1,8 +1,7 @@
 """The report's figures: small, calm, each with one thing to say.
 
 Takes facts, gives drawings with an alternative text that says the same in words. Roles have colours and
-shapes (before: grey squares, after: blue circles), so that neither is needed alone. Knows facts, formats and
-drawing.
+shapes (before: grey squares, after: blue circles), so that neither is needed alone.
 """
 
 from __future__ import annotations
@@ -10,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from include.loop.core.records.batch_facts import BatchFacts
+from include.loop.core.records.facts import Epoch, Facts, RoundOutcome, SliceFacts
 from include.loop.report import formats
 from include.loop.report.drawing import PALETTE, drawn, new_figure
-from include.loop.report.facts import Epoch, Facts, Outcome
-from include.loop.report.measures import Slice
-from include.loop.report.nights import Night
+from include.loop.tasks.measuring import Metric, Words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,47 +25,47 @@ MOST_CLASSES = 20
 
 
 @drawn
-def slices(items: Sequence[Slice]) -> tuple[Figure, str]:
-    """mAP@0.5 of both models on every slice, with intervals."""
+def slices(items: Sequence[SliceFacts], metric: Metric) -> tuple[Figure, str]:
+    """The score of both models on every slice, with intervals."""
     rows = [
-        (item.name, item.champion and (item.before, item.champion.map50_low, item.champion.map50_high),
-         item.challenger and (item.after, item.challenger.map50_low, item.challenger.map50_high))
+        (item.name, item.champion and (item.before, item.champion.low, item.champion.high),
+         (item.after, item.challenger.low, item.challenger.high))
         for item in items
     ]  # fmt: skip
     told = "; ".join(
         f"{item.name}: before {formats.score(item.before)}, after {formats.score(item.after)}"
         for item in items
     )
-    return _dots(rows, "mAP@0.5", f"mAP@0.5 by slice. {told}.")
+    return _dots(rows, metric.key, f"{metric.key} by slice. {told}.")
 
 
 @drawn
-def classes(item: Slice) -> tuple[Figure, str]:
-    """AP@0.5 by class on one slice, both models, with intervals."""
+def classes(item: SliceFacts, metric: Metric) -> tuple[Figure, str]:
+    """The score by class on one slice, both models, with intervals."""
     before = item.champion.classes if item.champion else {}
-    after = item.challenger.classes if item.challenger else {}
+    after = item.challenger.classes
     names = list(after)
     if len(names) > MOST_CLASSES:
         moved = {
-            name: abs((after[name].ap50 or 0) - (before[name].ap50 or 0)) if name in before else 0.0
+            name: abs((after[name].score or 0) - (before[name].score or 0)) if name in before else 0.0
             for name in names
         }
         names = sorted(sorted(names, key=lambda name: -moved[name])[:MOST_CLASSES], key=names.index)
     rows: list[tuple[str, Any, Any]] = []
     for name in names:
         old, new = before.get(name), after[name]
-        rows.append((name, old and (old.ap50, old.low, old.high), (new.ap50, new.low, new.high)))
+        rows.append((name, old and (old.score, old.low, old.high), (new.score, new.low, new.high)))
     told = "; ".join(
         f"{name} {formats.score(old[0]) + ' to ' if old else ''}{formats.score(new[0])}"
         for name, old, new in rows
     )
-    alt = f"Average precision by class on {item.name}: {told}."
-    return _dots(rows, f"AP@0.5 on {_short(item.name)}", alt)
+    alt = f"{metric.class_title} by class on {item.name}: {told}."
+    return _dots(rows, f"{metric.class_key} on {_short(item.name)}", alt)
 
 
 @drawn
-def reliability(item: Slice) -> tuple[Figure, str]:
-    """How often detections of a score are right: on the diagonal, scores can be taken at their word."""
+def reliability(item: SliceFacts, words: Words) -> tuple[Figure, str]:
+    """How often predictions of a score are right: on the diagonal, scores can be taken at their word."""
     figure, axes = new_figure(3.6)
     axes.plot([0, 1], [0, 1], color=PALETTE["muted"], linewidth=1, linestyle=(0, (4, 3)))
     told = []
@@ -84,7 +83,7 @@ def reliability(item: Slice) -> tuple[Figure, str]:
             continue
         means, rights, counts = zip(*bins, strict=True)
         axes.plot(means, rights, color=PALETTE[role], linewidth=1.6, zorder=3, clip_on=False)
-        # The area is the number of detections: a far-off point with few of them weighs little.
+        # The area is the number of predictions: a far-off point with few of them weighs little.
         areas = [10 + 70 * count / most for count in counts]
         axes.scatter(
             means, rights, s=areas, color=PALETTE[role], marker=marker, label=role, zorder=4, clip_on=False
@@ -93,7 +92,7 @@ def reliability(item: Slice) -> tuple[Figure, str]:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")
-    axes.set_xlabel("score of the detection")
+    axes.set_xlabel(words.score_axis)
     axes.set_ylabel("share that is right")
     if len(told) > 1:
         axes.legend(loc="upper left")
@@ -101,27 +100,27 @@ def reliability(item: Slice) -> tuple[Figure, str]:
 
 
 @drawn
-def drift(earlier: Sequence[Night], nights: Sequence[Night]) -> tuple[Figure, str]:
-    """The best scores of every night: median, half of the images, nine tenths of the images."""
-    both = [(night, role) for part, role in ((earlier, "before"), (nights, "after")) for night in part]
-    shown = [(night, night.scores, role) for night, role in both if night.scores]
+def drift(earlier: Sequence[BatchFacts], batches: Sequence[BatchFacts]) -> tuple[Figure, str]:
+    """The best scores of every batch: median, half of the images, nine tenths of the images."""
+    both = [(batch, role) for part, role in ((earlier, "before"), (batches, "after")) for batch in part]
+    shown = [(batch, batch.scores, role) for batch, role in both if batch.scores]
     figure, axes = new_figure(2.9)
     told = []
-    for place, (night, scores, role) in enumerate(shown):
+    for place, (batch, scores, role) in enumerate(shown):
         lowest, low, median, high, highest = scores.quantiles
         axes.plot([place, place], [lowest, highest], color=PALETTE[role], linewidth=1.5)
         axes.plot([place, place], [low, high], color=PALETTE[role], linewidth=7, solid_capstyle="butt")
         axes.plot([place], [median], color=PALETTE["ink"], marker="_", markersize=13, markeredgewidth=2.2)
-        told.append(f"{formats.short_day(night.batch)} {median:.2f}")
-    _nights_axis(axes, [formats.short_day(night.batch) for night, _, _ in shown])
+        told.append(f"{formats.short_day(batch.batch)} {median:.2f}")
+    _batches_axis(axes, [formats.short_day(batch.batch) for batch, _, _ in shown])
     axes.set_ylim(0, 1)
     axes.set_ylabel("best score of an image")
-    return figure, f"Median of the images' best scores by night: {', '.join(told)}."
+    return figure, f"Median of the images' best scores by batch: {', '.join(told)}."
 
 
 @drawn
-def training(epochs: Sequence[Epoch]) -> tuple[Figure, str]:
-    """Validation mAP above, the two losses below, by epoch."""
+def training(epochs: Sequence[Epoch], metric: Metric) -> tuple[Figure, str]:
+    """The validation score above, the two losses below, by epoch."""
     figure, (above, below) = new_figure(3.9, rows=2)
     for name, role, marker, axes in (
         ("validation_map", "after", "o", above),
@@ -135,7 +134,7 @@ def training(epochs: Sequence[Epoch]) -> tuple[Figure, str]:
                 x, y, color=PALETTE[role], marker=marker, markersize=4, linewidth=1.6,
                 label=name.replace("_", " "), clip_on=False,
             )  # fmt: skip
-    above.set_ylabel("validation mAP")
+    above.set_ylabel(f"validation {metric.label}")
     above.set_ylim(0, 1)
     below.set_ylabel("training loss")
     below.set_ylim(bottom=0)
@@ -145,14 +144,16 @@ def training(epochs: Sequence[Epoch]) -> tuple[Figure, str]:
     best = max((item for item in epochs if item.validation_map is not None),
                key=lambda item: item.validation_map or 0.0, default=None)  # fmt: skip
     told = (
-        f"best validation mAP {formats.score(best.validation_map)} in epoch {best.epoch + 1}" if best else ""
+        f"best validation {metric.label} {formats.score(best.validation_map)} in epoch {best.epoch + 1}"
+        if best
+        else ""
     )
     return figure, f"Training over {len(epochs)} epochs; {told}."
 
 
 @drawn
-def history(rounds: Sequence[Facts], slices: Sequence[str]) -> tuple[Figure, str]:
-    """mAP@0.5 of the model at work after every round, by slice; crosses are challengers not promoted."""
+def history(rounds: Sequence[Facts], slices: Sequence[str], metric: Metric) -> tuple[Figure, str]:
+    """The score of the model at work after every round, by slice; crosses are challengers not promoted."""
     names = slices[: len(MARKERS)]
     figure, axes = new_figure(3.6)
     told = []
@@ -163,7 +164,7 @@ def history(rounds: Sequence[Facts], slices: Sequence[str]) -> tuple[Figure, str
             item = facts.slice(name)
             if item is None:
                 continue
-            promoted = facts.outcome is Outcome.PROMOTED
+            promoted = facts.outcome is RoundOutcome.PROMOTED
             at_work = item.after if promoted else item.before
             if at_work is not None:
                 line.append((place, at_work))
@@ -179,28 +180,28 @@ def history(rounds: Sequence[Facts], slices: Sequence[str]) -> tuple[Figure, str
         if crosses:
             x, y = zip(*crosses, strict=True)
             axes.scatter(x, y, color=color, marker="x", s=34, linewidths=1.6, zorder=2)
-    _nights_axis(axes, [_round_name(facts) for facts in rounds])
+    _batches_axis(axes, [_round_name(facts) for facts in rounds])
     axes.set_ylim(0, 1)
-    axes.set_ylabel("mAP@0.5 of the model at work")
+    axes.set_ylabel(f"{metric.key} of the model at work")
     if told:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
-    return figure, f"mAP@0.5 of the model at work over {len(rounds)} rounds: {'; '.join(told)}."
+    return figure, f"{metric.key} of the model at work over {len(rounds)} rounds: {'; '.join(told)}."
 
 
 @drawn
-def effort(nights: Sequence[Night]) -> tuple[Figure, str]:
-    """Reviewers' time by night."""
+def effort(batches: Sequence[BatchFacts]) -> tuple[Figure, str]:
+    """Reviewers' time by batch."""
     figure, axes = new_figure(2.4)
-    seconds = [night.reviewer_seconds for night in nights]
-    names = [formats.short_day(night.batch) for night in nights]
+    seconds = [batch.reviewer_seconds for batch in batches]
+    names = [formats.short_day(batch.batch) for batch in batches]
     unit, name = (60, "minutes") if max(seconds, default=0) >= 120 else (1, "seconds")
     axes.bar(
-        range(len(nights)), [value / unit for value in seconds], width=0.6, color=PALETTE["after"], zorder=2
+        range(len(batches)), [value / unit for value in seconds], width=0.6, color=PALETTE["after"], zorder=2
     )
-    _nights_axis(axes, names)
+    _batches_axis(axes, names)
     axes.set_ylabel(f"reviewers' {name}")
     told = ", ".join(f"{name} {formats.duration(value)}" for name, value in zip(names, seconds, strict=True))
-    return figure, f"Reviewers' time by night: {told}."
+    return figure, f"Reviewers' time by batch: {told}."
 
 
 def _dots(rows: Sequence[tuple[str, Any, Any]], label: str, alt: str) -> tuple[Figure, str]:
@@ -230,7 +231,7 @@ def _dots(rows: Sequence[tuple[str, Any, Any]], label: str, alt: str) -> tuple[F
     return figure, alt
 
 
-def _nights_axis(axes: Axes, names: Sequence[str]) -> None:
+def _batches_axis(axes: Axes, names: Sequence[str]) -> None:
     """Names below, as many as there is room for, and always the last."""
     step = max(1, -(-len(names) // 6))
     places = [place for place in range(len(names)) if (len(names) - 1 - place) % step == 0]
@@ -240,7 +241,7 @@ def _nights_axis(axes: Axes, names: Sequence[str]) -> None:
 
 
 def _round_name(facts: Facts) -> str:
-    return formats.short_day(facts.nights[-1].batch) if facts.nights else "first"
+    return formats.short_day(facts.batches[-1].batch) if facts.batches else "first"
 
 
 def _short(name: str, most: int = 18) -> str:

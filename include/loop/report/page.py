@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from include.loop.config import DATASET_SLICES
 from include.loop.core import layout
-from include.loop.report import advice, figures, formats, history, pictures, words
-from include.loop.report.facts import Facts, read_all, to_json
+from include.loop.core.records.batch_facts import StandingFacts
+from include.loop.core.records.facts import Facts, SliceFacts
+from include.loop.core.records.metrics import ModelScores
+from include.loop.report import advice, figures, formats, history, pictures, standings, words
+from include.loop.report.facts import read_all
 from include.loop.report.gather import gather, has_changed, read_champions
-from include.loop.report.measures import Measure, Slice
-from include.loop.report.standings import Standing
+from include.loop.tasks.measuring import Words
 from include.loop.workspace import Workspace
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -37,16 +39,25 @@ POLICY = (
 # A larger confusion matrix than this cannot be read: the list of mistakes beside it can.
 MOST_CLASSES = 15
 MISTAKES = 10
-# What evaluation puts into the matrix besides classes.
-NO_CLASS = frozenset({"background", "missed"})
 
 
-def publish(workspace: Workspace, training_job: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class PublishResult:
+    """How the round ended, in one sentence too; ``path`` is the page's place below Airflow's address."""
+
+    training_job: str
+    outcome: str
+    headline: str
+    report_uri: str
+    history_uri: str
+    path: str
+
+
+def publish(workspace: Workspace, training_job: str) -> PublishResult:
     """Make or refresh the page of a round and the history; where they are.
 
-    ``path`` is the page's place below Airflow's address. A part of the round that is missing is missing from
-    the page, and never an error. Rounds that have ended otherwise since they were told (approved, rolled
-    back) are told again.
+    A part of the round that is missing is missing from the page, and never an error. Rounds that have ended
+    otherwise since they were told (approved, rolled back) are told again.
     """
     told = {facts.training_job: facts for facts in read_all(workspace)}
     champions = read_champions(workspace)
@@ -58,54 +69,56 @@ def publish(workspace: Workspace, training_job: str) -> dict[str, Any]:
     facts = told[training_job]
     page = _render_history(workspace, rounds, facts.standings)
     workspace.storage.write(layout.HISTORY_PAGE, page, HTML)
-    return {
-        "training_job": training_job,
-        "outcome": facts.outcome.value,
-        "headline": words.headline(facts),
-        "report_uri": workspace.storage.uri(layout.report_page(training_job)),
-        "history_uri": workspace.storage.uri(layout.HISTORY_PAGE),
-        "path": f"/nightloop/reports/{workspace.pipeline.name}/{training_job}/index.html",
-    }
+    return PublishResult(
+        training_job=training_job,
+        outcome=facts.outcome.value,
+        headline=words.headline(facts, workspace.task),
+        report_uri=workspace.storage.uri(layout.report_page(training_job)),
+        history_uri=workspace.storage.uri(layout.HISTORY_PAGE),
+        path=f"/nightloop/reports/{workspace.pipeline.name}/{training_job}/index.html",
+    )
 
 
 def _write_round(workspace: Workspace, facts: Facts) -> None:
-    target, job = workspace.storage, facts.training_job
-    target.write(layout.report_facts(job), to_json(facts), "application/json")
-    target.write(layout.report_page(job), render(workspace, facts).encode(), HTML)
+    facts.write(workspace.storage, facts.training_job)
+    page = render(workspace, facts).encode()
+    workspace.storage.write(layout.report_page(facts.training_job), page, HTML)
 
 
 def render(workspace: Workspace, facts: Facts) -> str:
     """The page of a round as HTML."""
-    threshold = facts.evaluation.score_threshold
-    measured = [item for item in facts.slices if item.challenger]
-    detailed = [(item, item.challenger) for item in facts.slices if item.challenger and _matters(facts, item)]
+    task, threshold = workspace.task, facts.evaluation.score_threshold
+    detailed = [item for item in facts.slices if _matters(facts, item)]
     return (
         _environment()
         .get_template("round.html.jinja")
         .render(
             facts=facts,
-            headline=words.headline(facts),
+            metric=task.metric,
+            task=task.words,
+            headline=words.headline(facts, task),
             rules=advice.ordered(facts.verdict.rules if facts.verdict else ()),
             steps=advice.next_steps(facts),
             effort=history.effort(facts),
-            measured=measured,
-            detailed=[item for item, _ in detailed],
+            measured=facts.slices,
+            more=list(dict.fromkeys(name for item in facts.slices for name in item.challenger.more)),
+            detailed=detailed,
             drifts=advice.drifts(facts),
             confusions=[
-                (item, confusion_rows(challenger), mistakes(challenger))
-                for item, challenger in detailed
-                if challenger.confusion
+                (item, confusion_rows(item.challenger, task.words), mistakes(item.challenger))
+                for item in detailed
+                if item.challenger.confusion
             ],
             drawings={
-                "slices": figures.slices(measured) if measured else None,
-                "classes": [figures.classes(item) for item, challenger in detailed if challenger.classes],
+                "slices": figures.slices(facts.slices, task.metric) if facts.slices else None,
+                "classes": [figures.classes(item, task.metric) for item in detailed],
                 "reliability": [
-                    figures.reliability(item) for item, challenger in detailed if challenger.reliability
+                    figures.reliability(item, task.words) for item in detailed if item.challenger.reliability
                 ],
-                "drift": figures.drift(facts.earlier, facts.nights)
-                if any(night.scores for night in facts.nights)
+                "drift": figures.drift(facts.earlier, facts.batches)
+                if any(batch.scores for batch in facts.batches)
                 else None,
-                "training": figures.training(facts.curves.epochs)
+                "training": figures.training(facts.curves.epochs, task.metric)
                 if facts.curves and facts.curves.epochs
                 else None,
             },
@@ -117,7 +130,7 @@ def render(workspace: Workspace, facts: Facts) -> str:
     )
 
 
-def _matters(facts: Facts, item: Slice) -> bool:
+def _matters(facts: Facts, item: SliceFacts) -> bool:
     """Class by class only where it counts: on the test sets, and wherever a rule failed.
 
     A handful of audits has an interval from 0 to 1 for every class.
@@ -126,53 +139,60 @@ def _matters(facts: Facts, item: Slice) -> bool:
     return item.judged and (item.name not in DATASET_SLICES or item.name in failed)
 
 
-def confusion_rows(measure: Measure) -> list[tuple[str, list[tuple[str, int, float]]]]:
+def confusion_rows(scores: ModelScores, task: Words) -> list[tuple[str, list[tuple[str, int, float]]]]:
     """The confusion matrix by true class: columns with their count and share of the row. None of it when
     there are too many classes to read.
     """
-    seen = [*measure.confusion, *(name for row in measure.confusion.values() for name in row)]
-    classes = list(dict.fromkeys([*measure.classes, *(name for name in seen if name not in NO_CLASS)]))
+    nothing, missed = ([name] if name else [] for name in (task.nothing, task.missed))
+    seen = [*scores.confusion, *(name for row in scores.confusion.values() for name in row)]
+    classes = [
+        name for name in dict.fromkeys([*scores.classes, *seen]) if name not in {task.nothing, task.missed}
+    ]
     if len(classes) > MOST_CLASSES:
         return []
     rows = []
-    for truth in [*classes, "background"]:
-        row = measure.confusion.get(truth, {})
+    for truth in [*classes, *nothing]:
+        row = scores.confusion.get(truth, {})
         total = max(sum(row.values()), 1)
         rows.append(
-            (truth, [(name, row.get(name, 0), row.get(name, 0) / total) for name in [*classes, "missed"]])
+            (truth, [(name, row.get(name, 0), row.get(name, 0) / total) for name in [*classes, *missed]])
         )
     return rows
 
 
-def mistakes(measure: Measure) -> list[tuple[str, str, int]]:
+def mistakes(scores: ModelScores) -> list[tuple[str, str, int]]:
     """The most frequent confusions: what it was, what it was taken for, how often."""
     wrong = [
         (truth, said, count)
-        for truth, row in measure.confusion.items()
+        for truth, row in scores.confusion.items()
         for said, count in row.items()
         if count and truth != said
     ]
     return sorted(wrong, key=lambda item: (-item[2], item[0], item[1]))[:MISTAKES]
 
 
-def _render_history(workspace: Workspace, rounds: list[Facts], standings: Iterable[Standing]) -> bytes:
-    """``standings`` are those of now."""
-    nights, slices = history.nights(rounds), history.slices(rounds)
-    discarded = {night.batch: _discarded(workspace, night.batch) for night, _ in nights}
+def _render_history(workspace: Workspace, rounds: list[Facts], now: Iterable[StandingFacts]) -> bytes:
+    """``now`` is how batches stand now."""
+    batches, slices = history.batches(rounds), history.slices(rounds)
+    discarded = {batch.batch: _discarded(workspace, batch.batch) for batch, _ in batches}
     return (
         _environment()
         .get_template("history.html.jinja")
         .render(
             pipeline=workspace.pipeline,
-            rounds=[(facts, words.headline(facts), history.effort(facts)) for facts in reversed(rounds)],
-            nights=list(reversed(nights)),
+            metric=workspace.task.metric,
+            rounds=[
+                (facts, words.headline(facts, workspace.task), history.effort(facts))
+                for facts in reversed(rounds)
+            ],
+            batches=list(reversed(batches)),
             discarded=discarded,
-            standings={item.batch: item for item in standings},
+            standings={item.batch: item for item in now},
             total=history.total(rounds),
             slices=slices,
             drawings={
-                "history": figures.history(rounds, slices) if slices else None,
-                "effort": figures.effort([night for night, _ in nights]) if nights else None,
+                "history": figures.history(rounds, slices, workspace.task.metric) if slices else None,
+                "effort": figures.effort([batch for batch, _ in batches]) if batches else None,
             },
         )
         .encode()
@@ -180,7 +200,7 @@ def _render_history(workspace: Workspace, rounds: list[Facts], standings: Iterab
 
 
 def _discarded(workspace: Workspace, batch: str) -> dict[str, str]:
-    """By whom a night's labels were discarded, and why; empty where they were not."""
+    """By whom a batch's labels were discarded, and why; empty where they were not."""
     try:
         found = workspace.storage.find_json(layout.discarded_file(batch))
     except ValueError:
@@ -206,6 +226,8 @@ def _environment() -> Environment:
         environment.filters[name] = getattr(formats, name)
     environment.filters["rule_name"], environment.filters["where"] = advice.rule_name, advice.where
     environment.filters["shell"], environment.filters["capital"] = shlex.quote, words.capital
+    environment.filters["next"], environment.filters["told"] = standings.what_next, standings.outcome
+    environment.tests["doubtful"] = standings.is_doubtful
     environment.tests["training_job"] = layout.is_training_job
     # Ours, and no HTML: the only text besides the figures that goes into a page as it is.
     environment.globals["style_sheet"] = Markup((TEMPLATES / "report.css").read_text("utf-8"))  # noqa: S704

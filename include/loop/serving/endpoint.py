@@ -3,7 +3,7 @@
 Takes a model package, gives the SageMaker model and endpoint configuration that serve it, under names that
 carry a hash of what they say; takes an endpoint's name and a configuration, and goes on until the endpoint is
 in service with it. SageMaker reports a failed update as success with the old configuration, and refuses a
-second update while one goes on: both are told apart here. Knows registry, network and jobs.
+second update while one goes on: both are told apart here.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def serves(endpoint: dict[str, Any] | None, config: str) -> bool:
     )
 
 
-def bring(workspace: Workspace, name: str, config: str, waited_for: Pending | None) -> Pending | None:
+def reconcile(workspace: Workspace, name: str, config: str, waited_for: Pending | None) -> Pending | None:
     """Bring an endpoint to a configuration (see jobs.py for the calling pattern); None when it serves so.
 
     DeploymentFailed when the change that was waited for failed, or was rolled back. An endpoint that is found

@@ -2,69 +2,59 @@
 
 Takes an endpoint that serves a model, and sends it held-out images whose ``.out`` evaluation has kept; gives
 the largest difference of each image. A model that was packed, loaded or configured otherwise than it was
-measured is found here, before it gets traffic. Knows outputs, transform and hosting.
+measured is found here, before it gets traffic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from include.loop.core import layout
 from include.loop.core.errors import BadRecord, DeploymentFailed, NotSetUp
 from include.loop.core.identity import content_hash
+from include.loop.core.records.deployments import CheckedImage, SmokeTest
+from include.loop.core.records.outputs import outputs_by_image
 from include.loop.core.storage import error_code, in_parallel
-from include.loop.evaluation.predictions import kept
 from include.loop.serving.endpoint import deployment_settings
-from include.loop.tasks.detection.difference import MIN_SCORE, largest_difference
-from include.loop.tasks.detection.predictions import Detection, read_detections, read_output
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 MAX_BYTES = 6_291_456  # the most InvokeEndpoint takes
-LOOK_AT = 20  # outputs that are read for each known image, to find some with something in them
+LOOK_AT = 20  # outputs that are read for each image that is sent, to find some with something in them
 CONTENT_TYPE, ACCEPT = "application/x-image", "application/json"
 
 
-@dataclass(frozen=True)
-class Checked:
-    """One known image, and the largest difference of its answer: of scores, or of sides as image shares."""
-
-    image: str
-    largest_difference: float
-
-
-def check(workspace: Workspace, endpoint: str, training_job: str) -> list[Checked]:
-    """Send the known images. DeploymentFailed when an answer is further off than the tolerance allows.
+def check(workspace: Workspace, endpoint: str, training_job: str) -> list[CheckedImage]:
+    """Send the images. DeploymentFailed when an answer is further off than the tolerance allows.
 
     NotSetUp when evaluation has left nothing to compare with: what cannot be checked gets no traffic.
     """
-    place = deployment_settings(workspace)
-    count, checked = place.smoke_test_images, []
-    for image, body, expected in islice(_known(workspace, training_job, count), count):
+    settings = deployment_settings(workspace)
+    count, checked = settings.smoke_test_images, []
+    for image, body, expected in islice(_images(workspace, training_job, count), count):
         answer = ask(workspace, endpoint, body, image)
-        checked.append(Checked(image, round(largest_difference(expected, answer), 5)))
+        difference = round(workspace.task.difference(expected, answer), 5)
+        checked.append(CheckedImage(image=image, largest_difference=difference))
     if not checked:
         raise NotSetUp(f"no image of {training_job}'s evaluation can be sent again: run evaluate anew")
     worst = max(checked, key=lambda item: item.largest_difference)
-    if worst.largest_difference > place.tolerance:
-        off = sum(item.largest_difference > place.tolerance for item in checked)
+    if worst.largest_difference > settings.tolerance:
+        off = sum(item.largest_difference > settings.tolerance for item in checked)
         raise DeploymentFailed(
             f"endpoint {endpoint} answers otherwise than {training_job} did in its evaluation: {off} of "
-            f"{len(checked)} known images differ by more than {place.tolerance:g}, most of all {worst.image} "
+            f"{len(checked)} images differ by more than {settings.tolerance:g}, most of all {worst.image} "
             f"by {worst.largest_difference:g}. No traffic was moved."
         )
     return checked
 
 
-def ask(workspace: Workspace, endpoint: str, body: bytes, image: str) -> list[Detection]:
-    """An endpoint's detections on an image, best first. DeploymentFailed when its answer is none."""
+def ask(workspace: Workspace, endpoint: str, body: bytes, image: str) -> Any:
+    """An endpoint's prediction for an image. DeploymentFailed when its answer is none."""
     return read_answer(
         workspace, invoke(workspace.clients.sagemaker_runtime, endpoint, body, image), endpoint, image
     )
@@ -82,39 +72,35 @@ def invoke(runtime: SageMakerRuntimeClient, endpoint: str, body: bytes, image: s
         raise DeploymentFailed(f"endpoint {endpoint} failed on {image}: {error}") from None
 
 
-def read_answer(workspace: Workspace, reply: dict[str, Any], endpoint: str, image: str) -> list[Detection]:
+def read_answer(workspace: Workspace, reply: dict[str, Any], endpoint: str, image: str) -> Any:
     try:
-        return read_detections(reply["Body"].read(), len(workspace.pipeline.classes))
+        return workspace.task.read_prediction(reply["Body"].read())
     except BadRecord as error:
         raise DeploymentFailed(f"endpoint {endpoint} answered {image} with {error}") from None
 
 
-def record(workspace: Workspace, config: str, checked: Sequence[Checked]) -> None:
+def record(workspace: Workspace, config: str, checked: Sequence[CheckedImage]) -> None:
     """Keep that a configuration has passed: it need not be tried again, also for a rollback."""
-    values = [asdict(item) for item in checked]
-    workspace.storage.write_json_once(layout.check_file(config), {"checked": values})
+    SmokeTest(checked=tuple(checked)).write_once(workspace.storage, config)
 
 
-def read_record(workspace: Workspace, config: str) -> list[dict[str, Any]] | None:
+def read_record(workspace: Workspace, config: str) -> tuple[CheckedImage, ...] | None:
     """What ``record`` kept, or None."""
-    found = workspace.storage.find_json(layout.check_file(config))
-    return None if found is None else list(found["checked"])
+    found = SmokeTest.find(workspace.storage, config)
+    return None if found is None else found.checked
 
 
-def _known(
-    workspace: Workspace, training_job: str, count: int
-) -> Iterator[tuple[str, bytes, list[Detection]]]:
+def _images(workspace: Workspace, training_job: str, count: int) -> Iterator[tuple[str, bytes, Any]]:
     """Held-out images as they were when they were evaluated, with what the model said; the same ones always.
 
     Those on which it found something come first: two empty answers agree whatever is wrong.
     """
-    outputs = [
-        (image, etag, out) for (image, etag), out in kept(workspace, training_job).items() if out is not None
-    ]
+    known = outputs_by_image(workspace.storage, training_job)
+    outputs = [(image, etag, out) for (image, etag), out in known.items() if out is not None]
     outputs.sort(key=lambda item: content_hash(item[0]))
     said = list(in_parallel(lambda item: _read(workspace, item[2]), outputs[: count * LOOK_AT]))
     candidates = [(item, found) for item, found in zip(outputs, said, strict=False) if found is not None]
-    candidates.sort(key=lambda pair: not any(item.score >= MIN_SCORE for item in pair[1]))
+    candidates.sort(key=lambda pair: not workspace.task.says_something(pair[1]))
     for (image, etag, _), expected in candidates:
         try:
             found = workspace.storage.find(image, most=MAX_BYTES)
@@ -125,8 +111,8 @@ def _known(
         yield image, found[0], expected
 
 
-def _read(workspace: Workspace, location: str) -> list[Detection] | None:
+def _read(workspace: Workspace, location: str) -> Any | None:
     try:
-        return read_output(workspace.storage, location, len(workspace.pipeline.classes))
+        return workspace.task.read_output(workspace.storage, location)
     except (BadRecord, FileNotFoundError):
         return None

@@ -2,13 +2,14 @@
 
 Takes nothing but the workspace, and deletes nothing that was learned: images, labels, datasets, artifacts and
 packages stay, and the next deployment makes the rest anew. Only what carries the name of a training job of
-this bucket is touched. Knows hosting and jobs.
+this bucket is touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -17,17 +18,21 @@ from include.loop.core import layout
 from include.loop.serving.endpoint import candidate_name, describe_endpoint, endpoint_name, is_named_after
 from include.loop.workspace import Workspace
 
-if TYPE_CHECKING:
-    pass
+
+@dataclass(frozen=True)
+class TeardownResult:
+    """The names of what was deleted or, with ``dry_run``, of what there is."""
+
+    endpoints: list[str]
+    endpoint_configs: list[str]
+    models: list[str]
+    dry_run: bool
 
 
 def teardown(
     workspace: Workspace, dry_run: bool = False, waited_for: Pending | None = None
-) -> Pending | dict[str, Any]:
-    """Delete them (see jobs.py for the calling pattern), or with ``dry_run`` only say which there are.
-
-    ``{"endpoints": [...], "endpoint_configs": [...], "models": [...], "dry_run": bool}``.
-    """
+) -> Pending | TeardownResult:
+    """Delete them (see jobs.py for the calling pattern), or with ``dry_run`` only say which there are."""
     found = _endpoints(workspace)
     if found and not dry_run:
         for name, status in found.items():
@@ -46,12 +51,8 @@ def teardown(
             _delete(workspace.clients.sagemaker.delete_endpoint_config, EndpointConfigName=name)
         for name in models:
             _delete(workspace.clients.sagemaker.delete_model, ModelName=name)
-    return {
-        "endpoints": list(found) if dry_run or waited_for is None else list(waited_for.names),
-        "endpoint_configs": configs,
-        "models": models,
-        "dry_run": dry_run,
-    }
+    endpoints = list(found) if dry_run or waited_for is None else list(waited_for.names)
+    return TeardownResult(endpoints, configs, models, dry_run)
 
 
 def _endpoints(workspace: Workspace) -> dict[str, str]:

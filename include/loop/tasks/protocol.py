@@ -15,13 +15,14 @@ from include.loop.core.errors import BadRecord
 from include.loop.core.storage import Storage
 from include.loop.tasks.algorithm import Algorithm
 from include.loop.tasks.manifest_lines import parse_line
+from include.loop.tasks.measuring import MeasuringTask
 from include.loop.tasks.values import A, Agreement, L, Origin, P, RejectedAnswer
 
 # Of one output. A hundred detections take ten thousand bytes.
 MOST_OUTPUT_BYTES = 16 << 20
 
 
-class Task(Protocol[P, L, A]):
+class Task(MeasuringTask[P, L], Protocol[P, L, A]):
     """P is what a model says of an image, L a labelled image, A one worker's answer."""
 
     classes: tuple[str, ...]

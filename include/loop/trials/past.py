@@ -8,16 +8,17 @@ record that cannot be read is told in the log and counts for nothing. Knows shar
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, Fatal, Incompatible
+from include.loop.core.records.verdict import Verdict
 from include.loop.core.storage import in_parallel
 from include.loop.trials.shards import committed_shards, read_dataset, read_discarded, read_lineage
 from include.loop.trials.standing import Past, Standing, State, stand
-from include.loop.trials.weigh import Kind, Trial, failed, read_time, weigh
+from include.loop.trials.weigh import Kind, Trial, read_time, weigh
 from include.loop.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -25,19 +26,19 @@ log = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 
-def keep_trial(workspace: Workspace, training_job: str, verdict: Mapping[str, Any]) -> Trial | None:
+def keep_trial(workspace: Workspace, training_job: str, verdict: Verdict) -> Trial | None:
     """Put on record what a verdict says about the nights that were new; what is on record afterwards.
 
     None for a first model, whose labels nothing was better than, and for an evaluation that has not ended.
     """
     model = workspace.storage.find_json(layout.model_file(training_job))
-    if model is None or model["parent"] is None or verdict["metrics_sha256"] is None:
+    if model is None or model["parent"] is None or verdict.metrics_sha256 is None:
         return None
     dataset = read_dataset(workspace, model["dataset_id"])
     trial = dataset.get("trial") or {"kind": Kind.ROUND, "nights": sorted(dataset["shards"])}
     if not trial["nights"]:
         return None
-    outcome, blamed = weigh(verdict["promote"], verdict["rules"])
+    outcome, blamed = weigh(verdict)
     record = {
         "training_job": training_job,
         "dataset_id": model["dataset_id"],
@@ -46,8 +47,8 @@ def keep_trial(workspace: Workspace, training_job: str, verdict: Mapping[str, An
         "kind": trial["kind"],
         "outcome": outcome,
         "failed": [
-            {name: rule[name] for name in ("rule", "slice", "class", "text") if name in rule}
-            for rule in failed(verdict["rules"])
+            rule.model_dump(include={"rule", "slice", "class_name", "text"}, exclude_none=True)
+            for rule in verdict.failed
         ],
         "blamed": [night for night in blamed if night in trial["nights"]],
         "at": now(),

@@ -6,14 +6,16 @@ Pure: trial_records.py reads and writes. Knows nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from include.loop.core.records.verdict import Verdict
+
 # The rules of the gate (rules.py) whose failure is harm. All others say that a challenger is not good enough.
-HARM = frozenset({"loss", "class_loss", "learned"})
+HARM = frozenset({"loss", "class_loss", "train_recall"})
 
 
 class Outcome(StrEnum):
@@ -80,19 +82,15 @@ class Trial:
         )
 
 
-def weigh(promote: bool, rules: Iterable[Mapping[str, Any]]) -> tuple[Outcome, tuple[str, ...]]:
-    """What a verdict (``promote`` and ``rules`` of verdict.json) means for the new nights, and which of them
-    it names as those whose labels could not be learned. What was not measured is no harm.
+def weigh(verdict: Verdict) -> tuple[Outcome, tuple[str, ...]]:
+    """What a verdict means for the new nights, and which of them it names as those whose labels could not be
+    learned. What was not measured is no harm.
     """
-    if promote:
+    if verdict.promote:
         return Outcome.PROMOTE, ()
-    harm = [rule for rule in failed(rules) if rule["rule"] in HARM and rule["value"] is not None]
-    named = {str(rule["slice"]) for rule in harm if rule["rule"] == "learned"}
+    harm = [rule for rule in verdict.failed if rule.rule in HARM and rule.value is not None]
+    named = {str(rule.slice) for rule in harm if rule.rule == "train_recall"}
     return (Outcome.HARM if harm else Outcome.NO_GAIN), tuple(sorted(named))
-
-
-def failed(rules: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [rule for rule in rules if rule["judged"] and not rule["passed"]]
 
 
 def read_time(text: str) -> datetime:

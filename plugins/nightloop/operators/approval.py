@@ -22,6 +22,8 @@ from nightloop.operators.loop_operator import AWS_CONN_ID, LoopClients, domain_e
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from include.loop.core.records.verdict import Verdict
+
 TIME_TO_ANSWER = timedelta(days=3)
 OUTCOME = {True: "passed", False: "FAILED"}
 
@@ -67,7 +69,7 @@ class ApproveOperator(LoopClients, ApprovalOperator):
     def execute(self, context: Context) -> None:
         from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-        from include.loop.core import layout
+        from include.loop.core.records.verdict import Verdict
         from include.loop.models.registry import Approval, read_package
         from nightloop.triggers.package_decision import PackageDecisionTrigger
 
@@ -76,8 +78,8 @@ class ApproveOperator(LoopClients, ApprovalOperator):
         report = self.find_report(self.training_job)
         if package.status is not Approval.PENDING:
             raise AirflowSkipException(f"Nobody has to be asked: {package.arn} is {package.status}.")
-        location = layout.verdict_file(self.training_job)
-        self.body = "\n".join(question(self.workspace.storage.read_json(location), self.why, report))
+        verdict = Verdict.read(self.workspace.storage, self.training_job)
+        self.body = "\n".join(question(verdict, self.why, report))
         ti_id = context["ti"].id
         upsert_hitl_detail(
             ti_id=ti_id,
@@ -132,19 +134,19 @@ class ApproveOperator(LoopClients, ApprovalOperator):
         return {"status": event["status"]}
 
 
-def question(verdict: dict[str, Any], why: str, report: str) -> Iterator[str]:
+def question(verdict: Verdict, why: str, report: str) -> Iterator[str]:
     """The question's text in Markdown: why it is asked, each rule with its numbers, the report."""
     yield f"Asked because {cell(why)}." if why else "Asked because the package waits for a decision."
     yield ""
-    challenger, champion = (code(verdict[who] or "none yet") for who in ("training_job", "champion"))
+    challenger, champion = (code(name or "none yet") for name in (verdict.training_job, verdict.champion))
     yield f"Challenger `{challenger}`, champion `{champion}`. "
     yield f"**[Read the report]({quote(report, safe=':/')})** before you answer."
     yield ""
     yield "| Outcome | Rule | What was found |"
     yield "|---|---|---|"
-    for rule in verdict["rules"]:
-        outcome = OUTCOME[rule["passed"]] if rule["judged"] else "told only"
-        yield f"| {outcome} | {cell(rule['rule'])} | {cell(rule['text'])} |"
+    for rule in verdict.rules:
+        outcome = OUTCOME[rule.passed] if rule.judged else "told only"
+        yield f"| {outcome} | {cell(rule.rule)} | {cell(rule.text)} |"
     yield ""
     yield "Approve: it is served and becomes the champion. Reject: the champion stays; the labels stay new."
 

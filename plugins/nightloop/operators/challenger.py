@@ -7,6 +7,7 @@ it and returns a small dict. Asking a person is in `approval`, the endpoint in `
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -45,7 +46,7 @@ class JudgeOperator(ChallengerOperator):
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.evaluation.gate import judge
 
-        verdict = judge(self.workspace, self.training_job)
+        verdict = asdict(judge(self.workspace, self.training_job))
         self.find_report(self.training_job)
         for reason in verdict["reasons"]:
             self.log.info("%s", reason)
@@ -93,7 +94,7 @@ class ReportOperator(ChallengerOperator):
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.report import publish
 
-        result = publish(self.workspace, self.training_job)
+        result = asdict(publish(self.workspace, self.training_job))
         self.find_report(self.training_job)
         self.log.info("The round's report: %s; all rounds: %s", result["report_uri"], result["history_uri"])
         return result

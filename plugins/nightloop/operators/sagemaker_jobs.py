@@ -203,8 +203,8 @@ class IncrementalTrainingOperator(SageMakerJobOperator):
 
 
 class EvaluateModelsOperator(SageMakerJobOperator):
-    """Measures challenger and champion on the same images (test sets, memory, newest labels, audits), by
-    batch transform.
+    """Measures challenger and champion on the same images (test sets, retention set, recent labels,
+    audits), by batch transform.
 
     :param training_job: name of the challenger's training job.
     """
@@ -215,15 +215,16 @@ class EvaluateModelsOperator(SageMakerJobOperator):
         super().__init__(**kwargs)
         self.training_job = training_job
 
-    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Any:
         from include.loop.evaluation.evaluate import evaluate
 
         return evaluate(self.workspace, self.training_job, waited_for)
 
     def log_result(self, result: dict[str, Any]) -> None:
-        for name, scores in result["map50"].items():
+        for name, scores in result["score"].items():
             self.log.info(
-                "mAP@0.5 on %s: champion %s, challenger %s",
+                "%s on %s: champion %s, challenger %s",
+                result["metric"],
                 name,
                 scores.get("champion"),
                 scores.get("challenger"),

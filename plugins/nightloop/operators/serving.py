@@ -48,7 +48,7 @@ class DeployOperator(EndpointOperator):
         super().__init__(**kwargs)
         self.training_job = training_job
 
-    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Any:
         from include.loop.serving.deployment import deploy
 
         return deploy(self.workspace, self.training_job, waited_for)
@@ -112,7 +112,7 @@ class ChooseModelOperator(LoopClients, BaseBranchOperator):
         from include.loop.models.champion import read_numbered
         from include.loop.serving.deployment import previous
 
-        number = self.number or previous(self.workspace)["number"]
+        number = self.number or previous(self.workspace).number
         return read_numbered(self.workspace, number).training_job, number
 
 
@@ -130,7 +130,7 @@ class RollbackOperator(EndpointOperator):
         self.number = number
         self.by = by
 
-    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Any:
         from include.loop.serving.deployment import rollback
 
         return rollback(self.workspace, waited_for, number=int(self.number), by=self.by)
@@ -164,7 +164,7 @@ class TearDownOperator(EndpointOperator):
             )
         return super().execute_step(context)
 
-    def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
+    def advance(self, waited_for: Pending | None) -> Any:
         from include.loop.serving.teardown import teardown
 
         return teardown(self.workspace, dry_run=self.only_list, waited_for=waited_for)

@@ -12,6 +12,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow.sdk.types import TaskInstanceKey
 
+from include.loop.core.records.verdict import Verdict
 from nightloop.operators.approval import ApproveOperator, question
 from nightloop.operators.challenger import PromoteOperator, RecordOperator, RegisterOperator
 from nightloop.operators.serving import DeployOperator, TearDownOperator
@@ -41,7 +42,9 @@ VERDICT: dict[str, Any] = {
     "champion": None,
     "promote": True,
     "reasons": ["first model: day 0.5"],
-    "map50": {"day": 0.5},
+    "schema_version": 2,
+    "metric": "mAP@0.5",
+    "score": {"day": 0.5},
     "before": None,
     "rules": [FINE | {"text": "fine"}, FEW | {"text": "few"}],
 }
@@ -163,13 +166,15 @@ def test_the_wait_ends_with_the_decision_or_the_deadline(
 
 def test_the_question_shows_every_rule_and_lets_no_text_out_of_its_cell() -> None:
     hostile = {"rule": "floor", "passed": False, "judged": True, "text": "class <b>|x|</b> [a](http://b)"}
-    text = "\n".join(question(VERDICT | {"rules": [*VERDICT["rules"], hostile]}, "", "/page"))
+    text = "\n".join(
+        question(Verdict.from_value(VERDICT | {"rules": [*VERDICT["rules"], hostile]}), "", "/page")
+    )
     assert "| passed | floor | fine |" in text
     assert "| told only | images | few |" in text
     assert r"| FAILED | floor | class \<b\>\|x\|\</b\> \[a\](http://b) |" in text
     assert "**[Read the report](/page)**" in text
     hostile = VERDICT | {"training_job": "a` ![x](http://b) `\n# c", "champion": "`<b>`"}
-    text = "\n".join(question(hostile, "", "/page) ![x](http://b"))
+    text = "\n".join(question(Verdict.from_value(hostile), "", "/page) ![x](http://b"))
     assert "Challenger `a' ![x](http://b) ' # c`, champion `'<b>'`." in text
     assert "**[Read the report](/page%29%20%21%5Bx%5D%28http://b)**" in text
 

@@ -100,7 +100,7 @@ def test_a_first_model_is_trained_measured_judged_and_promoted(labelled: Place) 
     trained = place.run(training(place, dataset_id))
     job = trained["training_job"]
     measured = place.run(EvaluateModelsOperator(task_id="evaluate", pipeline=pipeline, training_job=job))
-    assert measured["map50"]["day"]["challenger"] == pytest.approx(1.0)
+    assert measured["score"]["day"]["challenger"] == pytest.approx(1.0)
     assert place.run(JudgeOperator(task_id="gate", pipeline=pipeline, training_job=job))["promote"] is True
     place.run(RegisterOperator(task_id="register", pipeline=pipeline, training_job=job))
     promoted = place.run(PromoteOperator(task_id="promote", pipeline=pipeline, training_job=job))

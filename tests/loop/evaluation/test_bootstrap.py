@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.loop.evaluation.bootstrap import average_precision, bounds, draw, mean_over_classes, spread
+from include.loop.evaluation.bootstrap import bounds, draw
+from include.loop.tasks.detection import metrics
 from include.loop.tasks.detection.matching import match
-from include.loop.tasks.detection.metrics import mean_average_precision, recall_and_precision
+from include.loop.tasks.detection.metrics import recall_and_precision
+from include.loop.tasks.detection.resampling import average_precision, mean_over_classes, resample
 from tests.loop.scenes import CLASSES, Scene, as_often, many, scenes
 
 
 def by_coco(scene: Scene) -> list[float]:
-    values = mean_average_precision(*scene, CLASSES)["classes"].values()
+    values = metrics.average_precision(*scene, CLASSES).classes.values()
     return [np.nan if value is None else value for value in values]
 
 
@@ -56,13 +58,15 @@ def test_bounds_lie_around_the_number_and_close_in_with_more_images():
     for count in (25, 400):
         images, detections = many(count, seed=3)
         matches = match(images, detections, len(CLASSES))
-        drawn = spread(matches, draw(count, "c0de"), 0.5)
-        low, high = bounds(drawn.map50, 0.95)
-        recall = recall_and_precision(matches, 0.5)["recall"]
+        drawn = resample(matches, draw(count, "c0de"), 0.5)
+        low, high = bounds(drawn.score, 0.95)
+        recall = recall_and_precision(matches, 0.5)[0]
         assert low is not None
         assert high is not None
         assert recall is not None
-        assert low < mean_average_precision(images, detections, CLASSES)["map50"] < high
+        score = metrics.average_precision(images, detections, CLASSES).score
+        assert score is not None
+        assert low < score < high
         least, most = bounds(drawn.recall, 0.95)
         assert least is not None
         assert most is not None
@@ -90,5 +94,5 @@ def test_two_models_of_ten_classes_on_two_hundred_images_take_seconds():
     before = time.process_time()
     for seed in (5, 6):
         images, detections = many(200, seed=seed, noise=90, classes=10)
-        spread(match(images, detections, 10), draw(200, "f00d"), 0.5)
+        resample(match(images, detections, 10), draw(200, "f00d"), 0.5)
     assert time.process_time() - before < 5

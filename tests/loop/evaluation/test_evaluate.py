@@ -67,17 +67,20 @@ def test_both_meet_the_same_images_and_what_was_predicted_once_is_not_predicted_
     told = reigning.finish(evaluate.evaluate, job)
     # The champion has seen the test set as a challenger, and the night's images in the night.
     assert reigning.cloud.requests()["CreateTransformJob"] == before + 1
-    assert told["map50"]["day"] == {"champion": 0.0, "challenger": 1.0}
+    assert told.score["day"] == {"champion": 0.0, "challenger": 1.0}
 
     found = metrics(reigning, job)
     record = build.read_dataset(reigning.workspace, dataset_id)
     assert found["slices"].keys() == {"day", "memory", "newest", "audit"}
     for name, item in found["slices"].items():
         assert item["images"] == (3 if name == "day" else record[name])
-        assert (item["challenger"]["map50"], item["champion"]["map50"]) == (1.0, 0.0)
-        assert (item["delta"]["map50"], item["delta"]["low"]) == (1.0, 1.0)
-    assert found["learned"].keys() == {NIGHT, "replayed"}
-    assert found["learned"][NIGHT]["images"] + found["learned"]["replayed"]["images"] == record["train"]
+        assert (item["challenger"]["score"], item["champion"]["score"]) == (1.0, 0.0)
+        assert (item["delta"]["score"], item["delta"]["low"]) == (1.0, 1.0)
+    assert found["train_recall"].keys() == {NIGHT, "replayed"}
+    assert (
+        found["train_recall"][NIGHT]["images"] + found["train_recall"]["replayed"]["images"]
+        == record["train"]
+    )
     # Timed by the job that predicted most: the challenger's only one, the champion's first.
     slices = sum(item["images"] for item in found["slices"].values())
     assert found["latency"]["images"] == {"challenger": slices + record["train"], "champion": 5}
@@ -124,7 +127,8 @@ def test_an_image_that_no_model_can_read_is_counted_and_sent_once(reigning: Plac
     reigning.finish(evaluate.evaluate, job)
     day = metrics(reigning, job)["slices"]["day"]
     assert (day["images"], day["challenger"]["unpredicted"]) == (5, 1)
-    told = {"slice": "day", "model": "challenger", "images": 1, "first": broken, "why": "not an image"}
+    told = {"slice": "day", "model": "challenger", "images": 1, "first": broken}
+    told |= {"why": "not an image", "left_out": False}
     assert metrics(reigning, job)["unpredicted"] == [told]
     before = reigning.cloud.requests()["CreateTransformJob"]
     reigning.s3.delete_object(Bucket=bucket, Key=key)
@@ -151,7 +155,7 @@ def test_what_only_the_champion_could_be_asked_about_is_no_loss_of_its_challenge
     reigning.finish(evaluate.evaluate, job)
     measured = metrics(reigning, job)
     day = measured["slices"]["day"]
-    assert (day["images"], day["challenger"]["map50"], day["challenger"]["unpredicted"]) == (3, 1, 0)
+    assert (day["images"], day["challenger"]["score"], day["challenger"]["unpredicted"]) == (3, 1, 0)
     told = {"slice": "day", "model": "challenger", "images": 1, "first": tiff, "left_out": True}
     assert measured["unpredicted"] == [told | {"why": "image is TIFF; JPEG and PNG are read"}]
 
@@ -192,7 +196,7 @@ def test_a_box_that_cannot_be_learned_damages_a_test_set_and_not_the_slices_of_a
     )
     place.storage.write_lines("test/day.manifest", [clipped])
     found = read_slices(place.workspace, "d1").images
-    assert [len(found[name][0].boxes) for name in ("day", "memory")] == [1, 1]
+    assert [len(found[name][0].classes) for name in ("day", "memory")] == [1, 1]
 
 
 def test_a_picture_that_was_replaced_since_it_was_labelled_measures_nothing(make_place):

@@ -49,7 +49,7 @@ def learned(place: Place) -> Serving:
     place.finish(evaluate.evaluate, job)
     gate.judge(place.workspace, job)
     registry.register(place.workspace, job)
-    assert serving.deploy(job)["deployed"]
+    assert serving.deploy(job).deployed
     assert promote(place.workspace, job)["promoted"]
     return serving
 

@@ -8,6 +8,7 @@ import pytest
 
 from include.loop.core import layout
 from include.loop.core.errors import NotSetUp
+from include.loop.core.records.verdict import Verdict
 from include.loop.models import registry
 from include.loop.models.champion import (
     find_champion,
@@ -29,9 +30,9 @@ def challenger(place: Place, job: str, parent: str | None, promote: bool = True)
         "dataset_id": "d",
         "parent": parent,
     }
-    verdict = {"promote": promote, "reasons": ["better" if promote else "worse"], "map50": {"day": 0.5}}
+    reason = "better" if promote else "worse"
+    Verdict(promote=promote, reasons=(reason,), score={"day": 0.5}).write(place.storage, job)
     place.storage.write_json(layout.model_file(job), model)
-    place.storage.write_json(layout.verdict_file(job), verdict)
     registry.register(place.workspace, job)
     return job
 

@@ -27,9 +27,11 @@ def judged(place: Place, name: str, promote: bool = True, backfilled: tuple[str,
         "parent": None,
     }
     verdict = {
+        "schema_version": 2,
         "promote": promote,
         "reasons": ["night +0.2 (95 %)", "day: same"],
-        "map50": {"day": 0.91, "night": None},
+        "metric": "mAP@0.5",
+        "score": {"day": 0.91, "night": None},
     }
     store = place.storage
     store.write_json(layout.model_file(job), model)
@@ -69,8 +71,9 @@ def test_a_package_tells_what_it_was_made_of(place: Place, job: str):
         "dataset-id": "data-one",
         "parent": "none",
         "gate": "passed: night +0.2 95 / day: same",  # SageMaker refuses brackets and per cent signs
-        "map50-day": "0.91",
-        "map50-night": "null",
+        "metric": "mAP@0.5",
+        "score-day": "0.91",
+        "score-night": "null",
         "report": place.storage.uri(layout.report_page(job)),
     }
     statistics = found["ModelMetrics"]["ModelQuality"]["Statistics"]

@@ -9,7 +9,7 @@ import pytest
 from include.loop.core import layout, storage
 from include.loop.core.errors import NotSetUp
 from include.loop.nightly import batch, labels, predictions, questions, triage
-from include.loop.report.nights import read_night
+from include.loop.report.batches import read_batch
 from include.loop.trials import shards
 from tests.loop.place import NIGHT, Place, box, content, correct, picture
 
@@ -249,7 +249,7 @@ def test_where_two_reviewers_disagree_there_is_no_label_but_what_each_of_them_sa
             workers[1].id: ["dog at 8,6 of 16 x 12"],
         },
     }
-    told = read_night(place.workspace, NIGHT, [])
+    told = read_batch(place.workspace, NIGHT, [])
     assert (told.asked, told.answered, told.labels) == (5, 5, 3)
     assert ("reviewers disagree", 2) in told.reasons
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
-from pydantic import TypeAdapter
 
 from include.loop.config import Environment, Pipeline
 from include.loop.core import layout
 from include.loop.core.clients import Clients
+from include.loop.core.records.base import Part
+from include.loop.core.records.facts import SliceFacts
+from include.loop.core.records.metrics import ModelScores
 from include.loop.core.storage import Storage, dump
 from include.loop.models.champion import Champion
-from include.loop.report.measures import Measure, Slice
 from include.loop.workspace import Workspace
 from tests.support.cloud import ROLE, LocalCloud
 
+Kind = TypeVar("Kind", bound=Part)
 SIZE = (64, 48)
 TRUTH = {"class_id": 0, "left": 16, "top": 12, "width": 24, "height": 24}
 RIGHT = [0.0, 0.91, 16 / 64, 12 / 48, 40 / 64, 36 / 48]
@@ -158,26 +160,27 @@ class Rounds:
         self.put(
             f"evaluations/{job}/metrics.json",
             {
+                "schema_version": 2,
                 "training_job": job,
                 "champion": parent,
+                "metric": "mAP@0.5",
                 "score_threshold": 0.5,
                 "slices": {
-                    name: {
-                        "images": 40,
-                        "boxes": 90,
-                        "judged": True,
-                        "challenger": measure(value, classes),
-                        "champion": measure(before[name], classes) if before else None,
-                        "delta": delta(value - before[name]) if before else None,
-                    }
+                    name: slice_(value, before[name] if before else None, classes)
                     for name, value in after.items()
                 },
-                "latency": {"challenger": 0.031, "champion": 0.03},
+                "train_recall": {},
+                "latency": {
+                    "challenger": 0.031,
+                    "champion": 0.03,
+                    "images": {"challenger": 80, "champion": 80},
+                },
             },
         )
         self.put(
             f"evaluations/{job}/verdict.json",
             {
+                "schema_version": 2,
                 "training_job": job,
                 "promote": promote,
                 "rules": rules
@@ -186,7 +189,8 @@ class Rounds:
                     {"rule": "loss", "slice": "day", "value": -0.01, "limit": -0.04, "passed": True},
                 ],
                 "reasons": ["mean gain +0.155"],
-                "map50": after,
+                "metric": "mAP@0.5",
+                "score": after,
                 "before": before,
             },
         )
@@ -305,14 +309,14 @@ def picture(level: int) -> bytes:
     return stream.getvalue()
 
 
-def measure(map50: float, classes: tuple[str, ...] = ("cat", "dog")) -> dict[str, Any]:
+def scores(score: float, classes: tuple[str, ...] = ("cat", "dog")) -> dict[str, Any]:
     return {
-        "map50": map50,
-        "map50_low": max(map50 - 0.05, 0),
-        "map50_high": min(map50 + 0.05, 1),
-        "map": map50 / 2,
-        "recall": map50,
-        "precision": min(map50 + 0.1, 1),
+        "score": score,
+        "low": max(score - 0.05, 0),
+        "high": min(score + 0.05, 1),
+        "more": {"mAP@[.5:.95]": score / 2},
+        "recall": score,
+        "precision": min(score + 0.1, 1),
         "calibration_error": 0.08,
         "reliability": [
             {
@@ -325,7 +329,7 @@ def measure(map50: float, classes: tuple[str, ...] = ("cat", "dog")) -> dict[str
             for n in range(10)
         ],
         "classes": {
-            name: {"ap50": map50, "low": map50 - 0.1, "high": min(map50 + 0.1, 1), "boxes": 45}
+            name: {"score": score, "low": score - 0.1, "high": min(score + 0.1, 1), "objects": 45}
             for name in classes
         },
         "confusion": {
@@ -337,23 +341,30 @@ def measure(map50: float, classes: tuple[str, ...] = ("cat", "dog")) -> dict[str
     }
 
 
-def as_measure(value: dict[str, Any]) -> Measure:
-    return TypeAdapter(Measure).validate_python(value)
+def but(value: Kind, **changes: Any) -> Kind:
+    """The same record with other fields."""
+    return value.model_copy(update=changes)
+
+
+def as_scores(value: dict[str, Any]) -> ModelScores:
+    return ModelScores.model_validate(value)
+
+
+def slice_(after: float, before: float | None, classes: tuple[str, ...] = ("cat", "dog")) -> dict[str, Any]:
+    return {
+        "images": 40,
+        "objects": 90,
+        "challenger": scores(after, classes),
+        "champion": None if before is None else scores(before, classes),
+        "delta": None if before is None else delta(after - before),
+        "best": before,
+    }
 
 
 def as_slice(
     name: str, after: float, before: float | None, classes: tuple[str, ...] = ("cat", "dog")
-) -> Slice:
-    return TypeAdapter(Slice).validate_python(
-        {
-            "name": name,
-            "images": 40,
-            "boxes": 90,
-            "challenger": measure(after, classes),
-            "champion": None if before is None else measure(before, classes),
-            "delta": None if before is None else delta(after - before),
-        }
-    )
+) -> SliceFacts:
+    return SliceFacts.model_validate({"name": name, **slice_(after, before, classes)})
 
 
 def other(name: str, classes: tuple[str, ...]) -> str:
@@ -361,4 +372,4 @@ def other(name: str, classes: tuple[str, ...]) -> str:
 
 
 def delta(value: float) -> dict[str, Any]:
-    return {"map50": value, "low": value - 0.03, "high": value + 0.03}
+    return {"score": value, "low": value - 0.03, "high": value + 0.03, "classes": {}}

@@ -7,10 +7,12 @@ import xml.etree.ElementTree as ElementTree
 import matplotlib
 import pytest
 
+from include.loop.core.records.batch_facts import BatchFacts
+from include.loop.core.records.facts import Epoch, Facts, RoundOutcome
 from include.loop.report import figures
+from include.loop.report.batches import make_scores
 from include.loop.report.drawing import PALETTE, Drawing
-from include.loop.report.facts import Epoch, Facts, Outcome
-from include.loop.report.nights import Night, make_scores
+from include.loop.tasks.detection.measuring import METRIC, WORDS
 from tests.loop.report.rounds import as_slice
 
 
@@ -27,17 +29,17 @@ def check(drawing: Drawing) -> ElementTree.Element:
 
 
 def test_slices_are_drawn_with_and_without_a_champion() -> None:
-    root = check(figures.slices([as_slice("day", 0.8, 0.82), as_slice("night", 0.6, None)]))
+    root = check(figures.slices([as_slice("day", 0.8, 0.82), as_slice("night", 0.6, None)], METRIC))
     words = " ".join(root.itertext())
     assert "before" in words
     assert "night" in words
-    drawing = figures.slices([as_slice("day", 0.8, None)])
+    drawing = figures.slices([as_slice("day", 0.8, None)], METRIC)
     check(drawing)
     assert "day: before –, after 0.800" in drawing.alt
 
 
 def test_names_from_outside_are_text_and_no_formula() -> None:
-    drawing = figures.classes(as_slice("day", 0.8, 0.7, classes=("$x_1$", "<b>&", "a" * 60, "猫")))
+    drawing = figures.classes(as_slice("day", 0.8, 0.7, classes=("$x_1$", "<b>&", "a" * 60, "猫")), METRIC)
     words = " ".join(check(drawing).itertext())
     assert "$x_1$" in words
     assert "<b>&" in words
@@ -47,28 +49,41 @@ def test_names_from_outside_are_text_and_no_formula() -> None:
 
 def test_of_many_classes_those_that_moved_most_are_drawn() -> None:
     names = tuple(f"class-{n:02}" for n in range(60))
-    words = " ".join(check(figures.classes(as_slice("day", 0.8, 0.7, classes=names))).itertext())
+    words = " ".join(check(figures.classes(as_slice("day", 0.8, 0.7, classes=names), METRIC)).itertext())
     assert sum(name in words for name in names) == figures.MOST_CLASSES
 
 
 def test_every_figure_can_be_drawn_from_little() -> None:
-    nights = [Night("2026-11-01", scores=make_scores([0.5])), Night("2026-11-02")]
-    facts = Facts("pets", "job", Outcome.REJECTED, slices=(as_slice("day", 0.8, None),))
-    check(figures.drift([], nights))
-    check(figures.effort(nights))
-    check(figures.training([Epoch(0), Epoch(1, 0.5, None, 0.2)]))
-    check(figures.history([facts], ["day", "night"]))
-    check(figures.reliability(as_slice("day", 0.8, 0.7)))
+    batches = [BatchFacts(batch="2026-11-01", scores=make_scores([0.5])), BatchFacts(batch="2026-11-02")]
+    facts = Facts(
+        pipeline="pets",
+        training_job="job",
+        outcome=RoundOutcome.REJECTED,
+        slices=(as_slice("day", 0.8, None),),
+    )
+    check(figures.drift([], batches))
+    check(figures.effort(batches))
+    check(figures.training([Epoch(epoch=0), Epoch(epoch=1, validation_map=0.5, smooth_l1=0.2)], METRIC))
+    check(figures.history([facts], ["day", "night"], METRIC))
+    check(figures.reliability(as_slice("day", 0.8, 0.7), WORDS))
 
 
 def test_a_long_history_keeps_its_axis_readable() -> None:
-    days = [Night(f"2026-{month:02}-{day:02}") for month in (10, 11) for day in range(1, 29)]
+    days = [BatchFacts(batch=f"2026-{month:02}-{day:02}") for month in (10, 11) for day in range(1, 29)]
     rounds = [
-        Facts("pets", f"job-{n}", Outcome.PROMOTED, nights=(night,), slices=(as_slice("day", 0.8, 0.7),))
-        for n, night in enumerate(days)
+        Facts(
+            pipeline="pets",
+            training_job=f"job-{n}",
+            outcome=RoundOutcome.PROMOTED,
+            batches=(batch,),
+            slices=(as_slice("day", 0.8, 0.7),),
+        )
+        for n, batch in enumerate(days)
     ]
     labels = [
-        text for text in check(figures.history(rounds, ["day"])).itertext() if "Nov" in text or "Oct" in text
+        text
+        for text in check(figures.history(rounds, ["day"], METRIC)).itertext()
+        if "Nov" in text or "Oct" in text
     ]
     assert "28 Nov" in labels
     assert len(labels) <= 7
@@ -76,7 +91,7 @@ def test_a_long_history_keeps_its_axis_readable() -> None:
 
 def test_drawing_leaves_matplotlib_as_it_was() -> None:
     before = dict(matplotlib.rcParams)
-    figures.slices([as_slice("day", 0.8, 0.7)])
+    figures.slices([as_slice("day", 0.8, 0.7)], METRIC)
     assert dict(matplotlib.rcParams) == before
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from include.loop import report
+from include.loop.core.records.facts import Facts
 from include.loop.report import history
-from include.loop.report.facts import Facts, to_json
 from include.loop.report.gather import gather
 from tests.loop.report.rounds import Rounds
 
 
 @pytest.fixture
 def told(rounds: Rounds) -> list[Facts]:
-    """A first model, a night that was turned down, and a second night that was learned from with it."""
+    """A first model, a batch that was turned down, and a second batch that was learned from with it."""
     rounds.round("job-a", [], parent=None)
     rounds.night("2026-11-01", [0.1] * 9, labels=4)
     rounds.round("job-c", ["2026-11-01"], promote=False, parent="job-a")
@@ -22,21 +22,21 @@ def told(rounds: Rounds) -> list[Facts]:
     return history.order(gather(rounds.workspace, job) for job in ("job-b", "job-c", "job-a"))
 
 
-def test_rounds_are_in_the_order_of_their_nights(told: list[Facts]) -> None:
+def test_rounds_are_in_the_order_of_their_batches(told: list[Facts]) -> None:
     assert [facts.training_job for facts in told] == ["job-a", "job-c", "job-b"]
 
 
-def test_a_night_that_two_rounds_learned_from_was_paid_once(told: list[Facts]) -> None:
+def test_a_batch_that_two_rounds_learned_from_was_paid_once(told: list[Facts]) -> None:
     total = history.total(told)
-    assert (total.rounds, total.promoted, total.nights) == (3, 2, 2)
+    assert (total.rounds, total.promoted, total.batches) == (3, 2, 2)
     assert (total.effort.labels, total.effort.seconds) == (10, 300.0)
-    assert [(night.batch, len(learners)) for night, learners in history.nights(told)] == [
+    assert [(item.batch, len(learners)) for item, learners in history.batches(told)] == [
         ("2026-11-01", 2),
         ("2026-11-02", 1),
     ]
 
 
-def test_a_point_of_map_has_a_price_only_where_there_was_a_gain(rounds: Rounds, told: list[Facts]) -> None:
+def test_a_point_has_a_price_only_where_there_was_a_gain(rounds: Rounds, told: list[Facts]) -> None:
     first, turned_down, learned = (history.effort(facts) for facts in told)
     assert first.seconds_per_point is None
     assert turned_down.seconds_per_point is not None  # it gained, and was turned down for something else
@@ -50,7 +50,7 @@ def test_the_history_links_to_every_round_and_shows_the_model_at_work(
     rounds: Rounds, told: list[Facts]
 ) -> None:
     for facts in told[:2]:
-        rounds.put(f"reports/{facts.training_job}/facts.json", to_json(facts))
+        facts.write(rounds.storage, facts.training_job)
     report.publish(rounds.workspace, "job-b")
     text = rounds.storage.read("reports/index.html").decode()
     for job in ("job-a", "job-b", "job-c"):

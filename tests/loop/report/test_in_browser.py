@@ -91,7 +91,7 @@ def test_the_pages_can_be_read_anywhere(
     page.on("request", lambda request: asked.append(request.url))
     context.route(f"{SITE}/**", lambda route: serve(route, pages))
     page.goto(f"{SITE}/job-2/index.html")
-    assert page.get_by_role("heading", level=1).inner_text() == "2 nights, 1 Nov to 2 November 2026"
+    assert page.get_by_role("heading", level=1).inner_text() == "2 batches, 1 Nov to 2 November 2026"
     assert page.get_by_role("heading", name="What to do next").is_visible()
     assert page.get_by_role("img", name="a.png before").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == width

@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 from include.loop import report
 from include.loop.report.gather import gather
 from include.loop.report.page import MOST_CLASSES, confusion_rows, mistakes, render
-from tests.loop.report.rounds import Rounds, as_measure, make_rounds, measure
+from include.loop.tasks.detection.measuring import WORDS
+from tests.loop.report.rounds import Rounds, as_scores, make_rounds, scores
 from tests.support.cloud import LocalCloud
 
 EVIL = "</svg></style><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -57,10 +58,10 @@ def test_a_promoted_round_has_a_page_and_a_place_in_the_history(rounds: Rounds) 
     rounds.examples("job-2", ["a.png", "b.png"])
     answer = report.publish(rounds.workspace, "job-2")
     text = rounds.storage.read("reports/job-2/index.html").decode()
-    assert answer["outcome"] == "promoted"
-    assert answer["path"] == "/nightloop/reports/pets/job-2/index.html"
-    assert answer["headline"] in text
-    assert "Promoted: 12 labels from 1 November 2026 gained 15.5 points" in answer["headline"]
+    assert answer.outcome == "promoted"
+    assert answer.path == "/nightloop/reports/pets/job-2/index.html"
+    assert answer.headline in text
+    assert "Promoted: 12 labels from 1 November 2026 gained 15.5 points" in answer.headline
     assert text.count("<img ") == 4
     assert 'href="job-2/index.html"' in rounds.storage.read("reports/index.html").decode()
     kind = rounds.storage.s3.head_object(Bucket=rounds.storage.bucket, Key="pets/reports/index.html")
@@ -87,7 +88,7 @@ def test_a_round_that_was_turned_down_says_what_to_look_at(rounds: Rounds) -> No
     rounds.night("2026-11-01", [0.2, 0.8], labels=1)
     rules = [
         {"rule": "loss", "slice": "day", "value": -0.2, "limit": -0.04, "passed": False, "text": "day fell"},
-        {"rule": "learned", "slice": "2026-11-01", "passed": False, "text": "could not be learned"},
+        {"rule": "train_recall", "slice": "2026-11-01", "passed": False, "text": "could not be learned"},
         {"rule": "images", "slice": "audit", "passed": False, "judged": False, "text": "too few"},
         {"rule": "gain", "passed": True, "text": "enough of it"},
     ]
@@ -101,12 +102,12 @@ def test_a_round_that_was_turned_down_says_what_to_look_at(rounds: Rounds) -> No
     assert page.text.index("day fell") < page.text.index("enough of it") < page.text.index("too few")
 
 
-def test_a_round_of_several_nights_has_a_row_for_each(rounds: Rounds) -> None:
+def test_a_round_of_several_batches_has_a_row_for_each(rounds: Rounds) -> None:
     for day in (1, 2, 3):
         rounds.night(f"2026-11-0{day}", [0.2, 0.8], labels=1)
     rounds.round("job-2", ["2026-11-01", "2026-11-02", "2026-11-03"], backfilled=["2026-11-02"])
     _, page = publish(rounds, "job-2")
-    assert "3 nights, 1 Nov to 3 November 2026" in page.text
+    assert "3 batches, 1 Nov to 3 November 2026" in page.text
     for day in (1, 2, 3):
         assert f"{day} Nov 2026" in page.text
 
@@ -147,7 +148,7 @@ def test_nothing_from_outside_becomes_part_of_the_page(cloud: LocalCloud, bucket
     rounds.put("labels/dt=2026-11-01/quarantine.jsonl", {"reason": EVIL, "batch": "2026-11-01"})
     image = '"><img src=x onerror=alert(3)>.png'
     rounds.test_set("night", [image])
-    rules = [{"rule": EVIL, "slice": EVIL, "class": EVIL, "passed": False, "text": EVIL}]
+    rules = [{"rule": EVIL, "slice": EVIL, "class_name": EVIL, "passed": False, "text": EVIL}]
     rounds.round("job-2", ["2026-11-01"], promote=False, rules=rules, classes=classes, parent="javascript:x")
     rounds.examples("job-2", [image])
     metrics = rounds.storage.read_json("evaluations/job-2/metrics.json")
@@ -174,10 +175,11 @@ def test_nothing_from_outside_becomes_part_of_the_page(cloud: LocalCloud, bucket
 
 
 def test_a_page_of_many_classes_tells_the_mistakes_and_leaves_out_the_matrix() -> None:
-    few, many = as_measure(measure(0.5)), as_measure(measure(0.5, tuple(map(str, range(MOST_CLASSES + 3)))))
-    rows = confusion_rows(few)
+    few = as_scores(scores(0.5))
+    many = as_scores(scores(0.5, tuple(map(str, range(MOST_CLASSES + 3)))))
+    rows = confusion_rows(few, WORDS)
     assert [truth for truth, _ in rows] == ["cat", "dog", "background"]
     assert [cell[0] for cell in rows[0][1]] == ["cat", "dog", "missed"]
-    assert confusion_rows(many) == []
+    assert confusion_rows(many, WORDS) == []
     assert mistakes(few)[:2] == [("dog", "missed", 45), ("cat", "missed", 4)]
     assert len(mistakes(many)) == 10

@@ -16,8 +16,8 @@ def draw(rounds: Rounds) -> list[pictures.Pair]:
     return pictures.draw(rounds.workspace, gather(rounds.workspace, "job-2").examples, 0.5)
 
 
-def image(side: pictures.Side) -> Image.Image:
-    return Image.open(io.BytesIO(base64.b64decode(side.source.partition(",")[2])))
+def image(view: pictures.Seen) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(view.source.partition(",")[2])))
 
 
 def test_both_models_are_drawn_with_what_they_found_and_missed(rounds: Rounds) -> None:
@@ -25,9 +25,9 @@ def test_both_models_are_drawn_with_what_they_found_and_missed(rounds: Rounds) -
     rounds.round("job-2", [])
     rounds.examples("job-2", ["a.png"])
     (pair,) = draw(rounds)
-    assert [side.told for side in pair.sides] == ["before: 1 wrong, 1 missed", "after: 1 right"]
-    assert pair.sides[1].alt == "a.png after: 1 right"
-    assert image(pair.sides[0]).size == (64 * 6, 48 * 6)
+    assert [view.told for view in pair.views] == ["before: 1 wrong, 1 missed", "after: 1 right"]
+    assert pair.views[1].alt == "a.png after: 1 right"
+    assert image(pair.views[0]).size == (64 * 6, 48 * 6)
 
 
 def test_an_image_that_is_gone_or_damaged_is_left_out(rounds: Rounds) -> None:
@@ -48,7 +48,7 @@ def test_a_model_without_a_prediction_has_found_nothing(rounds: Rounds) -> None:
     row["out"]["champion"] = None
     rounds.put("evaluations/job-2/images.jsonl", row)
     (pair,) = draw(rounds)
-    assert [side.told for side in pair.sides] == ["before: 1 missed", "after: 1 right"]
+    assert [view.told for view in pair.views] == ["before: 1 missed", "after: 1 right"]
 
 
 def test_pixels_are_shown_as_they_are_stored(rounds: Rounds) -> None:
@@ -61,7 +61,7 @@ def test_pixels_are_shown_as_they_are_stored(rounds: Rounds) -> None:
     rounds.round("job-2", [])
     rounds.examples("job-2", ["a.jpg"])
     (pair,) = draw(rounds)
-    shown = image(pair.sides[0])
+    shown = image(pair.views[0])
     assert shown.width > shown.height
     assert not shown.getexif()
 
@@ -74,5 +74,5 @@ def test_a_large_photograph_is_made_small(rounds: Rounds) -> None:
     rounds.round("job-2", [])
     rounds.examples("job-2", ["a.jpg"])
     (pair,) = draw(rounds)
-    assert max(image(pair.sides[0]).size) == pictures.LONGEST
-    assert len(pair.sides[0].source) < 60_000
+    assert max(image(pair.views[0]).size) == pictures.LONGEST
+    assert len(pair.views[0].source) < 60_000

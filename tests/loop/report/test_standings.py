@@ -1,4 +1,4 @@
-"""Nights that no champion has learned from: how they stand is told, and what speaks against their labels."""
+"""Batches that no champion has learned from: how they stand is told, and what speaks against their labels."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from include.loop.core.storage import dump
 from include.loop.report.advice import next_steps
 from include.loop.report.doubts import worst
 from include.loop.report.gather import gather
+from include.loop.report.standings import outcome, what_next
 from tests.loop.report.rounds import RIGHT, TRUTH, WRONG, Rounds
 
 NIGHT = "2026-11-02"
 
 
 def names(rounds: Rounds) -> list[str]:
-    return [item["image"].rsplit("/")[-1] for item in worst(rounds.workspace, NIGHT, "job-2", 0.5)]
+    return [item.image.rsplit("/")[-1] for item in worst(rounds.workspace, NIGHT, "job-2", 0.5)]
 
 
 def test_what_both_models_contradict_comes_first_and_what_none_does_is_not_shown(rounds: Rounds) -> None:
@@ -26,8 +27,8 @@ def test_what_both_models_contradict_comes_first_and_what_none_does_is_not_shown
     })  # fmt: skip
     assert names(rounds) == ["worst.png", "half.png"]
     example = worst(rounds.workspace, NIGHT, "job-2", 0.5)[0]
-    assert (example["slice"], example["width"], example["boxes"]) == (NIGHT, 64, [TRUTH])
-    assert list(example["out"]) == ["champion", "challenger"]
+    assert (example.slice, example.label["review"]["annotations"]) == (NIGHT, [TRUTH])
+    assert list(example.out) == ["champion", "challenger"]
 
 
 def test_what_a_model_did_not_see_says_nothing(rounds: Rounds) -> None:
@@ -66,7 +67,7 @@ def test_a_night_that_did_harm_alone_is_told_with_its_worst_examples(rounds: Rou
     assert "Asked about again: 2 images. 1 of them has a second label so far, and 0 of these agree" in told
     assert f"python -m include.loop release-labels {NIGHT} --why" in told
     assert "Decide about 2 November 2026: it did harm by itself (job-2)" in told
-    assert "no label is lost. It did harm: the loop goes on without this night." in told
+    assert "no label is lost. It did harm: the loop goes on without this batch." in told
 
 
 def test_nights_that_did_harm_together_are_told_with_each_other(rounds: Rounds) -> None:
@@ -78,13 +79,13 @@ def test_nights_that_did_harm_together_are_told_with_each_other(rounds: Rounds) 
     rounds.trial("job-2", [NIGHT, "2026-11-03"], "harm", "2026-11-03T06:30:00+00:00")
     facts = gather(rounds.workspace, "job-2")
     one, other, discarded = facts.standings
-    assert "the loop itself finds out which night did" in next_steps(facts)[0]
+    assert "the loop itself finds out which batch did" in next_steps(facts)[0]
     assert (one.batch, one.state, other.state) == (NIGHT, "suspended", "suspended")
-    assert [(item.told, item.others, item.reasons) for item in one.trials] == [
+    assert [(outcome(item), item.others, item.reasons) for item in one.trials] == [
         ("did harm", ("2026-11-03",), ("fell",))
     ]
-    assert "the loop goes on trying by itself" in one.next
-    assert "while the others are learned" in one.next
+    assert "the loop goes on trying by itself" in what_next(one)
+    assert "while the others are learned" in what_next(one)
     assert (discarded.state, discarded.by, discarded.why) == ("discarded", "ada", "wrong template")
     assert not any(item.examples for item in (one, other, discarded))
 
@@ -110,4 +111,4 @@ def test_records_that_are_not_there_or_odd_are_no_error(rounds: Rounds) -> None:
     rounds.storage.s3.delete_object(Bucket=rounds.storage.bucket, Key="pets/datasets/data-1/dataset.json")
     facts = gather(rounds.workspace, "job-2")
     assert facts.standings == ()
-    assert any("how the nights stand cannot be told" in problem for problem in facts.problems)
+    assert any("how the batches stand cannot be told" in problem for problem in facts.problems)

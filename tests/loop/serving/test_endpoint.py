@@ -14,12 +14,12 @@ from include.loop.config import DeploymentSettings, NetworkSettings
 from include.loop.core.errors import ConfigurationError, DeploymentFailed
 from include.loop.models import registry
 from include.loop.serving.endpoint import (
-    bring,
     deployment_config,
     describe_endpoint,
     endpoint_name,
     ensure_config,
     is_named_after,
+    reconcile,
     serves,
 )
 from include.loop.workspace import Workspace
@@ -100,7 +100,7 @@ def test_an_endpoint_that_is_found_failed_is_made_anew(place: Place):
     place.storage.write(artifact, b"no archive")
 
     def go_on(waited_for: Pending | None) -> Pending | None:
-        return bring(serving.workspace, serving.endpoint, config, waited_for)
+        return reconcile(serving.workspace, serving.endpoint, config, waited_for)
 
     first = go_on(None)
     assert first == Pending(ResourceKind.ENDPOINT, (serving.endpoint,), aim=config)
@@ -144,13 +144,13 @@ def found(client: Any, status: str) -> Stubber:
 def test_a_state_that_no_update_mends_is_told(place: Place, far_away: Any, status: str):
     message = rf"endpoint e is {status} \(an alarm rang\)"
     with found(far_away, status), pytest.raises(DeploymentFailed, match=message):
-        bring(Serving(place).workspace, "e", "new", None)
+        reconcile(Serving(place).workspace, "e", "new", None)
 
 
 @pytest.mark.parametrize("status", ["SystemUpdating", "RollingBack", "Deleting"])
 def test_whatever_goes_on_is_waited_for(place: Place, far_away: Any, status: str):
     with found(far_away, status):
-        step = bring(Serving(place).workspace, "e", "new", None)
+        step = reconcile(Serving(place).workspace, "e", "new", None)
     assert step == Pending(ResourceKind.ENDPOINT, ("e",), aim="")
 
 

@@ -10,9 +10,10 @@ import pytest
 
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, NothingToLearn
+from include.loop.core.records.verdict import Verdict
 from include.loop.dataset import build, label_pool
 from include.loop.dataset.plan import plan_training
-from include.loop.evaluation.gate import judge
+from include.loop.evaluation.gate import GateResult, judge
 from include.loop.trials import past, shards
 from include.loop.trials.next_trial import DAY
 from include.loop.trials.shards import read_lineage
@@ -42,7 +43,7 @@ def night(place: Place, name: str, count: int = 3) -> None:
     shard(place, name, lines(place, f"{name}-", count, class_id=1))
 
 
-def judged(place: Place, dataset_id: str, number: int, found: str, **more: Any) -> dict[str, Any]:
+def judged(place: Place, dataset_id: str, number: int, found: str, **more: Any) -> GateResult:
     """The verdict about the challenger of a dataset, as if it had been trained and measured."""
     job = f"job-{number}"
     parent = build.read_dataset(place.workspace, dataset_id)["parent"]
@@ -71,8 +72,8 @@ def test_a_bad_night_is_in_no_part_of_the_datasets_after_it(begun: Place):
     night(begun, A, 6)
     bad = build.build(begun.workspace)["dataset_id"]
     told = judged(begun, bad, 2, "harm")
-    assert told["outcome"] == "harm"
-    (warning,) = told["warnings"]
+    assert told.outcome == "harm"
+    (warning,) = told.warnings
     assert f"{A} is set aside: it did harm by itself (job-2)" in warning
     assert f"release-labels {A}" in warning
     assert f"discard-labels {A}" in warning
@@ -139,8 +140,8 @@ def test_what_was_tried_is_written_once_whatever_happens_between(begun: Place):
     night(begun, B)
     again = build.build(begun.workspace)["dataset_id"]
     begun.storage.write_json(layout.model_file("job-3"), {"dataset_id": again, "parent": "job-1"})
-    assert judge(begun.workspace, "job-3")["outcome"] is None
-    assert judged(begun, again, 3, "harm")["outcome"] == "harm"
+    assert judge(begun.workspace, "job-3").outcome is None
+    assert judged(begun, again, 3, "harm").outcome == "harm"
 
 
 def test_a_further_trial_needs_no_number_of_labels_and_counts_for_a_day(begun: Place):
@@ -201,7 +202,7 @@ def test_a_pipeline_that_has_no_record_of_trials_learns_as_before(begun: Place):
     # A first model is better than nothing: whatever its gate says holds no night back.
     begun.s3.delete_object(Bucket=begun.bucket, Key=f"pets/{layout.CHAMPION}")
     first = build.build(begun.workspace)["dataset_id"]
-    assert judged(begun, first, 3, "harm", champion=None)["outcome"] is None
+    assert judged(begun, first, 3, "harm", champion=None).outcome is None
 
 
 def test_a_released_night_is_learned_from_with_the_next_ones(begun: Place):
@@ -236,9 +237,9 @@ def test_a_released_night_is_learned_from_with_the_next_ones(begun: Place):
         ([("floor", "day", 0.1), ("calibration", "day", 0.9), ("latency", None, 99.0)], Outcome.NO_GAIN, ()),
         ([("gain", None, -0.1), ("loss", "day", -0.2)], Outcome.HARM, ()),
         ([("class_loss", "day", -0.2)], Outcome.HARM, ()),
-        ([("learned", A, 0.2), ("loss", "day", -0.2), ("learned", B, 0.3)], Outcome.HARM, (A, B)),
+        ([("train_recall", A, 0.2), ("loss", "day", -0.2), ("train_recall", B, 0.3)], Outcome.HARM, (A, B)),
         ([("measured", "day", None), ("loss", "day", None)], Outcome.NO_GAIN, ()),
-        ([("learned", A, None)], Outcome.NO_GAIN, ()),
+        ([("train_recall", A, None)], Outcome.NO_GAIN, ()),
     ],
 )
 def test_harm_is_a_loss_or_what_could_not_be_learned_and_nothing_else(rules, outcome, blamed):
@@ -246,7 +247,11 @@ def test_harm_is_a_loss_or_what_could_not_be_learned_and_nothing_else(rules, out
         {"rule": name, "slice": part, "value": value, "passed": False, "judged": True}
         for name, part, value in rules
     ]
-    told = {"rule": "learned", "slice": C, "value": 0.1, "passed": False, "judged": False}
+    told = {"rule": "train_recall", "slice": C, "value": 0.1, "passed": False, "judged": False}
     kept = {"rule": "loss", "slice": "night", "value": 0.1, "passed": True, "judged": True}
-    assert weigh(False, [*failed, told, kept]) == (outcome, blamed)
-    assert weigh(True, [told, kept]) == (Outcome.PROMOTE, ())
+    assert weigh(verdict(False, *failed, told, kept)) == (outcome, blamed)
+    assert weigh(verdict(True, told, kept)) == (Outcome.PROMOTE, ())
+
+
+def verdict(promote: bool, *rules: dict[str, Any]) -> Verdict:
+    return Verdict.model_validate({"promote": promote, "rules": rules})

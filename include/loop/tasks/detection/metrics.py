@@ -8,10 +8,12 @@ can be taken at their word. A number that cannot be measured is None, never NaN.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from include.loop.core.records.metrics import ReliabilityBin, finite
 from include.loop.tasks.detection.manifest import LabelledImage
 from include.loop.tasks.detection.matching import Bools, Floats, Matches, choose, overlaps
 from include.loop.tasks.detection.predictions import Detection
@@ -23,15 +25,23 @@ BACKGROUND = "background"
 MISSED = "missed"
 
 
-def mean_average_precision(
-    images: Sequence[LabelledImage], detections: Mapping[str, Sequence[Detection]], classes: Sequence[str]
-) -> dict[str, Any]:
-    """COCO's average precision of detections on labelled images, each a number from 0 to 1.
-
-    ``map50``: mean over classes at IoU 0.5; ``map``: the mean over IoU 0.5 to 0.95; ``classes``: AP at 0.5 by
-    class, None for a class without a box in these images. ``map50`` and ``map`` are None when there is no box
+@dataclass(frozen=True)
+class AveragePrecision:
+    """COCO's, from 0 to 1. ``score``: mean over classes at IoU 0.5; ``strict``: the mean over IoU 0.5 to
+    0.95;
+    ``classes``: AP at 0.5 by class. None for a class without a box in these images, and where there is no box
     at all.
     """
+
+    score: float | None
+    strict: float | None
+    classes: dict[str, float | None]
+
+
+def average_precision(
+    images: Sequence[LabelledImage], detections: Mapping[str, Sequence[Detection]], classes: Sequence[str]
+) -> AveragePrecision:
+    """COCO's average precision of detections on labelled images."""
     from faster_coco_eval import COCO, COCOeval_faster
 
     truth = COCO(as_coco(images, classes))
@@ -46,11 +56,11 @@ def mean_average_precision(
         measured = values[values > -1]
         return finite(measured.mean()) if measured.size else None
 
-    return {
-        "map50": mean(precision[0]),
-        "map": mean(precision),
-        "classes": {name: mean(precision[0, :, index]) for index, name in enumerate(classes)},
-    }
+    return AveragePrecision(
+        score=mean(precision[0]),
+        strict=mean(precision),
+        classes={name: mean(precision[0, :, index]) for index, name in enumerate(classes)},
+    )
 
 
 def at_work(matches: Matches, threshold: float) -> Bools:
@@ -58,18 +68,18 @@ def at_work(matches: Matches, threshold: float) -> Bools:
     return matches.score >= threshold
 
 
-def recall_and_precision(matches: Matches, threshold: float) -> dict[str, float | None]:
+def recall_and_precision(matches: Matches, threshold: float) -> tuple[float | None, float | None]:
     """The share of labelled boxes that were found, and of detections that are right, of the right class."""
     working = at_work(matches, threshold)
     hits = int((working & (matches.hit >= 0)).sum())
-    return {"recall": _share(hits, len(matches.true_class)), "precision": _share(hits, int(working.sum()))}
+    return _share(hits, len(matches.true_class)), _share(hits, int(working.sum()))
 
 
-def calibration(matches: Matches) -> dict[str, Any]:
+def calibration(matches: Matches) -> tuple[float | None, tuple[ReliabilityBin, ...]]:
     """How far scores are from the share of detections that is right, among those of ``LOWEST_SCORE`` or more.
 
-    ``reliability``: per bin of scores its edges, count, mean score and precision; ``calibration_error``: the
-    mean distance of the last two, weighted by count (expected calibration error), after the model's NMS.
+    The mean distance, weighted by count (expected calibration error), after the model's NMS; and the bins of
+    scores that it is taken over.
     """
     counted = matches.score >= LOWEST_SCORE
     score, right = matches.score[counted], matches.hit[counted] >= 0
@@ -82,16 +92,15 @@ def calibration(matches: Matches) -> dict[str, Any]:
         if count:
             distance += count * abs(score[own].mean() - right[own].mean())
         reliability.append(
-            {
-                "low": round(index / BINS, 5),
-                "high": round((index + 1) / BINS, 5),
-                "count": count,
-                "mean_score": finite(score[own].mean()) if count else None,
-                "precision": finite(right[own].mean()) if count else None,
-            }
+            ReliabilityBin(
+                low=round(index / BINS, 5),
+                high=round((index + 1) / BINS, 5),
+                count=count,
+                mean_score=finite(score[own].mean()) if count else None,
+                precision=finite(right[own].mean()) if count else None,
+            )
         )
-    error = finite(distance / len(score)) if len(score) else None
-    return {"calibration_error": error, "reliability": reliability}
+    return finite(distance / len(score)) if len(score) else None, tuple(reliability)
 
 
 def confusion(matches: Matches, classes: Sequence[str], threshold: float) -> dict[str, dict[str, int]]:
@@ -129,11 +138,6 @@ def f1_by_image(matches: Matches, threshold: float) -> Floats:
     found = np.bincount(matches.image[working], minlength=matches.images)
     total = found + np.bincount(matches.true_image, minlength=matches.images)
     return np.divide(2.0 * hits, total, out=np.ones(matches.images), where=total > 0)
-
-
-def finite(value: Any) -> float | None:
-    """A number as records hold it: five decimals, None for what is not finite."""
-    return round(float(value), 5) if np.isfinite(value) else None
 
 
 def _share(part: int, whole: int) -> float | None:

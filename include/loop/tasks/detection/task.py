@@ -11,13 +11,14 @@ from include.loop.tasks.detection.answers import BoxAnswer, read_output
 from include.loop.tasks.detection.consensus import agree
 from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage, manifest_value, read_value
+from include.loop.tasks.detection.measuring import DetectionMeasuring
 from include.loop.tasks.detection.predictions import Detection, read_detections
 from include.loop.tasks.detection.question import prelabels
 from include.loop.tasks.protocol import Task
 from include.loop.tasks.values import Agreement, Origin, RejectedAnswer
 
 
-class ObjectDetection(Task[Sequence[Detection], LabelledImage, BoxAnswer]):
+class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImage, BoxAnswer]):
     """Boxes with a class."""
 
     algorithm = DetectionAlgorithm()

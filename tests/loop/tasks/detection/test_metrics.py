@@ -15,10 +15,10 @@ from include.loop.tasks.detection.matching import match
 from include.loop.tasks.detection.metrics import (
     as_coco,
     as_results,
+    average_precision,
     calibration,
     confusion,
     f1_by_image,
-    mean_average_precision,
     recall_and_precision,
 )
 from tests.loop.scenes import CLASSES, Scene, found, image, many, scenes
@@ -48,12 +48,12 @@ def by_pycocotools(scene: Scene) -> dict[str, float]:
         return float(measured.mean()) if measured.size else -1.0
 
     by_class = {name: mean(precision[0, :, index]) for index, name in enumerate(CLASSES)}
-    return {"map50": mean(precision[0]), "map": mean(precision), **by_class}
+    return {"score": mean(precision[0]), "strict": mean(precision), **by_class}
 
 
 def ours(scene: Scene) -> dict[str, float]:
-    result = mean_average_precision(*scene, CLASSES)
-    flat = {"map50": result["map50"], "map": result["map"], **result["classes"]}
+    result = average_precision(*scene, CLASSES)
+    flat = {"score": result.score, "strict": result.strict, **result.classes}
     return {name: -1.0 if value is None else value for name, value in flat.items()}
 
 
@@ -70,31 +70,31 @@ def test_the_numbers_are_those_of_pycocotools_beyond_a_hundred_detections():
 
 def test_perfect_detections_score_one():
     detections = {"a": [found(0, 0.9, 10, 10, 20, 20)], "b": [found(1, 0.8, 40, 5, 30, 30)]}
-    result = mean_average_precision(IMAGES, detections, CLASSES)
-    assert (result["map50"], result["map"]) == (1.0, 1.0)
-    assert result["classes"] == {"cat": 1.0, "dog": 1.0, "bird": None}
+    result = average_precision(IMAGES, detections, CLASSES)
+    assert (result.score, result.strict) == (1.0, 1.0)
+    assert result.classes == {"cat": 1.0, "dog": 1.0, "bird": None}
 
 
 def test_boxes_that_fit_by_half_count_at_half_overlap_only():
-    result = mean_average_precision(IMAGES[:1], {"a": [found(0, 0.9, 10, 10, 20, 12)]}, CLASSES)  # IoU 0.6
-    assert result["map50"] == 1.0
-    assert result["map"] == pytest.approx(0.3)  # 0.5, 0.55 and 0.6 of ten thresholds
+    result = average_precision(IMAGES[:1], {"a": [found(0, 0.9, 10, 10, 20, 12)]}, CLASSES)  # IoU 0.6
+    assert result.score == 1.0
+    assert result.strict == pytest.approx(0.3)  # 0.5, 0.55 and 0.6 of ten thresholds
 
 
 def test_a_wrong_class_is_no_hit_and_a_false_alarm_before_the_hit_costs_precision():
-    assert mean_average_precision(IMAGES[:1], {"a": [found(1, 0.9, 10, 10, 20, 20)]}, CLASSES)["map50"] == 0.0
+    assert average_precision(IMAGES[:1], {"a": [found(1, 0.9, 10, 10, 20, 20)]}, CLASSES).score == 0.0
     alarm = {"a": [found(0, 0.5, 10, 10, 20, 20)], "c": [found(0, 0.9, 1, 1, 9, 9)]}
-    assert mean_average_precision(IMAGES, alarm, CLASSES)["classes"]["cat"] == pytest.approx(0.5)
+    assert average_precision(IMAGES, alarm, CLASSES).classes["cat"] == pytest.approx(0.5)
 
 
 def test_what_cannot_be_measured_is_none_and_not_a_number():
     images = [image("c")]
-    result = mean_average_precision(images, {"c": [found(0, 0.9, 1, 1, 9, 9)]}, CLASSES)
-    assert (result["map50"], result["map"], set(result["classes"].values())) == (None, None, {None})
+    result = average_precision(images, {"c": [found(0, 0.9, 1, 1, 9, 9)]}, CLASSES)
+    assert (result.score, result.strict, set(result.classes.values())) == (None, None, {None})
     nothing = match(images, {}, len(CLASSES))
-    assert recall_and_precision(nothing, 0.5) == {"recall": None, "precision": None}
-    assert calibration(nothing)["calibration_error"] is None
-    assert mean_average_precision(IMAGES[:1], {}, CLASSES)["classes"]["cat"] == 0.0
+    assert recall_and_precision(nothing, 0.5) == (None, None)
+    assert calibration(nothing)[0] is None
+    assert average_precision(IMAGES[:1], {}, CLASSES).classes["cat"] == 0.0
 
 
 FOUND = {
@@ -107,9 +107,9 @@ FOUND = {
 
 def test_recall_and_precision_count_from_the_working_score_on():
     matches = match(IMAGES, FOUND, len(CLASSES))
-    assert recall_and_precision(matches, 0.5) == {"recall": 0.5, "precision": pytest.approx(1 / 3, abs=1e-5)}
-    assert recall_and_precision(matches, 0.1)["precision"] == 0.25
-    assert recall_and_precision(matches, 0.95) == {"recall": 0.0, "precision": None}
+    assert recall_and_precision(matches, 0.5) == (0.5, 0.33333)
+    assert recall_and_precision(matches, 0.1)[1] == 0.25
+    assert recall_and_precision(matches, 0.95) == (0.0, None)
 
 
 def test_confusion_says_what_became_of_every_box():
@@ -144,15 +144,15 @@ def test_scores_that_keep_their_word_are_calibrated():
         images.append(image(name, (0, 0, 0, 16, 16)))
         detections[name] = [found(0, score, 0 if right else 64, 0, 16, 16)]
     matches = match(images, detections, len(CLASSES))
-    kept = calibration(matches)
-    assert kept["calibration_error"] == pytest.approx(0, abs=1e-9)
-    filled = [item for item in kept["reliability"] if item["count"]]
-    assert [(item["low"], item["high"], item["mean_score"], item["precision"]) for item in filled] == [
+    error, reliability = calibration(matches)
+    assert error == pytest.approx(0, abs=1e-9)
+    filled = [item for item in reliability if item.count]
+    assert [(item.low, item.high, item.mean_score, item.precision) for item in filled] == [
         (0.3, 0.4, 0.3, 0.3),
         (0.9, 1.0, 0.9, 0.9),
     ]
     bold = {name: [found(0, 0.9, 64, 0, 16, 16)] for name in detections}
-    assert calibration(match(images, bold, len(CLASSES)))["calibration_error"] == pytest.approx(0.9)
+    assert calibration(match(images, bold, len(CLASSES)))[0] == pytest.approx(0.9)
 
 
 def test_every_image_has_its_own_f1():

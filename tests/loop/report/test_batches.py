@@ -1,4 +1,4 @@
-"""What a night was, from its records, and how far its scores have moved."""
+"""What a batch was, from its records, and how far its scores have moved."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.core.storage import dump
-from include.loop.report.nights import EARLIER, make_scores, read_night, read_nights, stability_index
+from include.loop.report.batches import EARLIER, make_scores, read_batch, read_batches, stability_index
 from tests.loop.report.rounds import TRUTH, Rounds
 
 SCORES = st.lists(st.floats(min_value=0, max_value=1), min_size=1, max_size=300)
 
 
-def test_a_night_is_counted_from_images_to_labels(rounds: Rounds) -> None:
+def test_a_batch_is_counted_from_images_to_labels(rounds: Rounds) -> None:
     rounds.night("2026-11-01", [0.1, 0.5, 0.9, 1.0], labels=2, open_loops=["a"])
-    night = read_night(rounds.workspace, "2026-11-01", [])
-    assert (night.images, night.predicted, night.asked, night.audits) == (4, 4, 2, 1)
-    assert (night.answered, night.labels, night.boxes, night.open) == (2, 2, 2, 1)
-    assert (night.reviewer_seconds, night.expected_seconds) == (60.0, 40.0)
-    assert night.dollars == 60 / 3600 * rounds.workspace.pipeline.review.dollars_per_hour
-    assert night.champion == "champion-1"
-    assert night.flow_definition == "arn:flow"
-    assert night.scores
-    assert sum(night.scores.histogram) == 4
+    batch = read_batch(rounds.workspace, "2026-11-01", [])
+    assert (batch.images, batch.predicted, batch.asked, batch.audits) == (4, 4, 2, 1)
+    assert (batch.answered, batch.labels, batch.open) == (2, 2, 1)
+    assert (batch.reviewer_seconds, batch.expected_seconds) == (60.0, 40.0)
+    assert batch.dollars == 60 / 3600 * rounds.workspace.pipeline.review.dollars_per_hour
+    assert batch.champion == "champion-1"
+    assert batch.flow_definition == "arn:flow"
+    assert batch.scores
+    assert sum(batch.scores.histogram) == 4
 
 
 def test_an_answer_that_cannot_be_used_was_an_answer_and_late_labels_are_told(rounds: Rounds) -> None:
@@ -40,24 +40,24 @@ def test_an_answer_that_cannot_be_used_was_an_answer_and_late_labels_are_told(ro
     rounds.put("labels/dt=2026-11-02/quarantine.jsonl", b"\n".join(dump(line) for line in refused))
     manifest = rounds.storage.read("labels/dt=2026-11-02/augmented.manifest")
     rounds.put("labels/dt=2026-11-02/augmented.manifest", manifest + dump(late) + b"\n")
-    night = read_night(rounds.workspace, "2026-11-02", [])
-    assert (night.answered, night.late) == (2, 1)
-    assert dict(night.reasons) == {"box outside": 1, "not an image": 1}
+    batch = read_batch(rounds.workspace, "2026-11-02", [])
+    assert (batch.answered, batch.late) == (2, 1)
+    assert dict(batch.reasons) == {"box outside": 1, "not an image": 1}
 
 
 def test_no_record_is_left_out_of_the_reasons(rounds: Rounds) -> None:
     rounds.night("2026-11-02", [0.1], labels=1)
     refused = [{"reason": f"reason {number % 20}", "batch": "2026-11-02"} for number in range(39)]
     rounds.put("labels/dt=2026-11-02/quarantine.jsonl", b"\n".join(dump(line) for line in refused))
-    night = read_night(rounds.workspace, "2026-11-02", [])
-    assert sum(count for _, count in night.reasons) == 39
-    assert night.reasons[-1] == ("another reason", 17)
+    batch = read_batch(rounds.workspace, "2026-11-02", [])
+    assert sum(count for _, count in batch.reasons) == 39
+    assert batch.reasons[-1] == ("another reason", 17)
 
 
-def test_a_night_without_records_is_a_night_of_zeros(rounds: Rounds) -> None:
+def test_a_batch_without_records_is_a_batch_of_zeros(rounds: Rounds) -> None:
     problems: list[str] = []
-    night = read_night(rounds.workspace, "2026-11-01", problems)
-    assert (night.images, night.labels, night.scores, problems) == (0, 0, None, [])
+    batch = read_batch(rounds.workspace, "2026-11-01", problems)
+    assert (batch.images, batch.labels, batch.scores, problems) == (0, 0, None, [])
 
 
 def test_damaged_records_are_noted_and_the_rest_is_told(rounds: Rounds) -> None:
@@ -65,23 +65,23 @@ def test_damaged_records_are_noted_and_the_rest_is_told(rounds: Rounds) -> None:
     rounds.put("runs/dt=2026-11-01/triage.parquet", b"PAR1 no parquet")
     rounds.put("runs/dt=2026-11-01/predictions.json", b"{")
     problems: list[str] = []
-    night = read_night(rounds.workspace, "2026-11-01", problems)
-    assert (night.images, night.labels, night.predicted, night.scores) == (1, 1, 0, None)
+    batch = read_batch(rounds.workspace, "2026-11-01", problems)
+    assert (batch.images, batch.labels, batch.predicted, batch.scores) == (1, 1, 0, None)
     assert len(problems) == 2
 
 
-def test_the_nights_before_a_round_are_the_last_ones_and_known_ones_are_not_read_again(
+def test_the_batches_before_a_round_are_the_last_ones_and_known_ones_are_not_read_again(
     rounds: Rounds,
 ) -> None:
     for day in range(1, EARLIER + 4):
         rounds.put(f"runs/dt=2026-11-{day:02}/batch.json", {"images": [{"uri": "x"}] * day})
     rounds.night("2026-11-30", [0.5], labels=1)
-    nights, earlier = read_nights(rounds.workspace, ["2026-11-30"], {}, [])
-    assert [night.batch for night in nights] == ["2026-11-30"]
-    assert [night.batch for night in earlier] == [f"2026-11-{day:02}" for day in range(4, EARLIER + 4)]
+    batches, earlier = read_batches(rounds.workspace, ["2026-11-30"], {}, [])
+    assert [batch.batch for batch in batches] == ["2026-11-30"]
+    assert [batch.batch for batch in earlier] == [f"2026-11-{day:02}" for day in range(4, EARLIER + 4)]
     rounds.put("runs/dt=2026-11-30/batch.json", {"images": []})
-    again, _ = read_nights(rounds.workspace, ["2026-11-30"], {"2026-11-30": nights[0]}, [])
-    assert again == nights
+    again, _ = read_batches(rounds.workspace, ["2026-11-30"], {"2026-11-30": batches[0]}, [])
+    assert again == batches
 
 
 @given(SCORES)
@@ -108,7 +108,7 @@ def test_the_stability_index_is_never_negative_and_nothing_moves_from_itself(
     assert abs(still[0]) < 1e-9
 
 
-def test_a_night_that_looks_different_moves_far_more_than_chance() -> None:
+def test_a_batch_that_looks_different_moves_far_more_than_chance() -> None:
     by_day, by_night = make_scores([0.9] * 100), make_scores([0.2] * 100)
     assert by_day
     assert by_night

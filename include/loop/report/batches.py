@@ -1,8 +1,8 @@
-"""What one night was: its funnel from images to labels, what it cost, and how sure the model was.
+"""What one batch was: its funnel from images to labels, what it cost, and how sure the model was.
 
-Takes the records of a night (batch, predictions, triage, questions, labels) as they lie in S3, gives a frozen
-``Night``. A night that never got so far has zeros; a record that cannot be read is noted. Also how far the
-scores of a night have moved from those of others. Knows storage only.
+Takes the records of a batch (images, predictions, triage, questions, labels) as they lie in S3, gives its
+``BatchFacts``. A batch that never got so far has zeros; a record that cannot be read is noted. Also how far
+the scores of a batch have moved from those of others.
 """
 
 from __future__ import annotations
@@ -14,68 +14,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.loop.core import layout, storage
+from include.loop.core.records.batch_facts import BatchFacts, ScoreHistogram
 from include.loop.workspace import Workspace
 
 BINS = 10
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-# So many earlier nights are shown beside those of a round.
+# So many earlier batches are shown beside those of a round.
 EARLIER = 12
 REASONS = 12
 
 
-@dataclass(frozen=True)
-class Scores:
-    """The best score of every predicted image of a night (0 where nothing was found): counts in ten equal
-    bins from 0 to 1, and the quantiles of ``QUANTILES``.
-    """
-
-    histogram: tuple[int, ...]
-    quantiles: tuple[float, ...]
-
-    @property
-    def count(self) -> int:
-        return sum(self.histogram)
-
-
-@dataclass(frozen=True)
-class Night:
-    """Counts of images, except ``answers``; seconds and dollars are the reviewers'.
-
-    ``answered`` are this night's images with an answer, usable or not; ``late`` are labels that belong to
-    questions of earlier nights, and are counted in ``labels``; ``disagreed`` are images about which there was
-    no majority among the reviewers, and are counted in ``quarantined``.
-    """
-
-    batch: str
-    champion: str | None = None
-    backfill: bool = False
-    images: int = 0
-    predicted: int = 0
-    asked: int = 0
-    audits: int = 0
-    answered: int = 0
-    labels: int = 0
-    late: int = 0
-    negatives: int = 0
-    boxes: int = 0
-    answers: int = 0
-    open: int = 0
-    quarantined: int = 0
-    disagreed: int = 0
-    reasons: tuple[tuple[str, int], ...] = ()
-    reviewer_seconds: float = 0.0
-    expected_seconds: float = 0.0
-    dollars: float = 0.0
-    asked_at: str = ""
-    committed_at: str = ""
-    flow_definition: str = ""
-    scores: Scores | None = None
-
-
-def read_nights(
-    workspace: Workspace, batches: Sequence[str], known: Mapping[str, Night], problems: list[str]
-) -> tuple[tuple[Night, ...], tuple[Night, ...]]:
-    """The nights of a round, and the last ones before them.
+def read_batches(
+    workspace: Workspace, batches: Sequence[str], known: Mapping[str, BatchFacts], problems: list[str]
+) -> tuple[tuple[BatchFacts, ...], tuple[BatchFacts, ...]]:
+    """The batches of a round, and the last ones before them.
 
     Those that are ``known`` and committed will not change any more, and are not read again.
     """
@@ -84,16 +36,16 @@ def read_nights(
     there = layout.batch_folders(workspace.storage.list_folders(layout.RUNS))
     before = [batch for batch in there if batch < batches[0]][-EARLIER:]
 
-    def read(batch: str) -> Night:
+    def read(batch: str) -> BatchFacts:
         told = known.get(batch)
-        return told if told and told.committed_at else read_night(workspace, batch, problems)
+        return told if told and told.committed_at else read_batch(workspace, batch, problems)
 
-    nights = list(storage.in_parallel(read, [*before, *batches]))
-    return tuple(nights[len(before) :]), tuple(night for night in nights[: len(before)] if night.images)
+    found = list(storage.in_parallel(read, [*before, *batches]))
+    return tuple(found[len(before) :]), tuple(item for item in found[: len(before)] if item.images)
 
 
-def read_night(workspace: Workspace, batch: str, problems: list[str]) -> Night:
-    """Everything of a night that is there."""
+def read_batch(workspace: Workspace, batch: str, problems: list[str]) -> BatchFacts:
+    """Everything of a batch that is there."""
 
     def find(location: str) -> dict[str, Any]:
         return _find(workspace, location, problems)
@@ -112,9 +64,8 @@ def read_night(workspace: Workspace, batch: str, problems: list[str]) -> Night:
     own = {line.get("loop") for line in labels if line.get("batch") == batch}
     bad_answers = (line for line in refused if line.get("worker") or line.get("said"))
     own |= {line.get("loop") for line in bad_answers if line.get("batch") == batch}
-    attribute = workspace.pipeline.label_attribute
     seconds = float(summary.get("reviewer_seconds", 0.0))
-    return Night(
+    return BatchFacts(
         batch=batch,
         champion=(pinned.get("champion") or {}).get("training_job"),
         backfill=bool(pinned.get("backfill")),
@@ -126,7 +77,6 @@ def read_night(workspace: Workspace, batch: str, problems: list[str]) -> Night:
         labels=summary.get("labels", 0),
         late=sum(line.get("batch") != batch for line in labels),
         negatives=summary.get("negatives", 0),
-        boxes=sum(len(line.get(attribute, {}).get("annotations", ())) for line in labels),
         answers=summary.get("answers", 0),
         open=len(summary.get("open_loops", ())),
         quarantined=summary.get("quarantined", 0),
@@ -150,7 +100,7 @@ def _reasons(reasons: Iterable[str]) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def make_scores(values: Iterable[float]) -> Scores | None:
+def make_scores(values: Iterable[float]) -> ScoreHistogram | None:
     """Histogram and quantiles of scores from 0 to 1; None of none."""
     ordered = sorted(min(max(value, 0.0), 1.0) for value in values)
     if not ordered:
@@ -159,11 +109,11 @@ def make_scores(values: Iterable[float]) -> Scores | None:
     for value in ordered:
         histogram[min(int(value * BINS), BINS - 1)] += 1
     quantiles = (round(ordered[round(level * (len(ordered) - 1))], 4) for level in QUANTILES)
-    return Scores(tuple(histogram), tuple(quantiles))
+    return ScoreHistogram(histogram=tuple(histogram), quantiles=tuple(quantiles))
 
 
-def stability_index(one: Scores, others: Sequence[Scores]) -> tuple[float, float] | None:
-    """How far one night's scores lie from those of others together, and how far chance alone would take them.
+def stability_index(one: ScoreHistogram, others: Sequence[ScoreHistogram]) -> tuple[float, float] | None:
+    """How far one batch's scores lie from those of others together, and how far chance alone would take them.
 
     The population stability index over the ten bins, half an image added to each so that an empty bin has a
     logarithm. By custom, below 0.1 nothing has happened, above 0.25 much has. Its mean under no change at all
@@ -190,7 +140,7 @@ class _Triaged:
 
 
 def _triaged(workspace: Workspace, batch: str, problems: list[str]) -> _Triaged:
-    """The columns that are told: a night may have a hundred thousand rows."""
+    """The columns that are told: a batch may have a hundred thousand rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
