@@ -53,7 +53,7 @@ LAYERS = {
     "include.review_server": [
         {"__main__"},
         {"app"},
-        {"api", "portal", "health"},
+        {"api", "portal", "health", "metrics"},
         {"people"},
         {"work", "templates"},
         {"s3"},

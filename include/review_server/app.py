@@ -36,6 +36,7 @@ from include.review_server.clock import Clock, utc_now
 from include.review_server.db.database import Database
 from include.review_server.errors import BodyTooLarge, DatabaseAway
 from include.review_server.health import Health, disk_problem
+from include.review_server.metrics import OTHERS, TOKEN, Metrics, note_operation
 from include.review_server.people.accounts import Accounts
 from include.review_server.portal.away import database_away, no_text
 from include.review_server.portal.frames import Frames
@@ -89,7 +90,8 @@ class Review:
         self._renderers, self._trials = RenderPool(2), RenderPool(1)
         access = ReadAccess(self.database, store, settings.read_prefixes)
         self.accounts = Accounts(self.database, clock)
-        self.tasks = Tasks(self.database, clock, self.wake)
+        self.metrics = Metrics(self.database, lambda: self.background.ill, settings.data_dir / TOKEN)
+        self.tasks = Tasks(self.database, clock, self.wake, self.metrics.answered)
         self.flow_jobs = FlowJobs(self.database, clock, store)
         self.deliveries = Deliveries(self.database, clock, arns, store, url)
         self.events = LoopEvents(self.database, clock, arns, settings)
@@ -124,9 +126,10 @@ class Review:
         statistics = Statistics(self.database, clock)
         secure = url.startswith("https:")
         worker_api = WorkerApi(self.accounts, self.tasks, statistics, clock, secure_cookie=secure)
-        self.asgi = Starlette(
+        server = Starlette(
             routes=[
                 Route("/_nightloop/health", self._health),
+                Route("/metrics", self.metrics.page),
                 *worker_api.routes(),
                 *component_routes(),
                 *portal_routes(
@@ -141,10 +144,12 @@ class Review:
             exception_handlers={DatabaseAway: database_away, DataError: no_text},
             lifespan=self._lifespan,
         )
+        self.asgi = self.metrics.counting(server, server.routes)
         self._services = [
             wire.AwsService("sagemaker", self.control),
             wire.AwsService("sagemaker-a2i-runtime", self.runtime),
         ]
+        self._operations = {name for service in self._services for name in service.implemented()}
 
     def _stored_in(self) -> Path:
         """The directory whose disk everything depends on."""
@@ -157,6 +162,7 @@ class Review:
             private_files.tighten(self._stored_in(), *_OWN_FILES)
             if self._own_keys:
                 self._own_keys.create()
+            self.metrics.start()
             self.database.upgrade()
             self._renderers.start()
             self._trials.start(ready=0)
@@ -194,6 +200,8 @@ class Review:
             headers={name.lower(): value for name, value in request.headers.items()},
         )
         service = next((service for service in self._services if service.matches(raw)), None)
+        named = service.operation(raw) if service else None
+        note_operation(request, named if named in self._operations else OTHERS)
         if service is None:
             return _aws_error(AwsError("UnknownOperationException", "no operation has that address", 404))
         try:

@@ -53,6 +53,11 @@ class AwsService:
             return name if prefix == self._target and name in self.model.operation_names else None
         return next((name for method, _, name in self._matching(request) if method == request.method), None)
 
+    def implemented(self) -> frozenset[str]:
+        """The operations that the implementation has."""
+        names = self.model.operation_names
+        return frozenset(name for name in names if hasattr(self.implementation, xform_name(name)))
+
     def matches(self, request: Request) -> bool:
         """Whether the request is addressed to this service, be its operation known or not."""
         if self._target:

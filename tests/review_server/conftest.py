@@ -20,7 +20,14 @@ __all__ = ["browser"]
 from tests.support.postgresql import PostgreSQL
 
 # What these modules promise depends on the database: locks, unique indexes, the order of transactions.
-_ON_BOTH = ("test_accounts", "test_callers", "test_database", "test_delivery", "test_loops", "test_tasks")
+_ON_BOTH = (
+    "test_accounts",
+    "test_callers",
+    "test_database",
+    "test_delivery",
+    "test_human_loops",
+    "test_tasks",
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -64,6 +64,11 @@ class BackgroundWorker:
         return [f"{lane.name}: {problem}" for lane in self._lanes if (problem := lane.problem)]
 
     @property
+    def ill(self) -> dict[str, bool]:
+        """Of each job, whether it cannot be done at present."""
+        return {lane.name: bool(lane.problem) or not lane.is_alive for lane in self._lanes}
+
+    @property
     def is_alive(self) -> bool:
         """Whether jobs are being done: a server whose background has died must say that it is ill."""
         return all(lane.is_alive for lane in self._lanes)

@@ -75,12 +75,21 @@ class QueueView:
 
 
 class Tasks:
-    """The workers' side of human loops. ``wake`` tells the background that an output is to be written."""
+    """What workers do with human loops. ``wake`` tells the background that an output is to be written;
+    ``answered`` is told of each answer, with the seconds that its worker spent on it.
+    """
 
-    def __init__(self, database: Database, clock: Clock, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        wake: Callable[[], None] = lambda: None,
+        answered: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._wake = wake
+        self._answered = answered
 
     def queue(self, worker_id: str) -> list[QueueView]:
         """What the worker could take, by flow definition."""
@@ -156,11 +165,12 @@ class Tasks:
                 return
             now = self._check_in_hand(task)
             session.add(Answer(task_id=task_id, content=content))
+            spent = max((now - task.accepted_at) / timedelta(milliseconds=1), 0)
             if active_seconds is not None:
-                held = max((now - task.accepted_at) / timedelta(milliseconds=1), 0)
-                task.active_milliseconds = int(min(max(active_seconds * 1000, 0), held))
+                spent = task.active_milliseconds = int(min(max(active_seconds * 1000, 0), spent))
             end_task(session, task, TaskStatus.ANSWERED, now)
             settle(session, loop, now)
+        self._answered(spent / 1000)
         self._wake()
 
     def decline(self, worker_id: str, task_id: str) -> None:

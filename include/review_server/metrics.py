@@ -1,0 +1,197 @@
+"""``GET /metrics``: how the server and its reviewers get on, for Prometheus.
+
+What this process has done since it started is counted (answers, reviewers' seconds, requests); what waits
+(tasks, open human loops, outputs and events that nobody has yet) is read from the database when somebody
+asks, so every server on one database says the same of it. Labels come from short lists: operations that are
+implemented, routes by their pattern, the newest flow definitions, and one name for all the rest.
+
+It is served on the server's only port, where a scraper of another machine or container reaches it through
+the proxy, and shows flow definitions by name: unlike health it is for the operator alone. Whoever asks must
+send the token that lies in the data directory (mode 0600, made at the first start) as a bearer. To take
+callers from loopback without one would be to take everybody's, once a proxy on this machine forgets to say
+for whom it calls. In Prometheus: ``authorization: {credentials_file: DIR/metrics-token}``.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute
+
+from include.review_server import private_files
+from include.review_server.db.database import Database
+from include.review_server.db.models import Delivery, FlowDefinition, HumanLoop, LoopEvent, Task, inline
+from include.review_server.db.statuses import FlowStatus, TaskStatus
+from include.review_server.errors import DatabaseAway
+
+TOKEN = "metrics-token"  # noqa: S105 -- the file's name
+OTHERS = "(others)"  # no flow definition and no operation can have that name
+_MOST_FLOWS = 100
+_OPERATION = "nightloop.operation"  # in ASGI's scope
+_BY_FLOW = {
+    "open_human_loops": "Human loops that are not terminal.",
+    "tasks_waiting": "Places of human loops that workers can take now.",
+    "tasks_leased": "Tasks that workers have in hand.",
+}
+
+App = Callable[..., Awaitable[None]]
+
+
+class Metrics:
+    """Counters of one server, and the page that shows them.
+
+    ``ill`` says of each background job whether it is; ``token`` is the file of the secret that whoever asks
+    must send.
+    """
+
+    def __init__(self, database: Database, ill: Callable[[], Mapping[str, bool]], token: Path) -> None:
+        self._token_file, self._token = token, ""
+        self._registry = CollectorRegistry()
+        self._answers = Counter(
+            "nightloop_review_answers", "Answers accepted since the start.", registry=self._registry
+        )
+        self._seconds = Counter(
+            "nightloop_review_reviewer_seconds",
+            "Seconds that reviewers worked on these answers, without the pauses that their pages measured.",
+            registry=self._registry,
+        )
+        self._requests = Counter(
+            "nightloop_review_requests",
+            "Requests answered since the start, by AWS operation or route and HTTP status.",
+            ["operation", "status"],
+            registry=self._registry,
+        )
+        self._registry.register(_Waiting(database, ill))
+
+    def start(self) -> None:
+        """Make the token at the first start. ``PermissionError`` when others could read it."""
+        if not self._token_file.exists():
+            private_files.write(self._token_file, secrets.token_urlsafe(32) + "\n")
+        self._token = private_files.read(self._token_file).strip()
+
+    def answered(self, seconds: float) -> None:
+        """An answer was accepted, on which a reviewer has worked for so long."""
+        self._answers.inc()
+        self._seconds.inc(seconds)
+
+    async def page(self, request: Request) -> Response:
+        kind, _, sent = request.headers.get("authorization", "").partition(" ")
+        # An empty token is that of a server which has not started: nobody has it.
+        if kind.lower() != "bearer" or not self._token or not _same(sent.strip(), self._token):
+            text = f"send the token in {TOKEN} of the data directory: Authorization: Bearer TOKEN"
+            return PlainTextResponse(text, 401, {"WWW-Authenticate": "Bearer"})
+        shown = await run_in_threadpool(generate_latest, self._registry)
+        return Response(shown, media_type=CONTENT_TYPE_LATEST)
+
+    def counting(self, app: App, routes: Sequence[BaseRoute]) -> App:
+        """The application, with its answers counted by the route that made them."""
+        names = {_endpoint(route): _name(route) for route in routes}
+
+        async def counted(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+            async def noting(message: Mapping[str, Any]) -> None:
+                if message["type"] == "http.response.start":
+                    operation = scope.get(_OPERATION) or names.get(scope.get("endpoint"), OTHERS)
+                    self._requests.labels(operation, message["status"]).inc()
+                await send(message)
+
+            await app(scope, receive, noting)
+
+        return counted
+
+
+def note_operation(request: Request, operation: str) -> None:
+    """Let the request be counted as a call of this AWS operation instead of by its route."""
+    request.scope[_OPERATION] = operation
+
+
+class _Waiting(Collector):
+    """What waits, as the database says now, and how the background gets on."""
+
+    def __init__(self, database: Database, ill: Callable[[], Mapping[str, bool]]) -> None:
+        self._database, self._ill = database, ill
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield _gauge(
+            "background_job_ill", "1 for a job of the background that fails or hangs.", "job", self._ill()
+        )
+        try:
+            yield from self._read()
+            away = 0
+        except DatabaseAway:
+            away = 1
+        text = "1 when the database could not be read: then no line tells what waits."
+        yield GaugeMetricFamily("nightloop_review_database_away", text, away)
+
+    def _read(self) -> Iterator[GaugeMetricFamily]:
+        flows = (
+            select(FlowDefinition.id, FlowDefinition.name, FlowDefinition.in_flight)
+            .where(FlowDefinition.status != FlowStatus.DELETED)
+            .order_by(FlowDefinition.id.desc())
+        )
+        waiting = (
+            select(HumanLoop.flow_id, func.sum(HumanLoop.vacancies))
+            .where(HumanLoop.vacancies > inline(0))
+            .group_by(HumanLoop.flow_id)
+        )
+        leased = (
+            select(Task.flow_id, func.count())
+            .where(Task.status == inline(TaskStatus.IN_HAND))
+            .group_by(Task.flow_id)
+        )
+        with self._database.read() as session:
+            found = session.execute(flows).all()
+            counted = {
+                "open_human_loops": {row.id: row.in_flight for row in found},
+                "tasks_waiting": {row[0]: row[1] for row in session.execute(waiting)},
+                "tasks_leased": {row[0]: row[1] for row in session.execute(leased)},
+            }
+            outputs = session.scalar(select(func.count()).select_from(Delivery)) or 0
+            events = session.scalar(select(func.count()).select_from(LoopEvent)) or 0
+        names = {row.id: row.name for row in found[:_MOST_FLOWS]}
+        for name, counts in counted.items():
+            yield _gauge(name, _BY_FLOW[name], "flow_definition", _by_name(names, counts))
+        text = "Outputs of human loops that S3 does not have yet."
+        yield GaugeMetricFamily("nightloop_review_outputs_waiting", text, outputs)
+        text = "Ends of human loops that the queue or bus has not been told yet."
+        yield GaugeMetricFamily("nightloop_review_events_waiting", text, events)
+
+
+def _by_name(names: Mapping[int, str], counts: Mapping[int, float]) -> dict[str, float]:
+    """Counts by id as counts by name: 0 for a name without any; what has no name together."""
+    summed = dict.fromkeys(names.values(), 0.0)
+    for flow_id, count in counts.items():
+        name = names.get(flow_id, OTHERS)
+        summed[name] = summed.get(name, 0.0) + float(count)
+    return summed
+
+
+def _gauge(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(f"nightloop_review_{name}", text, labels=[label])
+    for key, value in values.items():
+        gauge.add_metric([key], value)
+    return gauge
+
+
+def _endpoint(route: BaseRoute) -> Any:
+    """What Starlette puts into the scope when this route was chosen: a handler, or a mounted application."""
+    return getattr(route, "endpoint", None) or getattr(route, "app", None)
+
+
+def _name(route: BaseRoute) -> str:
+    methods = sorted((getattr(route, "methods", None) or {"GET"}) - {"HEAD"})
+    return f"{'|'.join(methods)} {getattr(route, 'path', OTHERS)}"
+
+
+def _same(sent: str, token: str) -> bool:
+    return hmac.compare_digest(sent.encode(errors="replace"), token.encode())
