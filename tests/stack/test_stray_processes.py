@@ -71,8 +71,8 @@ def test_stacks_inside_a_home_are_ended_with_it_when_asked(tmp_path, start):
 
 def test_the_process_that_asks_is_never_among_them(tmp_path, start):
     code = (
-        "from pathlib import Path; from include.stack import leftovers; print('up', flush=True);"
-        f"print(leftovers.end(Path({str(tmp_path)!r})), flush=True)"
+        "from pathlib import Path; from include.stack import stray_processes; print('up', flush=True);"
+        f"print(stray_processes.end(Path({str(tmp_path)!r})), flush=True)"
     )
     asking = start(tmp_path, code)
     output, _ = asking.communicate(timeout=20)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 import time
 from functools import partial
 from typing import Any
 
 from include.local_cloud.instance.cloud import Cloud
-from include.local_cloud.instance.faults import ClientFault, Interrupted
+from include.local_cloud.instance.faults import ClientFault
+from include.local_cloud.instance.stream import Stream
 
 _SEND_SECONDS = 0.5
 _BATCH = 1_000  # PutLogEvents allows 10,000 events and 1 MiB
@@ -24,25 +24,15 @@ _WAITING = 20_000  # lines that wait to be sent
 _MAX_LINE = 8_000
 
 
-class LogStream:
-    """Use as a context manager: everything said inside has been sent when the block ends."""
+class LogStream(Stream):
+    """Takes lines by ``say``."""
 
     def __init__(self, cloud: Cloud, group: str, stream: str) -> None:
-        self._cloud, self._group, self._stream = cloud, group, stream
+        super().__init__(cloud, "log", _SEND_SECONDS)
+        self._group, self._stream = group, stream
         self._lines: list[tuple[int, str]] = []
-        self._guard = threading.Lock()
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._exists = False
         self._lost = 0
-
-    def __enter__(self) -> LogStream:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ending.set()
-        self._thread.join()
 
     def say(self, line: str) -> None:
         with self._guard:
@@ -50,14 +40,6 @@ class LogStream:
                 self._lost += 1
                 return
             self._lines.append((int(time.time() * 1000), line[:_MAX_LINE] or " "))
-
-    def _run(self) -> None:
-        try:
-            while not self._ending.wait(_SEND_SECONDS):
-                self._send()
-            self._send()
-        except Interrupted:
-            return  # the job starts again elsewhere, with a stream of its own
 
     def _send(self) -> None:
         with self._guard:

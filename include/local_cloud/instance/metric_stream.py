@@ -8,53 +8,35 @@ the log and disturbs nothing.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from include.local_cloud.instance.cloud import Cloud
-from include.local_cloud.instance.faults import ClientFault, Interrupted
+from include.local_cloud.instance.faults import ClientFault
+from include.local_cloud.instance.stream import Stream
 
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 _SEND_SECONDS = 5.0
 _BATCH = 1_000  # what PutMetricData allows
 
 
-class MetricStream:
-    """Use as a context manager: everything added inside has been sent, or given up, when the block ends."""
+class MetricStream(Stream):
+    """Takes values by ``add``."""
 
     def __init__(self, cloud: Cloud, job: str, say: Callable[[str], None]) -> None:
-        self._cloud, self._say = cloud, say
+        super().__init__(cloud, "metrics", _SEND_SECONDS)
+        self._say = say
         self._dimensions = [{"Name": "TrainingJobName", "Value": job}]
         self._sets: dict[tuple[str, int], list[tuple[datetime, float]]] = {}  # by metric and second
-        self._guard = threading.Lock()
-        self._ending = threading.Event()
         self._refused = False
-        self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
-
-    def __enter__(self) -> MetricStream:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ending.set()
-        self._thread.join()
 
     def add(self, name: str, value: float, moment: datetime) -> None:
         """CloudWatch has no place for values that are not finite."""
         if math.isfinite(value):
             with self._guard:
                 self._sets.setdefault((name, int(moment.timestamp())), []).append((moment, value))
-
-    def _run(self) -> None:
-        try:
-            while not self._ending.wait(_SEND_SECONDS):
-                self._send()
-            self._send()
-        except Interrupted:
-            return  # the job starts again elsewhere
 
     def _send(self) -> None:
         with self._guard:
