@@ -85,6 +85,10 @@ class Task(MeasuringTask[P, L], Protocol[P, L, A]):
         return self.read_value(parse_line(line))
 
     @abstractmethod
+    def describe(self, line: dict[str, Any]) -> list[dict[str, Any]]:
+        """What a learned line labels, thing by thing: its class's name as ``label``, and where it is."""
+
+    @abstractmethod
     def compare_labels(self, first: L, second: L) -> Agreement:
         """How far two labels of one image agree."""
 

@@ -52,6 +52,10 @@ class Labelled(Protocol):
     @property
     def lost(self) -> Sequence[Lost]: ...
 
+    @property
+    def objects(self) -> int:
+        """How many things the line labels, those included that are lost."""
+
 
 class Answer(Protocol):
     """One worker's usable answer. ``submitted`` is in UTC; ``seconds`` is None where nobody measured."""
@@ -64,6 +68,10 @@ class Answer(Protocol):
 
     @property
     def seconds(self) -> float | None: ...
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the classes that it gives, as often as it gives them."""
 
     @property
     def said(self) -> list[str]:

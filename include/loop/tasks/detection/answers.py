@@ -62,6 +62,10 @@ class BoxAnswer:
     seconds: float | None = None
 
     @property
+    def labels(self) -> list[str]:
+        return [box.label for box in self.boxes]
+
+    @property
     def said(self) -> list[str]:
         return [box.told for box in sorted(self.boxes)]
 

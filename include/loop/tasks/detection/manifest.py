@@ -57,6 +57,10 @@ class LabelledImage:
         return self.width, self.height
 
     @property
+    def objects(self) -> int:
+        return self.annotations
+
+    @property
     def classes(self) -> tuple[int, ...]:
         return tuple(box.class_id for box in self.boxes)
 
@@ -110,6 +114,15 @@ def manifest_value(
         "type": "groundtruth/object-detection",
     }
     return write_line(attribute, label, metadata, submitted, workers, origin)
+
+
+def describe(value: dict[str, Any], attribute: str, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """The boxes of a line that was learned from; some tools write a class as ``"0"`` or ``0.0``."""
+    return [
+        {"label": classes[int(float(item["class_id"]))]}
+        | {name: item[name] for name in ("left", "top", "width", "height")}
+        for item in value[attribute]["annotations"]
+    ]
 
 
 def read_line(line: bytes, attribute: str, classes: Sequence[str]) -> LabelledImage:

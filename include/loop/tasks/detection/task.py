@@ -10,7 +10,7 @@ from include.loop.tasks.detection.algorithm import DetectionAlgorithm
 from include.loop.tasks.detection.answers import BoxAnswer, read_output
 from include.loop.tasks.detection.consensus import agree
 from include.loop.tasks.detection.difficulty import difficulty
-from include.loop.tasks.detection.manifest import LabelledImage, manifest_value, read_value
+from include.loop.tasks.detection.manifest import LabelledImage, describe, manifest_value, read_value
 from include.loop.tasks.detection.measuring import DetectionMeasuring
 from include.loop.tasks.detection.predictions import Detection, read_detections
 from include.loop.tasks.detection.question import prelabels
@@ -51,6 +51,9 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
 
     def read_value(self, value: Any) -> LabelledImage:
         return read_value(value, self.label_attribute, self.classes)
+
+    def describe(self, line: dict[str, Any]) -> list[dict[str, Any]]:
+        return describe(line, self.label_attribute, self.classes)
 
     def compare_labels(self, first: LabelledImage, second: LabelledImage) -> Agreement:
         return compare_boxes(first.boxes, second.boxes)
