@@ -123,7 +123,7 @@ class Place:
         review_setup.setup_bucket(workspace)
         review_setup.setup_workteam(workspace)
         review_setup.setup_template(workspace)
-        eventually(lambda: review_setup.setup_flow_definition(workspace)["active"])
+        eventually(lambda: review_setup.setup_flow_definition(workspace).active)
 
     def answer(self, most: int = 1000) -> int:
         """Let a reviewer of the place's team answer what waits, drawing one cat; how many were answered."""

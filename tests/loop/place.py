@@ -114,11 +114,11 @@ class Place:
             within=60,
         )
 
-    def set_up_review(self) -> dict[str, Any]:
+    def set_up_review(self) -> review_setup.ReviewPortal:
         review_setup.setup_bucket(self.workspace)
         review_setup.setup_workteam(self.workspace)
         review_setup.setup_template(self.workspace)
-        eventually(lambda: review_setup.setup_flow_definition(self.workspace)["active"])
+        eventually(lambda: review_setup.setup_flow_definition(self.workspace).active)
         return review_setup.portal(self.workspace)
 
     def prepare(self, night: str = NIGHT) -> questions.PreparedQuestions:

@@ -4,11 +4,12 @@ definition.
 Takes the pipeline's review settings and the environment's work team; gives ARNs and the portal's address.
 Templates and flow definitions cannot be changed once they exist, so their names carry a hash of their
 content: new settings make new ones, and the same settings find the old ones. Every function is safe to run
-again. Knows config and identity.
+again.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -32,7 +33,50 @@ CORS_RULE: Any = {
 }
 
 
-def setup_bucket(workspace: Workspace) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ImageBuckets:
+    """The buckets that reviewers' browsers read, and those of them that got the CORS rule now."""
+
+    buckets: list[str]
+    changed: list[str]
+
+
+@dataclass(frozen=True)
+class Workteam:
+    """The team, and the address at which it signs in."""
+
+    workteam_arn: str
+    portal_url: str
+
+
+@dataclass(frozen=True)
+class WorkerTemplate:
+    """The worker task template, and the name that carries its content's hash."""
+
+    human_task_ui_arn: str
+    name: str
+
+
+@dataclass(frozen=True)
+class FlowDefinition:
+    """The flow definition; ``flow_definition_arn`` is None for a moment after it was made."""
+
+    flow_definition_arn: str | None
+    name: str
+    status: str
+    active: bool
+
+
+@dataclass(frozen=True)
+class ReviewPortal:
+    """Where the reviewers sign in, and what they will work on."""
+
+    portal_url: str
+    workteam_arn: str
+    flow_definition_arn: str
+
+
+def setup_bucket(workspace: Workspace) -> ImageBuckets:
     """Let browsers read the images: add the CORS rule to their buckets, and keep the rules that are there."""
     s3 = workspace.storage.s3
     images, _ = workspace.storage.resolve(workspace.pipeline.batch.prefix)
@@ -47,10 +91,10 @@ def setup_bucket(workspace: Workspace) -> dict[str, Any]:
         if not any("GET" in rule["AllowedMethods"] and "*" in rule["AllowedOrigins"] for rule in rules):
             s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [*rules, CORS_RULE]})
             changed.append(bucket)
-    return {"buckets": sorted({workspace.environment.bucket, images}), "changed": changed}
+    return ImageBuckets(sorted({workspace.environment.bucket, images}), changed)
 
 
-def setup_workteam(workspace: Workspace) -> dict[str, Any]:
+def setup_workteam(workspace: Workspace) -> Workteam:
     """The environment's work team: the one whose ARN it names, else one by name, made when missing."""
     place = workspace.environment.review
     team = _find_workteam(workspace)
@@ -66,10 +110,10 @@ def setup_workteam(workspace: Workspace) -> dict[str, Any]:
         team = _find_workteam(workspace)
         if team is None:
             raise NotSetUp(f"work team {place.workteam} was created but cannot be described; run again")
-    return {"workteam_arn": team["WorkteamArn"], "portal_url": _portal_url(workspace, team)}
+    return Workteam(team["WorkteamArn"], _portal_url(workspace, team))
 
 
-def setup_template(workspace: Workspace) -> dict[str, Any]:
+def setup_template(workspace: Workspace) -> WorkerTemplate:
     """The worker task template, under a name that carries its content's hash."""
     content = workspace.pipeline.template()
     name = _template_name(workspace)
@@ -81,10 +125,10 @@ def setup_template(workspace: Workspace) -> dict[str, Any]:
         arn = workspace.clients.review.create_human_task_ui(
             HumanTaskUiName=name, UiTemplate={"Content": content}
         )["HumanTaskUiArn"]
-    return {"human_task_ui_arn": arn, "name": name}
+    return WorkerTemplate(arn, name)
 
 
-def setup_flow_definition(workspace: Workspace) -> dict[str, Any]:
+def setup_flow_definition(workspace: Workspace) -> FlowDefinition:
     """The flow definition of today's settings. Call again until ``active``; Fatal when it Failed.
 
     The work team and the template must exist (NotSetUp otherwise).
@@ -98,12 +142,7 @@ def setup_flow_definition(workspace: Workspace) -> dict[str, Any]:
     status = described.get("FlowDefinitionStatus", "Initializing")
     if status == "Failed":
         raise Fatal(f"flow definition {name} failed: {described.get('FailureReason', 'no reason given')}")
-    return {
-        "flow_definition_arn": described.get("FlowDefinitionArn"),
-        "name": name,
-        "status": status,
-        "active": status == "Active",
-    }
+    return FlowDefinition(described.get("FlowDefinitionArn"), name, status, active=status == "Active")
 
 
 def find_flow_definition(workspace: Workspace) -> str:
@@ -119,14 +158,10 @@ def find_flow_definition(workspace: Workspace) -> str:
     return str(described["FlowDefinitionArn"])
 
 
-def portal(workspace: Workspace) -> dict[str, Any]:
-    """Where the reviewers sign in, and what they will work on."""
+def portal(workspace: Workspace) -> ReviewPortal:
+    """For who has set everything up; NotSetUp names what is missing."""
     team = _require_workteam(workspace)
-    return {
-        "portal_url": _portal_url(workspace, team),
-        "workteam_arn": team["WorkteamArn"],
-        "flow_definition_arn": find_flow_definition(workspace),
-    }
+    return ReviewPortal(_portal_url(workspace, team), team["WorkteamArn"], find_flow_definition(workspace))
 
 
 def _flow_definition_request(workspace: Workspace) -> dict[str, Any]:

@@ -71,10 +71,10 @@ class LoopClients:
         except (Fatal, BotoCoreError, ClientError) as error:
             log.info("No link to the review portal: %s", error)
             return self.portal_url
-        self.portal_url = found["portal_url"]
+        self.portal_url = found.portal_url
         # Amazon's own portal has no page for owners; the review server has one per flow definition.
         if not self.clients.review.meta.endpoint_url.endswith("amazonaws.com"):
-            flow = found["flow_definition_arn"].rpartition("/")[2]
+            flow = found.flow_definition_arn.rpartition("/")[2]
             self.owners_url = f"{self.portal_url}/owner/flows/{flow}"
         return self.portal_url
 

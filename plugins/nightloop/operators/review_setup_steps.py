@@ -3,6 +3,7 @@ definition, portal."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nightloop.links import ReviewPortalLink
@@ -18,7 +19,7 @@ class SetupBucketOperator(LoopOperator):
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.review_setup import setup_bucket
 
-        result = setup_bucket(self.workspace)
+        result = asdict(setup_bucket(self.workspace))
         self.log.info("Buckets %s: CORS %s", result["buckets"], "set" if result["changed"] else "was right")
         return result
 
@@ -29,7 +30,7 @@ class SetupWorkteamOperator(LoopOperator):
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.review_setup import setup_workteam
 
-        result = setup_workteam(self.workspace)
+        result = asdict(setup_workteam(self.workspace))
         self.log.info("Team %s, portal %s", result["workteam_arn"], result["portal_url"])
         return result
 
@@ -41,7 +42,7 @@ class SetupTemplateOperator(LoopOperator):
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.review_setup import setup_template
 
-        result = setup_template(self.workspace)
+        result = asdict(setup_template(self.workspace))
         self.log.info("Worker task template %s", result["human_task_ui_arn"])
         return result
 
@@ -63,7 +64,7 @@ class SetupFlowDefinitionOperator(LoopOperator):
 
         from include.loop.nightly.review_setup import setup_flow_definition
 
-        result = setup_flow_definition(self.workspace)
+        result = asdict(setup_flow_definition(self.workspace))
         self.log.info("Flow definition %s is %s", result["flow_definition_arn"], result["status"])
         if not result["active"]:
             pause = timedelta(seconds=self.workspace.environment.review.poll_seconds)
@@ -79,7 +80,7 @@ class ShowPortalOperator(LoopOperator):
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.review_setup import portal
 
-        result = portal(self.workspace)
+        result = asdict(portal(self.workspace))
         self.portal_url = result["portal_url"]
         self.log.info("Reviewers sign in at %s; nightly_review can run.", self.portal_url)
         return result

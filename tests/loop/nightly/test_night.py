@@ -113,7 +113,7 @@ def test_the_same_date_again_starts_no_job_and_no_loop_and_keeps_every_byte(trai
     trained.add_images({"later.jpg": 50})
     before = trained.cloud.requests()
     loops_before = trained.rig.a2i.list_human_loops(
-        FlowDefinitionArn=trained.set_up_review()["flow_definition_arn"]
+        FlowDefinitionArn=trained.set_up_review().flow_definition_arn
     )
     report = trained.ask()
     trained.assemble()
@@ -124,7 +124,7 @@ def test_the_same_date_again_starts_no_job_and_no_loop_and_keeps_every_byte(trai
         if "Create" in operation:
             assert after[operation] == before.get(operation, 0), operation
     loops_after = trained.rig.a2i.list_human_loops(
-        FlowDefinitionArn=trained.set_up_review()["flow_definition_arn"]
+        FlowDefinitionArn=trained.set_up_review().flow_definition_arn
     )
     assert len(loops_after["HumanLoopSummaries"]) == len(loops_before["HumanLoopSummaries"])
 

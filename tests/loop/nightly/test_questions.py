@@ -25,7 +25,7 @@ def ready(place: Place) -> Place:
 
 
 def loops_of(place: Place) -> list[str]:
-    arn = place.set_up_review()["flow_definition_arn"]
+    arn = place.set_up_review().flow_definition_arn
     pages = place.runtime.get_paginator("list_human_loops").paginate(FlowDefinitionArn=arn)
     return [item["HumanLoopName"] for page in pages for item in page["HumanLoopSummaries"]]
 

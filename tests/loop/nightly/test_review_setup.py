@@ -21,7 +21,7 @@ def names(place: Place) -> tuple[int, int]:
             for item in page["HumanTaskUiSummaries"]
         ),
         sum(
-            item["FlowDefinitionName"] == review_setup.setup_flow_definition(place.workspace)["name"]
+            item["FlowDefinitionName"] == review_setup.setup_flow_definition(place.workspace).name
             for page in flows
             for item in page["FlowDefinitionSummaries"]
         ),
@@ -33,15 +33,15 @@ def test_setting_up_twice_changes_nothing_the_second_time(place: Place):
     count = names(place)
     assert place.set_up_review() == first
     assert names(place) == count
-    assert review_setup.setup_bucket(place.workspace) == {"buckets": [place.bucket], "changed": []}
-    assert first["workteam_arn"].endswith(f"/{place.team}")
-    assert first["portal_url"].startswith("http")
+    assert review_setup.setup_bucket(place.workspace) == review_setup.ImageBuckets([place.bucket], [])
+    assert first.workteam_arn.endswith(f"/{place.team}")
+    assert first.portal_url.startswith("http")
 
 
 def test_the_flow_definition_says_what_the_pipeline_says(make_place):
     place = make_place(review={"title": "Find pets", "task_count": 2, "time_limit_seconds": 60})
     place.set_up_review()
-    name = review_setup.setup_flow_definition(place.workspace)["name"]
+    name = review_setup.setup_flow_definition(place.workspace).name
     described = place.control.describe_flow_definition(FlowDefinitionName=name)
     config = described["HumanLoopConfig"]
     assert (config["TaskTitle"], config["TaskCount"], config["TaskTimeLimitInSeconds"]) == (
@@ -57,7 +57,7 @@ def test_other_settings_make_another_flow_definition_that_must_be_set_up_first(p
     changed = place.but(review=place.pipeline.review.model_copy(update={"title": "Something else"}))
     with pytest.raises(NotSetUp, match="is missing: run review_setup for pipeline 'pets'"):
         review_setup.find_flow_definition(changed)
-    eventually(lambda: review_setup.setup_flow_definition(changed)["active"])
+    eventually(lambda: review_setup.setup_flow_definition(changed).active)
     one = review_setup.find_flow_definition(place.workspace)
     assert review_setup.find_flow_definition(changed) != one
 
@@ -65,7 +65,7 @@ def test_other_settings_make_another_flow_definition_that_must_be_set_up_first(p
 def test_cors_rules_that_are_there_are_kept(place: Place):
     own = {"AllowedMethods": ["PUT"], "AllowedOrigins": ["https://example.com"]}
     place.s3.put_bucket_cors(Bucket=place.bucket, CORSConfiguration={"CORSRules": [own]})
-    assert review_setup.setup_bucket(place.workspace)["changed"] == [place.bucket]
+    assert review_setup.setup_bucket(place.workspace).changed == [place.bucket]
     rules = place.s3.get_bucket_cors(Bucket=place.bucket)["CORSRules"]
     assert [rule["AllowedMethods"] for rule in rules] == [["PUT"], ["GET"]]
 
