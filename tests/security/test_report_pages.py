@@ -14,7 +14,7 @@ from include.loop import report
 from include.loop.report.drawing import Drawing
 from include.loop.report.figures import classes, slices
 from include.loop.tasks.detection.measuring import METRIC
-from tests.loop.report.rounds import WRONG, Rounds, as_slice, make_rounds
+from tests.loop.report.rounds import WRONG, Rounds, as_slice, champion, make_rounds
 from tests.support.browser import browser
 from tests.support.cloud import LocalCloud
 
@@ -61,7 +61,7 @@ def hostile(cloud: LocalCloud) -> Rounds:
         JOB, [night, other], parent=LINK, promote=False, classes=(HOSTILE, SHORT),
         before={"night": 0.5, HOSTILE: 0.4}, after={"night": 0.6, HOSTILE: 0.5},
         rules=[
-            {"rule": name, "slice": HOSTILE, "class": HOSTILE, "value": -0.2, "limit": -0.04,
+            {"rule": name, "slice": HOSTILE, "class_name": HOSTILE, "value": -0.2, "limit": -0.04,
              "passed": passed, "text": HOSTILE}
             for name in ("loss", "class_loss", HOSTILE) for passed in (True, False)
         ],
@@ -85,14 +85,17 @@ def hostile(cloud: LocalCloud) -> Rounds:
     rounds.storage.write_lines(
         f"datasets/data-{JOB}/rejected.jsonl", [*rejected, rejected[0] | {"box": HOSTILE}]
     )
-    rounds.put(f"discarded/{other}.json", {"by": HOSTILE, "why": HOSTILE})
+    rounds.put(
+        f"discarded/{other}.json",
+        {"shard": "x", "at": "2026-11-05T06:00:00+00:00", "by": HOSTILE, "why": HOSTILE},
+    )
     rounds.reign()
     doubted = "2026-11-03"
     rounds.night(doubted, [0.5], labels=1)
     rounds.labelled(doubted, JOB, {f"{HOSTILE}.png": ([WRONG], [WRONG])})
     for job, nights in ((LINK, [doubted, HOSTILE]), (JOB, [doubted])):
         rounds.trial(job, nights, "harm", text=HOSTILE)
-    rounds.put("champions/0001.json", {"number": 1, "training_job": "another", "promoted_at": HOSTILE})
+    rounds.put("champions/0001.json", champion(1, "another") | {"promoted_at": HOSTILE})
     report.publish(rounds.workspace, JOB)
     return rounds
 

@@ -86,11 +86,11 @@ def compare(
         )
         if judged:
             rows += _by_image(slices, name, models)
-    taught = {
+    recalls = {
         name: _train_recall(task, pipeline, learned, name, predictions[CHALLENGER]) for name in learned.images
     }
     return Comparison(
-        records, taught, Evaluator(library=task.evaluator, version=version(task.evaluator)), rows
+        records, recalls, Evaluator(library=task.evaluator, version=version(task.evaluator)), rows
     )
 
 
@@ -146,7 +146,7 @@ def _by_image(slices: Slices, name: str, models: Mapping[str, _Model]) -> Iterat
 def _train_recall(
     task: AnyTask, pipeline: Pipeline, learned: Slices, name: str, predictions: Predictions
 ) -> TrainRecall:
-    """How many of the objects that it was taught the challenger finds again at work: labels that contradict
+    """How many of the objects that it learned the challenger finds again at work: labels that contradict
     each other, or all that it knew, cannot be learned.
     """
     images = learned.images[name]

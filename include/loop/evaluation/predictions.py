@@ -15,6 +15,7 @@ from include.loop.aws.jobs import Pending, ResourceKind
 from include.loop.aws.transform import Transform, Transformed, advance, input_count, why_missing
 from include.loop.core import layout
 from include.loop.core.identity import job_stem
+from include.loop.core.records.nightly import Batch, Predictions
 from include.loop.core.records.outputs import EvaluationOutputs, OutputRow, outputs_by_image
 from include.loop.core.storage import in_parallel, split_uri
 from include.loop.workspace import Workspace
@@ -89,12 +90,11 @@ def _of_batches(
     """Of images of the batches: what this very model said when it was the batch's pinned champion."""
     known: dict[tuple[str, str], str | None] = {}
     for batch in sorted(batches):
-        done = workspace.storage.find_json(layout.predictions_file(batch))
-        if done and done["champion"] == model.training_job:
-            pinned = workspace.storage.read_json(layout.batch_file(batch))["images"]
-            for image in pinned:
-                if etags.get(image["uri"]) == image["etag"] and image["uri"] in done["outputs"]:
-                    known[image["uri"], image["etag"]] = done["outputs"][image["uri"]]
+        done = Predictions.find(workspace.storage, batch)
+        if done and done.champion == model.training_job:
+            for image in Batch.read(workspace.storage, batch).images:
+                if etags.get(image.uri) == image.etag and image.uri in done.outputs:
+                    known[image.uri, image.etag] = done.outputs[image.uri]
     return known
 
 

@@ -1,4 +1,4 @@
-"""What a night came to, told to people: a page per round and a running history."""
+"""What a round came to, told to people: a page per round and a running history."""
 
 from include.loop.report.page import POLICY, publish
 

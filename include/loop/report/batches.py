@@ -7,14 +7,22 @@ the scores of a batch have moved from those of others.
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from include.loop.core import layout, storage
 from include.loop.core.records.batch_facts import BatchFacts, ScoreHistogram
+from include.loop.core.records.nightly import (
+    Batch,
+    LabelSummary,
+    Predictions,
+    Quarantined,
+    QuestionsHeader,
+    Started,
+)
+from include.loop.core.records.triage import Decision, read_frame
+from include.loop.report.reader import Reader
 from include.loop.workspace import Workspace
 
 BINS = 10
@@ -46,48 +54,44 @@ def read_batches(
 
 def read_batch(workspace: Workspace, batch: str, problems: list[str]) -> BatchFacts:
     """Everything of a batch that is there."""
-
-    def find(location: str) -> dict[str, Any]:
-        return _find(workspace, location, problems)
-
-    pinned = find(layout.batch_file(batch))
-    predicted = find(layout.predictions_file(batch))
-    header = find(layout.questions_header(batch))
-    started = find(layout.started_file(batch))
-    summary = find(layout.summary_file(batch))
+    reader = Reader(workspace.storage, problems)
+    pinned = reader.find(Batch, batch)
+    predicted = reader.find(Predictions, batch)
+    header = reader.find(QuestionsHeader, batch)
+    started = reader.find(Started, batch)
+    summary = reader.find(LabelSummary, batch)
     triaged = _triaged(workspace, batch, problems)
-    lines = _lines(workspace, layout.labels_manifest(batch), problems) if summary else []
+    lines = reader.values(layout.labels_manifest(batch)) if summary else []
     # A label that serves several images with the same bytes is one.
     labels = {line.get("loop", number): line for number, line in enumerate(lines)}.values()
-    refused = _lines(workspace, layout.quarantine_file(batch), problems) if summary else []
+    refused = reader.lines(Quarantined, batch) if summary else []
     committed = workspace.storage.modified_at(layout.summary_file(batch)) if summary else None
     own = {line.get("loop") for line in labels if line.get("batch") == batch}
-    bad_answers = (line for line in refused if line.get("worker") or line.get("said"))
-    own |= {line.get("loop") for line in bad_answers if line.get("batch") == batch}
-    seconds = float(summary.get("reviewer_seconds", 0.0))
+    own |= {line.loop for line in refused if (line.worker or line.said) and line.batch == batch}
+    counts = summary or LabelSummary(batch=batch, labels=0)
     return BatchFacts(
         batch=batch,
-        champion=(pinned.get("champion") or {}).get("training_job"),
-        backfill=bool(pinned.get("backfill")),
-        images=len(pinned.get("images", ())),
-        predicted=len(predicted.get("outputs", ())),
-        asked=header.get("asked", 0),
+        champion=pinned.champion.training_job if pinned and pinned.champion else None,
+        backfill=bool(pinned and pinned.backfill),
+        images=len(pinned.images) if pinned else 0,
+        predicted=len(predicted.outputs) if predicted else 0,
+        asked=header.asked if header else 0,
         audits=triaged.audits,
         answered=len(own - {None}),
-        labels=summary.get("labels", 0),
+        labels=counts.labels,
         late=sum(line.get("batch") != batch for line in labels),
-        negatives=summary.get("negatives", 0),
-        answers=summary.get("answers", 0),
-        open=len(summary.get("open_loops", ())),
-        quarantined=summary.get("quarantined", 0),
-        disagreed=summary.get("disagreed", 0),
-        reasons=_reasons(str(line.get("reason", "")) for line in refused),
-        reviewer_seconds=seconds,
+        negatives=counts.negatives,
+        answers=counts.answers,
+        open=len(counts.open_loops),
+        quarantined=counts.quarantined,
+        disagreed=counts.disagreed,
+        reasons=_reasons(line.reason for line in refused),
+        reviewer_seconds=counts.reviewer_seconds,
         expected_seconds=triaged.expected_seconds,
-        dollars=seconds / 3600 * workspace.pipeline.review.dollars_per_hour,
-        asked_at=started.get("started_at", ""),
+        dollars=counts.reviewer_seconds / 3600 * workspace.pipeline.review.dollars_per_hour,
+        asked_at=started.started_at if started else "",
         committed_at=committed.isoformat(timespec="seconds") if committed else "",
-        flow_definition=header.get("flow_definition_arn", ""),
+        flow_definition=header.flow_definition_arn if header else "",
         scores=make_scores(triaged.top_scores),
     )
 
@@ -140,38 +144,18 @@ class _Triaged:
 
 
 def _triaged(workspace: Workspace, batch: str, problems: list[str]) -> _Triaged:
-    """The columns that are told: a batch may have a hundred thousand rows."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from pyarrow import ArrowException
 
-    location = layout.triage_file(batch)
-    found = workspace.storage.find(location)
-    if found is None:
-        return _Triaged()
-    columns = ["top_score", "decision", "reason", "expected_seconds"]
     try:
-        table = pq.read_table(io.BytesIO(found[0]), columns=columns).to_pydict()
-    except pa.ArrowException as error:
-        problems.append(f"{location} cannot be read: {error}")
+        table = read_frame(workspace.storage, batch)
+    except FileNotFoundError:
         return _Triaged()
+    except (ArrowException, ValueError) as error:
+        problems.append(f"{layout.triage_file(batch)} cannot be read: {error}")
+        return _Triaged()
+    asked = table[table["decision"] == Decision.ASK]
     return _Triaged(
-        tuple(value for value in table["top_score"] if value is not None),
-        sum(pair == ("ask", "audit") for pair in zip(table["decision"], table["reason"], strict=True)),
-        sum(table["expected_seconds"]),
+        top_scores=tuple(map(float, table["top_score"].dropna())),
+        audits=int((asked["reason"] == "audit").sum()),
+        expected_seconds=float(table["expected_seconds"].sum()),
     )
-
-
-def _find(workspace: Workspace, location: str, problems: list[str]) -> dict[str, Any]:
-    try:
-        return dict(workspace.storage.find_json(location) or {})
-    except (ValueError, TypeError) as error:
-        problems.append(f"{location} cannot be read: {error}")
-        return {}
-
-
-def _lines(workspace: Workspace, location: str, problems: list[str]) -> list[dict[str, Any]]:
-    try:
-        return list(workspace.storage.read_lines(location))
-    except (FileNotFoundError, ValueError) as error:
-        problems.append(f"{location} cannot be read: {error}")
-        return []

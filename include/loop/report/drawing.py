@@ -2,7 +2,7 @@
 
 Takes matplotlib ``Figure`` objects, gives SVG elements with an alternative text. Nothing of pyplot and its
 global state is used. Every colour stands for a role and becomes a CSS variable of the page, so that one
-drawing serves both themes; the palette is told apart by the colour-blind. Knows nobody.
+drawing serves both themes; the palette is told apart by the colour-blind.
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from include.loop.core import layout
 from include.loop.core.errors import BadRecord
 from include.loop.core.identity import share
 from include.loop.core.records.batch_facts import Example
+from include.loop.core.records.dataset import Dataset
 from include.loop.core.records.metrics import ImageComparison
 from include.loop.tasks.values import Labelled
 from include.loop.workspace import Workspace
@@ -23,7 +23,7 @@ SHOWN = 4
 CANDIDATES = 60
 
 
-def choose(workspace: Workspace, rows: Iterable[ImageComparison], dataset_id: str | None) -> list[Example]:
+def choose(workspace: Workspace, rows: Iterable[ImageComparison], dataset: Dataset | None) -> list[Example]:
     """The images to show, gains first, each with its label.
 
     Of two images with the same gain in F1, the one with more objects says more; images of equal weight come
@@ -35,7 +35,7 @@ def choose(workspace: Workspace, rows: Iterable[ImageComparison], dataset_id: st
         candidates = [(sign * gain, row) for gain, row in compared if sign * gain > 0]
         candidates.sort(key=lambda item: (-item[0], share("example", item[1].image)))
         candidates = candidates[:CANDIDATES]
-        labels = _labels(workspace, [row for _, row in candidates], dataset_id)
+        labels = _labels(workspace, [row for _, row in candidates], dataset)
         weighed = [
             (-size * len(label.classes), number, row, label)
             for number, (size, row) in enumerate(candidates)
@@ -64,15 +64,15 @@ def shown_label(workspace: Workspace, label: Labelled) -> dict[str, Any]:
 
 
 def _labels(
-    workspace: Workspace, rows: Sequence[ImageComparison], dataset_id: str | None
+    workspace: Workspace, rows: Sequence[ImageComparison], dataset: Dataset | None
 ) -> dict[tuple[str, str], Labelled]:
     """Labels by slice and image, from the test sets' manifests and those of the dataset."""
     found: dict[tuple[str, str], Labelled] = {}
     for name in sorted({row.slice for row in rows}):
         wanted = {row.image for row in rows if row.slice == name}
         place = workspace.pipeline.test_sets.get(name)
-        if place is None and dataset_id:
-            place = layout.dataset_manifest(dataset_id, name)
+        if place is None and dataset:
+            place = dataset.manifest(name)
         if place:
             lines = read_labels(workspace, place)
             found |= {(name, line.source): line for line in lines if line.source in wanted}

@@ -6,11 +6,11 @@ shapes (before: grey squares, after: blue circles), so that neither is needed al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from include.loop.core.records.batch_facts import BatchFacts
-from include.loop.core.records.facts import Epoch, Facts, RoundOutcome, SliceFacts
+from include.loop.core.records.facts import Facts, RoundOutcome, SliceFacts
 from include.loop.report import formats
 from include.loop.report.drawing import PALETTE, drawn, new_figure
 from include.loop.tasks.measuring import Metric, Words
@@ -119,15 +119,18 @@ def drift(earlier: Sequence[BatchFacts], batches: Sequence[BatchFacts]) -> tuple
 
 
 @drawn
-def training(epochs: Sequence[Epoch], metric: Metric) -> tuple[Figure, str]:
-    """The validation score above, the two losses below, by epoch."""
+def training(epochs: Sequence[Mapping[str, int | float | None]], metric: Metric) -> tuple[Figure, str]:
+    """Above the validation score, below the losses, by epoch: what the log tells of it under any name."""
     figure, (above, below) = new_figure(3.9, rows=2)
-    for name, role, marker, axes in (
-        ("validation_map", "after", "o", above),
-        ("cross_entropy", "series-2", "s", below),
-        ("smooth_l1", "series-3", "D", below),
-    ):
-        known = [(item.epoch + 1, getattr(item, name)) for item in epochs if getattr(item, name) is not None]
+    names = dict.fromkeys(name for epoch in epochs for name in epoch if name != "epoch")
+    scores, losses = ([n for n in names if n.startswith("validation") is ours] for ours in (True, False))
+    lines = [(above, name, "after", "o") for name in scores[:1]]
+    lines += [
+        (below, name, f"series-{place + 2}", marker)
+        for place, (name, marker) in enumerate(zip(losses, "sD^v", strict=False))
+    ]
+    for axes, name, role, marker in lines:
+        known = _told(epochs, name)
         if known:
             x, y = zip(*known, strict=True)
             axes.plot(
@@ -141,14 +144,17 @@ def training(epochs: Sequence[Epoch], metric: Metric) -> tuple[Figure, str]:
     below.set_xlabel("epoch")
     if below.lines:
         below.legend(loc="upper right")
-    best = max((item for item in epochs if item.validation_map is not None),
-               key=lambda item: item.validation_map or 0.0, default=None)  # fmt: skip
-    told = (
-        f"best validation {metric.label} {formats.score(best.validation_map)} in epoch {best.epoch + 1}"
-        if best
-        else ""
-    )
+    told = ""
+    if known := [item for name in scores[:1] for item in _told(epochs, name)]:
+        epoch, best = max(known, key=lambda item: item[1])
+        told = f"best validation {metric.label} {formats.score(best)} in epoch {epoch:g}"
     return figure, f"Training over {len(epochs)} epochs; {told}."
+
+
+def _told(epochs: Sequence[Mapping[str, int | float | None]], name: str) -> list[tuple[float, float]]:
+    """Epoch (from 1) and value where there is one."""
+    pairs = ((epoch.get("epoch"), epoch.get(name)) for epoch in epochs)
+    return [(number + 1, value) for number, value in pairs if number is not None and value is not None]
 
 
 @drawn

@@ -7,19 +7,16 @@ is missing is left out, what cannot be read is noted in ``problems``, and the pa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from collections.abc import Iterable, Sequence
 
 from include.loop.config import DATASET_SLICES
 from include.loop.core import layout, storage
-from include.loop.core.errors import BadRecord, Fatal
-from include.loop.core.records.base import Part
-from include.loop.core.records.batch_facts import Example
+from include.loop.core.records.dataset import Dataset, RejectedLine
 from include.loop.core.records.deployments import Deployment
 from include.loop.core.records.facts import (
+    CurveFacts,
     DatasetFacts,
+    DecisionFacts,
     DeploymentFacts,
     EvaluationFacts,
     Facts,
@@ -30,17 +27,23 @@ from include.loop.core.records.facts import (
     RoundOutcome,
     RoundVerdict,
     SliceFacts,
-    TrainingCurves,
     TrainRecallFacts,
 )
 from include.loop.core.records.metrics import ImageComparison, MetricsParts
+from include.loop.core.records.models import (
+    ApprovalDecision,
+    Champion,
+    Registration,
+    TrainedModel,
+    TrainingCurves,
+)
 from include.loop.core.records.verdict import Verdict
 from include.loop.report.batches import read_batches
 from include.loop.report.examples import choose
+from include.loop.report.reader import Reader
 from include.loop.report.standings import gather_standings
 from include.loop.workspace import Workspace
 
-Value = TypeVar("Value", bound=Part)
 # So many reasons why lines were left out are told; rejected.jsonl has every line.
 REASONS = 10
 
@@ -49,34 +52,34 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
     """Everything that is stored about a round. ``others`` are rounds that were told before: their batches
     need not be read again.
     """
-    reader = _Reader(workspace)
-    model = reader.find(layout.model_file(training_job))
-    dataset_id = model.get("dataset_id")
-    dataset = reader.find(layout.dataset_file(dataset_id)) if dataset_id else {}
     metrics = MetricsParts.find(workspace.storage, training_job)
-    reader.problems += metrics.problems
-    verdict = reader.verdict(training_job)
+    problems = list(metrics.problems)
+    reader = Reader(workspace.storage, problems)
+    model = reader.find(TrainedModel, training_job)
+    dataset = reader.find(Dataset, model.dataset_id) if model else None
+    verdict = reader.find(Verdict, training_job)
     judged_at = workspace.storage.modified_at(layout.verdict_file(training_job))
-    promotion = reader.promotion(training_job, read_champions(workspace))
-    package = reader.package(training_job)
+    promotion = _promotion(training_job, read_champions(workspace))
+    package = _package(reader, training_job)
     known = {item.batch: item for told in others for item in (*told.earlier, *told.batches)}
-    batches, earlier = read_batches(workspace, sorted(dataset.get("shards", ())), known, reader.problems)
+    batches, earlier = read_batches(workspace, sorted(dataset.shards) if dataset else [], known, problems)
     slices = _slices(metrics)
+    curves = reader.find(TrainingCurves, training_job)
     pipeline = workspace.pipeline
     return Facts(
         pipeline=pipeline.name,
         training_job=training_job,
         outcome=_outcome(verdict, promotion, package),
         description=pipeline.description,
-        parent=model.get("parent"),
+        parent=model.parent if model else None,
         promotion=promotion,
         judged_at=judged_at.isoformat(timespec="seconds") if judged_at else "",
         batches=batches,
         earlier=earlier,
-        dataset=reader.make(DatasetFacts, dataset, "dataset"),
-        standings=gather_standings(workspace, metrics.score_threshold, reader.problems),
-        rejections=reader.rejections(dataset_id) if dataset_id else (),
-        model=reader.make(ModelFacts, model, "model"),
+        dataset=DatasetFacts.model_validate(dict(dataset)) if dataset else None,
+        standings=gather_standings(workspace, metrics.score_threshold, problems),
+        rejections=_rejections(reader.lines(RejectedLine, model.dataset_id)) if model else (),
+        model=ModelFacts.model_validate(dict(model)) if model else None,
         evaluation=EvaluationFacts(score_threshold=metrics.score_threshold, confidence=metrics.confidence),
         slices=slices,
         # The gate's own rule: as configured, else every test set (or validation).
@@ -86,32 +89,34 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
         train_recall=tuple(
             TrainRecallFacts(name=name, **dict(item)) for name, item in metrics.train_recall.items()
         ),
-        verdict=verdict,
-        examples=reader.examples(training_job, dataset_id),
-        curves=reader.make(TrainingCurves, reader.find(layout.curves_file(training_job)), "curves"),
+        verdict=RoundVerdict.model_validate(dict(verdict)) if verdict else None,
+        examples=tuple(choose(workspace, reader.lines(ImageComparison, training_job), dataset)),
+        curves=CurveFacts(epochs=curves.epochs, throughput=curves.throughput) if curves else None,
         package=package,
-        deployment=reader.deployment(training_job),
-        problems=tuple(reader.problems),
+        deployment=_deployment(workspace, reader, training_job),
+        problems=tuple(problems),
     )
 
 
-def read_champions(workspace: Workspace) -> list[dict[str, Any]]:
+def read_champions(workspace: Workspace) -> list[Champion]:
     """The numbered records of all champions, the first one first."""
     target = workspace.storage
-    return list(storage.in_parallel(lambda item: target.read_json(item.uri), target.list(layout.CHAMPIONS)))
+    found = storage.in_parallel(
+        lambda item: Champion.find_at(target, item.uri), target.list(layout.CHAMPIONS)
+    )
+    return [champion for champion in found if champion]
 
 
-def has_changed(workspace: Workspace, facts: Facts, champions: list[dict[str, Any]]) -> bool:
+def has_changed(workspace: Workspace, facts: Facts, champions: list[Champion]) -> bool:
     """Whether a round that was told has ended otherwise since: decided by a person, promoted, rolled back."""
-    reader = _Reader(workspace)
-    promotion = reader.promotion(facts.training_job, champions)
     waits = facts.outcome is RoundOutcome.WAITING
-    package = reader.package(facts.training_job) if waits else facts.package
+    package = _package(Reader(workspace.storage, []), facts.training_job) if waits else facts.package
+    promotion = _promotion(facts.training_job, champions)
     return _outcome(facts.verdict, promotion, package) is not facts.outcome
 
 
 def _outcome(
-    verdict: RoundVerdict | None, promotion: Promotion | None, package: PackageFacts | None
+    verdict: RoundVerdict | Verdict | None, promotion: Promotion | None, package: PackageFacts | None
 ) -> RoundOutcome:
     if promotion:
         return RoundOutcome.UNDONE if promotion.undone else RoundOutcome.PROMOTED
@@ -129,111 +134,47 @@ def _slices(metrics: MetricsParts) -> tuple[SliceFacts, ...]:
     return tuple(sorted(found, key=lambda item: item.name in DATASET_SLICES))
 
 
-class _Reader:
-    """Reads what may be missing or odd, and keeps what was wrong."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace, self._storage = workspace, workspace.storage
-        self.problems: list[str] = []
-
-    def find(self, location: str) -> dict[str, Any]:
-        try:
-            value = self._storage.find_json(location)
-        except ValueError as error:
-            self.problems.append(f"{location} is not JSON: {error}")
-            return {}
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            self.problems.append(f"{location} is not an object")
-            return {}
-        return value
-
-    def make(self, kind: type[Value], value: Mapping[str, Any], what: str) -> Value | None:
-        """A value of this kind, None for nothing or for something that does not fit."""
-        if not value:
-            return None
-        # JSON's null stands for what is not there
-        given = {name: item for name, item in value.items() if item is not None}
-        try:
-            return kind.model_validate(given)
-        except ValidationError as error:
-            first = error.errors()[0]
-            path = ".".join(str(part) for part in first["loc"])
-            self.problems.append(f"{what}: {path}: {first['msg'].lower()}")
-            return None
-
-    def verdict(self, training_job: str) -> RoundVerdict | None:
-        try:
-            found = Verdict.find(self._storage, training_job)
-        except (BadRecord, Fatal) as error:
-            self.problems.append(str(error))
-            return None
-        if found is None:
-            return None
-        return RoundVerdict(promote=found.promote, rules=found.rules, reasons=found.reasons)
-
-    def examples(self, training_job: str, dataset_id: str | None) -> tuple[Example, ...]:
-        try:
-            rows = list(ImageComparison.read_all(self._storage, training_job))
-        except FileNotFoundError:
-            return ()
-        except (BadRecord, Fatal, ValueError) as error:
-            self.problems.append(str(error))
-            return ()
-        return tuple(choose(self._workspace, rows, dataset_id))
-
-    def rejections(self, dataset_id: str) -> tuple[Rejection, ...]:
-        """What the dataset left out, by reason. The lines of older datasets say the same."""
-        location = layout.dataset_rejected(dataset_id)
-        try:
-            rows = list(self._storage.read_lines(location))
-        except FileNotFoundError:
-            return ()
-        except ValueError as error:
-            self.problems.append(f"{location} is not JSON Lines: {error}")
-            return ()
-        kinds: dict[tuple[bool, str], list[dict[str, Any]]] = {}
-        for row in (row for row in rows if isinstance(row, dict)):
-            reason = str(row.get("reason") or "no reason was kept")
-            # Reasons tell places and sizes: those that differ in numbers alone are of one kind.
-            kinds.setdefault(("box" in row, re.sub(r"\d[\d.,]*", "0", reason)), []).append(row)
-        frequent = sorted(kinds.items(), key=lambda item: -len(item[1]))
-        told = (
-            {
-                "count": len(own),
-                "boxes": boxes,
-                "reason": str(own[0].get("reason") or "no reason was kept"),
-                "manifest": str(own[0].get("manifest") or ""),
-                "line": str(own[0].get("line") or ""),
-            }
-            for (boxes, _), own in frequent[:REASONS]
+def _rejections(lines: Iterable[RejectedLine]) -> tuple[Rejection, ...]:
+    """What the dataset left out, by reason, the most frequent ones first."""
+    kinds: dict[tuple[bool, str], list[RejectedLine]] = {}
+    for line in lines:
+        # Reasons tell places and sizes: those that differ in numbers alone are of one kind.
+        kinds.setdefault((line.box is not None, re.sub(r"\d[\d.,]*", "0", line.reason)), []).append(line)
+    frequent = sorted(kinds.items(), key=lambda item: -len(item[1]))
+    return tuple(
+        Rejection(
+            count=len(own), boxes=boxes, reason=own[0].reason, manifest=own[0].manifest, line=own[0].line
         )
-        return tuple(Rejection(**item) for item in told)
+        for (boxes, _), own in frequent[:REASONS]
+    )
 
-    def promotion(self, training_job: str, champions: list[dict[str, Any]]) -> Promotion | None:
-        """The newest one of this model, None when it never was the champion."""
-        mine = [record for record in champions if record.get("training_job") == training_job]
-        if not mine:
-            return None
-        left = {record.get("rolled_back_from") for record in champions}
-        return self.make(Promotion, mine[-1] | {"undone": mine[-1].get("number") in left}, "promotion")
 
-    def package(self, training_job: str) -> PackageFacts | None:
-        value = self.find(layout.registry_file(training_job))
-        decision = self.find(layout.decision_file(training_job))
-        return self.make(PackageFacts, value | {"decision": decision or None}, "package") if value else None
-
-    def deployment(self, training_job: str) -> DeploymentFacts | None:
-        """The newest one of this model, None where it was never served."""
-        for item in reversed(list(self._storage.list(layout.DEPLOYMENTS))):
-            try:
-                record = Deployment.find_at(self._storage, item.uri)
-            except (BadRecord, Fatal) as error:
-                self.problems.append(str(error))
-                continue
-            if record and record.training_job == training_job:
-                return DeploymentFacts(
-                    endpoint=record.endpoint, config=record.config, deployed_at=record.deployed_at
-                )
+def _promotion(training_job: str, champions: Sequence[Champion]) -> Promotion | None:
+    """The newest one of this model, None when it never was the champion."""
+    mine = [champion for champion in champions if champion.training_job == training_job]
+    if not mine:
         return None
+    left = {champion.rolled_back_from for champion in champions}
+    return Promotion(number=mine[-1].number, promoted_at=mine[-1].promoted_at, undone=mine[-1].number in left)
+
+
+def _package(reader: Reader, training_job: str) -> PackageFacts | None:
+    registered = reader.find(Registration, training_job)
+    if registered is None:
+        return None
+    decision = reader.find(ApprovalDecision, training_job)
+    return PackageFacts(
+        package_arn=registered.package_arn,
+        group=registered.group,
+        version=registered.version,
+        decision=DecisionFacts.model_validate(dict(decision)) if decision else None,
+    )
+
+
+def _deployment(workspace: Workspace, reader: Reader, training_job: str) -> DeploymentFacts | None:
+    """The newest one of this model, None where it was never served."""
+    for item in reversed(list(workspace.storage.list(layout.DEPLOYMENTS))):
+        record = reader.find_at(Deployment, item.uri)
+        if record and record.training_job == training_job:
+            return DeploymentFacts.model_validate(dict(record))
+    return None

@@ -22,9 +22,11 @@ from include.loop.core import layout
 from include.loop.core.records.batch_facts import StandingFacts
 from include.loop.core.records.facts import Facts, SliceFacts
 from include.loop.core.records.metrics import ModelScores
+from include.loop.core.records.trials import Discard
 from include.loop.report import advice, figures, formats, history, pictures, standings, words
 from include.loop.report.facts import read_all
 from include.loop.report.gather import gather, has_changed, read_champions
+from include.loop.report.reader import Reader
 from include.loop.tasks.measuring import Words
 from include.loop.workspace import Workspace
 
@@ -201,13 +203,11 @@ def _render_history(workspace: Workspace, rounds: list[Facts], now: Iterable[Sta
 
 def _discarded(workspace: Workspace, batch: str) -> dict[str, str]:
     """By whom a batch's labels were discarded, and why; empty where they were not."""
-    try:
-        found = workspace.storage.find_json(layout.discarded_file(batch))
-    except ValueError:
-        found = {"why": "for a reason that cannot be read"}
-    if not isinstance(found, dict):
-        return {}
-    return {name: str(found.get(name) or "") for name in ("by", "why")}
+    reader = Reader(workspace.storage, [])
+    found = reader.find(Discard, batch)
+    if reader.problems:
+        return {"by": "", "why": "for a reason that cannot be read"}
+    return {"by": found.by, "why": found.why} if found else {}
 
 
 @cache

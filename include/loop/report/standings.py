@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.loop.core import layout
 from include.loop.core.records.batch_facts import SecondLabelFacts, StandingFacts, TrialFacts
+from include.loop.core.records.trials import Discard
 from include.loop.report.doubts import worst
+from include.loop.report.reader import Reader
 from include.loop.trials import weigh
 from include.loop.trials.past import read_standings
 from include.loop.trials.second_labels import second_labels
@@ -98,10 +99,5 @@ def _doubts(
 
 
 def _discarded(workspace: Workspace, batch: str, problems: list[str]) -> dict[str, str]:
-    location = layout.discarded_file(batch)
-    try:
-        record = workspace.storage.find_json(location) or {}
-        return {name: str(record.get(name) or "") for name in ("by", "why")}
-    except (ValueError, AttributeError) as error:
-        problems.append(f"{location} cannot be read: {error}")
-        return {}
+    found = Reader(workspace.storage, problems).find(Discard, batch)
+    return {"by": found.by, "why": found.why} if found else {}

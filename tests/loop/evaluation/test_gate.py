@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.loop.config import GateSettings
+from include.loop.config import DATASET_SLICES, GateSettings
 from include.loop.core import layout
 from include.loop.core.records.verdict import Verdict
 from include.loop.evaluation.gate import decide_by, judge
@@ -22,6 +22,7 @@ from tests.loop.place import Place
 
 TASK = ObjectDetection(("cat", "dog"), "review")
 SETTINGS = GateSettings(min_gain=0.02, max_loss=0.04, max_class_loss=0.1, max_calibration_error=0.2)
+RETENTION, RECENT, _ = DATASET_SLICES
 SURE = 0.01  # how far the bounds of an interval are from its middle
 
 
@@ -97,8 +98,8 @@ GOOD = metrics(day=compared(0.80, 0.79), night=compared(0.30, 0.50))
         # Small losses of many nights do not add up unseen.
         (metrics(day=compared(0.80, 0.77, best=0.84), night=compared(0.30, 0.60)), {"loss"}),
         (metrics(day=compared(0.80, 0.77, best=0.80), night=compared(0.30, 0.60)), set()),
-        (metrics(day=compared(0.80, 0.86), retention=compared(0.80, 0.60)), {"loss", "class_loss"}),
-        (metrics(day=compared(0.80, 0.86), retention=compared(0.80, 0.60, images=5)), set()),
+        (metrics(day=compared(0.80, 0.86), **{RETENTION: compared(0.80, 0.60)}), {"loss", "class_loss"}),
+        (metrics(day=compared(0.80, 0.86), **{RETENTION: compared(0.80, 0.60, images=5)}), set()),
         (metrics(day=compared(0.80, 0.86, images=5)), {"gain"}),
     ],
 )
@@ -124,7 +125,7 @@ def test_where_it_has_to_improve_can_be_chosen():
     assert failed(metrics(day=compared(0.5, 0.9), night=compared(0.5, 0.5)), settings) == {"gain"}
     assert failed(metrics(day=compared(0.5, 0.5), night=compared(0.5, 0.6)), settings) == set()
     # Without a choice, what every dataset brings along does not count as a gain.
-    assert failed(metrics(day=compared(0.5, 0.5), recent=compared(0.5, 0.9))) == {"gain"}
+    assert failed(metrics(day=compared(0.5, 0.5), **{RECENT: compared(0.5, 0.9)})) == {"gain"}
 
 
 def test_one_bad_class_is_named():
@@ -273,14 +274,14 @@ SCORE = st.floats(0, 1)
 
 @given(
     st.dictionaries(
-        st.sampled_from(["day", "night", "retention"]), st.tuples(SCORE, SCORE, st.floats(0, 0.1)), min_size=1
+        st.sampled_from(["day", "night", RETENTION]), st.tuples(SCORE, SCORE, st.floats(0, 0.1)), min_size=1
     )
 )
 def test_no_promotion_is_without_a_sure_gain_or_with_a_sure_loss(slices):
     value = metrics()
     value["slices"] = {name: compared(a, b, sure=sure) for name, (a, b, sure) in slices.items()}
     if decided(value, SETTINGS).promote:
-        tests = {name: item for name, item in slices.items() if name != "retention"}
+        tests = {name: item for name, item in slices.items() if name != RETENTION}
         assert sum(after - before for before, after, _ in tests.values()) > 0
         assert all(
             before - after <= SETTINGS.max_loss + 1e-6 + sure for before, after, sure in slices.values()

@@ -54,10 +54,11 @@ class Rounds:
                 "prefix": "",
                 "images": [{"uri": uri, "etag": str(n), "size": 9} for n, uri in enumerate(images)],
                 "rejected": [],
-                "champion": {"training_job": "champion-1"},
+                "champion": {"training_job": "champion-1", "model_data": "s3://b/champion-1"},
             },
         )
-        self.put(f"{run}/predictions.json", {"outputs": {uri: f"{uri}.out" for uri in images}, "missing": []})
+        outputs = {uri: f"{uri}.out" for uri in images}
+        self.put(f"{run}/predictions.json", {"champion": "champion-1", "outputs": outputs, "missing": []})
         asked = sorted(range(len(scores)), key=lambda n: scores[n])[:labels]
         rows = [
             {
@@ -76,7 +77,12 @@ class Rounds:
         pq.write_table(pa.Table.from_pylist(rows), sink)
         self.put(f"{run}/triage.parquet", sink.getvalue())
         self.put(layout.questions_header(batch), {"asked": labels, "flow_definition_arn": "arn:flow"})
-        self.put(f"{run}/started.json", {"started_at": f"{batch}T22:00:00+00:00"})
+        started = {
+            "flow_definition_arn": "arn:flow",
+            "asked": labels,
+            "started_at": f"{batch}T22:00:00+00:00",
+        }
+        self.put(f"{run}/started.json", started | {"created_after": "", "deadline": ""})
         lines = [
             {"source-ref": images[n], "review": {"annotations": [TRUTH]}, "loop": f"loop-{n}", "batch": batch}
             for n in asked
@@ -145,14 +151,15 @@ class Rounds:
         self.put(
             f"datasets/data-{job}/dataset.json",
             {
+                "schema_version": 2,
                 "dataset_id": f"data-{job}",
                 "shards": dict.fromkeys(nights, "hash"),
                 "new": 40,
                 "replayed": 120 if parent else 0,
                 "train": 160,
                 "validation": 12,
-                "memory": 20,
-                "newest": 4,
+                "retention": 20,
+                "recent": 4,
                 "audit": 6,
                 "backfilled": backfilled or [],
             },
@@ -196,7 +203,7 @@ class Rounds:
         )
         if promote:
             number = 1 + sum(1 for _ in self.storage.list("champions/"))
-            self.put(layout.champion_history(number), {"number": number, "training_job": job})
+            self.put(layout.champion_history(number), champion(number, job))
 
     def examples(self, job: str, images: list[str], gains: list[float] | None = None) -> None:
         """Images of the test set ``night``: where the challenger gains it is right and the champion wrong."""
@@ -252,7 +259,13 @@ class Rounds:
         )
         self.put(layout.CHAMPION, asdict(reigning))
         classes = list(self.workspace.pipeline.classes)
-        dataset: dict[str, Any] = {"classes": classes, "learned": {}, "root": None, "initial": None}
+        dataset: dict[str, Any] = {
+            "dataset_id": "data-1",
+            "classes": classes,
+            "learned": {},
+            "root": None,
+            "initial": None,
+        }
         self.put(layout.dataset_file("data-1"), dataset)
 
     def trial(
@@ -276,6 +289,23 @@ class Rounds:
             "at": at,
         }
         self.put(f"trials/{job.rpartition('/')[-1]}.json", record)
+
+
+def champion(number: int, job: str, rolled_back_from: int | None = None) -> dict[str, Any]:
+    return {
+        "schema_version": 2,
+        "number": number,
+        "training_job": job,
+        "model_data": f"s3://bucket/{job}",
+        "dataset_id": f"data-{job}",
+        "promoted_at": "2026-11-02T06:00:00+00:00",
+        "package_arn": f"arn:{job}",
+        "rolled_back_from": rolled_back_from,
+    }
+
+
+def discarded(batch: str, by: str, why: str) -> dict[str, Any]:
+    return {"shard": batch, "by": by, "why": why, "at": "2026-11-05T06:00:00+00:00"}
 
 
 def make_rounds(cloud: LocalCloud, bucket: str, **pipeline: Any) -> Rounds:

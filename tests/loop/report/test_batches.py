@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,8 +30,8 @@ def test_a_batch_is_counted_from_images_to_labels(rounds: Rounds) -> None:
 def test_an_answer_that_cannot_be_used_was_an_answer_and_late_labels_are_told(rounds: Rounds) -> None:
     rounds.night("2026-11-02", [0.1, 0.2], labels=1)
     refused = [
-        {"reason": "box outside", "batch": "2026-11-02", "loop": "l", "worker": "w"},
-        {"reason": "not an image", "batch": "2026-11-02"},
+        refusal("box outside", loop="l", worker="w"),
+        refusal("not an image"),
     ]
     late = {
         "source-ref": "s3://b/k",
@@ -47,7 +49,7 @@ def test_an_answer_that_cannot_be_used_was_an_answer_and_late_labels_are_told(ro
 
 def test_no_record_is_left_out_of_the_reasons(rounds: Rounds) -> None:
     rounds.night("2026-11-02", [0.1], labels=1)
-    refused = [{"reason": f"reason {number % 20}", "batch": "2026-11-02"} for number in range(39)]
+    refused = [refusal(f"reason {number % 20}") for number in range(39)]
     rounds.put("labels/dt=2026-11-02/quarantine.jsonl", b"\n".join(dump(line) for line in refused))
     batch = read_batch(rounds.workspace, "2026-11-02", [])
     assert sum(count for _, count in batch.reasons) == 39
@@ -74,14 +76,22 @@ def test_the_batches_before_a_round_are_the_last_ones_and_known_ones_are_not_rea
     rounds: Rounds,
 ) -> None:
     for day in range(1, EARLIER + 4):
-        rounds.put(f"runs/dt=2026-11-{day:02}/batch.json", {"images": [{"uri": "x"}] * day})
+        rounds.put(f"runs/dt=2026-11-{day:02}/batch.json", pinned(f"2026-11-{day:02}", day))
     rounds.night("2026-11-30", [0.5], labels=1)
     batches, earlier = read_batches(rounds.workspace, ["2026-11-30"], {}, [])
     assert [batch.batch for batch in batches] == ["2026-11-30"]
     assert [batch.batch for batch in earlier] == [f"2026-11-{day:02}" for day in range(4, EARLIER + 4)]
-    rounds.put("runs/dt=2026-11-30/batch.json", {"images": []})
+    rounds.put("runs/dt=2026-11-30/batch.json", pinned("2026-11-30", 0))
     again, _ = read_batches(rounds.workspace, ["2026-11-30"], {"2026-11-30": batches[0]}, [])
     assert again == batches
+
+
+def refusal(reason: str, **known: str) -> dict[str, str]:
+    return {"stage": "answers", "image": "s3://b/k", "reason": reason, "batch": "2026-11-02"} | known
+
+
+def pinned(batch: str, images: int) -> dict[str, Any]:
+    return {"batch": batch, "prefix": "", "images": [{"uri": "s3://b/x", "etag": "e", "size": 1}] * images}
 
 
 @given(SCORES)

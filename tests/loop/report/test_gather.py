@@ -5,7 +5,7 @@ from __future__ import annotations
 from include.loop.core.records.facts import Facts, Rejection, RoundOutcome
 from include.loop.report.facts import read_all
 from include.loop.report.gather import gather
-from tests.loop.report.rounds import Rounds, but
+from tests.loop.report.rounds import Rounds, but, champion
 
 
 def test_a_round_is_told_from_its_records(rounds: Rounds) -> None:
@@ -75,7 +75,10 @@ def test_a_person_who_said_no_is_told_by_name(rounds: Rounds) -> None:
     rounds.storage.s3.delete_object(Bucket=rounds.storage.bucket, Key="pets/champions/0001.json")
     assert gather(rounds.workspace, "job-2").outcome is RoundOutcome.WAITING
     rounds.put("registry/job-2.json", {"package_arn": "arn:package", "group": "pets", "version": 2})
-    rounds.put("registry/job-2.decision.json", {"status": "Rejected", "by": "ada", "comment": "too soon"})
+    rounds.put(
+        "registry/job-2.decision.json",
+        {"status": "Rejected", "by": "ada", "comment": "too soon", "decided_at": ""},
+    )
     facts = gather(rounds.workspace, "job-2")
     assert facts.outcome is RoundOutcome.DECLINED
     assert facts.package
@@ -86,7 +89,7 @@ def test_a_person_who_said_no_is_told_by_name(rounds: Rounds) -> None:
 def test_a_champion_that_a_rollback_left_is_undone_and_may_come_back(rounds: Rounds) -> None:
     rounds.round("job-1", [], parent=None)
     rounds.round("job-2", [], parent="job-1")
-    rounds.put("champions/0003.json", {"number": 3, "training_job": "job-1", "rolled_back_from": 2})
+    rounds.put("champions/0003.json", champion(3, "job-1", rolled_back_from=2))
     assert gather(rounds.workspace, "job-2").outcome is RoundOutcome.UNDONE
     back = gather(rounds.workspace, "job-1")
     assert (back.outcome, back.promotion and back.promotion.number) == (RoundOutcome.PROMOTED, 3)
@@ -121,10 +124,14 @@ def test_an_image_with_more_objects_shows_more(rounds: Rounds) -> None:
 def test_what_the_dataset_left_out_is_told_by_kind_of_reason(rounds: Rounds) -> None:
     rounds.round("job-2", [])
     rows = [
-        {"manifest": "s3://b/one", "line": "3", "reason": "box 1 at 5,7 lies outside the image", "box": 1},
+        {"manifest": "s3://b/one", "line": "3", "reason": "box 1 at 5,7 lies outside the image", "box": "1"},
         {"manifest": "s3://b/one", "line": "9", "reason": "manifest line is not JSON"},
-        {"manifest": "s3://b/two", "line": "4", "reason": "box 2 at 1.5,70 lies outside the image", "box": 2},
-        "odd",
+        {
+            "manifest": "s3://b/two",
+            "line": "4",
+            "reason": "box 2 at 1.5,70 lies outside the image",
+            "box": "2",
+        },
     ]
     rounds.storage.write_lines("datasets/data-job-2/rejected.jsonl", rows)
     assert gather(rounds.workspace, "job-2").rejections == (

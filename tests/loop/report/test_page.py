@@ -9,7 +9,7 @@ from include.loop import report
 from include.loop.report.gather import gather
 from include.loop.report.page import MOST_CLASSES, confusion_rows, mistakes, render
 from include.loop.tasks.detection.measuring import WORDS
-from tests.loop.report.rounds import Rounds, as_scores, make_rounds, scores
+from tests.loop.report.rounds import Rounds, as_scores, champion, make_rounds, scores
 from tests.support.cloud import LocalCloud
 
 EVIL = "</svg></style><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -122,7 +122,7 @@ def test_a_round_that_was_rolled_back_is_told_again_with_the_next_one(rounds: Ro
     rounds.round("job-1", [], parent=None)
     rounds.round("job-2", [], parent="job-1")
     publish(rounds, "job-2")
-    rounds.put("champions/0003.json", {"number": 3, "training_job": "job-1", "rolled_back_from": 2})
+    rounds.put("champions/0003.json", champion(3, "job-1", rolled_back_from=2))
     publish(rounds, "job-1")
     undone = rounds.storage.read("reports/job-2/index.html").decode()
     assert "Promoted and rolled back later" in undone
@@ -145,7 +145,10 @@ def test_nothing_from_outside_becomes_part_of_the_page(cloud: LocalCloud, bucket
     classes = ("</svg><script>alert(1)</script>", "$\\frac{1}{0}$ & <b>\u202e")
     rounds = make_rounds(cloud, bucket, classes=classes, description=EVIL)
     rounds.night("2026-11-01", [0.2, 0.8], labels=1)
-    rounds.put("labels/dt=2026-11-01/quarantine.jsonl", {"reason": EVIL, "batch": "2026-11-01"})
+    rounds.put(
+        "labels/dt=2026-11-01/quarantine.jsonl",
+        {"stage": EVIL, "image": EVIL, "reason": EVIL, "batch": "2026-11-01"},
+    )
     image = '"><img src=x onerror=alert(3)>.png'
     rounds.test_set("night", [image])
     rules = [{"rule": EVIL, "slice": EVIL, "class_name": EVIL, "passed": False, "text": EVIL}]
@@ -158,7 +161,9 @@ def test_nothing_from_outside_becomes_part_of_the_page(cloud: LocalCloud, bucket
     model |= {"hyperparameters": {EVIL: EVIL}, "instance_type": EVIL, "base_network": EVIL}
     rounds.put("models/job-2/model.json", model)
     rounds.put("registry/job-2.json", {"package_arn": EVIL, "group": EVIL, "version": 1})
-    rounds.put("registry/job-2.decision.json", {"status": EVIL, "by": EVIL, "comment": EVIL})
+    rounds.put(
+        "registry/job-2.decision.json", {"status": EVIL, "by": EVIL, "comment": EVIL, "decided_at": EVIL}
+    )
     rounds.put(
         "deployments/0001.json",
         {"training_job": "job-2", "endpoint": EVIL, "config": EVIL, "deployed_at": EVIL},

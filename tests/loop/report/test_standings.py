@@ -74,7 +74,10 @@ def test_nights_that_did_harm_together_are_told_with_each_other(rounds: Rounds) 
     rounds.reign()
     for night in (NIGHT, "2026-11-03", "2026-11-04"):
         rounds.night(night, [0.1, 0.9], labels=1)
-    rounds.put("discarded/2026-11-04.json", {"by": "ada", "why": "wrong template"})
+    rounds.put(
+        "discarded/2026-11-04.json",
+        {"shard": "x", "at": "2026-11-05T06:00:00+00:00", "by": "ada", "why": "wrong template"},
+    )
     rounds.round("job-2", [NIGHT, "2026-11-03"], promote=False)
     rounds.trial("job-2", [NIGHT, "2026-11-03"], "harm", "2026-11-03T06:30:00+00:00")
     facts = gather(rounds.workspace, "job-2")

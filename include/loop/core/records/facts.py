@@ -38,19 +38,12 @@ class RoundVerdict(Part):
     reasons: tuple[str, ...] = ()
 
 
-class Epoch(Part):
-    """One epoch of the training."""
+class CurveFacts(Part):
+    """The training as its log tells it: for each epoch its number (``epoch``) and what else is told, by name;
+    the throughput is in images per second.
+    """
 
-    epoch: int
-    validation_map: Number = None
-    cross_entropy: Number = None
-    smooth_l1: Number = None
-
-
-class TrainingCurves(Part):
-    """The training as its log tells it; the throughput is in images per second."""
-
-    epochs: tuple[Epoch, ...] = ()
+    epochs: tuple[dict[str, int | float | None], ...] = ()
     throughput: Number = None
 
 
@@ -90,7 +83,6 @@ class ModelFacts(Part):
     """How a model was made; seconds are the machine's, None where nobody wrote them down."""
 
     model_data: str | None = None
-    base_network: str | None = None
     hyperparameters: dict[str, str] = Field(default={})
     seconds: Number = None
     billable_seconds: Number = None
@@ -186,7 +178,7 @@ class Facts(Record):
     latency: LatencyMetrics | None = None
     verdict: RoundVerdict | None = None
     examples: tuple[Example, ...] = ()
-    curves: TrainingCurves | None = None
+    curves: CurveFacts | None = None
     package: PackageFacts | None = None
     deployment: DeploymentFacts | None = None
     problems: tuple[str, ...] = ()
