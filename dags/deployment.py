@@ -33,9 +33,11 @@ the tasks skip or only the champion changes.
 
 from __future__ import annotations
 
-from airflow.sdk import Param, chain
+from typing import Any
 
-from nightloop.dag_factory import loop_dag, param, pipelines, pushed
+from airflow.sdk import Param, XComArg, chain
+
+from nightloop.dag_factory import champion_asset, loop_dag, param, pipelines
 from nightloop.operators.challenger import PromoteOperator, ReportOperator
 from nightloop.operators.serving import ChooseModelOperator, DeployOperator, RollbackOperator
 from nightloop.round import GOES_ON
@@ -68,8 +70,6 @@ def deployment(pipeline: str) -> None:
         params=PARAMS,
         max_active_runs=1,
     ) as dag:
-        job = pushed("choose", "training_job")
-
         choose = ChooseModelOperator(
             pipeline=pipeline,
             task_id="choose",
@@ -77,14 +77,21 @@ def deployment(pipeline: str) -> None:
             number=param(dag, "number"),
             paths={"rollback": ["rollback"], "serve": ["deploy", "promote"]},
         )
+        job: Any = XComArg(choose, "training_job")
+        number: Any = XComArg(choose, "number")
         deploy = DeployOperator(pipeline=pipeline, task_id="deploy", training_job=job)
         promote = PromoteOperator(
-            pipeline=pipeline, task_id="promote", training_job=job, trigger_rule=GOES_ON
+            pipeline=pipeline,
+            task_id="promote",
+            training_job=job,
+            trigger_rule=GOES_ON,
+            outlets=[champion_asset(pipeline)],
         )
         rollback = RollbackOperator(
             pipeline=pipeline,
             task_id="rollback",
-            number=pushed("choose", "number"),
+            number=number,
+            outlets=[champion_asset(pipeline)],
             by="{{ dag_run.triggering_user_name or 'somebody in Airflow' }}",
         )
         report = ReportOperator(pipeline=pipeline, task_id="report", training_job=job, trigger_rule=GOES_ON)

@@ -62,7 +62,7 @@ from __future__ import annotations
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, chain
 
-from nightloop.dag_factory import dag_id, labels_asset, loop_dag, output, param, pipelines
+from nightloop.dag_factory import dag_id, dataset_asset, labels_asset, loop_dag, output, param, pipelines
 from nightloop.operators.datasets import BuildDatasetOperator, PlanTrainingOperator, TrainAgainOperator
 from nightloop.operators.sagemaker_jobs import ScoreReplayOperator
 from nightloop.round import train_to_record
@@ -112,7 +112,11 @@ def incremental_training(pipeline: str) -> None:
         enough = param(dag, "min_new_labels")
         score_replay = ScoreReplayOperator(pipeline=pipeline, task_id="score_replay", min_new_labels=enough)
         build_dataset = BuildDatasetOperator(
-            pipeline=pipeline, task_id="build_dataset", min_new_labels=enough
+            pipeline=pipeline,
+            task_id="build_dataset",
+            min_new_labels=enough,
+            inlets=[labels_asset(pipeline)],
+            outlets=[dataset_asset(pipeline)],
         )
         train, record = train_to_record(pipeline, ask=param(dag, "approval"))
         look_again = TrainAgainOperator(

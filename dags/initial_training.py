@@ -34,7 +34,7 @@ from __future__ import annotations
 
 from airflow.sdk import Param, chain
 
-from nightloop.dag_factory import loop_dag, param, pipelines
+from nightloop.dag_factory import dataset_asset, loop_dag, param, pipelines
 from nightloop.operators.datasets import BuildDatasetOperator
 from nightloop.round import train_to_record
 
@@ -58,7 +58,9 @@ def initial_training(pipeline: str) -> None:
         params=PARAMS,
         max_active_runs=1,
     ) as dag:
-        build_dataset = BuildDatasetOperator(pipeline=pipeline, task_id="build_dataset", initial=True)
+        build_dataset = BuildDatasetOperator(
+            pipeline=pipeline, task_id="build_dataset", initial=True, outlets=[dataset_asset(pipeline)]
+        )
         train, _ = train_to_record(pipeline, ask=param(dag, "approval"))
 
         chain(build_dataset, train)

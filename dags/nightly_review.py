@@ -48,7 +48,15 @@ from datetime import timedelta
 
 from airflow.sdk import CronDataIntervalTimetable, Param, chain
 
-from nightloop.dag_factory import labels_asset, loop_dag, output, param, pipelines
+from nightloop.dag_factory import (
+    champion_asset,
+    jobs_at_once,
+    labels_asset,
+    loop_dag,
+    output,
+    param,
+    pipelines,
+)
 from nightloop.operators.human_review import (
     AugmentedManifestOperator,
     ListBatchOperator,
@@ -118,8 +126,14 @@ def nightly_review(pipeline: str) -> None:
             task_id="list_batch",
             batch_date=param(dag, "batch_date"),
             force_new=param(dag, "force_new"),
+            inlets=[champion_asset(pipeline)],
         )
-        batch_inference = BatchInferenceOperator(pipeline=pipeline, task_id="batch_inference", batch=batch)
+        batch_inference = BatchInferenceOperator(
+            pipeline=pipeline,
+            task_id="batch_inference",
+            batch=batch,
+            max_active_tis_per_dag=jobs_at_once(),  # of a backfill all batches would start theirs together
+        )
         triage = TriageOperator(
             pipeline=pipeline,
             task_id="triage",
@@ -143,6 +157,7 @@ def nightly_review(pipeline: str) -> None:
         notify_training = NotifyTrainingOperator(
             pipeline=pipeline,
             task_id="notify_training",
+            batch=output("list_batch", "batch", default=""),
             plan_only=param(dag, "plan_only"),
             outlets=[labels_asset(pipeline)],
             # A date without images may be the last of a backfill: the batches before it rely on this event.

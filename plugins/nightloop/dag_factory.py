@@ -1,4 +1,4 @@
-"""What all DAGs have in common: an id per pipeline, owner, tags, retries, time limits, the labels asset.
+"""What all DAGs have in common: an id per pipeline, owner, tags, retries, limits, who is told, assets.
 
 Each YAML in `include/pipelines` gives each flow a DAG with the pipeline's name behind it
 (`nightly_review__<name>`), so that no setting hands one pipeline's runs to another. Only names are read here:
@@ -10,9 +10,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset
+from airflow.sdk import (  # type: ignore[attr-defined]  # the SDK's stubs leave out the last three
+    DAG,
+    Asset,
+    AsyncCallback,
+    DeadlineAlert,
+    DeadlineReference,
+)
 
-from include.loop.config import load_environment, pipeline_names
+from include.loop.config import Environment, NotifyEvent, load_environment, pipeline_names
+from include.loop.core import layout
+from nightloop.loop_notifiers import run_has_failed, run_is_late
 
 # The flow of a fixed date: it never moves, so that a DAG serialises to the same version at every parse.
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -48,6 +56,9 @@ def loop_dag(
     """
     if not manual:
         raise ValueError(f"{flow}: the DAG file needs a docstring: it is the operator's manual")
+    environment = load_environment()
+    # "default" finds the DAGs of the environment's own pipeline without knowing its name.
+    own = ["default"] if pipeline == environment.pipeline else []
     return DAG(
         dag_id(flow, pipeline),
         description=manual.strip().splitlines()[0].strip("# "),
@@ -55,21 +66,57 @@ def loop_dag(
         schedule=schedule,
         start_date=START,
         catchup=False,
-        default_args=DEFAULT_ARGS,
-        # "default" finds the DAGs of the environment's own pipeline without knowing its name.
-        tags=[
-            "nightloop",
-            pipeline,
-            *(["default"] if pipeline == load_environment().pipeline else []),
-            *tags,
-        ],
+        default_args=DEFAULT_ARGS | capacity(environment),
+        on_failure_callback=run_has_failed,
+        deadline=late(environment) if schedule is not None else None,
+        tags=["nightloop", pipeline, *own, *tags],
         **kwargs,
     )
 
 
+def capacity(environment: Environment) -> dict[str, Any]:
+    """Where the tasks run and how urgent they are; what the environment leaves open is Airflow's to say."""
+    given = environment.airflow.model_dump(include={"pool", "queue", "executor", "priority_weight"})
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def late(environment: Environment) -> DeadlineAlert | None:
+    """Tells when a run takes longer than the environment allows; the run goes on."""
+    notify = environment.notify
+    if notify is None or notify.late_hours is None or NotifyEvent.RUN_LATE not in notify.events:
+        return None
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=notify.late_hours),
+        callback=AsyncCallback(run_is_late, kwargs={"hours": notify.late_hours}),
+    )
+
+
+def jobs_at_once() -> int:
+    """Of a task that starts SageMaker jobs: how many runs may do so, or wait for theirs, at the same time."""
+    return load_environment().airflow.jobs_at_once
+
+
 def labels_asset(pipeline: str) -> Asset:
     """Tells training that it is time to look. What is new is read from S3, never from the event."""
-    return Asset(name=f"nightloop_labels_{pipeline}")
+    return _asset("labels", pipeline, "labels")
+
+
+def dataset_asset(pipeline: str) -> Asset:
+    """What the next model learns from."""
+    return _asset("dataset", pipeline, "datasets")
+
+
+def champion_asset(pipeline: str) -> Asset:
+    """The model that predicts and is served: other DAGs can be scheduled by its change."""
+    return _asset("champion", pipeline, layout.CHAMPION)
+
+
+def _asset(kind: str, pipeline: str, location: str) -> Asset:
+    bucket = load_environment().bucket
+    return Asset(
+        name=f"nightloop_{kind}_{pipeline}", uri=f"s3://{bucket}/{pipeline}/{location}", group="nightloop"
+    )
 
 
 def param(dag: DAG, name: str) -> Any:
@@ -83,8 +130,3 @@ def output(task_id: str, key: str, default: str | None = None) -> str:
     if default is None:
         return f"{{{{ {returned}['{key}'] }}}}"
     return f"{{{{ ({returned} or {{}}).get('{key}', '{default}') }}}}"
-
-
-def pushed(task_id: str, key: str) -> str:
-    """Template for a value that a task left under a key of its own."""
-    return f"{{{{ ti.xcom_pull(task_ids='{task_id}', key='{key}') }}}}"

@@ -13,9 +13,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import BaseOperator, TriggerRule, chain
+from airflow.sdk import BaseOperator, TaskGroup, TriggerRule, chain
 
-from nightloop.dag_factory import output
+from nightloop.dag_factory import champion_asset, dataset_asset, output
 from nightloop.operators.approval import ApproveOperator
 from nightloop.operators.challenger import (
     JudgeOperator,
@@ -38,29 +38,38 @@ def train_to_record(pipeline: str, ask: Any) -> tuple[BaseOperator, BaseOperator
 
     :param ask: ask a person also where the pipeline does not say so (a parameter of the run).
     """
-    job = output("train", "training_job")
-    train = IncrementalTrainingOperator(
-        pipeline=pipeline,
-        task_id="train",
-        dataset_id=output("build_dataset", "dataset_id"),
-        job_timeout=LONGEST_TRAINING,
-    )
-    evaluate = EvaluateModelsOperator(pipeline=pipeline, task_id="evaluate", training_job=job)
-    gate = JudgeOperator(pipeline=pipeline, task_id="gate", training_job=job)
-    register = RegisterOperator(pipeline=pipeline, task_id="register", training_job=job, ask=ask)
-    report = ReportOperator(pipeline=pipeline, task_id="report", training_job=job)
-    approve = ApproveOperator(
-        pipeline=pipeline, task_id="approve", training_job=job, why=output("register", "why")
-    )
-    deploy = DeployOperator(pipeline=pipeline, task_id="deploy", training_job=job, trigger_rule=GOES_ON)
-    promote = PromoteOperator(pipeline=pipeline, task_id="promote", training_job=job, trigger_rule=GOES_ON)
-    record = RecordOperator(
-        pipeline=pipeline,
-        task_id="record",
-        training_job=output("train", "training_job", default=""),
-        trigger_rule=TriggerRule.ALL_DONE,
-    )
-    chain(train, evaluate, gate, register, report, approve, deploy, promote, record)
-    # A round that has its report goes on past steps that skipped.
-    report >> [deploy, promote]
+    # Without a prefix: ids, and what is stored under them, stay what they were.
+    with TaskGroup("round", prefix_group_id=False, tooltip="From the dataset to the champion"):
+        job = output("train", "training_job")
+        train = IncrementalTrainingOperator(
+            pipeline=pipeline,
+            task_id="train",
+            dataset_id=output("build_dataset", "dataset_id"),
+            job_timeout=LONGEST_TRAINING,
+            inlets=[dataset_asset(pipeline)],
+        )
+        evaluate = EvaluateModelsOperator(pipeline=pipeline, task_id="evaluate", training_job=job)
+        gate = JudgeOperator(pipeline=pipeline, task_id="gate", training_job=job)
+        register = RegisterOperator(pipeline=pipeline, task_id="register", training_job=job, ask=ask)
+        report = ReportOperator(pipeline=pipeline, task_id="report", training_job=job)
+        approve = ApproveOperator(
+            pipeline=pipeline, task_id="approve", training_job=job, why=output("register", "why")
+        )
+        deploy = DeployOperator(pipeline=pipeline, task_id="deploy", training_job=job, trigger_rule=GOES_ON)
+        promote = PromoteOperator(
+            pipeline=pipeline,
+            task_id="promote",
+            training_job=job,
+            trigger_rule=GOES_ON,
+            outlets=[champion_asset(pipeline)],
+        )
+        record = RecordOperator(
+            pipeline=pipeline,
+            task_id="record",
+            training_job=output("train", "training_job", default=""),
+            trigger_rule=TriggerRule.ALL_DONE,
+        )
+        chain(train, evaluate, gate, register, report, approve, deploy, promote, record)
+        # A round that has its report goes on past steps that skipped.
+        report >> [deploy, promote]
     return train, record

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import tests.support.airflow_home  # noqa: F401 -- before anything that imports Airflow
+from tests.airflow.listeners import Listener, Webhook, listening
 from tests.airflow.place import Place
 from tests.review_server.rig import Rig
 from tests.support.cloud import LocalCloud
@@ -38,6 +39,14 @@ def rig(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A review server of its own, beside the cloud's: the connection `aws_review` leads to it."""
     with Rig(cloud, tmp_path_factory.mktemp("review")) as running:
         yield running
+
+
+@pytest.fixture
+def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    """A Slack channel, behind the connection `slack_team`."""
+    with listening(Webhook) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_SLACK_TEAM", server.slack_connection())
+        yield server
 
 
 @pytest.fixture

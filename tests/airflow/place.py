@@ -192,6 +192,12 @@ def again(trigger: Any) -> Any:
     return import_string(path)(**stored)
 
 
+def notify(place: Place, **settings: Any) -> None:
+    """Let the place's environment tell the channel of the fixture `slack`."""
+    place.environment["notify"] = {"slack_webhook_conn_id": "slack_team", **settings}
+    place.save()
+
+
 async def first_event(trigger: Any) -> Any:
     async for event in trigger.run():
         return event.payload

@@ -25,7 +25,8 @@ from nightloop.operators.human_review import (
 from nightloop.operators.sagemaker_jobs import BatchInferenceOperator
 from nightloop.sensors.human_loops import HumanLoopsSensor
 from nightloop.triggers.loops_answered import HumanLoopsTrigger
-from tests.airflow.place import Place, first_event, run
+from tests.airflow.listeners import Listener
+from tests.airflow.place import Place, first_event, notify, run
 from tests.loop.place import count_loops
 from tests.support.cloud import eventually
 
@@ -79,7 +80,10 @@ def batch(place: Place) -> Batch:
     return Batch(place)
 
 
-def test_a_first_batch_asks_waits_and_labels(batch: Batch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_first_batch_asks_waits_and_labels(
+    batch: Batch, slack: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notify(batch.place, queue_overfull=2)
     started = batch.ask()
     assert (started["asked"], started["started"], started["remaining"]) == (3, 3, 0)
 
@@ -94,6 +98,10 @@ def test_a_first_batch_asks_waits_and_labels(batch: Batch, capsys: pytest.Captur
     assert event["ending"] == "done"
     assert event["counts"]["completed"] == 3
     assert "of 3 answered" in capsys.readouterr().out
+    batch.wait()
+    full, empty = slack.slack_texts()
+    assert "queue is overfull\n3 questions are open, more than 2." in full
+    assert "queue is empty" in empty
     labels = batch.assemble()
     assert (labels["labels"], labels["quarantined"], labels["open"]) == (3, 0, 0)
     assert batch.notify() == {"new_labels": 3}
@@ -158,7 +166,10 @@ def test_a_review_plane_that_was_never_set_up_fails_at_once_and_says_what_to_run
         Batch(place).ask()
 
 
-def test_at_the_deadline_the_batch_goes_on_with_half_the_answers(batch: Batch) -> None:
+def test_at_the_deadline_the_batch_goes_on_with_half_the_answers_and_somebody_is_told(
+    batch: Batch, slack: Listener
+) -> None:
+    notify(batch.place, events=["deadline_passed"])
     batch.place.settings["review"]["deadline_hours"] = 4 / 3600
     batch.place.save()
     batch.ask()
@@ -166,6 +177,8 @@ def test_at_the_deadline_the_batch_goes_on_with_half_the_answers(batch: Batch) -
     eventually(lambda: batch.completed() == 1)
     counts = batch.wait()
     assert (counts["expected"], counts["completed"], counts["open"]) == (3, 1, 2)
+    [text] = slack.slack_texts()
+    assert f"the deadline of {DATE} has passed\n2 of 3 questions have no answer" in text
     labels = batch.assemble()
     assert (labels["labels"], labels["open"]) == (1, 2)
 

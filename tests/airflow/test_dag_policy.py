@@ -25,6 +25,8 @@ bucket: a-bucket
 pipeline: digits
 role_arn: arn:aws:iam::000000000000:role/nightloop
 algorithm: local
+airflow: {pool: nightloop, queue: gpu, executor: LocalExecutor, priority_weight: 7, jobs_at_once: 3}
+notify: {late_hours: 48}
 """
 
 
@@ -147,6 +149,61 @@ def test_only_the_last_step_of_a_batch_notifies_training(bag: DagBag) -> None:
     }
     assert [asset.name for asset in outlets.pop("notify_training")] == ["nightloop_labels_digits"]
     assert outlets == {}
+
+
+def test_every_task_runs_where_the_environment_says(dags: list[Any]) -> None:
+    for task in (task for dag in dags for task in dag.tasks):
+        place = (task.pool, task.queue, task.executor, task.priority_weight)
+        assert place == ("nightloop", "gpu", "LocalExecutor", 7), task
+
+
+def test_a_backfill_predicts_only_so_many_batches_at_once(bag: DagBag) -> None:
+    """Airflow counts a task that waits for its job among the active ones."""
+    from airflow.ti_deps.dependencies_states import ACTIVE_STATES
+    from airflow.utils.state import TaskInstanceState
+
+    assert bag.dags["nightly_review__digits"].get_task("batch_inference").max_active_tis_per_dag == 3
+    assert TaskInstanceState.DEFERRED in ACTIVE_STATES
+
+
+def test_a_failed_run_is_told_and_a_scheduled_one_that_is_late(bag: DagBag) -> None:
+    from nightloop.loop_notifiers import run_has_failed
+
+    for dag_id, dag in bag.dags.items():
+        assert dag.on_failure_callback == run_has_failed, dag_id
+        late = dag_id.startswith(("nightly_review", "incremental_training"))
+        assert bool(dag.deadline) is late, dag_id
+
+
+def test_the_asset_graph_leads_from_labels_to_the_champion_and_back_to_predictions(bag: DagBag) -> None:
+    def ends(direction: str) -> set[tuple[str, str, str]]:
+        return {
+            (flow, task.task_id, asset.uri.removeprefix("s3://a-bucket/digits/"))
+            for flow in FLOWS
+            for task in bag.dags[f"{flow}__digits"].tasks
+            for asset in getattr(task, direction)
+            if asset.group == "nightloop"
+        }
+
+    trainings = ("initial_training", "incremental_training")
+    assert ends("outlets") == {
+        ("nightly_review", "notify_training", "labels"),
+        *((flow, "build_dataset", "datasets") for flow in trainings),
+        *((flow, "promote", "champion.json") for flow in (*trainings, "deployment")),
+        ("deployment", "rollback", "champion.json"),
+    }
+    assert ends("inlets") == {
+        ("incremental_training", "build_dataset", "labels"),
+        *((flow, "train", "datasets") for flow in trainings),
+        ("nightly_review", "list_batch", "champion.json"),
+    }
+
+
+def test_a_round_is_one_group_whose_tasks_keep_their_ids(bag: DagBag) -> None:
+    groups: Any = bag.dags["incremental_training__digits"].task_group.children
+    assert list(groups["round"].children) == [
+        "train", "evaluate", "gate", "register", "report", "approve", "deploy", "promote", "record",
+    ]  # fmt: skip
 
 
 def test_two_batches_never_collect_late_answers_at_once(bag: DagBag) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from nightloop.operators.serving import DeployOperator, RollbackOperator, TearDownOperator
+from tests.airflow.listeners import Listener
 from tests.airflow.operators.test_sagemaker_jobs import label_lines
-from tests.airflow.place import Place
+from tests.airflow.place import Place, notify
 from tests.airflow.test_flows import run_dag
 from tests.support.cloud import eventually
 
@@ -87,8 +88,9 @@ def endpoints(place: Place) -> dict[str, str]:
     return {item["EndpointName"]: item["EndpointStatus"] for item in found}
 
 
-def test_a_round_waits_for_a_person_then_serves_and_promotes(labelled: Place) -> None:
+def test_a_round_waits_for_a_person_then_serves_and_promotes(labelled: Place, slack: Listener) -> None:
     """And what it serves can be torn down and served again."""
+    notify(labelled)
     labelled.environment["deployment"] = {"smoke_test_images": 1}
     labelled.save()
     with somebody_decides(labelled, "Approved") as questions:
@@ -105,6 +107,9 @@ def test_a_round_waits_for_a_person_then_serves_and_promotes(labelled: Place) ->
     assert "this run was told to ask" in question
     assert f"(/nightloop/reports/{pipeline}/{job}/index.html)" in question
     assert "| passed | measured | day: fully measured |" in question
+    waiting, promoted = slack.slack_texts()
+    assert "May the new model of" in waiting
+    assert f"{job} is the champion" in promoted
 
     assert endpoints(labelled) == {pipeline: "InService"}
     listed = labelled.run(TearDownOperator(task_id="teardown", pipeline=pipeline))
@@ -119,20 +124,24 @@ def test_a_round_waits_for_a_person_then_serves_and_promotes(labelled: Place) ->
     assert (same["training_job"], same["left"]) == (job, None)
 
 
-def test_a_gate_that_says_no_is_a_good_end(labelled: Place) -> None:
+def test_a_gate_that_says_no_is_a_good_end(labelled: Place, slack: Listener) -> None:
+    notify(labelled)
     labelled.settings["gate"] |= {"min_boxes": 1000}
     labelled.save()
     state, tasks, _ = run_dag(labelled, "incremental_training", "2026-11-02")
     assert state == "success", tasks
     assert {tasks.pop(name) for name in [*ALWAYS, "record"]} == {"success"}
     assert set(tasks.values()) == {"skipped"}, "nobody is asked, nothing is served or promoted"
+    [text] = slack.slack_texts()
+    assert "the gate turned" in text
     assert len(packages(labelled, "Rejected")) == 1
     assert champion(labelled) is None
     assert len(reports(labelled)) == 2
 
 
-def test_a_crashed_step_fails_the_run(labelled: Place) -> None:
+def test_a_crashed_step_fails_the_run_and_somebody_is_told(labelled: Place, slack: Listener) -> None:
     """ClientError: the data's fault, so it is not tried again."""
+    notify(labelled)
     failing = {"fail_without": "/nowhere", "reason": "ClientError: line 7 is no label"}
     labelled.settings["training"] = {"initial": {"hyperparameters": failing}}
     labelled.save()
@@ -141,3 +150,5 @@ def test_a_crashed_step_fails_the_run(labelled: Place) -> None:
         "failed", "failed", "failed", "upstream_failed",
     )  # fmt: skip
     assert champion(labelled) is None
+    [text] = slack.slack_texts()
+    assert f"incremental_training__{labelled.pipeline} failed" in text

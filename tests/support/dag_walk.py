@@ -8,6 +8,7 @@ arguments. A skip goes on by the trigger rules. Any other exception is the test'
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +49,7 @@ class Walk:
         context: Any = {
             "dag": task.dag,
             "dag_run": SimpleNamespace(run_type="manual", conf=None, triggering_user_name=None),
+            "outlet_events": defaultdict(SimpleNamespace),
             "params": {**task.dag.params.dump(), **self._params},
             "run_id": self.run_id,
             "task_state_store": StateStore(),

@@ -15,6 +15,7 @@ from include.loop.config.environment import (
 )
 from include.loop.config.fields import Stage
 from include.loop.config.files import load_environment, load_pipeline, pipeline_names
+from include.loop.config.operations import AirflowSettings, NotifyEvent, NotifySettings
 from include.loop.config.pipeline import (
     DATASET_SLICES,
     EvaluationSettings,
@@ -29,11 +30,14 @@ from include.loop.config.pipeline import (
 
 __all__ = [
     "DATASET_SLICES",
+    "AirflowSettings",
     "DeploymentSettings",
     "Environment",
     "EvaluationSettings",
     "GateSettings",
     "NetworkSettings",
+    "NotifyEvent",
+    "NotifySettings",
     "Pipeline",
     "ReplaySettings",
     "ReviewSettings",

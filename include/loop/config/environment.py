@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from include.loop.config.fields import Hyperparameters, Name, Stage, Strict, TagName, TagValue
+from include.loop.config.operations import AirflowSettings, NotifySettings
 
 
 class TrainingInstances(Strict):
@@ -117,6 +118,8 @@ class Environment(Strict):
         None  # None: models are registered and promoted, and served nowhere
     )
     review: ReviewTeamSettings = ReviewTeamSettings()
+    airflow: AirflowSettings = AirflowSettings()
+    notify: NotifySettings | None = None  # None: nobody is told
 
     @model_validator(mode="after")
     def _arn_is_a_work_team(self) -> Self:

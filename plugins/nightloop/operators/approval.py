@@ -16,6 +16,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
+from include.loop.config import NotifyEvent
 from nightloop.links import ReportLink
 from nightloop.operators.loop_operator import AWS_CONN_ID, LoopClients, domain_errors
 
@@ -89,6 +90,9 @@ class ApproveOperator(LoopClients, ApprovalOperator):
             multiple=False,
             params=self.serialized_params,
         )
+        for notifier in self.notifiers:
+            notifier(context)
+        self.notify(context, NotifyEvent.APPROVAL_WAITING, self.subject, f"It is asked because {self.why}.")
         until = datetime.now(UTC) + (self.response_timeout or TIME_TO_ANSWER)
         self.log.info("%s\nWaiting for an answer until %s, without a worker slot.", self.body, until)
         # Deferred, not parked for Airflow's answer alone: somebody may decide in SageMaker.
@@ -120,6 +124,8 @@ class ApproveOperator(LoopClients, ApprovalOperator):
             with domain_errors():
                 result = decide(self.workspace, self.training_job, approve, person, comment)
             self.log.info("%s says %s: %s", person, answer["chosen_options"], result["status"])
+            if not approve:
+                self._turned_down(context, f"{person}: {comment}")
             return super().execute_complete(context, answer)
         if event["ending"] == Ending.ERROR:
             raise AirflowException(f"Could not watch the package: {event['message']}")
@@ -129,9 +135,14 @@ class ApproveOperator(LoopClients, ApprovalOperator):
                 "the champion stays. To go on, clear this task with those behind it."
             )
         if event["status"] != Approval.APPROVED:
+            self._turned_down(context, f"The package was made {event['status']} in SageMaker.")
             raise AirflowSkipException(f"The package was made {event['status']} in SageMaker.")
         self.log.info("The package was approved in SageMaker.")
         return {"status": event["status"]}
+
+    def _turned_down(self, context: Context, why: str) -> None:
+        subject = f"a person turned {self.training_job} down"
+        self.notify(context, NotifyEvent.MODEL_TURNED_DOWN, subject, why)
 
 
 def question(verdict: Verdict, why: str, report: str) -> Iterator[str]:

@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import TaskInstanceState
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from include.loop.config import NotifyEvent
 from nightloop.links import ReportLink
 from nightloop.operators.loop_operator import LoopOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-BROKEN = frozenset({"failed", "upstream_failed"})
+BROKEN = frozenset({TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED})
 
 
 class ChallengerOperator(LoopOperator):
@@ -58,6 +60,10 @@ class JudgeOperator(ChallengerOperator):
             "passes" if verdict["promote"] else "does not pass",
             verdict["verdict_uri"],
         )
+        if not verdict["promote"]:
+            why = "\n".join([*verdict["reasons"], *verdict["warnings"]])
+            subject = f"the gate turned {self.training_job} down"
+            self.notify(context, NotifyEvent.MODEL_TURNED_DOWN, subject, why)
         return verdict
 
 
@@ -131,6 +137,7 @@ class PromoteOperator(ChallengerOperator):
     task skips."""
 
     def execute_step(self, context: Context) -> dict[str, Any]:
+        from include.loop.core.records.models import Champion
         from include.loop.models.champion import promote
 
         result = promote(self.workspace, self.training_job)
@@ -139,4 +146,14 @@ class PromoteOperator(ChallengerOperator):
         self.log.info(
             "Champion number %s is %s; %s", result["number"], self.training_job, result["champion_uri"]
         )
+        champion = Champion.read(self.workspace.storage, result["number"])
+        self.describe_event(
+            context,
+            training_job=champion.training_job,
+            number=champion.number,
+            metric=champion.metric,
+            score=champion.score,
+        )
+        subject = f"{self.training_job} is the champion"
+        self.notify(context, NotifyEvent.MODEL_PROMOTED, subject, f"It is number {result['number']}.")
         return result

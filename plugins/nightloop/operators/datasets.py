@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DagRunState, TaskInstanceState
 from airflow.sdk.exceptions import AirflowSkipException
 
 from nightloop.operators.loop_operator import LoopClients, LoopOperator, domain_errors
@@ -17,11 +18,16 @@ from nightloop.operators.loop_operator import LoopClients, LoopOperator, domain_
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+ENDED = {
+    TaskInstanceState.SUCCESS,
+    TaskInstanceState.FAILED,
+    TaskInstanceState.SKIPPED,
+    TaskInstanceState.UPSTREAM_FAILED,
+    TaskInstanceState.REMOVED,
+}
 # A task instance in one of these has not ended; "null" is how the API spells a task without a state yet.
-UNFINISHED_TASK = [
-    "null", "scheduled", "queued", "running", "restarting", "deferred", "up_for_retry", "up_for_reschedule",
-]  # fmt: skip
-UNFINISHED_RUN = ["queued", "running"]
+UNFINISHED_TASK = ["null", *(state.value for state in TaskInstanceState if state not in ENDED)]
+UNFINISHED_RUN = [DagRunState.QUEUED.value, DagRunState.RUNNING.value]
 EVENT_TRIGGERED = {"asset_triggered", "operator_triggered"}
 DATASET = "dataset"  # under which a task keeps the dataset it has built
 
@@ -114,6 +120,8 @@ class BuildDatasetOperator(LoopOperator):
                 "%d label lines and %d boxes were left out; the dataset's rejected.jsonl says which and why.",
                 result["rejected"], result.get("rejected_boxes", 0),
             )  # fmt: skip
+        told = ("dataset_id", "train", "new", "replayed", "validation", "parent")
+        self.describe_event(context, **{name: result[name] for name in told})
         return result
 
     def _build(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from nightloop.batch_date import resolve_batch_date
+from nightloop.batch_queue import notify_of_queue
 from nightloop.links import OwnersViewLink, ReviewPortalLink
 from nightloop.operators.loop_operator import LoopOperator, domain_errors
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 REASONS = 8  # why records could not be used, named in the log
-BACKFILL = "backfill"  # DagRunType of a run that a backfill made
+BACKFILL = "backfill"  # DagRunType of a run that a backfill made; the SDK does not export the enum
 
 
 class ListBatchOperator(LoopOperator):
@@ -119,13 +120,13 @@ class StartHumanLoopsOperator(LoopOperator):
         )  # fmt: skip
         if self.find_portal():
             self.log.info("Reviewers answer at %s", self.portal_url)
-        return self._start(tries=0)
+        return self._start(context, tries=0)
 
     def resume(self, context: Context, event: Any, tries: int) -> dict[str, Any]:
         with domain_errors():
-            return self._start(tries)
+            return self._start(context, tries)
 
-    def _start(self, tries: int) -> dict[str, Any]:
+    def _start(self, context: Context, tries: int) -> dict[str, Any]:
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
         from include.loop.nightly.questions import start
@@ -140,6 +141,7 @@ class StartHumanLoopsOperator(LoopOperator):
         if not state["remaining"] or now >= datetime.fromisoformat(state["deadline"]):
             if state["remaining"]:
                 self.log.warning("Deadline %s: %d are left unasked.", state["deadline"], state["remaining"])
+            notify_of_queue(self, context, self.batch)
             return state
         # People need a while to make room: look less and less often, up to every ten intervals.
         pause = self.workspace.environment.review.poll_seconds * min(tries + 1, 10)
@@ -194,12 +196,15 @@ class NotifyTrainingOperator(LoopOperator):
     that are to be tried now; skips otherwise.
 
     The event says only that it is time to look: training reads from S3 what is new.
+
+    :param batch: id of the batch that came last, for the event; empty when its date had no images.
     """
 
-    template_fields: Sequence[str] = (*LoopOperator.template_fields, "plan_only")
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch", "plan_only")
 
-    def __init__(self, *, plan_only: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, batch: str = "", plan_only: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.batch = batch
         self.plan_only = plan_only
 
     def execute_step(self, context: Context) -> dict[str, Any]:
@@ -216,4 +221,6 @@ class NotifyTrainingOperator(LoopOperator):
             waiting["new_labels"],
             waiting["shards"],
         )
+        counts = {name: waiting[name] for name in ("new_labels", "shards")}
+        self.describe_event(context, batch=self.batch, **counts)
         return {"new_labels": waiting["new_labels"]}

@@ -23,6 +23,7 @@ from include.loop.core.errors import Fatal, Skip
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from include.loop.config import NotifyEvent
     from include.loop.core.clients import Clients
     from include.loop.workspace import Workspace
 
@@ -58,6 +59,20 @@ class LoopClients:
         from include.loop.core.clients import Clients
 
         return Clients(self._client)
+
+    def notify(self, context: Context, event: NotifyEvent, subject: str, text: str) -> None:
+        """Tell whom the environment names; no reason to fail a task, whatever goes wrong."""
+        from nightloop.loop_notifiers import Notice, run_page, send
+
+        dag = context.get("dag")
+        page = run_page(dag.dag_id, context["run_id"]) if dag else ""
+        send(Notice(event, f"{self.pipeline}: {subject}", text, page))
+
+    def describe_event(self, context: Context, **extra: Any) -> None:
+        """Give the asset events that this task is about to emit what other DAGs may want to know."""
+        events: Any = context
+        for outlet in getattr(self, "outlets", ()):
+            events["outlet_events"][outlet].extra = extra
 
     def find_portal(self) -> str:
         """Where the reviewers sign in and where owners look, kept for the links. No reason to fail a task."""

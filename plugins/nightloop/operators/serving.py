@@ -130,6 +130,17 @@ class RollbackOperator(EndpointOperator):
         self.number = number
         self.by = by
 
+    def execute_step(self, context: Context) -> dict[str, Any]:
+        return self._told(context, super().execute_step(context))
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        return self._told(context, super().execute_complete(context, event))
+
+    def _told(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
+        """The event of the champion's asset, once the endpoint has come to its end."""
+        self.describe_event(context, training_job=result["training_job"], number=result["number"])
+        return result
+
     def advance(self, waited_for: Pending | None) -> Any:
         from include.loop.serving.deployment import rollback
 

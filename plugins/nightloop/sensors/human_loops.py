@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowException
 
+from include.loop.config import NotifyEvent
+from nightloop.batch_queue import notify_of_queue
 from nightloop.links import OwnersViewLink, ReviewPortalLink
 from nightloop.operators.loop_operator import AWS_CONN_ID, REVIEW_CONN_ID, LoopClients, domain_errors
 
@@ -82,6 +84,10 @@ class HumanLoopsSensor(LoopClients, BaseSensorOperator):
         counts = {"expected": expected, **event["counts"]}
         if event["ending"] == Ending.DEADLINE:
             self.log.warning("The deadline has passed, going on with what is there: %s", counts)
+            subject = f"the deadline of {self.batch} has passed"
+            text = f"{counts['open']} of {expected} questions have no answer; what comes later is not lost."
+            self.notify(context, NotifyEvent.DEADLINE_PASSED, subject, text)
         else:
             self.log.info("Every human loop has come to an end: %s", counts)
+            notify_of_queue(self, context, self.batch)
         return counts

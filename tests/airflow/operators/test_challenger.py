@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow.sdk.types import TaskInstanceKey
 
@@ -17,7 +18,8 @@ from nightloop.operators.approval import ApproveOperator, question
 from nightloop.operators.challenger import PromoteOperator, RecordOperator, RegisterOperator
 from nightloop.operators.serving import DeployOperator, TearDownOperator
 from nightloop.triggers.package_decision import PackageDecisionTrigger
-from tests.airflow.place import Place, again, first_event
+from tests.airflow.listeners import Listener
+from tests.airflow.place import Place, again, first_event, notify
 
 JOB = "pets-train-0123456789-1"
 KEY = TaskInstanceKey("dag", "record", "run", 1)
@@ -95,26 +97,39 @@ def approve(place: Place) -> ApproveOperator:
         )
 
 
-def test_a_rejection_in_airflow_rejects_the_package_by_name(judged: Place) -> None:
+def test_a_rejection_in_airflow_rejects_the_package_by_name(judged: Place, slack: Listener) -> None:
+    notify(judged)
     assert register(judged)["ask"] is True
     event = answer("Reject", comment="blurred at night")
     approve(judged).execute_complete(judged.context(), event)
     assert status(judged) == "Rejected"
     decision = json.loads(judged.read(f"{judged.pipeline}/registry/{JOB}.decision.json"))
     assert (decision["by"], decision["comment"]) == ("ada", "blurred at night")
+    [text] = slack.slack_texts()
+    assert f"a person turned {JOB} down\nada: blurred at night" in text
     for task in (PromoteOperator, DeployOperator):
         with pytest.raises(AirflowSkipException, match=JOB):
             judged.run(task(task_id="next", pipeline=judged.pipeline, training_job=JOB))
 
 
-def test_an_approval_in_airflow_approves_the_package(judged: Place) -> None:
+def test_an_approval_in_airflow_approves_the_package(judged: Place, slack: Listener) -> None:
+    notify(judged)
     register(judged)
     approve(judged).execute_complete(judged.context(), answer("Approve"))
     assert status(judged) == "Approved"
     with pytest.raises(AirflowSkipException, match=r"Nobody has to be asked: .* is Approved"):
         judged.run(approve(judged))
-    promote = PromoteOperator(task_id="promote", pipeline=judged.pipeline, training_job=JOB)
-    assert judged.run(promote)["promoted"] is True
+    champion = Asset(name="champion", uri="s3://b/champion.json")
+    promote = PromoteOperator(
+        task_id="promote", pipeline=judged.pipeline, training_job=JOB, outlets=[champion]
+    )
+    events = {champion: SimpleNamespace()}
+    assert judged.run(promote, outlet_events=events)["promoted"] is True
+    assert events[champion].extra == {
+        "training_job": JOB, "number": 1, "metric": "mAP@0.5", "score": {"day": 0.5},
+    }  # fmt: skip
+    [text] = slack.slack_texts()
+    assert f"{JOB} is the champion\nIt is number 1." in text
 
 
 def test_an_answer_the_trigger_saw_counts_as_well(judged: Place) -> None:
