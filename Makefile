@@ -12,6 +12,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 REQUIREMENTS := requirements.txt requirements-local.txt requirements-dev.txt constraints.txt
 STAMP := $(VENV)/.installed
+JAVASCRIPT := node_modules/.package-lock.json
 TESTS ?= tests
 WORKERS ?= 2
 SAGEMAKER2 := tests/clients/sagemaker2-requirements.txt tests/clients/sagemaker2-constraints.txt
@@ -47,9 +48,16 @@ logs: setup  ## the last lines of every process's log
 rollback: setup  ## let the previous champion answer again (NUMBER=champion, PIPELINE=name)
 	@exec $(PY) -m include.stack rollback $(if $(NUMBER),--number $(NUMBER)) $(if $(PIPELINE),--pipeline $(PIPELINE))
 
-lint: setup  ## ruff (its security rules too) and mypy
+# npm writes this file when it has installed what the lock file says.
+$(JAVASCRIPT): package.json package-lock.json
+	@.ci/system-packages npm
+	@npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >/dev/null
+	@touch $@
+
+lint: setup $(JAVASCRIPT)  ## ruff (its security rules too) and mypy; for the JavaScript eslint and tsc
 	@echo "ruff";  $(PY) -m ruff check . && $(PY) -m ruff format --check --quiet .
 	@echo "mypy";  $(PY) -m mypy
+	@echo "tsc, eslint";  npm run --silent check
 
 format: setup  ## let ruff rewrite what it can
 	@$(PY) -m ruff check --fix-only . ; $(PY) -m ruff format .
@@ -73,6 +81,6 @@ constraints:  ## resolve requirements*.txt anew into constraints.txt, and those 
 	@bash .ci/setup --resolve $(SAGEMAKER2)
 
 clean: down  ## remove .nightloop/ and .venv/
-	@rm -rf .nightloop $(VENV)
+	@rm -rf .nightloop $(VENV) node_modules
 
 .PHONY: help setup demo up down status logs rollback lint format check docs test constraints clean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import ipaddress
+import json
 import re
 import subprocess
 import sys
@@ -66,6 +67,13 @@ class TestRequirements:
             if installed.get(name) != version
         }
         assert not differing, "run `make setup`: installed and pinned versions differ"
+
+    def test_what_checks_the_javascript_is_pinned_exactly(self):
+        package = json.loads((ROOT / "package.json").read_text())
+        assert package.keys() & {"dependencies", "devDependencies"} == {"devDependencies"}
+        locked = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+        for name, version in package["devDependencies"].items():
+            assert locked[f"node_modules/{name}"]["version"] == version
 
     def test_what_a_worker_installs_is_what_the_airflow_image_installs(self):
         assert "-r /opt/nightloop/requirements.txt -c /opt/nightloop/constraints.txt" in dockerfile()

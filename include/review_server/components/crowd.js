@@ -76,7 +76,7 @@ function begin() {
   if (!forms.length) notice(document.body.firstChild, "This template has no <crowd-form>: nothing can be submitted");
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.defaultPrevented) return;
-    if (isTyping(event) && event.composedPath()[0].localName === "select") return;
+    if (isTyping(event) && event.composedPath()[0] instanceof HTMLSelectElement) return;
     event.preventDefault();
     forms[0]?.submit();
   });

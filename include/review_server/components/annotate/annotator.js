@@ -188,6 +188,7 @@ export class Annotator extends CrowdElement {
   answer() {
     const { width, height } = this.size ?? { width: 0, height: 0 };
     const shapes = this.written();
+    /** @type {Record<string, any>} */
     const answer = { [this.collection]: shapes, inputImageProperties: { height, width } };
     if (this.preset) answer.initialValueModified = JSON.stringify(shapes) !== this.initialText;
     return answer;

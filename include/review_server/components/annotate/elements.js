@@ -12,6 +12,7 @@ export class CrowdBoundingBox extends Annotator {
     return { label, points: [{ x, y }, { x: x + Math.round(width), y: y + Math.round(height) }] };
   }
 
+  /** @param {import("./shapes.js").Shape} shape */
   write({ label, points: [a, b] }) {
     return { height: b.y - a.y, label, left: a.x, top: a.y, width: b.x - a.x };
   }
@@ -51,6 +52,7 @@ export class CrowdKeypoint extends Annotator {
     return { label, points: [{ x, y }] };
   }
 
+  /** @param {import("./shapes.js").Shape} shape */
   write({ label, points: [{ x, y }] }) {
     return { label, x, y };
   }

@@ -14,7 +14,7 @@ export function paint(annotator) {
   const { shapes, view, kind, hides } = annotator;
   const parts = [];
   if (!hides) {
-    const order = [...shapes.items].sort((a, b) => (a.id === shapes.selectedId) - (b.id === shapes.selectedId));
+    const order = [...shapes.items].sort((a, b) => Number(a.id === shapes.selectedId) - Number(b.id === shapes.selectedId));
     for (const shape of order) parts.push(paintShape(annotator, shape));
   }
   if (annotator.draft) parts.push(paintDraft(annotator));

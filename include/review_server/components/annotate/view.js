@@ -56,7 +56,7 @@ export class View {
   /** Scroll just far enough that the points can be seen. @param {import("./shapes.js").Point[]} points */
   reveal(points) {
     const places = points.map((point) => this.toStage(point));
-    for (const [axis, size] of [["x", this.stage.width], ["y", this.stage.height]]) {
+    for (const [axis, size] of /** @type {["x" | "y", number][]} */ ([["x", this.stage.width], ["y", this.stage.height]])) {
       const least = Math.min(...places.map((place) => place[axis]));
       const most = Math.max(...places.map((place) => place[axis]));
       if (least < 0) this[axis] -= least - MARGIN;

@@ -36,7 +36,7 @@ const style = sheet(`
   textarea { width: 100%; min-height: 76px; padding: 7px 10px; border: 1px solid var(--crowd-edge); border-radius: 6px; background: var(--crowd-ground); }
 `);
 
-class Classifier extends CrowdElement {
+export class Classifier extends CrowdElement {
   static answers = true;
   static many = false;
   static properties = ["header", "src", "exclusion-category", "overlay"];
@@ -146,6 +146,7 @@ class Classifier extends CrowdElement {
 
   answer() {
     const order = [...this.list.querySelectorAll("input")].map((box) => box.value).filter((text) => this.chosen.has(text));
+    /** @type {Record<string, any>} */
     const answer = this.constructor.many ? { labels: order } : { label: order[0] };
     if (this.comment?.value) answer.workerComment = this.comment.value;
     return answer;

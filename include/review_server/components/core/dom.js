@@ -36,7 +36,7 @@ export function isTyping(event) {
   const target = event.composedPath()[0];
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable || target.matches("textarea, select, audio, video")) return true;
-  return target.matches("input") && !["button", "submit", "reset", "checkbox"].includes(target.type);
+  return target instanceof HTMLInputElement && !["button", "submit", "reset", "checkbox"].includes(target.type);
 }
 
 /**

@@ -16,6 +16,7 @@ export class CrowdElement extends HTMLElement {
   static style = null;
   /** Whether the element gives an answer, and therefore needs a name. */
   static answers = false;
+  static delegatesFocus = false;
 
   /** Declare `names` as properties that mirror attributes. Called once per class, by `define`. */
   static mirror() {
@@ -43,11 +44,13 @@ export class CrowdElement extends HTMLElement {
     this.built = false;
     /** Values set as properties in place of the attribute's text. @type {Map<string, any>} */
     this.given = new Map();
+    /** What was said of the template. @type {Set<string>} */
+    this.complaints = new Set();
   }
 
   connectedCallback() {
     if (this.built) return;
-    const root = this.attachShadow({ mode: "open", delegatesFocus: this.constructor.delegatesFocus ?? false });
+    const root = this.attachShadow({ mode: "open", delegatesFocus: this.constructor.delegatesFocus });
     root.adoptedStyleSheets = [base, ...(this.constructor.style ? [this.constructor.style] : [])];
     for (const child of this.children) {
       if (this.constructor.regions.includes(child.localName)) child.slot = child.localName;
@@ -101,7 +104,6 @@ export class CrowdElement extends HTMLElement {
 
   /** Say once that something in the template is wrong. */
   complain(message) {
-    this.complaints ??= new Set();
     if (this.complaints.has(message)) return;
     this.complaints.add(message);
     tell("error", { message });

@@ -7,12 +7,14 @@ import { CrowdElement } from "../core/element.js";
 import { h } from "../core/dom.js";
 import { sheet } from "../core/style.js";
 
-class Choice extends CrowdElement {
+export class Choice extends CrowdElement {
   static answers = true;
   static choice = true;
   static delegatesFocus = true;
   static properties = ["disabled", "required", "invalid"];
   static kind = "checkbox";
+  /** Another role than the kind's own. @type {string | null} */
+  static role = null;
   static style = sheet(`
     :host { display: block; margin: 2px 0; }
     label { display: inline-flex; align-items: flex-start; gap: 8px; min-height: 32px; padding: 4px 2px; cursor: pointer; }
@@ -30,7 +32,7 @@ class Choice extends CrowdElement {
   /** @param {ShadowRoot} root */
   build(root) {
     this.box = h("input", {
-      type: this.constructor.kind, role: this.constructor.role ?? null,
+      type: this.constructor.kind, role: this.constructor.role,
       "aria-label": this.textContent.trim() ? null : this.value,
     });
     this.box.checked = this.hasAttribute("checked");

@@ -16,7 +16,9 @@ export class CrowdForm extends HTMLElement {
     if (this.listening) return;
     this.listening = true;
     this.addEventListener("click", (event) => {
-      const button = event.target.closest?.("button, input[type=submit], input[type=image]");
+      const target = /** @type {Element} */ (event.target);
+      /** @type {HTMLButtonElement | HTMLInputElement | null} */
+      const button = target.closest("button, input[type=submit], input[type=image]");
       if (!button || button.disabled || event.defaultPrevented || button.type === "button") return;
       event.preventDefault();
       if (button.type === "reset") this.reset();
@@ -49,11 +51,9 @@ export class CrowdForm extends HTMLElement {
     this.append(button);
   }
 
-  /** Everything in the form that can have an answer, in the document's order. */
+  /** Everything in the form that can have an answer, in the document's order. @returns {Field[]} */
   get fields() {
-    return [...this.querySelectorAll("*")].filter(
-      (element) => element.constructor.answers || element.matches(NATIVE),
-    );
+    return [...this.querySelectorAll("*")].filter(isField);
   }
 
   /** The answer as it stands, valid or not. @returns {Record<string, any>} */
@@ -187,6 +187,15 @@ export class CrowdButton extends CrowdElement {
         }, ...content);
     this.root.replaceChildren(inner);
   }
+}
+
+/**
+ * @typedef {CrowdElement | HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Field
+ * @param {Element} element
+ * @returns {element is Field}
+ */
+function isField(element) {
+  return element instanceof CrowdElement ? element.constructor.answers : element.matches(NATIVE);
 }
 
 /** @param {any} field */

@@ -57,7 +57,7 @@ export class CrowdSlider extends CrowdElement {
 
   set value(value) {
     if (!this.range) {
-      this.setAttribute("value", value);
+      this.setAttribute("value", String(value));
       return;
     }
     this.range.value = value;

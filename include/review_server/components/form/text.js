@@ -16,7 +16,9 @@ const style = sheet(`
   .count { margin-left: auto; color: var(--crowd-quiet); font-size: 0.85em; }
 `);
 
-class Text extends CrowdElement {
+export class Text extends CrowdElement {
+  /** The name of the element that holds the text. */
+  static control = "input";
   static answers = true;
   static delegatesFocus = true;
   static style = style;
@@ -133,7 +135,6 @@ class Text extends CrowdElement {
 }
 
 export class CrowdInput extends Text {
-  static control = "input";
   static properties = [
     "allowed-pattern", "auto-focus", "auto-validate", "disabled", "error-message", "label", "max-length",
     "min-length", "placeholder", "required", "type",

@@ -86,7 +86,8 @@ export class CrowdCard extends CrowdElement {
   }
 }
 
-class Round extends CrowdElement {
+export class Round extends CrowdElement {
+  static look = "plain";
   static delegatesFocus = true;
   static properties = ["disabled", "icon", "label", "title"];
   static style = sheet(`
@@ -113,9 +114,7 @@ export class CrowdFab extends Round {
   static look = "primary";
 }
 
-export class CrowdIconButton extends Round {
-  static look = "plain";
-}
+export class CrowdIconButton extends Round {}
 
 export class CrowdModal extends CrowdElement {
   static properties = ["link-text", "link-type"];
@@ -178,7 +177,7 @@ export class CrowdTabs extends CrowdElement {
   }
 
   get tabs() {
-    return [...this.children].filter((child) => child.localName === "crowd-tab");
+    return /** @type {CrowdTab[]} */ ([...this.children].filter((child) => child.localName === "crowd-tab"));
   }
 
   list() {

@@ -2,7 +2,7 @@
 
 import { isDark } from "./portal.js";
 
-const preview = document.getElementById("preview");
+const preview = /** @type {HTMLIFrameElement} */ (document.getElementById("preview"));
 const answer = document.getElementById("answer");
 
 window.addEventListener("message", ({ source, data }) => {
@@ -12,7 +12,7 @@ window.addEventListener("message", ({ source, data }) => {
   if (data?.nightloop === "error") answer.textContent = `The template reports: ${data.message}`;
 });
 
-const form = document.getElementById("bench");
+const form = /** @type {HTMLFormElement} */ (document.getElementById("bench"));
 const findings = document.getElementById("findings");
 
 // The form itself goes into the frame, by POST; the check is asked for beside it.
@@ -21,7 +21,7 @@ form.addEventListener("submit", async () => {
   const list = findings.querySelector("ul");
   let lines;
   try {
-    const reply = await fetch("/owner/templates/check", { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    const reply = await fetch("/owner/templates/check", { method: "POST", body: fields() });
     lines = reply.ok
       ? (await reply.json()).findings.map(({ message, line }) => (line ? `Line ${line}: ${message}` : message))
       : ["The check did not run: look whether the input is JSON, and whether you are still signed in."];
@@ -38,6 +38,9 @@ form.addEventListener("submit", async () => {
   );
   findings.hidden = false;
 });
+
+/** The form's fields, all of them text. */
+const fields = () => new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)]));
 
 const theme = () => preview.contentWindow.postMessage({ nightloop: "theme", dark: isDark() }, "*");
 document.addEventListener("nightloop-theme", theme);

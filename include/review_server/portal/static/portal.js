@@ -3,7 +3,9 @@
  * Other pages' scripts import from here.
  */
 
-const token = () => document.querySelector("meta[name=csrf-token]")?.content ?? "";
+/** @returns {HTMLMetaElement | null} */
+const metaOfToken = () => document.querySelector("meta[name=csrf-token]");
+const token = () => metaOfToken()?.content ?? "";
 export const others = new BroadcastChannel("nightloop");
 
 /** What the server refused, or that it could not be reached (status 0). */
@@ -42,7 +44,7 @@ export async function call(method, path, body) {
 export async function renewToken() {
   try {
     const session = await call("GET", "/worker/session");
-    const meta = document.querySelector("meta[name=csrf-token]");
+    const meta = metaOfToken();
     if (meta) meta.content = session.csrf_token;
     return true;
   } catch (error) {
@@ -82,10 +84,10 @@ export function pressed({ code, key, alt, ctrl }) {
   return true;
 }
 
-const keys = new Map([["KeyQ", () => document.querySelector(".brand").click()]]);
+const keys = new Map([["KeyQ", () => /** @type {HTMLElement} */ (document.querySelector(".brand")).click()]]);
 
 function help() {
-  const dialog = document.getElementById("help");
+  const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("help"));
   if (!document.querySelector("dialog[open]")) dialog.showModal();
 }
 
@@ -141,9 +143,14 @@ document.querySelector("[data-sign-out]")?.addEventListener("click", async () =>
 });
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-for (const time of document.querySelectorAll("time[data-local]")) time.textContent = clock.format(new Date(time.dateTime));
+for (const time of times("time[data-local]")) time.textContent = clock.format(new Date(time.dateTime));
 const hour = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "numeric", minute: "2-digit" });
-for (const time of document.querySelectorAll("time[data-hour]")) time.textContent = hour.format(new Date(time.dateTime));
+for (const time of times("time[data-hour]")) time.textContent = hour.format(new Date(time.dateTime));
+
+/** @param {string} selector @returns {NodeListOf<HTMLTimeElement>} */
+function times(selector) {
+  return document.querySelectorAll(selector);
+}
 
 const message = sessionStorage.getItem("nightloop-message");
 if (message) {

@@ -3,7 +3,9 @@
 import { call, complain, onAlt, others, say } from "./portal.js";
 
 const LOOK_AGAIN = 20_000;
-const buttons = [...document.querySelectorAll("[data-take]")];
+/** @type {NodeListOf<HTMLButtonElement>} */
+const taking = document.querySelectorAll("[data-take]");
+const buttons = [...taking];
 
 async function take(button) {
   for (const other of buttons) other.disabled = true;
@@ -20,7 +22,7 @@ async function take(button) {
 }
 
 for (const button of buttons) button.addEventListener("click", () => take(button));
-onAlt("KeyN", () => document.querySelector("[data-first]")?.click());
+onAlt("KeyN", () => /** @type {HTMLElement | null} */ (document.querySelector("[data-first]"))?.click());
 
 // "Today" is the reader's day, which only the browser knows.
 const midnight = new Date();

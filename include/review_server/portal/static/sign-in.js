@@ -2,8 +2,9 @@
 
 import { call, complain, others } from "./portal.js";
 
-const form = document.getElementById("sign-in");
+const form = /** @type {HTMLFormElement} */ (document.getElementById("sign-in"));
 const button = form.querySelector("button");
+const { name, password } = /** @type {Record<string, HTMLInputElement>} */ (/** @type {unknown} */ (form.elements));
 
 // Who comes by a link from another site arrives without the cookie (SameSite=Strict), but may be signed in.
 call("GET", "/worker/session").then(() => location.replace(form.dataset.next), () => {});
@@ -21,13 +22,13 @@ form.addEventListener("submit", async (event) => {
   button.disabled = true;
   complain("");
   try {
-    await call("POST", "/worker/session", { name: form.elements.name.value.trim(), password: form.elements.password.value });
+    await call("POST", "/worker/session", { name: name.value.trim(), password: password.value });
     others.postMessage({ kind: "signed in" });
     location.replace(form.dataset.next);
   } catch (error) {
     button.disabled = false;
     complain(said(error));
-    form.elements.password.value = "";
-    form.elements.password.focus();
+    password.value = "";
+    password.focus();
   }
 });

@@ -2,7 +2,8 @@
 
 import { call, complain, sayNext } from "./portal.js";
 
-const form = document.getElementById("welcome");
+const form = /** @type {HTMLFormElement} */ (document.getElementById("welcome"));
+const { password, again } = /** @type {Record<string, HTMLInputElement>} */ (/** @type {unknown} */ (form.elements));
 const token = location.hash.slice(1);
 // It does not stay in the history.
 history.replaceState(null, "", location.pathname);
@@ -10,7 +11,6 @@ if (!token) complain("This link is not complete. Open it again as it was sent to
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const { password, again } = form.elements;
   if (password.value !== again.value) {
     complain("The two are not the same. Type the password again.");
     again.value = "";

@@ -8,11 +8,11 @@
 import { ActiveTime, Countdown, inWords } from "./clock.js";
 import { call, complain, isDark, onAlt, others, pressed, renewToken, say, sayNext } from "./portal.js";
 
-const frame = document.getElementById("frame");
+const frame = /** @type {HTMLIFrameElement} */ (document.getElementById("frame"));
 const time = document.getElementById("time");
 const left = document.getElementById("left");
 const spoken = document.getElementById("spoken");
-const stopping = document.getElementById("stopping");
+const stopping = /** @type {HTMLDialogElement} */ (document.getElementById("stopping"));
 const cover = document.getElementById("cover");
 const flow = frame.dataset.flow;
 
@@ -134,13 +134,13 @@ async function lost() {
   const status = (await call("GET", `/worker/tasks/${task}`).catch(() => ({}))).status;
   // A lease that has just run out may still be called InHand: taking it again settles that.
   if (status === "InHand" || status === "Expired" || status === "Returned") return again();
-  const why = {
+  const [heading, text] = {
     Answered: ["This task is done", "It was submitted before, perhaps in another tab; that answer counts."],
     Declined: ["You declined this task", "Somebody else will be asked."],
     Withdrawn: ["This task was withdrawn", "The answer is not needed any more."],
   }[status] ?? ["This task has ended", "It cannot be answered any more."];
   kept = null;
-  ask(...why, [["Next task", () => next("Here is the next one.")], ["To the list", () => go("/")]]);
+  ask(heading, text, [["Next task", () => next("Here is the next one.")], ["To the list", () => go("/")]]);
 }
 
 function timeIsUp() {
@@ -197,7 +197,9 @@ document.getElementById("stop").addEventListener("click", () => {
   document.getElementById("until").textContent = `for ${inWords(countdown.left)}`;
   stopping.showModal();
 });
-for (const button of stopping.querySelectorAll("[data-stop]")) {
+/** @type {NodeListOf<HTMLButtonElement>} */
+const ways = stopping.querySelectorAll("[data-stop]");
+for (const button of ways) {
   button.addEventListener("click", async () => {
     const how = button.dataset.stop;
     if (how === "later") {
