@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from include.loop.core.errors import BadRecord, Fatal
 from include.loop.core.storage import DEEPEST, Storage, dump, parse
-from include.loop.tasks.detection.answers import MOST_BYTES, read_output
-from include.loop.tasks.detection.manifest import read_line
+from include.loop.tasks.a2i_output import MOST_BYTES
+from include.loop.tasks.detection.answers import read_output
 from include.loop.tasks.detection.predictions import read_detections
+from include.loop.tasks.detection.task import ObjectDetection
 from tests.support.cloud import LocalCloud
 
 CLASSES = ("cat", "dog")
+TASK = ObjectDetection(CLASSES, "review")
 LINE = {
     "source-ref": "s3://bucket/1.jpg",
     "review": {
@@ -134,15 +136,15 @@ def test_an_output_of_any_size_is_refused_unparsed() -> None:
 @pytest.mark.parametrize("path", [("more",), ("source-ref",), ("review", "annotations", 0, "left")])
 def test_a_manifest_line_costs_itself(path: tuple[Any, ...], text: str) -> None:
     with pytest.raises(BadRecord):
-        read_line(put(LINE, path, text).encode(), "review", CLASSES)
+        TASK.read_line(put(LINE, path, text).encode())
 
 
 def test_a_manifest_line_that_says_two_things_is_refused() -> None:
     line = json.dumps(LINE)
-    assert read_line(line.encode(), "review", CLASSES).width == 10
+    assert TASK.read_line(line.encode()).width == 10
     twice = line.replace('"class_id": 0', '"class_id": 0, "class_id": 1')
     with pytest.raises(BadRecord, match="manifest line is not JSON"):
-        read_line(twice.encode(), "review", CLASSES)
+        TASK.read_line(twice.encode())
 
 
 @pytest.mark.parametrize("text", VALUES.values(), ids=VALUES)

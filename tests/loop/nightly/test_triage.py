@@ -32,7 +32,7 @@ def test_images_below_the_threshold_or_without_detection_are_asked_about():
         TriageSettings(threshold=0.5, audit_share=0, cap=10),
     )
     assert asked(rows) == {"low", "none"}
-    assert [(row.top_score, row.detections, row.reason) for row in rows] == [
+    assert [(row.top_score, row.scores, row.reason) for row in rows] == [
         (0.4, 2, "top score 0.400 below 0.5"),
         (0.9, 1, "top score 0.900"),
         (0.0, 0, "no detection"),

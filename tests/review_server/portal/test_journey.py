@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 from include.loop.core.storage import dump
 from include.loop.tasks.detection.answers import read_output
 from include.loop.tasks.detection.consensus import agree
-from include.loop.tasks.detection.manifest import manifest_value, read_line
+from include.loop.tasks.detection.manifest import manifest_value
+from include.loop.tasks.detection.task import ObjectDetection
 from include.loop.tasks.values import Origin
 from tests.review_server.portal.conftest import HEIGHT, LABELS, WIDTH, Visitor, ask
 from tests.review_server.rig import Flow, Rig
@@ -59,7 +60,7 @@ def test_corrected_boxes_become_a_line_of_the_manifest(rig: Rig, boxes: Flow, vi
     origin = Origin(image, "etag", (WIDTH, HEIGHT), name, "2026-11-01", "least_confident")
     workers = [answer.worker for answer in answers]
     line = manifest_value("review", LABELS, origin, agree(answers), answers[0].submitted, workers)
-    read = read_line(dump(line), "review", LABELS)
+    read = ObjectDetection(LABELS, "review").read_line(dump(line))
     assert [(b.class_id, b.left, b.top, b.width, b.height) for b in read.boxes] == [
         (0, 300, 120, 120, 140),
         (1, 45, 55, 100, 80),

@@ -23,16 +23,16 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """One image. ``top_score`` is None without a prediction; seconds and dollars are for all its reviewers
-    together. ``sha256`` of the bytes, width and height (stored pixels) are known where somebody looked, and
-    nowhere in files of earlier versions. ``same_as`` is the image of this batch that is asked in its place;
+    """One image. ``top_score`` is None without a prediction, ``scores`` is how many it has; seconds and
+    dollars are for all its reviewers together. ``sha256`` of the bytes, width and height (stored pixels) are
+    known where somebody looked, and nowhere in files of earlier versions. ``same_as`` is the image of this batch that is asked in its place;
     ``again`` the set-aside batch whose image it is, when it is asked about once more (second_look.py).
     """
 
     image: str
     etag: str
     top_score: float | None
-    detections: int
+    scores: int
     decision: Decision
     reason: str
     expected_seconds: float = 0.0
@@ -47,7 +47,7 @@ class Row:
 COLUMNS = [field.name for field in fields(Row)]
 NUMBERS = {
     "top_score": "double",
-    "detections": "int32",
+    "scores": "int32",
     "expected_seconds": "double",
     "expected_dollars": "double",
     "width": "int32",
@@ -63,7 +63,8 @@ def read_frame(storage: Storage, batch: str) -> pd.DataFrame:
 
     body = storage.read(layout.triage_file(batch))
     frame = pd.read_parquet(io.BytesIO(body), dtype_backend="pyarrow")
-    return _typed(frame.reindex(columns=COLUMNS))  # earlier versions had fewer
+    # Earlier versions had fewer columns, and one of another name.
+    return _typed(frame.rename(columns={"detections": "scores"}).reindex(columns=COLUMNS))
 
 
 def read_rows(storage: Storage, batch: str) -> list[Row]:

@@ -15,11 +15,14 @@ from include.algorithms.object_detection.labels import LabelError, parse_label
 from include.loop.core.errors import BadRecord
 from include.loop.core.storage import dump
 from include.loop.dataset.split_register import Candidate
-from include.loop.tasks.detection.manifest import LabelledImage, moment, read_line
+from include.loop.tasks.detection.manifest import LabelledImage
+from include.loop.tasks.detection.task import ObjectDetection
+from include.loop.tasks.manifest_lines import moment
 from include.loop.tasks.values import Lost
 from tests.support.mutants import mutants, thorough
 
 CLASSES = ("cat", "dog", "bird")
+TASK = ObjectDetection(CLASSES, "review")
 SETTINGS = parse_hyperparameters({"num_classes": "3", "num_training_samples": "1"})
 WIDTH, HEIGHT = 100, 80
 
@@ -36,7 +39,7 @@ def label(*boxes: dict[str, Any], size: tuple[Any, Any] = (WIDTH, HEIGHT), times
 
 
 def read(value: Any) -> LabelledImage:
-    return read_line(dump({"source-ref": "s3://b/1.jpg", "review": value}), "review", CLASSES)
+    return TASK.read_line(dump({"source-ref": "s3://b/1.jpg", "review": value}))
 
 
 def fractions(line: LabelledImage) -> np.ndarray:
@@ -137,7 +140,7 @@ def test_of_mutants_of_a_line_the_reader_says_why_or_the_container_learns_them(e
     @given(mutants([*LINES, LINES[0].decode().encode("utf-16")]))
     def tried(raw: bytes) -> None:
         try:
-            line = read_line(raw, "review", CLASSES)
+            line = TASK.read_line(raw)
         except BadRecord:
             return
         assert moment(line.created) <= moment("9999-12-31T23:59:59-23:59")

@@ -14,11 +14,13 @@ from include.loop.core.errors import BadRecord
 from include.loop.core.storage import dump
 from include.loop.tasks.detection.answers import Box
 from include.loop.tasks.detection.consensus import AgreedBox
-from include.loop.tasks.detection.manifest import manifest_value, read_line
+from include.loop.tasks.detection.manifest import manifest_value
+from include.loop.tasks.detection.task import ObjectDetection
 from include.loop.tasks.manifest_lines import moment
 from include.loop.tasks.values import ClassMapMismatch, Origin
 
 CLASSES = ("cat", "dog", "bird")
+TASK = ObjectDetection(CLASSES, "review")
 SUBMITTED = datetime(2026, 11, 2, 3, 4, 5, 678000, UTC)
 
 
@@ -68,7 +70,7 @@ def test_an_image_without_objects_keeps_its_size_and_empty_lists():
     line = value()
     assert line["review"] == {"annotations": [], "image_size": [{"width": 100, "height": 80, "depth": 3}]}
     assert (line["review-metadata"]["objects"], line["review-metadata"]["class-map"]) == ([], {})
-    assert read_line(dump(line), "review", CLASSES).boxes == ()
+    assert TASK.read_line(dump(line)).boxes == ()
 
 
 BOXES = st.builds(
@@ -82,7 +84,7 @@ BOXES = st.builds(
 def test_what_is_written_is_one_line_and_reads_back(boxes, name, etag):
     body = dump(value(*boxes, image=f"s3://b/{name}", etag=etag))
     assert b"\n" not in body
-    line = read_line(body, "review", CLASSES)
+    line = TASK.read_line(body)
     assert (line.source, line.value["etag"]) == (f"s3://b/{name}", etag)
     drawn = list(dict.fromkeys(item.box for item in boxes))
     assert [CLASSES[item.class_id] for item in line.boxes] == [box.label for box in drawn]
@@ -109,7 +111,7 @@ def ground_truth(**changes):
 
 
 def test_a_line_of_ground_truth_is_read_with_its_other_keys_kept():
-    line = read_line(ground_truth(), "review", CLASSES)
+    line = TASK.read_line(ground_truth())
     assert line.source == "s3://b/1.jpg"
     assert line.value["camera"] == 3
     assert line.created == "2026-01-01T00:00:00"
@@ -118,7 +120,7 @@ def test_a_line_of_ground_truth_is_read_with_its_other_keys_kept():
 def test_the_length_of_a_line_is_counted_in_characters():
     line = ground_truth(note="").replace(b'"note": ""', f'"note": "{"é" * 60_000}"'.encode())
     assert len(line) > 100_000
-    assert read_line(line, "review", CLASSES).width == 10
+    assert TASK.read_line(line).width == 10
 
 
 def annotation(**changes):
@@ -148,7 +150,7 @@ def annotation(**changes):
 )
 def test_a_line_that_cannot_be_trained_on_is_refused_with_its_reason(line, reason):
     with pytest.raises(BadRecord) as caught:
-        read_line(line, "review", CLASSES)
+        TASK.read_line(line)
     assert reason in str(caught.value)
 
 
@@ -169,20 +171,20 @@ def test_a_line_that_cannot_be_trained_on_is_refused_with_its_reason(line, reaso
 )
 def test_a_line_of_another_list_of_classes_is_told_from_other_bad_lines(class_map, reason):
     with pytest.raises(ClassMapMismatch) as caught:
-        read_line(ground_truth(**{"review-metadata": {"class-map": class_map}}), "review", CLASSES)
+        TASK.read_line(ground_truth(**{"review-metadata": {"class-map": class_map}}))
     assert str(caught.value) == reason
 
 
 @pytest.mark.parametrize("metadata", [None, [], "x", {}, {"class-map": None}, {"class-map": []}])
 def test_a_line_without_names_of_its_classes_is_taken_at_its_numbers(metadata):
-    line = read_line(ground_truth(**{"review-metadata": metadata}), "review", CLASSES)
+    line = TASK.read_line(ground_truth(**{"review-metadata": metadata}))
     assert [box.class_id for box in line.boxes] == [1]
 
 
 @pytest.mark.parametrize("key", ["1", "01", "0001"])
 def test_keys_of_a_class_map_are_numbers_that_may_be_filled_up_with_zeros(key):
     metadata = {"class-map": {"00": "cat", key: "dog"}}
-    assert read_line(ground_truth(**{"review-metadata": metadata}), "review", CLASSES).boxes
+    assert TASK.read_line(ground_truth(**{"review-metadata": metadata})).boxes
 
 
 @pytest.mark.parametrize(
@@ -203,13 +205,13 @@ def test_every_line_of_a_manifest_in_another_encoding_is_refused_by_its_name(enc
     assert len(lines) == 3
     for line in lines:
         with pytest.raises(BadRecord, match=f"^manifest is {name}; save it as UTF-8$"):
-            read_line(line, "review", CLASSES)
+            TASK.read_line(line)
 
 
 def test_a_byte_order_mark_of_utf_8_does_no_harm_and_a_torn_line_of_zeros_is_no_other_encoding():
-    assert read_line(b"\xef\xbb\xbf" + ground_truth(), "review", CLASSES).width == 10
+    assert TASK.read_line(b"\xef\xbb\xbf" + ground_truth()).width == 10
     with pytest.raises(BadRecord, match="is not JSON"):
-        read_line(b"\0" * 100, "review", CLASSES)
+        TASK.read_line(b"\0" * 100)
 
 
 @pytest.mark.parametrize("label", [{"review": annotation()}, {"review": {}}, {}])
@@ -217,7 +219,7 @@ def test_an_object_that_ground_truth_could_not_get_labelled_is_no_image_of_nothi
     failed = {"review-metadata": {"failure-reason": "ClientError: the image could not be read"}}
     line = {"source-ref": "s3://b/1.jpg"} | failed | label
     with pytest.raises(BadRecord) as caught:
-        read_line(json.dumps(line).encode(), "review", CLASSES)
+        TASK.read_line(json.dumps(line).encode())
     assert str(caught.value) == (
         "the image was not labelled: failure-reason: ClientError: the image could not be read"
     )
@@ -242,4 +244,4 @@ def test_times_are_compared_as_times_and_without_a_zone_they_are_utc():
 @given(st.binary(max_size=300))
 def test_no_bytes_whatever_crash_the_reader(line):
     with pytest.raises(BadRecord):
-        read_line(line, "review", CLASSES)
+        TASK.read_line(line)
