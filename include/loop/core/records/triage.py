@@ -25,8 +25,9 @@ class Decision(StrEnum):
 class Row:
     """One image. ``top_score`` is None without a prediction, ``scores`` is how many it has; seconds and
     dollars are for all its reviewers together. ``sha256`` of the bytes, width and height (stored pixels) are
-    known where somebody looked, and nowhere in files of earlier versions. ``same_as`` is the image of this batch that is asked in its place;
-    ``again`` the set-aside batch whose image it is, when it is asked about once more (second_look.py).
+    known where somebody looked, and nowhere in files of earlier versions. ``same_as`` is the image of this
+    batch that is asked in its place; ``again`` the set-aside batch whose image it is, when it is asked about
+    once more (second_look.py).
     """
 
     image: str
