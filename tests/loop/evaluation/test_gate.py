@@ -45,7 +45,7 @@ def compared(
     }
 
 
-def metrics(champion: str | None = "old", **slices: dict[str, Any]) -> dict[str, Any]:
+def metrics(champion: str | None = "old", /, **slices: dict[str, Any]) -> dict[str, Any]:
     return {
         "schema_version": 2,
         "champion": champion,
