@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import socket
 import sys
 from pathlib import Path
 
-from include.review_server import private_files
-from include.review_server.api.api_keys import ApiKeys
+from include.review_server.api import key_commands
 from include.review_server.app import create_review
-from include.review_server.clock import utc_now
-from include.review_server.db.database import Database
 from include.review_server.errors import DatabaseAway
-from include.review_server.people.accounts import INVITATION_HOURS, Accounts
+from include.review_server.people import member_commands
 from include.review_server.settings import READ_PREFIXES, ReviewSettings, read_prefixes
-from include.review_server.templates.bench import add_commands
+from include.review_server.templates import bench
 from include.wire import listening
 
 
@@ -89,63 +85,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.set_defaults(run=_serve)
 
-    add_commands(commands)
-    members = commands.add_parser("members", help="add, list, reset and remove the people who answer")
-    actions = members.add_subparsers(title="actions", required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="put a person in a work team; a new one gets a password, shown once")
-    invite = actions.add_parser(
-        "invite",
-        help="put a person in a work team and make a link by which they set their own password, once",
-    )
-    invite.add_argument("name", help="what the person will sign in with")
-    invite.add_argument(
-        "--public-url",
-        default="http://127.0.0.1:4567",
-        help="where browsers reach the server (default: %(default)s)",
-    )
-    for action in (add, invite):
-        action.add_argument("--team", help="name of the work team; it may be created later")
-        action.add_argument("--owner", action="store_true", help="may also see how the work goes")
-    reset = actions.add_parser("reset", help="give a member a new password, shown once")
-    for action in (add, reset):
-        action.add_argument("name", help="what the person signs in with")
-        action.add_argument(
-            "--credentials",
-            type=Path,
-            metavar="FILE",
-            help="write the password to this JSON file (mode 0600) instead of showing it",
-        )
-    remove = actions.add_parser("remove", help="take a person out of a team, or out of all")
-    remove.add_argument("name")
-    which = remove.add_mutually_exclusive_group()
-    which.add_argument("--team", help="only out of this team")
-    which.add_argument("--owner", action="store_true", help="only out of the owners")
-    listing = actions.add_parser("list", help="who is in which team")
-    listing.add_argument("--json", action="store_true", help="for machines")
-    for action, run in (
-        (add, _add),
-        (invite, _invite),
-        (reset, _reset),
-        (remove, _remove),
-        (listing, _list),
-    ):
-        _data_options(action)
-        action.set_defaults(run=run)
-    _api_keys_options(commands.add_parser("api-keys", help="list, add and revoke the keys of API callers"))
+    bench.add_commands(commands)
+    member_commands.add_commands(commands, _data_options)
+    key_commands.add_commands(commands, _data_options)
     return parser
-
-
-def _api_keys_options(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="names and ids, no secrets")
-    add = actions.add_parser("add", help="make a key for a caller; it goes into the file only")
-    add.add_argument("name", help="the caller; also the profile's name in the file")
-    revoke = actions.add_parser("revoke", help="take a key away, also from a server that is running")
-    revoke.add_argument("name", help="name or access key id")
-    for action, run in ((listing, _list_keys), (add, _add_key), (revoke, _revoke_key)):
-        _data_options(action)
-        action.add_argument("--api-keys", type=Path, metavar="FILE", help="default: DIR/api-keys")
-        action.set_defaults(run=run)
 
 
 def _data_options(parser: argparse.ArgumentParser) -> None:
@@ -189,107 +132,6 @@ def _serve(options: argparse.Namespace) -> int:
         print(f"review server ready: {address}", flush=True)
         listening.Server(review.asgi, review.settings.trusted_proxies).run(sockets=[listener])
     return 0
-
-
-def _add(options: argparse.Namespace) -> int:
-    member, password = _accounts(options).add(options.name, options.team, options.owner)
-    if password is None and options.credentials and member.name not in _kept(options.credentials):
-        raise ValueError(
-            f"{member.name} is a member already, and {options.credentials} does not have the password: "
-            "make a new one with `members reset`"
-        )
-    if password is None:
-        print(f"{member.name} was a member already and keeps the password; teams: {', '.join(member.teams)}")
-    else:
-        _hand_over(member.name, password, options.credentials)
-    return 0
-
-
-def _invite(options: argparse.Namespace) -> int:
-    member, token = _accounts(options).invite(options.name, options.team, options.owner)
-    # In the fragment, which browsers do not send: the secret is in no server's log.
-    print(f"{member.name} sets a password here, once, within {INVITATION_HOURS} hours:")
-    print(f"{options.public_url.rstrip('/')}/welcome#{token}")
-    return 0
-
-
-def _reset(options: argparse.Namespace) -> int:
-    member, password = _accounts(options).reset(options.name)
-    _hand_over(member.name, password, options.credentials)
-    return 0
-
-
-def _remove(options: argparse.Namespace) -> int:
-    accounts = _accounts(options)
-    if options.owner:
-        accounts.demote(options.name)
-    else:
-        accounts.remove(options.name, options.team)
-    return 0
-
-
-def _list(options: argparse.Namespace) -> int:
-    members = _accounts(options).members()
-    if options.json:
-        rows = [
-            {"worker_id": m.worker_id, "name": m.name, "teams": list(m.teams), "owner": m.is_owner}
-            for m in members
-        ]
-        print(json.dumps(rows, indent=2))
-    else:
-        for member in members:
-            role = " (owner)" if member.is_owner else ""
-            print(f"{member.name}{role}\t{member.worker_id}\t{', '.join(member.teams)}")
-    return 0
-
-
-def _list_keys(options: argparse.Namespace) -> int:
-    for key in _api_keys(options).all():
-        print(f"{key.name}\t{key.id}")
-    return 0
-
-
-def _add_key(options: argparse.Namespace) -> int:
-    keys = _api_keys(options)
-    key = keys.add(options.name)
-    print(f"{key.name}: {key.id}; use it with AWS_SHARED_CREDENTIALS_FILE={keys.path} AWS_PROFILE={key.name}")
-    return 0
-
-
-def _revoke_key(options: argparse.Namespace) -> int:
-    key = _api_keys(options).revoke(options.name)
-    print(f"{key.name}: {key.id} is revoked")
-    return 0
-
-
-def _api_keys(options: argparse.Namespace) -> ApiKeys:
-    return ApiKeys(ReviewSettings(data_dir=options.data, api_keys=options.api_keys).api_keys_file)
-
-
-def _accounts(options: argparse.Namespace) -> Accounts:
-    settings = ReviewSettings(data_dir=options.data, database_url=options.database)
-    if options.database is None and not (options.data / "review.db").exists():
-        told = f"No server has used {options.data} yet: a new database is made there. Is --data the server's?"
-        print(told, file=sys.stderr)
-    database = Database(settings.database)
-    database.upgrade()
-    return Accounts(database, utc_now)
-
-
-def _hand_over(name: str, password: str, file: Path | None) -> None:
-    if file is None:
-        print(f"{name} signs in with this password, which is not shown again:\n{password}")
-        return
-    passwords = _kept(file) | {name: password}
-    workers = [{"name": name, "password": password} for name, password in passwords.items()]
-    private_files.write(file, json.dumps({"workers": workers}, indent=2))
-    print(f"{name}: the password is in {file}")
-
-
-def _kept(file: Path) -> dict[str, str]:
-    """The passwords that a credentials file has, by name."""
-    workers = json.loads(file.read_text())["workers"] if file.exists() else []
-    return {worker["name"]: worker["password"] for worker in workers}
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ from include.review_server.templates.component_files import component_routes
 from include.review_server.templates.grants import ReadAccess
 from include.review_server.templates.render_pool import RenderPool
 from include.review_server.work.background import BackgroundWorker
+from include.review_server.work.deadlines import Deadlines
 from include.review_server.work.delivery import Deliveries
 from include.review_server.work.events import LoopEvents
 from include.review_server.work.tasks import Tasks
@@ -92,6 +93,7 @@ class Review:
         self.accounts = Accounts(self.database, clock)
         self.metrics = Metrics(self.database, lambda: self.background.ill, settings.data_dir / TOKEN)
         self.tasks = Tasks(self.database, clock, self.wake, self.metrics.answered)
+        self.deadlines = Deadlines(self.database, clock)
         self.flow_jobs = FlowJobs(self.database, clock, store)
         self.deliveries = Deliveries(self.database, clock, arns, store, url)
         self.events = LoopEvents(self.database, clock, arns, settings)
@@ -109,8 +111,8 @@ class Review:
             [
                 self.flow_jobs.activate,
                 self.flow_jobs.delete,
-                self.tasks.end_leases,
-                self.tasks.end_availability,
+                self.deadlines.end_leases,
+                self.deadlines.end_availability,
                 self.deliveries.deliver,
                 self.events.send,
             ]

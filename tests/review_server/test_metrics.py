@@ -77,7 +77,7 @@ def test_what_waits_is_told_by_flow_definition_and_what_was_done_is_counted(rig:
     assert now[started] - before.get(started, 0) == 3
     assert now[requests("POST /worker/tasks/{task_id}/answer", 200)] >= 1
     jobs = {value_of("job", key): value for key, value in now.items() if key[0] == "background_job_ill"}
-    assert jobs["Tasks.end_leases"] == jobs["Deliveries.deliver"] == 0
+    assert jobs["Deadlines.end_leases"] == jobs["Deliveries.deliver"] == 0
     assert person.do("return", held).status_code == 200
 
 

@@ -25,7 +25,8 @@ from include.review_server.db.database import Database
 from include.review_server.db.models import FailedSignIn
 from include.review_server.errors import NotSignedIn, TooManyAttempts
 from include.review_server.people import passwords, throttle
-from include.review_server.people.accounts import DEVICE_DAYS, Accounts
+from include.review_server.people.accounts import Accounts
+from include.review_server.people.devices import DEVICE_DAYS
 from include.review_server.people.throttle import Budget, Throttle
 from include.review_server.settings import ReviewSettings
 from tests.review_server.rig import MovableClock
@@ -194,7 +195,7 @@ class TestCounting:
         program = f"""
 import functools, sys, threading, time
 from argon2 import PasswordHasher
-from include.review_server import passwords
+from include.review_server.people import passwords
 from include.review_server.people.accounts import Accounts
 from include.review_server.clock import utc_now
 from include.review_server.db.database import Database

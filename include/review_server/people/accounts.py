@@ -3,11 +3,7 @@
 Nobody registers and nothing has a default: whoever runs the server adds members. Each gets a random password,
 shown once, or a link by which they set their own. Passwords are kept as argon2 hashes (``passwords``); of
 sessions and invitations, which are random, only a plain hash is kept. Signing in is throttled (``throttle``).
-
-Who signs in leaves a mark with the device: that the password was known there. It opens nothing, but attempts
-from there are counted apart, so that nobody elsewhere can keep its owner out. It is signed with the
-password's own hash: it needs no other secret, holds on every server of one database, and ends with the
-password.
+A device from where somebody has signed in is known by its mark (``devices``).
 """
 
 from __future__ import annotations
@@ -17,7 +13,6 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -32,16 +27,15 @@ from include.review_server.db.models import (
     WorkerSession,
 )
 from include.review_server.db.statuses import TaskStatus
-from include.review_server.errors import BadInvitation, NotSignedIn, WeakPassword
-from include.review_server.people.passwords import LONGEST_PASSWORD, Passwords, is_text, spelled
+from include.review_server.errors import BadInvitation, NotSignedIn
+from include.review_server.people import devices
+from include.review_server.people.passwords import Passwords, check_new, spelled
 from include.review_server.people.throttle import Throttle
 from include.review_server.work.lifecycle import end_task, locked_all, settle
 
 SESSION_HOURS = 12
 INVITATION_HOURS = 72
 _WRONG = "wrong name or password"
-DEVICE_DAYS = 180
-SHORTEST_PASSWORD = 12
 
 
 @dataclass(frozen=True)
@@ -121,12 +115,12 @@ class Accounts:
             worker.password_hash = hashed
             session.execute(delete(Invitation).where(Invitation.worker_id == worker.id))
             session.execute(delete(WorkerSession).where(WorkerSession.worker_id == worker.id))
-            return replace(_member(session, worker), device=self._mark(hashed))
+            return replace(_member(session, worker), device=devices.mark(hashed, self._clock()))
 
     def check_invitation(self, token: str, password: str) -> None:
         """Raises what ``accept`` would raise, and changes nothing. Quick: it hashes no password."""
         with self._database.read() as session:
-            _check_password(password, self._invited(session, token).name)
+            check_new(password, self._invited(session, token).name)
 
     def reset(self, name: str) -> tuple[Member, str]:
         """A new password for a member; every session of theirs ends. ``LookupError`` for an unknown name."""
@@ -181,7 +175,7 @@ class Accounts:
         if not _is_name(name):
             raise NotSignedIn(_WRONG)
         worker, stored = self._found(name)
-        known = self._device(stored, device)
+        known = devices.device_of(stored, device, self._clock())
         with self._throttle.attempt(name, address, known) as attempt:
             right = self._passwords.matches(stored, password, is_known=known is not None)
             if not right or worker is None or stored is None:
@@ -206,14 +200,15 @@ class Accounts:
                     expires_at=expires_at,
                 )
             )
-        return SignedIn(worker_id, name, csrf_token, expires_at, token, is_owner, self._mark(stored, known))
+        mark = devices.mark(stored, now, known)
+        return SignedIn(worker_id, name, csrf_token, expires_at, token, is_owner, mark)
 
     def is_known_device(self, name: str, device: str | None) -> bool:
         """Whether somebody has signed in by that name on the device that bears this mark."""
         name = spelled(name)
-        return (
-            device is not None and _is_name(name) and self._device(self._found(name)[1], device) is not None
-        )
+        if device is None or not _is_name(name):
+            return False
+        return devices.device_of(self._found(name)[1], device, self._clock()) is not None
 
     def session(self, token: str | None) -> SignedIn:
         """The session of a cookie. Raises ``NotSignedIn`` when there is none or it has ended."""
@@ -263,21 +258,6 @@ class Accounts:
             worker = _by_name(session, name)
             return worker, worker.password_hash if worker else None
 
-    def _mark(self, stored: str, known: str | None = None) -> str:
-        """What tells this server again that the password with that hash was known on a device."""
-        until = (self._clock() + timedelta(days=DEVICE_DAYS)).timestamp()
-        return str(_signer(stored).dumps([known or secrets.token_hex(8), until]))
-
-    def _device(self, stored: str | None, mark: str | None) -> str | None:
-        """Which device it is, by a mark for the password with that hash; None for any other."""
-        if stored is None or mark is None:
-            return None
-        try:
-            device, until = _signer(stored).loads(mark)
-        except BadSignature:
-            return None
-        return str(device) if self._clock().timestamp() < until else None
-
     def _new_password(self, worker: Worker) -> str:
         password = secrets.token_urlsafe(15)
         worker.password_hash = self._passwords.hash(password)
@@ -289,23 +269,9 @@ def _is_name(name: str) -> bool:
     return 1 <= len(name) <= 128 and name.isprintable() and name == name.strip()
 
 
-def _check_password(password: str, name: str) -> None:
-    password = spelled(password)
-    if not is_text(password):
-        raise WeakPassword("a password is text: it has half of a character in it")
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise WeakPassword(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
-    if len(set(password)) < 5 or name.lower() in password.lower():
-        raise WeakPassword("a password has five different characters or more, and not the name in it")
-
-
 def _sha256(token: str) -> str:
     # Halves of characters are in none of ours.
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
-
-
-def _signer(stored: str) -> URLSafeSerializer:
-    return URLSafeSerializer(stored, salt="nightloop device")
 
 
 def _by_name(session: Session, name: str) -> Worker | None:

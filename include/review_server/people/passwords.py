@@ -19,12 +19,12 @@ from typing import ParamSpec, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from include.review_server.errors import TooBusy
+from include.review_server.errors import TooBusy, WeakPassword
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LONGEST_PASSWORD = 1024
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 1024  # characters
 _POLITENESS = 5
 
 
@@ -83,6 +83,17 @@ class Turnstile:
 
     def _leave(self, _done: Future[T]) -> None:
         self._places.release()
+
+
+def check_new(password: str, name: str) -> None:
+    """Raises ``WeakPassword`` for what nobody of that name may choose."""
+    password = spelled(password)
+    if not is_text(password):
+        raise WeakPassword("a password is text: it has half of a character in it")
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise WeakPassword(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    if len(set(password)) < 5 or name.lower() in password.lower():
+        raise WeakPassword("a password has five different characters or more, and not the name in it")
 
 
 def spelled(text: str) -> str:

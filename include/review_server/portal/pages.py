@@ -18,8 +18,8 @@ from starlette.routing import BaseRoute, Route
 from include.review_server.clock import Clock
 from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import BadAnswer, Forbidden, NotSignedIn, RenderBusy, UnknownTask
-from include.review_server.people.accounts import SHORTEST_PASSWORD, Accounts, SignedIn
-from include.review_server.people.passwords import LONGEST_PASSWORD
+from include.review_server.people.accounts import Accounts, SignedIn
+from include.review_server.people.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from include.review_server.portal.frames import Frames, message_frame
 from include.review_server.portal.rendering import Pages
 from include.review_server.portal.worker_api import COOKIE

@@ -33,7 +33,8 @@ from include.review_server.errors import (
     UnknownTask,
     WeakPassword,
 )
-from include.review_server.people.accounts import DEVICE_DAYS, Accounts, SignedIn
+from include.review_server.people.accounts import Accounts, SignedIn
+from include.review_server.people.devices import DEVICE_DAYS
 from include.review_server.people.passwords import Turnstile
 from include.review_server.portal.statistics import Statistics
 from include.review_server.work.tasks import Tasks, TaskView

@@ -12,40 +12,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Exists,
-    Select,
-    exists,
-    func,
-    or_,
-    select,
-    type_coerce,
-)
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import (
     Answer,
-    EarlierAnswer,
     FlowDefinition,
     HumanLoop,
     LoopInput,
-    Membership,
     Task,
     Worker,
     inline,
-    milliseconds,
 )
-from include.review_server.db.statuses import BARRING_TASKS, FlowStatus, LoopStatus, TaskStatus
+from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import TaskNotInHand, UnknownTask
-from include.review_server.work.lifecycle import end_task, locked, locked_all, settle
-
-# How far the clocks of servers on one database may be apart.
-_OTHER_CLOCKS = timedelta(seconds=60)
+from include.review_server.work.deadlines import end_run_out, run_out
+from include.review_server.work.lifecycle import end_task, locked, settle
+from include.review_server.work.offers import flows_of, offered
 
 
 @dataclass(frozen=True)
@@ -96,11 +82,11 @@ class Tasks:
         now = self._clock()
         with self._database.read() as session:
             views = []
-            for flow in _flows_of(session, worker_id, None):
-                offered = _offered(flow.id, worker_id, now).with_only_columns(
+            for flow in flows_of(session, worker_id, None):
+                loops = offered(flow.id, worker_id, now).with_only_columns(
                     func.count(), func.min(HumanLoop.available_until)
                 )
-                waiting, until = session.execute(offered).one()
+                waiting, until = session.execute(loops).one()
                 views.append(QueueView(flow.name, flow.title, flow.description, waiting, until))
             return views
 
@@ -145,8 +131,8 @@ class Tasks:
                     end_task(session, task, TaskStatus.EXPIRED, now)
                     settle(session, loop, now)
                 flow = session.get_one(FlowDefinition, loop.flow_id)
-                offered = _offered(flow.id, worker_id, now).where(HumanLoop.id == loop.id)
-                if not _flows_of(session, worker_id, flow.name) or session.scalars(offered).first() is None:
+                place = offered(flow.id, worker_id, now).where(HumanLoop.id == loop.id)
+                if not flows_of(session, worker_id, flow.name) or session.scalars(place).first() is None:
                     return None
                 return _view(session, _seat(session, flow, loop, worker_id, now))
         except IntegrityError:
@@ -181,64 +167,14 @@ class Tasks:
         """Return the task to the queue; the worker may take it again."""
         self._let_go(worker_id, task_id, TaskStatus.RETURNED)
 
-    def end_leases(self, steps: int = 200) -> bool:
-        """Job: end the leases that have run out and offer their places. Whether more are waiting."""
-        now = self._clock()
-        self._begin_anew(now)
-        query = _run_out(now).order_by(Task.expires_at).limit(steps)
-        with self._database.read() as session:
-            due = [task.id for task in session.scalars(query)]
-        if due:
-            with self._database.write() as session:
-                _end_leases(session, _run_out(now).where(Task.id.in_(due)), now)
-        return len(due) == steps
-
-    def _begin_anew(self, now: datetime) -> None:
-        """A lease given in the future is one of before the clock was put back: it begins now.
-
-        Else it would hold its place for as long as the clock was wrong.
-        """
-        ahead = select(Task).where(
-            Task.status == inline(TaskStatus.IN_HAND),
-            # First, for the index: no lease of the future ends before.
-            Task.expires_at > now + _OTHER_CLOCKS,
-            Task.accepted_at > now + _OTHER_CLOCKS,
-        )
-        with self._database.read() as session:
-            loops = [task.loop_id for task in session.scalars(ahead)]
-        if not loops:
-            return
-        with self._database.write() as session:
-            locked_all(session, loops)
-            for task in session.scalars(ahead.where(Task.loop_id.in_(loops))):
-                task.expires_at = now + (task.expires_at - task.accepted_at)
-                task.accepted_at = now
-
-    def end_availability(self, steps: int = 200) -> bool:
-        """Job: fail the loops whose availability has ended. Whether more are waiting."""
-        now = self._clock()
-        query = (
-            select(HumanLoop.id)
-            .where(HumanLoop.status == inline(LoopStatus.IN_PROGRESS), HumanLoop.available_until <= now)
-            .order_by(HumanLoop.available_until)
-            .limit(steps)
-        )
-        with self._database.read() as session:
-            due = list(session.scalars(query))
-        if due:
-            with self._database.write() as session:
-                for loop in locked_all(session, due):
-                    settle(session, loop, now)
-        return len(due) == steps
-
     def _take(self, worker_id: str, flow_name: str | None) -> tuple[TaskView, bool] | None:
         with self._database.write() as session:
             # A worker's own tabs queue here; else each would hold a loop and find the others' taken.
             session.execute(select(Worker.id).where(Worker.id == worker_id).with_for_update())
             now = self._clock()
             # The worker's own run-out leases only; the job ends everyone's.
-            _end_leases(session, _run_out(now).where(Task.worker_id == worker_id), now)
-            flows = _flows_of(session, worker_id, flow_name)
+            end_run_out(session, run_out(now).where(Task.worker_id == worker_id), now)
+            flows = flows_of(session, worker_id, flow_name)
             if flow_name is not None and not flows:
                 raise UnknownTask(f"your teams have no active flow definition {flow_name}")
             names = [flow.id for flow in flows]
@@ -247,7 +183,7 @@ class Tasks:
                 return _view(session, task), False
             for flow in flows:
                 # Oldest first; a row that another worker is taking at this moment is passed over.
-                next_loop = _offered(flow.id, worker_id, now).order_by(HumanLoop.id).limit(1)
+                next_loop = offered(flow.id, worker_id, now).order_by(HumanLoop.id).limit(1)
                 loop = session.scalars(
                     next_loop.with_for_update(skip_locked=True, of=HumanLoop)
                 ).one_or_none()
@@ -297,94 +233,6 @@ def _seat(session: Session, flow: FlowDefinition, loop: HumanLoop, worker_id: st
     session.add(task)
     settle(session, loop, now)
     return task
-
-
-def _end_leases(session: Session, run_out: Select[Task], now: datetime) -> None:
-    loops = locked_all(session, [task.loop_id for task in session.scalars(run_out)])
-    # Asked again under the locks: an answer may have come first.
-    for task in session.scalars(run_out.execution_options(populate_existing=True)):
-        end_task(session, task, TaskStatus.EXPIRED, now)
-    for loop in loops:
-        settle(session, loop, now)
-
-
-def _run_out(now: datetime) -> Select[Task]:
-    return select(Task).where(Task.status == inline(TaskStatus.IN_HAND), Task.expires_at <= now)
-
-
-def _flows_of(session: Session, worker_id: str, name: str | None) -> list[FlowDefinition]:
-    query = (
-        select(FlowDefinition)
-        .join(Membership, Membership.workteam_name == FlowDefinition.workteam_name)
-        .where(Membership.worker_id == worker_id, FlowDefinition.status == FlowStatus.ACTIVE)
-        .order_by(FlowDefinition.id)
-    )
-    return list(session.scalars(query if name is None else query.where(FlowDefinition.name == name)))
-
-
-def _offered(flow_id: int, worker_id: str, now: datetime) -> Select[HumanLoop]:
-    """The loops of a flow definition that the worker may take."""
-    barred = (
-        select(Task.id)
-        .where(
-            Task.loop_id == HumanLoop.id,
-            Task.worker_id == worker_id,
-            Task.status.in_([inline(status) for status in sorted(BARRING_TASKS)]),
-        )
-        # The limit keeps PostgreSQL from turning this into a join, for which it would read all tasks first:
-        # one look into the index per loop that is offered costs the same for ever.
-        .limit(1)
-        .correlate(HumanLoop)
-        .scalar_subquery()
-    )
-    return select(HumanLoop).where(
-        HumanLoop.flow_id == flow_id,
-        HumanLoop.vacancies > inline(0),
-        HumanLoop.available_until > now,
-        barred.is_(None),
-        or_(~_answered_before(worker_id), _half_gone(now), ~_others_left()),
-    )
-
-
-def _answered_before(worker: str | InstrumentedAttribute[str]) -> Exists:
-    """Whether the worker has answered the loop's question in another loop: then others come first."""
-    return (
-        exists()
-        .where(EarlierAnswer.loop_id == HumanLoop.id, EarlierAnswer.worker_id == worker)
-        .correlate(HumanLoop, Worker)
-    )
-
-
-def _half_gone(now: datetime) -> ColumnElement[bool]:
-    """Members who never come shall not keep a loop from those who do: half of its time is for others only."""
-    times = HumanLoop.created_at, HumanLoop.available_until
-    created, until = (type_coerce(time, BigInteger) for time in times)
-    return created + until <= 2 * milliseconds(now)
-
-
-def _others_left() -> Exists:
-    """Whether the team has somebody who can sign in, has not answered the question and had no task of it."""
-    had = (
-        exists()
-        .where(
-            Task.loop_id == HumanLoop.id,
-            Task.worker_id == Worker.id,
-            Task.status.in_([inline(status) for status in sorted(BARRING_TASKS)]),
-        )
-        .correlate(HumanLoop, Worker)
-    )
-    return (
-        exists()
-        .where(
-            FlowDefinition.id == HumanLoop.flow_id,
-            Membership.workteam_name == FlowDefinition.workteam_name,
-            Worker.id == Membership.worker_id,
-            Worker.password_hash.is_not(None),
-            ~_answered_before(Worker.id),
-            ~had,
-        )
-        .correlate(HumanLoop)
-    )
 
 
 def _held(worker_id: str, now: datetime) -> Select[Task]:

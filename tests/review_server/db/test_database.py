@@ -99,8 +99,8 @@ def _plans_of_everything(review: Review) -> dict[str, list[str]]:
         review.tasks.answer(worker.worker_id, taken[0].id, "{}")
     review.tasks.in_hand(worker.worker_id)
     runtime.describe_human_loop({"HumanLoopName": "a"})
-    review.tasks.end_leases()
-    review.tasks.end_availability()
+    review.deadlines.end_leases()
+    review.deadlines.end_availability()
     review.flow_jobs.delete()
     event.remove(review.database.engine, "before_cursor_execute", remember)
     plans = {}

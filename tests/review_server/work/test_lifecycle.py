@@ -20,6 +20,7 @@ from include.review_server.db.statuses import BARRING_TASKS, SEATED_TASKS, LoopS
 from include.review_server.errors import TaskNotInHand
 from include.review_server.s3 import ObjectStore
 from include.review_server.settings import ReviewSettings
+from include.review_server.work.deadlines import Deadlines
 from include.review_server.work.delivery import Deliveries
 from include.review_server.work.tasks import Tasks
 from include.wire import AwsError
@@ -52,6 +53,7 @@ def test_the_bookkeeping_stays_true(cloud: LocalCloud):
             self.database.upgrade()
             self.tasks = Tasks(self.database, self.clock)
             self.runtime = HumanLoopOperations(self.database, self.clock, arns, store)
+            self.deadlines = Deadlines(self.database, self.clock)
             self.deliveries = Deliveries(self.database, self.clock, arns, store, "http://127.0.0.1")
             self.workers = [f"{i:016x}" for i in range(3)]
             with self.database.write() as session:
@@ -103,8 +105,8 @@ def test_the_bookkeeping_stays_true(cloud: LocalCloud):
 
         @rule()
         def the_background_works(self) -> None:
-            self.tasks.end_leases()
-            self.tasks.end_availability()
+            self.deadlines.end_leases()
+            self.deadlines.end_availability()
             self.deliveries.deliver()
 
         def _exists(self, task_id: str) -> bool:
