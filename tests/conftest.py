@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.review_server.rig import Rig
 from tests.support.cloud import LocalCloud
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -25,3 +26,12 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 def bucket(cloud: LocalCloud, request: pytest.FixtureRequest) -> str:
     """A bucket that no other test has."""
     return cloud.make_bucket(request.node.nodeid)
+
+
+@pytest.fixture(scope="module")
+def rig(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A review server for the tests of a module, on SQLite: every place has a team of its own, and an account
+    has 25.
+    """
+    with Rig(cloud, tmp_path_factory.mktemp("review")) as running:
+        yield running

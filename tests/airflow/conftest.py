@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,21 +23,6 @@ def airflow_database() -> None:
     airflow.settings.initialize()
     with create_session() as session:
         initdb(session=session)
-
-
-@pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """A local cloud that also knows the image of tests/airflow/boxes.py."""
-    options = ("--stop-grace", "1", "--jobs", "3", "--algorithm", "boxes=tests.airflow.boxes")
-    with LocalCloud(tmp_path_factory.mktemp("cloud"), *options) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def rig(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """A review server of its own, beside the cloud's: the connection `aws_review` leads to it."""
-    with Rig(cloud, tmp_path_factory.mktemp("review")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
-"""Where a test's tasks work: YAML files, connections, images, and reviewers who answer by HTTP."""
+"""Where a test's tasks work: a pipeline's place as YAML files, connections, and what Airflow gives a task."""
 
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -12,60 +11,40 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import yaml
-from PIL import Image
 
-from include.loop.nightly import review_setup
-from include.loop.workspace import Workspace, open_workspace
-from tests.review_server.rig import Person, Rig
-from tests.support.cloud import ROLE, LocalCloud, eventually
-
-BOXES_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/boxes:1"
-CLASSES = ["cat", "dog"]
-CAT = {
-    "annotatedResult": {
-        "boundingBoxes": [{"label": "cat", "left": 4, "top": 5, "width": 20, "height": 10}],
-        "inputImageProperties": {"width": 64, "height": 48},
-    }
-}
+from tests.loop import place as loop
+from tests.review_server.rig import Rig
+from tests.support.cloud import LocalCloud
 
 
-class Place:
-    """One environment (`local`) and one pipeline, named after the bucket so that tests can share a cloud."""
+class Place(loop.Place):
+    """Named after its bucket, so that tests can share a cloud; in YAML files, where tasks look for it."""
 
     def __init__(self, cloud: LocalCloud, rig: Rig, bucket: str, config: Path) -> None:
-        self.cloud, self.rig, self.bucket, self.config = cloud, rig, bucket, config
-        self._reviewer: Person | None = None
-        self.pipeline = f"p{bucket.removeprefix('test-')[:12]}"
-        self.s3 = cloud.client("s3")
-        self.environment: dict[str, Any] = {
-            "region": "us-east-1",
-            "bucket": bucket,
-            "pipeline": self.pipeline,
-            "role_arn": ROLE,
-            "algorithm": "local",
-            "image": BOXES_IMAGE,
-            "poll_seconds": 0.2,
-            "review": {
-                "workteam": self.pipeline,
-                "poll_seconds": 0.2,
-            },
-        }
-        self.settings: dict[str, Any] = {
-            "classes": CLASSES,
-            "triage": {"threshold": 0.5, "audit_share": 0, "cap": 3},
-            "review": {"deadline_hours": 1},
-            "gate": {"min_images": 1, "min_boxes": 0, "max_calibration_error": 1, "min_train_recall": 0},
-        }
+        self.config = config
+        sure = {"hyperparameters": {"quality": 1}}
+        super().__init__(
+            cloud,
+            rig,
+            bucket,
+            f"p{bucket.removeprefix('test-')[:12]}",
+            triage={"threshold": 0.5, "audit_share": 0, "cap": 3},
+            review={"deadline_hours": 1},
+            training={"initial": sure, "incremental": sure},
+        )
+        self.environment_settings["poll_seconds"] = 0.2
+        self.environment_settings["review"]["poll_seconds"] = 0.2
         self.save()
 
     def save(self) -> None:
-        """Write the YAML files again after changing `environment` or `settings`."""
+        """Write the YAML files again after changing `settings` or `environment_settings`."""
         for kind, name, value in [
-            ("environments", "local", self.environment),
-            ("pipelines", self.pipeline, self.settings),
+            ("environments", "local", self.environment_settings),
+            ("pipelines", self.name, self.settings),
         ]:
             (self.config / kind).mkdir(parents=True, exist_ok=True)
             (self.config / kind / f"{name}.yaml").write_text(yaml.safe_dump(value))
+        self.load()
 
     def variables(self) -> dict[str, str]:
         return {
@@ -82,18 +61,11 @@ class Place:
         return json.dumps({"conn_type": "aws", "login": login, "password": password, "extra": extra})
 
     def put_images(self, date: str, count: int) -> list[str]:
-        """Small JPEGs, each of its own colour and date; their S3 URIs."""
-        uris = []
-        for number in range(count):
-            body = io.BytesIO()
-            colour = (number * 7 % 256, len(date + self.bucket), number)
-            Image.new("RGB", (64, 48), colour).save(body, "JPEG", comment=date.encode())
-            uris.append(self.put(f"images/dt={date}/{number:03}.jpg", body.getvalue()))
-        return uris
-
-    def put(self, key: str, body: bytes) -> str:
-        self.s3.put_object(Bucket=self.bucket, Key=f"{self.pipeline}/{key}", Body=body)
-        return f"s3://{self.bucket}/{self.pipeline}/{key}"
+        """Small JPEGs, each of its own brightness and date; their S3 URIs."""
+        return [
+            self.put(f"images/dt={date}/{number:03}.jpg", loop.picture(30 + number, date))
+            for number in range(count)
+        ]
 
     def read(self, location: str) -> bytes:
         key = location.removeprefix(f"s3://{self.bucket}/")
@@ -113,28 +85,6 @@ class Place:
             **({"data_interval_start": start} if start else {}),
             **extra,
         }
-
-    def workspace(self) -> Workspace:
-        return open_workspace(self.s3, self.pipeline)
-
-    def set_up_review(self, control: Any = None) -> None:
-        """What review_setup makes, at the rig unless a client of another review plane is given."""
-        control, workspace = control or self.rig.sagemaker, self.workspace()
-        review_setup.setup_bucket(workspace)
-        review_setup.setup_workteam(workspace)
-        review_setup.setup_template(workspace)
-        eventually(lambda: review_setup.setup_flow_definition(workspace).active)
-
-    def answer(self, most: int = 1000) -> int:
-        """Let a reviewer of the place's team answer what waits, drawing one cat; how many were answered."""
-        if self._reviewer is None:
-            self._reviewer = self.rig.worker(self.pipeline)
-        for done in range(most):
-            task = self._reviewer.take()
-            if task is None:
-                return done
-            assert self._reviewer.do("answer", task, CAT).status_code == 200
-        return most
 
 
 class TaskInstance(dict[str, Any]):
@@ -194,7 +144,7 @@ def again(trigger: Any) -> Any:
 
 def notify(place: Place, **settings: Any) -> None:
     """Let the place's environment tell the channel of the fixture `slack`."""
-    place.environment["notify"] = {"slack_webhook_conn_id": "slack_team", **settings}
+    place.environment_settings["notify"] = {"slack_webhook_conn_id": "slack_team", **settings}
     place.save()
 
 

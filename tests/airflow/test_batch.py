@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
+from include.loop.core.clients import Clients
 from include.loop.core.identity import loop_name
 from include.loop.nightly import human_loops
 from nightloop.links import OwnersViewLink, ReviewPortalLink
@@ -40,7 +41,7 @@ class Batch:
         self.place, self.date = place, date
 
     def task(self, kind: Any, **kwargs: Any) -> Any:
-        return kind(task_id=kind.__name__, pipeline=self.place.pipeline, **kwargs)
+        return kind(task_id=kind.__name__, pipeline=self.place.name, **kwargs)
 
     def list_batch(self, **kwargs: Any) -> dict[str, Any]:
         return self.place.run(self.task(ListBatchOperator, **kwargs), date=self.date)
@@ -64,7 +65,7 @@ class Batch:
     def completed(self) -> int:
         """How many loops the review plane has finished with, outputs in the bucket included."""
         place = self.place
-        return count_loops(place.rig.a2i, human_loops.watch(place.workspace(), self.date)).completed
+        return count_loops(place.rig.a2i, human_loops.watch(place.workspace, self.date)).completed
 
     def assemble(self) -> dict[str, Any]:
         return self.place.run(self.task(AugmentedManifestOperator, batch=self.date))
@@ -89,7 +90,7 @@ def test_a_first_batch_asks_waits_and_labels(
 
     async def answered_meanwhile() -> Any:
         waiting = asyncio.create_task(first_event(batch.waiting()))
-        assert await asyncio.to_thread(batch.place.answer, 2) == 2
+        assert await asyncio.to_thread(batch.place.answer, at_most=2) == 2
         assert not waiting.done()
         assert await asyncio.to_thread(batch.place.answer) == 1
         return await waiting
@@ -123,13 +124,13 @@ def test_force_new_asks_again_as_a_new_batch_and_a_retry_makes_no_second_one(bat
     assert batch.list_batch()["batch"] == DATE
     assert batch.list_batch(force_new=True)["batch"] == f"{DATE}.1"
     assert batch.list_batch(force_new=True)["batch"] == f"{DATE}.1"
-    other = ListBatchOperator(task_id="other", pipeline=batch.place.pipeline, batch_date=DATE, force_new=True)
+    other = ListBatchOperator(task_id="other", pipeline=batch.place.name, batch_date=DATE, force_new=True)
     assert batch.place.run(other, run_id="manual__2")["batch"] == f"{DATE}.2"
 
 
 def test_a_batch_knows_whether_a_backfill_made_it(batch: Batch) -> None:
     def listed(date: str, run_type: str) -> Any:
-        task = ListBatchOperator(task_id="list", pipeline=batch.place.pipeline, batch_date=date)
+        task = ListBatchOperator(task_id="list", pipeline=batch.place.name, batch_date=date)
         return batch.place.run(task, dag_run=SimpleNamespace(run_type=run_type))["backfill"]
 
     batch.place.put_images("2026-10-31", 1)
@@ -173,7 +174,7 @@ def test_at_the_deadline_the_batch_goes_on_with_half_the_answers_and_somebody_is
     batch.place.settings["review"]["deadline_hours"] = 4 / 3600
     batch.place.save()
     batch.ask()
-    assert batch.place.answer(1) == 1
+    assert batch.place.answer(at_most=1) == 1
     eventually(lambda: batch.completed() == 1)
     counts = batch.wait()
     assert (counts["expected"], counts["completed"], counts["open"]) == (3, 1, 2)
@@ -205,7 +206,7 @@ def test_without_room_it_waits_deferred_and_asks_the_rest_when_people_have_answe
 
     def people_answer(trigger: Any) -> None:
         pauses.append(trigger)
-        batch.place.answer(1)
+        batch.place.answer(at_most=1)
 
     task = batch.task(StartHumanLoopsOperator, batch=DATE)
     started = run(task, batch.place.context(), while_deferred=people_answer)
@@ -220,7 +221,9 @@ def test_waiting_asks_by_pages_of_a_hundred_and_not_by_loops(
 ) -> None:
     """Two hundred and fifty open loops are three calls to look once, none of them a describe."""
     monkeypatch.delenv("AIRFLOW_CONN_AWS_REVIEW")  # the local cloud's own review plane counts its requests
-    place.set_up_review(place.cloud.client("sagemaker"))
+    place.clients = Clients(lambda service, _: place.cloud.client(service))
+    place.save()
+    place.set_up_review()
     place.put_images(DATE, 3)
     batch = Batch(place)
     batch.ask()
@@ -228,7 +231,7 @@ def test_waiting_asks_by_pages_of_a_hundred_and_not_by_loops(
     arn = trigger.watch.flow_definition_arn
     for number in range(247):
         runtime.start_human_loop(
-            HumanLoopName=loop_name(place.pipeline, DATE, f"{number}.jpg", "etag", arn),
+            HumanLoopName=loop_name(place.name, DATE, f"{number}.jpg", "etag", arn),
             FlowDefinitionArn=arn,
             HumanLoopInput={"InputContent": json.dumps({"taskObject": "text"})},
         )

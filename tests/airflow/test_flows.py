@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("airflow_database")
 
 def run_dag(place: Place, flow: str, date: str, **conf: Any) -> tuple[str, dict[str, str], Any]:
     """The run's state, the tasks' states, and the run."""
-    dag = DagBag(str(ROOT / "dags")).dags[dag_id(flow, place.pipeline)]
+    dag = DagBag(str(ROOT / "dags")).dags[dag_id(flow, place.name)]
     run = dag.test(logical_date=datetime.fromisoformat(date).replace(tzinfo=UTC), run_conf=conf or None)
     states = {task.task_id: str(task.state) for task in run.get_task_instances()}
     return str(run.state), states, run

@@ -53,14 +53,14 @@ def told(place: Place) -> Place:
 
 
 def test_a_signed_in_person_reads_a_round_and_the_history(server: TestClient, told: Place) -> None:
-    reply = get(server, f"/{told.pipeline}/{JOB}/index.html")
+    reply = get(server, f"/{told.name}/{JOB}/index.html")
     assert (reply.status_code, reply.content) == (200, PAGE)
     assert reply.headers["content-type"] == "text/html; charset=utf-8"
-    assert "all rounds" in get(server, f"/{told.pipeline}/index.html").text
+    assert "all rounds" in get(server, f"/{told.name}/index.html").text
 
 
 def test_a_page_can_run_nothing_and_load_nothing(server: TestClient, told: Place) -> None:
-    for path in ("/", f"/{told.pipeline}/index.html", f"/{told.pipeline}/{JOB}/index.html", "/nothing"):
+    for path in ("/", f"/{told.name}/index.html", f"/{told.name}/{JOB}/index.html", "/nothing"):
         headers = get(server, path).headers
         assert headers["content-security-policy"].startswith("default-src 'none'; img-src data:;"), path
         assert "script-src" not in headers["content-security-policy"], path
@@ -74,22 +74,22 @@ def test_a_page_can_run_nothing_and_load_nothing(server: TestClient, told: Place
 
 @pytest.mark.parametrize("path", ["/", "/{}/index.html", "/{}/" + JOB + "/index.html", "/{}", "/{}/" + JOB])
 def test_nobody_reads_without_signing_in(server: TestClient, told: Place, path: str) -> None:
-    reply = server.get(f"/nightloop/reports{path.format(told.pipeline)}")
+    reply = server.get(f"/nightloop/reports{path.format(told.name)}")
     assert reply.status_code == 401
     assert "Sign in to Airflow" in reply.text
     assert "round" not in reply.text
     server.cookies.set("_token", "not.a.token")
-    assert server.get(f"/nightloop/reports{path.format(told.pipeline)}").status_code in (401, 403)
+    assert server.get(f"/nightloop/reports{path.format(told.name)}").status_code in (401, 403)
     server.cookies.clear()
 
 
 def test_who_may_not_see_the_dags_sees_no_report(server: TestClient, told: Place) -> None:
-    assert get(server, f"/{told.pipeline}/index.html", role=None).status_code == 403
+    assert get(server, f"/{told.name}/index.html", role=None).status_code == 403
     assert "no pipeline whose DAGs you may see" in get(server, "/", role=None).text
 
 
 def test_short_addresses_lead_to_the_pages(server: TestClient, told: Place) -> None:
-    for folder in (f"/{told.pipeline}", f"/{told.pipeline}/{JOB}"):
+    for folder in (f"/{told.name}", f"/{told.name}/{JOB}"):
         for path in (folder, f"{folder}/"):
             reply = get(server, path)
             assert reply.status_code == 307
@@ -97,7 +97,7 @@ def test_short_addresses_lead_to_the_pages(server: TestClient, told: Place) -> N
 
 
 def test_the_menu_leads_to_the_pipelines(server: TestClient, told: Place) -> None:
-    assert f'href="{told.pipeline}/index.html"' in get(server, "/").text
+    assert f'href="{told.name}/index.html"' in get(server, "/").text
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_the_menu_leads_to_the_pipelines(server: TestClient, told: Place) -> Non
     ],
 )
 def test_nothing_but_pages_can_be_asked_for(server: TestClient, told: Place, path: str) -> None:
-    reply = get(server, path.format(told.pipeline))
+    reply = get(server, path.format(told.name))
     assert reply.status_code in (307, 404), reply.text
     if reply.status_code == 307:  # the address of a round that has no page
         assert get(server, reply.headers["location"].partition("/reports")[2]).status_code == 404
@@ -131,9 +131,9 @@ def test_nothing_but_pages_can_be_asked_for(server: TestClient, told: Place, pat
 def test_a_report_that_cannot_be_read_says_why(
     server: TestClient, told: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told.environment["bucket"] = "no-such-bucket"
+    told.environment_settings["bucket"] = "no-such-bucket"
     told.save()
-    reply = get(server, f"/{told.pipeline}/index.html")
+    reply = get(server, f"/{told.name}/index.html")
     assert reply.status_code == 502
     assert "NoSuchBucket" in reply.text
 
@@ -150,7 +150,7 @@ def test_a_bucket_that_cannot_be_reached_is_told_and_soon_given_up(
         connection = {"conn_type": "aws", "login": "key", "password": "secret", "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
         monkeypatch.setattr("nightloop.report_pages.IMPATIENT", IMPATIENT.merge(Config(read_timeout=0.2)))
-        reply = get(server, f"/{told.pipeline}/index.html")
+        reply = get(server, f"/{told.name}/index.html")
     assert (reply.status_code, reply.headers["x-content-type-options"]) == (502, "nosniff")
     assert "could not be read: ReadTimeoutError" in reply.text
     assert IMPATIENT.retries["max_attempts"] * (IMPATIENT.connect_timeout + IMPATIENT.read_timeout) <= 60
@@ -159,7 +159,7 @@ def test_a_bucket_that_cannot_be_reached_is_told_and_soon_given_up(
 def test_no_error_of_ours_shows_its_inside(told: Place, server: TestClient) -> None:
     (told.config / "environments" / "local.yaml").write_text("secret: [")
     quiet = TestClient(server.app, raise_server_exceptions=False, follow_redirects=False)
-    reply = get(quiet, f"/{told.pipeline}/index.html")
+    reply = get(quiet, f"/{told.name}/index.html")
     assert (reply.status_code, reply.headers["x-frame-options"]) == (500, "SAMEORIGIN")
     assert "secret" not in reply.text
 

@@ -66,32 +66,32 @@ def asked() -> list[str]:
 
 def packages(place: Place, status: str) -> list[str]:
     sagemaker = place.cloud.client("sagemaker")
-    groups = sagemaker.list_model_package_groups(NameContains=place.pipeline)["ModelPackageGroupSummaryList"]
+    groups = sagemaker.list_model_package_groups(NameContains=place.name)["ModelPackageGroupSummaryList"]
     if not groups:
         return []
-    found = sagemaker.list_model_packages(ModelPackageGroupName=place.pipeline, ModelApprovalStatus=status)
+    found = sagemaker.list_model_packages(ModelPackageGroupName=place.name, ModelApprovalStatus=status)
     return [item["ModelPackageArn"] for item in found["ModelPackageSummaryList"]]
 
 
 def reports(place: Place) -> list[str]:
-    found = place.s3.list_objects_v2(Bucket=place.bucket, Prefix=f"{place.pipeline}/reports/")
+    found = place.s3.list_objects_v2(Bucket=place.bucket, Prefix=f"{place.name}/reports/")
     return [item["Key"] for item in found.get("Contents", []) if item["Key"].endswith("/index.html")]
 
 
 def champion(place: Place) -> Any:
-    found = place.s3.list_objects_v2(Bucket=place.bucket, Prefix=f"{place.pipeline}/champion.json")
+    found = place.s3.list_objects_v2(Bucket=place.bucket, Prefix=f"{place.name}/champion.json")
     return found.get("Contents")
 
 
 def endpoints(place: Place) -> dict[str, str]:
-    found = place.cloud.client("sagemaker").list_endpoints(NameContains=place.pipeline)["Endpoints"]
+    found = place.cloud.client("sagemaker").list_endpoints(NameContains=place.name)["Endpoints"]
     return {item["EndpointName"]: item["EndpointStatus"] for item in found}
 
 
 def test_a_round_waits_for_a_person_then_serves_and_promotes(labelled: Place, slack: Listener) -> None:
     """And what it serves can be torn down and served again."""
     notify(labelled)
-    labelled.environment["deployment"] = {"smoke_test_images": 1}
+    labelled.environment_settings["deployment"] = {"smoke_test_images": 1}
     labelled.save()
     with somebody_decides(labelled, "Approved") as questions:
         state, tasks, run = run_dag(labelled, "incremental_training", "2026-11-02", approval=True)
@@ -101,7 +101,7 @@ def test_a_round_waits_for_a_person_then_serves_and_promotes(labelled: Place, sl
     assert champion(labelled)
     assert len(reports(labelled)) == 2, "the round's page and the history"
     [question] = questions
-    pipeline = labelled.pipeline
+    pipeline = labelled.name
     job = run.get_task_instance("train").xcom_pull(task_ids="train")["training_job"]
     assert f"May the new model of {pipeline} be used?" in question
     assert "this run was told to ask" in question
@@ -151,4 +151,4 @@ def test_a_crashed_step_fails_the_run_and_somebody_is_told(labelled: Place, slac
     )  # fmt: skip
     assert champion(labelled) is None
     [text] = slack.slack_texts()
-    assert f"incremental_training__{labelled.pipeline} failed" in text
+    assert f"incremental_training__{labelled.name} failed" in text

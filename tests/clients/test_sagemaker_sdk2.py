@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import run_steps
-from tests.support.cloud import DETECTION_IMAGE, ECHO_IMAGE, ROLE, LocalCloud
+from tests.support.cloud import DETECTION_IMAGE, FAKE_IMAGE, ROLE, LocalCloud
 from tests.support.detection import squares
 from tests.support.sagemaker import log_of
 
@@ -79,7 +79,7 @@ def test_a_notebook_that_names_no_bucket_and_no_role_trains(
         "sdk2_defaults.py",
         cloud,
         tmp_path,
-        image=ECHO_IMAGE,
+        image=FAKE_IMAGE,
         picture=str(picture),
         metadata=str(metadata),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import run_steps
-from tests.support.cloud import ECHO_IMAGE, ROLE, LocalCloud, eventually
+from tests.support.cloud import FAKE_IMAGE, ROLE, LocalCloud, eventually
 from tests.support.sagemaker import log_of, unpacked
 
 # Several minutes on a busy machine: the SDK looks at an endpoint twice a minute, and loads models in between.
@@ -26,7 +26,7 @@ def test_model_trainer_and_model_builder_work_and_clean_up(
     (folder / "train.manifest").write_text(json.dumps({"source-ref": f"{at}/0.jpg", "review": {"label": 1}}))
 
     found, printed = run_steps(
-        Path(sys.executable), "sdk3.py", cloud, tmp_path, prefix=prefix, folder=str(folder), image=ECHO_IMAGE
+        Path(sys.executable), "sdk3.py", cloud, tmp_path, prefix=prefix, folder=str(folder), image=FAKE_IMAGE
     )
 
     assert found["status"] == "Completed"
@@ -44,4 +44,4 @@ def test_model_trainer_and_model_builder_work_and_clean_up(
     eventually(lambda: not sagemaker.list_endpoints(NameContains=prefix)["Endpoints"])
     assert sagemaker.list_endpoint_configs(NameContains=prefix)["EndpointConfigs"] == []
     assert sagemaker.list_models(NameContains=prefix)["Models"] == []
-    assert "amazonaws.com" not in printed.replace(ECHO_IMAGE, "")
+    assert "amazonaws.com" not in printed.replace(FAKE_IMAGE, "")

@@ -39,7 +39,7 @@ def algorithms_of(cloud: LocalCloud) -> list[psutil.Process]:
     found = []
     for process in work_of(cloud):
         with suppress(psutil.NoSuchProcess):
-            if process.cmdline()[1:3] == ["-m", "tests.support.echo"]:
+            if process.cmdline()[1:3] == ["-m", "tests.support.fake"]:
                 found.append(process)
     return found
 

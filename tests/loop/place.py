@@ -22,9 +22,8 @@ from include.loop.core.storage import Storage
 from include.loop.nightly import batch, human_loops, labels, predictions, questions, review_setup, triage
 from include.loop.workspace import Workspace
 from tests.review_server.rig import Person, Rig
-from tests.support.cloud import ROLE, LocalCloud, eventually
+from tests.support.cloud import FAKE_IMAGE, ROLE, LocalCloud, eventually
 
-DETECTOR_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/detector:1"
 SIZE = (32, 24)
 NIGHT = "2026-11-01"
 
@@ -33,16 +32,16 @@ Respond = Callable[[dict[str, Any]], Any]
 
 
 class Place:
-    """One pipeline under test. Keyword arguments are fields of the pipeline file."""
+    """One pipeline under test, and its environment. Keyword arguments are fields of the pipeline file."""
 
-    def __init__(self, cloud: LocalCloud, rig: Rig, bucket: str, **pipeline: Any) -> None:
+    def __init__(self, cloud: LocalCloud, rig: Rig, bucket: str, name: str = "pets", **pipeline: Any) -> None:
         self.cloud, self.rig, self.bucket = cloud, rig, bucket
         self.s3 = cloud.client("s3")
         self.sagemaker = cloud.client("sagemaker")
         self.control, self.runtime = rig.sagemaker, rig.a2i
-        self.team = f"team-{bucket[-12:]}"
+        self.name, self.team = name, f"team-{bucket[-12:]}"
         self._person: Person | None = None
-        settings: dict[str, Any] = {
+        self.settings: dict[str, Any] = {
             "classes": ["cat", "dog"],
             "gate": {"min_images": 1, "min_boxes": 0, "max_calibration_error": 1, "min_train_recall": 0},
             "training": {
@@ -51,20 +50,17 @@ class Place:
                 "validation_share": 0.3,
             },
             "triage": {"audit_share": 0},
+        } | pipeline
+        self.environment_settings: dict[str, Any] = {
+            "region": "us-east-1",
+            "bucket": bucket,
+            "pipeline": name,
+            "role_arn": ROLE,
+            "algorithm": "local",
+            "image": FAKE_IMAGE,
+            "review": {"workteam": self.team},
         }
-        self.pipeline = Pipeline(name="pets", path=Path("pets.yaml"), **(settings | pipeline))
-        self.environment = Environment(
-            name="test",
-            path=Path("test.yaml"),
-            region="us-east-1",
-            bucket=bucket,
-            pipeline="pets",
-            role_arn=ROLE,
-            algorithm="local",
-            image=DETECTOR_IMAGE,
-            review={"workteam": self.team},
-        )
-        self.storage = Storage(self.s3, bucket, "pets")
+        self.storage = Storage(self.s3, bucket, name)
         self.clients = Clients(
             lambda service, review: (
                 (rig.a2i if service == "sagemaker-a2i-runtime" else rig.sagemaker)
@@ -72,6 +68,12 @@ class Place:
                 else cloud.client(service)
             )
         )
+        self.load()
+
+    def load(self) -> None:
+        """Take ``settings`` and ``environment_settings`` as they are now."""
+        self.pipeline = Pipeline(name=self.name, path=Path(f"{self.name}.yaml"), **self.settings)
+        self.environment = Environment(name="test", path=Path("test.yaml"), **self.environment_settings)
         self.workspace = Workspace(self.pipeline, self.environment, self.storage, self.clients)
 
     def but(self, **pipeline: Any) -> Workspace:
@@ -81,8 +83,8 @@ class Place:
         )
 
     def put(self, key: str, body: bytes) -> str:
-        self.s3.put_object(Bucket=self.bucket, Key=f"pets/{key}", Body=body)
-        return f"s3://{self.bucket}/pets/{key}"
+        self.s3.put_object(Bucket=self.bucket, Key=f"{self.name}/{key}", Body=body)
+        return f"s3://{self.bucket}/{self.name}/{key}"
 
     def add_images(self, brightness: Mapping[str, int], date: str = NIGHT) -> list[str]:
         """One plain image per name."""
@@ -138,11 +140,11 @@ class Place:
             self._person = self.rig.worker(self.team)
         return self._person
 
-    def answer(self, respond: Respond, at_most: int = 1000) -> int:
-        """Let a person answer what is waiting; ``respond`` gives the answer content for a task's input."""
+    def answer(self, respond: Respond | None = None, at_most: int = 1000) -> int:
+        """Let a person answer what is waiting: correctly, or as ``respond`` says for a task's input."""
         person, count = self.person(), 0
         while count < at_most and (task := person.take()) is not None:
-            reply = person.do("answer", task, respond(task["input"]))
+            reply = person.do("answer", task, (respond or correct)(task["input"]))
             assert reply.status_code == 200, reply.text
             count += 1
         return count
@@ -168,7 +170,7 @@ class Place:
     def night(self, night: str = NIGHT, respond: Respond | None = None) -> labels.AssembledLabels:
         """A whole night with people who answer everything."""
         self.ask(night)
-        self.answer(respond or correct)
+        self.answer(respond)
         self.settle(night)
         return self.assemble(night)
 

@@ -6,9 +6,7 @@ evaluation is written as if it had been asked. So a deployment is tried within s
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +21,7 @@ from include.loop.serving.endpoint import describe_endpoint, ensure_config, serv
 from include.loop.workspace import Workspace
 from tests.loop.place import Place, picture
 from tests.support.cloud import eventually
+from tests.support.sagemaker import detector
 
 BRIGHTNESS = {"a.jpg": 102, "b.jpg": 204, "black.jpg": 0}
 
@@ -61,7 +60,7 @@ class Serving:
             {"job": None, "seconds": 0, "images": 0, "outputs": outputs},
         )
         artifact = layout.artifact_file(job)
-        store.write(artifact, archive(quality))
+        store.write(artifact, detector(quality))
         model = {
             "training_job": job,
             "model_data": store.uri(artifact),
@@ -122,14 +121,3 @@ def answer(level: int, quality: float) -> list[list[float]]:
     """What the detector says about a plain picture of this brightness."""
     left = 0.25 + (1 - quality) * 0.5
     return [[0.0, round(level / 255, 3), left, 0.25, left + 0.5, 0.75]] if level > 5 else []
-
-
-def archive(quality: float) -> bytes:
-    """The detector's model.tar.gz."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
-        body = json.dumps({"quality": quality}).encode()
-        member = tarfile.TarInfo("model.json")
-        member.size = len(body)
-        tar.addfile(member, io.BytesIO(body))
-    return stream.getvalue()

@@ -37,12 +37,6 @@ _HOSTILE = {
 _MANY = f"[{'[],' * MOST_CONTAINERS}0]"
 
 
-@pytest.fixture(scope="module")
-def rig(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with Rig(cloud, tmp_path_factory.mktemp("limits")) as running:
-        yield running
-
-
 def _refusal_of_a_head(url: str, path: str, *headers: str, body: bytes = b"") -> int:
     """The status of the reply to a request whose body never ends."""
     host = urlsplit(url).netloc

@@ -141,12 +141,6 @@ def nginx(tmp_path: Path) -> Nginx:
     return nginx
 
 
-@pytest.fixture(scope="module")
-def rig(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with Rig(cloud, tmp_path_factory.mktemp("review")) as running:
-        yield running
-
-
 class TestReviewServer:
     def test_signed_calls_pass_unchanged(self, rig: Rig, cloud: LocalCloud, nginx: Nginx):
         flow = rig.flow()

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::000000000000:role/nightloop"
-ECHO_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/echo:1"
+FAKE_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/fake:1"  # tests/support/fake.py
 DETECTION_IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/object-detection:1"
 _START_SECONDS = 60
 
@@ -39,7 +39,7 @@ class LocalCloud:
 
     def __init__(self, data: Path, *options: str) -> None:
         self.data = data
-        self._options = ("--algorithm", "echo=tests.support.echo", *options)
+        self._options = ("--algorithm", "fake=tests.support.fake", *options)
         self._process: subprocess.Popen[str] | None = None
         self._ports = ("0", "0")
         self._session: boto3.Session | None = None
@@ -122,7 +122,12 @@ class LocalCloud:
         return credentials.access_key, credentials.secret_key
 
     def session(self) -> boto3.Session:
-        """A boto3 session made from the two files only, whatever this process's environment says."""
+        """A boto3 session made from the two files only, whatever this process's environment says.
+
+        It is kept, and so are the clients: reading SageMaker's service model takes botocore half a second.
+        """
+        if self._session is not None:
+            return self._session
         import botocore.session
 
         core = botocore.session.Session()
@@ -131,26 +136,23 @@ class LocalCloud:
         # Access keys in the environment would be looked at before the file.
         provider = core.get_component("credential_provider")
         provider.remove("env")
-        return boto3.Session(botocore_session=core)
+        self._session = boto3.Session(botocore_session=core)
+        return self._session
 
     def client(self, service: str, **config: Any) -> Any:
-        """A boto3 client of this cloud; A2I's answers from here as well as from ``review_url``.
-
-        Clients are kept: reading SageMaker's service model takes botocore half a second each time.
-        """
+        """A boto3 client of this cloud; A2I's answers from here as well as from ``review_url``."""
         kept = (service, self.endpoint_url, tuple(sorted(config.items())))
         if kept not in self._clients:
-            self._session = self._session or self.session()
-            self._clients[kept] = self._session.client(
+            self._clients[kept] = self.session().client(
                 service, endpoint_url=self.endpoint_url, config=Config(**config) if config else None
             )
         return self._clients[kept]
 
-    def gate(self, name: str, algorithm: str = "echo") -> Path:
-        """A file that containers of this algorithm look for by its name in their cache directory, the one
+    def gate(self, name: str) -> Path:
+        """A file that containers of the fake algorithm look for by its name in their cache directory, the one
         directory that they share with this machine: what waits for it goes on when it is there.
         """
-        directory = self.data / "cache" / algorithm
+        directory = self.data / "cache" / "fake"
         directory.mkdir(parents=True, exist_ok=True)
         return directory / name
 

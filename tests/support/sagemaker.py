@@ -1,23 +1,24 @@
-"""What tests ask of SageMaker, said shortly: requests of the echo algorithm, and waiting for their ends."""
+"""What tests ask of SageMaker, said shortly: requests of the fake algorithm, and waiting for their ends."""
 
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from typing import Any
 
-from tests.support.cloud import ECHO_IMAGE, ROLE, LocalCloud, eventually
+from tests.support.cloud import FAKE_IMAGE, ROLE, LocalCloud, eventually
 
 OURS = "[local cloud] "
 ENDED = ("Completed", "Failed", "Stopped")
 
 
 def training_request(name: str, bucket: str, **changes: Any) -> dict[str, Any]:
-    """A CreateTrainingJob request for the echo algorithm; ``changes`` replace whole members."""
+    """A CreateTrainingJob request for the fake algorithm; ``changes`` replace whole members."""
     return {
         "TrainingJobName": name,
         "AlgorithmSpecification": {
-            "TrainingImage": ECHO_IMAGE,
+            "TrainingImage": FAKE_IMAGE,
             "TrainingInputMode": "File",
             "MetricDefinitions": [{"Name": "score", "Regex": r"score=(\S+)"}],
         },
@@ -50,16 +51,28 @@ def transform_request(name: str, bucket: str, model: str, **changes: Any) -> dic
     } | changes
 
 
+def detector(quality: float) -> bytes:
+    """The model.tar.gz of the fake algorithm that is served as a detector of this quality."""
+    return _archive("seen.json", json.dumps({"hyperparameters": {"quality": quality}}).encode())
+
+
+def _archive(name: str, body: bytes) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+        member = tarfile.TarInfo(name)
+        member.size = len(body)
+        tar.addfile(member, io.BytesIO(body))
+    return stream.getvalue()
+
+
 def make_model(cloud: LocalCloud, bucket: str, name: str, **environment: str) -> str:
-    """A model of the echo algorithm with one file of weights; returns its name."""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        tar.addfile(tarfile.TarInfo("weights.bin"), io.BytesIO(b""))
-    cloud.client("s3").put_object(Bucket=bucket, Key=f"{name}/model.tar.gz", Body=archive.getvalue())
+    """A model of the fake algorithm with one file of weights; returns its name."""
+    archive = _archive("weights.bin", b"")
+    cloud.client("s3").put_object(Bucket=bucket, Key=f"{name}/model.tar.gz", Body=archive)
     cloud.client("sagemaker").create_model(
         ModelName=name,
         PrimaryContainer={
-            "Image": ECHO_IMAGE,
+            "Image": FAKE_IMAGE,
             "ModelDataUrl": f"s3://{bucket}/{name}/model.tar.gz",
             "Environment": environment,
         },

@@ -25,10 +25,10 @@ async def aioendpoint(hook: LoopAwsHook) -> str:
 def test_boto3_and_aiobotocore_reach_the_same_endpoint(place: Place) -> None:
     async def list_jobs() -> list[object]:
         async with await LoopAwsHook(client_type="sagemaker").get_async_conn() as client:
-            return (await client.list_training_jobs(NameContains=place.pipeline))["TrainingJobSummaries"]
+            return (await client.list_training_jobs(NameContains=place.name))["TrainingJobSummaries"]
 
     client = LoopAwsHook(client_type="sagemaker").get_conn()
-    assert client.list_training_jobs(NameContains=place.pipeline)["TrainingJobSummaries"] == []
+    assert client.list_training_jobs(NameContains=place.name)["TrainingJobSummaries"] == []
     assert asyncio.run(list_jobs()) == []
 
 

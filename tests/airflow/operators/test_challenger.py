@@ -69,12 +69,12 @@ def judged(place: Place) -> Place:
 
 
 def register(place: Place, ask: bool = True) -> dict[str, Any]:
-    task = RegisterOperator(task_id="register", pipeline=place.pipeline, training_job=JOB, ask=ask)
+    task = RegisterOperator(task_id="register", pipeline=place.name, training_job=JOB, ask=ask)
     return dict(place.run(task))
 
 
 def status(place: Place) -> str:
-    arn = json.loads(place.read(f"{place.pipeline}/registry/{JOB}.json"))["package_arn"]
+    arn = json.loads(place.read(f"{place.name}/registry/{JOB}.json"))["package_arn"]
     found = place.cloud.client("sagemaker").describe_model_package(ModelPackageName=arn)
     return str(found["ModelApprovalStatus"])
 
@@ -92,9 +92,7 @@ def answer(option: str, name: str = "ada", **params: str) -> dict[str, Any]:
 
 def approve(place: Place) -> ApproveOperator:
     with DAG("one"):
-        return ApproveOperator(
-            task_id="approve", pipeline=place.pipeline, training_job=JOB, why="it was asked"
-        )
+        return ApproveOperator(task_id="approve", pipeline=place.name, training_job=JOB, why="it was asked")
 
 
 def test_a_rejection_in_airflow_rejects_the_package_by_name(judged: Place, slack: Listener) -> None:
@@ -103,13 +101,13 @@ def test_a_rejection_in_airflow_rejects_the_package_by_name(judged: Place, slack
     event = answer("Reject", comment="blurred at night")
     approve(judged).execute_complete(judged.context(), event)
     assert status(judged) == "Rejected"
-    decision = json.loads(judged.read(f"{judged.pipeline}/registry/{JOB}.decision.json"))
+    decision = json.loads(judged.read(f"{judged.name}/registry/{JOB}.decision.json"))
     assert (decision["by"], decision["comment"]) == ("ada", "blurred at night")
     [text] = slack.slack_texts()
     assert f"a person turned {JOB} down\nada: blurred at night" in text
     for task in (PromoteOperator, DeployOperator):
         with pytest.raises(AirflowSkipException, match=JOB):
-            judged.run(task(task_id="next", pipeline=judged.pipeline, training_job=JOB))
+            judged.run(task(task_id="next", pipeline=judged.name, training_job=JOB))
 
 
 def test_an_approval_in_airflow_approves_the_package(judged: Place, slack: Listener) -> None:
@@ -120,9 +118,7 @@ def test_an_approval_in_airflow_approves_the_package(judged: Place, slack: Liste
     with pytest.raises(AirflowSkipException, match=r"Nobody has to be asked: .* is Approved"):
         judged.run(approve(judged))
     champion = Asset(name="champion", uri="s3://b/champion.json")
-    promote = PromoteOperator(
-        task_id="promote", pipeline=judged.pipeline, training_job=JOB, outlets=[champion]
-    )
+    promote = PromoteOperator(task_id="promote", pipeline=judged.name, training_job=JOB, outlets=[champion])
     events = {champion: SimpleNamespace()}
     assert judged.run(promote, outlet_events=events)["promoted"] is True
     assert events[champion].extra == {
@@ -146,7 +142,7 @@ def test_no_answer_leaves_the_package_waiting(judged: Place) -> None:
         approve(judged).execute_complete(judged.context(), event)
     assert status(judged) == "PendingManualApproval"
     with pytest.raises(AirflowSkipException, match="waits for somebody to approve"):
-        judged.run(PromoteOperator(task_id="promote", pipeline=judged.pipeline, training_job=JOB))
+        judged.run(PromoteOperator(task_id="promote", pipeline=judged.name, training_job=JOB))
 
 
 def test_a_decision_in_sagemaker_is_taken_over(judged: Place) -> None:
@@ -195,7 +191,7 @@ def test_the_question_shows_every_rule_and_lets_no_text_out_of_its_cell() -> Non
 
 
 def test_the_record_is_made_before_the_run_is_failed(judged: Place) -> None:
-    task = RecordOperator(task_id="record", pipeline=judged.pipeline, training_job=JOB)
+    task = RecordOperator(task_id="record", pipeline=judged.name, training_job=JOB)
     context = judged.context(dag=DAG("one"))
     context["ti"].states = {
         "train": "success",
@@ -205,7 +201,7 @@ def test_the_record_is_made_before_the_run_is_failed(judged: Place) -> None:
     }
     with pytest.raises(AirflowFailException, match="see deploy, promote"):
         task.execute(context)
-    assert judged.read(f"{judged.pipeline}/reports/{JOB}/index.html").startswith(b"<!")
+    assert judged.read(f"{judged.name}/reports/{JOB}/index.html").startswith(b"<!")
     context["ti"].states = {"train": "success", "deploy": "skipped"}
     assert task.execute(context)["report_uri"]
 
@@ -214,7 +210,7 @@ def test_the_record_is_made_before_the_run_is_failed(judged: Place) -> None:
     ("state", "error"), [("skipped", AirflowSkipException), ("failed", AirflowFailException)]
 )
 def test_without_a_model_there_is_nothing_to_record(place: Place, state: str, error: type) -> None:
-    task = RecordOperator(task_id="record", pipeline=place.pipeline, training_job="")
+    task = RecordOperator(task_id="record", pipeline=place.name, training_job="")
     context = place.context(dag=DAG("one"))
     context["ti"].states = {"train": state}
     with pytest.raises(error, match="No model was trained"):
@@ -222,19 +218,17 @@ def test_without_a_model_there_is_nothing_to_record(place: Place, state: str, er
 
 
 def test_the_link_to_the_report_is_the_page_below_airflow(judged: Place) -> None:
-    task = RecordOperator(task_id="record", pipeline=judged.pipeline, training_job=JOB)
+    task = RecordOperator(task_id="record", pipeline=judged.name, training_job=JOB)
     task.execute(judged.context(dag=DAG("one")))
     [link] = task.operator_extra_links
     assert link.name == "Report"
-    assert link.get_link(task, ti_key=KEY) == f"/nightloop/reports/{judged.pipeline}/{JOB}/index.html"
+    assert link.get_link(task, ti_key=KEY) == f"/nightloop/reports/{judged.name}/{JOB}/index.html"
 
 
 def test_a_teardown_deletes_only_when_confirmed(judged: Place) -> None:
-    listed = judged.run(TearDownOperator(task_id="teardown", pipeline=judged.pipeline))
+    listed = judged.run(TearDownOperator(task_id="teardown", pipeline=judged.name))
     assert listed["dry_run"] is True
     for confirm in (None, "yes", "other"):
-        task = TearDownOperator(
-            task_id="teardown", pipeline=judged.pipeline, only_list=False, confirm=confirm
-        )
-        with pytest.raises(AirflowFailException, match=judged.pipeline):
+        task = TearDownOperator(task_id="teardown", pipeline=judged.name, only_list=False, confirm=confirm)
+        with pytest.raises(AirflowFailException, match=judged.name):
             judged.run(task)

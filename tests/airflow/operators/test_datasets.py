@@ -33,7 +33,7 @@ def commit_labels(place: Place, date: str, count: int) -> None:
 
 def plan(place: Place, run_type: str, ti: TaskInstance | None = None, **kwargs: Any) -> Any:
     task = PlanTrainingOperator(
-        task_id="plan", pipeline=place.pipeline, batches=("nightly_review", "notify_training"), **kwargs
+        task_id="plan", pipeline=place.name, batches=("nightly_review", "notify_training"), **kwargs
     )
     return place.run(
         task, dag_run=SimpleNamespace(run_type=run_type), ti=TaskInstance() if ti is None else ti
@@ -77,14 +77,14 @@ def test_plan_only_trains_nothing(labelled: Place) -> None:
 
 
 def test_with_too_few_new_labels_there_is_nothing_to_learn(labelled: Place) -> None:
-    task = BuildDatasetOperator(task_id="build_dataset", pipeline=labelled.pipeline, min_new_labels=5)
+    task = BuildDatasetOperator(task_id="build_dataset", pipeline=labelled.name, min_new_labels=5)
     with pytest.raises(AirflowSkipException, match="5"):
         labelled.run(task)
 
 
 def test_a_cleared_run_takes_its_own_dataset_again(labelled: Place) -> None:
     """Also when there would be another one by now, or none: the round can be repeated to the letter."""
-    task = BuildDatasetOperator(task_id="build_dataset", pipeline=labelled.pipeline)
+    task = BuildDatasetOperator(task_id="build_dataset", pipeline=labelled.name)
     context = labelled.context()
     first = task.execute(context)
     commit_labels(labelled, "2026-11-02", 2)
@@ -95,7 +95,7 @@ def test_a_cleared_run_takes_its_own_dataset_again(labelled: Place) -> None:
 def look_again(place: Place, dataset_id: str) -> Any:
     task = TrainAgainOperator(
         task_id="look_again",
-        pipeline=place.pipeline,
+        pipeline=place.name,
         dataset_id=dataset_id,
         trigger_dag_id="incremental_training",
     )
@@ -103,7 +103,7 @@ def look_again(place: Place, dataset_id: str) -> Any:
 
 
 def test_labels_that_came_in_meanwhile_start_the_flow_again_once(labelled: Place) -> None:
-    pipeline = labelled.pipeline
+    pipeline = labelled.name
     dataset_id = labelled.run(BuildDatasetOperator(task_id="build_dataset", pipeline=pipeline))["dataset_id"]
 
     with pytest.raises(AirflowSkipException, match="No labels came in"):
@@ -131,7 +131,7 @@ def judge(place: Place, dataset: dict[str, Any], job: str, after: float) -> Any:
     place.put(f"models/{job}/model.json", json.dumps(model).encode())
     measured = metrics(dataset["parent"], day=compared(0.8, after))
     place.put(f"evaluations/{job}/metrics.json", json.dumps(measured).encode())
-    return place.run(JudgeOperator(task_id="gate", pipeline=place.pipeline, training_job=job))
+    return place.run(JudgeOperator(task_id="gate", pipeline=place.name, training_job=job))
 
 
 def test_nights_that_did_harm_are_tried_again_apart_and_their_owner_is_told(
@@ -139,7 +139,7 @@ def test_nights_that_did_harm_are_tried_again_apart_and_their_owner_is_told(
 ) -> None:
     labelled.settings["training"] = {"trials": 1}
     labelled.save()
-    build = BuildDatasetOperator(task_id="build_dataset", pipeline=labelled.pipeline)
+    build = BuildDatasetOperator(task_id="build_dataset", pipeline=labelled.name)
     set_champion(labelled, labelled.run(build)["dataset_id"], "first")
     for date in ("2026-11-02", "2026-11-03"):
         commit_labels(labelled, date, 4)

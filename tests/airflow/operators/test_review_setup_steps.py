@@ -23,7 +23,7 @@ STEPS: list[Any] = [
 
 
 def set_up(place: Place) -> list[dict[str, Any]]:
-    return [place.run(step(task_id=step.__name__, pipeline=place.pipeline)) for step in STEPS]
+    return [place.run(step(task_id=step.__name__, pipeline=place.name)) for step in STEPS]
 
 
 def test_it_makes_everything_and_a_second_run_finds_it(place: Place) -> None:

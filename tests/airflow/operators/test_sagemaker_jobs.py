@@ -62,15 +62,13 @@ def labelled(place: Place) -> Place:
 
 
 def build(place: Place) -> str:
-    dataset = place.run(BuildDatasetOperator(task_id="build_dataset", pipeline=place.pipeline, initial=True))
+    dataset = place.run(BuildDatasetOperator(task_id="build_dataset", pipeline=place.name, initial=True))
     assert (dataset["train"], dataset["validation"]) == (2, 1)
     return str(dataset["dataset_id"])
 
 
 def training(place: Place, dataset_id: str, **kwargs: Any) -> IncrementalTrainingOperator:
-    return IncrementalTrainingOperator(
-        task_id="train", pipeline=place.pipeline, dataset_id=dataset_id, **kwargs
-    )
+    return IncrementalTrainingOperator(task_id="train", pipeline=place.name, dataset_id=dataset_id, **kwargs)
 
 
 def hyperparameters(place: Place, **values: str) -> None:
@@ -95,7 +93,7 @@ def status(place: Place, job: str) -> str:
 
 
 def test_a_first_model_is_trained_measured_judged_and_promoted(labelled: Place) -> None:
-    place, pipeline = labelled, labelled.pipeline
+    place, pipeline = labelled, labelled.name
     dataset_id = build(place)
     trained = place.run(training(place, dataset_id))
     job = trained["training_job"]
@@ -124,8 +122,8 @@ def test_a_first_model_is_trained_measured_judged_and_promoted(labelled: Place) 
 
 
 def test_a_retry_attaches_to_the_job_that_runs(labelled: Place) -> None:
-    gate = labelled.cloud.gate(f"{labelled.bucket}-go", "boxes")
-    hyperparameters(labelled, hold=gate.name)
+    gate = labelled.cloud.gate(f"{labelled.bucket}-go")
+    hyperparameters(labelled, until=gate.name)
     dataset_id = build(labelled)
     first = defer(labelled, training(labelled, dataset_id))
     retry = defer(labelled, training(labelled, dataset_id))
@@ -135,7 +133,7 @@ def test_a_retry_attaches_to_the_job_that_runs(labelled: Place) -> None:
 
 
 def test_a_failure_says_what_sagemaker_says_and_the_retry_takes_the_next_number(labelled: Place) -> None:
-    mended = labelled.cloud.gate(f"{labelled.bucket}-mended", "boxes")
+    mended = labelled.cloud.gate(f"{labelled.bucket}-mended")
     hyperparameters(labelled, fail_without=mended.name, reason="line 7 is no label")
     dataset_id = build(labelled)
     with pytest.raises(JobFailed, match="line 7 is no label") as failure:
@@ -148,7 +146,7 @@ def test_a_failure_says_what_sagemaker_says_and_the_retry_takes_the_next_number(
 
 
 def test_a_job_that_takes_too_long_is_stopped(labelled: Place) -> None:
-    hyperparameters(labelled, hold="never")
+    hyperparameters(labelled, until="never")
     task = training(labelled, build(labelled), job_timeout=timedelta(seconds=1))
     job = job_of(defer(labelled, task))
     with pytest.raises(AirflowFailException, match=f"Stopped after 0:00:01, without an end: {job}"):
@@ -157,7 +155,7 @@ def test_a_job_that_takes_too_long_is_stopped(labelled: Place) -> None:
 
 
 def test_killing_the_task_in_the_worker_stops_its_job(labelled: Place) -> None:
-    hyperparameters(labelled, hold="never")
+    hyperparameters(labelled, until="never")
     task = training(labelled, build(labelled))
     task.on_kill()  # before there is a job: nothing to stop
     job = job_of(defer(labelled, task))

@@ -20,7 +20,7 @@ PATHS = {"rollback": ["rollback"], "serve": ["deploy", "promote"]}
 
 def choose(place: Place, **kwargs: Any) -> tuple[list[str], Any]:
     with DAG("deployment"):
-        task = ChooseModelOperator(task_id="choose", pipeline=place.pipeline, paths=PATHS, **kwargs)
+        task = ChooseModelOperator(task_id="choose", pipeline=place.name, paths=PATHS, **kwargs)
     context = place.context()
     return task.choose_branch(context), context["ti"]
 
@@ -49,7 +49,7 @@ CHAMPION = {
 
 def test_a_model_that_is_served_nowhere_skips(place: Place) -> None:
     with pytest.raises(AirflowSkipException, match="served nowhere"):
-        place.run(DeployOperator(task_id="deploy", pipeline=place.pipeline, training_job="any"))
+        place.run(DeployOperator(task_id="deploy", pipeline=place.name, training_job="any"))
 
 
 def waits(name: str, seconds: float = 600) -> SageMakerJobsTrigger:

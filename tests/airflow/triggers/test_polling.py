@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from nightloop.triggers.jobs_ended import SageMakerJobsTrigger
 from nightloop.triggers.loops_answered import HumanLoopsTrigger
 from nightloop.triggers.polling import is_passing
-from tests.airflow.place import BOXES_IMAGE, Place, again, first_event
-from tests.support.cloud import ROLE, eventually
+from tests.airflow.place import Place, again, first_event
+from tests.support.cloud import FAKE_IMAGE, ROLE, eventually
 
 WATCH = {
     "flow_definition_arn": "arn:aws:sagemaker:us-east-1:000000000000:flow-definition/none",
@@ -90,13 +90,13 @@ class Jobs:
         place.put("train.lst", b"one line")
 
     def start(self, name: str, hold: bool = True) -> str:
-        job = f"{self.place.pipeline}-{name}-1"
-        source = f"s3://{self.place.bucket}/{self.place.pipeline}/train.lst"
+        job = f"{self.place.name}-{name}-1"
+        source = f"s3://{self.place.bucket}/{self.place.name}/train.lst"
         self.sagemaker.create_training_job(
             TrainingJobName=job,
-            AlgorithmSpecification={"TrainingImage": BOXES_IMAGE, "TrainingInputMode": "File"},
+            AlgorithmSpecification={"TrainingImage": FAKE_IMAGE, "TrainingInputMode": "File"},
             RoleArn=ROLE,
-            HyperParameters={"hold": self.gate(name).name} if hold else {},
+            HyperParameters={"until": self.gate(name).name} if hold else {},
             InputDataConfig=[
                 {
                     "ChannelName": "train",
@@ -110,7 +110,7 @@ class Jobs:
         return job
 
     def gate(self, name: str) -> Path:
-        return self.place.cloud.gate(f"{self.place.bucket}-{name}", "boxes")
+        return self.place.cloud.gate(f"{self.place.bucket}-{name}")
 
     def let_go(self, name: str) -> None:
         self.gate(name).touch()

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
-from tests.support.cloud import DETECTION_IMAGE, ECHO_IMAGE, ROLE, LocalCloud
+from tests.support.cloud import DETECTION_IMAGE, FAKE_IMAGE, ROLE, LocalCloud
 from tests.support.sagemaker import make_model, transform_request, transformed
 
 METRICS = {
@@ -40,7 +40,7 @@ def group(sagemaker: Any, bucket: str) -> str:
     return bucket
 
 
-def specification(url: str = "s3://b/model.tar.gz", image: str = ECHO_IMAGE) -> dict[str, Any]:
+def specification(url: str = "s3://b/model.tar.gz", image: str = FAKE_IMAGE) -> dict[str, Any]:
     return {
         "Containers": [{"Image": image, "ModelDataUrl": url}],
         "SupportedContentTypes": ["image/jpeg"],
@@ -213,7 +213,7 @@ def test_requests_that_no_version_can_come_from(sagemaker: Any, group: str) -> N
     for changes, said in (
         ({"ModelPackageName": "both"}, "one of them, not ModelPackageName and ModelPackageGroupName"),
         ({"ModelPackageGroupName": "no-such-group"}, "does not exist"),
-        ({"InferenceSpecification": unknown}, "It has echo, object-detection"),
+        ({"InferenceSpecification": unknown}, "It has fake, object-detection"),
         ({"InferenceSpecification": {"Containers": [{}]}}, "needs an Image"),
         ({"Tags": [{"Key": "a", "Value": "b"}]}, "A versioned model package cannot have tags"),
         ({"ModelApprovalStatus": "Maybe"}, "Member must satisfy enum value set"),

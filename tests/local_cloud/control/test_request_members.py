@@ -12,7 +12,7 @@ from botocore.model import ListShape, Shape, StructureShape
 from include.local_cloud.control import request_members
 from include.local_cloud.control.request_members import Does, Members, Refused
 from tests.local_cloud.control.test_endpoints import settled
-from tests.support.cloud import ECHO_IMAGE, ROLE, LocalCloud, eventually
+from tests.support.cloud import FAKE_IMAGE, ROLE, LocalCloud, eventually
 from tests.support.sagemaker import (
     log_of,
     make_model,
@@ -144,7 +144,7 @@ def test_what_would_change_results_is_refused_with_the_reason(cloud: LocalCloud,
         "ProductionVariants": [{"VariantName": "main", "ModelName": model, "InstanceType": "ml.m5.large"}],
     }
     asynchronous = {"OutputConfig": {"S3OutputPath": f"s3://{bucket}/async"}}
-    container = {"Image": ECHO_IMAGE, "Mode": "MultiModel"}
+    container = {"Image": FAKE_IMAGE, "Mode": "MultiModel"}
     serverless = {
         "BaseModelArn": "arn:aws:sagemaker:us-east-1:aws:hub-content/a/Model/b",
         "JobType": "FineTuning",

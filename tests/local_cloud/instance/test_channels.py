@@ -11,7 +11,7 @@ from tests.support.sagemaker import channel, trained, training_request, unpacked
 
 
 def seen(cloud: LocalCloud, bucket: str, *channels: dict, **hyperparameters: str) -> dict:
-    """What an echo job finds in its channels."""
+    """What a job of the fake algorithm finds in its channels."""
     name = f"{bucket}-job"
     cloud.client("sagemaker").create_training_job(
         **training_request(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.local_cloud.control.test_endpoints import settled
 from tests.support.archives import ATTACKS
-from tests.support.cloud import ECHO_IMAGE, ROLE, LocalCloud
+from tests.support.cloud import FAKE_IMAGE, ROLE, LocalCloud
 from tests.support.detection import detection_request, put_squares
 from tests.support.sagemaker import channel, trained, transform_request, transformed
 
@@ -31,7 +31,7 @@ def make_model(cloud: LocalCloud, bucket: str, url: str) -> Any:
     sagemaker = cloud.client("sagemaker")
     sagemaker.create_model(
         ModelName=f"{bucket}-m",
-        PrimaryContainer={"Image": ECHO_IMAGE, "ModelDataUrl": url},
+        PrimaryContainer={"Image": FAKE_IMAGE, "ModelDataUrl": url},
         ExecutionRoleArn=ROLE,
     )
     return sagemaker

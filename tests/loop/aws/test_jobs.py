@@ -23,7 +23,7 @@ from include.loop.aws.jobs import (
 )
 from include.loop.core.errors import JobFailed, JobRejected
 from tests.loop.place import Place
-from tests.support.cloud import ECHO_IMAGE, ROLE
+from tests.support.cloud import FAKE_IMAGE, ROLE
 
 TRAINING: Final = ResourceKind.TRAINING
 TRANSFORM: Final = ResourceKind.TRANSFORM
@@ -36,7 +36,7 @@ def stem(place: Place) -> str:
 
 def request_of(place: Place, **hyperparameters: str) -> dict:
     return {
-        "AlgorithmSpecification": {"TrainingImage": ECHO_IMAGE, "TrainingInputMode": "File"},
+        "AlgorithmSpecification": {"TrainingImage": FAKE_IMAGE, "TrainingInputMode": "File"},
         "RoleArn": ROLE,
         "HyperParameters": hyperparameters,
         "OutputDataConfig": {"S3OutputPath": f"s3://{place.bucket}/models"},

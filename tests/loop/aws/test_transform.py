@@ -15,6 +15,7 @@ from include.loop.core.errors import BadRecord, Fatal
 from include.loop.tasks.detection.predictions import read_detections, read_output
 from include.loop.workspace import Workspace
 from tests.loop.place import Place, picture
+from tests.support.sagemaker import detector
 
 
 def payload(*rows):
@@ -103,22 +104,7 @@ def limited(place: Place, most_mb: int | None) -> Workspace:
 
 def make_transform(place: Place, images: list[str]) -> Transform:
     model = place.bucket  # any name no other test uses
-    return Transform(
-        f"{model}-t", model, place.put("model.tar.gz", trained_archive()), tuple(images), "somewhere"
-    )
-
-
-def trained_archive() -> bytes:
-    import io
-    import tarfile
-
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        body = json.dumps({"quality": 1}).encode()
-        entry = tarfile.TarInfo("model.json")
-        entry.size = len(body)
-        archive.addfile(entry, io.BytesIO(body))
-    return stream.getvalue()
+    return Transform(f"{model}-t", model, place.put("model.tar.gz", detector(1)), tuple(images), "somewhere")
 
 
 def end(place: Place, transform: Transform, workspace: Workspace | None = None) -> Transformed:

@@ -10,9 +10,9 @@ from include.loop.core.errors import JobRejected
 from include.loop.models.champion import promote
 from include.loop.nightly import batch, predictions
 from include.loop.nightly.predictions import predict, read_predictions
-from tests.loop.aws.test_transform import trained_archive
 from tests.loop.models.test_champion import challenger
 from tests.loop.place import NIGHT, Place, picture
+from tests.support.sagemaker import detector
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def crowned(place: Place) -> Place:
 def crown(place: Place, name: str, parent: str | None) -> None:
     job = f"{place.bucket}-{name}"
     promote(place.workspace, challenger(place, job, parent and f"{place.bucket}-{parent}"))
-    place.s3.put_object(Bucket=place.bucket, Key=f"{job}.tar.gz", Body=trained_archive())
+    place.s3.put_object(Bucket=place.bucket, Key=f"{job}.tar.gz", Body=detector(1))
 
 
 def night(place: Place) -> predictions.PredictedBatch:
@@ -95,7 +95,7 @@ def test_a_model_that_cannot_be_loaded_fails_the_job_and_not_the_images(crowned:
         JobRejected, match=r"transform job .*-1 failed: ClientError: .* is refused as a model archive"
     ):
         night(crowned)
-    crowned.s3.put_object(Bucket=crowned.bucket, Key=f"{crowned.bucket}-one.tar.gz", Body=trained_archive())
+    crowned.s3.put_object(Bucket=crowned.bucket, Key=f"{crowned.bucket}-one.tar.gz", Body=detector(1))
     report = night(crowned)  # the task's retry
     assert report.predicted == 1
     assert report.jobs[0].endswith("-2")

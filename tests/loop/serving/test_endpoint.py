@@ -24,7 +24,8 @@ from include.loop.serving.endpoint import (
 )
 from include.loop.workspace import Workspace
 from tests.loop.place import Place
-from tests.loop.served import Serving, archive
+from tests.loop.served import Serving
+from tests.support.sagemaker import detector
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_an_endpoint_that_is_found_failed_is_made_anew(place: Place):
     serving.wait(first)
     with pytest.raises(DeploymentFailed, match=f"(?s)endpoint {serving.endpoint} failed: .*The next try"):
         go_on(first)
-    place.storage.write(artifact, archive(1))
+    place.storage.write(artifact, detector(1))
     step = go_on(None)  # the next try: it is deleted
     while step is not None:
         serving.wait(step)

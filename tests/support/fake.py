@@ -1,7 +1,10 @@
-"""A training image for tests, under the same container contract as the real ones but done in a moment.
+"""The tests' own training image, under the same container contract as the real ones but done in a moment.
 
-Hyperparameters say what it shall do: ``{"do": "fail"}`` and the like, see ``train``. ``serve`` answers with
-the size and the digest of what it was sent, and refuses a body that says ``bad``.
+Training reads its channels and writes what it saw to ``model/seen.json``; hyperparameters say what else it
+shall do, see ``train``. A model that was trained with a ``quality`` is served as a detector: it "sees" one
+object of class 0 in every image that is not black, with the image's brightness as its score, and the box fits
+as well as the quality says (1 is exact, 0 is beside it). Any other model answers with the size and the digest
+of what it was sent, and refuses a body that says ``bad``.
 """
 
 from __future__ import annotations
@@ -15,19 +18,26 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from PIL import ImageStat
+
 from include.algorithms import recordio
+from include.pictures import PictureError, read
 
 ROOT = Path(os.environ.get("SM_ML_ROOT", "/opt/ml"))
+BLACK = 5
 
 
 def train() -> int:
-    """Write what was seen to ``model/seen.json`` and behave as hyperparameter ``do`` says."""
+    """Behave as hyperparameter ``do`` says: learn (when it is left out), fail, die, count, sleep, or
+    ignore-sigterm. ``until`` waits for a gate (see ``LocalCloud.gate``), ``fail_without`` fails unless the
+    gate is there, and ``reason`` is what a failure says.
+    """
     settings = json.loads((ROOT / "input/config/hyperparameters.json").read_text())
     inputs = json.loads((ROOT / "input/config/inputdataconfig.json").read_text())
     do = settings.get("do", "learn")
     print("started", flush=True)
     model = ROOT / "model"
-    if do == "fail":
+    if do == "fail" or ("fail_without" in settings and not _gate(settings["fail_without"]).exists()):
         (ROOT / "output" / "failure").write_text(settings.get("reason", "the data made no sense"))
         print("score=0.1", flush=True)
         return 3
@@ -45,7 +55,7 @@ def train() -> int:
         if "until" not in settings:
             time.sleep(600)
     if "until" in settings:
-        while not Path(os.environ["XDG_CACHE_HOME"], settings["until"]).exists():
+        while not _gate(settings["until"]).exists():
             time.sleep(0.05)
     seen = {name: _seen(name, config, int(settings.get("epochs", 1))) for name, config in inputs.items()}
     (model / "seen.json").write_text(
@@ -55,6 +65,10 @@ def train() -> int:
     for score in (0.5, 0.75):
         print(f"score={score}", flush=True)
     return 0
+
+
+def _gate(name: str) -> Path:
+    return Path(os.environ["XDG_CACHE_HOME"], name)
 
 
 def _count(directory: Path) -> None:
@@ -91,7 +105,9 @@ class Server(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if body == b"bad":
+        if (quality := _quality()) is not None:
+            self._reply(*_detect(body, quality))
+        elif body == b"bad":
             self._reply(400, {"error": "unable to decode the image"})
         elif body == b"crash":
             os._exit(1)
@@ -119,6 +135,23 @@ class Server(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         print(format % args, flush=True)
+
+
+def _quality() -> float | None:
+    """Of the model that is served; None when it was not trained as a detector."""
+    seen = ROOT / "model" / "seen.json"
+    given = json.loads(seen.read_text())["hyperparameters"].get("quality") if seen.exists() else None
+    return None if given is None else float(given)
+
+
+def _detect(body: bytes, quality: float) -> tuple[int, object]:
+    try:
+        brightness = ImageStat.Stat(read(body, "L").image).mean[0]
+    except PictureError as error:
+        return 400, {"error": f"unable to decode the image: {error}"}
+    left = 0.25 + (1 - quality) * 0.5
+    row = [0.0, round(brightness / 255, 3), left, 0.25, left + 0.5, 0.75]
+    return 200, {"prediction": [row] if brightness > BLACK else []}
 
 
 def serve() -> int:
