@@ -15,6 +15,26 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# A test that starts a process has one of these fixtures, itself or through another one, or its module names
+# one of these things.
+_PROCESS_FIXTURES = {"cloud", "postgresql", "sagemaker2", "stack", "database_url"}
+_PROCESS_NAMES = {"subprocess", "LocalCloud", "PostgreSQL", "run_steps", "psutil"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts processes or a browser, and give it, and what is slow, one more try: a machine that is
+    busy for a moment is no defect of ours. What was tried again is listed at the end, to be mended.
+    """
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
+        if fixtures & _PROCESS_FIXTURES or vars(getattr(item, "module", item)).keys() & _PROCESS_NAMES:
+            item.add_marker(pytest.mark.process)
+        if any(item.get_closest_marker(name) for name in ("process", "browser", "slow")):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """One local cloud for all tests of this worker: tests share it, so each uses names of its own."""
@@ -24,8 +44,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 
 @pytest.fixture
 def bucket(cloud: LocalCloud, request: pytest.FixtureRequest) -> str:
-    """A bucket that no other test has."""
-    return cloud.make_bucket(request.node.nodeid)
+    """A bucket that no other test has, nor an earlier try of this one."""
+    return cloud.make_bucket(f"{request.node.nodeid} {getattr(request.node, 'execution_count', 1)}")
 
 
 @pytest.fixture(scope="module")

@@ -192,7 +192,6 @@ def test_an_odd_record_of_discarded_labels_ends_no_report(hostile: Rounds, recor
     assert report.publish(hostile.workspace, JOB).training_job == JOB
 
 
-@pytest.mark.browser
 class TestInBrowser:
     """The same pages in Chromium, with the policy they are served with and without any."""
 
@@ -217,7 +216,6 @@ class TestInBrowser:
         assert opened.asked == [f"{SITE}/{JOB}/index.html", f"{SITE}/index.html"]
 
 
-@pytest.mark.browser
 def test_a_page_that_somebody_else_wrote_can_do_nothing_but_be_read(browser: Browser) -> None:
     """Whoever may write to the bucket could put any HTML there: the policy alone has to hold."""
     written = (

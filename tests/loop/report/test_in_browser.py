@@ -16,7 +16,6 @@ from tests.support.cloud import LocalCloud
 
 __all__ = ["browser"]
 
-pytestmark = pytest.mark.browser
 
 SITE = "http://reports.test"
 # What Airflow's view of the reports allows a page: its own style and pictures, and nothing else.
