@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
+from argon2 import PasswordHasher
 
+from include.review_server.people import passwords
 from tests.review_server.rig import Rig
 from tests.support.cloud import LocalCloud
 
@@ -46,6 +49,17 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 def bucket(cloud: LocalCloud, request: pytest.FixtureRequest) -> str:
     """A bucket that no other test has, nor an earlier try of this one."""
     return cloud.make_bucket(f"{request.node.nodeid} {getattr(request.node, 'execution_count', 1)}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Hashing is slow on purpose, and tests sign in hundreds of people. A server that runs as a process of
+    its own still pays the real price.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        quick = partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
+        patch.setattr(passwords, "PasswordHasher", quick)
+        yield
 
 
 @pytest.fixture(scope="module")

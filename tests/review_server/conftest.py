@@ -4,14 +4,11 @@ on PostgreSQL."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 
 from include.review_server.db.database import Database
-from include.review_server.people import passwords
 from tests.review_server.rig import Rig
 from tests.support.browser import browser
 from tests.support.cloud import LocalCloud
@@ -35,16 +32,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     if "database_kind" in metafunc.fixturenames:
         metafunc.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True, scope="module")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_passwords() -> Iterator[None]:
-    # Hashing is slow on purpose, and these tests sign in a hundred people. A server that runs as a process
-    # of its own still pays the real price.
-    with pytest.MonkeyPatch.context() as patch:
-        quick = partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
-        patch.setattr(passwords, "PasswordHasher", quick)
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from tests.review_server.conftest import _quick_passwords, browser, database_kind, rig
+from tests.review_server.conftest import browser, database_kind, rig
 from tests.review_server.portal.conftest import Visitor, visit
 from tests.review_server.rig import Rig
 
-__all__ = ["_quick_passwords", "browser", "database_kind", "rig", "visit"]
+__all__ = ["browser", "database_kind", "rig", "visit"]
 
 Visit = Callable[..., Visitor]
 

@@ -32,11 +32,11 @@ from include.review_server.templates.liquid import frame_document
 from include.review_server.templates.places import outputs
 from include.review_server.templates.render_pool import RenderPool
 from include.review_server.templates.values import parse_relaxed
-from tests.review_server.conftest import _quick_passwords, database_kind, rig
+from tests.review_server.conftest import database_kind, rig
 from tests.review_server.rig import Flow, Person, Rig
 from tests.support.cloud import ROLE, ROOT, eventually
 
-__all__ = ["_quick_passwords", "database_kind", "rig"]
+__all__ = ["database_kind", "rig"]
 
 _DOUBLED = "{% assign a = 'xxxxxxxxxxxxxxxx' %}" + "{% assign a = a | append: a %}" * 40
 _BIG = "{% assign n = 99999999 %}" + "{% assign n = n | times: n %}" * 40
