@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -11,6 +12,7 @@ from botocore.validate import ParamValidator
 
 from include.loop.aws.jobs import Pending, ResourceKind
 from include.loop.config import DeploymentSettings, NetworkSettings
+from include.loop.core.clients import Clients
 from include.loop.core.errors import ConfigurationError, DeploymentFailed
 from include.loop.models import registry
 from include.loop.serving.endpoint import (
@@ -141,17 +143,21 @@ def found(client: Any, status: str) -> Stubber:
     return stub
 
 
+def asking(client: Any, place: Place) -> Workspace:
+    return replace(Serving(place).workspace, clients=Clients(lambda service, review: client))
+
+
 @pytest.mark.parametrize("status", ["UpdateRollbackFailed", "OutOfService"])
 def test_a_state_that_no_update_mends_is_told(place: Place, far_away: Any, status: str):
     message = rf"endpoint e is {status} \(an alarm rang\)"
     with found(far_away, status), pytest.raises(DeploymentFailed, match=message):
-        reconcile(Serving(place).workspace, "e", "new", None)
+        reconcile(asking(far_away, place), "e", "new", None)
 
 
 @pytest.mark.parametrize("status", ["SystemUpdating", "RollingBack", "Deleting"])
 def test_whatever_goes_on_is_waited_for(place: Place, far_away: Any, status: str):
     with found(far_away, status):
-        step = reconcile(Serving(place).workspace, "e", "new", None)
+        step = reconcile(asking(far_away, place), "e", "new", None)
     assert step == Pending(ResourceKind.ENDPOINT, ("e",), aim="")
 
 
