@@ -50,7 +50,8 @@ business, not IAM's.
 END = """
 The execution role (`role_arn`) is trusted by `sagemaker.amazonaws.com` and may read and write the bucket,
 write CloudWatch Logs, and pull the algorithm's image. With `deployment.alarms` it also needs
-`cloudwatch:DescribeAlarms`."""
+`cloudwatch:DescribeAlarms`. With `notify.sns_topic_arn` Airflow's identity needs `sns:Publish` on that topic.
+"""
 
 
 def page() -> str:

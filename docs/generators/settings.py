@@ -60,12 +60,26 @@ def environment_page() -> str:
 def schema(model: type[BaseModel]) -> dict[str, Any]:
     """The model's JSON Schema as a file has to follow it, each field with what our comments say of it."""
     whole = model.model_json_schema()
+    whole = _with_choices_in_place(whole, whole["$defs"])
+    whole["$defs"] = {name: part for name, part in whole["$defs"].items() if "enum" not in part}
     whole["properties"] = {name: value for name, value in whole["properties"].items() if name not in GIVEN}
     whole["required"] = [name for name in whole.get("required", []) if name not in GIVEN]
     for path, words in _meanings(model, whole).items():
         *above, name = path
         _at(whole, above)["properties"][name]["description"] = words
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
+
+
+def _with_choices_in_place(part: Any, definitions: dict[str, Any]) -> Any:
+    """The same, where a field refers to a section only: an enum stands where it is used."""
+    if isinstance(part, list):
+        return [_with_choices_in_place(item, definitions) for item in part]
+    if not isinstance(part, dict):
+        return part
+    name = str(part.get("$ref", "")).rpartition("/")[2]
+    if name and "enum" in definitions[name]:
+        return {**definitions[name], **{key: value for key, value in part.items() if key != "$ref"}}
+    return {key: _with_choices_in_place(value, definitions) for key, value in part.items()}
 
 
 def _as_json(model: type[BaseModel]) -> str:
