@@ -14,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 from benchmarks.models import PIPELINE
 from benchmarks.nights import Night, Study, relabelled
 from benchmarks.rounds import Judged, Lineage, challenge, first, judge
+from include.loop.core.records.trials import FailedRule, Kind, Trial
 from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox
 from include.loop.trials.next_trial import Choice, choices
 from include.loop.trials.standing import Past, State, stand
-from include.loop.trials.weigh import Kind, Trial, weigh
+from include.loop.trials.weigh import weigh
 from include.samples.reviewing import Noise
 
 GOOD = "good"
@@ -126,28 +127,28 @@ class Loop:
         return Choice(tuple(self.waiting), Kind.ROUND) if new else None
 
     def _train(self, choice: Choice) -> None:
-        after, judged = self.world.trial(self.lineage, [self.nights[name] for name in choice.nights])
+        after, judged = self.world.trial(self.lineage, [self.nights[name] for name in choice.batches])
         self.now += _TRAINING
-        names = {self.nights[name].code: name for name in choice.nights}
+        names = {self.nights[name].code: name for name in choice.batches}
         verdict = judged.verdict
         outcome, blamed = weigh(verdict)
         self.trials.append(
             Trial(
                 training_job=after.champion.name,
                 champion=self.lineage.champion.name,
-                shards=choice.nights,
+                shards=choice.batches,
                 outcome=outcome,
                 at=self.now,
                 kind=choice.kind,
                 blamed=tuple(names[code] for code in blamed),
-                reasons=verdict.reasons,
+                failed=tuple(FailedRule(rule="", text=reason) for reason in verdict.reasons),
             )
         )
         if verdict.promote:
             self.lineage = after
-            self.learned += choice.nights
-            self.took |= {name: len(self.trials) - self.came[name] for name in choice.nights}
-            self.waiting = [name for name in self.waiting if name not in choice.nights]
+            self.learned += choice.batches
+            self.took |= {name: len(self.trials) - self.came[name] for name in choice.batches}
+            self.waiting = [name for name in self.waiting if name not in choice.batches]
 
     def _past(self) -> Past:
         return Past(self.lineage.champion.name, self.waiting, self.trials)

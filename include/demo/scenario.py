@@ -195,4 +195,4 @@ class Scenario:
 
 
 def _metrics(champion: dict[str, Any]) -> str:
-    return ", ".join(f"mAP@0.5 {champion['metrics'][light]:.3f} by {light}" for light in ("day", "night"))
+    return ", ".join(f"mAP@0.5 {champion['score'][light]:.3f} by {light}" for light in ("day", "night"))

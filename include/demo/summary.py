@@ -92,8 +92,8 @@ def _row(batch: BatchFacts) -> dict[str, Any]:
 def _score(before: dict[str, Any], after: dict[str, Any]) -> dict[str, dict[str, float]]:
     return {
         light: {
-            "before": round(before["metrics"][light], 4),
-            "after": round(after["metrics"][light], 4),
+            "before": round(before["score"][light], 4),
+            "after": round(after["score"][light], 4),
         }
         for light in LIGHTS
     }

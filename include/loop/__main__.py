@@ -1,7 +1,7 @@
 """``python -m include.loop``: what an operator asks or tells a pipeline from a terminal.
 
 Takes the environment that ``NIGHTLOOP_ENVIRONMENT`` names, and AWS credentials as any AWS tool finds them
-(``AWS_PROFILE``, or the local cloud's two files). Knows workspace, lineage, shards and trial_records.
+(``AWS_PROFILE``, or the local cloud's two files).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from include.loop.config import load_environment
-from include.loop.core import layout
 from include.loop.core.clients import Clients
 from include.loop.core.errors import Fatal, Retryable
+from include.loop.core.records.trials import Discard
 from include.loop.lineage.text import printable, render
 from include.loop.lineage.walk import Start, walk
 from include.loop.trials.past import read_standings, release
@@ -54,13 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_lineage(commands)
-    _add_nights(commands)
+    _add_batches(commands)
     _add_word(
         commands,
         "discard-labels",
         _discard_labels,
-        help="keep a night's labels from being learned",
-        description="No model learns a discarded night's labels or is measured with them; they stay where "
+        help="keep a batch's labels from being learned",
+        description="No model learns a discarded batch's labels or is measured with them; they stay where "
         "they are. What the command prints says how to take it back, and whether the champion has "
         "learned from them already.",
     )
@@ -68,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         commands,
         "release-labels",
         _release_labels,
-        help="let a night that is suspended or set aside be learned from again",
-        description="What was tried with a night before no longer counts against it: the next round learns "
+        help="let a batch that is suspended or set aside be learned from again",
+        description="What was tried with a batch before no longer counts against it: the next round learns "
         "from it together with the others. The gate judges as ever.",
     )
     return parser
@@ -111,7 +111,7 @@ def _add_lineage(commands: Any) -> None:
         type=_count,
         default=1,
         metavar="N",
-        help="which of the labels of that class, 1 (the default) is of the newest night",
+        help="which of the labels of that class, 1 (the default) is of the newest batch",
     )
     parser.add_argument(
         "--review-url", metavar="URL", help="a review server of one's own; default: where SageMaker is"
@@ -120,24 +120,24 @@ def _add_lineage(commands: Any) -> None:
     parser.set_defaults(run=_lineage)
 
 
-def _add_nights(commands: Any) -> None:
+def _add_batches(commands: Any) -> None:
     parser = commands.add_parser(
-        "nights",
-        help="the nights whose labels the champion has not learned, and why not",
-        description="Prints every night that is not learned: its standing, what was tried with it, and what "
+        "batches",
+        help="the batches whose labels the champion has not learned, and why not",
+        description="Prints every batch that is not learned: its standing, what was tried with it, and what "
         "happens next. Changes nothing.",
     )
     _add_pipeline(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    parser.set_defaults(run=_nights)
+    parser.set_defaults(run=_batches)
 
 
 def _add_word(commands: Any, name: str, run: Callable[[argparse.Namespace], int], **texts: str) -> None:
-    """A command by which a person says something about a night."""
+    """A command by which a person says something about a batch."""
     parser = commands.add_parser(name, **texts)
     _add_pipeline(parser)
-    parser.add_argument("shard", metavar="NIGHT", help="the night, for instance 2026-11-01 or 2026-11-01.1")
-    parser.add_argument("--why", required=True, metavar="TEXT", help="kept with the night")
+    parser.add_argument("shard", metavar="BATCH", help="the batch, for instance 2026-11-01 or 2026-11-01.1")
+    parser.add_argument("--why", required=True, metavar="TEXT", help="kept with the batch")
     you = os.environ.get("USER", "somebody at a terminal")
     parser.add_argument("--by", default=you, metavar="NAME", help="who says so; default: you")
     parser.set_defaults(run=run)
@@ -165,17 +165,17 @@ def _lineage(options: argparse.Namespace) -> int:
     return 0
 
 
-def _nights(options: argparse.Namespace) -> int:
+def _batches(options: argparse.Namespace) -> int:
     past, found = read_standings(_workspace(options))
-    nights = {
-        night: {
+    batches = {
+        batch: {
             "standing": str(item.state),
             "reason": item.reason,
             "next": NEXT[item.state],
             "trials": [
                 {
                     "training_job": trial.training_job,
-                    "nights": list(trial.shards),
+                    "batches": list(trial.shards),
                     "outcome": str(trial.outcome),
                 }
                 | {"at": trial.at.isoformat(), "reasons": list(trial.reasons)}
@@ -183,26 +183,26 @@ def _nights(options: argparse.Namespace) -> int:
                 if trial.training_job in item.trials
             ],
         }
-        for night, item in found.items()
+        for batch, item in found.items()
     }
     if options.json:
-        print(json.dumps({"champion": past.champion, "nights": nights}, indent=2, ensure_ascii=False))
+        print(json.dumps({"champion": past.champion, "batches": batches}, indent=2, ensure_ascii=False))
         return 0
     print(f"champion: {past.champion or 'none yet'}")
-    if not nights:
-        print("There are no nights with labels that it has not learned from.")
-    for night, item in nights.items():
-        text = f"{night:13} {item['standing']:10} {len(item['trials'])} tried  {item['reason']}"
+    if not batches:
+        print("There are no batches with labels that it has not learned from.")
+    for batch, item in batches.items():
+        text = f"{batch:13} {item['standing']:10} {len(item['trials'])} tried  {item['reason']}"
         print(printable(f"{text}; {item['next']}"))
     return 0
 
 
 def _discard_labels(options: argparse.Namespace) -> int:
     workspace = _workspace(options)
-    told = discard(workspace, options.shard, options.by, options.why)
-    print(f"{told['shard']}: discarded by {told['by']} at {told['at']}: {told['why']}")
-    print(f"To take it back, delete {workspace.storage.uri(layout.discarded_file(told['shard']))}")
-    if told["learned"]:
+    word, learned = discard(workspace, options.shard, options.by, options.why)
+    print(f"{word.shard}: discarded by {word.by} at {word.at.isoformat()}: {word.why}")
+    print(f"To take it back, delete {workspace.storage.uri(Discard.location(word.shard))}")
+    if learned:
         print(
             "The champion has learned from these labels: roll back (make rollback, or DAG deployment) to a "
             "number that has not; dataset.json of a champion's dataset_id says under `learned` what it knows."
@@ -211,9 +211,9 @@ def _discard_labels(options: argparse.Namespace) -> int:
 
 
 def _release_labels(options: argparse.Namespace) -> int:
-    told = release(_workspace(options), options.shard, options.by, options.why)
-    print(f"{told['shard']}: released by {told['by']} at {told['at']}: {told['why']}")
-    print(f"It was {told['was'].state}: it {told['was'].reason}. Now {NEXT[State.OPEN]}.")
+    word, was = release(_workspace(options), options.shard, options.by, options.why)
+    print(f"{word.shard}: released by {word.by} at {word.at.isoformat()}: {word.why}")
+    print(f"It was {was.state}: it {was.reason}. Now {NEXT[State.OPEN]}.")
     return 0
 
 

@@ -12,7 +12,7 @@ def champion(number: int, day: float, night: float) -> dict[str, Any]:
     return {
         "number": number,
         "training_job": f"digits-{number}",
-        "metrics": {"day": day, "night": night, "memory": 0.9},
+        "score": {"day": day, "night": night, "retention": 0.9},
     }
 
 

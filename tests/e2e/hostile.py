@@ -249,7 +249,7 @@ class Nights:
         folder = f"datasets/{walk.outputs['build_dataset']['dataset_id']}"
         manifests = {
             name: self.lines(f"{folder}/{name}.manifest")
-            for name in ("train", "validation", "memory", "audit")
+            for name in ("train", "validation", "retention", "audit")
         }
         images = {line["source-ref"] for lines in manifests.values() for line in lines}
         return Round(

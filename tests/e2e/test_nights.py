@@ -163,7 +163,7 @@ def test_other_pictures_and_classes_start_from_nothing(stack: Stack, tmp_path: P
     stack.answer(question, "Approve")
     stack.settled(training)
     champion = night.champion() or {}
-    assert champion["num_classes"] == 2
+    assert champion["hyperparameters"]["num_classes"] == "2"
     run = question["task_instance"]["dag_run_id"]
     tasks = stack.tasks(training, run)
     # A program answers within the second, before Airflow has put the asking down: then `approve` is tried

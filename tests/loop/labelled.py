@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from typing import Any
 
 from include.loop.core import layout
+from include.loop.core.records.models import Champion
 from include.loop.core.storage import in_parallel
 from include.loop.dataset import build
-from include.loop.models.champion import Champion
 from tests.loop.pictures import patchwork
 from tests.loop.place import Place, labelled
 
@@ -36,36 +35,35 @@ def lines(place: Place, prefix: str, count: int, **label: Any) -> list[dict[str,
 
 
 def shard(place: Place, batch: str, values: list[dict[str, Any]], **summary: Any) -> None:
-    """A committed shard, as a night leaves it."""
+    """A committed shard, as a batch leaves it."""
     place.storage.write_lines(layout.labels_manifest(batch), values)
     place.storage.write_json(layout.summary_file(batch), {"labels": len(values)} | summary)
 
 
-def crown(place: Place, dataset_id: str, number: int = 1, model_data: str = "s3://b/m") -> None:
+def set_champion(place: Place, dataset_id: str, number: int = 1, model_data: str = "s3://b/m") -> None:
     """Make the model of a dataset the champion."""
     champion = Champion(
         number=number,
         training_job=f"job-{number}",
         model_data=model_data,
         dataset_id=dataset_id,
-        base_network="resnet-50",
-        num_classes=2,
-        image_shape=300,
-        metrics={"day": 0.5},
+        hyperparameters={"base_network": "resnet-50", "num_classes": "2", "image_shape": "300"},
+        metric="mAP@0.5",
+        score={"day": 0.5},
         promoted_at="2026-11-01T00:00:00+00:00",
         package_arn=f"arn:aws:sagemaker:us-east-1:000000000000:model-package/pets/{number}",
     )
-    place.storage.write_json(layout.CHAMPION, asdict(champion))
-    place.storage.write_json(layout.champion_history(number), asdict(champion))
+    place.storage.write(layout.CHAMPION, champion.dump(place.storage))
+    champion.write(place.storage, number)
 
 
 def start(place: Place, train: int = 20, validation: int = 4, **label: Any) -> str:
     """A first champion from labels of its own; its dataset."""
-    for side, count in (("train", train), ("validation", validation)):
-        place.storage.write_lines(INITIAL[side], lines(place, f"{side}-", count, **label))
+    for split, count in (("train", train), ("validation", validation)):
+        place.storage.write_lines(INITIAL[split], lines(place, f"{split}-", count, **label))
     built = build.build_initial(place.workspace)
-    crown(place, built["dataset_id"])
-    return str(built["dataset_id"])
+    set_champion(place, built.dataset_id)
+    return built.dataset_id
 
 
 def read(place: Place, dataset_id: str, name: str) -> list[dict[str, Any]]:

@@ -89,7 +89,7 @@ class Serving:
         package = registry.read_package(self.workspace, job)
         smoke_test.record(self.workspace, ensure_config(self.workspace, package), [])
         assert self.deploy(job).deployed
-        assert champion.promote(self.workspace, job)["promoted"]
+        assert champion.promote(self.workspace, job).promoted
         return job
 
     def finish(self, step: Callable[..., Any], *arguments: Any) -> Any:

@@ -15,7 +15,7 @@ from tests.loop.place import NIGHT, Place
 from tests.loop.terminal import at_terminal
 
 
-def test_a_nights_labels_are_discarded_with_a_reason(
+def test_the_labels_of_a_batch_are_discarded_with_a_reason(
     place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
 ):
     at_terminal(place, monkeypatch, tmp_path)
@@ -31,16 +31,16 @@ def test_a_nights_labels_are_discarded_with_a_reason(
     assert "no committed labels of '2026-12-24'; there are those of ['2026-11-01']" in capsys.readouterr().err
 
 
-def test_nights_are_shown_and_released(
+def test_batches_are_shown_and_released(
     make_place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
 ):
     place = make_place(initial=INITIAL)
     at_terminal(place, monkeypatch, tmp_path)
     start(place, 2, 2)
-    assert main(["nights"]) == 0
+    assert main(["batches"]) == 0
     assert (
         capsys.readouterr().out
-        == "champion: job-1\nThere are no nights with labels that it has not learned from.\n"
+        == "champion: job-1\nThere are no batches with labels that it has not learned from.\n"
     )
     shard(place, NIGHT, [line(place, "1.jpg")])
     shard(place, "2026-11-02", [line(place, "2.jpg")])
@@ -57,15 +57,15 @@ def test_nights_are_shown_and_released(
         "failed": [{"rule": "loss", "text": "worse"}],
     }
     place.storage.write_json(layout.trial_file("job-2"), harm)
-    assert main(["nights"]) == 0
+    assert main(["batches"]) == 0
     first, one, other = capsys.readouterr().out.splitlines()
     assert first == "champion: job-1"
     assert one.split()[:4] == [NIGHT, "set", "aside", "1"]
     assert "did harm by itself (job-2), and is tried once more" in one
     assert "; a person decides" in one
     assert other.split()[:3] == ["2026-11-02", "open", "0"]
-    assert main(["nights", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)["nights"][NIGHT]
+    assert main(["batches", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["batches"][NIGHT]
     assert (told["standing"], told["trials"][0]["reasons"]) == ("set aside", ["worse"])
 
     release = ["release-labels", "--by", "ann", "--why", "looked through"]
@@ -74,7 +74,7 @@ def test_nights_are_shown_and_released(
     assert told.startswith(f"{NIGHT}: released by ann at ")
     assert "It was set aside: it did harm by itself (job-2), " in told
     assert "Now a next round learns from it" in told
-    assert main(["nights"]) == 0
+    assert main(["batches"]) == 0
     assert "released by a person" in capsys.readouterr().out
     assert main([*release, "2026-12-24"]) == 1
     assert "no labels of '2026-12-24' to learn" in capsys.readouterr().err
@@ -117,4 +117,4 @@ def test_help_tells_every_command(capsys: pytest.CaptureFixture):
     assert "lineage" in shown
     assert "discard-labels" in shown
     assert "release-labels" in shown
-    assert "nights" in shown
+    assert "batches" in shown

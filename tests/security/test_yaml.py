@@ -77,7 +77,7 @@ def refusal(own: Path, content: str | bytes) -> str:
         ("classes: [cat, null]\n", '1: classes.1: must be text; put it in quotes: "null"'),
         ("classes: [cat,\n  1.50]\n", '2: classes.1: must be text; put it in quotes: "1.50"'),
         (PIPELINE + "triage: {cap: " + "9" * 5_000 + "}\n", "2: triage.cap: "),
-        (PIPELINE + "training:\n  memory_images: -1\n", "3: training.memory_images: "),
+        (PIPELINE + "training:\n  retention_images: -1\n", "3: training.retention_images: "),
     ],
 )  # fmt: skip
 def test_what_is_no_plain_data_is_refused_with_its_line(own: Path, text: str, said: str) -> None:

@@ -20,7 +20,7 @@ from include.loop.strategies import strategy_names
 SHIPPED = Path(__file__).parents[2] / "pipelines"
 MOST_TEMPLATE_BYTES = 4 * 128_000  # CreateHumanTaskUi takes 128,000 characters
 # The slices that every dataset brings along; the others are the pipeline's test sets.
-DATASET_SLICES = ("memory", "newest", "audit")
+DATASET_SLICES = ("retention", "recent", "audit")
 
 
 class BatchSettings(Strict):
@@ -105,7 +105,7 @@ class TrainingSettings(Strict):
     replay: ReplaySettings = ReplaySettings()
     min_new_labels: int = Field(default=1, ge=1)
     validation_share: float = Field(default=0.1, ge=0, lt=1)
-    memory_images: int = Field(default=200, ge=0)
+    retention_images: int = Field(default=200, ge=0)
     # Further trainings within 24 hours, to find the one among some nights that does harm; 0: none.
     trials: int = Field(default=3, ge=0, le=100)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal
 
 
-def now(timespec: Literal["seconds", "microseconds"] = "seconds") -> str:
-    """This moment in UTC, as ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec=timespec)
+def now() -> datetime:
+    """This moment in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def in_utc(time: datetime) -> datetime:

@@ -1,36 +1,85 @@
 """What the next model learns from, and what it is measured with: one immutable version of the data.
 
-Takes the corpus of labels (corpus.py) and the replay (replay.py), gives ``datasets/<id>/``: the manifests of
-all sides, history.jsonl with the labels that newer ones took the place of, rejected.jsonl, and dataset.json,
-which is written last and says that the rest is complete. The id is a hash of the manifests and of the parent:
-the same labels make the same dataset. Knows corpus, replay and batch.
+Takes the label pool and the replay, gives ``datasets/<id>/``: the manifests of all splits and slices, the
+labels that newer ones took the place of, the lines that were left out, and dataset.json, which is written
+last and says that the rest is complete. The id is a hash of the manifests and of the parent: the same labels
+make the same dataset.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from include.loop.config import DATASET_SLICES
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, NothingToLearn
 from include.loop.core.identity import content_hash
+from include.loop.core.records.dataset import (
+    RENAMED,
+    Dataset,
+    LabelName,
+    RejectedLine,
+    ReplacedLabels,
+    TriedBatches,
+)
+from include.loop.core.records.splits import Entry, Split
+from include.loop.core.records.trials import Kind
 from include.loop.dataset.candidates import told
-from include.loop.dataset.label_pool import Corpus, gather, gather_initial
+from include.loop.dataset.label_pool import LabelPool, gather, gather_initial
 from include.loop.dataset.replay import Replay, choose_replay
-from include.loop.dataset.split_register import Entry
-from include.loop.dataset.split_rules import Side
+from include.loop.dataset.split_register import age
 from include.loop.trials.next_trial import choices
 from include.loop.trials.past import read_past
-from include.loop.trials.shards import committed_shards, read_dataset, read_discarded, read_lineage
+from include.loop.trials.shards import committed_shards, read_discarded, read_lineage
 from include.loop.trials.standing import State
 from include.loop.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-MANIFESTS = ("train", "validation", "memory", "newest", "audit")
+MANIFESTS = ("train", "validation", *DATASET_SLICES)
+
+
+@dataclass(frozen=True)
+class BuiltDataset:
+    """A written dataset: its record's counts and choices, and where that is. ``shards`` is how many."""
+
+    dataset_id: str
+    dataset_uri: str
+    parent: str | None
+    shards: int
+    new: int
+    replayed: int
+    held_out: int
+    left_out: int
+    train: int
+    validation: int
+    retention: int
+    recent: int
+    audit: int
+    superseded: int
+    near_duplicates: int
+    rejected: int
+    rejected_boxes: int
+    backfilled: list[str]
+    trial: dict[str, Any] | None
+    suspended: list[str]
+    set_aside: list[str]
+    note: str
+
+
+@dataclass(frozen=True)
+class Untried:
+    """How many labels of which batches the next round would learn, and why those; nothing when there is
+    nothing to try.
+    """
+
+    labels: int = 0
+    batches: tuple[str, ...] = ()
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -42,190 +91,197 @@ class Draft:
     left_out: int
 
 
-def build_initial(workspace: Workspace) -> dict[str, Any]:
+def build_initial(workspace: Workspace) -> BuiltDataset:
     """The dataset of the first model, from the manifests the pipeline names."""
     settings = workspace.pipeline.initial
     if settings is None:
         raise NothingToLearn(
             f"{workspace.pipeline.path}: initial: names no manifests; "
-            "this pipeline's first model comes from its first nights"
+            "this pipeline's first model comes from its first batches"
         )
     try:
-        corpus = gather_initial(workspace, settings.train, settings.validation)
+        pool = gather_initial(workspace, settings.train, settings.validation)
     except FileNotFoundError as error:
         raise ConfigurationError(f"{workspace.pipeline.path}: initial: {error}") from None
-    draft = _draft(corpus)
+    draft = _draft(pool)
     train, validation = len(draft.manifests["train"]), len(draft.manifests["validation"])
     if not train or not validation:
         raise NothingToLearn(
-            f"the first model needs labels on both sides, but there are {train} to train and "
-            f"{validation} to validate" + (f". {told(corpus.rejected)}" if corpus.rejected else "")
+            f"the first model needs labels in both splits, but there are {train} to train and "
+            f"{validation} to validate" + (f". {told(pool.rejected)}" if pool.rejected else "")
         )
-    return _write(corpus, draft)
+    return _write(pool, draft)
 
 
-def build(workspace: Workspace, min_new_labels: int | None = None) -> dict[str, Any]:
+def build(workspace: Workspace, min_new_labels: int | None = None) -> BuiltDataset:
     """The dataset of the next model. NothingToLearn when too few labels are new to the champion, and none of
-    the nights that are left out is to be tried.
+    the batches that are left out is to be tried.
     """
-    corpus = gather(workspace, min_new_labels=min_new_labels)
-    needed = corpus.needed(min_new_labels)
-    if len(corpus.new) < needed:
+    pool = gather(workspace, min_new_labels=min_new_labels)
+    needed = pool.needed(min_new_labels)
+    if len(pool.new) < needed:
         raise NothingToLearn(
-            f"{len(corpus.new)} labels from {len(corpus.shards)} nights are new to {corpus.learner}; "
-            f"it takes {needed}. {corpus.note}".rstrip(". ")
+            f"{len(pool.new)} labels from {len(pool.shards)} batches are new to {pool.learner}; "
+            f"it takes {needed}. {pool.note}".rstrip(". ")
         )
-    draft = _draft(corpus)
+    draft = _draft(pool)
     if len(draft.manifests["train"]) == len(draft.replay.entries):
-        raise NothingToLearn(f"all {len(corpus.new)} new labels are held out; wait for more")
+        raise NothingToLearn(f"all {len(pool.new)} new labels are held out; wait for more")
     if not draft.manifests["validation"]:
         raise NothingToLearn(
-            f"training needs at least one held-out image, but all {len(corpus.new)} labels are to learn "
+            f"training needs at least one held-out image, but all {len(pool.new)} labels are to learn "
             "from; wait for more"
         )
-    return _write(corpus, draft)
+    return _write(pool, draft)
 
 
-def pending(workspace: Workspace, dataset_id: str | None = None) -> dict[str, Any]:
-    """The nights that the next round would learn from as new: not once more those of the dataset (if given)
-    that was just tried. ``kind`` is None when there is nothing to try.
+def find_untried(workspace: Workspace, dataset_id: str | None = None) -> Untried:
+    """The batches that the next round would learn from as new: not once more those of the dataset (if given)
+    that was just tried.
     """
     lineage = read_lineage(workspace)
-    tried = {*read_dataset(workspace, dataset_id)["learned"]} - {*lineage.learned} if dataset_id else set()
+    tried: set[str] = set()
+    if dataset_id:
+        tried = {*Dataset.read(workspace.storage, dataset_id).learned} - {*lineage.learned}
     known = {*lineage.learned, *read_discarded(workspace)}
     summaries = committed_shards(workspace.storage, known=known)
     labels = {batch: summary["labels"] for batch, summary in summaries if summary["labels"]}
-    past = read_past(workspace, lineage.reigning, labels)
+    past = read_past(workspace, lineage.current, labels)
     settings = workspace.pipeline.training
     for choice in choices(past, datetime.now(UTC), settings.trials):
-        count = sum(labels[night] for night in choice.nights)
+        count = sum(labels[batch] for batch in choice.batches)
         enough = choice.kind.counted or count >= settings.min_new_labels
-        if enough and {*choice.nights} != tried & labels.keys():
-            nights = list(choice.nights)
-            return {"shards": len(nights), "labels": count, "batches": nights, "kind": str(choice.kind)}
-    return {"shards": 0, "labels": 0, "batches": [], "kind": None}
+        if enough and {*choice.batches} != tried & labels.keys():
+            return Untried(count, choice.batches, choice.kind)
+    return Untried()
 
 
-def _draft(corpus: Corpus) -> Draft:
-    new = corpus.ledger.learnable(corpus.new)
-    replay = choose_replay(corpus)
-    audits = sorted(corpus.on(Side.AUDIT), key=lambda entry: entry.age, reverse=True)
-    validation = corpus.on(Side.VALIDATION)
-    fresh = {entry.label for entry in corpus.new}
+def _draft(pool: LabelPool) -> Draft:
+    new = pool.register.learnable(pool.new)
+    replay = choose_replay(pool)
+    audits = sorted(pool.of(Split.AUDIT), key=age, reverse=True)
+    validation = pool.of(Split.VALIDATION)
+    fresh = {entry.label for entry in pool.new}
     return Draft(
         {
             "train": [*new, *replay.entries],
             "validation": validation,
-            "memory": corpus.on(Side.MEMORY),
-            "newest": [entry for entry in validation if corpus.shards and entry.label in fresh],
-            "audit": audits[: corpus.workspace.pipeline.evaluation.audit_images],
+            "retention": pool.of(Split.RETENTION),
+            "recent": [entry for entry in validation if pool.shards and entry.label in fresh],
+            "audit": audits[: pool.workspace.pipeline.evaluation.audit_images],
         },
         replay,
-        left_out=len(corpus.new) - len(new) - sum(corpus.ledger.side(entry).held_out for entry in corpus.new),
+        left_out=len(pool.new) - len(new) - sum(pool.register.split(entry).held_out for entry in pool.new),
     )
 
 
-def _write(corpus: Corpus, draft: Draft) -> dict[str, Any]:
-    target, lineage = corpus.workspace.storage, corpus.lineage
-    found = corpus.lines(entry for entries in draft.manifests.values() for entry in entries)
+def _write(pool: LabelPool, draft: Draft) -> BuiltDataset:
+    storage, lineage = pool.workspace.storage, pool.lineage
+    found = pool.lines(entry for entries in draft.manifests.values() for entry in entries)
     lines = {
         name: sorted(
             (found[entry.label] for entry in entries if entry.label in found), key=lambda line: line.source
         )
         for name, entries in draft.manifests.items()
     }
-    parent = lineage.reigning
-    classes = list(corpus.workspace.pipeline.classes)
+    classes = pool.workspace.pipeline.classes
     values = {name: [line.value for line in some] for name, some in lines.items()}
-    learned = {**lineage.learned, **corpus.shards}
-    dataset_id = content_hash(values, learned, classes, parent)
-    history = _history(corpus)
-    copies = sum(entry.resembles for entry in corpus.new)
-    record = {
-        "dataset_id": dataset_id,
-        "parent": parent,
-        "parent_dataset": lineage.champion.dataset_id if lineage.champion else None,
-        "root": lineage.root if corpus.shards else dataset_id,
-        "initial": lineage.initial,
-        "shards": dict(corpus.shards),
-        "learned": learned,
-        # Why these nights are tried, and which are not: of the labelled ones that the parent does not know.
-        "trial": {"kind": corpus.choice.kind, "nights": list(corpus.choice.nights)}
-        if corpus.choice
-        else None,
-        "suspended": corpus.nights(State.SUSPENDED),
-        "set_aside": corpus.nights(State.SET_ASIDE),
-        "note": corpus.note,
-        "classes": classes,
-        "class_map": {str(index): name for index, name in enumerate(classes)},
-        "label_attribute": corpus.workspace.pipeline.label_attribute,
-        "new": len(corpus.new),
-        "replayed": len(draft.replay.entries),
-        "held_out": sum(corpus.ledger.side(entry).held_out for entry in corpus.new),
-        "left_out": draft.left_out,
+    learned = {**lineage.learned, **pool.shards}
+    dataset_id = make_id(values, learned, classes, lineage.current)
+    history = _history(pool)
+    dataset = Dataset(
+        dataset_id=dataset_id,
+        parent=lineage.current,
+        parent_dataset=lineage.champion.dataset_id if lineage.champion else None,
+        root=lineage.root if pool.shards else dataset_id,
+        initial=lineage.initial,
+        shards=dict(pool.shards),
+        learned=learned,
+        trial=TriedBatches(kind=pool.choice.kind, batches=pool.choice.batches) if pool.choice else None,
+        suspended=pool.standing(State.SUSPENDED),
+        set_aside=pool.standing(State.SET_ASIDE),
+        note=pool.note,
+        classes=classes,
+        class_map={str(index): name for index, name in enumerate(classes)},
+        label_attribute=pool.workspace.pipeline.label_attribute,
+        new=len(pool.new),
+        replayed=len(draft.replay.entries),
+        held_out=sum(pool.register.split(entry).held_out for entry in pool.new),
+        left_out=draft.left_out,
         **{name: len(some) for name, some in lines.items()},
-        "superseded": sum(len(item["superseded"]) for item in history),
-        "near_duplicates": copies,
-        # As they are written: SageMaker's own algorithm makes room for boxes before it looks at them.
-        "max_boxes": max(line.annotations for line in (*lines["train"], *lines["validation"])),
-        "rejected": sum("box" not in item for item in corpus.rejected),
-        "rejected_boxes": sum("box" in item for item in corpus.rejected),
-        "replay": draft.replay.record,
-        "backfilled": _backfilled(corpus),
-    }
-    if 2 * copies > len(corpus.new):
-        # A camera that sees the same picture all night: the sides of a few images decide about all of them.
+        superseded=sum(len(item.superseded) for item in history),
+        near_duplicates=sum(entry.resembles for entry in pool.new),
+        max_boxes=max(line.annotations for line in (*lines["train"], *lines["validation"])),
+        rejected=sum(item.box is None for item in pool.rejected),
+        rejected_boxes=sum(item.box is not None for item in pool.rejected),
+        replay=draft.replay.record,
+        backfilled=_backfilled(pool),
+    )
+    if 2 * dataset.near_duplicates > dataset.new:
+        # A camera that sees the same picture all night: the splits of a few images decide about all of them.
         log.warning(
             "%d of %d new labels are of near-duplicates: they follow the images they resemble (%s)",
-            copies,
-            len(corpus.new),
-            target.uri(layout.SPLITS),
+            dataset.near_duplicates,
+            dataset.new,
+            storage.uri(layout.SPLITS),
         )
-    location = layout.dataset_file(dataset_id)
-    if not target.exists(location):
+    if not storage.exists(Dataset.location(dataset_id)):
         for name in MANIFESTS:
-            target.write_lines(layout.dataset_manifest(dataset_id, name), values[name])
-        target.write_lines(layout.dataset_history(dataset_id), history)
-        target.write_lines(layout.dataset_rejected(dataset_id), corpus.rejected)
-        target.write_json_once(location, record)  # last: it says that the others are complete
-    return _report(record) | {"dataset_uri": target.uri(location)}
+            storage.write_lines(dataset.manifest(name), values[name])
+        ReplacedLabels.write_all(storage, history, dataset_id)
+        RejectedLine.write_all(storage, pool.rejected, dataset_id)
+        dataset.write_once(storage, dataset_id)  # last: it says that the others are complete
+    return _built(dataset, storage.uri(Dataset.location(dataset_id)))
 
 
-def _report(record: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("dataset_id", "parent", "new", "replayed", "held_out", "left_out", *MANIFESTS)
-    counts = ("superseded", "near_duplicates", "rejected", "rejected_boxes", "backfilled")
-    more = (*counts, "trial", "suspended", "set_aside", "note")
-    return {name: record[name] for name in (*names, *more)} | {"shards": len(record["shards"])}
+def make_id(
+    values: Mapping[str, Sequence[Any]],
+    learned: Mapping[str, str],
+    classes: Sequence[str],
+    parent: str | None,
+) -> str:
+    """The name of a dataset, by the lines of its manifests and what it comes from. It hashes the names that
+    slices had in version 1: the same labels make the same dataset after an upgrade, too.
+    """
+    then = {now: name for name, now in RENAMED.items()}
+    return content_hash(
+        {then.get(name, name): some for name, some in values.items()}, learned, list(classes), parent
+    )
 
 
-def _history(corpus: Corpus) -> list[dict[str, Any]]:
+def _built(dataset: Dataset, uri: str) -> BuiltDataset:
+    values = dataset.model_dump(mode="json", include={field.name for field in fields(BuiltDataset)})
+    return BuiltDataset(**values | {"shards": len(dataset.shards), "dataset_uri": uri})
+
+
+def _history(pool: LabelPool) -> list[ReplacedLabels]:
     """For every image that the new shards speak of: the labels that are no longer used, oldest first."""
-    touched = {entry.sha256 for split in corpus.shards for entry in corpus.ledger.entries(split)}
-    current = {entry.sha256: entry for entry in (*corpus.new, *corpus.known)}
+    touched = {entry.sha256 for shard in pool.shards for entry in pool.register.entries(shard)}
+    current = {entry.sha256: entry for entry in (*pool.new, *pool.known)}
     older: dict[str, list[Entry]] = {}
-    for entry in sorted(corpus.ledger.labels_of(corpus.places, touched), key=lambda entry: entry.age):
+    for entry in sorted(pool.register.labels_of(pool.places, touched), key=age):
         kept = current.get(entry.sha256)
         if kept and kept.label != entry.label:
             older.setdefault(entry.sha256, []).append(entry)
     return sorted(
         (
-            {
-                "image": current[sha256].source,
-                "kept": _label(current[sha256]),
-                "superseded": [_label(entry) for entry in entries],
-            }
+            ReplacedLabels(
+                image=current[sha256].source,
+                kept=_label(current[sha256]),
+                superseded=tuple(_label(entry) for entry in entries),
+            )
             for sha256, entries in older.items()
         ),
-        key=lambda item: str(item["image"]),
+        key=lambda item: item.image,
     )
 
 
-def _label(entry: Entry) -> dict[str, Any]:
-    return {"loop": entry.loop, "created": entry.created}
+def _label(entry: Entry) -> LabelName:
+    return LabelName(loop=entry.loop, created=entry.created)
 
 
-def _backfilled(corpus: Corpus) -> list[str]:
-    """The new shards of nights that a backfill ran: nothing is deployed from them without a person's word."""
-    read = corpus.workspace.storage.find_json
-    nights = {shard: read(layout.batch_file(shard)) or {} for shard in sorted(corpus.shards)}
-    return [shard for shard, night in nights.items() if night.get("backfill")]
+def _backfilled(pool: LabelPool) -> list[str]:
+    """The new batches that a backfill ran: nothing is deployed from them without a person's word."""
+    read = pool.workspace.storage.find_json
+    batches = {shard: read(layout.batch_file(shard)) or {} for shard in sorted(pool.shards)}
+    return [shard for shard, batch in batches.items() if batch.get("backfill")]

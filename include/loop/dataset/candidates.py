@@ -5,21 +5,20 @@ Takes any manifest, gives its usable lines, and of the others where they are and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from include.loop.core.errors import BadRecord, Incompatible
 from include.loop.core.identity import content_hash
+from include.loop.core.records.dataset import RejectedLine
+from include.loop.core.records.splits import Split
 from include.loop.dataset.split_register import LABEL_CHARS, Candidate
-from include.loop.dataset.split_rules import Side
 from include.loop.strategies import AUDIT
 from include.loop.tasks.detection.manifest import ClassMapMismatch, parse_line, read_value
 from include.loop.workspace import Workspace
 
-Rejected = list[dict[str, str]]
-
 
 def read_candidates(
-    workspace: Workspace, location: str, rejected: Rejected, wish: Side | None = None
+    workspace: Workspace, location: str, rejected: list[RejectedLine], wish: Split | None = None
 ) -> Iterator[Candidate]:
     """The usable lines of a manifest; the others are noted with their reason, and so are the boxes that are
     left out of usable ones. Audits never train.
@@ -28,10 +27,10 @@ def read_candidates(
     """
     pipeline = workspace.pipeline
     for number, raw in workspace.storage.numbered_lines(location):
-        known: dict[str, str] = {}
+        label = None
         try:
             value = parse_line(raw)
-            known = {"label": content_hash(value, length=LABEL_CHARS)}
+            label = content_hash(value, length=LABEL_CHARS)
             line = read_value(value, pipeline.label_attribute, pipeline.classes)
         except ClassMapMismatch as error:
             raise Incompatible(
@@ -39,27 +38,27 @@ def read_candidates(
                 "One manifest, one list of classes: correct the line, or give it a pipeline of its own."
             ) from None
         except BadRecord as error:
-            rejected.append(rejection(workspace, location, number, str(error)) | known)
+            rejected.append(rejection(workspace, location, number, str(error), label=label))
         else:
             rejected.extend(
-                rejection(workspace, location, number, box.reason) | {"box": str(box.number)}
-                for box in line.lost
+                rejection(workspace, location, number, box.reason, box=str(box.number)) for box in line.lost
             )
-            audit = line.value.get("reason") == AUDIT and wish in {None, Side.TRAIN}
-            yield Candidate(line, Side.AUDIT if audit else wish, location, number)
+            audit = line.value.get("reason") == AUDIT and wish in {None, Split.TRAIN}
+            yield Candidate(line, Split.AUDIT if audit else wish, location, number)
 
 
-def rejection(workspace: Workspace, location: str, number: int, reason: str) -> dict[str, str]:
-    """A line that is not used, as rejected.jsonl tells it. With a ``box``, only that one is left out of the
-    line; ``label`` is there when the ledger may know the line.
-    """
-    return {"manifest": workspace.storage.uri(location), "line": str(number), "reason": reason}
+def rejection(
+    workspace: Workspace, location: str, number: int, reason: str, **more: str | None
+) -> RejectedLine:
+    """A line that is not used; ``more`` are the record's own fields."""
+    manifest = workspace.storage.uri(location)
+    return RejectedLine(manifest=manifest, line=str(number), reason=reason, **more)
 
 
-def told(rejected: Rejected) -> str:
+def told(rejected: Sequence[RejectedLine]) -> str:
     """How many lines, and boxes of other lines, cannot be used; and the first of them."""
-    boxes = sum("box" in item for item in rejected)
+    boxes = sum(item.box is not None for item in rejected)
     counts = ((len(rejected) - boxes, "lines"), (boxes, "boxes"))
     what = " and ".join(f"{count} {name}" for count, name in counts if count)
     first = rejected[0]
-    return f"{what} cannot be used, the first: {first['manifest']}, line {first['line']}: {first['reason']}"
+    return f"{what} cannot be used, the first: {first.manifest}, line {first.line}: {first.reason}"

@@ -1,9 +1,8 @@
 """All that people have labelled, as the next training sees it: which labels are new, and which are known.
 
-Takes the shards and the lineage (shards.py), settles the side of every new image in the ledger (splits.py),
-chooses the nights to learn from (next_trial.py), gives a ``Corpus``: the current label of every image, and
-the lines of any of them. Nights that are left out are in no part of it. Dataset, replay and plan are made
-from it. Knows shards, splits, sides and next_trial.
+Takes the shards and the lineage, settles the split of every new image in the split register, chooses the
+batches to learn from, gives a ``LabelPool``: the current label of every image, and the lines of any of them.
+Batches that are left out are in no part of it. Dataset, replay and plan are made from it.
 """
 
 from __future__ import annotations
@@ -13,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, NotSetUp
 from include.loop.core.identity import content_hash
+from include.loop.core.records.dataset import Dataset, RejectedLine
+from include.loop.core.records.splits import Entry, Split
 from include.loop.core.storage import in_parallel
-from include.loop.dataset.candidates import Rejected, read_candidates, rejection, told
-from include.loop.dataset.split_register import Candidate, Entry, Ledger, open_ledger
-from include.loop.dataset.split_rules import Rules, Side
+from include.loop.dataset.candidates import read_candidates, rejection, told
+from include.loop.dataset.split_register import Candidate, SplitRegister, open_register
+from include.loop.dataset.split_rules import SplitRules
 from include.loop.tasks.detection.manifest import LabelledImage
 from include.loop.trials.next_trial import Choice, choices, tell
 from include.loop.trials.past import read_past
@@ -29,33 +29,33 @@ from include.loop.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Corpus:
+class LabelPool:
     """Every image with its newest label: ``new`` to the lineage, or ``known`` to it. ``shards`` are the new
-    ones with the SHA-256 of their manifests; ``places`` has the manifests of every split. ``choice`` says why
-    these nights (None: none is to be tried), ``note`` the same to a person; ``standings`` has every night
+    ones with the SHA-256 of their manifests; ``places`` has the manifests of every shard. ``choice`` says why
+    these batches (None: none is to be tried), ``note`` the same to a person; ``standings`` has every batch
     that is not learned.
     """
 
     workspace: Workspace
-    ledger: Ledger
+    register: SplitRegister
     lineage: Lineage
     shards: Mapping[str, str]
     places: Mapping[str, list[str]]
-    rejected: Rejected
+    rejected: list[RejectedLine]
     new: tuple[Entry, ...]
     known: tuple[Entry, ...]
     choice: Choice | None = None
     standings: Mapping[str, Standing] = field(default_factory=dict)
     note: str = ""
 
-    def nights(self, state: State) -> list[str]:
-        """The nights that are not learned and stand so."""
-        return [night for night, item in self.standings.items() if item.state is state]
+    def standing(self, state: State) -> list[str]:
+        """The batches that are not learned and stand so."""
+        return [batch for batch, item in self.standings.items() if item.state is state]
 
     @property
     def learner(self) -> str:
         """Whose next training it is, in words."""
-        return self.lineage.reigning or "the first model"
+        return self.lineage.current or "the first model"
 
     def needed(self, min_new_labels: int | None) -> int:
         """How many new labels it takes: as asked for, or as the pipeline says; any for a further trial."""
@@ -64,9 +64,9 @@ class Corpus:
         settings = self.workspace.pipeline.training
         return max(1, settings.min_new_labels if min_new_labels is None else min_new_labels)
 
-    def on(self, side: Side) -> list[Entry]:
-        """The labels of all images on this side."""
-        return [entry for entry in (*self.new, *self.known) if self.ledger.side(entry) is side]
+    def of(self, split: Split) -> list[Entry]:
+        """The labels of all images of this split."""
+        return [entry for entry in (*self.new, *self.known) if self.register.split(entry) is split]
 
     def lines(self, entries: Iterable[Entry]) -> dict[str, LabelledImage]:
         """The manifest lines of labels, by label, but those that older versions took and this one refuses.
@@ -75,13 +75,13 @@ class Corpus:
         wanted = {entry.label for entry in entries}
         places = [
             place
-            for split, manifests in self.places.items()
-            if any(entry.label in wanted for entry in self.ledger.entries(split))
+            for shard, manifests in self.places.items()
+            if any(entry.label in wanted for entry in self.register.entries(shard))
             for place in manifests
         ]
 
         def read(place: str) -> tuple[dict[str, LabelledImage], set[str]]:
-            rejected: Rejected = []
+            rejected: list[RejectedLine] = []
             candidates = read_candidates(self.workspace, place, rejected)
             lines = {item.label: item.line for item in candidates if item.label in wanted}
             return lines, _refused(rejected)
@@ -93,133 +93,141 @@ class Corpus:
             refused |= others
         if missing := wanted - found.keys() - refused:
             raise NotSetUp(
-                f"{len(missing)} labels of the ledger are no longer in their manifests, which must never "
+                f"{len(missing)} labels of the register are no longer in their manifests, which must never "
                 f"change ({', '.join(map(self.workspace.storage.uri, places))}): put them back"
             )
         return found
 
 
-def gather(workspace: Workspace, keep: bool = True, min_new_labels: int | None = None) -> Corpus:
-    """What the lineage knows, and what of the new nights is to be learned. Without ``keep`` nothing is
+def gather(workspace: Workspace, keep: bool = True, min_new_labels: int | None = None) -> LabelPool:
+    """What the lineage knows, and what of the new batches is to be learned. Without ``keep`` nothing is
     written: a plan.
     """
     lineage = read_lineage(workspace)
     training = workspace.pipeline.training
     first = lineage.champion is None
-    ledger = open_ledger(workspace)
-    _admit_tests(workspace, ledger, keep)
-    rejected: dict[str, Rejected] = {}
+    register = open_register(workspace)
+    _admit_tests(workspace, register, keep)
+    rejected: dict[str, list[RejectedLine]] = {}
     shards = new_shards(workspace, lineage)
     for shard in sorted(shards):
-        memory = training.memory_images if first and not ledger.remembers else 0
-        rules = Rules(training.validation_share, cold=first, memory=memory)
+        retention = training.retention_images if first and not register.retains else 0
+        rules = SplitRules(training.validation_share, cold=first, retention=retention)
         rejected[shard] = []
         candidates = list(read_candidates(workspace, shard_manifest(shard), rejected[shard]))
-        _admit(workspace, ledger, shard, candidates, rules, rejected[shard], keep)
+        _admit(workspace, register, shard, candidates, rules, rejected[shard], keep)
     discarded = read_discarded(workspace)
-    past = read_past(workspace, lineage.reigning, (shard for shard in shards if shards[shard].labels))
+    past = read_past(workspace, lineage.current, (shard for shard in shards if shards[shard].labels))
     standings, most, now = stand(past), training.trials, datetime.now(UTC)
+    root = _root_manifests(workspace, lineage)
 
-    def corpus(choice: Choice | None) -> Corpus:
-        """With the chosen nights, and those without a label: nothing can be tried with them."""
+    def pool_with(choice: Choice | None) -> LabelPool:
+        """With the chosen batches, and those without a label: nothing can be tried with them."""
         chosen = {
             shard: item.sha256
             for shard, item in shards.items()
-            if choice and (shard in choice.nights or not item.labels)
+            if choice and (shard in choice.batches or not item.labels)
         }
         places = {
             shard: [shard_manifest(shard)] for shard in (*lineage.learned, *chosen) if shard not in discarded
         }
-        if lineage.root and lineage.initial:
-            sides = ("train", "validation", "memory")
-            places[lineage.initial] = [layout.dataset_manifest(lineage.root, side) for side in sides]
+        if lineage.initial and root:
+            places[lineage.initial] = root
         lines = [line for shard in sorted(chosen) for line in rejected[shard]]
-        found = _corpus(workspace, ledger, lineage, chosen, places, list(chosen), lines)
+        found = _pool_of(workspace, register, lineage, chosen, places, list(chosen), lines)
         return dataclasses.replace(
             found, choice=choice, standings=standings, note=tell(past, choice, now, most)
         )
 
-    return _first_that_suffices(corpus, list(choices(past, now, most)), min_new_labels)
+    return _first_that_suffices(pool_with, list(choices(past, now, most)), min_new_labels)
 
 
 def _first_that_suffices(
-    corpus: Callable[[Choice | None], Corpus], ordered: list[Choice], min_new_labels: int | None
-) -> Corpus:
+    pool_with: Callable[[Choice | None], LabelPool], ordered: list[Choice], min_new_labels: int | None
+) -> LabelPool:
     """The best choice with enough labels; the best of all when none has, so that it can be told."""
     for choice in ordered:
-        found = corpus(choice)
-        if len(found.new) >= found.needed(min_new_labels) and found.ledger.learnable(found.new):
+        found = pool_with(choice)
+        if len(found.new) >= found.needed(min_new_labels) and found.register.learnable(found.new):
             return found
-    return corpus(ordered[0] if ordered else None)
+    return pool_with(ordered[0] if ordered else None)
 
 
-def gather_initial(workspace: Workspace, train: str, validation: str) -> Corpus:
+def gather_initial(workspace: Workspace, train: str, validation: str) -> LabelPool:
     """What the manifests of the first model say. FileNotFoundError when one is missing."""
-    rejected: Rejected = []
+    rejected: list[RejectedLine] = []
     candidates = [
-        *read_candidates(workspace, train, rejected, Side.TRAIN),
-        *read_candidates(workspace, validation, rejected, Side.VALIDATION),
+        *read_candidates(workspace, train, rejected, Split.TRAIN),
+        *read_candidates(workspace, validation, rejected, Split.VALIDATION),
     ]
-    ledger = open_ledger(workspace)
-    _admit_tests(workspace, ledger, keep=True)
-    split = f"initial-{content_hash([[item.label, item.wish] for item in candidates])}"
-    memory = 0 if ledger.remembers else workspace.pipeline.training.memory_images
-    rules = Rules(workspace.pipeline.training.validation_share, memory=memory)
-    _admit(workspace, ledger, split, candidates, rules, rejected, keep=True)
-    lineage = Lineage(initial=split)
-    return _corpus(workspace, ledger, lineage, {}, {split: [train, validation]}, [split], rejected)
+    register = open_register(workspace)
+    _admit_tests(workspace, register, keep=True)
+    shard = f"initial-{content_hash([[item.label, item.wish] for item in candidates])}"
+    retention = 0 if register.retains else workspace.pipeline.training.retention_images
+    rules = SplitRules(workspace.pipeline.training.validation_share, retention=retention)
+    _admit(workspace, register, shard, candidates, rules, rejected, keep=True)
+    lineage = Lineage(initial=shard)
+    return _pool_of(workspace, register, lineage, {}, {shard: [train, validation]}, [shard], rejected)
+
+
+def _root_manifests(workspace: Workspace, lineage: Lineage) -> list[str]:
+    """Where the labels lie that the first model brought along; none when it had none of its own."""
+    if not (lineage.root and lineage.initial):
+        return []
+    root = Dataset.read(workspace.storage, lineage.root)
+    return [root.manifest(name) for name in ("train", "validation", "retention")]
 
 
 def _admit(
     workspace: Workspace,
-    ledger: Ledger,
-    split: str,
+    register: SplitRegister,
+    shard: str,
     candidates: list[Candidate],
-    rules: Rules,
-    rejected: Rejected,
+    rules: SplitRules,
+    rejected: list[RejectedLine],
     keep: bool,
 ) -> None:
-    for item, entry in zip(candidates, ledger.admit(split, candidates, rules), strict=True):
-        if entry is None or entry.side is Side.UNUSABLE:
+    for item, entry in zip(candidates, register.admit(shard, candidates, rules), strict=True):
+        if entry is None or entry.split is Split.UNUSABLE:
             why = entry.why if entry else "the line was not usable when its shard was first learned from"
             rejected.append(rejection(workspace, item.manifest, item.number, why))
     if keep:
-        ledger.keep(split)
+        register.keep(shard)
 
 
-def _admit_tests(workspace: Workspace, ledger: Ledger, keep: bool) -> None:
+def _admit_tests(workspace: Workspace, register: SplitRegister, keep: bool) -> None:
     """Make the test sets known, so that nothing is learned that is in them or looks like it."""
     pipeline = workspace.pipeline
     for name, location in sorted(pipeline.test_sets.items()):
-        rejected: Rejected = []
+        rejected: list[RejectedLine] = []
         try:
-            candidates = list(read_candidates(workspace, location, rejected, Side.TEST))
+            candidates = list(read_candidates(workspace, location, rejected, Split.TEST))
         except FileNotFoundError as error:
             raise ConfigurationError(f"{pipeline.path}: test_sets.{name}: {error}") from None
-        split = f"test-{name}-{content_hash([item.label for item in candidates])}"
-        _admit(workspace, ledger, split, candidates, Rules(0), rejected, keep=False)
+        shard = f"test-{name}-{content_hash([item.label for item in candidates])}"
+        _admit(workspace, register, shard, candidates, SplitRules(0), rejected, keep=False)
         if rejected:
             # A test set that silently shrinks would change what "better" means.
             raise ConfigurationError(f"{pipeline.path}: test_sets.{name}: {told(rejected)}")
         if keep:
-            ledger.keep(split)
+            register.keep(shard)
 
 
-def _corpus(
+def _pool_of(
     workspace: Workspace,
-    ledger: Ledger,
+    register: SplitRegister,
     lineage: Lineage,
     shards: dict[str, str],
     places: dict[str, list[str]],
-    new_splits: list[str],
-    rejected: Rejected,
-) -> Corpus:
-    fresh = {entry.label for split in new_splits for entry in ledger.entries(split)}
+    new_shards: list[str],
+    rejected: list[RejectedLine],
+) -> LabelPool:
+    fresh = {entry.label for shard in new_shards for entry in register.entries(shard)}
     refused = _refused(rejected)
-    current = [entry for entry in ledger.newest(places).values() if entry.label not in refused]
-    return Corpus(
+    current = [entry for entry in register.newest(places).values() if entry.label not in refused]
+    return LabelPool(
         workspace,
-        ledger,
+        register,
         lineage,
         shards,
         places,
@@ -229,6 +237,6 @@ def _corpus(
     )
 
 
-def _refused(rejected: Rejected) -> set[str]:
+def _refused(rejected: list[RejectedLine]) -> set[str]:
     """The labels of lines that are there and cannot be used; an older version may have taken them."""
-    return {item["label"] for item in rejected if "label" in item}
+    return {item.label for item in rejected if item.label}

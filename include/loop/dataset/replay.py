@@ -3,8 +3,7 @@
 Takes the labels the lineage has learned from, gives those to replay: half of them what the champion finds
 hard, the rest so that all classes are seen equally often. How hard an image is says the champion itself, by
 batch transform over a bounded pool; the scores are written once, as ``replay/<hash>.jsonl``. Every choice is
-a hash of the images and the new labels: the same labels replay the same images. Knows corpus, transform and
-matching.
+a hash of the images and the new labels: the same labels replay the same images.
 """
 
 from __future__ import annotations
@@ -12,17 +11,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from include.loop.aws.jobs import Pending
 from include.loop.aws.transform import Transform, Transformed, advance
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord
 from include.loop.core.identity import content_hash, job_stem, share
+from include.loop.core.records.dataset import ReplayChoice, ReplayScore
+from include.loop.core.records.models import Champion
+from include.loop.core.records.splits import Entry
 from include.loop.core.storage import dump, in_parallel, split_uri
-from include.loop.dataset.label_pool import Corpus, gather
-from include.loop.dataset.split_register import Entry
-from include.loop.models.champion import Champion
+from include.loop.dataset.label_pool import LabelPool, gather
 from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage
 from include.loop.tasks.detection.predictions import read_output
@@ -33,15 +32,26 @@ NOTHING = -1  # the class of an image without any object: those are known too
 
 @dataclass(frozen=True)
 class Replay:
-    """The labels to show again, and what dataset.json says about the choice."""
+    """The labels to show again, and what the dataset's record says about the choice."""
 
     entries: list[Entry]
-    record: dict[str, Any]
+    record: ReplayChoice
 
 
 @dataclass(frozen=True)
-class Pool:
-    """The images that the champion is asked about; ``digest`` names them and the champion."""
+class ScoredReplay:
+    """How many of the labels that may be shown again have a score, and how many could not get one; where the
+    scores are, None when there was nothing to choose.
+    """
+
+    scored: int
+    missing: int
+    scores_uri: str | None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The labels that the champion is asked about; ``digest`` names them and the champion."""
 
     champion: Champion
     entries: list[Entry]
@@ -52,60 +62,57 @@ def score(
     workspace: Workspace,
     waited_for: Pending | None = None,
     min_new_labels: int | None = None,
-) -> Pending | dict[str, Any]:
+) -> Pending | ScoredReplay:
     """Let the champion say how hard the pool of the next replay is (see jobs.py for the calling pattern).
 
     Done at once without a champion, without enough new labels, and when there is nothing to choose.
     """
-    corpus = gather(workspace, min_new_labels=min_new_labels)
-    pool = _pool(corpus) if len(corpus.new) >= corpus.needed(min_new_labels) else None
-    if pool is None:
-        return {"scored": 0, "missing": 0, "scores_uri": None}
-    location = layout.replay_file(pool.digest)
+    pool = gather(workspace, min_new_labels=min_new_labels)
+    sample = _sample(pool) if len(pool.new) >= pool.needed(min_new_labels) else None
+    if sample is None:
+        return ScoredReplay(0, 0, None)
+    location = layout.replay_file(sample.digest)
     if not workspace.storage.exists(location):
-        step = advance(workspace, _transform(workspace, pool), waited_for)
+        step = advance(workspace, _transform(workspace, sample), waited_for)
         if isinstance(step, Pending):
             return step
-        lines = _scores(corpus, pool, step)
-        workspace.storage.write_once(location, b"".join(dump(line) + b"\n" for line in lines))
-    scores = read_scores(workspace, location)
+        lines = _scores(pool, sample, step)
+        workspace.storage.write_once(location, b"".join(dump(line.to_value()) + b"\n" for line in lines))
+    scores = read_scores(workspace, sample.digest)
     missing = sum(value is None for value in scores.values())
-    return {
-        "scored": len(scores) - missing,
-        "missing": missing,
-        "scores_uri": workspace.storage.uri(location),
-    }
+    return ScoredReplay(len(scores) - missing, missing, workspace.storage.uri(location))
 
 
-def choose_replay(corpus: Corpus) -> Replay:
-    """What to show again beside the corpus's new labels."""
-    workspace, settings = corpus.workspace, corpus.workspace.pipeline.training.replay
-    new, known = _learnable(corpus)
-    count = _count(corpus, new)
-    pool = _pool(corpus)
-    location = pool and layout.replay_file(pool.digest)
-    scores = read_scores(workspace, location) if location and workspace.storage.exists(location) else {}
+def choose_replay(pool: LabelPool) -> Replay:
+    """What to show again beside the pool's new labels."""
+    workspace, settings = pool.workspace, pool.workspace.pipeline.training.replay
+    new, known = _learnable(pool)
+    count = _count(pool, new)
+    sample = _sample(pool)
+    scores, location = {}, None
+    if sample is not None and workspace.storage.exists(layout.replay_file(sample.digest)):
+        scores, location = read_scores(workspace, sample.digest), layout.replay_file(sample.digest)
     # What the champion's job could not read, training could not read either.
     usable = {entry.label: entry for entry in known if scores.get(entry.label, 0) is not None}
     if settings.choose == "random":
-        chosen = _shuffled(usable, _salt(corpus))[:count]
+        chosen = _shuffled(usable, _salt(pool))[:count]
     else:
         chosen = choose(
             {label: entry.classes for label, entry in usable.items()},
             [entry.classes for entry in new],
             {label: value for label, value in scores.items() if value is not None},
             count,
-            _salt(corpus),
+            _salt(pool),
         )
     return Replay(
         [usable[label] for label in chosen],
-        {
+        ReplayChoice(
             # Without scores there was nothing to choose, or score_replay has not run.
-            "choose": settings.choose if scores or settings.choose == "random" else "balanced",
-            "per_new": settings.per_new,
-            "scored": len(scores),
-            "scores_uri": workspace.storage.uri(location) if location and scores else None,
-        },
+            choose=settings.choose if scores or settings.choose == "random" else "balanced",
+            per_new=settings.per_new,
+            scored=len(scores),
+            scores_uri=workspace.storage.uri(location) if location and scores else None,
+        ),
     )
 
 
@@ -143,69 +150,69 @@ def choose(
     return chosen
 
 
-def read_scores(workspace: Workspace, location: str) -> dict[str, float | None]:
+def read_scores(workspace: Workspace, digest: str) -> dict[str, float | None]:
     """Difficulty by label; None for an image without prediction."""
-    return {item["label"]: item["difficulty"] for item in workspace.storage.read_lines(location)}
+    return {item.label: item.difficulty for item in ReplayScore.read_all(workspace.storage, digest)}
 
 
-def _learnable(corpus: Corpus) -> tuple[list[Entry], list[Entry]]:
+def _learnable(pool: LabelPool) -> tuple[list[Entry], list[Entry]]:
     """New and known labels that may be learned from."""
-    return corpus.ledger.learnable(corpus.new), corpus.ledger.learnable(corpus.known)
+    return pool.register.learnable(pool.new), pool.register.learnable(pool.known)
 
 
-def _count(corpus: Corpus, new: Collection[Entry]) -> int:
-    return round(len(new) * corpus.workspace.pipeline.training.replay.per_new)
+def _count(pool: LabelPool, new: Collection[Entry]) -> int:
+    return round(len(new) * pool.workspace.pipeline.training.replay.per_new)
 
 
-def _salt(corpus: Corpus) -> str:
+def _salt(pool: LabelPool) -> str:
     """Every training replays another sample: the order of the known images depends on what is new."""
-    return content_hash(sorted(entry.sha256 for entry in corpus.new))
+    return content_hash(sorted(entry.sha256 for entry in pool.new))
 
 
 def _shuffled(keys: Iterable[str], salt: str) -> list[str]:
     return sorted(keys, key=lambda key: (share(salt, key), key))
 
 
-def _pool(corpus: Corpus) -> Pool | None:
+def _sample(pool: LabelPool) -> Sample | None:
     """A sample of what is known, some times larger than the replay; None when nothing is to be asked."""
-    settings, champion = corpus.workspace.pipeline.training.replay, corpus.lineage.champion
-    new, known = _learnable(corpus)
-    count = _count(corpus, new)
+    settings, champion = pool.workspace.pipeline.training.replay, pool.lineage.champion
+    new, known = _learnable(pool)
+    count = _count(pool, new)
     if champion is None or settings.choose == "random" or not 0 < count < len(known):
         return None
     # The images of one transform job lie in one bucket.
     buckets = Counter(split_uri(entry.source)[0] for entry in known)
     largest = min(buckets, key=lambda name: (-buckets[name], name))
     by_label = {entry.label: entry for entry in known if split_uri(entry.source)[0] == largest}
-    chosen = _shuffled(by_label, _salt(corpus))[: round(count * settings.pool)]
-    return Pool(champion, [by_label[label] for label in chosen], content_hash(champion.training_job, chosen))
-
-
-def _transform(workspace: Workspace, pool: Pool) -> Transform:
-    return Transform(
-        stem=job_stem(workspace.pipeline.name, "replay", pool.champion.training_job, pool.digest),
-        training_job=pool.champion.training_job,
-        model_data=pool.champion.model_data,
-        images=tuple(sorted({entry.source for entry in pool.entries})),
-        folder=layout.replay_folder(pool.digest),
+    chosen = _shuffled(by_label, _salt(pool))[: round(count * settings.pool)]
+    return Sample(
+        champion, [by_label[label] for label in chosen], content_hash(champion.training_job, chosen)
     )
 
 
-def _scores(corpus: Corpus, pool: Pool, done: Transformed) -> list[dict[str, Any]]:
-    pipeline = corpus.workspace.pipeline
-    labels = {entry.source: entry.label for entry in pool.entries}
+def _transform(workspace: Workspace, sample: Sample) -> Transform:
+    return Transform(
+        stem=job_stem(workspace.pipeline.name, "replay", sample.champion.training_job, sample.digest),
+        training_job=sample.champion.training_job,
+        model_data=sample.champion.model_data,
+        images=tuple(sorted({entry.source for entry in sample.entries})),
+        folder=layout.replay_folder(sample.digest),
+    )
 
-    def rate(line: LabelledImage) -> dict[str, Any]:
+
+def _scores(pool: LabelPool, sample: Sample, done: Transformed) -> list[ReplayScore]:
+    pipeline = pool.workspace.pipeline
+    labels = {entry.source: entry.label for entry in sample.entries}
+
+    def rate(line: LabelledImage) -> ReplayScore:
         value = None
         if line.source in done.outputs:
             try:
-                found = read_output(
-                    corpus.workspace.storage, done.outputs[line.source], len(pipeline.classes)
-                )
+                found = read_output(pool.workspace.storage, done.outputs[line.source], len(pipeline.classes))
                 value = round(difficulty(line, found, pipeline.evaluation.score_threshold), 6)
             except (BadRecord, FileNotFoundError):
                 pass
-        return {"image": line.source, "label": labels[line.source], "difficulty": value}
+        return ReplayScore(image=line.source, label=labels[line.source], difficulty=value)
 
-    lines = corpus.lines(pool.entries).values()
+    lines = pool.lines(sample.entries).values()
     return list(in_parallel(rate, sorted(lines, key=lambda line: line.source)))

@@ -1,80 +1,38 @@
-"""The ledger of sides: what every image that was ever labelled is, and on which side it stands for ever.
+"""The split register: what every image that was ever labelled is, and which split it belongs to for ever.
 
 Takes the labelled images of a shard, reads each of their images once, and gives ``splits/<shard>.jsonl``: one
 entry per label, written once. The test sets have entries too, so that nothing is learned that resembles them.
-The ledger alone tells which label of an image is the newest and what may be learned from: a night costs the
-reading of its own images. Knows fingerprints, sides, manifest and storage.
+The register alone tells which label of an image is the newest and what may be learned from: a batch costs the
+reading of its own images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord, ConcurrentWrite
 from include.loop.core.identity import content_hash
+from include.loop.core.records.splits import RESEMBLES, Entry, Split
 from include.loop.core.storage import dump, in_parallel
 from include.loop.dataset.fingerprints import Fingerprint, alike, read_fingerprint
-from include.loop.dataset.split_rules import Placed, Rules, Side, settle
+from include.loop.dataset.split_rules import Placed, SplitRules, settle
 from include.loop.tasks.detection.manifest import LabelledImage, moment
 from include.loop.workspace import Workspace
 
 LABEL_CHARS = 20  # a label's hash names it among all labels of a pipeline
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One label of one image. ``label`` is a hash of the manifest line; ``classes`` has one number per box;
-    ``why`` tells how the image got its side, or why it cannot be used (then it has no ``sha256``). Entries of
-    older versions have no ``width`` and ``height``, which are the image's own.
-    """
-
-    source: str
-    etag: str
-    sha256: str
-    phash: str | None
-    side: Side
-    why: str
-    created: str
-    label: str
-    classes: tuple[int, ...]
-    loop: str | None = None
-    width: int | None = None
-    height: int | None = None
-
-    @property
-    def age(self) -> tuple[datetime, str]:
-        """Newer labels are greater; between two of the same moment their hashes decide, the same way ever."""
-        return moment(self.created), self.label
-
-    @property
-    def size(self) -> tuple[int, int] | None:
-        return (self.width, self.height) if self.width and self.height else None
-
-    @property
-    def resembles(self) -> bool:
-        """Whether a likeness decided about the image's side."""
-        return self.why.startswith(RESEMBLES)
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> Entry:
-        return cls(**value | {"side": Side(value["side"]), "classes": tuple(value["classes"])})
-
-
-RESEMBLES = "near-duplicate of "
-
-
 @dataclass(frozen=True)
 class Candidate:
-    """A usable line, and where it is; ``wish`` is the side its manifest gives it, None to let its content
+    """A usable line, and where it is; ``wish`` is the split its manifest gives it, None to let its content
     decide.
     """
 
     line: LabelledImage
-    wish: Side | None
+    wish: Split | None
     manifest: str
     number: int
 
@@ -87,131 +45,131 @@ class Candidate:
         return content_hash(self.line.value, length=LABEL_CHARS)
 
 
-class Ledger:
-    """Every entry, by the name of its split: a batch, ``initial-<hash>`` or ``test-<name>-<hash>``."""
+class SplitRegister:
+    """Every entry, by the name of its shard: a batch, ``initial-<hash>`` or ``test-<name>-<hash>``."""
 
-    def __init__(self, workspace: Workspace, splits: Mapping[str, Sequence[Entry]]) -> None:
+    def __init__(self, workspace: Workspace, shards: Mapping[str, Sequence[Entry]]) -> None:
         self._workspace = workspace
-        self._splits: dict[str, tuple[Entry, ...]] = {}
+        self._shards: dict[str, tuple[Entry, ...]] = {}
         self._images: dict[str, Placed] = {}
-        self._looks: dict[tuple[str, str], Look] = {}
+        self._readings: dict[tuple[str, str], Reading] = {}
         self._sources: dict[str, str] = {}  # of each image, where it was met first
-        self._kept = set(splits)
-        for name, entries in splits.items():
+        self._kept = set(shards)
+        for name, entries in shards.items():
             self._add(name, entries)
 
-    def entries(self, split: str) -> tuple[Entry, ...]:
-        return self._splits[split]
+    def entries(self, shard: str) -> tuple[Entry, ...]:
+        return self._shards[shard]
 
     @property
-    def remembers(self) -> bool:
-        """Whether there is a memory set."""
-        return any(image.side is Side.MEMORY for image in self._images.values())
+    def retains(self) -> bool:
+        """Whether there is a retention set."""
+        return any(image.split is Split.RETENTION for image in self._images.values())
 
-    def admit(self, split: str, candidates: Sequence[Candidate], rules: Rules) -> list[Entry | None]:
-        """The entries of a split in the order of its lines: what it has, or what it shall have (``keep``).
+    def admit(self, shard: str, candidates: Sequence[Candidate], rules: SplitRules) -> list[Entry | None]:
+        """The entries of a shard in the order of its lines: what it has, or what it shall have (``keep``).
 
-        None for a line that the split does not know: it could not be read when the split was made.
+        None for a line that the shard does not know: it could not be read when the shard was made.
         """
-        if split not in self._splits:
-            self._add(split, self._make(candidates, rules))
-        by_label = {entry.label: entry for entry in self._splits[split]}
+        if shard not in self._shards:
+            self._add(shard, self._make(candidates, rules))
+        by_label = {entry.label: entry for entry in self._shards[shard]}
         return [by_label.get(candidate.label) for candidate in candidates]
 
-    def keep(self, split: str) -> None:
-        """Write a split that is not written yet. ConcurrentWrite when another run was faster."""
-        if split in self._kept:
+    def keep(self, shard: str) -> None:
+        """Write a shard that is not written yet. ConcurrentWrite when another run was faster."""
+        if shard in self._kept:
             return
-        body = b"".join(dump(asdict(entry)) + b"\n" for entry in self._splits[split])
-        location = layout.split_file(split)
+        body = b"".join(dump(entry.to_value()) + b"\n" for entry in self._shards[shard])
+        location = Entry.location(shard)
         if not self._workspace.storage.write_once(location, body):
             raise ConcurrentWrite(f"{self._workspace.storage.uri(location)} was just written; read it again")
-        self._kept.add(split)
+        self._kept.add(shard)
 
-    def side(self, entry: Entry) -> Side:
-        """Where the image stands: with a test set if it is in one, else where it was put first."""
+    def split(self, entry: Entry) -> Split:
+        """The image's split: that of a test set if it is in one, else the one it was given first."""
         placed = self._images.get(entry.sha256)
-        return placed.side if placed and placed.side else entry.side
+        return placed.split if placed and placed.split else entry.split
 
-    def newest(self, splits: Iterable[str]) -> dict[str, Entry]:
-        """One label per image, the newest of these splits, by SHA-256.
+    def newest(self, shards: Iterable[str]) -> dict[str, Entry]:
+        """One label per image, the newest of these shards, by SHA-256.
 
         A place that holds another picture by now has lost the one that its older labels speak of.
         """
-        usable = (entry for name in splits for entry in self._splits[name] if entry.sha256)
+        usable = (entry for name in shards for entry in self._shards[name] if entry.sha256)
         by_image: dict[str, Entry] = {}
         by_source: dict[str, Entry] = {}
-        for entry in sorted(usable, key=lambda entry: entry.age):
+        for entry in sorted(usable, key=age):
             by_image[entry.sha256] = by_source[entry.source] = entry
         return {
             sha256: entry for sha256, entry in by_image.items() if by_source[entry.source].sha256 == sha256
         }
 
-    def labels_of(self, splits: Iterable[str], images: Container[str]) -> Iterator[Entry]:
-        """Every label that these images (by SHA-256) ever got in these splits."""
-        for name in splits:
-            yield from (entry for entry in self._splits[name] if entry.sha256 in images)
+    def labels_of(self, shards: Iterable[str], images: Container[str]) -> Iterator[Entry]:
+        """Every label that these images (by SHA-256) ever got in these shards."""
+        for name in shards:
+            yield from (entry for entry in self._shards[name] if entry.sha256 in images)
 
     def learnable(self, entries: Iterable[Entry]) -> list[Entry]:
         """Those that may be learned from. A test set that came later still keeps out what resembles it."""
-        trained = [entry for entry in entries if self.side(entry) is Side.TRAIN]
-        tests = [image.phash for image in self._images.values() if image.side is Side.TEST]
+        trained = [entry for entry in entries if self.split(entry) is Split.TRAIN]
+        tests = [image.phash for image in self._images.values() if image.split is Split.TEST]
         near = {one for one, _ in alike([entry.phash for entry in trained], tests)}
         return [entry for index, entry in enumerate(trained) if index not in near]
 
-    def _add(self, split: str, entries: Sequence[Entry]) -> None:
-        self._splits[split] = tuple(entries)
+    def _add(self, shard: str, entries: Sequence[Entry]) -> None:
+        self._shards[shard] = tuple(entries)
         for entry in entries:
             if entry.sha256:
                 prints = Fingerprint(entry.sha256, entry.phash)
-                self._looks[entry.source, entry.etag] = Look(entry.etag, prints, entry.size)
-                if entry.sha256 not in self._images or entry.side is Side.TEST:
+                self._readings[entry.source, entry.etag] = Reading(entry.etag, prints, entry.size)
+                if entry.sha256 not in self._images or entry.split is Split.TEST:
                     classes = frozenset(entry.classes)
-                    self._images[entry.sha256] = Placed(entry.sha256, entry.phash, entry.side, classes)
+                    self._images[entry.sha256] = Placed(entry.sha256, entry.phash, entry.split, classes)
                     self._sources[entry.sha256] = entry.source
 
-    def _make(self, candidates: Sequence[Candidate], rules: Rules) -> list[Entry]:
-        # An image that a shard lists on two sides measures.
+    def _make(self, candidates: Sequence[Candidate], rules: SplitRules) -> list[Entry]:
+        # An image that a shard lists in two splits measures.
         by_label: dict[str, Candidate] = {}
         for item in sorted(candidates, key=lambda item: (not _measures(item), item.label)):
             by_label.setdefault(item.label, item)
         unique = list(by_label.values())
-        looks = list(in_parallel(self._look_at, unique))
+        readings = list(in_parallel(self._read_image, unique))
         newcomers: dict[str, Placed] = {}
         sources = dict(self._sources)
-        for item, look in zip(unique, looks, strict=True):
-            prints = look.prints
-            if prints and (prints.sha256 not in self._images or item.wish is Side.TEST):
+        for item, reading in zip(unique, readings, strict=True):
+            prints = reading.prints
+            if prints and (prints.sha256 not in self._images or item.wish is Split.TEST):
                 newcomer = Placed(prints.sha256, prints.phash, item.wish, frozenset(item.classes))
                 newcomers.setdefault(prints.sha256, newcomer)
                 sources.setdefault(prints.sha256, item.line.source)
         known = [image for sha256, image in self._images.items() if sha256 not in newcomers]
         settled = settle(newcomers.values(), known, rules)
         entries = []
-        for item, look in zip(unique, looks, strict=True):
-            if look.prints is None:
-                side, why = Side.UNUSABLE, look.problem
+        for item, reading in zip(unique, readings, strict=True):
+            if reading.prints is None:
+                split, why = Split.UNUSABLE, reading.problem
             else:
-                placed = settled.get(look.prints.sha256) or self._images[look.prints.sha256]
-                side, why = placed.side or Side.UNUSABLE, _why(item, placed, sources)
-            entries.append(_entry(item, look, side, why))
+                placed = settled.get(reading.prints.sha256) or self._images[reading.prints.sha256]
+                split, why = placed.split or Split.UNUSABLE, _why(item, placed, sources)
+            entries.append(_entry(item, reading, split, why))
         return entries
 
-    def _look_at(self, candidate: Candidate) -> Look:
+    def _read_image(self, candidate: Candidate) -> Reading:
         """Read an image, unless this version of it and its size are known."""
         source, etag = candidate.line.source, candidate.line.value.get("etag")
-        look = self._looks.get((source, str(etag)))
+        reading = self._readings.get((source, str(etag)))
         try:
-            if look is None or look.size is None:
-                look = Look(*read_fingerprint(self._workspace.storage, source, etag))
-            _check_size(candidate.line, look.size)
-            return look
+            if reading is None or reading.size is None:
+                reading = Reading(*read_fingerprint(self._workspace.storage, source, etag))
+            _check_size(candidate.line, reading.size)
+            return reading
         except BadRecord as error:
-            return Look("", problem=str(error))
+            return Reading("", problem=str(error))
 
 
 @dataclass(frozen=True)
-class Look:
+class Reading:
     """What reading an image gave: its fingerprint and its width and height, or the problem."""
 
     etag: str
@@ -220,14 +178,19 @@ class Look:
     problem: str = ""
 
 
-def open_ledger(workspace: Workspace) -> Ledger:
-    """The ledger as S3 has it."""
+def open_register(workspace: Workspace) -> SplitRegister:
+    """The register as S3 has it."""
     names = [layout.named_after(item.uri) for item in workspace.storage.list(layout.SPLITS)]
-    return Ledger(workspace, dict(in_parallel(lambda name: (name, _read(workspace, name)), names)))
+
+    def read(name: str) -> tuple[str, list[Entry]]:
+        return name, list(Entry.read_all(workspace.storage, name))
+
+    return SplitRegister(workspace, dict(in_parallel(read, names)))
 
 
-def _read(workspace: Workspace, split: str) -> list[Entry]:
-    return [Entry.from_dict(value) for value in workspace.storage.read_lines(layout.split_file(split))]
+def age(entry: Entry) -> tuple[datetime, str]:
+    """Newer labels are greater; between two of the same moment their hashes decide, the same way ever."""
+    return moment(entry.created), entry.label
 
 
 def _check_size(line: LabelledImage, size: tuple[int, int] | None) -> None:
@@ -268,22 +231,22 @@ def _why(candidate: Candidate, placed: Placed, sources: Mapping[str, str]) -> st
         return f"{RESEMBLES}{sources[placed.like]}"
     if sources[placed.sha256] != candidate.line.source:
         return f"same content as {sources[placed.sha256]}"
-    return "given" if placed.side is candidate.wish else "by hash"
+    return "given" if placed.split is candidate.wish else "by hash"
 
 
-def _entry(candidate: Candidate, look: Look, side: Side, why: str) -> Entry:
+def _entry(candidate: Candidate, reading: Reading, split: Split, why: str) -> Entry:
     line, loop = candidate.line, candidate.line.value.get("loop")
     return Entry(
         source=line.source,
-        etag=look.etag,
-        sha256=look.prints.sha256 if look.prints else "",
-        phash=look.prints.phash if look.prints else None,
-        side=side,
+        etag=reading.etag,
+        sha256=reading.prints.sha256 if reading.prints else "",
+        phash=reading.prints.phash if reading.prints else None,
+        split=split,
         why=why,
         created=line.created,
         label=candidate.label,
         classes=tuple(candidate.classes),
         loop=loop if isinstance(loop, str) else None,
-        width=look.size[0] if look.size else None,
-        height=look.size[1] if look.size else None,
+        width=reading.size[0] if reading.size else None,
+        height=reading.size[1] if reading.size else None,
     )

@@ -1,9 +1,9 @@
-"""On which side an image stands for ever: learned from, or held out to measure with.
+"""Which split an image belongs to for ever: learned from, or held out to measure with.
 
-Takes the images of a shard and what is settled already, gives each new image its side and the reason. A
+Takes the images of a shard and what is settled already, gives each new image its split and the reason. A
 near-duplicate follows the image it resembles, held out before trained; all others go by the hash of their
 content, so that the same images always part in the same way, in whatever order they come. Nothing here reads
-or writes. Knows fingerprints and identity only.
+or writes.
 """
 
 from __future__ import annotations
@@ -11,59 +11,45 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from itertools import islice
 
 from include.loop.core.identity import share
+from include.loop.core.records.splits import Split
 from include.loop.dataset.fingerprints import alike
 
-
-class Side(StrEnum):
-    """``left_out`` resembles images of both sides, ``unusable`` cannot be read: neither is used anywhere."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    MEMORY = "memory"
-    AUDIT = "audit"
-    TEST = "test"
-    LEFT_OUT = "left_out"
-    UNUSABLE = "unusable"
-
-    @property
-    def held_out(self) -> bool:
-        """Whether the image measures, and so must never be learned from."""
-        return self in {Side.VALIDATION, Side.MEMORY, Side.AUDIT, Side.TEST}
+# What the hash of an image is salted with, and so part of what it decides: never to be changed.
+SPLIT_SALT, RETENTION_SALT = "side", "memory"
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One image by its content. ``side`` is None while it is to be settled by its hash; ``like`` is the
+    """One image by its content. ``split`` is None while it is to be settled by its hash; ``like`` is the
     SHA-256 of an image it resembles and follows; ``classes`` are those of its boxes.
     """
 
     sha256: str
     phash: str | None
-    side: Side | None
+    split: Split | None
     classes: frozenset[int]
     like: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SplitRules:
     """``cold``: nothing has been held out by anybody yet, so every class should get an image that is.
-    ``memory``: at most so many held-out images become the memory set; 0 when there is one already.
+    ``retention``: at most so many held-out images become the retention set; 0 when there is one already.
     """
 
     validation_share: float
     cold: bool = False
-    memory: int = 0
+    retention: int = 0
 
 
-def settle(newcomers: Collection[Placed], known: Collection[Placed], rules: Rules) -> dict[str, Placed]:
-    """Every newcomer with its side, by SHA-256. ``known`` are the images that have one; they keep it."""
+def settle(newcomers: Collection[Placed], known: Collection[Placed], rules: SplitRules) -> dict[str, Placed]:
+    """Every newcomer with its split, by SHA-256. ``known`` are the images that have one; they keep it."""
     # What measures comes first: what is learned from gives way to it, and not the other way round.
     order = sorted(newcomers, key=lambda item: (not _measures(item), item.sha256))
-    before, after = _neighbours(order, [item for item in known if item.side is not Side.LEFT_OUT])
+    before, after = _neighbours(order, [item for item in known if item.split is not Split.LEFT_OUT])
     settled: dict[str, Placed] = {}
     for item in order:
         near = [settled.get(other.sha256, other) for other in before[item.sha256]]
@@ -71,11 +57,11 @@ def settle(newcomers: Collection[Placed], known: Collection[Placed], rules: Rule
     if rules.cold:
         alone = [item for item in settled.values() if not before[item.sha256] and item.sha256 not in after]
         settled |= _hold_some_out([*settled.values(), *known], alone)
-    return settled | _remember(settled.values(), rules.memory)
+    return settled | _set_some_apart(settled.values(), rules.retention)
 
 
 def _measures(item: Placed) -> bool:
-    return item.side is not None and item.side.held_out
+    return item.split is not None and item.split.held_out
 
 
 def _neighbours(
@@ -100,36 +86,36 @@ def _settle(item: Placed, near: Sequence[Placed], validation_share: float) -> Pl
     # Named as the reason is the original rather than another copy of it.
     by_name = sorted(near, key=lambda other: (other.like is not None, other.sha256))
     held_out = next((other.sha256 for other in by_name if _measures(other)), None)
-    trained = next((other.sha256 for other in by_name if other.side is Side.TRAIN), None)
-    if item.side is Side.TEST:
+    trained = next((other.sha256 for other in by_name if other.split is Split.TRAIN), None)
+    if item.split is Split.TEST:
         return item
     if trained and (held_out or _measures(item)):
-        return replace(item, side=Side.LEFT_OUT, like=trained)
+        return replace(item, split=Split.LEFT_OUT, like=trained)
     if held_out:
-        return item if _measures(item) else replace(item, side=Side.VALIDATION, like=held_out)
-    if item.side is not None:
+        return item if _measures(item) else replace(item, split=Split.VALIDATION, like=held_out)
+    if item.split is not None:
         return item
     if trained:
-        return replace(item, side=Side.TRAIN, like=trained)
-    by_hash = share("side", item.sha256) < validation_share
-    return replace(item, side=Side.VALIDATION if by_hash else Side.TRAIN)
+        return replace(item, split=Split.TRAIN, like=trained)
+    by_hash = share(SPLIT_SALT, item.sha256) < validation_share
+    return replace(item, split=Split.VALIDATION if by_hash else Split.TRAIN)
 
 
 def _hold_some_out(images: Sequence[Placed], movable: Sequence[Placed]) -> dict[str, Placed]:
     """Of few labels, chance may hold out none of a class: move one where the class has two, and where no
     class loses its only training image by it. Without any image held out, move one whatever its classes.
     """
-    trained = Counter(name for item in images if item.side is Side.TRAIN for name in item.classes)
-    measuring = {Side.VALIDATION, Side.MEMORY}
-    measured = {name for item in images if item.side in measuring for name in item.classes}
+    trained = Counter(name for item in images if item.split is Split.TRAIN for name in item.classes)
+    measuring = {Split.VALIDATION, Split.RETENTION}
+    measured = {name for item in images if item.split in measuring for name in item.classes}
     queue = sorted(
-        (item for item in movable if item.side is Side.TRAIN),
-        key=lambda item: (share("side", item.sha256), item.sha256),
+        (item for item in movable if item.split is Split.TRAIN),
+        key=lambda item: (share(SPLIT_SALT, item.sha256), item.sha256),
     )
     moved: dict[str, Placed] = {}
 
     def move(item: Placed) -> None:
-        moved[item.sha256] = replace(item, side=Side.VALIDATION)
+        moved[item.sha256] = replace(item, split=Split.VALIDATION)
         trained.subtract(item.classes)
         measured.update(item.classes)
 
@@ -144,17 +130,17 @@ def _hold_some_out(images: Sequence[Placed], movable: Sequence[Placed]) -> dict[
             )
             for item in islice(spare, 1):
                 move(item)
-    sides = Counter(item.side for item in images)
-    if not moved and not sides[Side.VALIDATION] and sides[Side.TRAIN] > 1 and queue:
+    splits = Counter(item.split for item in images)
+    if not moved and not splits[Split.VALIDATION] and splits[Split.TRAIN] > 1 and queue:
         move(queue[0])
     return moved
 
 
-def _remember(settled: Collection[Placed], at_most: int) -> dict[str, Placed]:
-    """Half of what is held out, by hash, becomes the memory set; the other half goes on validating."""
+def _set_some_apart(settled: Collection[Placed], at_most: int) -> dict[str, Placed]:
+    """Half of what is held out, by hash, becomes the retention set; the other half goes on validating."""
     held_out = sorted(
-        (item for item in settled if item.side is Side.VALIDATION),
-        key=lambda item: (share("memory", item.sha256), item.sha256),
+        (item for item in settled if item.split is Split.VALIDATION),
+        key=lambda item: (share(RETENTION_SALT, item.sha256), item.sha256),
     )
     count = min(at_most, len(held_out) // 2)
-    return {item.sha256: replace(item, side=Side.MEMORY) for item in held_out[:count]}
+    return {item.sha256: replace(item, split=Split.RETENTION) for item in held_out[:count]}

@@ -27,13 +27,13 @@ from include.loop.core.records.metrics import (
     TimedImages,
     Unpredicted,
 )
+from include.loop.core.records.models import TrainedModel
 from include.loop.core.records.outputs import reasons_by_image
 from include.loop.evaluation.comparison import Predictions, compare
 from include.loop.evaluation.predictions import Contestant, Outputs, find_outputs, latency
 from include.loop.evaluation.slices import Slices, read_learned, read_slices
 from include.loop.models.champion import find_champion
 from include.loop.tasks.outputs import read_outputs
-from include.loop.training.job import read_model
 from include.loop.workspace import Workspace
 
 
@@ -88,12 +88,12 @@ def evaluate(
 
 
 def _contest(workspace: Workspace, training_job: str) -> Contest:
-    record = read_model(workspace, training_job)
-    models = {CHALLENGER: Contestant(training_job, record["model_data"])}
-    parent = find_champion(workspace, record["parent"])
+    trained = TrainedModel.read(workspace.storage, training_job)
+    models = {CHALLENGER: Contestant(training_job, trained.model_data)}
+    parent = find_champion(workspace, trained.parent)
     if parent:
         models[CHAMPION] = Contestant(parent.training_job, parent.model_data)
-    dataset_id = record["dataset_id"]
+    dataset_id = trained.dataset_id
     return Contest(
         dataset_id, models, read_slices(workspace, dataset_id), read_learned(workspace, dataset_id)
     )

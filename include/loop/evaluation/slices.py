@@ -17,8 +17,8 @@ from include.loop.config import DATASET_SLICES
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.core.identity import share
+from include.loop.core.records.dataset import Dataset
 from include.loop.core.storage import in_parallel
-from include.loop.dataset.build import read_dataset
 from include.loop.tasks.values import Labelled, Unlearnable
 from include.loop.workspace import Workspace
 
@@ -56,11 +56,11 @@ class Slices:
 
 def read_slices(workspace: Workspace, dataset_id: str) -> Slices:
     """Every slice that is not empty. ConfigurationError when a test set is missing, empty or damaged."""
-    lines = _test_sets(workspace, dataset_id)
-    record = read_dataset(workspace, dataset_id)
+    dataset = Dataset.read(workspace.storage, dataset_id)
+    lines = _test_sets(workspace, dataset)
     for name in DATASET_SLICES:
-        if record.get(name):
-            lines[name] = _read_set(workspace, name, layout.dataset_manifest(dataset_id, name))
+        if getattr(dataset, name):
+            lines[name] = _read_set(workspace, name, dataset.manifest(name))
     slices = _with_etags(workspace, lines)
     for name in workspace.pipeline.test_sets:
         if slices.gone[name]:
@@ -77,22 +77,22 @@ def read_learned(workspace: Workspace, dataset_id: str) -> Slices:
 
     No batch for the dataset of a first model that has labels of its own.
     """
-    record = read_dataset(workspace, dataset_id)
+    dataset = Dataset.read(workspace.storage, dataset_id)
     batch_of = {
         key: batch
-        for batch in sorted(record["shards"])
+        for batch in sorted(dataset.shards)
         for key in _keys(workspace.storage.read_lines(layout.labels_manifest(batch)))
     }
     parts: dict[str, list[Labelled]] = {}
     if batch_of:
-        for line in _read_set(workspace, "train", layout.dataset_manifest(dataset_id, "train")):
+        for line in _read_set(workspace, "train", dataset.manifest("train")):
             (key,) = _keys([line.value])
             parts.setdefault(batch_of.get(key, REPLAYED), []).append(line)
     return _with_etags(workspace, {name: _sample(lines) for name, lines in parts.items()})
 
 
-def _test_sets(workspace: Workspace, dataset_id: str) -> dict[str, list[Labelled]]:
-    places = workspace.pipeline.test_sets or {"validation": layout.dataset_manifest(dataset_id, "validation")}
+def _test_sets(workspace: Workspace, dataset: Dataset) -> dict[str, list[Labelled]]:
+    places = workspace.pipeline.test_sets or {"validation": dataset.manifest("validation")}
     return {name: _read_set(workspace, name, location) for name, location in sorted(places.items())}
 
 

@@ -1,9 +1,8 @@
 """From a dataset back to the people: a line it was trained on, the question, the answers, what was shown.
 
-Takes a dataset and a class; gives the manifest line (of the newest night first, back through the datasets of
+Takes a dataset and a class; gives the manifest line (of the newest batch first, back through the datasets of
 the model's ancestors), its human loop, the workers' answers, and the worker template and flow definition they
-answered under. Only reads. What the review plane has deleted is said to be gone. Knows manifest, answers and
-storage.
+answered under. Only reads. What the review plane has deleted is said to be gone.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord, NotSetUp
+from include.loop.core.records.dataset import Dataset
 from include.loop.core.storage import error_code
 from include.loop.tasks.detection.answers import MOST_BYTES, read_output
 from include.loop.tasks.detection.manifest import moment
@@ -29,7 +29,7 @@ GONE = "the review plane does not know it any more"
 
 def walk_back(workspace: Workspace, dataset_id: str, class_name: str | None, line: int) -> dict[str, Any]:
     """The steps label, human_loop, answers, template and flow_definition; only the first for a label that
-    came with the pipeline. ``control`` and ``loops`` are the review plane's clients.
+    came with the pipeline.
     """
     label, value = find_line(workspace, dataset_id, class_name, line)
     if label["loop"] is None:
@@ -53,7 +53,7 @@ def find_line(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The n-th line (from 1) that shows an object of the class (None: any line), and its whole value.
 
-    The lines of the dataset itself come first, the newest night at the head and labels without a night at the
+    The lines of the dataset itself come first, the newest batch at the head and labels without a batch at the
     end; then those that only an ancestor was trained on. NotSetUp when there are fewer.
     """
     count = 0
@@ -83,7 +83,7 @@ def _by_dataset(
                 found.append((number, value))
         found.sort(key=lambda item: _age(workspace, item[1]), reverse=True)
         yield dataset_id, found
-        dataset_id = workspace.storage.read_json(layout.dataset_file(dataset_id))["parent_dataset"]
+        dataset_id = Dataset.read(workspace.storage, dataset_id).parent_dataset
 
 
 def _shows(workspace: Workspace, value: dict[str, Any], class_name: str | None) -> bool:

@@ -1,6 +1,6 @@
 """A lineage walk as a person reads it: one step below the other, each with what it is and when it was.
 
-Takes the walk of lineage.py, gives text; pure.
+Takes the walk, gives text; pure.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ def _training_job(value: dict[str, Any]) -> Lines:
 
 
 def _dataset(value: dict[str, Any]) -> Lines:
-    nights = ", ".join(value["nights"]) or "none (labels that were there before)"
+    batches = ", ".join(value["batches"]) or "none (labels that were there before)"
     return [
         f"dataset {value['dataset_id']}: {value['train']} images, {value['new']} labels new, "
         f"{value['replayed']} replayed",
-        f"nights: {nights}",
+        f"batches: {batches}",
         value["uri"],
     ]
 
@@ -99,7 +99,7 @@ def _label(value: dict[str, Any]) -> Lines:
     if value["loop"] is None:
         return [*lines, "nobody was asked by this loop: the label came with the pipeline's initial manifests"]
     why = f", asked because {value['reason']}" if value["reason"] else ""
-    return [*lines, f"night {value['batch']}{why}"]
+    return [*lines, f"batch {value['batch']}{why}"]
 
 
 def _human_loop(value: dict[str, Any]) -> Lines:

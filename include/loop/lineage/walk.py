@@ -2,8 +2,7 @@
 
 Takes an image and an endpoint, or a package, or a training job; gives a ``walk``: steps by name, each a
 JSON-able dict, from the answer down to the people behind a label (provenance.py goes on from the dataset).
-Only asks and reads. What SageMaker says is followed, and our own records have to agree with it. Knows
-hosting, registry, known_images and storage.
+Only asks and reads. What SageMaker says is followed, and our own records have to agree with it.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ from botocore.exceptions import ClientError
 from include.loop.aws.jobs import is_missing
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord, ConcurrentWrite, ConfigurationError, NotSetUp
+from include.loop.core.records.dataset import Dataset
+from include.loop.core.records.models import TrainedModel
 from include.loop.core.records.verdict import Verdict
 from include.loop.lineage.provenance import walk_back
 from include.loop.models import registry
@@ -48,7 +49,7 @@ class Start:
 
 
 def walk(workspace: Workspace, start: Start) -> Walk:
-    """Walk down as far as it goes. ``control`` and ``loops`` are the review plane's two clients.
+    """Walk down as far as it goes.
 
     Steps: answer, endpoint, package, training_job, dataset, label, human_loop, answers, template,
     flow_definition. Those above the start are absent, and those behind a label nobody was asked for.
@@ -166,9 +167,9 @@ def _gate(workspace: Workspace, job: str) -> str:
 
 
 def _training_job(workspace: Workspace, job: str) -> Walk:
-    model = workspace.storage.find_json(layout.model_file(job))
+    model = TrainedModel.find(workspace.storage, job)
     if model is None:
-        where = workspace.storage.uri(layout.model_file(job))
+        where = workspace.storage.uri(TrainedModel.location(job))
         raise NotSetUp(
             f"{where} is missing: {job} was trained by another pipeline (--pipeline) or into another bucket"
         )
@@ -177,32 +178,31 @@ def _training_job(workspace: Workspace, job: str) -> Walk:
         item["ChannelName"]: item["DataSource"]["S3DataSource"] for item in described["InputDataConfig"]
     }
     read = channels["train"]["S3Uri"]
-    if read != workspace.storage.uri(layout.dataset_manifest(model["dataset_id"], "train")):
-        raise NotSetUp(f"{job} was trained on {read}, but model.json names dataset {model['dataset_id']}")
+    if read != workspace.storage.uri(layout.dataset_manifest(model.dataset_id, "train")):
+        raise NotSetUp(f"{job} was trained on {read}, but model.json names dataset {model.dataset_id}")
     return {
         "training_job": {
             "training_job": job,
             "started": described["CreationTime"].isoformat(timespec="seconds"),
             "status": described["TrainingJobStatus"],
             "artifact": described["ModelArtifacts"]["S3ModelArtifacts"],
-            "parent": model["parent"],
-            "dataset_id": model["dataset_id"],
+            "parent": model.parent,
+            "dataset_id": model.dataset_id,
             "manifest": read,
         }
     }
 
 
 def _dataset(workspace: Workspace, job: dict[str, Any]) -> Walk:
-    location = layout.dataset_file(job["dataset_id"])
-    record = workspace.storage.read_json(location)
+    dataset = Dataset.read(workspace.storage, job["dataset_id"])
     return {
         "dataset": {
-            "dataset_id": record["dataset_id"],
-            "uri": workspace.storage.uri(location),
-            "nights": sorted(record["shards"]),
-            "train": record["train"],
-            "new": record["new"],
-            "replayed": record["replayed"],
-            "parent_dataset": record["parent_dataset"],
+            "dataset_id": dataset.dataset_id,
+            "uri": workspace.storage.uri(Dataset.location(dataset.dataset_id)),
+            "batches": sorted(dataset.shards),
+            "train": dataset.train,
+            "new": dataset.new,
+            "replayed": dataset.replayed,
+            "parent_dataset": dataset.parent_dataset,
         }
     }

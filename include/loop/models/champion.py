@@ -2,62 +2,50 @@
 
 Takes a registered challenger, gives ``champion.json`` (replaced with If-Match, so that two promotions cannot
 overwrite each other) and one numbered copy per change of champion in ``champions/``: promotions, and returns
-to an earlier model. Knows storage and registry.
+to an earlier model.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import dataclass
 
-from include.loop.core import layout, storage
+from include.loop.core import layout
 from include.loop.core.errors import NotSetUp
+from include.loop.core.records.models import Champion, TrainedModel
 from include.loop.core.records.verdict import Verdict
+from include.loop.core.times import now
 from include.loop.models import registry
-from include.loop.models.registry import Approval, Package
+from include.loop.models.registry import Approval, ModelPackage
 from include.loop.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Champion:
-    """A reigning model. ``metrics`` is mAP@0.5 by slice; ``number`` counts changes of champion from 1.
-
-    ``rolled_back_from`` is the number that was left for this one; None for a promotion.
+class Promotion:
+    """Whether a challenger is the champion now, and why; ``champion`` is the current one's training job (None
+    while there is none), ``number`` its number.
     """
 
-    number: int
+    promoted: bool
     training_job: str
-    model_data: str
-    dataset_id: str
-    base_network: str
-    num_classes: int
-    image_shape: int
-    metrics: dict[str, float | None]
-    promoted_at: str
-    package_arn: str
-    rolled_back_from: int | None = None
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> Champion:
-        return cls(**value)
+    champion: str | None
+    number: int
+    reason: str
+    champion_uri: str
 
 
 def read_champion(workspace: Workspace) -> Champion | None:
-    """The reigning champion, or None before the first promotion."""
-    value = workspace.storage.find_json(layout.CHAMPION)
-    return None if value is None else Champion.from_dict(value)
+    """The current champion, or None before the first promotion."""
+    return Champion.find_at(workspace.storage, layout.CHAMPION)
 
 
 def find_champion(workspace: Workspace, training_job: str | None) -> Champion | None:
-    """The model that a dataset names as its parent, also when another one reigns by now; None for None."""
+    """The model that a dataset names as its parent, whichever is the champion by now; None for None."""
     if training_job is None:
         return None
-    reigning = read_champion(workspace)
-    if reigning and reigning.training_job == training_job:
-        return reigning
+    current = read_champion(workspace)
+    if current and current.training_job == training_job:
+        return current
     for earlier in read_history(workspace):
         if earlier.training_job == training_job:
             return earlier
@@ -67,112 +55,106 @@ def find_champion(workspace: Workspace, training_job: str | None) -> Champion | 
 def read_history(workspace: Workspace) -> Iterator[Champion]:
     """Every champion there was, the first one first."""
     for item in workspace.storage.list(layout.CHAMPIONS):
-        yield Champion.from_dict(workspace.storage.read_json(item.uri))
+        if champion := Champion.find_at(workspace.storage, item.uri):
+            yield champion
 
 
 def read_numbered(workspace: Workspace, number: int) -> Champion:
     """The champion of that number; NotSetUp when there was none."""
-    value = workspace.storage.find_json(layout.champion_history(number))
-    if value is None:
+    found = Champion.find(workspace.storage, number)
+    if found is None:
         where = workspace.storage.uri(layout.CHAMPIONS)
         raise NotSetUp(f"there was no champion number {number}; those there were are in {where}")
-    return Champion.from_dict(value)
+    return found
 
 
-def promote(workspace: Workspace, training_job: str) -> dict[str, Any]:
-    """Make the challenger the champion, if its package is Approved and its parent still reigns.
+def promote(workspace: Workspace, training_job: str) -> Promotion:
+    """Make the challenger the champion, if its package is Approved and its parent still is the champion.
 
-    ``{"promoted": bool, "reason", "training_job", "champion", "number", "champion_uri"}``. A challenger that
-    comes too late is Rejected: what the reigning model has learned since would be lost without a trace.
+    A challenger that comes too late is Rejected: what the current model has learned since would be lost
+    without a trace.
     """
-    value, etag = workspace.storage.find_version(layout.CHAMPION)
-    reigning = None if value is None else Champion.from_dict(value)
+    current, etag = Champion.find_version_at(workspace.storage, layout.CHAMPION)
     package = registry.read_package(workspace, training_job)
-    if reigning and reigning.training_job == training_job:
-        _remember(workspace, reigning)  # in case the last try died between the two writes
-        return _report(workspace, reigning, training_job, promoted=True, reason="is the champion")
+    if current and current.training_job == training_job:
+        _remember(workspace, current)  # in case the last try died between the two writes
+        return _report(workspace, current, training_job, promoted=True, reason="is the champion")
     verdict = Verdict.read(workspace.storage, training_job)
-    reason = obstacle(workspace, package, reigning)
+    reason = obstacle(workspace, package, current)
     if reason:
-        if package.status is Approval.APPROVED and not _has_reigned(workspace, training_job):
+        if package.status is Approval.APPROVED and not _was_champion(workspace, training_job):
             registry.set_status(workspace, package, Approval.REJECTED, "the loop", reason)
-        return _report(workspace, reigning, training_job, promoted=False, reason=reason)
-    model = workspace.storage.read_json(layout.model_file(training_job))
+        return _report(workspace, current, training_job, promoted=False, reason=reason)
+    model = TrainedModel.read(workspace.storage, training_job)
     champion = Champion(
-        number=reigning.number + 1 if reigning else 1,
+        number=current.number + 1 if current else 1,
         training_job=training_job,
-        model_data=model["model_data"],
-        dataset_id=model["dataset_id"],
-        base_network=model["base_network"],
-        num_classes=model["num_classes"],
-        image_shape=model["image_shape"],
-        metrics=verdict.score,
-        promoted_at=_now(),
+        model_data=model.model_data,
+        dataset_id=model.dataset_id,
+        hyperparameters=model.shape,
+        metric=verdict.metric,
+        score=verdict.score,
+        promoted_at=now().isoformat(),
         package_arn=package.arn,
     )
-    _crown(workspace, champion, etag)
+    _set_champion(workspace, champion, etag)
     reason = package.comment or "; ".join(verdict.reasons)
     return _report(workspace, champion, training_job, promoted=True, reason=reason)
 
 
-def obstacle(workspace: Workspace, package: Package, reigning: Champion | None) -> str:
-    """Why a model may not take over now; "" when it may, or reigns already with an Approved package."""
+def obstacle(workspace: Workspace, package: ModelPackage, current: Champion | None) -> str:
+    """Why a model may not take over now; "" when it may, or is the champion and its package Approved."""
     job = package.training_job
     if package.status is Approval.PENDING:
         return f"package {package.version} waits for somebody to approve it"
     if package.status is Approval.REJECTED:
         verdict = Verdict.read(workspace.storage, job)
         return package.comment or "; ".join(verdict.reasons)
-    if reigning and reigning.training_job == job:
+    if current and current.training_job == job:
         return ""
-    parent = workspace.storage.read_json(layout.model_file(job))["parent"]
-    if parent == (reigning.training_job if reigning else None):
+    parent = TrainedModel.read(workspace.storage, job).parent
+    if parent == (current.training_job if current else None):
         return ""
-    if _has_reigned(workspace, job):
+    if _was_champion(workspace, job):
         return "has been the champion before: a rollback returns to it"
-    return f"was trained from {parent}, but {reigning and reigning.training_job} reigns now"
+    return f"was trained from {parent}, but {current and current.training_job} is the champion now"
 
 
 def restore(workspace: Workspace, number: int) -> Champion:
-    """Make an earlier champion the champion again, under a new number; nothing new when it reigns."""
-    value, etag = workspace.storage.find_version(layout.CHAMPION)
+    """Make an earlier champion the champion again, under a new number; nothing new when it is already."""
+    found, etag = Champion.find_version_at(workspace.storage, layout.CHAMPION)
     target = read_numbered(workspace, number)
-    reigning = Champion.from_dict(value) if value else target
-    if reigning.training_job == target.training_job:
-        _remember(workspace, reigning)
-        return reigning
-    champion = dataclasses.replace(
-        target, number=reigning.number + 1, promoted_at=_now(), rolled_back_from=reigning.number
-    )
-    _crown(workspace, champion, etag)
+    current = found or target
+    if current.training_job == target.training_job:
+        _remember(workspace, current)
+        return current
+    changes = {"number": current.number + 1, "promoted_at": now().isoformat()}
+    champion = target.model_copy(update=changes | {"rolled_back_from": current.number})
+    _set_champion(workspace, champion, etag)
     return champion
 
 
-def _has_reigned(workspace: Workspace, training_job: str) -> bool:
+def _was_champion(workspace: Workspace, training_job: str) -> bool:
     return any(earlier.training_job == training_job for earlier in read_history(workspace))
 
 
-def _crown(workspace: Workspace, champion: Champion, etag: str | None) -> None:
-    workspace.storage.replace(layout.CHAMPION, storage.dump(asdict(champion)), etag)
+def _set_champion(workspace: Workspace, champion: Champion, etag: str | None) -> None:
+    workspace.storage.replace(layout.CHAMPION, champion.dump(workspace.storage), etag)
     _remember(workspace, champion)
 
 
 def _remember(workspace: Workspace, champion: Champion) -> None:
-    workspace.storage.write_once(layout.champion_history(champion.number), storage.dump(asdict(champion)))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    champion.write_once(workspace.storage, champion.number)
 
 
 def _report(
     workspace: Workspace, champion: Champion | None, training_job: str, promoted: bool, reason: str
-) -> dict[str, Any]:
-    return {
-        "promoted": promoted,
-        "training_job": training_job,
-        "champion": champion.training_job if champion else None,
-        "number": champion.number if champion else 0,
-        "reason": reason,
-        "champion_uri": workspace.storage.uri(layout.CHAMPION),
-    }
+) -> Promotion:
+    return Promotion(
+        promoted=promoted,
+        training_job=training_job,
+        champion=champion.training_job if champion else None,
+        number=champion.number if champion else 0,
+        reason=reason,
+        champion_uri=workspace.storage.uri(layout.CHAMPION),
+    )

@@ -1,8 +1,7 @@
 """A trained model as a model package: what a version of the registry says of where it comes from.
 
 Takes a judged training job, gives the CreateModelPackage request and the package's ARN; made once, whatever
-dies in between. What SageMaker would refuse in a text is taken out of it. Knows storage, algorithm and
-identity.
+dies in between. What SageMaker would refuse in a text is taken out of it.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from include.loop.aws.jobs import is_missing
 from include.loop.aws.request_options import given, tags
 from include.loop.core import layout
 from include.loop.core.identity import content_hash
+from include.loop.core.records.models import TrainedModel
 from include.loop.core.records.verdict import Verdict
 from include.loop.core.storage import error_code
 from include.loop.workspace import Workspace
@@ -92,7 +92,7 @@ def _ensure_group(workspace: Workspace) -> None:
 
 def _request(workspace: Workspace, training_job: str, verdict: Verdict, status: str) -> dict[str, Any]:
     """Depends on stored facts only, so that its token finds the package that a crash left unrecorded."""
-    model = workspace.storage.read_json(layout.model_file(training_job))
+    model = TrainedModel.read(workspace.storage, training_job)
     measured = workspace.storage.find(layout.metrics_file(training_job))
     reasons = "; ".join(verdict.reasons)
     account, region = workspace.environment.role_arn.split(":")[4], workspace.environment.region
@@ -106,7 +106,7 @@ def _request(workspace: Workspace, training_job: str, verdict: Verdict, status: 
         ),
         "InferenceSpecification": {
             "Containers": [
-                {"Image": training_image(workspace.environment), "ModelDataUrl": model["model_data"]}
+                {"Image": training_image(workspace.environment), "ModelDataUrl": model.model_data}
             ],
             "SupportedContentTypes": ["image/jpeg", "image/png", "application/x-image"],
             "SupportedResponseMIMETypes": ["application/json"],
@@ -129,13 +129,13 @@ def _metrics(workspace: Workspace, training_job: str, body: bytes) -> dict[str, 
 
 
 def _properties(
-    workspace: Workspace, training_job: str, model: dict[str, Any], verdict: Verdict
+    workspace: Workspace, training_job: str, model: TrainedModel, verdict: Verdict
 ) -> dict[str, str]:
     """What can be searched for: at most 50 texts of at most 256 characters, which SageMaker chooses."""
     values = {
         TRAINING_JOB: training_job,
-        "dataset-id": model["dataset_id"],
-        "parent": model["parent"] or "none",
+        "dataset-id": model.dataset_id,
+        "parent": model.parent or "none",
         "gate": ("passed" if verdict.promote else "failed") + ": " + " / ".join(verdict.reasons),
         "metric": verdict.metric,
         "report": workspace.storage.uri(layout.report_page(training_job)),

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from include.loop.core.records.batch_facts import BatchFacts
 from include.loop.core.records.facts import Facts, RoundOutcome
+from include.loop.core.records.trials import Finding
 from include.loop.core.records.verdict import JudgedRule
 from include.loop.report import formats
 from include.loop.report.batches import stability_index
 from include.loop.report.words import capital
-from include.loop.trials import weigh
 from include.loop.trials.standing import State
 
 # By custom, a population stability index above this says that much has moved.
@@ -71,11 +71,11 @@ def _afterwards(facts: Facts) -> str:
     told = (trial for item in facts.standings for trial in item.trials)
     trial = next((trial for trial in told if trial.training_job == facts.training_job), None)
     match trial.outcome if trial else None:
-        case weigh.Outcome.HARM if trial and trial.others:
+        case Finding.HARM if trial and trial.others:
             return "It did harm: the loop itself finds out which batch did, and learns from the others."
-        case weigh.Outcome.HARM:
+        case Finding.HARM:
             return "It did harm: the loop goes on without this batch."
-        case weigh.Outcome.NO_GAIN:
+        case Finding.NO_GAIN:
             return "It did no harm either: the next training with new labels learns from these batches again."
     return "How each batch stands, and what becomes of it by itself, is told below where it is known."
 

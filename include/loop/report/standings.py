@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from include.loop.core.records.batch_facts import SecondLabelFacts, StandingFacts, TrialFacts
-from include.loop.core.records.trials import Discard
+from include.loop.core.records.trials import Discard, Trial
 from include.loop.report.doubts import worst
 from include.loop.report.reader import Reader
-from include.loop.trials import weigh
 from include.loop.trials.past import read_standings
 from include.loop.trials.second_labels import second_labels
 from include.loop.trials.standing import NEXT, Past, State
@@ -69,7 +68,7 @@ def outcome(trial: TrialFacts) -> str:
     return _OUTCOMES.get(trial.outcome, trial.outcome)
 
 
-def _trial(trial: weigh.Trial, batch: str) -> TrialFacts:
+def _trial(trial: Trial, batch: str) -> TrialFacts:
     return TrialFacts(
         training_job=trial.training_job,
         outcome=trial.outcome.value,

@@ -25,7 +25,7 @@ from include.loop.models.champion import (
     read_numbered,
     restore,
 )
-from include.loop.models.registry import Approval, Package
+from include.loop.models.registry import Approval, ModelPackage
 from include.loop.serving import smoke_test
 from include.loop.serving.endpoint import (
     candidate_name,
@@ -169,7 +169,7 @@ def rollback(
 
 
 def _serve(
-    workspace: Workspace, package: Package, waited_for: Pending | None
+    workspace: Workspace, package: ModelPackage, waited_for: Pending | None
 ) -> Pending | tuple[int, Deployment]:
     """Candidate, smoke test, live endpoint, record with its number: each unless it is done already."""
     live, config = endpoint_name(workspace), ensure_config(workspace, package)
@@ -186,7 +186,7 @@ def _serve(
 
 def _try_candidate(
     workspace: Workspace,
-    package: Package,
+    package: ModelPackage,
     config: str,
     waited_for: Pending | None,
 ) -> Pending | None:
@@ -218,7 +218,9 @@ def _clear_candidate(workspace: Workspace) -> Pending | None:
     return None
 
 
-def _record(workspace: Workspace, package: Package, endpoint: str, config: str) -> tuple[int, Deployment]:
+def _record(
+    workspace: Workspace, package: ModelPackage, endpoint: str, config: str
+) -> tuple[int, Deployment]:
     """One numbered record per change of what is served; the same configuration again adds none."""
     storage = workspace.storage
     earlier = list(storage.list(layout.DEPLOYMENTS))
@@ -247,7 +249,7 @@ def _current(workspace: Workspace) -> Champion:
     return champion
 
 
-def _find_package(workspace: Workspace, training_job: str) -> Package | None:
+def _find_package(workspace: Workspace, training_job: str) -> ModelPackage | None:
     try:
         return registry.read_package(workspace, training_job)
     except NotSetUp:

@@ -19,7 +19,7 @@ from include.loop.aws.request_options import given, tags, volume_key, vpc
 from include.loop.config import DeploymentSettings
 from include.loop.core.errors import ConfigurationError, DeploymentFailed
 from include.loop.core.identity import HASH_CHARS, check_name, content_hash
-from include.loop.models.registry import Package
+from include.loop.models.registry import ModelPackage
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def candidate_name(workspace: Workspace) -> str:
     return check_name(f"{endpoint_name(workspace)}-candidate")
 
 
-def ensure_config(workspace: Workspace, package: Package) -> str:
+def ensure_config(workspace: Workspace, package: ModelPackage) -> str:
     """The endpoint configuration that serves a package, and its model; made unless they are there.
 
     The model is not the one that batch transforms use: that one is made of the artifact (algorithm.py) before

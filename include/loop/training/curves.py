@@ -2,8 +2,8 @@
 
 Takes a boto3 CloudWatch Logs client and a training job, gives ``models/<job>/curves.json``. The lines are
 those that SageMaker's object detection writes and whose expressions the service attaches to the job. Logs
-are no part of the result: where they are missing, late or forbidden, the curves are short and a night goes
-on. Knows storage only.
+are no part of the result: where they are missing, late or forbidden, the curves are short and training goes
+on.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import logging
 import math
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.loop.core import layout
+from include.loop.core.records.models import TrainingCurves
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -38,37 +39,41 @@ _THROUGHPUT = re.compile(r"#throughput_metric: host=\S+, train throughput=(?P<va
 _FIELDS = {"mAP": "validation_map", "cross_entropy": "cross_entropy", "smooth_l1": "smooth_l1"}
 
 
-def keep(workspace: Workspace, training_job: str) -> dict[str, Any]:
-    """Read the job's log and keep its curves; how many epochs, and why there are none (``problem``).
+@dataclass(frozen=True)
+class KeptCurves:
+    """How many epochs are known and where they are; ``problem`` says why there are none, or no new ones."""
+
+    training_job: str
+    epochs: int
+    problem: str | None
+    curves_uri: str | None
+
+
+def keep(workspace: Workspace, training_job: str) -> KeptCurves:
+    """Read the job's log and keep its curves.
 
     Safe to call again: a log that has come in completely since takes the place of a shorter one, and a log
     that has expired does not.
     """
-    location = layout.curves_file(training_job)
-    problem = None
-    found: dict[str, Any] = {"epochs": [], "throughput": None}
+    storage, problem, found = workspace.storage, None, TrainingCurves()
     try:
         found = read_curves(_messages(workspace.clients.logs, training_job))
     except (BotoCoreError, ClientError) as error:
         problem = f"the log of {training_job} could not be read: {error}"
         log.warning("%s", problem)
-    known = workspace.storage.find_json(location)
-    if known is None or len(found["epochs"]) >= len(known["epochs"]):
-        if found["epochs"]:
-            workspace.storage.write_json(location, found)
+    known = TrainingCurves.find(storage, training_job)
+    if known is None or len(found.epochs) >= len(known.epochs):
+        if found.epochs:
+            found.write(storage, training_job)
     else:
         found = known
-    if not found["epochs"] and problem is None:
+    if not found.epochs and problem is None:
         problem = f"the log of {training_job} tells of no epoch"
-    return {
-        "training_job": training_job,
-        "epochs": len(found["epochs"]),
-        "problem": problem,
-        "curves_uri": workspace.storage.uri(location) if found["epochs"] else None,
-    }
+    where = storage.uri(TrainingCurves.location(training_job)) if found.epochs else None
+    return KeptCurves(training_job, len(found.epochs), problem, where)
 
 
-def read_curves(lines: Iterable[str]) -> dict[str, Any]:
+def read_curves(lines: Iterable[str]) -> TrainingCurves:
     """The epochs that log lines tell of, in order, and the mean throughput in records per second.
 
     An epoch's loss is the last one printed. A job that was interrupted and began again prints an epoch twice:
@@ -85,13 +90,13 @@ def read_curves(lines: Iterable[str]) -> dict[str, Any]:
             if match["host"] == first_host:
                 for value in _finite(match["value"]):
                     epochs.setdefault(int(match["epoch"]), {})[_FIELDS[match["name"]]] = value
-    return {
-        "epochs": [
+    return TrainingCurves(
+        epochs=tuple(
             {"epoch": number, **{name: epochs[number].get(name) for name in _FIELDS.values()}}
             for number in sorted(epochs)
-        ],
-        "throughput": round(sum(speeds) / len(speeds), 1) if speeds else None,
-    }
+        ),
+        throughput=round(sum(speeds) / len(speeds), 1) if speeds else None,
+    )
 
 
 def _finite(text: str) -> list[float]:

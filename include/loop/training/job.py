@@ -3,121 +3,72 @@
 Takes a dataset, gives a completed training job and ``models/<job>/model.json``, the record of what came from
 what. The request follows the incremental-training recipe of SageMaker's object detection: augmented manifests
 through Pipe mode, the parent's artifact as a File channel named ``model``; machines, network and keys are the
-environment's. Knows dataset, algorithm, champion and jobs.
+environment's.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from include.loop.aws.containers import check_limits, check_machines, training_image
+from include.loop.aws.containers import training_image
 from include.loop.aws.jobs import Job, Pending, ResourceKind, attach_or_create
 from include.loop.aws.request_options import given, tags, volume_key, vpc
-from include.loop.config import Stage, TrainingInstances
+from include.loop.config import TrainingInstances
 from include.loop.core import layout
-from include.loop.core.errors import Incompatible
 from include.loop.core.identity import job_stem
-from include.loop.dataset.build import read_dataset
-from include.loop.models.champion import Champion, find_champion
+from include.loop.core.records.dataset import Dataset
+from include.loop.core.records.models import Champion, TrainedModel
+from include.loop.models.champion import find_champion
+from include.loop.training.hyperparameters import make_hyperparameters
 from include.loop.workspace import Workspace
 
-# SageMaker's default label_width; it must hold five numbers per box of the fullest image, and two more.
-MIN_LABEL_WIDTH = 350
-NUMBERS_PER_BOX = 5
-DEFAULT_LEARNING_RATE = 0.001  # that of SageMaker's object detection
 LONGEST_WAIT = 2_419_200  # seconds: 28 days, the most that CreateTrainingJob's MaxWaitTimeInSeconds takes
 
 
-def train(
-    workspace: Workspace, dataset_id: str, waited_for: Pending | None = None
-) -> Pending | dict[str, Any]:
+@dataclass(frozen=True)
+class Trained:
+    """A completed training job: which ``attempt`` it was, how long it took, and SageMaker's final ``metrics``
+    by name.
+    """
+
+    training_job: str
+    dataset_id: str
+    parent: str | None
+    model_data: str
+    attempt: int
+    seconds: float | None
+    metrics: dict[str, float]
+
+
+def train(workspace: Workspace, dataset_id: str, waited_for: Pending | None = None) -> Pending | Trained:
     """Train on a dataset, from its parent when it has one (see jobs.py for the calling pattern).
 
     Incompatible when the parent has another base network or other classes; ConfigurationError when
     SageMaker's own algorithm would refuse a hyperparameter.
     """
-    record = read_dataset(workspace, dataset_id)
-    parent = find_champion(workspace, record["parent"])
-    hyperparameters = make_hyperparameters(workspace, record, parent)
+    dataset = Dataset.read(workspace.storage, dataset_id)
+    parent = find_champion(workspace, dataset.parent)
+    hyperparameters = make_hyperparameters(workspace, dataset, parent)
     job = attach_or_create(
         workspace.clients.sagemaker,
         ResourceKind.TRAINING,
-        _stem(workspace, record),
-        lambda: make_request(workspace, record, parent, hyperparameters),
+        training_stem(workspace.pipeline.name, dataset),
+        lambda: make_request(workspace, dataset, parent, hyperparameters),
         waited_for,
     )
     if not job.ended:
         return Pending(ResourceKind.TRAINING, (job.name,))
-    return _finish(workspace, record, job)
-
-
-def make_hyperparameters(
-    workspace: Workspace, record: dict[str, Any], parent: Champion | None
-) -> dict[str, str]:
-    """What is counted, then the pipeline's settings, then the environment's; all as text, as the API wants
-    them. A model that is trained further takes the first model's settings, gentler, and then its own.
-    """
-    settings = workspace.pipeline.training
-    values: dict[str, Any] = {
-        "num_classes": len(workspace.pipeline.classes),
-        "base_network": settings.base_network,
-        "image_shape": settings.image_shape,
-        "num_training_samples": record["train"],
-        "label_width": max(MIN_LABEL_WIDTH, NUMBERS_PER_BOX * record["max_boxes"] + 2),
-    }
-    values |= _settings(workspace, "initial")
-    if parent:
-        values |= _gentler(values, parent) | _settings(workspace, "incremental")
-        values["use_pretrained_model"] = 0  # the parent's weights take the place of SageMaker's
-        _check_parent(parent, values)
-    # "The number of input images must be bigger or equal to the mini_batch_size": so a small dataset trains
-    # too.
-    values["mini_batch_size"] = min(int(values.get("mini_batch_size", 32)), record["train"])
-    texts = {name: str(value) for name, value in sorted(values.items())}
-    if workspace.environment.algorithm == "sagemaker":
-        check_limits(texts)
-        check_machines(workspace.environment)
-    return texts
-
-
-def read_model(workspace: Workspace, training_job: str) -> dict[str, Any]:
-    """model.json of a completed training job."""
-    return dict(workspace.storage.read_json(layout.model_file(training_job)))
-
-
-def _settings(workspace: Workspace, stage: Stage) -> dict[str, Any]:
-    pipeline, place = workspace.pipeline.training, workspace.environment.training
-    chosen = pipeline.initial if stage == "initial" else pipeline.incremental
-    return chosen.hyperparameters | (place.hyperparameters.get(stage) or {})
-
-
-def _gentler(first: dict[str, Any], parent: Champion) -> dict[str, Any]:
-    """What changes when a model is trained further and nothing is said: SageMaker's example for retraining
-    with A2I keeps all settings of the first training but its learning rate, a tenth, so that what the model
-    knows is refined and not overwritten. The image size is the parent's.
-    """
-    rate = float(first.get("learning_rate", DEFAULT_LEARNING_RATE))
-    return {"learning_rate": f"{rate / 10:g}", "image_shape": parent.image_shape}
-
-
-def _check_parent(parent: Champion, values: dict[str, Any]) -> None:
-    """SageMaker's rule for incremental training: the same network and the same number of classes."""
-    for name in ("base_network", "num_classes"):
-        if values[name] != getattr(parent, name):
-            raise Incompatible(
-                f"{name} is {values[name]!r}, but the champion {parent.training_job} has "
-                f"{getattr(parent, name)!r}: a model cannot be trained further with another {name}. "
-                "Give the new model a pipeline of its own."
-            )
+    return _finish(workspace, dataset, job)
 
 
 def make_request(
-    workspace: Workspace, record: dict[str, Any], parent: Champion | None, hyperparameters: dict[str, str]
+    workspace: Workspace, dataset: Dataset, parent: Champion | None, hyperparameters: dict[str, str]
 ) -> dict[str, Any]:
     """CreateTrainingJob's arguments without the name."""
     environment = workspace.environment
     place, network = environment.training, environment.network
-    channels = [_data_channel(workspace, record["dataset_id"], side) for side in ("train", "validation")]
+    channels = [_data_channel(workspace, dataset, split) for split in ("train", "validation")]
     if parent:
         channels.append(_model_channel(parent.model_data))
     request = {
@@ -146,7 +97,7 @@ def make_request(
         "EnableInterContainerTrafficEncryption": network.encrypt_between_containers,
     }
     return request | given(
-        VpcConfig=vpc(environment), CheckpointConfig=_checkpoints(workspace, record), Tags=tags(environment)
+        VpcConfig=vpc(environment), CheckpointConfig=_checkpoints(workspace, dataset), Tags=tags(environment)
     )
 
 
@@ -157,24 +108,27 @@ def _longest_wait(place: TrainingInstances) -> int | None:
     return place.max_wait_seconds or min(2 * place.max_runtime_seconds, LONGEST_WAIT)
 
 
-def _checkpoints(workspace: Workspace, record: dict[str, Any]) -> dict[str, str] | None:
+def _checkpoints(workspace: Workspace, dataset: Dataset) -> dict[str, str] | None:
     """One folder per dataset and parent: the next attempt goes on where an interrupted one was."""
     if not workspace.environment.training.checkpoints:
         return None
-    return {"S3Uri": workspace.storage.uri(layout.checkpoints(_stem(workspace, record)))}
+    return {
+        "S3Uri": workspace.storage.uri(layout.checkpoints(training_stem(workspace.pipeline.name, dataset)))
+    }
 
 
-def _stem(workspace: Workspace, record: dict[str, Any]) -> str:
-    return job_stem(workspace.pipeline.name, "train", record["dataset_id"], record["parent"])
+def training_stem(pipeline: str, dataset: Dataset) -> str:
+    """The name of the dataset's training jobs, without the number of the attempt."""
+    return job_stem(pipeline, "train", dataset.dataset_id, dataset.parent)
 
 
-def _data_channel(workspace: Workspace, dataset_id: str, side: str) -> dict[str, Any]:
+def _data_channel(workspace: Workspace, dataset: Dataset, split: str) -> dict[str, Any]:
     channel: dict[str, Any] = {
-        "ChannelName": side,
+        "ChannelName": split,
         "DataSource": {
             "S3DataSource": {
                 "S3DataType": "AugmentedManifestFile",
-                "S3Uri": workspace.storage.uri(layout.dataset_manifest(dataset_id, side)),
+                "S3Uri": workspace.storage.uri(dataset.manifest(split)),
                 "S3DataDistributionType": "FullyReplicated",
                 # The order counts: the image first, then its label.
                 "AttributeNames": ["source-ref", workspace.pipeline.label_attribute],
@@ -185,7 +139,7 @@ def _data_channel(workspace: Workspace, dataset_id: str, side: str) -> dict[str,
         "CompressionType": "None",
         "InputMode": "Pipe",
     }
-    if side == "train":
+    if split == "train":
         channel["ShuffleConfig"] = {"Seed": 1}  # the manifest is sorted; learning wants it mixed
     return channel
 
@@ -206,32 +160,25 @@ def _model_channel(model_data: str) -> dict[str, Any]:
     }
 
 
-def _finish(workspace: Workspace, record: dict[str, Any], job: Job) -> dict[str, Any]:
-    used = job.details["HyperParameters"]
-    model = workspace.storage.write_json_once(
-        layout.model_file(job.name),
-        {
-            "training_job": job.name,
-            "dataset_id": record["dataset_id"],
-            "parent": record["parent"],
-            "model_data": job.details["ModelArtifacts"]["S3ModelArtifacts"],
-            "base_network": used["base_network"],
-            "num_classes": int(used["num_classes"]),
-            "image_shape": int(used["image_shape"]),
-            "hyperparameters": used,
-            "training_job_arn": job.details["TrainingJobArn"],
-            "instance_type": job.details["ResourceConfig"]["InstanceType"],
-            "seconds": job.seconds,
-            "billable_seconds": job.details.get("BillableTimeInSeconds"),
-        },
-    )
+def _finish(workspace: Workspace, dataset: Dataset, job: Job) -> Trained:
+    model = TrainedModel(
+        training_job=job.name,
+        dataset_id=dataset.dataset_id,
+        parent=dataset.parent,
+        model_data=job.details["ModelArtifacts"]["S3ModelArtifacts"],
+        hyperparameters=job.details["HyperParameters"],
+        training_job_arn=job.details["TrainingJobArn"],
+        instance_type=job.details["ResourceConfig"]["InstanceType"],
+        seconds=job.seconds,
+        billable_seconds=job.details.get("BillableTimeInSeconds"),
+    ).write_once(workspace.storage, job.name)
     metrics = {item["MetricName"]: item["Value"] for item in job.details.get("FinalMetricDataList", ())}
-    return {
-        "training_job": job.name,
-        "dataset_id": record["dataset_id"],
-        "parent": record["parent"],
-        "model_data": model["model_data"],
-        "attempt": job.attempt,
-        "seconds": job.seconds,
-        "metrics": metrics,
-    }
+    return Trained(
+        training_job=job.name,
+        dataset_id=dataset.dataset_id,
+        parent=dataset.parent,
+        model_data=model.model_data,
+        attempt=job.attempt,
+        seconds=job.seconds,
+        metrics=metrics,
+    )

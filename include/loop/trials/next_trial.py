@@ -1,9 +1,8 @@
-"""Which nights the next training learns from.
+"""Which batches the next training learns from.
 
-Takes what was tried and said (``Past``), gives the sets of nights to try, best first: what is open together;
-then what is suspected, split until one night is left; then the newer half of what brought no gain. One bad
-night among n costs about 2·log2(n) trainings, and no set is tried twice with one champion. Pure. Knows
-standing.
+Takes what was tried and said (``Past``), gives the sets of batches to try, best first: what is open together;
+then what is suspected, split until one batch is left; then the newer half of what brought no gain. One bad
+batch among n costs about 2·log2(n) trainings, and no set is tried twice with one champion. Pure.
 """
 
 from __future__ import annotations
@@ -12,39 +11,39 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from include.loop.core.records.trials import Finding, Kind
 from include.loop.trials.standing import Past, Standing, State, find_groups, stand
-from include.loop.trials.weigh import Kind, Outcome
 
 DAY = timedelta(hours=24)
 WHY = {
-    Kind.REST: "the open nights together, now that others are suspected",
-    Kind.SPLIT: "a part of the nights of which one did harm",
-    Kind.ALONE: "one night that is suspected, by itself",
-    Kind.NEWER: "the newer half of the nights that brought no gain together",
+    Kind.REST: "the open batches together, now that others are suspected",
+    Kind.SPLIT: "a part of the batches of which one did harm",
+    Kind.ALONE: "one batch that is suspected, by itself",
+    Kind.NEWER: "the newer half of the batches that brought no gain together",
 }
 
 
 @dataclass(frozen=True)
 class Choice:
-    nights: tuple[str, ...]
+    batches: tuple[str, ...]
     kind: Kind
 
 
 def choices(past: Past, now: datetime, most: int) -> Iterator[Choice]:
-    """The sets of nights to try with this champion, best first; none when it is to wait for new labels.
+    """The sets of batches to try with this champion, best first; none when it is to wait for new labels.
 
-    At most ``most`` further trials (``Kind.counted``) within 24 hours. A first model learns from all nights.
+    At most ``most`` further trials (``Kind.counted``) within 24 hours. A first model learns from all batches.
     """
     if past.champion is None:
-        kept = tuple(sorted(set(past.nights) - past.discarded))
+        kept = tuple(sorted(set(past.batches) - past.discarded))
         if kept:
             yield Choice(kept, Kind.ROUND)
         return
     found = stand(past)
-    together = tuple(night for night, item in found.items() if item.state is State.OPEN)
+    together = tuple(batch for batch, item in found.items() if item.state is State.OPEN)
     allowed = trials_left(past, now, most) > 0
     for choice in (*_together(past, together), *_suspected(past, found), *_newer(past, together)):
-        if frozenset(choice.nights) not in past.tried and (allowed or not choice.kind.counted):
+        if frozenset(choice.batches) not in past.tried and (allowed or not choice.kind.counted):
             yield choice
 
 
@@ -55,14 +54,14 @@ def trials_left(past: Past, now: datetime, most: int) -> int:
 
 
 def tell(past: Past, choice: Choice | None, now: datetime, most: int) -> str:
-    """For a person: which trial this is, which nights it leaves out, and why; "" for all nights together."""
+    """For a person: which trial this is, which batches it leaves out, and why; "" for all of them."""
     parts = []
     if choice and choice.kind.counted:
-        parts.append(f"A further trial: {WHY[choice.kind]} ({', '.join(choice.nights)}).")
+        parts.append(f"A further trial: {WHY[choice.kind]} ({', '.join(choice.batches)}).")
     left = [
-        f"{night} ({item.state}: {item.reason})"
-        for night, item in stand(past).items()
-        if (choice is None or night not in choice.nights) and item.state is not State.DISCARDED
+        f"{batch} ({item.state}: {item.reason})"
+        for batch, item in stand(past).items()
+        if (choice is None or batch not in choice.batches) and item.state is not State.DISCARDED
     ]
     if left:
         parts.append(f"Left out: {'; '.join(left)}.")
@@ -79,13 +78,13 @@ def tell(past: Past, choice: Choice | None, now: datetime, most: int) -> str:
     return " ".join(parts)
 
 
-def _together(past: Past, nights: tuple[str, ...]) -> Iterator[Choice]:
-    last = [past.of(night)[-1] if past.of(night) else None for night in nights]
+def _together(past: Past, batches: tuple[str, ...]) -> Iterator[Choice]:
+    last = [past.of(batch)[-1] if past.of(batch) else None for batch in batches]
     # A challenger that passed, but came too late for its champion, has judged nothing.
     if any(trial is None or (trial.promotes and trial.champion != past.champion) for trial in last):
-        yield Choice(nights, Kind.ROUND)
+        yield Choice(batches, Kind.ROUND)
     elif any(trial and trial.harmed for trial in last):
-        yield Choice(nights, Kind.REST)
+        yield Choice(batches, Kind.REST)
     # Else all were without gain as late as their last trial: they wait for new labels.
 
 
@@ -94,7 +93,7 @@ def _suspected(past: Past, found: Mapping[str, Standing]) -> Iterator[Choice]:
     groups = (
         group.suspects
         for group in all_groups
-        if not group.proven and all(found[night].state is State.SUSPENDED for night in group.suspects)
+        if not group.proven and all(found[batch].state is State.SUSPENDED for batch in group.suspects)
     )
     for suspects in sorted(groups, key=lambda some: (len(some), sorted(some))):
         order = tuple(sorted(suspects))
@@ -108,7 +107,7 @@ def _suspected(past: Past, found: Mapping[str, Standing]) -> Iterator[Choice]:
 
 
 def _newer(past: Past, together: tuple[str, ...]) -> Iterator[Choice]:
-    """A mediocre night must not hold back better ones for ever; half of them, so that labels add up too."""
-    if len(together) > 1 and past.tried.get(frozenset(together)) is Outcome.NO_GAIN:
-        order = sorted(together, key=lambda night: (past.of(night)[0].at, night))
+    """A mediocre batch must not hold back better ones for ever; half of them, so that labels add up too."""
+    if len(together) > 1 and past.tried.get(frozenset(together)) is Finding.NO_GAIN:
+        order = sorted(together, key=lambda batch: (past.of(batch)[0].at, batch))
         yield Choice(tuple(sorted(order[len(order) // 2 :])), Kind.NEWER)

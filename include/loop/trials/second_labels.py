@@ -19,12 +19,12 @@ MIN_IOU = 0.5  # as for the answers of several reviewers (consensus.py)
 
 @dataclass(frozen=True)
 class Compared:
-    """Of ``asked`` images of a night so many have a second label, and so many of these ``agree`` with the
+    """Of ``asked`` images of a batch so many have a second label, and so many of these ``agree`` with the
     first: the same objects, box by box (class, and IoU of at least 0.5). ``overlap`` is the mean IoU of all
     pairs of boxes of one class that lie together, None without any; ``differing`` are the other images.
     """
 
-    night: str
+    batch: str
     asked: int
     answered: int
     agreed: int
@@ -34,16 +34,16 @@ class Compared:
     @property
     def text(self) -> str:
         return (
-            f"{self.asked} images of {self.night} were asked about again: {self.answered} have a second "
+            f"{self.asked} images of {self.batch} were asked about again: {self.answered} have a second "
             f"label, {self.agreed} of these agree with the first"
         )
 
 
-def second_labels(workspace: Workspace, night: str) -> Compared | None:
-    """How the second labels of a night compare with the first, as far as they are in; None when it was not
+def second_labels(workspace: Workspace, batch: str) -> Compared | None:
+    """How the second labels of a batch compare with the first, as far as they are in; None when it was not
     asked again.
     """
-    record = workspace.storage.find_json(layout.again_file(night))
+    record = workspace.storage.find_json(layout.again_file(batch))
     if record is None:
         return None
     loops = set(record["loops"])
@@ -58,12 +58,12 @@ def second_labels(workspace: Workspace, night: str) -> Compared | None:
         for line in _labels(workspace, shard)
         if line.value.get("loop") in loops
     }
-    first = {line.source: line for line in _labels(workspace, night)}
-    return compare(night, len(loops), first, second)
+    first = {line.source: line for line in _labels(workspace, batch)}
+    return compare(batch, len(loops), first, second)
 
 
 def compare(
-    night: str, asked: int, first: Mapping[str, LabelledImage], second: Mapping[str, LabelledImage]
+    batch: str, asked: int, first: Mapping[str, LabelledImage], second: Mapping[str, LabelledImage]
 ) -> Compared:
     """Both labels by image. Pure; the order of boxes does not matter."""
     overlaps: list[float] = []
@@ -76,7 +76,7 @@ def compare(
         if not len(one) == len(other) == sum(overlap >= MIN_IOU for overlap in pairs):
             differing.append(image)
     overlap = sum(overlaps) / len(overlaps) if overlaps else None
-    return Compared(night, asked, len(both), len(both) - len(differing), overlap, tuple(differing))
+    return Compared(batch, asked, len(both), len(both) - len(differing), overlap, tuple(differing))
 
 
 def _labels(workspace: Workspace, shard: str) -> list[LabelledImage]:
@@ -86,7 +86,7 @@ def _labels(workspace: Workspace, shard: str) -> list[LabelledImage]:
         try:
             lines.append(read_value(value, pipeline.label_attribute, pipeline.classes))
         except BadRecord:
-            continue  # told where labels are learned from (corpus.py)
+            continue  # told where labels are learned from (pool.py)
     return lines
 
 

@@ -1,8 +1,8 @@
 """The shards of labels: which there are, what the champion has learned from, and what their lines say.
 
-Takes the pipeline's folder, gives the champion's ``Lineage``, the shards that are new to it, and the usable
-lines of any manifest as candidates of the ledger. A shard that somebody has discarded is neither new nor
-known: it is not learned from, not shown again and not measured with. Knows champion, manifest and storage.
+Takes the pipeline's folder, gives the champion's ``Lineage`` and the shards that are new to it. A shard that
+somebody has discarded is neither new nor known: it is not learned from, not shown again and not measured
+with.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, Incompatible
+from include.loop.core.records.dataset import Dataset
+from include.loop.core.records.models import Champion
+from include.loop.core.records.trials import Discard
 from include.loop.core.storage import Storage, in_parallel
-from include.loop.models.champion import Champion, read_champion
+from include.loop.core.times import now
+from include.loop.models.champion import read_champion
 from include.loop.workspace import Workspace
 
 
@@ -33,7 +36,7 @@ class Lineage:
     initial: str | None = None
 
     @property
-    def reigning(self) -> str | None:
+    def current(self) -> str | None:
         """The champion's training job."""
         return self.champion.training_job if self.champion else None
 
@@ -50,28 +53,23 @@ def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[t
             yield batch, summary
 
 
-def read_dataset(workspace: Workspace, dataset_id: str) -> dict[str, Any]:
-    """dataset.json of a built dataset."""
-    return dict(workspace.storage.read_json(layout.dataset_file(dataset_id)))
-
-
 def read_lineage(workspace: Workspace) -> Lineage:
-    """What the reigning champion has learned from, its ancestors' shards included. Incompatible when it knows
+    """What the current champion has learned from, its ancestors' shards included. Incompatible when it knows
     other classes than the pipeline names.
     """
     champion = read_champion(workspace)
     if champion is None:
         return Lineage()
-    record = read_dataset(workspace, champion.dataset_id)
+    dataset = Dataset.read(workspace.storage, champion.dataset_id)
     ours = list(workspace.pipeline.classes)
-    for class_id, (theirs, name) in enumerate(zip(record["classes"], ours, strict=False)):
+    for class_id, (theirs, name) in enumerate(zip(dataset.classes, ours, strict=False)):
         if theirs != name:
             raise Incompatible(
                 f"{workspace.pipeline.path}: classes: class_id {class_id} is {name!r}, but {theirs!r} in "
-                f"{workspace.storage.uri(layout.dataset_file(champion.dataset_id))}, which "
+                f"{workspace.storage.uri(Dataset.location(champion.dataset_id))}, which "
                 "the champion has learned from. Give another list of classes a pipeline of its own."
             )
-    return Lineage(champion, record["learned"], record["root"], record["initial"])
+    return Lineage(champion, dataset.learned, dataset.root, dataset.initial)
 
 
 @dataclass(frozen=True)
@@ -96,17 +94,16 @@ def shard_manifest(shard: str) -> str:
     return layout.labels_manifest(shard)
 
 
-def discard(workspace: Workspace, shard: str, by: str, why: str) -> dict[str, Any]:
-    """Leave a night's labels out from now on: a person has found that they are wrong. The first word counts.
-
-    The labels stay where they are; whoever wants them back deletes ``discarded/<shard>.json``.
+def discard(workspace: Workspace, shard: str, by: str, why: str) -> tuple[Discard, bool]:
+    """Leave a batch's labels out from now on: a person has found that they are wrong. The first word counts.
+    It comes with whether the champion has learned from them already.
     """
     if not workspace.storage.exists(layout.summary_file(shard)):
         known = [name for name, _ in committed_shards(workspace.storage)]
         raise ConfigurationError(f"there are no committed labels of {shard!r}; there are those of {known}")
-    record = {"shard": shard, "by": by, "why": why, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     learned = shard in read_lineage(workspace).learned
-    return workspace.storage.write_json_once(layout.discarded_file(shard), record) | {"learned": learned}
+    word = Discard(shard=shard, by=by, why=why, at=now())
+    return word.write_once(workspace.storage, shard), learned
 
 
 def read_discarded(workspace: Workspace) -> set[str]:

@@ -123,7 +123,7 @@ class ApproveOperator(LoopClients, ApprovalOperator):
             comment = str((answer.get("params_input") or {}).get("comment") or "")
             with domain_errors():
                 result = decide(self.workspace, self.training_job, approve, person, comment)
-            self.log.info("%s says %s: %s", person, answer["chosen_options"], result["status"])
+            self.log.info("%s says %s: %s", person, answer["chosen_options"], result.status)
             if not approve:
                 self._turned_down(context, f"{person}: {comment}")
             return super().execute_complete(context, answer)

@@ -82,7 +82,7 @@ class RegisterOperator(ChallengerOperator):
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.models.registry import register
 
-        result = register(self.workspace, self.training_job, ask=self.ask)
+        result = asdict(register(self.workspace, self.training_job, ask=self.ask))
         self.log.info(
             "Version %s of %s is %s; %s",
             result["version"], result["group"], result["status"], result["package_arn"],
@@ -140,7 +140,7 @@ class PromoteOperator(ChallengerOperator):
         from include.loop.core.records.models import Champion
         from include.loop.models.champion import promote
 
-        result = promote(self.workspace, self.training_job)
+        result = asdict(promote(self.workspace, self.training_job))
         if not result["promoted"]:
             raise AirflowSkipException(f"{self.training_job} is not promoted: {result['reason']}")
         self.log.info(

@@ -7,6 +7,7 @@ them are in `sagemaker_jobs`, what a trained model goes through in `challenger`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -53,7 +54,7 @@ class PlanTrainingOperator(LoopOperator):
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.dataset.plan import plan_training
 
-        plan = plan_training(self.workspace)
+        plan = asdict(plan_training(self.workspace))
         if self.plan_only:
             context["ti"].xcom_push(key="plan", value=plan)
             raise AirflowSkipException(f"plan_only: {plan['text']}")
@@ -127,7 +128,9 @@ class BuildDatasetOperator(LoopOperator):
     def _build(self) -> dict[str, Any]:
         from include.loop.dataset.build import build, build_initial
 
-        return build_initial(self.workspace) if self.initial else build(self.workspace, self.min_new_labels)
+        if self.initial:
+            return asdict(build_initial(self.workspace))
+        return asdict(build(self.workspace, self.min_new_labels))
 
 
 class TrainAgainOperator(LoopClients, TriggerDagRunOperator):
@@ -150,12 +153,14 @@ class TrainAgainOperator(LoopClients, TriggerDagRunOperator):
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> None:
-        from include.loop.dataset.build import pending
+        from include.loop.dataset.build import find_untried
 
         with domain_errors():
-            came_in = pending(self.workspace, self.dataset_id)
-        if not came_in["labels"]:
+            untried = find_untried(self.workspace, self.dataset_id)
+        if not untried.labels:
             raise AirflowSkipException("No labels came in meanwhile, and no batch is to be tried again now.")
-        self.log.info("Training again (%(kind)s) from %(labels)d labels: %(batches)s", came_in)
+        self.log.info(
+            "Training again (%s) from %d labels: %s", untried.kind, untried.labels, ", ".join(untried.batches)
+        )
         self.trigger_run_id = f"again__{self.dataset_id}"
         super().execute(context)

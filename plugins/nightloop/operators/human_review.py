@@ -212,7 +212,7 @@ class NotifyTrainingOperator(LoopOperator):
 
         if self.plan_only:
             raise AirflowSkipException("plan_only: no labels were made.")
-        waiting = plan_training(self.workspace)
+        waiting = asdict(plan_training(self.workspace))
         if not waiting["new_labels"]:
             why = waiting["note"] or "The champion has learned from every label there is."
             raise AirflowSkipException(why)

@@ -163,9 +163,11 @@ class ScoreReplayOperator(SageMakerJobOperator):
         self.min_new_labels = min_new_labels
 
     def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
+        from include.loop.aws.jobs import Pending
         from include.loop.dataset.replay import score
 
-        return score(self.workspace, waited_for, self.min_new_labels)
+        outcome = score(self.workspace, waited_for, self.min_new_labels)
+        return outcome if isinstance(outcome, Pending) else asdict(outcome)
 
     def log_result(self, result: dict[str, Any]) -> None:
         self.log.info("%d earlier images have the champion's score.", result["scored"])
@@ -185,15 +187,16 @@ class IncrementalTrainingOperator(SageMakerJobOperator):
         self.dataset_id = dataset_id
 
     def advance(self, waited_for: Pending | None) -> Pending | dict[str, Any]:
+        from include.loop.aws.jobs import Pending
         from include.loop.training.curves import keep
         from include.loop.training.job import train
 
         outcome = train(self.workspace, self.dataset_id, waited_for)
-        if isinstance(outcome, dict):
-            problem = keep(self.workspace, outcome["training_job"])["problem"]
-            if problem:
-                self.log.warning("The report does without training curves: %s", problem)
-        return outcome
+        if isinstance(outcome, Pending):
+            return outcome
+        if problem := keep(self.workspace, outcome.training_job).problem:
+            self.log.warning("The report does without training curves: %s", problem)
+        return asdict(outcome)
 
     def log_result(self, result: dict[str, Any]) -> None:
         self.log.info(

@@ -12,7 +12,7 @@ from include.loop.core.identity import content_hash
 from include.loop.core.storage import dump, parse
 from include.loop.dataset import build, label_pool
 from include.loop.dataset.split_register import LABEL_CHARS
-from include.loop.dataset.split_rules import Side
+from include.loop.dataset.split_rules import Split
 from tests.loop.labelled import INITIAL, line, lines, shard, start
 from tests.loop.pictures import patchwork
 from tests.loop.place import NIGHT, Place
@@ -48,17 +48,17 @@ def test_boxes_and_lines_that_cannot_be_learned_are_told_and_what_is_counted_is_
     values = [good[0], drawn(good[1], OUTSIDE, box, box), drawn(good[2], OUTSIDE), failed, *good[4:]]
     shard(place, NIGHT, values)
     built = build.build(place.workspace, min_new_labels=1)
-    assert (built["new"], built["rejected"], built["rejected_boxes"]) == (4, 2, 1)
-    told = place.storage.read_lines(layout.dataset_rejected(built["dataset_id"]))
+    assert (built.new, built.rejected, built.rejected_boxes) == (4, 2, 1)
+    told = place.storage.read_lines(layout.dataset_rejected(built.dataset_id))
     assert [(item["line"], item.get("box"), item["reason"][:30]) for item in told] == [
         ("2", "1", "box 1 (class_id 1 at 64,6 of 1"),
         ("3", None, "none of its 1 boxes can be lea"),
         ("4", None, "the image was not labelled: fa"),
     ]
-    record = place.storage.read_json(layout.dataset_file(built["dataset_id"]))
+    record = place.storage.read_json(layout.dataset_file(built.dataset_id))
     manifests = [
-        place.storage.read_raw_lines(layout.dataset_manifest(built["dataset_id"], side))
-        for side in ("train", "validation")
+        place.storage.read_raw_lines(layout.dataset_manifest(built.dataset_id, split))
+        for split in ("train", "validation")
     ]
     settings = parse_hyperparameters({"num_classes": "2", "num_training_samples": "1"})
     labels = [parse_label(dump(parse(raw)["review"]), settings) for lines in manifests for raw in lines]
@@ -87,14 +87,14 @@ def test_lines_that_an_older_version_took_and_this_one_refuses_stop_nothing(make
     assert found.lines(found.known).keys() == {item.label for item in found.known} - {old[1]}
     shard(place, NIGHT, lines(place, "n", 3))
     built = build.build(place.workspace, min_new_labels=1)
-    written = place.storage.read_lines(layout.dataset_manifest(built["dataset_id"], "train"))
-    assert built["train"] == len(list(written))
+    written = place.storage.read_lines(layout.dataset_manifest(built.dataset_id, "train"))
+    assert built.train == len(list(written))
 
 
 def test_a_first_manifest_in_another_encoding_is_named(make_place):
     place = make_place(initial=INITIAL)
-    for side, name in INITIAL.items():
-        place.put(name, (dump(line(place, f"{side}.jpg")) + b"\n").decode().encode("utf-16"))
+    for split, name in INITIAL.items():
+        place.put(name, (dump(line(place, f"{split}.jpg")) + b"\n").decode().encode("utf-16"))
     with pytest.raises(
         NothingToLearn, match=r"there are 0 to train .*, line 1: manifest is UTF-16; save it as"
     ):
@@ -117,10 +117,10 @@ def test_a_shard_that_was_changed_after_it_was_committed_is_told(make_place):
     found = label_pool.gather(place.workspace)
     assert found.lines(found.new).keys() == {entry.label for entry in found.new}
     shard(place, NIGHT, lines(place, "m", 3))
-    with pytest.raises(NotSetUp, match="3 labels of the ledger are no longer in their manifests"):
+    with pytest.raises(NotSetUp, match="3 labels of the register are no longer in their manifests"):
         found.lines(found.new)
     again = label_pool.gather(place.workspace)
-    assert {item["reason"] for item in again.rejected} == {
+    assert {item.reason for item in again.rejected} == {
         "the line was not usable when its shard was first learned from"
     }
 
@@ -133,5 +133,5 @@ def test_what_is_known_does_not_depend_on_what_is_new(make_place):
     after = label_pool.gather(place.workspace)
     assert (len(before.new), len(after.new)) == (0, 3)
     assert set(before.known) == set(after.known)
-    assert len(before.on(Side.TRAIN)) == 6
-    assert len(before.on(Side.MEMORY)) == len(before.on(Side.VALIDATION)) == 2
+    assert len(before.of(Split.TRAIN)) == 6
+    assert len(before.of(Split.RETENTION)) == len(before.of(Split.VALIDATION)) == 2

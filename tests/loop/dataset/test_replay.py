@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from include.loop.aws.jobs import Pending
 from include.loop.config import ReplaySettings, TrainingSettings
 from include.loop.core import layout
+from include.loop.core.records.dataset import Dataset, ReplayChoice
 from include.loop.dataset import build, replay
 from include.loop.dataset.replay import choose
 from include.loop.models.champion import read_champion
@@ -20,7 +21,7 @@ from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox
 from include.loop.tasks.detection.predictions import Detection
 from include.loop.training.job import train
-from tests.loop.labelled import INITIAL, crown, line, lines, read, shard, sources
+from tests.loop.labelled import INITIAL, line, lines, read, set_champion, shard, sources
 from tests.loop.pictures import patchwork
 from tests.loop.place import NIGHT, Place
 
@@ -101,12 +102,12 @@ def trained(make_place) -> Place:
     ]
     place.storage.write_lines(INITIAL["train"], known)
     place.storage.write_lines(INITIAL["validation"], lines(place, "validation", 2))
-    built = build.build_initial(place.workspace)["dataset_id"]
-    crown(place, built, model_data=place.finish(train, built)["model_data"])
+    built = build.build_initial(place.workspace).dataset_id
+    set_champion(place, built, model_data=place.finish(train, built).model_data)
     return place
 
 
-def score(place: Place) -> dict:
+def score(place: Place) -> replay.ScoredReplay:
     answer = replay.score(place.workspace)
     while isinstance(answer, Pending):
         place.wait(answer)
@@ -117,28 +118,29 @@ def score(place: Place) -> dict:
 def test_the_champion_says_what_is_hard_and_it_is_shown_again(trained: Place):
     shard(trained, NIGHT, lines(trained, "n", 10))
     new = build.build(trained.workspace)
-    record = build.read_dataset(trained.workspace, new["dataset_id"])
-    assert record["replay"] == {"choose": "balanced", "per_new": 1, "scored": 0, "scores_uri": None}
+    record = Dataset.read(trained.storage, new.dataset_id)
+    assert record.replay == ReplayChoice(choose="balanced", per_new=1, scored=0)
 
-    # Another night that was set aside is not looked at, neither here nor there.
+    # Another batch that was set aside is not looked at, neither here nor there.
     shard(trained, "2026-10-31", lines(trained, "bad", 10))
     bad: dict[str, Any] = {"training_job": "bad", "champion": "job-1", "shards": ["2026-10-31"]}
     bad |= {"outcome": "harm", "kind": "round", "blamed": [], "failed": [], "at": "2026-11-01T06:00:00+00:00"}
     trained.storage.write_json(layout.trial_file("bad"), bad)
-    assert build.build(trained.workspace)["dataset_id"] == new["dataset_id"]
+    assert build.build(trained.workspace).dataset_id == new.dataset_id
 
     scored = score(trained)
-    assert (scored["scored"], scored["missing"]) == (16, 0)
+    assert (scored.scored, scored.missing) == (16, 0)
     before = trained.cloud.requests()["CreateTransformJob"]
     assert score(trained) == scored
     assert trained.cloud.requests()["CreateTransformJob"] == before
 
     built = build.build(trained.workspace)
-    record = build.read_dataset(trained.workspace, built["dataset_id"])
-    assert record["replay"]["scores_uri"] == scored["scores_uri"]
-    assert (record["replay"]["choose"], record["replay"]["scored"]) == ("balanced_hard", 16)
-    train = sources(read(trained, built["dataset_id"], "train"))
-    hard = min(4, built["replayed"] // 2)
+    record = Dataset.read(trained.storage, built.dataset_id)
+    assert record.replay
+    assert record.replay.scores_uri == scored.scores_uri
+    assert (record.replay.choose, record.replay.scored) == ("balanced_hard", 16)
+    train = sources(read(trained, built.dataset_id, "train"))
+    hard = min(4, built.replayed // 2)
     assert sum(name.startswith("dark") for name in train) >= hard
     assert build.build(trained.workspace) == built
 
@@ -147,13 +149,13 @@ def test_what_the_champion_cannot_read_is_not_shown_again(trained: Place):
     shard(trained, NIGHT, lines(trained, "n", 10))
     trained.put("pictures/dark-0.jpg", b"no image any more")
     scored = score(trained)
-    assert (scored["scored"], scored["missing"]) == (15, 1)
-    train = read(trained, build.build(trained.workspace)["dataset_id"], "train")
+    assert (scored.scored, scored.missing) == (15, 1)
+    train = read(trained, build.build(trained.workspace).dataset_id, "train")
     assert "dark-0.jpg" not in sources(train)
 
 
 def test_without_need_nobody_is_asked(trained: Place, make_place):
-    nothing = {"scored": 0, "missing": 0, "scores_uri": None}
+    nothing = replay.ScoredReplay(0, 0, None)
     before = trained.cloud.requests().get("CreateTransformJob", 0)
     assert score(trained) == nothing  # nothing is new
     shard(trained, NIGHT, lines(trained, "n", 4))
@@ -162,8 +164,8 @@ def test_without_need_nobody_is_asked(trained: Place, make_place):
     settings = trained.pipeline.training.model_copy(update={"replay": ReplaySettings(choose="random")})
     random = trained.but(training=settings)
     assert replay.score(random) == nothing
-    built = build.read_dataset(random, build.build(random)["dataset_id"])
-    assert built["replay"] == {"choose": "random", "per_new": 3, "scored": 0, "scores_uri": None}
+    built = Dataset.read(trained.storage, build.build(random).dataset_id)
+    assert built.replay == ReplayChoice(choose="random", per_new=3, scored=0)
     champion = read_champion(trained.workspace)
     assert champion is not None
     trained.s3.delete_object(Bucket=trained.bucket, Key=f"pets/{layout.CHAMPION}")

@@ -1,4 +1,4 @@
-"""The ledger is written once per shard, reads every image once, and knows which label is the newest."""
+"""The register is written once per shard, reads every image once, and knows which label is the newest."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from PIL import Image
 
 from include.loop.core import layout
 from include.loop.core.errors import ConcurrentWrite
-from include.loop.dataset.split_register import Candidate, Entry, Ledger, open_ledger
-from include.loop.dataset.split_rules import Rules, Side
+from include.loop.core.records.splits import Entry, Split
+from include.loop.dataset.split_register import Candidate, SplitRegister, age, open_register
+from include.loop.dataset.split_rules import SplitRules
 from include.loop.tasks.detection.manifest import read_value
 from tests.loop.pictures import patchwork
 from tests.loop.place import Place, labelled
 
-RULES = Rules(validation_share=0.3)
+RULES = SplitRules(validation_share=0.3)
 
 
-def candidate(place: Place, name: str, body: bytes | None = None, side: Side | None = None) -> Candidate:
+def candidate(place: Place, name: str, body: bytes | None = None, split: Split | None = None) -> Candidate:
     """The label of a picture; without a body the place is left as it is."""
     source = place.storage.uri(name)
     more = {}
@@ -32,7 +33,7 @@ def candidate(place: Place, name: str, body: bytes | None = None, side: Side | N
         place.put(name, body)
         more = {"etag": hashlib.md5(body, usedforsecurity=False).hexdigest()}
     line = read_value(labelled(source) | more, "review", ("cat", "dog"))
-    return Candidate(line, side, "m", 1)
+    return Candidate(line, split, "m", 1)
 
 
 def many(place: Place, *names: str) -> list[Candidate]:
@@ -52,15 +53,15 @@ def reads(place: Place) -> Iterator[Counter[str]]:
     place.s3.meta.events.unregister("provide-client-params.s3.GetObject", count)
 
 
-def test_every_image_is_read_once_and_its_side_is_kept(place: Place, reads: Counter[str]):
+def test_every_image_is_read_once_and_its_split_is_kept(place: Place, reads: Counter[str]):
     labels = many(place, "a.jpg", "b.jpg", "c.jpg")
-    first = open_ledger(place.workspace)
+    first = open_register(place.workspace)
     entries = first.admit("2026-11-01", labels, RULES)
     first.keep("2026-11-01")
-    again = open_ledger(place.workspace)
-    assert again.admit("2026-11-01", labels, Rules(1)) == entries  # other rules change nothing any more
+    again = open_register(place.workspace)
+    assert again.admit("2026-11-01", labels, SplitRules(1)) == entries  # other rules change nothing any more
     later = again.admit("2026-11-02", [*labels[:2], *many(place, "d.jpg")], RULES)
-    assert [item and item.side for item in later[:2]] == [item and item.side for item in entries[:2]]
+    assert [item and item.split for item in later[:2]] == [item and item.split for item in entries[:2]]
     assert {name: count for name, count in reads.items() if name.endswith(".jpg")} == {
         "a.jpg": 1, "b.jpg": 1, "c.jpg": 1, "d.jpg": 1,
     }  # fmt: skip
@@ -68,24 +69,24 @@ def test_every_image_is_read_once_and_its_side_is_kept(place: Place, reads: Coun
 
 def test_an_entry_tells_what_decided(place: Place):
     place.put("old.jpg", patchwork("old"))
-    ledger = open_ledger(place.workspace)
-    ledger.admit("test-day-0", [candidate(place, "old.jpg", side=Side.TEST)], Rules(0))
-    entries = ledger.admit(
+    register = open_register(place.workspace)
+    register.admit("test-day-0", [candidate(place, "old.jpg", split=Split.TEST)], SplitRules(0))
+    entries = register.admit(
         "2026-11-01",
         [
             candidate(place, "again.jpg", patchwork("old")),
             candidate(place, "copy.jpg", patchwork("old", quality=60)),
             candidate(place, "other.jpg", patchwork("other")),
-            candidate(place, "asked.jpg", patchwork("asked"), Side.AUDIT),
+            candidate(place, "asked.jpg", patchwork("asked"), Split.AUDIT),
         ],
-        Rules(0),
+        SplitRules(0),
     )
     old = place.storage.uri("old.jpg")
-    assert [(item.side, item.why) for item in entries if item] == [
-        (Side.TEST, f"same content as {old}"),
-        (Side.VALIDATION, f"near-duplicate of {old}"),
-        (Side.TRAIN, "by hash"),
-        (Side.AUDIT, "given"),
+    assert [(item.split, item.why) for item in entries if item] == [
+        (Split.TEST, f"same content as {old}"),
+        (Split.VALIDATION, f"near-duplicate of {old}"),
+        (Split.TRAIN, "by hash"),
+        (Split.AUDIT, "given"),
     ]
     assert [item.resembles for item in entries if item] == [False, True, False, False]
 
@@ -101,12 +102,12 @@ def test_an_image_that_training_could_not_read_is_used_nowhere(place: Place):
             read_value(labelled("s3://no-such-bucket-of-ours/1.jpg"), "review", ("cat",)), None, "m", 1
         ),
     ]
-    entries = open_ledger(place.workspace).admit("2026-11-01", labels, RULES)
-    assert [(item.side, item.why) for item in entries if item] == [
-        (Side.UNUSABLE, "the image was replaced after it was labelled"),
-        (Side.UNUSABLE, "the image is gone"),
-        (Side.UNUSABLE, "not an image"),
-        (Side.UNUSABLE, "the image is gone"),
+    entries = open_register(place.workspace).admit("2026-11-01", labels, RULES)
+    assert [(item.split, item.why) for item in entries if item] == [
+        (Split.UNUSABLE, "the image was replaced after it was labelled"),
+        (Split.UNUSABLE, "the image is gone"),
+        (Split.UNUSABLE, "not an image"),
+        (Split.UNUSABLE, "the image is gone"),
     ]
 
 
@@ -135,8 +136,8 @@ def test_a_label_of_another_shape_than_its_image_is_used_nowhere_and_names_both_
     labels = [
         sized(candidate(place, f"{n}.jpg", patchwork(f"{n}")), size) for n, (size, _) in enumerate(SIZES)
     ]
-    entries = open_ledger(place.workspace).admit("2026-11-01", labels, Rules(0))
-    assert [(item.why if item.side is Side.UNUSABLE else None) for item in entries if item] == [
+    entries = open_register(place.workspace).admit("2026-11-01", labels, SplitRules(0))
+    assert [(item.why if item.split is Split.UNUSABLE else None) for item in entries if item] == [
         why for _, why in SIZES
     ]
     assert {(item.size, bool(item.sha256)) for item in entries if item} == {((64, 48), True), (None, False)}
@@ -148,45 +149,45 @@ def test_an_image_of_one_pixel_more_than_it_is_high_is_still_turned(place: Place
     stream = io.BytesIO()
     picture.save(stream, "JPEG")
     item = sized(candidate(place, "1.jpg", stream.getvalue()), (40, 41))
-    (entry,) = open_ledger(place.workspace).admit("2026-11-01", [item], RULES)
+    (entry,) = open_register(place.workspace).admit("2026-11-01", [item], RULES)
     assert entry is not None
-    assert entry.side is Side.UNUSABLE
+    assert entry.split is Split.UNUSABLE
 
 
 def test_a_known_image_is_not_read_again_to_check_its_size_but_for_the_ledger_of_an_older_version(
     place: Place, reads: Counter[str]
 ):
     known = candidate(place, "a.jpg", patchwork("a"))
-    ledger = open_ledger(place.workspace)
-    ledger.admit("2026-11-01", [known], Rules(0))
-    ledger.keep("2026-11-01")
+    register = open_register(place.workspace)
+    register.admit("2026-11-01", [known], SplitRules(0))
+    register.keep("2026-11-01")
     turned = sized(known, (48, 64))
-    (entry,) = open_ledger(place.workspace).admit("2026-11-02", [turned], RULES)
-    assert (entry and entry.side, reads["a.jpg"]) == (Side.UNUSABLE, 1)
+    (entry,) = open_register(place.workspace).admit("2026-11-02", [turned], RULES)
+    assert (entry and entry.split, reads["a.jpg"]) == (Split.UNUSABLE, 1)
 
     (old,) = place.storage.read_lines(layout.split_file("2026-11-01"))
     del old["width"], old["height"]
     place.storage.write_lines(layout.split_file("2026-11-01"), [old])
-    ledger = open_ledger(place.workspace)
-    (entry,) = ledger.admit("2026-11-01", [known], RULES)
-    assert (entry and entry.side, reads["a.jpg"]) == (Side.TRAIN, 1)  # what is settled stays settled
-    (entry,) = ledger.admit("2026-11-02", [turned], RULES)
-    assert (entry and entry.side, reads["a.jpg"]) == (Side.UNUSABLE, 2)
+    register = open_register(place.workspace)
+    (entry,) = register.admit("2026-11-01", [known], RULES)
+    assert (entry and entry.split, reads["a.jpg"]) == (Split.TRAIN, 1)  # what is settled stays settled
+    (entry,) = register.admit("2026-11-02", [turned], RULES)
+    assert (entry and entry.split, reads["a.jpg"]) == (Split.UNUSABLE, 2)
 
 
 def test_the_newest_label_is_the_one_of_the_latest_moment_whatever_its_zone(place: Place):
     times = ["2026-10-02T01:00:00", "2026-10-01T23:30:00-05:00", "2026-10-02T05:00:00+02:00", "yesterday", ""]
     entries = [
-        Entry("s3://b/1.jpg", "e", "x", None, Side.TRAIN, "", time, str(number), ())
+        entry("x", "s3://b/1.jpg", 1, str(number)).model_copy(update={"created": time})
         for number, time in enumerate(times)
     ]
-    assert Ledger(place.workspace, {"2026-10-02": entries}).newest(["2026-10-02"])["x"].label == "1"
+    assert SplitRegister(place.workspace, {"2026-10-02": entries}).newest(["2026-10-02"])["x"].label == "1"
 
 
-def test_of_two_runs_that_write_the_same_split_the_slower_one_starts_again(place: Place):
-    one, other = open_ledger(place.workspace), open_ledger(place.workspace)
-    for ledger in (one, other):
-        ledger.admit("2026-11-01", many(place, "a.jpg"), RULES)
+def test_of_two_runs_that_write_the_same_shard_the_slower_one_starts_again(place: Place):
+    one, other = open_register(place.workspace), open_register(place.workspace)
+    for register in (one, other):
+        register.admit("2026-11-01", many(place, "a.jpg"), RULES)
     one.keep("2026-11-01")
     with pytest.raises(ConcurrentWrite, match=r"splits/2026-11-01\.jsonl was just written"):
         other.keep("2026-11-01")
@@ -196,18 +197,27 @@ def test_of_two_runs_that_write_the_same_split_the_slower_one_starts_again(place
 
 
 def test_a_test_set_that_comes_later_takes_its_images_out_of_training(place: Place):
-    ledger = open_ledger(place.workspace)
+    register = open_register(place.workspace)
     labels = many(place, "a.jpg", "b.jpg", "c.jpg")
-    entries = [item for item in ledger.admit("2026-11-01", labels, Rules(0)) if item]
-    assert ledger.learnable(entries) == entries
-    copy = candidate(place, "copy.jpg", patchwork("b.jpg", quality=60), Side.TEST)
-    ledger.admit("test-day-0", [candidate(place, "a.jpg", side=Side.TEST), copy], Rules(0))
-    assert ledger.side(entries[0]) is Side.TEST
-    assert ledger.learnable(entries) == [entries[2]]
+    entries = [item for item in register.admit("2026-11-01", labels, SplitRules(0)) if item]
+    assert register.learnable(entries) == entries
+    copy = candidate(place, "copy.jpg", patchwork("b.jpg", quality=60), Split.TEST)
+    register.admit("test-day-0", [candidate(place, "a.jpg", split=Split.TEST), copy], SplitRules(0))
+    assert register.split(entries[0]) is Split.TEST
+    assert register.learnable(entries) == [entries[2]]
 
 
 def entry(content: str, source: str, day: int, label: str) -> Entry:
-    return Entry(source, "e", content, None, Side.TRAIN, "", f"2026-11-0{day}", label, ())
+    return Entry(
+        source=source,
+        etag="e",
+        sha256=content,
+        split=Split.TRAIN,
+        why="",
+        created=f"2026-11-0{day}",
+        label=label,
+        classes=(),
+    )
 
 
 LABELS = st.lists(
@@ -227,12 +237,12 @@ LABELS = st.lists(
 def test_one_label_per_image_the_newest_whatever_the_order_of_shards(labels, random):
     def newest(entries: list[Entry]) -> dict[str, Entry]:
         shards = {str(number): entries[number::3] for number in range(3)}
-        return Ledger(None, shards).newest(random.sample(sorted(shards), 3))  # type: ignore[arg-type]
+        return SplitRegister(None, shards).newest(random.sample(sorted(shards), 3))  # type: ignore[arg-type]
 
     chosen = newest(labels)
     assert newest(random.sample(labels, len(labels))) == chosen
     sources = [item.source for item in chosen.values()]
     assert len(set(sources)) == len(sources)
     for content, item in chosen.items():
-        assert item.age == max(other.age for other in labels if other.sha256 == content)
-        assert item.age == max(other.age for other in labels if other.source == item.source)
+        assert age(item) == max(age(other) for other in labels if other.sha256 == content)
+        assert age(item) == max(age(other) for other in labels if other.source == item.source)

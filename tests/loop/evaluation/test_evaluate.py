@@ -10,6 +10,7 @@ import pytest
 from include.loop.aws.jobs import Pending
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError
+from include.loop.core.records.dataset import Dataset
 from include.loop.dataset import build
 from include.loop.evaluation import evaluate, gate
 from include.loop.evaluation.slices import read_slices
@@ -22,8 +23,7 @@ INITIAL = {"train": "initial/train.manifest", "validation": "initial/validation.
 
 
 def add_dataset(place: Place, dataset_id: str = "d1", **counts: int) -> None:
-    record = {"dataset_id": dataset_id, "shards": {}} | counts
-    place.storage.write_json(f"datasets/{dataset_id}/dataset.json", record)
+    Dataset.model_validate({"dataset_id": dataset_id} | counts).write(place.storage, dataset_id)
 
 
 def add_night(place: Place, brightness: dict[str, int]) -> None:
@@ -51,18 +51,18 @@ def reigning(make_place) -> Place:
     place.add_labels(INITIAL["train"], {f"a{n}.jpg": 150 + n for n in range(4)})
     place.add_labels(INITIAL["validation"], {f"v{n}.jpg": 170 + n for n in range(4)})
     place.add_labels("test/day.manifest", {f"d{n}.jpg": 200 + n for n in range(3)})
-    job = place.finish(train, build.build_initial(place.workspace)["dataset_id"])["training_job"]
+    job = place.finish(train, build.build_initial(place.workspace).dataset_id).training_job
     place.finish(evaluate.evaluate, job)
     gate.judge(place.workspace, job)
     registry.register(place.workspace, job)
-    assert champion.promote(place.workspace, job)["promoted"]
+    assert champion.promote(place.workspace, job).promoted
     return place
 
 
 def test_both_meet_the_same_images_and_what_was_predicted_once_is_not_predicted_again(reigning: Place):
     add_night(reigning, {f"n{n}.jpg": 100 + 10 * n for n in range(16)})
-    dataset_id = build.build(reigning.workspace)["dataset_id"]
-    job = reigning.finish(train, dataset_id)["training_job"]
+    dataset_id = build.build(reigning.workspace).dataset_id
+    job = reigning.finish(train, dataset_id).training_job
     before = reigning.cloud.requests()["CreateTransformJob"]
     told = reigning.finish(evaluate.evaluate, job)
     # The champion has seen the test set as a challenger, and the night's images in the night.
@@ -70,20 +70,19 @@ def test_both_meet_the_same_images_and_what_was_predicted_once_is_not_predicted_
     assert told.score["day"] == {"champion": 0.0, "challenger": 1.0}
 
     found = metrics(reigning, job)
-    record = build.read_dataset(reigning.workspace, dataset_id)
-    assert found["slices"].keys() == {"day", "memory", "newest", "audit"}
+    record = Dataset.read(reigning.storage, dataset_id)
+    assert found["slices"].keys() == {"day", "retention", "recent", "audit"}
     for name, item in found["slices"].items():
-        assert item["images"] == (3 if name == "day" else record[name])
+        assert item["images"] == (3 if name == "day" else getattr(record, name))
         assert (item["challenger"]["score"], item["champion"]["score"]) == (1.0, 0.0)
         assert (item["delta"]["score"], item["delta"]["low"]) == (1.0, 1.0)
     assert found["train_recall"].keys() == {NIGHT, "replayed"}
     assert (
-        found["train_recall"][NIGHT]["images"] + found["train_recall"]["replayed"]["images"]
-        == record["train"]
+        found["train_recall"][NIGHT]["images"] + found["train_recall"]["replayed"]["images"] == record.train
     )
     # Timed by the job that predicted most: the challenger's only one, the champion's first.
     slices = sum(item["images"] for item in found["slices"].values())
-    assert found["latency"]["images"] == {"challenger": slices + record["train"], "champion": 5}
+    assert found["latency"]["images"] == {"challenger": slices + record.train, "champion": 5}
     assert found["latency"]["challenger"] > 0
 
     rows = list(reigning.storage.read_lines(layout.measured_images_file(job)))
@@ -151,7 +150,7 @@ def test_what_only_the_champion_could_be_asked_about_is_no_loss_of_its_challenge
     record["outputs"].append(record["outputs"][0] | {"image": tiff, "etag": etag})
     reigning.storage.write_json(kept.uri, record)
 
-    job = reigning.finish(train, built["dataset_id"])["training_job"]
+    job = reigning.finish(train, built.dataset_id).training_job
     reigning.finish(evaluate.evaluate, job)
     measured = metrics(reigning, job)
     day = measured["slices"]["day"]
@@ -186,8 +185,8 @@ def test_a_box_that_cannot_be_learned_damages_a_test_set_and_not_the_slices_of_a
     nothing = good | {"review": good["review"] | {"annotations": [outside]}}
     place.storage.write_lines("test/day.manifest", [clipped, lost])
     # A dataset that an older version built may have the like: its lines were told when it was built.
-    place.storage.write_lines("datasets/d1/memory.manifest", [lost, nothing])
-    add_dataset(place, memory=2)
+    place.storage.write_lines("datasets/d1/retention.manifest", [lost, nothing])
+    add_dataset(place, retention=2)
     with pytest.raises(ConfigurationError) as caught:
         read_slices(place.workspace, "d1")
     assert str(caught.value) == (
@@ -196,7 +195,7 @@ def test_a_box_that_cannot_be_learned_damages_a_test_set_and_not_the_slices_of_a
     )
     place.storage.write_lines("test/day.manifest", [clipped])
     found = read_slices(place.workspace, "d1").images
-    assert [len(found[name][0].classes) for name in ("day", "memory")] == [1, 1]
+    assert [len(found[name][0].classes) for name in ("day", "retention")] == [1, 1]
 
 
 def test_a_picture_that_was_replaced_since_it_was_labelled_measures_nothing(make_place):
@@ -208,11 +207,11 @@ def test_a_picture_that_was_replaced_since_it_was_labelled_measures_nothing(make
     lines = [labelled(kept) | etag, labelled(replaced) | etag, labelled(gone)]
     place.put("images/replaced.jpg", picture(200, "another"))
     place.storage.write_lines("test/day.manifest", lines[:1])
-    place.storage.write_lines("datasets/d1/memory.manifest", lines)
-    add_dataset(place, memory=3)
+    place.storage.write_lines("datasets/d1/retention.manifest", lines)
+    add_dataset(place, retention=3)
     slices = read_slices(place.workspace, "d1")
-    assert [line.source for line in slices.images["memory"]] == [kept]
-    assert (slices.gone, slices.etags) == ({"day": 0, "memory": 2}, {kept: etag["etag"]})
+    assert [line.source for line in slices.images["retention"]] == [kept]
+    assert (slices.gone, slices.etags) == ({"day": 0, "retention": 2}, {kept: etag["etag"]})
     # A test set is somebody's promise: it is not made smaller in silence.
     place.storage.write_lines("test/day.manifest", lines)
     with pytest.raises(
@@ -223,7 +222,7 @@ def test_a_picture_that_was_replaced_since_it_was_labelled_measures_nothing(make
 
 def test_without_test_sets_the_validation_side_is_the_test(place: Place):
     source = place.put("images/1.jpg", picture(100))
-    add_dataset(place, memory=0)
+    add_dataset(place, retention=0)
     place.storage.write_lines("datasets/d1/validation.manifest", [labelled(source)])
     slices = read_slices(place.workspace, "d1")
     assert {name: [line.source for line in lines] for name, lines in slices.images.items()} == {

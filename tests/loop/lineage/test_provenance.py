@@ -1,4 +1,4 @@
-"""The labels behind a model are found by class and night, back through its ancestors."""
+"""The labels behind a model are found by class and batch, back through its ancestors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_lines_of_others_are_ordered_by_time_and_their_fields_may_be_of_any_kind
     assert found[0]["boxes"][0]["label"] == "cat"
 
 
-def test_labels_come_by_night_the_newest_first_back_through_the_ancestors(place: Place):
+def test_labels_come_by_batch_the_newest_first_back_through_the_ancestors(place: Place):
     write_dataset(place, "first", None, line("a"), line("b"))
     write_dataset(place, "second", "first", line("b"), line("c", "2026-11-01"), line("d", "2026-11-01", 1))
     write_dataset(

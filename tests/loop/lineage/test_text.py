@@ -6,7 +6,7 @@ from include.loop.lineage.text import render
 
 DATASET = {
     "dataset_id": "d1",
-    "nights": [],
+    "batches": [],
     "train": 3,
     "new": 3,
     "replayed": 0,
@@ -30,7 +30,7 @@ LABEL = {
 def test_a_label_that_came_with_the_pipeline_ends_the_walk():
     assert render({"dataset": DATASET, "label": LABEL}).splitlines() == [
         "dataset d1: 3 images, 3 labels new, 0 replayed",
-        "nights: none (labels that were there before)",
+        "batches: none (labels that were there before)",
         "s3://b/d1/dataset.json",
         "└─ label: line 2 of the manifest (number 1 that shows cat; --line chooses another)",
         "   in s3://b/d1/train.manifest",

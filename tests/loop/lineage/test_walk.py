@@ -40,17 +40,17 @@ STEPS = [
 
 @pytest.fixture
 def learned(place: Place) -> Serving:
-    """A first model that was learned from one night's answers, and serves."""
+    """A first model that was learned from one batch's answers, and serves."""
     serving = Serving(place)
     place.set_up_review()
     place.add_images({f"n{number}.jpg": 60 + 20 * number for number in range(8)})
     place.night()
-    job = place.finish(train, build.build(place.workspace)["dataset_id"])["training_job"]
+    job = place.finish(train, build.build(place.workspace).dataset_id).training_job
     place.finish(evaluate.evaluate, job)
     gate.judge(place.workspace, job)
     registry.register(place.workspace, job)
     assert serving.deploy(job).deployed
-    assert promote(place.workspace, job)["promoted"]
+    assert promote(place.workspace, job).promoted
     return serving
 
 
@@ -75,7 +75,7 @@ def test_an_answer_is_walked_back_to_the_people_and_their_form(
     assert (
         steps["package"]["package_arn"] == place.storage.read_json(layout.registry_file(job))["package_arn"]
     )
-    assert steps["dataset"]["nights"] == [NIGHT]
+    assert steps["dataset"]["batches"] == [NIGHT]
     label = steps["label"]
     line = list(place.storage.read_lines(label["manifest"]))[label["line"] - 1]
     assert (line["source-ref"], line["loop"]) == (label["image"], steps["human_loop"]["loop"])

@@ -1,8 +1,6 @@
-"""One model reigns; it is replaced by a better one of its own line, once, and never by accident."""
+"""One model is the champion; it is replaced by a better one of its own line, once, and never by accident."""
 
 from __future__ import annotations
-
-import dataclasses
 
 import pytest
 
@@ -23,6 +21,7 @@ from tests.loop.place import Place
 
 def challenger(place: Place, job: str, parent: str | None, promote: bool = True) -> str:
     model = {
+        "training_job": job,
         "model_data": f"s3://{place.bucket}/{job}.tar.gz",
         "base_network": "resnet-50",
         "num_classes": 2,
@@ -31,7 +30,8 @@ def challenger(place: Place, job: str, parent: str | None, promote: bool = True)
         "parent": parent,
     }
     reason = "better" if promote else "worse"
-    Verdict(promote=promote, reasons=(reason,), score={"day": 0.5}).write(place.storage, job)
+    verdict = Verdict(promote=promote, reasons=(reason,), metric="mAP@0.5", score={"day": 0.5})
+    verdict.write(place.storage, job)
     place.storage.write_json(layout.model_file(job), model)
     registry.register(place.workspace, job)
     return job
@@ -41,10 +41,11 @@ def test_promotions_are_counted_and_remembered(place: Place):
     assert read_champion(place.workspace) is None
     promote(place.workspace, challenger(place, "one", None))
     report = promote(place.workspace, challenger(place, "two", "one"))
-    assert (report["promoted"], report["number"], report["champion"]) == (True, 2, "two")
-    reigning = read_champion(place.workspace)
-    assert reigning is not None
-    assert (reigning.training_job, reigning.metrics) == ("two", {"day": 0.5})
+    assert (report.promoted, report.number, report.champion) == (True, 2, "two")
+    current = read_champion(place.workspace)
+    assert current is not None
+    assert (current.training_job, current.metric, current.score) == ("two", "mAP@0.5", {"day": 0.5})
+    assert current.hyperparameters == {"base_network": "resnet-50", "num_classes": "2", "image_shape": "300"}
     first = find_champion(place.workspace, "one")
     assert first is not None
     assert first.number == 1
@@ -56,7 +57,7 @@ def test_promoting_again_changes_nothing_and_mends_a_history_that_a_crash_left_s
     before = place.storage.read(layout.CHAMPION)
     bucket, key = place.storage.resolve(layout.champion_history(1))
     place.s3.delete_object(Bucket=bucket, Key=key)
-    assert promote(place.workspace, "one")["promoted"]
+    assert promote(place.workspace, "one").promoted
     assert place.storage.read(layout.CHAMPION) == before
     assert place.storage.read(layout.champion_history(1)) == before
 
@@ -64,21 +65,21 @@ def test_promoting_again_changes_nothing_and_mends_a_history_that_a_crash_left_s
 def test_a_verdict_of_no_leaves_the_champion(place: Place):
     promote(place.workspace, challenger(place, "one", None))
     report = promote(place.workspace, challenger(place, "two", "one", promote=False))
-    assert (report["promoted"], report["champion"], report["reason"]) == (False, "one", "worse")
+    assert (report.promoted, report.champion, report.reason) == (False, "one", "worse")
 
 
-def test_a_challenger_whose_parent_reigns_no_more_is_not_promoted(place: Place):
+def test_a_challenger_whose_parent_is_no_longer_the_champion_is_not_promoted(place: Place):
     for job, parent in (("one", None), ("two", "one")):
         promote(place.workspace, challenger(place, job, parent))
     report = promote(place.workspace, challenger(place, "late", "one"))
-    assert not report["promoted"]
-    assert report["reason"] == "was trained from one, but two reigns now"
-    assert promote(place.workspace, challenger(place, "afresh", None))["champion"] == "two"
-    # It cannot become the newest approved package; one that has reigned stays approved, to be returned to.
-    assert registry.status(place.workspace, "late") == "Rejected"
+    assert not report.promoted
+    assert report.reason == "was trained from one, but two is the champion now"
+    assert promote(place.workspace, challenger(place, "afresh", None)).champion == "two"
+    # It cannot become the newest approved package; a former champion stays approved, to be returned to.
+    assert registry.read_package(place.workspace, "late").status == "Rejected"
     report = promote(place.workspace, "one")
-    assert report["reason"] == "has been the champion before: a rollback returns to it"
-    assert registry.status(place.workspace, "one") == "Approved"
+    assert report.reason == "has been the champion before: a rollback returns to it"
+    assert registry.read_package(place.workspace, "one").status == "Approved"
 
 
 def test_a_person_may_overrule_the_gate_and_has_to_be_waited_for(place: Place):
@@ -90,10 +91,10 @@ def test_a_person_may_overrule_the_gate_and_has_to_be_waited_for(place: Place):
         challenger(place, job, None, promote=promoted)
         package = registry.read_package(place.workspace, job)
         registry.set_status(place.workspace, package, registry.Approval(status), "ann", "looked")
-    assert "waits for somebody" in promote(place.workspace, "waiting")["reason"]
-    assert promote(place.workspace, "declined")["reason"] == "rejected by ann: looked"
+    assert "waits for somebody" in promote(place.workspace, "waiting").reason
+    assert promote(place.workspace, "declined").reason == "rejected by ann: looked"
     report = promote(place.workspace, "refused")
-    assert (report["promoted"], report["reason"]) == (True, "approved by ann: looked")
+    assert (report.promoted, report.reason) == (True, "approved by ann: looked")
 
 
 def test_an_earlier_champion_returns_under_a_new_number(place: Place):
@@ -102,9 +103,8 @@ def test_an_earlier_champion_returns_under_a_new_number(place: Place):
     first = read_numbered(place.workspace, 1)
     restored = restore(place.workspace, 1)
     assert restored == read_champion(place.workspace)
-    assert dataclasses.replace(restored, number=1, rolled_back_from=None) == dataclasses.replace(
-        first, promoted_at=restored.promoted_at
-    )
+    changed = {"number": 3, "rolled_back_from": 2, "promoted_at": restored.promoted_at}
+    assert restored == first.model_copy(update=changed)
     assert (restored.number, restored.rolled_back_from) == (3, 2)
     assert restore(place.workspace, 1) == restored
     assert [champion.training_job for champion in read_history(place.workspace)] == ["one", "two", "one"]
@@ -117,6 +117,6 @@ def test_nothing_is_promoted_that_is_not_registered(place: Place):
         promote(place.workspace, "unknown")
 
 
-def test_a_parent_that_never_reigned_is_named(place: Place):
+def test_a_parent_that_never_was_the_champion_is_named(place: Place):
     with pytest.raises(NotSetUp, match="ghost is named as a parent, but was never a champion"):
         find_champion(place.workspace, "ghost")

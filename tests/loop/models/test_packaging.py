@@ -38,7 +38,7 @@ def test_more_slices_than_sagemaker_takes_are_no_reason_to_fail(place: Place):
     verdict = place.storage.read_json(location)
     scores = {f"slice-{number:02}": 0.5 for number in range(60)}
     place.storage.write_json(location, verdict | {"score": scores})
-    arn = registry.register(place.workspace, job)["package_arn"]
+    arn = registry.register(place.workspace, job).package_arn
     found = place.sagemaker.describe_model_package(ModelPackageName=arn)["CustomerMetadataProperties"]
     assert len(found) == MAX_PROPERTIES
     assert found["score-slice-00"] == "0.5"

@@ -9,7 +9,7 @@ import pytest
 from include.loop.core import layout
 from include.loop.core.errors import NotSetUp
 from include.loop.models import registry
-from include.loop.models.registry import Approval, Package, decide, newest_approved, register
+from include.loop.models.registry import Approval, ModelPackage, decide, newest_approved, register
 from tests.loop.place import Place
 
 
@@ -22,6 +22,7 @@ def judged(place: Place, name: str, promote: bool = True, backfilled: tuple[str,
     """The records of a model that was trained, measured and judged."""
     job = f"{place.bucket}-{name}"
     model = {
+        "training_job": job,
         "model_data": f"s3://{place.bucket}/{name}.tar.gz",
         "dataset_id": f"data-{name}",
         "parent": None,
@@ -35,19 +36,21 @@ def judged(place: Place, name: str, promote: bool = True, backfilled: tuple[str,
     }
     store = place.storage
     store.write_json(layout.model_file(job), model)
-    store.write_json(layout.dataset_file(f"data-{name}"), {"backfilled": list(backfilled)})
+    store.write_json(
+        layout.dataset_file(f"data-{name}"), {"dataset_id": f"data-{name}", "backfilled": list(backfilled)}
+    )
     store.write_json(layout.metrics_file(job), {"slices": {}})
     store.write_json(layout.verdict_file(job), verdict)
     return job
 
 
-def package(place: Place, job: str) -> Package:
+def package(place: Place, job: str) -> ModelPackage:
     return registry.read_package(place.workspace, job)
 
 
 def test_registering_twice_makes_one_package(place: Place, job: str):
     report = register(place.workspace, job)
-    assert (report["status"], report["ask"], report["why"]) == ("Approved", False, "")
+    assert (report.status, report.ask, report.why) == ("Approved", False, "")
     assert register(place.workspace, job) == report
     # A crash between the package and its record: the same request finds the same package.
     bucket, key = place.storage.resolve(layout.registry_file(job))
@@ -59,12 +62,12 @@ def test_registering_twice_makes_one_package(place: Place, job: str):
     versions = place.sagemaker.list_model_packages(
         ModelPackageGroupName="pets", SortBy="CreationTime", SortOrder="Descending"
     )["ModelPackageSummaryList"]
-    assert versions[0]["ModelPackageArn"] == report["package_arn"]
-    assert [item["ModelPackageVersion"] for item in versions].count(report["version"]) == 1
+    assert versions[0]["ModelPackageArn"] == report.package_arn
+    assert [item["ModelPackageVersion"] for item in versions].count(report.version) == 1
 
 
 def test_a_package_tells_what_it_was_made_of(place: Place, job: str):
-    arn = register(place.workspace, job)["package_arn"]
+    arn = register(place.workspace, job).package_arn
     found = place.sagemaker.describe_model_package(ModelPackageName=arn)
     assert found["CustomerMetadataProperties"] == {
         "training-job": job,
@@ -86,7 +89,7 @@ def test_a_package_tells_what_it_was_made_of(place: Place, job: str):
 
 def test_what_the_gate_refused_is_rejected_and_nobody_is_asked(place: Place):
     report = register(place.workspace, judged(place, "bad", promote=False), ask=True)
-    assert (report["status"], report["ask"]) == ("Rejected", False)
+    assert (report.status, report.ask) == ("Rejected", False)
 
 
 @pytest.mark.parametrize(
@@ -94,31 +97,31 @@ def test_what_the_gate_refused_is_rejected_and_nobody_is_asked(place: Place):
     [
         ({"gate": {"approval": True}}, None, (), "gate.approval is set"),
         ({}, True, (), "this run was told to ask"),
-        ({}, False, ("2026-11-02",), "nights that a backfill ran: 2026-11-02"),
+        ({}, False, ("2026-11-02",), "batches that a backfill ran: 2026-11-02"),
     ],
 )
 def test_a_person_is_asked_where_one_is_wanted(make_place, settings, ask, backfilled, why):
     place = make_place(**settings)
     job = judged(place, "one", backfilled=backfilled)
     report = register(place.workspace, job, ask)
-    assert (report["status"], report["ask"]) == ("PendingManualApproval", True)
-    assert why in report["why"]
+    assert (report.status, report.ask) == ("PendingManualApproval", True)
+    assert why in report.why
     decided = decide(place.workspace, job, True, by="ann", comment="looks\ngood")
-    assert (decided["status"], decided["comment"]) == ("Approved", "approved by ann: looks good")
+    assert (decided.status, decided.comment) == ("Approved", "approved by ann: looks good")
     kept = place.storage.read_json(layout.decision_file(job))
     assert (kept["status"], kept["by"], kept["comment"]) == ("Approved", "ann", "looks\ngood")
     # Registered again, the decision stands and nobody is asked again.
     again = register(place.workspace, job, ask)
-    assert (again["status"], again["ask"], again["why"]) == ("Approved", False, "")
+    assert (again.status, again.ask, again.why) == ("Approved", False, "")
 
 
 def test_the_first_decision_holds_also_one_that_was_made_elsewhere(place: Place, job: str):
-    arn = register(place.workspace, job, ask=True)["package_arn"]
+    arn = register(place.workspace, job, ask=True).package_arn
     place.sagemaker.update_model_package(
         ModelPackageArn=arn, ModelApprovalStatus="Rejected", ApprovalDescription="seen in the console"
     )
     late = decide(place.workspace, job, True, by="ann")
-    assert (late["status"], late["changed"], late["comment"]) == ("Rejected", False, "seen in the console")
+    assert (late.status, late.changed, late.comment) == ("Rejected", False, "seen in the console")
 
 
 def test_the_newest_approved_package_is_found(make_place):
@@ -140,7 +143,7 @@ def test_a_model_without_verdict_or_package_says_what_to_run(place: Place, job: 
         register(place.workspace, "ghost")
     with pytest.raises(NotSetUp, match="is not in the model registry: run register first"):
         registry.read_package(place.workspace, job)
-    arn = register(place.workspace, job)["package_arn"]
+    arn = register(place.workspace, job).package_arn
     place.sagemaker.delete_model_package(ModelPackageName=arn)
     with pytest.raises(NotSetUp, match=r"was deleted; to register the model anew, delete s3://.*\.json"):
         registry.read_package(place.workspace, job)

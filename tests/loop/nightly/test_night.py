@@ -38,13 +38,13 @@ def trained(make_place) -> Place:
         place.add_labels(f"initial/{side}.manifest", images)
     place.add_labels("test/day.manifest", {"d/e.jpg": 200, "d//e.jpg": 210})
     place.add_labels("test/night.manifest", {"n.jpg": 40})
-    learn(place, build.build_initial(place.workspace)["dataset_id"])
+    learn(place, build.build_initial(place.workspace).dataset_id)
     place.set_up_review()
     return place
 
 
-def learn(place: Place, dataset_id: str) -> dict:
-    job = place.finish(train, dataset_id)["training_job"]
+def learn(place: Place, dataset_id: str) -> champion.Promotion:
+    job = place.finish(train, dataset_id).training_job
     place.finish(evaluate.evaluate, job)
     gate.judge(place.workspace, job)
     registry.register(place.workspace, job)
@@ -82,16 +82,16 @@ def test_a_night_asks_about_doubtful_images_and_its_labels_make_a_better_champio
     assert (report.labels, report.quarantined, report.open) == (count, 2, 0)
     assert {line["image"].removeprefix(prefix) for line in trained.quarantine()} == {too_long, "../up.jpg"}
     built = build.build(trained.workspace)
-    assert (built["new"], built["rejected"]) == (count, 0)
+    assert (built.new, built.rejected) == (count, 0)
     before = trained.cloud.requests()["CreateTransformJob"]
-    promoted = learn(trained, built["dataset_id"])
+    promoted = learn(trained, built.dataset_id)
     # The champion was measured on these tests when it was a challenger: only the new model predicts.
     assert trained.cloud.requests()["CreateTransformJob"] == before + 1
-    assert promoted["promoted"], promoted
-    assert promoted["number"] == 2
-    reigning = champion.read_champion(trained.workspace)
-    assert reigning is not None
-    assert (reigning.metrics["day"], reigning.metrics["night"]) == (1.0, 1.0)
+    assert promoted.promoted, promoted
+    assert promoted.number == 2
+    current = champion.read_champion(trained.workspace)
+    assert current is not None
+    assert (current.score["day"], current.score["night"]) == (1.0, 1.0)
 
 
 def assert_reviewers_see(place: Place, images: list[str]) -> None:
@@ -108,7 +108,7 @@ def assert_reviewers_see(place: Place, images: list[str]) -> None:
 def test_the_same_date_again_starts_no_job_and_no_loop_and_keeps_every_byte(trained: Place):
     trained.add_images({"dim.jpg": 100, "dark.jpg": 60, "bright.jpg": 250})
     trained.night()
-    learn(trained, build.build(trained.workspace)["dataset_id"])  # a new champion reigns now
+    learn(trained, build.build(trained.workspace).dataset_id)  # a new champion reigns now
     manifest = trained.storage.read(layout.labels_manifest(NIGHT))
     trained.add_images({"later.jpg": 50})
     before = trained.cloud.requests()

@@ -18,11 +18,11 @@ from tests.support.sagemaker import detector
 @pytest.fixture
 def crowned(place: Place) -> Place:
     """A place whose champion's artifact was not trained but put there."""
-    crown(place, "one", None)
+    set_champion(place, "one", None)
     return place
 
 
-def crown(place: Place, name: str, parent: str | None) -> None:
+def set_champion(place: Place, name: str, parent: str | None) -> None:
     job = f"{place.bucket}-{name}"
     promote(place.workspace, challenger(place, job, parent and f"{place.bucket}-{parent}"))
     place.s3.put_object(Bucket=place.bucket, Key=f"{job}.tar.gz", Body=detector(1))
@@ -64,7 +64,7 @@ def test_each_image_gets_the_models_detections_and_a_bad_one_its_reason(crowned:
 def test_a_night_is_predicted_once_even_when_another_champion_reigns_by_then(crowned: Place):
     crowned.add_images({"a.jpg": 100})
     first = night(crowned)
-    crown(crowned, "two", "one")
+    set_champion(crowned, "two", "one")
     before = crowned.cloud.requests()
     assert night(crowned) == first
     assert crowned.cloud.requests().get("CreateTransformJob") == before.get("CreateTransformJob")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -254,10 +254,15 @@ class Rounds:
 
     def reign(self) -> None:
         """A champion that has learned from none of the nights."""
-        reigning = Champion(
-            1, "champion-1", "s3://bucket/model", "data-1", "resnet-50", 2, 128, {}, "", "arn"
+        current = Champion(
+            number=1,
+            training_job="champion-1",
+            model_data="s3://bucket/model",
+            dataset_id="data-1",
+            promoted_at="",
+            package_arn="arn",
         )
-        self.put(layout.CHAMPION, asdict(reigning))
+        self.put(layout.CHAMPION, current.dump(self.storage))
         classes = list(self.workspace.pipeline.classes)
         dataset: dict[str, Any] = {
             "dataset_id": "data-1",

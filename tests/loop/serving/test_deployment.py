@@ -57,7 +57,7 @@ def requests_throughout(serving: Serving) -> Iterator[list[object]]:
 
 
 def approval(serving: Serving, job: str) -> str:
-    return registry.status(serving.workspace, job)
+    return registry.read_package(serving.workspace, job).status
 
 
 def test_an_approved_model_is_tried_then_served_then_recorded_and_only_once(serving: Serving):
@@ -91,7 +91,7 @@ def test_what_nobody_approved_is_not_deployed(serving: Serving, state: Approval)
     assert not report.deployed
     assert ("waits" if state is Approval.PENDING else "let me look") in report.reason
     assert describe_endpoint(serving.sagemaker, serving.endpoint) is None
-    assert not promote(serving.workspace, job)["promoted"]
+    assert not promote(serving.workspace, job).promoted
 
 
 def test_a_model_that_is_rejected_while_it_is_tried_leaves_no_endpoint_behind(serving: Serving):
@@ -113,7 +113,7 @@ def test_where_nothing_is_served_a_model_is_promoted_all_the_same(serving: Servi
     report = serving.deploy(job, nowhere)
     assert not report.deployed
     assert "deployment: is not set" in report.reason
-    assert promote(nowhere, job)["promoted"]
+    assert promote(nowhere, job).promoted
     with pytest.raises(NotSetUp, match="nothing to return to"):
         previous(nowhere)
 
@@ -215,7 +215,7 @@ def test_a_rollback_returns_endpoint_and_champion_and_no_request_is_lost(serving
     assert approval(serving, second) == "Rejected"
     # The same labels cannot bring it back by themselves.
     assert not serving.deploy(second).deployed
-    assert not promote(serving.workspace, second)["promoted"]
+    assert not promote(serving.workspace, second).promoted
     newest = registry.read_package(serving.workspace, first)
     assert newest.status is Approval.APPROVED
 
@@ -228,5 +228,5 @@ def test_a_rollback_returns_endpoint_and_champion_and_no_request_is_lost(serving
         rollback(serving.workspace)
 
 
-def package_of(serving: Serving, job: str) -> registry.Package:
+def package_of(serving: Serving, job: str) -> registry.ModelPackage:
     return registry.read_package(serving.workspace, job)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.core.clients import Clients
+from include.loop.core.records.models import TrainingCurves
 from include.loop.training import curves
 from tests.loop.report.rounds import make_rounds
 from tests.support.cloud import LocalCloud
@@ -33,41 +34,41 @@ def epoch(number: int, score: float, host: str = "algo-1") -> str:
 
 
 def test_an_epoch_has_its_last_losses_and_its_score() -> None:
-    assert curves.read_curves(LINES) == {
-        "epochs": [
+    assert curves.read_curves(LINES) == TrainingCurves(
+        epochs=(
             {"epoch": 0, "validation_map": 0.29, "cross_entropy": 0.8, "smooth_l1": 0.511},
             {"epoch": 1, "validation_map": 0.41, "cross_entropy": None, "smooth_l1": None},
-        ],
-        "throughput": 105.4,
-    }
+        ),
+        throughput=105.4,
+    )
 
 
 def test_an_epoch_that_was_trained_twice_counts_as_it_was_the_second_time() -> None:
-    scores = [item["validation_map"] for item in curves.read_curves([epoch(0, 0.2), epoch(0, 0.3)])["epochs"]]
+    scores = [item["validation_map"] for item in curves.read_curves([epoch(0, 0.2), epoch(0, 0.3)]).epochs]
     assert scores == [0.3]
 
 
 def test_of_several_machines_the_first_one_speaks() -> None:
     told = curves.read_curves([epoch(0, 0.2), epoch(0, 0.9, host="algo-2")])
-    assert [item["validation_map"] for item in told["epochs"]] == [0.2]
+    assert [item["validation_map"] for item in told.epochs] == [0.2]
 
 
 def test_a_loss_that_is_no_number_is_no_point_of_a_curve() -> None:
     lines = [LINES[1].replace("0.912", "nan"), LINES[2].replace("0.511", "1.2.3"), epoch(0, 0.2)]
-    told = curves.read_curves(lines)["epochs"]
-    assert told == [{"epoch": 0, "validation_map": 0.2, "cross_entropy": None, "smooth_l1": None}]
+    told = curves.read_curves(lines).epochs
+    assert told == ({"epoch": 0, "validation_map": 0.2, "cross_entropy": None, "smooth_l1": None},)
 
 
 @given(st.lists(st.text() | st.sampled_from(LINES).map(lambda line: line[:-3])))
 def test_any_text_is_read(lines: list[str]) -> None:
-    assert set(curves.read_curves(lines)) == {"epochs", "throughput"}
+    assert [item["epoch"] for item in curves.read_curves(lines).epochs] in ([], [0], [1], [0, 1])
 
 
 def test_a_job_without_a_log_has_no_curves_and_says_why(cloud: LocalCloud, bucket: str) -> None:
     workspace = make_rounds(cloud, bucket).workspace
     answer = curves.keep(workspace, f"none-{bucket}")
-    assert answer["epochs"] == 0
-    assert f"none-{bucket}" in answer["problem"]
+    assert answer.epochs == 0
+    assert f"none-{bucket}" in str(answer.problem)
     assert not list(workspace.storage.list("models/"))
 
 
@@ -78,8 +79,8 @@ def test_a_log_service_that_is_away_fails_nobody(cloud: LocalCloud, bucket: str)
     )  # fmt: skip
     workspace = replace(make_rounds(cloud, bucket).workspace, clients=Clients(lambda service, _: gone))
     answer = curves.keep(workspace, "job")
-    assert answer["epochs"] == 0
-    assert "could not be read" in answer["problem"]
+    assert answer.epochs == 0
+    assert "could not be read" in str(answer.problem)
 
 
 def test_curves_are_read_over_all_pages_and_streams_and_never_get_shorter(
@@ -92,11 +93,11 @@ def test_curves_are_read_over_all_pages_and_streams_and_never_get_shorter(
     write(logs, f"{job}/algo-1-1700000000000", [*chatter, epoch(0, 0.1), epoch(1, 0.2)])
     write(logs, f"{job}/algo-1-1700000009999", [epoch(1, 0.3), epoch(2, 0.4)])
     write(logs, f"{job}0/algo-1-1700000000000", [epoch(7, 0.9)])  # another job's, whose name begins alike
-    assert curves.keep(workspace, job)["epochs"] == 3
+    assert curves.keep(workspace, job).epochs == 3
     kept = workspace.storage.read_json(f"models/{job}/curves.json")
     assert [item["validation_map"] for item in kept["epochs"]] == [0.1, 0.3, 0.4]
     logs.delete_log_stream(logGroupName=curves.LOG_GROUP, logStreamName=f"{job}/algo-1-1700000009999")
-    assert curves.keep(workspace, job)["epochs"] == 3
+    assert curves.keep(workspace, job).epochs == 3
 
 
 def write(logs, stream: str, lines: list[str]) -> None:

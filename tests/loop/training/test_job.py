@@ -16,15 +16,23 @@ from include.loop.aws import containers
 from include.loop.aws.jobs import ResourceKind, latest
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, Incompatible
+from include.loop.core.records.dataset import Dataset
+from include.loop.core.records.models import Champion, TrainedModel
 from include.loop.dataset import build
-from include.loop.models.champion import Champion
-from include.loop.training.job import make_hyperparameters, make_request, read_model, train
+from include.loop.training.hyperparameters import make_hyperparameters
+from include.loop.training.job import make_request, train
 from include.loop.workspace import Workspace
 from tests.loop.place import Place
 
-RECORD = {"train": 12, "max_boxes": 3}
+DATASET = Dataset(dataset_id="d1", train=12, max_boxes=3)
 PARENT = Champion(
-    1, "pets-train-1", "s3://b/m.tar.gz", "d", "resnet-50", 2, 320, {"day": 0.5}, "2026-01-01", "arn:1"
+    number=1,
+    training_job="pets-train-1",
+    model_data="s3://b/m.tar.gz",
+    dataset_id="d",
+    hyperparameters={"base_network": "resnet-50", "num_classes": "2", "image_shape": "320"},
+    promoted_at="2026-01-01",
+    package_arn="arn:1",
 )
 
 
@@ -35,31 +43,31 @@ def settings(place: Place, stage: str = "initial", **hyperparameters) -> Workspa
 
 
 def test_what_can_be_counted_is_counted(place: Place):
-    values = make_hyperparameters(place.workspace, RECORD, None)
+    values = make_hyperparameters(place.workspace, DATASET, None)
     assert {name: values[name] for name in ("num_classes", "num_training_samples", "label_width")} == {
         "num_classes": "2",
         "num_training_samples": "12",
         "label_width": "350",
     }
     assert all(isinstance(value, str) for value in values.values())
-    crowded = make_hyperparameters(place.workspace, RECORD | {"max_boxes": 100}, None)
+    crowded = make_hyperparameters(place.workspace, DATASET.model_copy(update={"max_boxes": 100}), None)
     assert crowded["label_width"] == "502"  # five numbers a box, and two
 
 
 def test_a_small_dataset_gets_a_small_batch(place: Place):
-    assert make_hyperparameters(settings(place, mini_batch_size=16), RECORD, None)["mini_batch_size"] == "12"
-    assert make_hyperparameters(settings(place, mini_batch_size=4), RECORD, None)["mini_batch_size"] == "4"
+    assert make_hyperparameters(settings(place, mini_batch_size=16), DATASET, None)["mini_batch_size"] == "12"
+    assert make_hyperparameters(settings(place, mini_batch_size=4), DATASET, None)["mini_batch_size"] == "4"
 
 
 def test_the_environment_has_the_last_word(place: Place):
     training_place = config.TrainingInstances(hyperparameters={"initial": {"epochs": 2}})
     environment = place.environment.model_copy(update={"training": training_place})
     workspace = Workspace(settings(place, epochs=30).pipeline, environment, place.storage, place.clients)
-    assert make_hyperparameters(workspace, RECORD, None)["epochs"] == "2"
+    assert make_hyperparameters(workspace, DATASET, None)["epochs"] == "2"
 
 
 def test_a_model_that_is_trained_further_keeps_its_parents_shape_and_weights(place: Place):
-    values = make_hyperparameters(settings(place, "incremental", use_pretrained_model=1), RECORD, PARENT)
+    values = make_hyperparameters(settings(place, "incremental", use_pretrained_model=1), DATASET, PARENT)
     assert (values["image_shape"], values["use_pretrained_model"]) == ("320", "0")
 
 
@@ -67,12 +75,12 @@ def test_a_model_that_is_trained_further_keeps_its_parents_shape_and_weights(pla
     ("change", "message"),
     [
         ({"classes": ("cat", "dog", "bird")}, "num_classes is 3, but the champion pets-train-1 has 2"),
-        ({"training": config.TrainingSettings(base_network="vgg-16")}, "base_network is 'vgg-16'"),
+        ({"training": config.TrainingSettings(base_network="vgg-16")}, "base_network is vgg-16"),
     ],
 )
 def test_another_network_or_other_classes_than_the_parents_are_refused(place: Place, change, message):
     with pytest.raises(Incompatible, match=message):
-        make_hyperparameters(place.but(**change), RECORD, PARENT)
+        make_hyperparameters(place.but(**change), DATASET, PARENT)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +96,14 @@ def test_sagemakers_own_limits_are_checked_before_a_job_is_sent(place: Place, hy
     environment = place.environment.model_copy(update={"algorithm": "sagemaker"})
     pipeline = settings(place, **hyperparameters).pipeline
     with pytest.raises(ConfigurationError, match=message):
-        make_hyperparameters(Workspace(pipeline, environment, place.storage, place.clients), RECORD, None)
-    make_hyperparameters(Workspace(pipeline, place.environment, place.storage, place.clients), RECORD, None)
+        make_hyperparameters(Workspace(pipeline, environment, place.storage, place.clients), DATASET, None)
+    make_hyperparameters(Workspace(pipeline, place.environment, place.storage, place.clients), DATASET, None)
 
 
 def test_the_shipped_example_for_aws_passes_sagemakers_limits():
     aws = config.load_environment("aws.example")
     workspace = Workspace(config.load_pipeline("digits"), aws, None, None)  # type: ignore[arg-type]
-    assert make_hyperparameters(workspace, RECORD, None)["image_shape"] == "300"
+    assert make_hyperparameters(workspace, DATASET, None)["image_shape"] == "300"
 
 
 def test_machines_that_sagemakers_algorithm_cannot_use_are_refused(place: Place):
@@ -103,10 +111,10 @@ def test_machines_that_sagemakers_algorithm_cannot_use_are_refused(place: Place)
     cpu = config.TrainingInstances(instance_type="ml.m5.xlarge")
     environment = place.environment.model_copy(update={"algorithm": "sagemaker", "training": cpu})
     own = Workspace(settings(place, image_shape=300).pipeline, environment, place.storage, place.clients)
-    assert make_hyperparameters(own, RECORD, None)
+    assert make_hyperparameters(own, DATASET, None)
     sagemakers = replace(own, environment=environment.model_copy(update={"image": None}))
     with pytest.raises(ConfigurationError, match=r"trains on ml.p2, .* only, not on ml.m5.xlarge"):
-        make_hyperparameters(sagemakers, RECORD, None)
+        make_hyperparameters(sagemakers, DATASET, None)
 
 
 def test_a_model_is_trained_further_with_the_first_models_settings_but_gentler(place: Place):
@@ -116,7 +124,7 @@ def test_a_model_is_trained_further_with_the_first_models_settings_but_gentler(p
         initial=config.StageSettings(hyperparameters=first),
         incremental=config.StageSettings(hyperparameters={"lr_scheduler_step": "3,6"}),
     )
-    values = make_hyperparameters(place.but(training=training), RECORD, PARENT)
+    values = make_hyperparameters(place.but(training=training), DATASET, PARENT)
     assert {name: values[name] for name in (*first, "lr_scheduler_step", "use_pretrained_model")} == {
         "learning_rate": "0.002",
         "optimizer": "sgd",
@@ -125,14 +133,13 @@ def test_a_model_is_trained_further_with_the_first_models_settings_but_gentler(p
         "lr_scheduler_step": "3,6",
         "use_pretrained_model": "0",
     }
-    unsaid = make_hyperparameters(place.but(training=config.TrainingSettings()), RECORD, PARENT)
+    unsaid = make_hyperparameters(place.but(training=config.TrainingSettings()), DATASET, PARENT)
     assert unsaid["learning_rate"] == "0.0001"
     own = settings(place, "incremental", learning_rate=0.5, image_shape=512)
-    assert make_hyperparameters(own, RECORD, PARENT)["learning_rate"] == "0.5"
-    assert make_hyperparameters(own, RECORD, PARENT)["image_shape"] == "512"
+    assert make_hyperparameters(own, DATASET, PARENT)["learning_rate"] == "0.5"
+    assert make_hyperparameters(own, DATASET, PARENT)["image_shape"] == "512"
 
 
-DATASET = RECORD | {"dataset_id": "d1", "parent": None}
 EVERYTHING: dict[str, Any] = {
     "tags": {"project": "nightloop"},
     "training": {
@@ -213,17 +220,17 @@ def test_a_training_job_reads_manifests_through_pipes_and_is_made_once(make_plac
     place.add_labels("initial/train.manifest", {f"{n}.jpg": 100 + n for n in range(3)})
     place.add_labels("initial/validation.manifest", {"v.jpg": 100})
     built = build.build_initial(place.workspace)
-    done = place.finish(train, built["dataset_id"])
-    assert place.finish(train, built["dataset_id"]) == done
-    assert done["attempt"] == 1
-    assert done["model_data"] == f"s3://{place.bucket}/pets/models/{done['training_job']}/output/model.tar.gz"
-    model = read_model(place.workspace, done["training_job"])
-    assert (model["dataset_id"], model["parent"], model["num_classes"]) == (built["dataset_id"], None, 2)
-    job = latest(place.sagemaker, ResourceKind.TRAINING, done["training_job"].removesuffix("-1"))
+    done = place.finish(train, built.dataset_id)
+    assert place.finish(train, built.dataset_id) == done
+    assert done.attempt == 1
+    assert done.model_data == f"s3://{place.bucket}/pets/models/{done.training_job}/output/model.tar.gz"
+    model = TrainedModel.read(place.storage, done.training_job)
+    assert (model.dataset_id, model.parent, model.shape["num_classes"]) == (built.dataset_id, None, "2")
+    job = latest(place.sagemaker, ResourceKind.TRAINING, done.training_job.removesuffix("-1"))
     assert job is not None
     channels = {channel["ChannelName"]: channel for channel in job.details["InputDataConfig"]}
     assert channels["train"]["InputMode"] == "Pipe"
     assert channels["train"]["DataSource"]["S3DataSource"]["AttributeNames"] == ["source-ref", "review"]
     assert channels["train"]["DataSource"]["S3DataSource"]["S3Uri"] == place.storage.uri(
-        layout.dataset_manifest(built["dataset_id"], "train")
+        layout.dataset_manifest(built.dataset_id, "train")
     )

@@ -10,10 +10,10 @@ from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, Incompatible, NothingToLearn
 from include.loop.dataset import build
 from include.loop.dataset.candidates import read_candidates
-from include.loop.dataset.split_rules import Side
+from include.loop.dataset.split_rules import Split
 from include.loop.trials import shards
 from include.loop.trials.shards import committed_shards
-from tests.loop.labelled import INITIAL, crown, line, lines, read, shard, sources, start
+from tests.loop.labelled import INITIAL, line, lines, read, set_champion, shard, sources, start
 from tests.loop.place import NIGHT, Place
 
 
@@ -61,13 +61,13 @@ def test_classes_that_the_champion_has_under_other_numbers_are_refused(make_plac
 @pytest.mark.parametrize(
     ("wish", "expected"),
     [
-        (None, Side.AUDIT),
-        (Side.TRAIN, Side.AUDIT),
-        (Side.VALIDATION, Side.VALIDATION),
-        (Side.TEST, Side.TEST),
+        (None, Split.AUDIT),
+        (Split.TRAIN, Split.AUDIT),
+        (Split.VALIDATION, Split.VALIDATION),
+        (Split.TEST, Split.TEST),
     ],
 )
-def test_audits_are_never_candidates_for_training(place: Place, wish: Side | None, expected: Side):
+def test_audits_are_never_candidates_for_training(place: Place, wish: Split | None, expected: Split):
     place.storage.write_lines("some.manifest", [line(place, "1.jpg", reason="audit")])
     (candidate,) = read_candidates(place.workspace, "some.manifest", [], wish)
     assert candidate.wish is expected
@@ -77,18 +77,18 @@ def test_discarded_labels_are_neither_learned_nor_shown_again_nor_measured_with(
     place = make_place(initial=INITIAL)
     start(place)
     shard(place, "2026-11-01", lines(place, "good", 12))
-    crown(place, build.build(place.workspace)["dataset_id"], 2)
+    set_champion(place, build.build(place.workspace).dataset_id, 2)
     shard(place, "2026-11-02", lines(place, "bad", 12))
     shard(place, "2026-11-03", lines(place, "new", 12))
-    said = shards.discard(place.workspace, "2026-11-02", "ada", "boxes drawn by a cat")
-    assert (said["by"], said["why"], said["learned"]) == ("ada", "boxes drawn by a cat", False)
-    assert shards.discard(place.workspace, "2026-11-02", "bob", "another reason")["by"] == "ada"
-    assert build.pending(place.workspace)["batches"] == ["2026-11-03"]
-    assert shards.discard(place.workspace, "2026-11-01", "ada", "these as well")["learned"]
+    said, learned = shards.discard(place.workspace, "2026-11-02", "ada", "boxes drawn by a cat")
+    assert (said.by, said.why, learned) == ("ada", "boxes drawn by a cat", False)
+    assert shards.discard(place.workspace, "2026-11-02", "bob", "another reason")[0].by == "ada"
+    assert build.find_untried(place.workspace).batches == ("2026-11-03",)
+    assert shards.discard(place.workspace, "2026-11-01", "ada", "these as well")[1]
 
-    built = build.build(place.workspace)["dataset_id"]
-    sides = ("train", "validation", "memory", "newest", "audit")
-    everything = {name for side in sides for name in sources(read(place, built, side))}
+    built = build.build(place.workspace).dataset_id
+    splits = ("train", "validation", "retention", "recent", "audit")
+    everything = {name for split in splits for name in sources(read(place, built, split))}
     assert {re.match("[a-z]+", name)[0] for name in everything} == {"train", "validation", "new"}  # type: ignore[index]
 
 
@@ -99,7 +99,7 @@ def test_only_committed_labels_can_be_discarded(place: Place):
     ):
         shards.discard(place.workspace, "2026-12-24", "ada", "a guess")
     shards.discard(place.workspace, NIGHT, "ada", "wrong")
-    with pytest.raises(NothingToLearn, match="0 labels from 0 nights"):
+    with pytest.raises(NothingToLearn, match="0 labels from 0 batches"):
         build.build(place.workspace)
     place.s3.delete_object(Bucket=place.bucket, Key=f"pets/{layout.discarded_file(NIGHT)}")
-    assert build.build(place.workspace)["new"] == 2
+    assert build.build(place.workspace).new == 2

@@ -38,6 +38,11 @@ class TrainedModel(Record):
             value["hyperparameters"] = _shape(value) | (value.get("hyperparameters") or {})
         return value
 
+    @property
+    def shape(self) -> dict[str, str]:
+        """The hyperparameters that a model which is trained further from this one shares or takes over."""
+        return _shape(self.hyperparameters)
+
 
 class Champion(Record):
     """``champion.json`` is the current one, ``champions/NNNN.json`` each that was; ``number`` counts changes

@@ -6,13 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, PlainSerializer
 
 from include.loop.core import layout
 from include.loop.core.records.base import Location, Part, Record
 from include.loop.core.times import in_utc
 
-Time = Annotated[datetime, AfterValidator(in_utc)]
+Time = Annotated[datetime, AfterValidator(in_utc), PlainSerializer(datetime.isoformat, return_type=str)]
 
 
 class Finding(StrEnum):
