@@ -1,11 +1,11 @@
-"""What a detector forgets over five nights, and what replay does about it: the table of the README.
+"""What a detector forgets over five batches, and what replay does about it: the table of the README.
 
     python -m benchmarks.forgetting [--seeds 1 2 3 4 5]
 
-A model that knows day scenes meets five nights of 40 reviewed scenes. The nights differ: each shows two of
+A model that knows day scenes meets five batches of 40 reviewed scenes. The batches differ: each shows two of
 the ten digits above all. Four ways to go on are compared: naive (the new labels only), replay of three known
 scenes per new one, chosen at random or balanced_hard, and a new model from all labels so far. After each
-night the model is measured on test scenes with all ten digits, by night (new) and by day (old); forgotten is
+batch the model is measured on test scenes with all ten digits, by night (new) and by day (old); forgotten is
 what the first model had by day and the last has not. Images and CPU seconds are those of one training. Models
 and detections are kept (models.py): a run that was stopped goes on, and a second tells the same in seconds.
 """
@@ -18,8 +18,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.batches import BATCHES, Reviewed, Study
 from benchmarks.models import PIPELINE, Model
-from benchmarks.nights import NIGHTS, Night, Study
 from include.loop.tasks.detection.metrics import average_precision
 from include.samples.reviewing import Noise
 
@@ -40,29 +40,29 @@ class Score:
 
 
 def run(study: Study, arm: str) -> list[Score]:
-    """The first model, then one after each night."""
+    """The first model, then one after each batch."""
     known, validation = study.labels("initial/train"), study.halves()[0]
     champion = study.models.train("first", "initial", known, validation)
     scores = [measure(study, champion)]
-    for number in range(NIGHTS):
-        night = skewed(study, number)
-        validation = validation + night.held_out
+    for number in range(BATCHES):
+        batch = skewed(study, number)
+        validation = validation + batch.held_out
         part = f"forget-{arm.replace(' ', '-')}-{number + 1}"
         if arm == SCRATCH:
-            champion = study.models.train(part, "initial", known + night.learned, validation)
+            champion = study.models.train(part, "initial", known + batch.learned, validation)
         elif arm == NAIVE:
             # Who has nothing but new labels has nothing else to choose the best epoch by.
-            champion = study.models.train(part, "incremental", night.learned, night.held_out, champion)
+            champion = study.models.train(part, "incremental", batch.learned, batch.held_out, champion)
         else:
-            again = study.replayed(champion, known, night.learned, part, arm.split()[1])
-            champion = study.models.train(part, "incremental", night.learned + again, validation, champion)
-        known = known + night.learned
+            again = study.replayed(champion, known, batch.learned, part, arm.split()[1])
+            champion = study.models.train(part, "incremental", batch.learned + again, validation, champion)
+        known = known + batch.learned
         scores.append(measure(study, champion))
     return scores
 
 
-def skewed(study: Study, number: int) -> Night:
-    """The scenes of a night in which its two digits make up most of what is there, reviewed."""
+def skewed(study: Study, number: int) -> Reviewed:
+    """The scenes of a batch in which its two digits make up most of what is there, reviewed."""
     shown = PIPELINE.classes[2 * number : 2 * number + 2]
     scenes = study.digits(number)
     order = sorted(scenes, key=lambda image: -sum(d in shown for d in scenes[image]) / len(scenes[image]))
@@ -79,15 +79,15 @@ def measure(study: Study, model: Model) -> Score:
 
 
 def table(results: dict[str, list[list[Score]]]) -> str:
-    """Markdown, a row per way: medians over the seeds after each night, least and most after the last."""
-    nights = " | ".join(f"night {number}" for number in range(1, NIGHTS + 1))
+    """Markdown, a row per way: medians over the seeds after each batch, least and most after the last."""
+    batches = " | ".join(f"batch {number}" for number in range(1, BATCHES + 1))
     lines = [
-        f"| new / old | {nights} | new at last | old at last | forgotten | images | CPU s |",
-        f"|---|{'---:|' * (NIGHTS + 5)}",
+        f"| new / old | {batches} | new at last | old at last | forgotten | images | CPU s |",
+        f"|---|{'---:|' * (BATCHES + 5)}",
     ]
     for arm, runs in results.items():
         each = []
-        for number in range(1, NIGHTS + 1):
+        for number in range(1, BATCHES + 1):
             new, old = (statistics.median(getattr(s[number], what) for s in runs) for what in ("new", "old"))
             each.append(f"{new:.2f} / {old:.2f}")
         cells = [

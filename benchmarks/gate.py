@@ -1,11 +1,11 @@
-"""Good and poisoned nights before the real gate: how often is each promoted, and which rules speak?
+"""Good and poisoned batches before the real gate: how often is each promoted, and which rules speak?
 
     python -m benchmarks.gate --train [--seeds 1 2 … 10]    # three CPU minutes a seed; goes on after a stop
     python -m benchmarks.gate                               # judges what is kept: 20 CPU seconds a seed
 
-Per seed: a first model that knows day scenes, and twice from there, with other nights each time: a first
-night, reviewed well, and reviewed by people who give 40 % of the boxes a wrong class; and from the good
-night's model a second night, again both ways. Each challenger is measured and judged by the loop's own
+Per seed: a first model that knows day scenes, and twice from there, with other batches each time: a first
+batch, reviewed well, and reviewed by people who give 40 % of the boxes a wrong class; and from the good
+batch's model a second batch, again both ways. Each challenger is measured and judged by the loop's own
 functions (scores.compare, gate.decide). Poisoned reviewers answer all that is asked: labels held out and
 audits are as wrong as those that are learned. Only the test sets and the memory set are clean.
 """
@@ -19,30 +19,30 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from benchmarks.batches import Study
 from benchmarks.models import NotKept
-from benchmarks.nights import Study
 from benchmarks.rounds import Judged, challenge, first, judge, wilson
 from include.samples.reviewing import Noise
 
 SEEDS = range(1, 11)
-PAIRS = ((0, 1), (2, 3))  # of nights; each pair starts from the first model
+PAIRS = ((0, 1), (2, 3))  # of batches; each pair starts from the first model
 REVIEWERS = {"good": Noise(), "poisoned": Noise(mislabelled=0.4)}
 NEW = "new"
 
 
 @dataclass(frozen=True)
 class Review:
-    """One night of a pair, as good or as poisoned reviewers answered it, and what the gate said."""
+    """One batch of a pair, as good or as poisoned reviewers answered it, and what the gate said."""
 
-    night: int  # 1 or 2, of its pair
+    batch: int  # 1 or 2, of its pair
     reviewers: str
     judged: Judged
 
 
 def reviews(study: Study, pair: Sequence[int]) -> Iterator[Review]:
-    """The four rounds of a pair of nights; trains what is not there yet."""
+    """The four rounds of a pair of batches; trains what is not there yet."""
     lineage = first(study)
-    for night, number in enumerate(pair, start=1):
+    for batch, number in enumerate(pair, start=1):
         good = lineage
         for name, noise in REVIEWERS.items():
             part = f"{number + 1}-{name}"
@@ -51,18 +51,18 @@ def reviews(study: Study, pair: Sequence[int]) -> Iterator[Review]:
             judged = judge(study, item)
             good = item.promoted(judged) if name == "good" else good
             _tell(study.seed, part, judged)
-            yield Review(night, name, judged)
+            yield Review(batch, name, judged)
         lineage = good
 
 
 def table(results: dict[tuple[int, str], list[Judged]]) -> str:
-    """Markdown: a row for each night and kind of reviewers."""
+    """Markdown: a row for each batch and kind of reviewers."""
     lines = [
-        "| night | reviewers | promoted | 95 % interval | mAP@0.5 by night, before → after "
+        "| batch | reviewers | promoted | 95 % interval | mAP@0.5 by night, before → after "
         "| new labels found again (of replayed) | rules that said no |",
         "|---:|---|---:|---:|---:|---:|---|",
     ]
-    for (night, reviewers), judged in sorted(results.items()):
+    for (batch, reviewers), judged in sorted(results.items()):
         promoted = sum(item.verdict.promote for item in judged)
         low, high = wilson(promoted, len(judged))
         before, after = (
@@ -72,7 +72,7 @@ def table(results: dict[tuple[int, str], list[Judged]]) -> str:
         spoke = Counter(name for item in judged for name in item.failed)
         rules = ", ".join(f"{name} {count}" for name, count in spoke.most_common()) or "none"
         lines.append(
-            f"| {night} | {reviewers} | {promoted} of {len(judged)} | {low:.2f} to {high:.2f} "
+            f"| {batch} | {reviewers} | {promoted} of {len(judged)} | {low:.2f} to {high:.2f} "
             f"| {before:.2f} → {after:.2f} "
             f"| {statistics.median(learned):.2f} ({min(learned):.2f} to {max(learned):.2f}) | {rules} |"
         )
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Study(seed, may_train=options.train) as study:
             try:
                 for item in (item for pair in PAIRS for item in reviews(study, pair)):
-                    results.setdefault((item.night, item.reviewers), []).append(item.judged)
+                    results.setdefault((item.batch, item.reviewers), []).append(item.judged)
             except NotKept:
                 left_out.append(seed)
     if left_out:

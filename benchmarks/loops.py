@@ -2,7 +2,7 @@
 
 A ``World`` is one seed: nights answered well or badly, and the trials that can be made of them, each once. A
 ``Loop`` goes through nights day by day; which of them the next training learns from say the loop's own
-standing.py and next_trial.py, what a verdict means trials.weigh. Knows rounds.py and nights.py.
+standing.py and next_trial.py, what a verdict means trials.weigh.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from benchmarks.batches import Reviewed, Study, relabelled
 from benchmarks.models import PIPELINE
-from benchmarks.nights import Night, Study, relabelled
 from benchmarks.rounds import Judged, Lineage, challenge, first, judge
 from include.loop.core.records.trials import FailedRule, Kind, Trial
 from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox
@@ -43,7 +43,7 @@ class Labelled:
     number: int
     kind: str
     champion: str
-    answers: Night
+    answers: Reviewed
 
     @property
     def code(self) -> str:
@@ -70,7 +70,7 @@ class World:
         asked = self._study.asked(lineage.champion, number, noise)
         spoil = _SPOIL.get(kind, lambda line: line)
         parts = ([spoil(line) for line in part] for part in (asked.learned, asked.held_out, asked.audits))
-        return Labelled(number, kind, lineage.champion.name, Night(*parts))
+        return Labelled(number, kind, lineage.champion.name, Reviewed(*parts))
 
     def trial(self, lineage: Lineage, nights: Iterable[Labelled]) -> tuple[Lineage, Judged]:
         """The lineage that these nights would begin, and the verdict on it."""

@@ -1,6 +1,6 @@
-"""Rounds of the loop without cloud: a challenger from a champion and nights, measured and judged.
+"""Rounds of the loop without cloud: a challenger from a champion and batches, measured and judged.
 
-A ``Lineage`` is what a champion knows; ``challenge`` trains on nights' answers as the loop does, ``judge``
+A ``Lineage`` is what a champion knows; ``challenge`` trains on batches' answers as the loop does, ``judge``
 measures and decides by the loop's own functions (``compare``, ``decide``).
 """
 
@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from benchmarks.batches import Lines, Reviewed, Study
 from benchmarks.models import PIPELINE, Detections, Model
-from benchmarks.nights import Lines, Night, Study
 from include.loop.core.records.metrics import LatencyMetrics, Metrics, TimedImages
 from include.loop.core.records.verdict import Verdict
 from include.loop.evaluation.comparison import compare
@@ -90,16 +90,16 @@ def first(study: Study) -> Lineage:
     return Lineage(study.models.train("first", "initial", known, validation), known, validation)
 
 
-def challenge(study: Study, before: Lineage, nights: Mapping[str, Night], name: str, part: str) -> Round:
-    """Train the champion further on the answers of these nights, and on what is replayed beside them; it is
+def challenge(study: Study, before: Lineage, batches: Mapping[str, Reviewed], name: str, part: str) -> Round:
+    """Train the champion further on the answers of these batches, and on what is replayed beside them; it is
     trained when no model of this ``name`` and of these labels is there yet.
     """
-    learn = _together(night.learned for night in nights.values())
-    held_out = _together(night.held_out for night in nights.values())
+    learn = _together(batch.learned for batch in batches.values())
+    held_out = _together(batch.held_out for batch in batches.values())
     again = study.replayed(before.champion, before.known, learn, part, PIPELINE.training.replay.choose)
     validation = before.validation + held_out
     challenger = study.models.train(name, "incremental", learn + again, validation, before.champion)
-    audits = before.audits + _together(night.audits for night in nights.values())
+    audits = before.audits + _together(batch.audits for batch in batches.values())
     tests = {light: study.labels(f"test/{light}") for light in ("day", "night")}
     _, retention = study.halves()
     own = {"retention": retention, "recent": held_out, "audit": audits}
@@ -108,7 +108,7 @@ def challenge(study: Study, before: Lineage, nights: Mapping[str, Night], name: 
         before,
         Lineage(challenger, before.known + learn, validation, audits),
         tests | {slice: lines for slice, lines in own.items() if lines},
-        {night: answers.learned for night, answers in nights.items()} | {REPLAYED: again},
+        {batch: answers.learned for batch, answers in batches.items()} | {REPLAYED: again},
     )
 
 

@@ -1,4 +1,4 @@
-"""Nights of the digits sample without cloud and people: what is asked, answered and learned.
+"""Batches of the digits sample without cloud and people: what is asked, answered and learned.
 
 A ``Study`` is one seed: its images, made again only when one is looked at, its labels, and its models
 (models.py), all kept below ``.nightloop/benchmarks/<seed>/``. The rules are the loop's own functions, with
@@ -26,15 +26,15 @@ from include.loop.tasks.detection.predictions import Detection
 from include.samples.digit_scenes import TRUTH, Sample, generate
 from include.samples.reviewing import Noise, Truths, review
 
-NIGHTS = 5
-NIGHT_IMAGES = 200  # as in the demo
+BATCHES = 5
+BATCH_IMAGES = 200  # as in the demo
 
 Lines = list[LabelledImage]
 
 
 @dataclass(frozen=True)
-class Night:
-    """The answers of one night by what becomes of them."""
+class Reviewed:
+    """The answers of one batch by what becomes of them."""
 
     learned: Lines
     held_out: Lines
@@ -47,7 +47,7 @@ class Study:
     def __init__(self, seed: int, may_train: bool = True) -> None:
         self.seed = seed
         self.models = Models(CACHE / str(seed), self._image, may_train)
-        self._sample = Sample(seed, batches=NIGHTS, batch_images=NIGHT_IMAGES)
+        self._sample = Sample(seed, batches=BATCHES, batch_images=BATCH_IMAGES)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Study:
@@ -69,7 +69,7 @@ class Study:
         return lines[: len(lines) // 2], lines[len(lines) // 2 :]
 
     def digits(self, number: int) -> dict[str, list[str]]:
-        """The images of the night (from 0), and the digits in each."""
+        """The images of the batch (from 0), and the digits in each."""
         prefix = f"/images/dt={self._sample.dates()[number]}/"
         return {
             record["source-ref"]: [box["label"] for box in record["boxes"]]
@@ -77,10 +77,10 @@ class Study:
             if prefix in record["source-ref"]
         }
 
-    # ---- a night
+    # ---- a batch
 
-    def asked(self, champion: Model, number: int, noise: Noise) -> Night:
-        """What triage asks about in this night, as reviewers with this noise answer it."""
+    def asked(self, champion: Model, number: int, noise: Noise) -> Reviewed:
+        """What triage asks about in this batch, as reviewers with this noise answer it."""
         batch = list(self.digits(number))
         seen = self.models.detect(champion, f"batch-{number}", batch)
         rows = choose(
@@ -97,19 +97,19 @@ class Study:
         noise: Noise,
         audits: Collection[str] = (),
         seen: dict[str, tuple[Detection, ...]] | None = None,
-    ) -> Night:
+    ) -> Reviewed:
         """The answers about these images, split as the loop does; ``seen`` are the champion's detections."""
-        night = Night([], [], [])
+        batch = Reviewed([], [], [])
         truths = Truths(self._truth)
         for image in images:
             line = self._answer(image, (seen or {}).get(image, ()), truths, noise)
             if image in audits:
-                night.audits.append(line)
+                batch.audits.append(line)
             elif share("side", self._identity(image)) < PIPELINE.training.validation_share:
-                night.held_out.append(line)
+                batch.held_out.append(line)
             else:
-                night.learned.append(line)
-        return night
+                batch.learned.append(line)
+        return batch
 
     def replayed(self, champion: Model, known: Lines, new: Lines, part: str, kind: str) -> Lines:
         """The known labels that are shown again beside the new ones, as loop/replay.py chooses them."""
@@ -148,7 +148,7 @@ class Study:
         return (self._images / source.split("/", 4)[4]).read_bytes()
 
     def _values(self, name: str) -> list[dict[str, Any]]:
-        kept = self.models.folder / f"labels-{NIGHTS}x{NIGHT_IMAGES}" / name
+        kept = self.models.folder / f"labels-{BATCHES}x{BATCH_IMAGES}" / name
         if not kept.exists():
             replace(kept, (self._images / name).read_bytes())
         return [json.loads(line) for line in kept.read_bytes().split(b"\n") if line.strip()]

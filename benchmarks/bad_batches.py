@@ -1,14 +1,14 @@
-"""One bad night among good ones: does it cost more than itself?
+"""One bad batch among good ones: does it cost more than itself?
 
-    python -m benchmarks.bad_nights --train [--seeds 1 2 … 10]   # 5 CPU minutes a seed; goes on after a stop
-    python -m benchmarks.bad_nights                              # tells what is kept: 1 CPU minute a seed
+    python -m benchmarks.bad_batches --train [--seeds 1 2 … 10]   # 5 CPU minutes a seed; goes on after a stop
+    python -m benchmarks.bad_batches                              # tells what is kept: 1 CPU minute a seed
 
-Per seed: a first model that knows day scenes, two good nights that it learns from, then a bad one and a good
+Per seed: a first model that knows day scenes, two good batches that it learns from, then a bad one and a good
 one. Bad are reviewers who give 40 % of the boxes a random wrong class, who always take three pairs of classes
 for each other, or whose boxes are half as wide and half as high again; in what is learned, held out and
-audited alike. The nights come one a day, or the bad and the good one together, either of them first. Each
+audited alike. The batches come one a day, or the bad and the good one together, either of them first. Each
 sequence is gone through twice: with the loop's own policy (standing.py, next_trial.py), and as it was before
-there was one: whatever is not learned comes again with every later night. Challengers are measured and judged
+there was one: whatever is not learned comes again with every later batch. Challengers are measured and judged
 by the loop's own functions (scores.compare, gate.decide, trials.weigh). No person helps.
 """
 
@@ -20,21 +20,21 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from benchmarks.batches import Study
 from benchmarks.loops import BAD, GOOD, Arrival, Loop, World
 from benchmarks.models import NotKept
-from benchmarks.nights import Study
 from benchmarks.rounds import wilson
 
 SEEDS = range(1, 11)
-BEFORE = 2  # good nights that have come before the bad one
+BEFORE = 2  # good batches that have come before the bad one
 ORDERS = IN_TURN, BAD_FIRST, GOOD_FIRST = "one a day", "together, bad first", "together, good first"
 
 
 @dataclass(frozen=True)
 class Story:
-    """What became of one sequence of nights, ``good`` of which were good and came with the bad one or after
+    """What became of one sequence of batches, ``good`` of which were good and came with the bad one or after
     it: how many of those were promoted, and ``took`` so many trainings each; all trainings since the bad
-    one; how many good nights, of ``all_good``, were suspended or set aside when a day was over; whether the
+    one; how many good batches, of ``all_good``, were suspended or set aside when a day was over; whether the
     bad one was learned; the last champion by night.
     """
 
@@ -49,7 +49,7 @@ class Story:
 
 
 def tell(loop: Loop, kind: str, order: str, after: int) -> Story:
-    """Let the nights come in: ``BEFORE`` good ones, the bad one, and ``after`` good ones."""
+    """Let the batches come in: ``BEFORE`` good ones, the bad one, and ``after`` good ones."""
     for number in range(BEFORE):
         loop.day((number, GOOD))
     before, tried = {*loop.nights}, len(loop.trials)
@@ -63,7 +63,7 @@ def tell(loop: Loop, kind: str, order: str, after: int) -> Story:
         loop.day(*arrived)
     for more in range(2, 1 + after):
         loop.day((BEFORE + more, GOOD))
-    good = {name for name, night in loop.nights.items() if not night.bad}
+    good = {name for name, batch in loop.nights.items() if not batch.bad}
     judged = loop.lineage.judged
     return Story(
         good=len(good - before),
@@ -90,10 +90,10 @@ def stories(world: World, after: int) -> Iterator[tuple[tuple[str, str], tuple[S
 
 
 def table(results: dict[tuple[str, str], list[tuple[Story, Story]]]) -> str:
-    """Markdown: a row for each kind of bad night and order, what the policy does / what there was before."""
+    """Markdown: a row for each kind of bad batch and order, what the policy does / what there was before."""
     lines = [
-        "| bad night | comes | good nights after it promoted | 95 % interval | after trainings (mean) "
-        "| all trainings since | bad night learned | mAP@0.5 by night at last | good nights held back |",
+        "| bad batch | comes | good batches after it promoted | 95 % interval | after trainings (mean) "
+        "| all trainings since | bad batch learned | mAP@0.5 by night at last | good batches held back |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for (kind, order), told in results.items():
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--train", action="store_true", help="train what is not kept yet, then tell")
-    parser.add_argument("--after", type=int, choices=(1, 2), default=1, help="good nights after the bad one")
+    parser.add_argument("--after", type=int, choices=(1, 2), default=1, help="good batches after the bad one")
     options = parser.parse_args(arguments)
     results: dict[tuple[str, str], list[tuple[Story, Story]]] = {}
     left_out = []
