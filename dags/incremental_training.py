@@ -6,14 +6,14 @@ Event-triggered by the labels of `nightly_review`; the clock starts it as well (
 event can be missed. The event says only that it is time to look: what is new is read from S3, so every label
 is learned from once, however many events there are.
 
-**One bad batch costs only itself.** When the gate finds harm (`loss`, `class_loss`, `learned`), the batches
-that were new are suspended, or the one whose labels could not be learned; the rounds after learn from the
-others. Suspended batches are tried again in halves, and the last one alone, by `look_again` and by the clock:
-at most `training.trials` more trainings within 24 hours, and never the same batches with the same champion. A
-batch that does harm by itself is set aside: `gate` warns of it. It is tried once more with a later champion,
-for a training may go wrong by chance, and is learned if that goes well; else it waits for a person, who says
-`python -m include.loop release-labels` or `discard-labels` (on the local stack with `python -m
-include.stack run` before it). `python -m include.loop nights` shows where each batch stands.
+**One bad batch costs only itself.** When the gate finds harm (`loss`, `class_loss`, `train_recall`), the
+batches that were new are suspended, or the one whose labels could not be learned; the rounds after learn from
+the others. Suspended batches are tried again in halves, and the last one alone, by `look_again` and by the
+clock: at most `training.trials` more trainings within 24 hours, and never the same batches with the same
+champion. A batch that does harm by itself is set aside: `gate` warns of it. It is tried once more with a
+later champion, for a training may go wrong by chance, and is learned if that goes well; else it waits for a
+person, who says `python -m include.loop release-labels` or `discard-labels` (on the local stack with `python
+-m include.stack run` before it). `python -m include.loop nights` shows where each batch stands.
 
 Labels that brought no gain come again with the next batch's; when those fail as well, the newer half is
 tried by itself. A batch that others were promoted without three times, after they brought no gain with it,

@@ -25,7 +25,7 @@ def change(value: float | None) -> str:
 
 
 def points(value: float | None) -> str:
-    """The same in points, hundredths of mAP: ``+12.3``."""
+    """The same in points, hundredths of the score: ``+12.3``."""
     return NOTHING if value is None else _sign(f"{100 * value:+.1f}")
 
 
