@@ -117,7 +117,7 @@ def run_page(dag_id: str, run_id: str) -> str:
     """The address of a run in Airflow's UI; empty where Airflow does not know its own."""
     from urllib.parse import quote
 
-    from airflow.sdk.configuration import conf
+    from airflow.sdk import conf
 
     base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
     return f"{base}/dags/{quote(dag_id)}/runs/{quote(run_id)}" if base else ""

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from include.loop.config import NotifyEvent
 from nightloop.links import ReportLink
 from nightloop.operators.loop_operator import LoopOperator
+from nightloop.seen_outside import count
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -60,6 +61,7 @@ class JudgeOperator(ChallengerOperator):
             "passes" if verdict["promote"] else "does not pass",
             verdict["verdict_uri"],
         )
+        count("verdicts", pipeline=self.pipeline, promote=str(verdict["promote"]).lower())
         if not verdict["promote"]:
             why = "\n".join([*verdict["reasons"], *verdict["warnings"]])
             subject = f"the gate turned {self.training_job} down"

@@ -14,6 +14,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DagRunState, TaskInstanceState
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.loop.core import layout
 from nightloop.operators.loop_operator import LoopClients, LoopOperator, domain_errors
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class BuildDatasetOperator(LoopOperator):
         self.min_new_labels = min_new_labels
 
     def execute_step(self, context: Context) -> dict[str, Any]:
-        from airflow.sdk.execution_time.context import NEVER_EXPIRE
+        from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined]  # not in the SDK's stubs
 
         # Airflow keeps a task's state through retries and clears.
         kept: Any = context["task_state_store"].get(DATASET)
@@ -121,6 +122,8 @@ class BuildDatasetOperator(LoopOperator):
                 "%d label lines and %d boxes were left out; the dataset's rejected.jsonl says which and why.",
                 result["rejected"], result.get("rejected_boxes", 0),
             )  # fmt: skip
+        labels = self.workspace.storage.uri(layout.LABELS)
+        self.tell_lineage([labels], [result["dataset_uri"]])
         told = ("dataset_id", "train", "new", "replayed", "validation", "parent")
         self.describe_event(context, **{name: result[name] for name in told})
         return result

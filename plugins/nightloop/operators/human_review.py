@@ -18,6 +18,7 @@ from nightloop.batch_date import resolve_batch_date
 from nightloop.batch_queue import notify_of_queue
 from nightloop.links import OwnersViewLink, ReviewPortalLink
 from nightloop.operators.loop_operator import LoopOperator, domain_errors
+from nightloop.seen_outside import gauge
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -175,6 +176,8 @@ class AugmentedManifestOperator(LoopOperator):
             "%d labels (%d without an object, %d late ones of earlier batches) in %s",
             result["labels"], result["negatives"], result["late"], result["manifest_uri"],
         )  # fmt: skip
+        for name in ("labels", "quarantined", "reviewer_seconds"):
+            gauge(f"batch.{name}", result[name], pipeline=self.pipeline)
         if result["copies"]:
             self.log.info("They serve %d more images that have the same bytes.", result["copies"])
         if result["quarantined"]:

@@ -47,6 +47,7 @@ class LoopClients:
     portal_url: str = ""
     owners_url: str = ""
     report_url: str = ""
+    _lineage: tuple[list[str], list[str]] = ([], [])
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -74,6 +75,16 @@ class LoopClients:
         for outlet in getattr(self, "outlets", ()):
             events["outlet_events"][outlet].extra = extra
 
+    def tell_lineage(self, inputs: list[str], outputs: list[str]) -> None:
+        """The S3 URIs that the task has read and written, for OpenLineage."""
+        self._lineage = inputs, outputs
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """What Airflow's OpenLineage provider asks an operator for."""
+        from nightloop.seen_outside import lineage
+
+        return lineage(*self._lineage)
+
     def find_portal(self) -> str:
         """Where the reviewers sign in and where owners look, kept for the links. No reason to fail a task."""
         from botocore.exceptions import BotoCoreError, ClientError
@@ -97,7 +108,7 @@ class LoopClients:
         """Where Airflow shows a round's report, or the pipeline's history; kept for the links."""
         from urllib.parse import urlsplit
 
-        from airflow.sdk.configuration import conf
+        from airflow.sdk import conf
 
         # The path only: a browser has Airflow's host already, and may know it under another name.
         prefix = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from include.loop.core import layout
 from nightloop.links import SageMakerJobLink
 from nightloop.operators.loop_operator import LoopOperator, domain_errors
+from nightloop.seen_outside import gauge
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -147,6 +149,10 @@ class BatchInferenceOperator(SageMakerJobOperator):
             "%s: %d images predicted, %d without a prediction; %s",
             self.batch, result["predicted"], result["missing"], result["predictions_uri"],
         )  # fmt: skip
+        uri = self.workspace.storage.uri
+        batch, champion = uri(layout.batch_file(self.batch)), uri(layout.CHAMPION)
+        if result["jobs"]:  # without a champion nothing is predicted
+            self.tell_lineage([batch, champion], [result["predictions_uri"]])
 
 
 class ScoreReplayOperator(SageMakerJobOperator):
@@ -203,6 +209,8 @@ class IncrementalTrainingOperator(SageMakerJobOperator):
             "%s: trained in %.0f s, attempt %s; %s; next: evaluation against the champion",
             result["training_job"], result["seconds"], result["attempt"], result["model_data"],
         )  # fmt: skip
+        dataset = self.workspace.storage.uri(layout.dataset_file(self.dataset_id))
+        self.tell_lineage([dataset], [result["model_data"]])
 
 
 class EvaluateModelsOperator(SageMakerJobOperator):
@@ -232,6 +240,8 @@ class EvaluateModelsOperator(SageMakerJobOperator):
                 scores.get("champion"),
                 scores.get("challenger"),
             )
+            for model, score in scores.items():
+                gauge("score", score, pipeline=self.pipeline, slice=name, model=model)
         for item in result["unpredicted"]:
             self.log.warning(
                 "%d images of %s got no prediction from the %s: %s; the first: %r (%s)",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseBranchOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from include.loop.core import layout
 from nightloop.operators.loop_operator import AWS_CONN_ID, LoopClients, domain_errors
 from nightloop.operators.sagemaker_jobs import SageMakerJobOperator
 
@@ -54,12 +55,17 @@ class DeployOperator(EndpointOperator):
         return deploy(self.workspace, self.training_job, waited_for)
 
     def log_result(self, result: dict[str, Any]) -> None:
+        from include.loop.core.records.models import TrainedModel
+
         if not result["deployed"]:
             raise AirflowSkipException(f"{self.training_job} is not served: {result['reason']}")
         self.log.info(
             "%s answers with %s, configuration %s",
             result["endpoint"], result["training_job"], result["config"],
         )  # fmt: skip
+        storage = self.workspace.storage
+        model = TrainedModel.read(storage, self.training_job)
+        self.tell_lineage([model.model_data], [storage.uri(layout.deployment_file(result["number"]))])
 
 
 class ChooseModelOperator(LoopClients, BaseBranchOperator):

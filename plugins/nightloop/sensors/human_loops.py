@@ -13,6 +13,7 @@ from include.loop.config import NotifyEvent
 from nightloop.batch_queue import notify_of_queue
 from nightloop.links import OwnersViewLink, ReviewPortalLink
 from nightloop.operators.loop_operator import AWS_CONN_ID, REVIEW_CONN_ID, LoopClients, domain_errors
+from nightloop.seen_outside import gauge
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -82,6 +83,7 @@ class HumanLoopsSensor(LoopClients, BaseSensorOperator):
             raise AirflowException(f"Could not watch the human loops of {self.batch}: {event['message']}")
         self.find_portal()  # the link is stored anew whenever an execution ends
         counts = {"expected": expected, **event["counts"]}
+        gauge("human_loops.open", counts["open"], pipeline=self.pipeline)
         if event["ending"] == Ending.DEADLINE:
             self.log.warning("The deadline has passed, going on with what is there: %s", counts)
             subject = f"the deadline of {self.batch} has passed"

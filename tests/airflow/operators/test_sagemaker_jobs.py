@@ -71,6 +71,13 @@ def training(place: Place, dataset_id: str, **kwargs: Any) -> IncrementalTrainin
     return IncrementalTrainingOperator(task_id="train", pipeline=place.name, dataset_id=dataset_id, **kwargs)
 
 
+def names(task: Any) -> tuple[list[str], list[str]]:
+    """What a task has read and written, as it tells OpenLineage: keys below the pipeline's folder."""
+    told = task.get_openlineage_facets_on_complete(None)
+    inputs, outputs = ([item.name.partition("/")[2] for item in end] for end in (told.inputs, told.outputs))
+    return inputs, outputs
+
+
 def hyperparameters(place: Place, **values: str) -> None:
     place.settings["training"] = {"initial": {"hyperparameters": values}}
     place.save()
@@ -95,8 +102,10 @@ def status(place: Place, job: str) -> str:
 def test_a_first_model_is_trained_measured_judged_and_promoted(labelled: Place) -> None:
     place, pipeline = labelled, labelled.name
     dataset_id = build(place)
-    trained = place.run(training(place, dataset_id))
+    task = training(place, dataset_id)
+    trained = place.run(task)
     job = trained["training_job"]
+    assert names(task) == ([f"datasets/{dataset_id}/dataset.json"], [f"models/{job}/output/model.tar.gz"])
     measured = place.run(EvaluateModelsOperator(task_id="evaluate", pipeline=pipeline, training_job=job))
     assert measured["score"]["day"]["challenger"] == pytest.approx(1.0)
     assert place.run(JudgeOperator(task_id="gate", pipeline=pipeline, training_job=job))["promote"] is True
@@ -113,6 +122,9 @@ def test_a_first_model_is_trained_measured_judged_and_promoted(labelled: Place) 
     inference = BatchInferenceOperator(task_id="batch_inference", pipeline=pipeline, batch=DATE)
     predicted = place.run(inference)
     assert (predicted["predicted"], predicted["missing"]) == (3, 1)
+    [batch_file, champion], [predictions] = names(inference)
+    assert (batch_file, champion) == (f"runs/dt={DATE}/batch.json", "champion.json")
+    assert predictions.startswith(f"runs/dt={DATE}/predictions")
     assert predicted["jobs"][-1].endswith("-2"), "the missing image was submitted once more"
     before = place.cloud.requests()["CreateTransformJob"]
     assert place.run(BatchInferenceOperator(task_id="again", pipeline=pipeline, batch=DATE)) == predicted
