@@ -32,7 +32,7 @@ _TWICE = """
 import asyncio, os, signal, sys
 from pathlib import Path
 root, point, same_tick = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "same tick"
-from include.local_cloud import object_files
+from include.local_cloud.base import object_files
 from ministack.services import s3
 def call(method, path, body=b"", **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
