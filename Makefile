@@ -63,7 +63,8 @@ format: setup  ## let ruff rewrite what it can
 	@$(PY) -m ruff check --fix-only . ; $(PY) -m ruff format .
 
 check: lint  ## lint, types and the tests that start no process: before every commit
-	@$(PY) -m pytest $(TESTS) -n $(WORKERS) -q -m "not process and not browser and not slow"
+	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest $(TESTS) -n $(WORKERS) -q \
+		-m "not process and not browser and not slow"
 
 docs: setup  ## the documentation, strictly, into .nightloop/site; and the schemas beside the YAML files
 	@$(PY) docs/generate.py
