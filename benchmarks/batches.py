@@ -21,6 +21,7 @@ from include.loop.core.identity import share
 from include.loop.dataset import replay
 from include.loop.nightly.predictions import Predicted
 from include.loop.nightly.triage import AUDIT, Decision, choose
+from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox, read_value
 from include.loop.tasks.detection.predictions import Detection
 from include.samples.digit_scenes import TRUTH, Sample, generate
@@ -126,7 +127,7 @@ class Study:
         chosen = replay.choose(
             {source: _classes(line) for source, line in by_source.items()},
             [_classes(line) for line in new],
-            {source: replay.difficulty(by_source[source], found[source], threshold) for source in pool},
+            {source: difficulty(by_source[source], found[source], threshold) for source in pool},
             count,
             salt,
         )

@@ -148,6 +148,23 @@ def test_lower_layers_know_no_higher_one(package: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_type_of_task_is_known_to_who_chooses_it_alone(room: str) -> None:
+    """Stages reach it as ``workspace.task``; and one type does not know another."""
+    tasks = folder("include.loop") / "tasks"
+    types = {path.parent for path in tasks.glob("*/__init__.py")}
+    assert tasks / "detection" in types
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in sources(room)
+        if path != tasks / "__init__.py"
+        for line, name in imports(path)
+        for kind in types - set(path.parents)
+        if within(name, f"include.loop.tasks.{kind.name}")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 @pytest.mark.parametrize("room", sorted(MAY_IMPORT.keys() - KNOW_AIRFLOW))
 def test_only_dags_and_plugins_know_airflow(room: str) -> None:
     wrong = [

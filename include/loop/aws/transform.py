@@ -156,9 +156,7 @@ def _submit(
     storage.write_json_once(location, manifest(prefix_of(transform.images), images))
     environment, place = workspace.environment, workspace.environment.transform
     request: dict[str, Any] = {
-        "ModelName": ensure_model(
-            workspace.clients.sagemaker, environment, transform.training_job, transform.model_data
-        ),
+        "ModelName": ensure_model(workspace, transform.training_job, transform.model_data),
         "MaxPayloadInMB": payload_mb(environment, (sizes.get(image, 0) for image in images)),
         "TransformInput": {
             "DataSource": {

@@ -145,7 +145,7 @@ def find_untried(workspace: Workspace, dataset_id: str | None = None) -> Untried
         tried = {*Dataset.read(workspace.storage, dataset_id).learned} - {*lineage.learned}
     known = {*lineage.learned, *read_discarded(workspace)}
     summaries = committed_shards(workspace.storage, known=known)
-    labels = {batch: summary["labels"] for batch, summary in summaries if summary["labels"]}
+    labels = {batch: summary.labels for batch, summary in summaries if summary.labels}
     past = read_past(workspace, lineage.current, labels)
     settings = workspace.pipeline.training
     for choice in choices(past, datetime.now(UTC), settings.trials):
@@ -211,7 +211,7 @@ def _write(pool: LabelPool, draft: Draft) -> BuiltDataset:
         **{name: len(some) for name, some in lines.items()},
         superseded=sum(len(item.superseded) for item in history),
         near_duplicates=sum(entry.resembles for entry in pool.new),
-        max_boxes=max(line.annotations for line in (*lines["train"], *lines["validation"])),
+        max_boxes=max(line.objects for line in (*lines["train"], *lines["validation"])),
         rejected=sum(item.box is None for item in pool.rejected),
         rejected_boxes=sum(item.box is not None for item in pool.rejected),
         replay=draft.replay.record,

@@ -13,7 +13,8 @@ from include.loop.core.records.dataset import RejectedLine
 from include.loop.core.records.splits import Split
 from include.loop.dataset.split_register import LABEL_CHARS, Candidate
 from include.loop.strategies import AUDIT
-from include.loop.tasks.detection.manifest import ClassMapMismatch, parse_line, read_value
+from include.loop.tasks.manifest_lines import parse_line
+from include.loop.tasks.values import ClassMapMismatch
 from include.loop.workspace import Workspace
 
 
@@ -31,7 +32,7 @@ def read_candidates(
         try:
             value = parse_line(raw)
             label = content_hash(value, length=LABEL_CHARS)
-            line = read_value(value, pipeline.label_attribute, pipeline.classes)
+            line = workspace.task.read_value(value)
         except ClassMapMismatch as error:
             raise Incompatible(
                 f"{workspace.storage.uri(location)}, line {number}: {error} ({pipeline.path}). "

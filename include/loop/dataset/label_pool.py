@@ -20,7 +20,7 @@ from include.loop.core.storage import in_parallel
 from include.loop.dataset.candidates import read_candidates, rejection, told
 from include.loop.dataset.split_register import Candidate, SplitRegister, open_register
 from include.loop.dataset.split_rules import SplitRules
-from include.loop.tasks.detection.manifest import LabelledImage
+from include.loop.tasks.values import Labelled
 from include.loop.trials.next_trial import Choice, choices, tell
 from include.loop.trials.past import read_past
 from include.loop.trials.shards import Lineage, new_shards, read_discarded, read_lineage, shard_manifest
@@ -68,7 +68,7 @@ class LabelPool:
         """The labels of all images of this split."""
         return [entry for entry in (*self.new, *self.known) if self.register.split(entry) is split]
 
-    def lines(self, entries: Iterable[Entry]) -> dict[str, LabelledImage]:
+    def lines(self, entries: Iterable[Entry]) -> dict[str, Labelled]:
         """The manifest lines of labels, by label, but those that older versions took and this one refuses.
         Reads only the manifests they are in.
         """
@@ -80,13 +80,13 @@ class LabelPool:
             for place in manifests
         ]
 
-        def read(place: str) -> tuple[dict[str, LabelledImage], set[str]]:
+        def read(place: str) -> tuple[dict[str, Labelled], set[str]]:
             rejected: list[RejectedLine] = []
             candidates = read_candidates(self.workspace, place, rejected)
             lines = {item.label: item.line for item in candidates if item.label in wanted}
             return lines, _refused(rejected)
 
-        found: dict[str, LabelledImage] = {}
+        found: dict[str, Labelled] = {}
         refused: set[str] = set()
         for lines, others in in_parallel(read, places):
             found |= lines

@@ -22,9 +22,7 @@ from include.loop.core.records.models import Champion
 from include.loop.core.records.splits import Entry
 from include.loop.core.storage import dump, in_parallel, split_uri
 from include.loop.dataset.label_pool import LabelPool, gather
-from include.loop.tasks.detection.difficulty import difficulty
-from include.loop.tasks.detection.manifest import LabelledImage
-from include.loop.tasks.detection.predictions import read_output
+from include.loop.tasks.values import Labelled
 from include.loop.workspace import Workspace
 
 NOTHING = -1  # the class of an image without any object: those are known too
@@ -201,15 +199,15 @@ def _transform(workspace: Workspace, sample: Sample) -> Transform:
 
 
 def _scores(pool: LabelPool, sample: Sample, done: Transformed) -> list[ReplayScore]:
-    pipeline = pool.workspace.pipeline
+    workspace, threshold = pool.workspace, pool.workspace.pipeline.evaluation.score_threshold
     labels = {entry.source: entry.label for entry in sample.entries}
 
-    def rate(line: LabelledImage) -> ReplayScore:
+    def rate(line: Labelled) -> ReplayScore:
         value = None
         if line.source in done.outputs:
             try:
-                found = read_output(pool.workspace.storage, done.outputs[line.source], len(pipeline.classes))
-                value = round(difficulty(line, found, pipeline.evaluation.score_threshold), 6)
+                said = workspace.task.read_output(workspace.storage, done.outputs[line.source])
+                value = round(workspace.task.difficulty(line, said, threshold), 6)
             except (BadRecord, FileNotFoundError):
                 pass
         return ReplayScore(image=line.source, label=labels[line.source], difficulty=value)

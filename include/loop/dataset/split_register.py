@@ -19,7 +19,8 @@ from include.loop.core.records.splits import RESEMBLES, Entry, Split
 from include.loop.core.storage import dump, in_parallel
 from include.loop.dataset.fingerprints import Fingerprint, alike, read_fingerprint
 from include.loop.dataset.split_rules import Placed, SplitRules, settle
-from include.loop.tasks.detection.manifest import LabelledImage, moment
+from include.loop.tasks.manifest_lines import moment
+from include.loop.tasks.values import Labelled
 from include.loop.workspace import Workspace
 
 LABEL_CHARS = 20  # a label's hash names it among all labels of a pipeline
@@ -31,14 +32,14 @@ class Candidate:
     decide.
     """
 
-    line: LabelledImage
+    line: Labelled
     wish: Split | None
     manifest: str
     number: int
 
     @property
     def classes(self) -> list[int]:
-        return [box.class_id for box in self.line.boxes]
+        return list(self.line.classes)
 
     @property
     def label(self) -> str:
@@ -193,13 +194,13 @@ def age(entry: Entry) -> tuple[datetime, str]:
     return moment(entry.created), entry.label
 
 
-def _check_size(line: LabelledImage, size: tuple[int, int] | None) -> None:
+def _check_size(line: Labelled, size: tuple[int, int] | None) -> None:
     """BadRecord when a label was drawn on a picture of another shape than the stored one.
 
     Another resolution of the same picture does no harm: boxes are learned and compared as shares of its size.
     """
-    labelled = line.width, line.height
-    if size is None or labelled == size:
+    labelled = line.size
+    if size is None or labelled is None or labelled == size:
         return
     why = ""
     if labelled == size[::-1]:

@@ -17,8 +17,8 @@ from include.loop.core import layout
 from include.loop.core.errors import BadRecord, NotSetUp
 from include.loop.core.records.dataset import Dataset
 from include.loop.core.storage import error_code
-from include.loop.tasks.detection.answers import MOST_BYTES, read_output
-from include.loop.tasks.detection.manifest import moment
+from include.loop.tasks.a2i_output import MOST_BYTES
+from include.loop.tasks.manifest_lines import moment
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -89,14 +89,7 @@ def _by_dataset(
 def _shows(workspace: Workspace, value: dict[str, Any], class_name: str | None) -> bool:
     if class_name is None:
         return True
-    class_id = workspace.pipeline.classes.index(class_name)
-    annotations = value[workspace.pipeline.label_attribute]["annotations"]
-    return any(_class_id(item) == class_id for item in annotations)
-
-
-def _class_id(annotation: dict[str, Any]) -> int:
-    """Of a line that was learned from; some tools write ``"0"`` or ``0.0``."""
-    return int(float(annotation["class_id"]))
+    return any(item["label"] == class_name for item in workspace.task.describe(value))
 
 
 def _age(workspace: Workspace, value: dict[str, Any]) -> tuple[str, datetime, str]:
@@ -117,7 +110,6 @@ def _label(
     class_name: str | None,
     line: int,
 ) -> dict[str, Any]:
-    attribute, classes = workspace.pipeline.label_attribute, workspace.pipeline.classes
     metadata = _metadata(workspace, value)
     return {
         "manifest": workspace.storage.uri(layout.dataset_manifest(dataset_id, "train")),
@@ -126,13 +118,7 @@ def _label(
         "class": class_name,
         "image": value["source-ref"],
         "etag": value.get("etag"),
-        "boxes": [
-            {
-                "label": classes[_class_id(item)],
-                **{side: item[side] for side in ("left", "top", "width", "height")},
-            }
-            for item in value[attribute]["annotations"]
-        ],
+        "boxes": workspace.task.describe(value),
         "created": metadata.get("creation-date"),
         "job": metadata.get("job-name"),
         "batch": value.get("batch"),
@@ -159,14 +145,9 @@ def _answers(
     output = (loop or {}).get("HumanLoopOutput", {}).get("OutputS3Uri")
     if output is None:
         return []
-    size = value[workspace.pipeline.label_attribute]["image_size"][0]
     try:
-        accepted, rejected = read_output(
-            workspace.storage.read(output, MOST_BYTES),
-            name,
-            workspace.pipeline.classes,
-            (size["width"], size["height"]),
-        )
+        body = workspace.storage.read(output, MOST_BYTES)
+        accepted, rejected = workspace.task.read_answers(body, name, workspace.task.read_value(value).size)
     except (FileNotFoundError, BadRecord) as error:
         return [{"problem": str(error)}]
     return [
@@ -174,7 +155,7 @@ def _answers(
             "worker": answer.worker,
             "submitted": _text(answer.submitted),
             "seconds": answer.seconds,
-            "boxes": [box.label for box in answer.boxes],
+            "boxes": answer.labels,
         }
         for answer in accepted
     ] + [{"worker": item.worker, "problem": item.reason} for item in rejected]

@@ -105,9 +105,7 @@ def _request(workspace: Workspace, training_job: str, verdict: Verdict, status: 
             workspace.storage.uri(layout.registry_file(training_job)), length=TOKEN_CHARS
         ),
         "InferenceSpecification": {
-            "Containers": [
-                {"Image": training_image(workspace.environment), "ModelDataUrl": model.model_data}
-            ],
+            "Containers": [{"Image": training_image(workspace), "ModelDataUrl": model.model_data}],
             "SupportedContentTypes": ["image/jpeg", "image/png", "application/x-image"],
             "SupportedResponseMIMETypes": ["application/json"],
         },

@@ -115,8 +115,7 @@ def _settle_earlier(workspace: Workspace, batch: str) -> Iterator[Settled]:
     """Loops that were open when their own batch was committed, unless another shard has taken them since."""
     waiting: dict[str, set[str]] = {}
     taken: set[str] = set()
-    for shard, value in committed_shards(workspace.storage):
-        summary = LabelSummary.from_value(value)
+    for shard, summary in committed_shards(workspace.storage):
         if summary.open_loops:
             waiting[shard] = set(summary.open_loops)
         taken |= {loop for _, loop in summary.late_loops}

@@ -1,7 +1,7 @@
 """The training curves of a job: what its log says of every epoch, kept beside the model.
 
-Takes a boto3 CloudWatch Logs client and a training job, gives ``models/<job>/curves.json``. The lines are
-those that SageMaker's object detection writes and whose expressions the service attaches to the job. Logs
+Takes a boto3 CloudWatch Logs client and a training job, gives ``models/<job>/curves.json``. What its lines
+look like is the algorithm's to say. Logs
 are no part of the result: where they are missing, late or forbidden, the curves are short and training goes
 on.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.loop.core.records.models import TrainingCurves
+from include.loop.tasks.algorithm import LogPatterns
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -26,17 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-
-_LOSS = re.compile(
-    r"#quality_metric: host=(?P<host>\S+), epoch=(?P<epoch>\d+), batch=\S+ "
-    r"train (?P<name>cross_entropy|smooth_l1) <loss>=\((?P<value>\S+)\)"
-)
-_SCORE = re.compile(
-    r"#quality_metric: host=(?P<host>\S+), epoch=(?P<epoch>\d+), "
-    r"validation (?P<name>mAP) <score>=\((?P<value>\S+)\)"
-)
-_THROUGHPUT = re.compile(r"#throughput_metric: host=\S+, train throughput=(?P<value>\S+) records/second")
-_FIELDS = {"mAP": "validation_map", "cross_entropy": "cross_entropy", "smooth_l1": "smooth_l1"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +46,7 @@ def keep(workspace: Workspace, training_job: str) -> KeptCurves:
     """
     storage, problem, found = workspace.storage, None, TrainingCurves()
     try:
-        found = read_curves(_messages(workspace.clients.logs, training_job))
+        found = read_curves(_messages(workspace.clients.logs, training_job), workspace.task.algorithm.log)
     except (BotoCoreError, ClientError) as error:
         problem = f"the log of {training_job} could not be read: {error}"
         log.warning("%s", problem)
@@ -73,7 +62,7 @@ def keep(workspace: Workspace, training_job: str) -> KeptCurves:
     return KeptCurves(training_job, len(found.epochs), problem, where)
 
 
-def read_curves(lines: Iterable[str]) -> TrainingCurves:
+def read_curves(lines: Iterable[str], patterns: LogPatterns) -> TrainingCurves:
     """The epochs that log lines tell of, in order, and the mean throughput in records per second.
 
     An epoch's loss is the last one printed. A job that was interrupted and began again prints an epoch twice:
@@ -83,16 +72,17 @@ def read_curves(lines: Iterable[str]) -> TrainingCurves:
     speeds: list[float] = []
     first_host = None
     for line in lines:
-        if throughput := _THROUGHPUT.search(line):
+        if throughput := patterns.throughput.search(line):
             speeds += _finite(throughput["value"])
-        elif match := _LOSS.search(line) or _SCORE.search(line):
-            first_host = first_host or match["host"]
-            if match["host"] == first_host:
+        elif match := next(filter(None, (pattern.search(line) for pattern in patterns.values)), None):
+            host = match.groupdict().get("host", "")
+            first_host = first_host or host
+            if host == first_host:
                 for value in _finite(match["value"]):
-                    epochs.setdefault(int(match["epoch"]), {})[_FIELDS[match["name"]]] = value
+                    epochs.setdefault(int(match["epoch"]), {})[patterns.fields[match["name"]]] = value
     return TrainingCurves(
         epochs=tuple(
-            {"epoch": number, **{name: epochs[number].get(name) for name in _FIELDS.values()}}
+            {"epoch": number, **{name: epochs[number].get(name) for name in patterns.fields.values()}}
             for number in sorted(epochs)
         ),
         throughput=round(sum(speeds) / len(speeds), 1) if speeds else None,

@@ -73,7 +73,7 @@ def make_request(
         channels.append(_model_channel(parent.model_data))
     request = {
         "AlgorithmSpecification": {
-            "TrainingImage": training_image(environment),
+            "TrainingImage": training_image(workspace),
             "TrainingInputMode": "Pipe",
         },
         "RoleArn": environment.role_arn,

@@ -73,7 +73,7 @@ def read_standings(workspace: Workspace) -> tuple[Past, dict[str, Standing]]:
     """Every batch with labels that the champion has not learned from, discarded ones included."""
     lineage = read_lineage(workspace)
     shards = committed_shards(workspace.storage, known=lineage.learned)
-    labelled = (shard for shard, summary in shards if summary["labels"])
+    labelled = (shard for shard, summary in shards if summary.labels)
     past = read_past(workspace, lineage.current, labelled)
     return past, stand(past)
 

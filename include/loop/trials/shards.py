@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, Incompatible
 from include.loop.core.records.dataset import Dataset
 from include.loop.core.records.models import Champion
+from include.loop.core.records.nightly import LabelSummary
 from include.loop.core.records.trials import Discard
 from include.loop.core.storage import Storage, in_parallel
 from include.loop.core.times import now
@@ -41,11 +41,11 @@ class Lineage:
         return self.champion.training_job if self.champion else None
 
 
-def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[tuple[str, LabelSummary]]:
     """Batch and summary of every committed label shard that is not known already, oldest date first."""
 
-    def read(batch: str) -> tuple[str, dict[str, Any] | None]:
-        return batch, storage.find_json(layout.summary_file(batch))
+    def read(batch: str) -> tuple[str, LabelSummary | None]:
+        return batch, LabelSummary.find(storage, batch)
 
     batches = layout.batch_folders(storage.list_folders(layout.LABELS))
     for batch, summary in in_parallel(read, (batch for batch in batches if batch not in known)):
@@ -86,7 +86,7 @@ def new_shards(workspace: Workspace, lineage: Lineage) -> dict[str, Shard]:
     known = {*lineage.learned, *read_discarded(workspace)}
     for shard, summary in committed_shards(workspace.storage, known=known):
         body = workspace.storage.read(shard_manifest(shard))
-        found[shard] = Shard(summary["labels"], hashlib.sha256(body).hexdigest())
+        found[shard] = Shard(summary.labels, hashlib.sha256(body).hexdigest())
     return found
 
 

@@ -11,7 +11,8 @@ from include.loop.nightly import questions, triage
 from include.loop.nightly.batch import list_batch
 from include.loop.nightly.second_look import MOST
 from include.loop.nightly.triage import Decision
-from include.loop.tasks.detection.manifest import LabelledImage, read_value
+from include.loop.tasks.detection.manifest import LabelledImage
+from include.loop.tasks.detection.task import ObjectDetection
 from include.loop.trials.past import release, set_aside
 from include.loop.trials.second_labels import compare, second_labels
 from tests.loop.labelled import INITIAL, start
@@ -19,6 +20,7 @@ from tests.loop.place import NIGHT, Place, box, content, correct, labelled
 
 NEXT, THIRD = "2026-11-02", "2026-11-03"
 REASON = f"asked again: batch {NIGHT} is set aside"
+TASK = ObjectDetection(("cat", "dog"), "review")
 
 
 def half_wrong(task: dict) -> dict:
@@ -134,7 +136,7 @@ def image(source: str, *boxes: tuple[int, int, int, int, int]) -> LabelledImage:
     value = labelled(source)
     names = ("class_id", "left", "top", "width", "height")
     value["review"]["annotations"] = [dict(zip(names, item, strict=True)) for item in boxes]
-    return read_value(value, "review", ["cat", "dog"])
+    return TASK.read_value(value)
 
 
 CAT, DOG = (0, 2, 2, 10, 10), (1, 14, 2, 10, 10)
@@ -156,7 +158,7 @@ CAT, DOG = (0, 2, 2, 10, 10), (1, 14, 2, 10, 10)
 def test_two_labels_agree_when_they_show_the_same_objects(first, second, agrees, overlap):
     source = "s3://b/pets/1.jpg"
     only = {"s3://b/pets/2.jpg": image("s3://b/pets/2.jpg", CAT)}
-    found = compare(NIGHT, 3, only | {source: image(source, *first)}, {source: image(source, *second)})
+    found = compare(TASK, NIGHT, 3, only | {source: image(source, *first)}, {source: image(source, *second)})
     assert (found.asked, found.answered, found.agreed) == (3, 1, int(agrees))
     assert found.differing == (() if agrees else (source,))
     assert found.overlap == (None if overlap is None else pytest.approx(overlap))

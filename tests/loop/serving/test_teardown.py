@@ -17,7 +17,7 @@ from tests.loop.served import Serving
 def test_endpoint_configs_and_models_go_and_everything_else_stays(place: Place):
     serving = Serving(place)
     job = serving.reign("one")
-    ensure_model(serving.sagemaker, place.environment, job, "s3://b/m.tar.gz")  # as batch transforms have it
+    ensure_model(place.workspace, job, "s3://b/m.tar.gz")  # as batch transforms have it
     config = serving.deploy(job).config
     objects = {item.uri for item in place.storage.list("")}
 
@@ -46,7 +46,7 @@ def test_endpoint_configs_and_models_go_and_everything_else_stays(place: Place):
 def test_what_belongs_to_others_is_left_alone(place: Place):
     serving = Serving(place)
     theirs = serving.job("theirs")  # a pipeline of the same name, in another bucket
-    ensure_model(serving.sagemaker, place.environment, theirs, "s3://b/m.tar.gz")
+    ensure_model(place.workspace, theirs, "s3://b/m.tar.gz")
     report = teardown(serving.workspace)
     assert not isinstance(report, Pending)
     assert report.models == []

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from include.loop.core.clients import Clients
 from include.loop.core.records.models import TrainingCurves
+from include.loop.tasks.detection.algorithm import DetectionAlgorithm
 from include.loop.training import curves
 from tests.loop.report.rounds import make_rounds
 from tests.support.cloud import LocalCloud
 
+LOG = DetectionAlgorithm.log
 LINES = """\
 [03/04/2026 10:05:11 INFO 139920000000000] Epoch:    0, batches:    100, num_examples:   3200, 115 samples/sec
 #quality_metric: host=algo-1, epoch=0, batch=100 train cross_entropy <loss>=(0.912)
@@ -34,7 +36,7 @@ def epoch(number: int, score: float, host: str = "algo-1") -> str:
 
 
 def test_an_epoch_has_its_last_losses_and_its_score() -> None:
-    assert curves.read_curves(LINES) == TrainingCurves(
+    assert curves.read_curves(LINES, LOG) == TrainingCurves(
         epochs=(
             {"epoch": 0, "validation_map": 0.29, "cross_entropy": 0.8, "smooth_l1": 0.511},
             {"epoch": 1, "validation_map": 0.41, "cross_entropy": None, "smooth_l1": None},
@@ -44,24 +46,25 @@ def test_an_epoch_has_its_last_losses_and_its_score() -> None:
 
 
 def test_an_epoch_that_was_trained_twice_counts_as_it_was_the_second_time() -> None:
-    scores = [item["validation_map"] for item in curves.read_curves([epoch(0, 0.2), epoch(0, 0.3)]).epochs]
+    told = curves.read_curves([epoch(0, 0.2), epoch(0, 0.3)], LOG).epochs
+    scores = [item["validation_map"] for item in told]
     assert scores == [0.3]
 
 
 def test_of_several_machines_the_first_one_speaks() -> None:
-    told = curves.read_curves([epoch(0, 0.2), epoch(0, 0.9, host="algo-2")])
+    told = curves.read_curves([epoch(0, 0.2), epoch(0, 0.9, host="algo-2")], LOG)
     assert [item["validation_map"] for item in told.epochs] == [0.2]
 
 
 def test_a_loss_that_is_no_number_is_no_point_of_a_curve() -> None:
     lines = [LINES[1].replace("0.912", "nan"), LINES[2].replace("0.511", "1.2.3"), epoch(0, 0.2)]
-    told = curves.read_curves(lines).epochs
+    told = curves.read_curves(lines, LOG).epochs
     assert told == ({"epoch": 0, "validation_map": 0.2, "cross_entropy": None, "smooth_l1": None},)
 
 
 @given(st.lists(st.text() | st.sampled_from(LINES).map(lambda line: line[:-3])))
 def test_any_text_is_read(lines: list[str]) -> None:
-    assert [item["epoch"] for item in curves.read_curves(lines).epochs] in ([], [0], [1], [0, 1])
+    assert [item["epoch"] for item in curves.read_curves(lines, LOG).epochs] in ([], [0], [1], [0, 1])
 
 
 def test_a_job_without_a_log_has_no_curves_and_says_why(cloud: LocalCloud, bucket: str) -> None:

@@ -205,12 +205,17 @@ def test_a_parent_comes_in_as_a_file_beside_the_piped_manifests(place: Place):
     assert model["DataSource"]["S3DataSource"]["S3Uri"] == PARENT.model_data
 
 
+def image_of(environment: config.Environment) -> str:
+    nowhere: Any = None  # no bucket and no client are asked
+    return containers.training_image(Workspace(config.load_pipeline("digits"), environment, nowhere, nowhere))
+
+
 def test_the_image_is_sagemakers_own_unless_the_environment_names_one():
     aws = config.load_environment("aws.example")
-    assert containers.training_image(aws).endswith(".dkr.ecr.eu-west-1.amazonaws.com/object-detection:1")
-    assert containers.training_image(aws.model_copy(update={"image": "mine:1"})) == "mine:1"
+    assert image_of(aws).endswith(".dkr.ecr.eu-west-1.amazonaws.com/object-detection:1")
+    assert image_of(aws.model_copy(update={"image": "mine:1"})) == "mine:1"
     with pytest.raises(ConfigurationError, match="no object-detection image in 'mars-north-1'"):
-        containers.training_image(aws.model_copy(update={"region": "mars-north-1", "path": Path("x.yaml")}))
+        image_of(aws.model_copy(update={"region": "mars-north-1", "path": Path("x.yaml")}))
 
 
 def test_a_training_job_reads_manifests_through_pipes_and_is_made_once(make_place):

@@ -18,10 +18,8 @@ from pydantic import BaseModel, Field, ValidationError
 from include.loop.core.errors import BadRecord
 from include.loop.core.images import MAX_PIXELS
 from include.loop.tasks import a2i_output
-from include.loop.tasks.a2i_output import MOST_BYTES, SUPERSEDED, Envelope
+from include.loop.tasks.a2i_output import Envelope
 from include.loop.tasks.values import RejectedAnswer
-
-__all__ = ["MOST_BYTES", "SUPERSEDED"]
 
 # A worker's mouse may leave the image by a little; more than a pixel is a box of some other image.
 TOLERANCE_PIXELS = 1.0

@@ -18,18 +18,8 @@ from include.loop.core.errors import BadRecord
 from include.loop.core.images import MAX_PIXELS
 from include.loop.tasks.detection.consensus import AgreedBox
 from include.loop.tasks.detection.learnable import ManifestBox, learnable
-from include.loop.tasks.manifest_lines import (
-    MAX_LINE_CHARS,
-    check_class_map,
-    moment,
-    parse_line,
-    read_metadata,
-    read_source,
-    write_line,
-)
-from include.loop.tasks.values import ClassMapMismatch, Lost, Origin, Unlearnable
-
-__all__ = ["MAX_LINE_CHARS", "ClassMapMismatch", "ManifestBox", "Unlearnable", "moment", "parse_line"]
+from include.loop.tasks.manifest_lines import check_class_map, read_metadata, read_source, write_line
+from include.loop.tasks.values import Lost, Origin
 
 Pixels = Annotated[int, Field(gt=0, le=MAX_PIXELS)]
 Coordinate = Annotated[float, Field(allow_inf_nan=False)]
@@ -123,11 +113,6 @@ def describe(value: dict[str, Any], attribute: str, classes: Sequence[str]) -> l
         | {name: item[name] for name in ("left", "top", "width", "height")}
         for item in value[attribute]["annotations"]
     ]
-
-
-def read_line(line: bytes, attribute: str, classes: Sequence[str]) -> LabelledImage:
-    """The same for a line as it stands in the file."""
-    return read_value(parse_line(line), attribute, classes)
 
 
 def read_value(value: Any, attribute: str, classes: Sequence[str]) -> LabelledImage:

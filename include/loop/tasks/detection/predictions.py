@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.loop.core.errors import BadRecord
-from include.loop.core.storage import Storage, parse
-
-MOST_OUTPUT_BYTES = 16 << 20
+from include.loop.core.storage import parse
 
 
 @dataclass(frozen=True)
@@ -26,17 +24,6 @@ class Detection:
     ymin: float
     xmax: float
     ymax: float
-
-
-def read_output(storage: Storage, location: str, num_classes: int) -> list[Detection]:
-    """The detections of one .out object, best first. BadRecord when it is unusable, FileNotFoundError when it
-    is gone.
-    """
-    try:
-        body = storage.read(location, most=MOST_OUTPUT_BYTES)
-    except BadRecord as error:
-        raise BadRecord(f"no prediction: unreadable output ({error})") from None
-    return read_detections(body, num_classes)
 
 
 def read_detections(payload: bytes, num_classes: int) -> list[Detection]:
