@@ -113,10 +113,9 @@ def champion_asset(pipeline: str) -> Asset:
 
 
 def _asset(kind: str, pipeline: str, location: str) -> Asset:
+    # Not "nightloop_labels_…": Airflow keeps a name at the URI that it first had, and that one had another.
     bucket = load_environment().bucket
-    return Asset(
-        name=f"nightloop_{kind}_{pipeline}", uri=f"s3://{bucket}/{pipeline}/{location}", group="nightloop"
-    )
+    return Asset(name=f"{pipeline}_{kind}", uri=f"s3://{bucket}/{pipeline}/{location}", group="nightloop")
 
 
 def param(dag: DAG, name: str) -> Any:

@@ -147,7 +147,7 @@ def test_only_the_last_step_of_a_batch_notifies_training(bag: DagBag) -> None:
     outlets = {
         task.task_id: task.outlets for task in bag.dags["nightly_review__digits"].tasks if task.outlets
     }
-    assert [asset.name for asset in outlets.pop("notify_training")] == ["nightloop_labels_digits"]
+    assert [asset.name for asset in outlets.pop("notify_training")] == ["digits_labels"]
     assert outlets == {}
 
 
