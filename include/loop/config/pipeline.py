@@ -122,8 +122,8 @@ class GateSettings(Strict):
 
     ``improve_on`` names slices (test sets, or ``validation``, ``retention``, ``recent``, ``audit``); empty
     means every test set, or ``validation`` where there are none. There the gain has to be ``min_gain``, and
-    with ``confidence`` more than nothing; elsewhere a loss counts when it is more than ``max_loss`` and, with the
-    same confidence, more than nothing. Slices of fewer than ``min_images`` images, and classes of fewer
+    with ``confidence`` more than nothing; elsewhere a loss counts when it is more than ``max_loss`` and, with
+    the same confidence, more than nothing. Slices of fewer than ``min_images`` images, and classes of fewer
     boxes, are told and not judged.
     """
 
