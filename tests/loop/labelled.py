@@ -7,6 +7,7 @@ from typing import Any
 
 from include.loop.core import layout
 from include.loop.core.records.models import Champion
+from include.loop.core.records.nightly import LabelSummary
 from include.loop.core.storage import in_parallel
 from include.loop.dataset import build
 from tests.loop.pictures import patchwork
@@ -37,7 +38,7 @@ def lines(place: Place, prefix: str, count: int, **label: Any) -> list[dict[str,
 def shard(place: Place, batch: str, values: list[dict[str, Any]], **summary: Any) -> None:
     """A committed shard, as a batch leaves it."""
     place.storage.write_lines(layout.labels_manifest(batch), values)
-    place.storage.write_json(layout.summary_file(batch), {"labels": len(values)} | summary)
+    LabelSummary(batch=batch, labels=len(values), **summary).write(place.storage, batch)
 
 
 def set_champion(place: Place, dataset_id: str, number: int = 1, model_data: str = "s3://b/m") -> None:

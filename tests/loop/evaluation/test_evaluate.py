@@ -11,6 +11,7 @@ from include.loop.aws.jobs import Pending
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError
 from include.loop.core.records.dataset import Dataset
+from include.loop.core.records.nightly import LabelSummary
 from include.loop.dataset import build
 from include.loop.evaluation import evaluate, gate
 from include.loop.evaluation.slices import read_slices
@@ -37,7 +38,7 @@ def add_night(place: Place, brightness: dict[str, int]) -> None:
         reason = "audit" if number % 4 == 0 else "least_confident"
         lines.append(labelled(image.uri, "2026-11-01T12:00:00.000000") | known | {"reason": reason})
     place.storage.write_lines(layout.labels_manifest(NIGHT), lines)
-    place.storage.write_json(layout.summary_file(NIGHT), {"labels": len(lines)})
+    LabelSummary(batch=NIGHT, labels=len(lines)).write(place.storage, NIGHT)
 
 
 def metrics(place: Place, job: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, Incompatible, NothingToLearn
+from include.loop.core.records.nightly import LabelSummary
 from include.loop.dataset import build
 from include.loop.dataset.candidates import read_candidates
 from include.loop.dataset.split_rules import Split
@@ -27,7 +28,7 @@ def test_a_shard_counts_only_when_it_is_committed(place: Place):
     for batch in ("2026-11-02", "2026-11-01", "2026-11-01.1", "2026-11-03"):
         store.write(layout.labels_manifest(batch), b"")
     for batch in ("2026-11-02", "2026-11-01", "2026-11-01.1"):
-        store.write_json(layout.summary_file(batch), {})
+        LabelSummary(batch=batch, labels=0).write(store, batch)
     committed = ["2026-11-01", "2026-11-01.1", "2026-11-02"]
     assert [batch for batch, _ in committed_shards(store)] == committed
     assert [batch for batch, _ in committed_shards(store, known=committed[:2])] == committed[2:]
