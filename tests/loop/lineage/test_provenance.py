@@ -8,13 +8,14 @@ import pytest
 
 from include.loop.core import layout
 from include.loop.core.errors import NotSetUp
+from include.loop.core.records.dataset import Dataset
 from include.loop.lineage.provenance import find_line
 from tests.loop.place import Place, labelled
 
 
 def write_dataset(place: Place, dataset_id: str, parent: str | None, *lines: dict) -> None:
     place.storage.write_lines(layout.dataset_manifest(dataset_id, "train"), lines)
-    place.storage.write_json(layout.dataset_file(dataset_id), {"parent_dataset": parent})
+    Dataset(dataset_id=dataset_id, parent_dataset=parent).write(place.storage, dataset_id)
 
 
 def line(name: str, batch: str | None = None, class_id: int = 0) -> dict:
