@@ -7,7 +7,6 @@ the server does and reads the HTML; it needs no browser, no S3 and no database.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -16,17 +15,12 @@ from urllib.parse import urlsplit
 
 from include.review_server.templates import elements
 from include.review_server.templates.elements import ELEMENTS, Tag
-from include.review_server.templates.liquid import Rendered, Templates
-from include.review_server.templates.places import Place, liquid_spans, outputs
+from include.review_server.templates.marked import GRANTED, line_of, render_for_check
+from include.review_server.templates.places import Place, outputs
 from include.review_server.templates.values import parse_relaxed
 
 MOST_CHARACTERS = 128_000  # of UiTemplate.Content, in the API's model
 
-# Stands for a signed URL: nothing is fetched while checking.
-GRANTED = "https://granted.invalid/"
-
-_LINE = "data-template-line"
-_TAG = re.compile(r"<[a-zA-Z][\w-]*(?=[\s/>])")
 _NAME = re.compile(r"[\w.\[\]'\"-]+")
 _CHOICES = {"crowd-checkbox", "crowd-radio-button", "crowd-toggle-button"}
 
@@ -66,62 +60,6 @@ def check(text: str, task_input: Any) -> list[Finding]:
         findings += _structure(found, scripted=_sets_lists(text))
     unique = dict.fromkeys(findings)
     return sorted(unique, key=lambda finding: (finding.line or 0, finding.code))
-
-
-def render_for_check(text: str, task_input: Any, absent: set[int] | None = None) -> Rendered:
-    """The template rendered without S3, every tag marked with its line of the template.
-
-    ``absent`` gets the index in the text of each variable that was written out and is not in the input.
-    """
-    marked, marks = _marked(text)
-    missing: set[int] = set()
-    templates = Templates(lambda location: f"{GRANTED}{location.bucket}/{location.key}", missing.add)
-    rendered = templates.render(marked, task_input)
-    if absent is not None:
-        absent.update(index - marks.before(index) for index in missing)
-    return rendered
-
-
-def line_of(tag: Tag) -> int | None:
-    """The template's line of a tag that ``render_for_check`` marked."""
-    line = tag.attributes.get(_LINE, "")
-    return int(line) if line.isdecimal() and len(line) < 10 else None
-
-
-class _Marks:
-    """Where marks were put in (by index in the marked text), and how long they are together."""
-
-    def __init__(self) -> None:
-        self._at: list[int] = []
-        self.lengths = [0]
-
-    def add(self, at: int, length: int) -> None:
-        self._at.append(at)
-        self.lengths.append(self.lengths[-1] + length)
-
-    def before(self, index: int) -> int:
-        """The number of characters that marks before that index take."""
-        return self.lengths[bisect_left(self._at, index)]
-
-
-def _marked(text: str) -> tuple[str, _Marks]:
-    """Each tag with its line in an attribute."""
-    parts: list[str] = []
-    marks = _Marks()
-    spans = iter(liquid_spans(text))
-    span = next(spans, None)
-    position, line = 0, 1
-    for match in _TAG.finditer(text):
-        while span and span.end <= match.start():
-            span = next(spans, None)
-        if span and span.start <= match.start():
-            continue  # a comparison
-        line += text.count("\n", position, match.end())
-        mark = f' {_LINE}="{line}"'
-        parts += [text[position : match.end()], mark]
-        marks.add(match.end() + marks.lengths[-1], len(mark))
-        position = match.end()
-    return "".join([*parts, text[position:]]), marks
 
 
 def _missing(text: str, absent: Iterable[int]) -> Iterator[Finding]:

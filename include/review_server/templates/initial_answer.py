@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.review_server.templates.check import render_for_check
 from include.review_server.templates.elements import Tag, tags
+from include.review_server.templates.marked import render_for_check
 from include.review_server.templates.values import parse_relaxed
 
 _SHAPES = {
