@@ -20,7 +20,7 @@ from include.demo.checks import BATCHES
 from include.demo.log_followers import ReviewFollower, TrainingFollower
 from include.demo.progress import Progress
 from include.demo.reviewers import Reviewers, make_accounts
-from include.demo.summary import BatchFacts, summarise, verdict_in_words
+from include.demo.summary import LIGHTS, BatchFacts, summarise, verdict_in_words
 from include.stack import environment, lifecycle
 from include.stack.airflow import Airflow, RunFailed, dag_id
 from include.stack.settings import BUCKET, PROJECT, StackError, StackSettings
@@ -118,7 +118,7 @@ class Scenario:
                 raise RunFailed(
                     f"{INITIAL_TRAINING} ended without a champion: see the log of its task `gate`"
                 )
-            self.progress.say(f"the first champion: {_metrics(first)}")
+            self.progress.say(f"the first champion: {_scores(first)}")
             # Before the asset event, which would start nothing otherwise.
             airflow.unpause(INCREMENTAL_TRAINING)
             airflow.unpause(NIGHTLY_REVIEW)
@@ -174,7 +174,7 @@ class Scenario:
                 verdict=batch.verdict(training_job) if training_job else None,
             )
             self.progress.say(f"the gate: {verdict_in_words(facts) or 'was not asked'}")
-            self.progress.say(f"the champion now: {_metrics(facts.after)}")
+            self.progress.say(f"the champion now: {_scores(facts.after)}")
         return facts
 
     # ---- what is left to look at
@@ -194,5 +194,6 @@ class Scenario:
         self.progress.say(f"{len(drawn)} pictures in pictures/")
 
 
-def _metrics(champion: dict[str, Any]) -> str:
-    return ", ".join(f"mAP@0.5 {champion['score'][light]:.3f} by {light}" for light in ("day", "night"))
+def _scores(champion: dict[str, Any]) -> str:
+    by_light = (f"{champion['score'][light]:.3f} by {light}" for light in LIGHTS)
+    return f"{champion['metric']} {', '.join(by_light)}"

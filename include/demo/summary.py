@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-METRIC = "mAP@0.5"
 LIGHTS = ("day", "night")
 _COUNTS = ("images", "reviewed", "answers", "labels", "quarantined")
 
@@ -52,7 +51,7 @@ def summarise(seed: int, batches: Sequence[BatchFacts]) -> dict[str, Any]:
         "batch_date": first.batch_date,
         **{name: sum(row[name] for row in rows) for name in _COUNTS},
         "human_loops": {name: loops[name] for name in first.loops},
-        "metric": METRIC,
+        "metric": last.after["metric"],
         "score": _score(first.before, last.after),
         "promoted": last.after["number"] > first.before["number"],
         "champion": last.after["training_job"],
