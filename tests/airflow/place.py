@@ -25,7 +25,7 @@ class Place(loop.Place):
         sure = {"hyperparameters": {"quality": 1}}
         super().__init__(
             cloud,
-            rig,
+            lambda: rig,
             bucket,
             f"p{bucket.removeprefix('test-')[:12]}",
             triage={"threshold": 0.5, "audit_share": 0, "cap": 3},

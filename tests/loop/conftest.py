@@ -9,7 +9,6 @@ import pytest
 from hypothesis import settings
 
 from tests.loop.place import Place
-from tests.review_server.rig import Rig
 from tests.support.cloud import LocalCloud
 
 # The machines that run this are shared and noisy: how long an example takes says nothing.
@@ -18,9 +17,9 @@ settings.load_profile("noisy")
 
 
 @pytest.fixture
-def make_place(cloud: LocalCloud, rig: Rig, bucket: str) -> Callable[..., Place]:
+def make_place(cloud: LocalCloud, bucket: str, request: pytest.FixtureRequest) -> Callable[..., Place]:
     def make(**pipeline: Any) -> Place:
-        return Place(cloud, rig, bucket, **pipeline)
+        return Place(cloud, lambda: request.getfixturevalue("rig"), bucket, **pipeline)
 
     return make
 

@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,17 @@ Respond = Callable[[dict[str, Any]], Any]
 class Place:
     """One pipeline under test, and its environment. Keyword arguments are fields of the pipeline file."""
 
-    def __init__(self, cloud: LocalCloud, rig: Rig, bucket: str, name: str = "pets", **pipeline: Any) -> None:
-        self.cloud, self.rig, self.bucket = cloud, rig, bucket
+    def __init__(
+        self,
+        cloud: LocalCloud,
+        start_rig: Callable[[], Rig],
+        bucket: str,
+        name: str = "pets",
+        **pipeline: Any,
+    ) -> None:
+        self.cloud, self._start_rig, self.bucket = cloud, start_rig, bucket
         self.s3 = cloud.client("s3")
         self.sagemaker = cloud.client("sagemaker")
-        self.control, self.runtime = rig.sagemaker, rig.a2i
         self.name, self.team = name, f"team-{bucket[-12:]}"
         self._person: Person | None = None
         self.settings: dict[str, Any] = {
@@ -63,12 +70,25 @@ class Place:
         self.storage = Storage(self.s3, bucket, name)
         self.clients = Clients(
             lambda service, review: (
-                (rig.a2i if service == "sagemaker-a2i-runtime" else rig.sagemaker)
+                (self.runtime if service == "sagemaker-a2i-runtime" else self.control)
                 if review
                 else cloud.client(service)
             )
         )
         self.load()
+
+    @cached_property
+    def rig(self) -> Rig:
+        """The review server, started when it is first asked for: most steps ask nobody."""
+        return self._start_rig()
+
+    @property
+    def control(self) -> Any:
+        return self.rig.sagemaker
+
+    @property
+    def runtime(self) -> Any:
+        return self.rig.a2i
 
     def load(self) -> None:
         """Take ``settings`` and ``environment_settings`` as they are now."""
