@@ -30,7 +30,7 @@ $(STAMP): $(REQUIREMENTS)
 	@bash .ci/setup $(VENV)
 	@touch $@
 
-demo: setup  ## three nights on sample images: ask, learn, judge, promote (KEEP=1 leaves it up)
+demo: setup  ## three batches of sample images: ask, learn, judge, promote (KEEP=1 leaves it up)
 	@exec $(PY) -m include.demo
 
 up: setup  ## start the local cloud, the review server and Airflow

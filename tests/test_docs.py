@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -16,7 +17,7 @@ import pytest
 import yaml
 
 import include
-from docs.generators import permissions, records, settings
+from docs.generators import commands, permissions, records, settings
 from include.loop.config import Environment, Pipeline
 from tests.test_setup import ROOT
 
@@ -194,6 +195,26 @@ class TestReference:
     def test_a_schema_is_plain_json_for_editors(self) -> None:
         for content in settings.schemas().values():
             assert json.loads(content)["additionalProperties"] is False
+
+
+class TestCommands:
+    def test_every_program_named_in_the_documentation_exists(self) -> None:
+        program = re.compile(r"python -m ((?:include|benchmarks)[\w.]*\w)")
+        named = {match for page in PAGES for match in program.findall(text(page))}
+        assert {"include.stack", "include.loop", "include.review_server", "benchmarks.gate"} <= named
+        assert not [name for name in named if importlib.util.find_spec(name) is None]
+
+    @pytest.mark.parametrize("program", ["include.loop", "include.stack", "include.review_server"])
+    def test_every_command_named_in_the_documentation_is_one_of_its_program(self, program: str) -> None:
+        page = commands.page()
+        pages = [each for each in PAGES if each.name != "CHANGELOG.md"]  # it tells of former ones
+        asked = {word for each in pages for word in re.findall(rf"-m {program} ([a-z][\w-]*)", text(each))}
+        assert asked
+        assert not [command for command in asked if f"# {program} {command}\n" not in page]
+
+
+def text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
 
 
 class TestReadme:
