@@ -1,7 +1,7 @@
 """What can be known of an image from its bytes, as the loop tells it: BadRecord with the quarantine's reason.
 
 Takes a whole image, gives its size and pixels as they are stored (EXIF orientation is never applied: boxes,
-training and reviewers all use the pixels as they are stored). Knows pictures and errors.
+training and reviewers all use the pixels as they are stored).
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from include.loop.core.records.dataset import (
     ReplacedLabels,
     TriedBatches,
 )
+from include.loop.core.records.nightly import Batch
 from include.loop.core.records.splits import Entry, Split
 from include.loop.core.records.trials import Kind
 from include.loop.dataset.candidates import told
@@ -282,6 +283,5 @@ def _label(entry: Entry) -> LabelName:
 
 def _backfilled(pool: LabelPool) -> list[str]:
     """The new batches that a backfill ran: nothing is deployed from them without a person's word."""
-    read = pool.workspace.storage.find_json
-    batches = {shard: read(layout.batch_file(shard)) or {} for shard in sorted(pool.shards)}
-    return [shard for shard, batch in batches.items() if batch.get("backfill")]
+    found = ((shard, Batch.find(pool.workspace.storage, shard)) for shard in sorted(pool.shards))
+    return [shard for shard, batch in found if batch and batch.backfill]

@@ -2,7 +2,7 @@
 
 Takes an image in S3, gives the SHA-256 of those bytes (the same file) and a perceptual hash of its
 stored pixels (the same picture: saved again, resized, brightened), and finds the pairs of a long list that
-look alike. Knows images and storage only.
+look alike.
 
 The hash is ImageHash's ``phash``: the signs of the 16 x 16 lowest frequencies of a grey copy of 64 x 64
 pixels, 256 bits. Chosen on 2,300 scenes of the sample, all of them crops of only two photographs. Bits that

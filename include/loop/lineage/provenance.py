@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord, NotSetUp
 from include.loop.core.records.dataset import Dataset
+from include.loop.core.records.nightly import QuestionsHeader
 from include.loop.core.storage import error_code
 from include.loop.tasks.a2i_output import MOST_BYTES
 from include.loop.tasks.manifest_lines import moment
@@ -191,7 +192,7 @@ def _flow_definition(arn: str, flow: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _flow_of_batch(workspace: Workspace, batch: str) -> str:
-    return str(workspace.storage.read_json(layout.questions_header(batch))["flow_definition_arn"])
+    return QuestionsHeader.read(workspace.storage, batch).flow_definition_arn
 
 
 def _describe(operation: Any, field: str, name: str) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ from include.loop.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Promotion:
+class PromotionResult:
     """Whether a challenger is the champion now, and why; ``champion`` is the current one's training job (None
     while there is none), ``number`` its number.
     """
@@ -68,7 +68,7 @@ def read_numbered(workspace: Workspace, number: int) -> Champion:
     return found
 
 
-def promote(workspace: Workspace, training_job: str) -> Promotion:
+def promote(workspace: Workspace, training_job: str) -> PromotionResult:
     """Make the challenger the champion, if its package is Approved and its parent still is the champion.
 
     A challenger that comes too late is Rejected: what the current model has learned since would be lost
@@ -149,8 +149,8 @@ def _remember(workspace: Workspace, champion: Champion) -> None:
 
 def _report(
     workspace: Workspace, champion: Champion | None, training_job: str, promoted: bool, reason: str
-) -> Promotion:
-    return Promotion(
+) -> PromotionResult:
+    return PromotionResult(
         promoted=promoted,
         training_job=training_job,
         champion=champion.training_job if champion else None,

@@ -12,6 +12,7 @@ from include.loop.config import EvaluationSettings, TrainingSettings
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, NothingToLearn
 from include.loop.core.records.dataset import Dataset
+from include.loop.core.records.nightly import Batch
 from include.loop.core.records.trials import Kind
 from include.loop.core.storage import Storage
 from include.loop.dataset import build
@@ -205,8 +206,8 @@ def test_a_test_set_that_came_later_takes_its_images_out_of_the_replay(make_plac
 def test_shards_of_backfilled_batches_are_named(begun: Place):
     shard(begun, "2026-11-01", lines(begun, "a", 3))
     shard(begun, "2026-11-02", lines(begun, "b", 3))
-    begun.storage.write_json(layout.batch_file("2026-11-01"), {"backfill": True})
-    begun.storage.write_json(layout.batch_file("2026-11-02"), {"backfill": False})
+    for batch, backfill in (("2026-11-01", True), ("2026-11-02", False)):
+        Batch(batch=batch, prefix="s3://b/", images=(), backfill=backfill).write(begun.storage, batch)
     assert build.build(begun.workspace).backfilled == ["2026-11-01"]
 
 

@@ -43,7 +43,7 @@ def trained(make_place) -> Place:
     return place
 
 
-def learn(place: Place, dataset_id: str) -> champion.Promotion:
+def learn(place: Place, dataset_id: str) -> champion.PromotionResult:
     job = place.finish(train, dataset_id).training_job
     place.finish(evaluate.evaluate, job)
     gate.judge(place.workspace, job)
