@@ -1,7 +1,7 @@
 """One whole stack for the drills: local cloud, review server and Airflow, as `make up` starts them.
 
 The stack lives in a temporary directory on free ports. Its pipelines are small (96 pixels, one epoch, a dozen
-images a night), because the drills are about what happens to labels, not about what a model learns.
+images a batch), because the drills are about what happens to labels, not about what a model learns.
 """
 
 from __future__ import annotations

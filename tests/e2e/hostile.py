@@ -1,4 +1,4 @@
-"""Nights of one pipeline on the real local cloud: objects put, reviewers by script, what became of each.
+"""Batches of one pipeline on the real local cloud: objects put, reviewers by script, what became of each.
 
 The DAGs' own operators are walked in their order. Two reviewers look at every picture in the portal's own
 page, as a browser does, and answer through the worker API.
@@ -63,7 +63,7 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class End:
-    """Where an object is found when its night is over: ``label``, ``skip``, ``open``, the stage of its
+    """Where an object is found when its batch is over: ``label``, ``skip``, ``open``, the stage of its
     quarantine (``batch``, ``predict``, ``ask``, ``answer``), or ``nowhere``. ``why`` is a pattern of what is
     told of it: the reason, or the boxes of its label.
 
@@ -78,7 +78,7 @@ class End:
 
 @dataclass(frozen=True)
 class Object:
-    """``name`` is the key below the night's prefix, ``body`` makes the bytes from a seed (the object's own
+    """``name`` is the key below the batch's prefix, ``body`` makes the bytes from a seed (the object's own
     where none is given); ``cold`` and ``warm`` are its ends without a champion and, if another, with one.
 
     ``answers`` are the first and the second reviewer's. ``before`` they give them something happens to the
@@ -110,9 +110,9 @@ LABEL = {
 
 
 @dataclass(frozen=True)
-class Night:
-    """A night that is over: what its tasks left, place and reason of all that is told of each object, and of
-    those of earlier nights (``late``); whom people were asked about, and whom they could not see.
+class Batch:
+    """A batch that is over: what its tasks left, place and reason of all that is told of each object, and of
+    those of earlier batches (``late``); whom people were asked about, and whom they could not see.
     """
 
     date: str
@@ -144,7 +144,7 @@ class Round:
         return {name: (int(images), int(boxes), int(skipped)) for name, images, boxes, skipped in found}
 
 
-class Nights:
+class Batches:
     """One pipeline, its bucket and its two reviewers; ``root`` is a directory of its own."""
 
     def __init__(self, cloud: LocalCloud, root: Path, objects: Sequence[Object]) -> None:
@@ -182,21 +182,21 @@ class Nights:
         """The review plane, by its own DAG."""
         Walk(dag_id("review_setup", PIPELINE), "set up").go()
 
-    # ---- a night
+    # ---- a batch
 
-    def night(self, date: str) -> Night:
-        """Put the objects of a date and walk the night: people answer before it waits for them."""
+    def batch(self, date: str) -> Batch:
+        """Put the objects of a date and walk the batch: people answer before it waits for them."""
         self.unseen = {}
         objects = self.objects.values()
         list(in_parallel(lambda item: self._put(_key(date, item.name), item.made(date)), objects))
-        walk = Walk(dag_id("nightly_review", PIPELINE), f"night of {date}", batch_date=date)
+        walk = Walk(dag_id("nightly_review", PIPELINE), f"batch of {date}", batch_date=date)
         before: dict[str, Callable[[], object]] = {
             task: partial(self._end, date, task) for task in {item.until for item in objects if item.until}
         }
         walk.go(before=before | {"wait_for_human_loops": lambda: self._review(date)})
         asked = {self._name(line["image"], date) for line in self._questions(date)}
         told = self._told(date)
-        return Night(
+        return Batch(
             date=date,
             walk=walk,
             told={name: told.pop(self.uri(date, name), []) for name in self.objects},
@@ -206,7 +206,7 @@ class Nights:
         )
 
     def _told(self, date: str) -> dict[str, list[tuple[str, str]]]:
-        """Place and reason of all that a night has on record of each image, by its URI."""
+        """Place and reason of all that a batch has on record of each image, by its URI."""
         told: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
         for line in self.lines(f"labels/dt={date}/augmented.manifest"):
             told[line["source-ref"]].append(("label", _boxes(line)))

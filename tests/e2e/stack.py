@@ -178,13 +178,13 @@ class Stack:
 
     # ---- what came of it
 
-    def night(self, date: str, pipeline: str = "tiny") -> Batch:
+    def batch(self, date: str, pipeline: str = "tiny") -> Batch:
         return Batch(self.settings, pipeline, date)
 
     def loops(self, date: str, pipeline: str = "tiny") -> dict[str, str]:
         """Name and status of the human loops of one date."""
         prefix = f"{pipeline}-{date.replace('-', '')}-"
-        found = self.night(date, pipeline)._all_loops()
+        found = self.batch(date, pipeline)._all_loops()
         mine = (loop for loop in found if loop["HumanLoopName"].startswith(prefix))
         return {loop["HumanLoopName"]: loop["HumanLoopStatus"] for loop in mine}
 
@@ -197,7 +197,7 @@ class Stack:
 
     def labelled(self, date: str, pipeline: str = "tiny") -> list[str]:
         """The loops whose answers are in the manifest of a date."""
-        body = self.night(date, pipeline).read(f"labels/dt={date}/augmented.manifest") or b""
+        body = self.batch(date, pipeline).read(f"labels/dt={date}/augmented.manifest") or b""
         return [json.loads(line)["loop"] for line in body.splitlines()]
 
     def lessons(self, pipeline: str = "tiny") -> tuple[set[str], Counter[str]]:
@@ -205,16 +205,16 @@ class Stack:
 
         A challenger that is not promoted takes nothing with it: its labels stay new for the next one.
         """
-        night = self.night("", pipeline)
+        batch = self.batch("", pipeline)
         tried: set[str] = set()
         learned: Counter[str] = Counter()
-        for key in night.keys("evaluations/"):
+        for key in batch.keys("evaluations/"):
             if key.endswith("/verdict.json"):
                 job = key.split("/")[1]
-                dataset = night.read_json(f"models/{job}/model.json")["dataset_id"]
-                shards = night.read_json(f"datasets/{dataset}/dataset.json")["shards"]
+                dataset = batch.read_json(f"models/{job}/model.json")["dataset_id"]
+                shards = batch.read_json(f"datasets/{dataset}/dataset.json")["shards"]
                 tried |= set(shards)
-                if night.read_json(key)["promote"]:
+                if batch.read_json(key)["promote"]:
                     learned.update(shards.keys())
         return tried, learned
 

@@ -83,7 +83,7 @@ class Serving:
         result: DeployResult = self.finish(deploy, workspace or self.workspace, job)
         return result
 
-    def reign(self, name: str, parent: str | None = None, quality: float = 1) -> str:
+    def serve_champion(self, name: str, parent: str | None = None, quality: float = 1) -> str:
         """A model that is deployed and promoted; on record as tried, which saves the candidate's start."""
         job = self.model(name, parent, quality, said=quality)
         package = registry.read_package(self.workspace, job)

@@ -89,7 +89,7 @@ def hostile(cloud: LocalCloud) -> Rounds:
         f"discarded/{other}.json",
         {"shard": "x", "at": "2026-11-05T06:00:00+00:00", "by": HOSTILE, "why": HOSTILE},
     )
-    rounds.reign()
+    rounds.serve_champion()
     doubted = "2026-11-03"
     rounds.night(doubted, [0.5], labels=1)
     rounds.labelled(doubted, JOB, {f"{HOSTILE}.png": ([WRONG], [WRONG])})

@@ -252,7 +252,7 @@ class Rounds:
         self.put(f"runs/dt={night}/predictions.json", {"champion": "job-1", "outputs": seen})
         self.put(f"evaluations/{job}/outputs-1.json", {"job": None, "outputs": learned})
 
-    def reign(self) -> None:
+    def serve_champion(self) -> None:
         """A champion that has learned from none of the nights."""
         current = Champion(
             number=1,

@@ -48,7 +48,7 @@ def page(rounds: Rounds, job: str) -> str:
 
 
 def test_a_night_that_did_harm_alone_is_told_with_its_worst_examples(rounds: Rounds) -> None:
-    rounds.reign()
+    rounds.serve_champion()
     rounds.night(NIGHT, [0.1, 0.9], labels=1)
     rounds.labelled(NIGHT, "job-2", {"worst.png": ([WRONG], [WRONG])})
     rounds.round("job-2", [NIGHT], promote=False)
@@ -71,7 +71,7 @@ def test_a_night_that_did_harm_alone_is_told_with_its_worst_examples(rounds: Rou
 
 
 def test_nights_that_did_harm_together_are_told_with_each_other(rounds: Rounds) -> None:
-    rounds.reign()
+    rounds.serve_champion()
     for night in (NIGHT, "2026-11-03", "2026-11-04"):
         rounds.night(night, [0.1, 0.9], labels=1)
     rounds.put(
@@ -94,7 +94,7 @@ def test_nights_that_did_harm_together_are_told_with_each_other(rounds: Rounds) 
 
 
 def test_a_round_without_gain_says_that_its_night_comes_again(rounds: Rounds) -> None:
-    rounds.reign()
+    rounds.serve_champion()
     rounds.night(NIGHT, [0.1, 0.9], labels=1)
     rounds.round("job-2", [NIGHT], promote=False)
     rounds.trial("job-2", [NIGHT], "no_gain", "2026-11-03T06:30:00+00:00")
@@ -110,7 +110,7 @@ def test_records_that_are_not_there_or_odd_are_no_error(rounds: Rounds) -> None:
     facts = gather(rounds.workspace, "job-2")
     assert [(item.state, item.trials) for item in facts.standings] == [("open", ())]
     assert "The champion stays at work, and no label is lost." in next_steps(facts)[0]
-    rounds.reign()
+    rounds.serve_champion()
     rounds.storage.s3.delete_object(Bucket=rounds.storage.bucket, Key="pets/datasets/data-1/dataset.json")
     facts = gather(rounds.workspace, "job-2")
     assert facts.standings == ()

@@ -119,7 +119,7 @@ def test_where_nothing_is_served_a_model_is_promoted_all_the_same(serving: Servi
 
 
 def test_a_model_that_answers_otherwise_than_it_was_measured_gets_no_traffic(serving: Serving):
-    serving.reign("one", quality=1)
+    serving.serve_champion("one", quality=1)
     job = serving.model("two", parent="one", quality=0.5, said=1)
     with pytest.raises(DeploymentFailed, match=r"2 of 2 images differ .* by 0\.25\. No traffic was moved"):
         serving.deploy(job)
@@ -138,7 +138,7 @@ def test_a_model_that_cannot_be_loaded_stops_at_the_candidate(serving: Serving):
 
 
 def test_an_update_that_somebody_else_began_is_waited_for_and_ours_comes_after(serving: Serving):
-    serving.reign("one")
+    serving.serve_champion("one")
     theirs = ensure_config(serving.but(instance_count=2), package_of(serving, serving.job("one")))
     job = serving.model("two", parent="one", quality=0.75, said=0.75)
     # Up to the moment at which the live endpoint would be updated, somebody else does.
@@ -176,7 +176,7 @@ def test_a_call_after_a_crash_goes_on_where_the_last_one_stopped(serving: Servin
 
 
 def test_an_update_that_ends_with_the_old_configuration_is_no_success(serving: Serving):
-    first = serving.reign("one")
+    first = serving.serve_champion("one")
     old = serving.deploy(first).config
     job = serving.model("two", parent="one", quality=0.75, said=0.75)
     waited = deploy(serving.workspace, job)
@@ -194,7 +194,10 @@ def test_an_update_that_ends_with_the_old_configuration_is_no_success(serving: S
 
 
 def test_a_rollback_returns_endpoint_and_champion_and_no_request_is_lost(serving: Serving):
-    first, second = serving.reign("one", quality=1), serving.reign("two", parent="one", quality=0.75)
+    first, second = (
+        serving.serve_champion("one", quality=1),
+        serving.serve_champion("two", parent="one", quality=0.75),
+    )
     configs = [
         serving.place.storage.read_json(item.uri)["config"]
         for item in serving.place.storage.list(layout.DEPLOYMENTS)

@@ -16,7 +16,7 @@ from tests.loop.served import Serving
 
 def test_endpoint_configs_and_models_go_and_everything_else_stays(place: Place):
     serving = Serving(place)
-    job = serving.reign("one")
+    job = serving.serve_champion("one")
     ensure_model(place.workspace, job, "s3://b/m.tar.gz")  # as batch transforms have it
     config = serving.deploy(job).config
     objects = {item.uri for item in place.storage.list("")}

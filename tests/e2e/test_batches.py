@@ -1,4 +1,4 @@
-"""Nights as a team lives them: backfilled, repeated, interrupted, and with pictures of their own."""
+"""Batches as a team lives them: backfilled, repeated, interrupted, and with pictures of their own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.cloud import eventually
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_nights(stack: Stack) -> None:
+def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_batches(stack: Stack) -> None:
     dates = ["2026-10-01", "2026-10-02", "2026-10-03"]
     with stack.reviewers():
         # The sample begins on the 1st: the day before has no images, and is part of the range.
@@ -26,10 +26,10 @@ def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_nights(stack
         )  # fmt: skip
         eventually(lambda: len(stack.runs(NIGHTLY_REVIEW, "backfill")) == 4, within=120, pause=1)
         stack.settled(NIGHTLY_REVIEW)
-    nights = stack.runs(NIGHTLY_REVIEW, "backfill")
-    assert [run["state"] for run in nights] == ["success"] * 4
+    batches = stack.runs(NIGHTLY_REVIEW, "backfill")
+    assert [run["state"] for run in batches] == ["success"] * 4
 
-    empty = next(run for run in nights if run["logical_date"].startswith("2026-09-30"))
+    empty = next(run for run in batches if run["logical_date"].startswith("2026-09-30"))
     assert stack.tasks(NIGHTLY_REVIEW, empty["dag_run_id"])["list_batch"] == "skipped"
 
     for date in dates:
@@ -37,17 +37,17 @@ def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_nights(stack
         assert loops
         assert set(loops.values()) == {"Completed"}
         assert sorted(stack.labelled(date)) == sorted(loops)
-        assert stack.night(date).labels()["answers"] == len(loops)
+        assert stack.batch(date).labels()["answers"] == len(loops)
 
     # Whatever the gate says: nothing that was learned from a backfill is used before a person has agreed, and
     # nobody has yet.
-    first = stack.night(dates[0]).champion()
+    first = stack.batch(dates[0]).champion()
     eventually(lambda: stack.lessons()[0], within=PATIENCE, pause=2)
-    assert stack.night(dates[0]).champion() == first
+    assert stack.batch(dates[0]).champion() == first
     stack.settled(INCREMENTAL_TRAINING)
     eventually(lambda: stack.lessons()[0] >= set(dates), within=PATIENCE, pause=2)
     stack.settled(INCREMENTAL_TRAINING)
-    jobs = [job for job in stack.night(dates[0]).jobs() if job.kind == "training"]
+    jobs = [job for job in stack.batch(dates[0]).jobs() if job.kind == "training"]
     assert [job.status for job in jobs] == ["Completed"] * len(jobs)
     assert len(jobs) - 1 < len(dates), "one is the first model's"
     assert max(stack.lessons()[1].values(), default=0) <= 1
@@ -55,38 +55,38 @@ def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_nights(stack
 
 def test_the_same_date_again_asks_nobody_starts_no_job_and_writes_the_same_bytes(stack: Stack) -> None:
     date = "2026-10-01"
-    night = stack.night(date)
-    keys = [key for key in night.keys("") if f"dt={date}" in key]
-    before = {key: night.read(key) for key in keys}
-    jobs, loops = night.jobs(), stack.loops(date)
+    batch = stack.batch(date)
+    keys = [key for key in batch.keys("") if f"dt={date}" in key]
+    before = {key: batch.read(key) for key in keys}
+    jobs, loops = batch.jobs(), stack.loops(date)
 
     stack.follow(NIGHTLY_REVIEW, batch_date=date)
 
     assert stack.loops(date) == loops
-    assert [job for job in night.jobs() if job.name not in {j.name for j in jobs}] == []
-    assert {key: night.read(key) for key in keys} == before
-    assert [key for key in night.keys("") if f"dt={date}" in key] == keys
+    assert [job for job in batch.jobs() if job.name not in {j.name for j in jobs}] == []
+    assert {key: batch.read(key) for key in keys} == before
+    assert [key for key in batch.keys("") if f"dt={date}" in key] == keys
 
 
 def test_a_training_run_that_is_cleared_comes_to_the_same_verdict(stack: Stack) -> None:
     runs = [run["dag_run_id"] for run in stack.settled(INCREMENTAL_TRAINING)]
     run = next(run for run in runs if stack.tasks(INCREMENTAL_TRAINING, run)["record"] == "success")
-    check_repeats(stack, INCREMENTAL_TRAINING, run, stack.night("2026-10-01"))
+    check_repeats(stack, INCREMENTAL_TRAINING, run, stack.batch("2026-10-01"))
 
 
-def check_repeats(stack: Stack, dag: str, run: str, night: Batch) -> None:
+def check_repeats(stack: Stack, dag: str, run: str, batch: Batch) -> None:
     """Cleared from its first task, a run makes no new job, and every record keeps its bytes."""
     before = {task: stack.output(dag, run, task) for task in ("build_dataset", "gate")}
-    jobs = night.jobs()
-    keys = [key for folder in ("evaluations/", "champion", "registry/") for key in night.keys(folder)]
-    records = {key: night.read(key) for key in keys if key.endswith(".json")}
+    jobs = batch.jobs()
+    keys = [key for folder in ("evaluations/", "champion", "registry/") for key in batch.keys(folder)]
+    records = {key: batch.read(key) for key in keys if key.endswith(".json")}
 
     stack.clear(dag, run)
     assert stack.ended(dag, run) == "success"
 
     assert {task: stack.output(dag, run, task) for task in before} == before
-    assert night.jobs() == jobs
-    assert {key: night.read(key) for key in records} == records
+    assert batch.jobs() == jobs
+    assert {key: batch.read(key) for key in records} == records
     stack.settled(dag)
 
 
@@ -141,7 +141,7 @@ def test_kill_9_of_a_worker_in_the_middle_of_asking_asks_nobody_twice(stack: Sta
 def test_other_pictures_and_classes_start_from_nothing(stack: Stack, tmp_path: Path) -> None:
     """By a backfill, so that a person is asked about the first model before it is used."""
     date, bucket = "2026-10-06", "nightloop-local"
-    truth = draw_shapes(tmp_path, stack.night(date).s3, bucket, f"shapes/camera/{date.replace('-', '/')}/")
+    truth = draw_shapes(tmp_path, stack.batch(date).s3, bucket, f"shapes/camera/{date.replace('-', '/')}/")
     for flow in ("review_setup", "incremental_training", "nightly_review"):
         stack.airflow.unpause(f"{flow}__shapes")
     stack.follow("review_setup__shapes")
@@ -154,15 +154,15 @@ def test_other_pictures_and_classes_start_from_nothing(stack: Stack, tmp_path: P
     labels = stack.labelled(date, "shapes")
     assert len(labels) == 10
 
-    training, night = "incremental_training__shapes", stack.night(date, "shapes")
+    training, batch = "incremental_training__shapes", stack.batch(date, "shapes")
     eventually(lambda: stack.asked(training), within=300, pause=1)
     [question] = stack.asked(training)
-    assert date in question["body"], "it says that a backfilled night is the reason"
+    assert date in question["body"], "it says that a backfilled batch is the reason"
     assert "/nightloop/reports/shapes/" in question["body"]
-    assert night.champion() is None
+    assert batch.champion() is None
     stack.answer(question, "Approve")
     stack.settled(training)
-    champion = night.champion() or {}
+    champion = batch.champion() or {}
     assert champion["hyperparameters"]["num_classes"] == "2"
     run = question["task_instance"]["dag_run_id"]
     tasks = stack.tasks(training, run)
@@ -173,7 +173,7 @@ def test_other_pictures_and_classes_start_from_nothing(stack: Stack, tmp_path: P
     report = stack.airflow._client.get(f"/nightloop/reports/shapes/{champion['training_job']}/index.html")
     assert report.status_code == 200
     assert report.headers["content-security-policy"].startswith("default-src 'none'")
-    check_repeats(stack, training, run, night)  # also after its model has become the champion
+    check_repeats(stack, training, run, batch)  # also after its model has become the champion
 
 
 def draw_shapes(folder: Path, s3: object, bucket: str, prefix: str) -> Path:

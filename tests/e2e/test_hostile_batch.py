@@ -1,6 +1,6 @@
-"""A night of everything that real buckets hold and real people answer, cold and with a champion.
+"""A batch of everything that real buckets hold and real people answer, cold and with a champion.
 
-``OBJECTS`` says of each object what it is and where it ends; whatever a night says otherwise is a fault.
+``OBJECTS`` says of each object what it is and where it ends; whatever a batch says otherwise is a fault.
 The real object detection, the real local cloud and review server, the DAGs' own operators in their order.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 import botocore.loaders
 import pytest
 
-from tests.e2e.hostile import End, Night, Nights, Object, Round
+from tests.e2e.hostile import Batch, Batches, End, Object, Round
 from tests.support import hostile_objects as made
 from tests.support.cloud import LocalCloud
 from tests.support.dag_walk import SUCCESS
@@ -47,7 +47,7 @@ LEARNED = End("label", CAT, asked=True, learned=True)
 NEGATIVE = End("label", "^nothing$", asked=True, learned=True)
 # Labelled, but the picture of the label is not there any more when somebody wants to learn from it.
 TOO_LATE = End("label", CAT, asked=True)
-# The same bytes are asked once: their label serves every key, and the next night knows it.
+# The same bytes are asked once: their label serves every key, and the next batch knows it.
 TWIN = End("label", CAT, learned=True)
 KNOWN = End("skip", f"same bytes as .*/again.jpg, asked in batch {COLD}")
 OPEN = End("open", asked=True)
@@ -203,16 +203,16 @@ OBJECTS = [
 
 
 @pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
+def batches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batches]:
     root = tmp_path_factory.mktemp("hostile")
     with LocalCloud(root / "cloud") as cloud, pytest.MonkeyPatch.context() as patch:
-        nights = Nights(cloud, root, OBJECTS)
-        for name, value in nights.variables().items():
+        batches = Batches(cloud, root, OBJECTS)
+        for name, value in batches.variables().items():
             patch.setenv(name, value)
         # Every task of a walk makes its own clients: that SageMaker's service model is read once for all of
         # them saves half a second each.
         patch.setattr(botocore.loaders.JSONFileLoader, "load_file", _read_once())
-        yield nights
+        yield batches
 
 
 def _read_once() -> Callable[..., Any]:
@@ -222,55 +222,55 @@ def _read_once() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="module")
-def cold(nights: Nights) -> Night:
-    nights.set_up()
-    return nights.night(COLD)
+def cold(batches: Batches) -> Batch:
+    batches.set_up()
+    return batches.batch(COLD)
 
 
 @pytest.fixture(scope="module")
-def first_round(nights: Nights, cold: Night) -> Round:
-    return nights.train("after the cold night")
+def first_round(batches: Batches, cold: Batch) -> Round:
+    return batches.train("after the cold batch")
 
 
 @pytest.fixture(scope="module")
-def warm(nights: Nights, first_round: Round) -> Night:
-    return nights.night(WARM)
+def warm(batches: Batches, first_round: Round) -> Batch:
+    return batches.batch(WARM)
 
 
 @pytest.fixture(scope="module")
-def second_round(nights: Nights, warm: Night) -> Round:
-    return nights.train("after the night with a champion")
+def second_round(batches: Batches, warm: Batch) -> Round:
+    return batches.train("after the batch with a champion")
 
 
 def test_there_are_objects_enough_and_none_is_named_twice() -> None:
     assert len({item.name for item in OBJECTS}) == len(OBJECTS) >= 60
 
 
-def test_a_cold_night_ends_as_the_table_says(nights: Nights, cold: Night) -> None:
+def test_a_cold_batch_ends_as_the_table_says(batches: Batches, cold: Batch) -> None:
     check(cold, {item.name: item.cold for item in OBJECTS})
     assert cold.late == {}
     times = {
         line["source-ref"]: line["review-metadata"]["creation-date"]
-        for line in nights.lines(f"labels/dt={COLD}/augmented.manifest")
+        for line in batches.lines(f"labels/dt={COLD}/augmented.manifest")
     }
-    assert times[nights.uri(COLD, "zones.jpg")] == "2026-10-04T04:30:00.000000", "the later one, in UTC"
+    assert times[batches.uri(COLD, "zones.jpg")] == "2026-10-04T04:30:00.000000", "the later one, in UTC"
 
 
-def test_a_night_with_a_champion_ends_as_the_table_says(nights: Nights, warm: Night) -> None:
+def test_a_batch_with_a_champion_ends_as_the_table_says(batches: Batches, warm: Batch) -> None:
     assert warm.walk.outputs["list_batch"]["champion"]
     check(warm, {item.name: item.warm or item.cold for item in OBJECTS})
-    assert warm.late == {nights.uri(COLD, "no-output.jpg"): [("answer", "output.json is missing")]}
+    assert warm.late == {batches.uri(COLD, "no-output.jpg"): [("answer", "output.json is missing")]}
 
 
-def check(night: Night, ends: dict[str, End]) -> None:
-    assert set(night.walk.states.values()) == {SUCCESS}
+def check(batch: Batch, ends: dict[str, End]) -> None:
+    assert set(batch.walk.states.values()) == {SUCCESS}
     wrong = [
-        f"{name!r} is {'asked about and ' if name in night.asked else ''}found as {found}, not as {end}"
+        f"{name!r} is {'asked about and ' if name in batch.asked else ''}found as {found}, not as {end}"
         for name, end in ends.items()
-        if not is_end(found := night.told[name], end) or (name in night.asked) != end.asked
+        if not is_end(found := batch.told[name], end) or (name in batch.asked) != end.asked
     ]
     assert not wrong, "\n".join(wrong)
-    assert night.unseen == {}, "people were asked about what they cannot see"
+    assert batch.unseen == {}, "people were asked about what they cannot see"
 
 
 def is_end(found: list[tuple[str, str]], end: End) -> bool:
@@ -282,20 +282,20 @@ def is_end(found: list[tuple[str, str]], end: End) -> bool:
     return {place for place, _ in found} == {end.place} and all(re.search(end.why, why) for _, why in found)
 
 
-def test_the_first_model_learns_what_the_cold_night_labelled(nights: Nights, first_round: Round) -> None:
-    check_round(nights, first_round, COLD, {item: item.cold for item in OBJECTS})
+def test_the_first_model_learns_what_the_cold_batch_labelled(batches: Batches, first_round: Round) -> None:
+    check_round(batches, first_round, COLD, {item: item.cold for item in OBJECTS})
     assert first_round.walk.states["promote"] == SUCCESS
 
 
-def test_the_next_model_learns_what_the_second_night_labelled(nights: Nights, second_round: Round) -> None:
-    check_round(nights, second_round, WARM, {item: item.warm or item.cold for item in OBJECTS})
+def test_the_next_model_learns_what_the_second_batch_labelled(batches: Batches, second_round: Round) -> None:
+    check_round(batches, second_round, WARM, {item: item.warm or item.cold for item in OBJECTS})
 
 
-def test_nobody_starts_a_program_for_a_picture(nights: Nights, second_round: Round) -> None:
-    assert not nights.called.exists(), "Ghostscript was started for a PostScript file"
+def test_nobody_starts_a_program_for_a_picture(batches: Batches, second_round: Round) -> None:
+    assert not batches.called.exists(), "Ghostscript was started for a PostScript file"
 
 
-def check_round(nights: Nights, found: Round, date: str, ends: dict[Object, End]) -> None:
+def check_round(batches: Batches, found: Round, date: str, ends: dict[Object, End]) -> None:
     """The dataset has all that was labelled and says what it has not; the container learned all of it."""
     steps = ("plan", "build_dataset", "train", "evaluate", "gate", "register", "report", "record")
     assert {found.walk.states[step] for step in steps} == {SUCCESS}
@@ -303,7 +303,7 @@ def check_round(nights: Nights, found: Round, date: str, ends: dict[Object, End]
     learned = {item for item in labelled if ends[item].learned}
     assert {sha256(item.made(date)) for item in learned} <= found.contents
     assert found.rejected == {
-        nights.uri(date, item.name): (
+        batches.uri(date, item.name): (
             "the image was replaced after it was labelled" if item.replaced else "the image is gone"
         )
         for item in labelled - learned
