@@ -8,10 +8,13 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -19,6 +22,8 @@ import yaml
 import include
 from docs.generators import commands, permissions, records, settings
 from include.loop.config import Environment, Pipeline
+from include.loop.strategies import ImageScores
+from tests.test_architecture import LOOP_LAYERS
 from tests.test_setup import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -211,6 +216,25 @@ class TestCommands:
         asked = {word for each in pages for word in re.findall(rf"-m {program} ([a-z][\w-]*)", text(each))}
         assert asked
         assert not [command for command in asked if f"# {program} {command}\n" not in page]
+
+
+class TestArchitecture:
+    def test_the_page_tells_of_every_room_of_the_loop(self) -> None:
+        page = text(ROOT / "docs/architecture.md")
+        rooms = {room for layer in LOOP_LAYERS for room in layer} - {"__init__"}
+        assert not [room for room in rooms if f"`{room}`" not in page]
+
+    def test_the_example_of_a_strategy_is_one(self) -> None:
+        page = text(ROOT / "docs/how-to/new-strategy.md")
+        example = re.search(r"(?:^ {8}.*\n|^\n)+", page[page.index("    from include") - 4 :], re.MULTILINE)
+        assert example is not None
+        found: dict[str, Any] = {}
+        exec(textwrap.dedent(example[0]), found)  # noqa: S102 -- our own page
+        one = SimpleNamespace(class_id=0, score=0.9)
+        other = SimpleNamespace(class_id=1, score=0.8)
+        assert found["doubt"](ImageScores([one, other], 0.5), 0.2).ask
+        assert not found["doubt"](ImageScores([one], 0.5), 0.2).ask
+        assert found["doubt"](ImageScores([], 0.5), 0.2).ask
 
 
 def text(page: Path) -> str:
