@@ -1,6 +1,6 @@
 """One model's settings: what to look for, when to ask people, how to train, when to promote.
 
-Reads no file but the worker template. Knows only the names of the triage strategies.
+Reads no file but the worker template.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class TrainingSettings(Strict):
     min_new_labels: int = Field(default=1, ge=1)
     validation_share: float = Field(default=0.1, ge=0, lt=1)
     retention_images: int = Field(default=200, ge=0)
-    # Further trainings within 24 hours, to find the one among some nights that does harm; 0: none.
+    # Further trainings within 24 hours, to find the one among some batches that does harm; 0: none.
     trials: int = Field(default=3, ge=0, le=100)
 
 

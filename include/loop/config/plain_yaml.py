@@ -3,7 +3,7 @@
 Takes a file, gives a ``Document``: its value, and the line and the words of each field for the messages of
 whoever checks them. A plain word is a whole number, a decimal one, true, false, null or else text; what YAML
 would silently turn into something else (yes, 2026-01-02, 010, tags) stays text or is refused. Size, depth and
-what aliases unfold to are limited. Knows nobody but the errors.
+what aliases unfold to are limited.
 """
 
 from __future__ import annotations

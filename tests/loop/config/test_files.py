@@ -70,15 +70,15 @@ def test_a_template_beside_the_users_own_file_is_found_first(own):
         ("classes: [cat, cat]", "each class must be named once"),
         (
             "classes: [cat]\ntest_sets: {day: day.manifest}\ngate: {improve_on: [dusk]}",
-            "gate.improve_on: no slice dusk; allowed: audit, day, memory, newest",
+            "gate.improve_on: no slice dusk; allowed: audit, day, recent, retention",
         ),
         (
             "classes: [cat]\ngate: {improve_on: [day]}",
-            "gate.improve_on: no slice day; allowed: audit, memory, newest, validation",
+            "gate.improve_on: no slice day; allowed: audit, recent, retention, validation",
         ),
         (
-            "classes: [cat]\ntest_sets: {memory: x.manifest}",
-            "test_sets: memory is the name of a part of every",
+            "classes: [cat]\ntest_sets: {retention: x.manifest}",
+            "test_sets: retention is the name of a part of every",
         ),
         ("{}", "classes: is required"),
         ("classes: [cat]\ntriag: {}", "triag: unknown field; allowed here: batch, classes, description,"),
@@ -89,6 +89,10 @@ def test_a_template_beside_the_users_own_file_is_found_first(own):
         (
             "classes: [cat]\ntask: image-classification",
             "task: Input should be 'object-detection' (given: 'image-classification')",
+        ),
+        (
+            "classes: [cat]\ntraining: {memory_images: 5}",
+            "training.memory_images: is called retention_images now",
         ),
         ("classes: [cat]\ngate: {min_learned: 0.5}", "gate.min_learned: is called min_train_recall now"),
         ("classes: [cat]\ntriage: {threshold: 1.5}", "triage.threshold: "),

@@ -68,7 +68,7 @@ class BoxAnswer:
         return [box.told for box in sorted(self.boxes)]
 
 
-class _Box(BaseModel):
+class _Drawn(BaseModel):
     label: str
     left: Pixels
     top: Pixels
@@ -82,7 +82,7 @@ class _ImageProperties(BaseModel):
 
 
 class _Result(BaseModel):
-    boundingBoxes: list[_Box]
+    boundingBoxes: list[_Drawn]
     inputImageProperties: _ImageProperties
 
 
@@ -114,7 +114,7 @@ def read_answer(item: Any, classes: Sequence[str], size: tuple[int, int] | None 
     return BoxAnswer(answer.worker, boxes, width, height, answer.submitted, answer.seconds)
 
 
-def _box(box: _Box, classes: Sequence[str], width: int, height: int) -> Box:
+def _box(box: _Drawn, classes: Sequence[str], width: int, height: int) -> Box:
     if box.label not in classes:
         raise BadRecord(f"unknown label: {box.label!r} (the pipeline's classes are {', '.join(classes)})")
     right, bottom = box.left + box.width, box.top + box.height

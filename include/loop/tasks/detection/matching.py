@@ -1,7 +1,7 @@
 """Which detections hit which labelled boxes, image by image, as COCO matches them at an overlap of one half.
 
 Takes labelled images and detections, gives ``Matches``: flat numpy arrays from which every other number is
-counted (metrics.py) and resampled (bootstrap.py), so that each image is matched once. Pure: knows no storage.
+counted (metrics.py) and resampled (bootstrap.py), so that each image is matched once. Pure.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Takes labelled images, a model's detections and their matches; gives mAP as COCO defines it (by
 faster-coco-eval), recall, precision and confusion from a working score on, F1 by image, and how far scores
-can be taken at their word. A number that cannot be measured is None, never NaN. Pure: knows no storage.
+can be taken at their word. A number that cannot be measured is None, never NaN. Pure.
 """
 
 from __future__ import annotations
