@@ -19,7 +19,6 @@ from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, NothingToLearn
 from include.loop.core.identity import content_hash
 from include.loop.core.records.dataset import (
-    RENAMED,
     Dataset,
     LabelName,
     RejectedLine,
@@ -29,6 +28,7 @@ from include.loop.core.records.dataset import (
 from include.loop.core.records.nightly import Batch
 from include.loop.core.records.splits import Entry, Split
 from include.loop.core.records.trials import Kind
+from include.loop.core.records.version_1 import SLICES
 from include.loop.dataset.candidates import told
 from include.loop.dataset.label_pool import LabelPool, gather, gather_initial
 from include.loop.dataset.replay import Replay, choose_replay
@@ -244,7 +244,7 @@ def make_id(
     """The name of a dataset, by the lines of its manifests and what it comes from. It hashes the names that
     slices had in version 1: the same labels make the same dataset after an upgrade, too.
     """
-    then = {now: name for name, now in RENAMED.items()}
+    then = {now: name for name, now in SLICES.items()}
     return content_hash(
         {then.get(name, name): some for name, some in values.items()}, learned, list(classes), parent
     )

@@ -22,7 +22,7 @@ from include.loop.core.records.facts import (
     Facts,
     ModelFacts,
     PackageFacts,
-    Promotion,
+    PromotionFacts,
     Rejection,
     RoundOutcome,
     RoundVerdict,
@@ -116,7 +116,7 @@ def has_changed(workspace: Workspace, facts: Facts, champions: list[Champion]) -
 
 
 def _outcome(
-    verdict: RoundVerdict | Verdict | None, promotion: Promotion | None, package: PackageFacts | None
+    verdict: RoundVerdict | Verdict | None, promotion: PromotionFacts | None, package: PackageFacts | None
 ) -> RoundOutcome:
     if promotion:
         return RoundOutcome.UNDONE if promotion.undone else RoundOutcome.PROMOTED
@@ -149,13 +149,15 @@ def _rejections(lines: Iterable[RejectedLine]) -> tuple[Rejection, ...]:
     )
 
 
-def _promotion(training_job: str, champions: Sequence[Champion]) -> Promotion | None:
+def _promotion(training_job: str, champions: Sequence[Champion]) -> PromotionFacts | None:
     """The newest one of this model, None when it never was the champion."""
     mine = [champion for champion in champions if champion.training_job == training_job]
     if not mine:
         return None
     left = {champion.rolled_back_from for champion in champions}
-    return Promotion(number=mine[-1].number, promoted_at=mine[-1].promoted_at, undone=mine[-1].number in left)
+    return PromotionFacts(
+        number=mine[-1].number, promoted_at=mine[-1].promoted_at, undone=mine[-1].number in left
+    )
 
 
 def _package(reader: Reader, training_job: str) -> PackageFacts | None:

@@ -9,9 +9,7 @@ from pydantic import Field
 from include.loop.core import layout
 from include.loop.core.records.base import Line, Location, Part, Record
 from include.loop.core.records.trials import Kind
-
-# Slices of a dataset by the names of version 1, which are those of its files too.
-RENAMED = {"memory": "retention", "newest": "recent"}
+from include.loop.core.records.version_1 import SLICES
 
 
 class TriedBatches(Part):
@@ -80,9 +78,9 @@ class Dataset(Record):
     @classmethod
     def upgrade(cls, value: dict[str, Any], version: int) -> dict[str, Any]:
         if version < 2:
-            for then, now in RENAMED.items():
+            for then, now in SLICES.items():
                 value[now] = value.pop(then, 0)
-            value["stored_names"] = {now: then for then, now in RENAMED.items()}
+            value["stored_names"] = {now: then for then, now in SLICES.items()}
             if trial := value.get("trial"):
                 value["trial"] = {"kind": trial["kind"], "batches": trial["nights"]}
         return value

@@ -89,7 +89,7 @@ class ModelFacts(Part):
     instance_type: str | None = None
 
 
-class Promotion(Part):
+class PromotionFacts(Part):
     """When it became the champion, and as which number (from 1); whether a rollback has left it since."""
 
     number: int
@@ -161,7 +161,7 @@ class Facts(Record):
     outcome: RoundOutcome
     description: str = ""
     parent: str | None = None
-    promotion: Promotion | None = None
+    promotion: PromotionFacts | None = None
     judged_at: str = ""
     batches: tuple[BatchFacts, ...] = ()
     earlier: tuple[BatchFacts, ...] = ()  # the last batches before them, for comparison

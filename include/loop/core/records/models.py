@@ -8,7 +8,7 @@ from pydantic import Field
 
 from include.loop.core import layout
 from include.loop.core.records.base import Location, Record
-from include.loop.core.records.dataset import RENAMED
+from include.loop.core.records.version_1 import METRIC, slice_name
 
 # Hyperparameters that version 1 kept as fields of their own.
 SHAPE = ("base_network", "num_classes", "image_shape")
@@ -68,8 +68,8 @@ class Champion(Record):
     def upgrade(cls, value: dict[str, Any], version: int) -> dict[str, Any]:
         if version < 2:
             value["hyperparameters"] = _shape(value)
-            value["metric"] = "mAP@0.5"
-            value["score"] = {RENAMED.get(name, name): score for name, score in value["metrics"].items()}
+            value["metric"] = METRIC
+            value["score"] = {slice_name(name): score for name, score in value["metrics"].items()}
         return value
 
 

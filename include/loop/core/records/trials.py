@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, PlainSerializer
 
 from include.loop.core import layout
+from include.loop.core.records import version_1
 from include.loop.core.records.base import Location, Part, Record
 from include.loop.core.times import in_utc
 
@@ -71,7 +72,7 @@ class Trial(Record):
     @classmethod
     def upgrade(cls, value: dict[str, Any], version: int) -> dict[str, Any]:
         if version < 2:
-            value["failed"] = [_rule(item) for item in value["failed"]]
+            value["failed"] = [version_1.rule(item) for item in value["failed"]]
         return value | {"shards": sorted(value["shards"])}
 
     @property
@@ -107,9 +108,3 @@ class Release(_Word):
     """Its labels are right: what was tried with them before does not count. The last word counts."""
 
     LOCATION: ClassVar[Location] = staticmethod(layout.released_file)
-
-
-def _rule(value: dict[str, Any]) -> dict[str, Any]:
-    names = {"class": "class_name"}
-    told = {names.get(name, name): item for name, item in value.items()}
-    return told | {"rule": "train_recall" if told["rule"] == "learned" else told["rule"]}

@@ -1,5 +1,5 @@
-"""What the records of evaluation and gate were in version 1: of object detection only, and their keys said so
-(map50, ap50, boxes, learned).
+"""What records were in version 1: of object detection only, and their keys said so (map50, ap50, boxes,
+learned).
 
 Each function takes a record's content and gives that of today. KeyError, TypeError or AttributeError where it
 is none that was ever written: the base of the records says so.
@@ -11,7 +11,7 @@ from typing import Any
 
 METRIC = "mAP@0.5"
 STRICT_METRIC = "mAP@[.5:.95]"
-# Slices of every dataset and rules of the gate, then and now.
+# Slices of every dataset (the names of their files too) and rules of the gate, then and now.
 SLICES = {"memory": "retention", "newest": "recent"}
 RULES = {"learned": "train_recall"}
 
