@@ -13,7 +13,7 @@ clock: at most `training.trials` more trainings within 24 hours, and never the s
 champion. A batch that does harm by itself is set aside: `gate` warns of it. It is tried once more with a
 later champion, for a training may go wrong by chance, and is learned if that goes well; else it waits for a
 person, who says `python -m include.loop release-labels` or `discard-labels` (on the local stack with `python
--m include.stack run` before it). `python -m include.loop nights` shows where each batch stands.
+-m include.stack run` before it). `python -m include.loop batches` shows where each batch stands.
 
 Labels that brought no gain come again with the next batch's; when those fail as well, the newer half is
 tried by itself. A batch that others were promoted without three times, after they brought no gain with it,
@@ -65,7 +65,7 @@ from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, chain
 from nightloop.dag_factory import dag_id, dataset_asset, labels_asset, loop_dag, output, param, pipelines
 from nightloop.operators.datasets import BuildDatasetOperator, PlanTrainingOperator, TrainAgainOperator
 from nightloop.operators.sagemaker_jobs import ScoreReplayOperator
-from nightloop.round import train_to_record
+from nightloop.round import APPROVAL, train_to_record
 
 PARAMS = {
     "plan_only": Param(
@@ -82,12 +82,7 @@ PARAMS = {
         title="Train from this many new labels",
         description="With fewer new labels the run skips. Empty: as in the pipeline's YAML.",
     ),
-    "approval": Param(
-        None,
-        type=["null", "boolean"],
-        title="Ask a person",
-        description="Use the new model only after a person has agreed. Empty: as in the pipeline's YAML.",
-    ),
+    **APPROVAL,
 }
 
 

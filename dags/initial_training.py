@@ -32,20 +32,11 @@ that waits stops its job.
 
 from __future__ import annotations
 
-from airflow.sdk import Param, chain
+from airflow.sdk import chain
 
 from nightloop.dag_factory import dataset_asset, loop_dag, param, pipelines
 from nightloop.operators.datasets import BuildDatasetOperator
-from nightloop.round import train_to_record
-
-PARAMS = {
-    "approval": Param(
-        None,
-        type=["null", "boolean"],
-        title="Ask a person",
-        description="Use the new model only after a person has agreed. Empty: as in the pipeline's YAML.",
-    ),
-}
+from nightloop.round import APPROVAL, train_to_record
 
 
 def initial_training(pipeline: str) -> None:
@@ -55,7 +46,7 @@ def initial_training(pipeline: str) -> None:
         manual=__doc__,
         tags=["training"],
         schedule=None,
-        params=PARAMS,
+        params=APPROVAL,
         max_active_runs=1,
     ) as dag:
         build_dataset = BuildDatasetOperator(

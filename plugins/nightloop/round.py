@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import BaseOperator, TaskGroup, TriggerRule, chain
+from airflow.sdk import BaseOperator, Param, TaskGroup, TriggerRule, chain
 
 from nightloop.dag_factory import champion_asset, dataset_asset, output
 from nightloop.operators.approval import ApproveOperator
@@ -29,6 +29,15 @@ from nightloop.operators.serving import DeployOperator
 
 # The environment's max_runtime_seconds and max_wait_seconds end a job much earlier; SageMaker takes 28 days.
 LONGEST_TRAINING = timedelta(days=29)
+# The parameter of a run that both training flows have.
+APPROVAL = {
+    "approval": Param(
+        None,
+        type=["null", "boolean"],
+        title="Ask a person",
+        description="Use the new model only after a person has agreed. Empty: as in the pipeline's YAML.",
+    ),
+}
 # Skipped is fine (nobody had to be asked), failed is not; and when everything before was skipped, so is this.
 GOES_ON = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 

@@ -98,7 +98,7 @@ def test_a_metric_that_cannot_be_sent_fails_nothing(
 
 class Step(LoopOperator):
     def execute_step(self, context: Any) -> dict[str, Any]:
-        self.tell_lineage(["s3://bucket/pets/datasets/d1/dataset.json"], ["s3://bucket/pets/models/m.tar.gz"])
+        self.set_lineage(["s3://bucket/pets/datasets/d1/dataset.json"], ["s3://bucket/pets/models/m.tar.gz"])
         return {}
 
 

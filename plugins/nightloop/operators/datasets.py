@@ -123,7 +123,7 @@ class BuildDatasetOperator(LoopOperator):
                 result["rejected"], result.get("rejected_boxes", 0),
             )  # fmt: skip
         labels = self.workspace.storage.uri(layout.LABELS)
-        self.tell_lineage([labels], [result["dataset_uri"]])
+        self.set_lineage([labels], [result["dataset_uri"]])
         told = ("dataset_id", "train", "new", "replayed", "validation", "parent")
         self.describe_event(context, **{name: result[name] for name in told})
         return result

@@ -75,7 +75,7 @@ class LoopClients:
         for outlet in getattr(self, "outlets", ()):
             events["outlet_events"][outlet].extra = extra
 
-    def tell_lineage(self, inputs: list[str], outputs: list[str]) -> None:
+    def set_lineage(self, inputs: list[str], outputs: list[str]) -> None:
         """The S3 URIs that the task has read and written, for OpenLineage."""
         self._lineage = inputs, outputs
 

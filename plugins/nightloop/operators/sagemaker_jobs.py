@@ -152,7 +152,7 @@ class BatchInferenceOperator(SageMakerJobOperator):
         uri = self.workspace.storage.uri
         batch, champion = uri(layout.batch_file(self.batch)), uri(layout.CHAMPION)
         if result["jobs"]:  # without a champion nothing is predicted
-            self.tell_lineage([batch, champion], [result["predictions_uri"]])
+            self.set_lineage([batch, champion], [result["predictions_uri"]])
 
 
 class ScoreReplayOperator(SageMakerJobOperator):
@@ -210,7 +210,7 @@ class IncrementalTrainingOperator(SageMakerJobOperator):
             result["training_job"], result["seconds"], result["attempt"], result["model_data"],
         )  # fmt: skip
         dataset = self.workspace.storage.uri(layout.dataset_file(self.dataset_id))
-        self.tell_lineage([dataset], [result["model_data"]])
+        self.set_lineage([dataset], [result["model_data"]])
 
 
 class EvaluateModelsOperator(SageMakerJobOperator):

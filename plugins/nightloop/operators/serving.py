@@ -65,7 +65,7 @@ class DeployOperator(EndpointOperator):
         )  # fmt: skip
         storage = self.workspace.storage
         model = TrainedModel.read(storage, self.training_job)
-        self.tell_lineage([model.model_data], [storage.uri(layout.deployment_file(result["number"]))])
+        self.set_lineage([model.model_data], [storage.uri(layout.deployment_file(result["number"]))])
 
 
 class ChooseModelOperator(LoopClients, BaseBranchOperator):
@@ -137,12 +137,12 @@ class RollbackOperator(EndpointOperator):
         self.by = by
 
     def execute_step(self, context: Context) -> dict[str, Any]:
-        return self._told(context, super().execute_step(context))
+        return self._with_event(context, super().execute_step(context))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        return self._told(context, super().execute_complete(context, event))
+        return self._with_event(context, super().execute_complete(context, event))
 
-    def _told(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
+    def _with_event(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
         """The event of the champion's asset, once the endpoint has come to its end."""
         self.describe_event(context, training_job=result["training_job"], number=result["number"])
         return result
