@@ -127,7 +127,8 @@ def set_champion(place: Place, dataset_id: str, job: str) -> None:
 
 def judge(place: Place, dataset: dict[str, Any], job: str, after: float) -> Any:
     """The verdict about a challenger whose training and evaluation are made up; before it was 0.8."""
-    model = {"dataset_id": dataset["dataset_id"], "parent": dataset["parent"]}
+    model = {"training_job": job, "model_data": "s3://b/m", "parent": dataset["parent"]}
+    model |= {"dataset_id": dataset["dataset_id"]}
     place.put(f"models/{job}/model.json", json.dumps(model).encode())
     measured = metrics(dataset["parent"], day=compared(0.8, after))
     place.put(f"evaluations/{job}/metrics.json", json.dumps(measured).encode())
@@ -155,13 +156,13 @@ def test_nights_that_did_harm_are_tried_again_apart_and_their_owner_is_told(
 
     ti = TaskInstance()
     with pytest.raises(
-        AirflowSkipException, match="A further trial: a part of the nights of which one did harm"
+        AirflowSkipException, match="A further trial: a part of the batches of which one did harm"
     ):
         plan(labelled, "operator_triggered", ti, plan_only=True)
     assert ti["plan"]["suspended"] == ["2026-11-02", "2026-11-03"]
     context = labelled.context()
     half = build.execute(context)
-    assert half["trial"] == {"kind": "split", "nights": ["2026-11-02"]}
+    assert half["trial"] == {"kind": "split", "batches": ["2026-11-02"]}
     assert "Left out: 2026-11-03 (suspended" in capsys.readouterr().out
     commit_labels(labelled, "2026-11-04", 4)
     assert build.execute(context) == half, "a cleared run takes its own trial again"
@@ -171,7 +172,7 @@ def test_nights_that_did_harm_are_tried_again_apart_and_their_owner_is_told(
     with pytest.raises(DagRunTriggerException):
         look_again(labelled, half["dataset_id"])
     rest = labelled.run(build)
-    assert rest["trial"] == {"kind": "round", "nights": ["2026-11-03", "2026-11-04"]}
+    assert rest["trial"] == {"kind": "round", "batches": ["2026-11-03", "2026-11-04"]}
     judge(labelled, rest, "rest", after=0.7)
     with pytest.raises(AirflowSkipException, match="no batch is to be tried again now"):
         look_again(labelled, rest["dataset_id"])  # one further trial a day
