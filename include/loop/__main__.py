@@ -203,9 +203,11 @@ def _discard_labels(options: argparse.Namespace) -> int:
     print(f"{word.shard}: discarded by {word.by} at {word.at.isoformat()}: {word.why}")
     print(f"To take it back, delete {workspace.storage.uri(Discard.location(word.shard))}")
     if learned:
+        name = workspace.pipeline.name
         print(
-            "The champion has learned from these labels: roll back (make rollback, or DAG deployment) to a "
-            "number that has not; dataset.json of a champion's dataset_id says under `learned` what it knows."
+            f"The champion has learned from these labels: roll back (make rollback PIPELINE={name} NUMBER=…, "
+            f"or the DAG deployment__{name}) to a number that has not; dataset.json of a champion's "
+            "dataset_id says under `learned` what it knows."
         )
     return 0
 

@@ -125,7 +125,9 @@ def _holder(port: Port) -> str:
         )
         described = f"process {process.pid} ({' '.join(process.cmdline())[:120]})"
         if home := process.environ().get(MARKER):
-            described += f", the Nightloop of NIGHTLOOP_HOME={home} (`make down` there ends it)"
+            described += (
+                f", the Nightloop of NIGHTLOOP_HOME={home} (`NIGHTLOOP_HOME={home} make down` ends it)"
+            )
         return described
     except (psutil.Error, StopIteration):  # another user's process: the system does not tell
         return "another process"

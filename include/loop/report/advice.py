@@ -61,8 +61,9 @@ def _by_outcome(facts: Facts) -> Iterator[str]:
         case RoundOutcome.PROMOTED:
             if facts.parent is not None:
                 yield (
-                    "Nothing has to be done. If the model disappoints at work, run the DAG deployment with "
-                    "rollback: endpoint and champion go back to the model before."
+                    "Nothing has to be done. If the model disappoints at work, run the DAG "
+                    f"deployment__{facts.pipeline} with rollback: endpoint and champion go back to the model "
+                    "before."
                 )
 
 

@@ -140,6 +140,9 @@ def release(workspace: Workspace, batch: str, by: str, why: str) -> tuple[Releas
     """
     _, found = read_standings(workspace)
     standing = found.get(batch)
+    if standing is None and batch in read_discarded(workspace):  # the champion knows it
+        where = workspace.storage.uri(layout.discarded_file(batch))
+        raise ConfigurationError(f"{batch} was discarded; to take that back, delete {where}")
     if standing is None:
         if batch in read_lineage(workspace).learned:
             raise ConfigurationError(f"the champion has learned from {batch} already: nothing holds it back")

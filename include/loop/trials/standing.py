@@ -203,6 +203,6 @@ def _stand(past: Past, batch: str, groups: Iterable[Group]) -> Standing:
     texts = {
         Finding.HARM: "took part in harm that others explain",
         Finding.NO_GAIN: "brought no gain yet: it is tried again with new labels",
-        Finding.PROMOTE: "passed the gate, and is not promoted (yet)",
+        Finding.PROMOTE: "passed the gate, and is not promoted yet, or was taken back",
     }
     return Standing(State.OPEN, texts[last], jobs)

@@ -206,7 +206,7 @@ class IncrementalTrainingOperator(SageMakerJobOperator):
 
     def log_result(self, result: dict[str, Any]) -> None:
         self.log.info(
-            "%s: trained in %.0f s, attempt %s; %s; next: evaluation against the champion",
+            "%s: trained in %.0f s, attempt %s; %s; next: evaluation",
             result["training_job"], result["seconds"], result["attempt"], result["model_data"],
         )  # fmt: skip
         dataset = self.workspace.storage.uri(layout.dataset_file(self.dataset_id))

@@ -192,7 +192,7 @@ def test_a_challenger_that_came_too_late_has_judged_nothing():
     assert [choice.kind for choice in choices(past, NOON, 0)] == [Kind.ROUND]
     refused = Past("c", [A], past.trials)
     assert next_(refused) == [], "a person said no to it"
-    assert stand(refused)[A].reason == "passed the gate, and is not promoted (yet)"
+    assert stand(refused)[A].reason == "passed the gate, and is not promoted yet, or was taken back"
 
 
 @st.composite
