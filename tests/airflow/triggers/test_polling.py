@@ -54,6 +54,7 @@ def test_a_trigger_stored_before_the_package_was_renamed_is_made_from_what_is_st
     jobs: dict[str, Any] = {"running": {"kind": "transform", "names": ["a-1"]}, "seconds": 60}
     made = import_string("a2i.trigger.SageMakerJobsTrigger")(**shared, **jobs)
     assert made.pending.names == ("a-1",)
+    assert again(made).pending == made.pending, "and stored anew"
     assert import_string("a2i.trigger.HumanLoopsTrigger")(**shared, watch=WATCH).watch.expected == 3
     decision = {"package_arn": "arn", "ti_id": "0", "until": "2099-01-01T00:00:00+00:00"}
     assert import_string("a2i.decision.PackageDecisionTrigger")(**shared, **decision).package_arn == "arn"

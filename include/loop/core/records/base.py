@@ -52,8 +52,10 @@ class _Stored(Part):
         if not isinstance(value, dict):
             raise BadRecord(f"must be a JSON object, not {type(value).__name__}")
         version = value.get("schema_version", 1)
+        if type(version) is not int or version < 1:  # taken for version 1, today's fields would be lost
+            raise BadRecord(f"schema_version: must be a whole number from 1, not {version!r:.40}")
         try:
-            return cls.model_validate(cls.upgrade(dict(value), version if isinstance(version, int) else 1))
+            return cls.model_validate(cls.upgrade(dict(value), version))
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "the whole"
@@ -127,7 +129,12 @@ class Record(_Stored):
 
     def dump(self, storage: Storage) -> bytes:
         """The bytes that are stored: they depend on the value, the code and the pipeline's file only."""
-        stamp = {"written_by": code_version(), "pipeline_sha256": storage.pipeline_sha256}
+        # The version is that of this shape: of a newer record that was read, the newer fields are gone.
+        stamp = {
+            "schema_version": self.VERSION,
+            "written_by": code_version(),
+            "pipeline_sha256": storage.pipeline_sha256,
+        }
         return files.dump(self.model_dump(mode="json") | stamp)
 
     def write(self, storage: Storage, *names: str | int) -> None:

@@ -217,9 +217,12 @@ class MetricsParts:
         )
 
 
-def _usable(kind: type[Kind], values: dict[str, Any], what: str, problems: list[str]) -> dict[str, Kind]:
+def _usable(kind: type[Kind], values: Any, what: str, problems: list[str]) -> dict[str, Kind]:
     """Those that can be read, by name; what is wrong with the others is noted."""
-    found = {}
+    found: dict[str, Kind] = {}
+    if not isinstance(values, dict):
+        problems.append(f"{what.strip()}: must be a JSON object, not {type(values).__name__}")
+        return found
     for name, value in values.items():
         try:
             found[name] = kind.model_validate(value)

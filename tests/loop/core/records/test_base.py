@@ -58,6 +58,9 @@ def test_an_older_record_is_brought_up_to_date_and_a_newer_one_is_read_as_far_as
         ({"books": 3, "schema_version": 2}, "books: input should be a valid tuple"),
         ({"pages": 3}, "is of no version that was ever written"),
         ([], "must be a JSON object, not list"),
+        ({"books": [], "schema_version": "2"}, "schema_version: must be a whole number from 1, not '2'"),
+        ({"books": [], "schema_version": True}, "schema_version: must be a whole number from 1, not True"),
+        ({"books": [], "schema_version": -1}, "schema_version: must be a whole number from 1, not -1"),
     ],
 )
 def test_what_is_no_record_is_told_with_its_place(place: Place, value: Any, told: str):
@@ -76,6 +79,16 @@ def test_what_is_written_once_stays_and_what_is_replaced_must_be_the_one_that_wa
     second.replace(place.storage, etag, "top")
     with pytest.raises(ConcurrentWrite):
         first.replace(place.storage, etag, "top")
+
+
+def test_a_newer_record_that_is_replaced_has_the_shape_that_it_says(place: Place):
+    new = {"schema_version": 7, "books": ["a"], "colour": "red"}
+    place.storage.write_json("shelves/top.json", new)
+    found, etag = Shelf.find_version(place.storage, "top")
+    assert found is not None
+    found.model_copy(update={"books": ("b",)}).replace(place.storage, etag, "top")
+    there = place.storage.read_json("shelves/top.json")
+    assert (there["schema_version"], there["books"]) == (2, ["b"])
 
 
 def test_lines_are_written_without_what_is_not_said(place: Place):

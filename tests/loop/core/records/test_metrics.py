@@ -92,6 +92,9 @@ def test_what_is_damaged_costs_its_own_part_of_the_metrics(place: Place) -> None
     assert problem.startswith("slice night: challenger.score: input should be a valid number")
     place.put("evaluations/job/metrics.json", b'{"slices": {"day": 3}}')
     assert len(MetricsParts.find(place.storage, "job").problems) == 1
+    foreign = {"schema_version": 2, "slices": [1], "train_recall": 5, "latency": "fast"}
+    place.storage.write_json(layout.metrics_file("job"), foreign)
+    assert len(MetricsParts.find(place.storage, "job").problems) == 3
     assert MetricsParts.find(place.storage, "another") == MetricsParts()
 
 
