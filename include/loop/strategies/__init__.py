@@ -14,6 +14,8 @@ from functools import cache
 from importlib import import_module
 from typing import Protocol
 
+from include.loop.core.errors import ConfigurationError
+
 AUDIT = "audit"  # the reason of an image that is asked about whatever the model says
 
 
@@ -57,11 +59,20 @@ Strategy = Callable[[ImageScores, float], Doubt]
 
 @cache
 def strategy_names() -> tuple[str, ...]:
-    """The strategies there are, in order. None of them is imported."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    """The strategies there are, in order. None of them is imported; a name that begins with _ is none."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in names if not name.startswith("_")))
 
 
 def find_strategy(name: str) -> Strategy:
-    """The rule of this name, which is one of ``strategy_names``."""
-    doubt: Strategy = import_module(f"{__name__}.{name}").doubt
+    """The rule of this name, which is one of ``strategy_names``. ConfigurationError when its file cannot be
+    imported, or has no function ``doubt``: that is no reason to try again.
+    """
+    try:
+        doubt: Strategy = import_module(f"{__name__}.{name}").doubt
+    except (AttributeError, ImportError, SyntaxError) as error:
+        raise ConfigurationError(
+            f"triage.strategy: {name}.py in include/loop/strategies gives no function `doubt`: "
+            f"{type(error).__name__}: {error}. Correct the file, or name another strategy."
+        ) from error
     return doubt

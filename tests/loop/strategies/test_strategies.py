@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from include.loop import strategies
 from include.loop.config import TriageSettings
+from include.loop.core.errors import ConfigurationError
 from include.loop.strategies import ImageScores, find_strategy, strategy_names
 from tests.loop.scenes import found
 
@@ -33,3 +39,30 @@ def test_every_strategy_gives_a_reason_and_an_urgency_that_can_be_compared(name,
     doubt = find_strategy(name)(image, threshold)
     assert doubt.reason
     assert 0 <= doubt.urgency <= 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A further folder of strategies."""
+    monkeypatch.setattr(strategies, "__path__", [*strategies.__path__, str(tmp_path)])
+    strategy_names.cache_clear()
+    yield tmp_path
+    strategy_names.cache_clear()
+    sys.modules.pop(f"{strategies.__name__}.mine", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def doubt(:", "SyntaxError"),
+        ("import nowhere_at_all", "nowhere_at_all"),
+        ("rule = 1", "AttributeError"),
+    ],
+)
+def test_a_file_that_is_no_strategy_is_named_with_what_is_wrong(folder: Path, text: str, told: str):
+    (folder / "mine.py").write_text(text)
+    (folder / "_shared.py").write_text("")
+    assert "mine" in strategy_names()
+    assert "_shared" not in strategy_names()
+    with pytest.raises(ConfigurationError, match=rf"mine\.py .* gives no function `doubt`: .*{told}"):
+        find_strategy("mine")
