@@ -10,6 +10,7 @@ good enough is the gate's to say.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from include.loop.core.records.metrics import (
     ImageComparison,
     LatencyMetrics,
     Metrics,
+    MetricsParts,
     SliceMetrics,
     TimedImages,
     Unpredicted,
@@ -35,6 +37,8 @@ from include.loop.evaluation.slices import Slices, read_learned, read_slices
 from include.loop.models.champion import find_champion
 from include.loop.tasks.outputs import read_outputs
 from include.loop.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -156,9 +160,15 @@ def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outpu
 
 
 def _earlier(workspace: Workspace, champion: Contestant | None) -> dict[str, SliceMetrics]:
-    """What the champion scored as a challenger."""
-    metrics = Metrics.find(workspace.storage, champion.training_job) if champion else None
-    return metrics.slices if metrics else {}
+    """What the champion scored as a challenger, as far as it can be read: the first versions wrote less, and
+    nothing here needs it.
+    """
+    if champion is None:
+        return {}
+    found = MetricsParts.find(workspace.storage, champion.training_job)
+    for problem in found.problems:
+        log.warning("what %s scored before is not compared with: %s", champion.training_job, problem)
+    return found.slices
 
 
 def _unlike(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outputs]) -> set[str]:

@@ -160,6 +160,21 @@ def test_what_only_the_champion_could_be_asked_about_is_no_loss_of_its_challenge
     assert measured["unpredicted"] == [told | {"why": "image is TIFF; JPEG and PNG are read"}]
 
 
+def test_a_champion_measured_by_a_first_version_has_challengers_like_any_other(reigning: Place):
+    """Its metrics know neither a digest of the images nor the best of its line."""
+    first = champion.read_champion(reigning.workspace)
+    assert first is not None
+    value = metrics(reigning, first.training_job)
+    for item in value["slices"].values():
+        del item["best"], item["digest"]
+    reigning.storage.write_json(layout.metrics_file(first.training_job), value)
+    add_night(reigning, {f"n{n}.jpg": 100 + n for n in range(8)})
+    job = reigning.finish(train, build.build(reigning.workspace).dataset_id).training_job
+    reigning.finish(evaluate.evaluate, job)
+    day = metrics(reigning, job)["slices"]["day"]
+    assert day["best"] == day["champion"]["score"]
+
+
 def test_a_damaged_test_set_is_refused_instead_of_shrinking(make_place):
     place: Place = make_place(test_sets={"day": "test/day.manifest"})
     add_dataset(place)
