@@ -105,7 +105,7 @@ def _collect(workspace: Workspace, batch: str) -> LabelSummary:
         disagreed=sum(problem.said is not None for problem in problems),
         answers=len(answers),
         quarantined=len(problems),
-        reviewer_seconds=round(sum(answer.seconds or 0.0 for answer in answers), 1),
+        reviewer_seconds=round(sum(answer.seconds or 0.0 for answer in answers), 3),
         open_loops=tuple(sorted(item.loop for item in mine if item.open)),
         late_loops=tuple(sorted((item.batch, item.loop) for item in late if not item.open)),
     )
