@@ -7,6 +7,7 @@ one pipeline's broken YAML leaves the others' DAGs alone, and its own tasks say 
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from airflow.sdk import (  # type: ignore[attr-defined]  # the SDK's stubs leave
     AsyncCallback,
     DeadlineAlert,
     DeadlineReference,
+    Param,
 )
 
 from include.loop.config import Environment, NotifyEvent, load_environment, pipeline_names
@@ -47,7 +49,14 @@ def dag_id(flow: str, pipeline: str) -> str:
 
 
 def loop_dag(
-    flow: str, pipeline: str, *, manual: str | None, tags: list[str], schedule: Any, **kwargs: Any
+    flow: str,
+    pipeline: str,
+    *,
+    manual: str | None,
+    tags: list[str],
+    schedule: Any,
+    params: dict[str, Param] | None = None,
+    **kwargs: Any,
 ) -> DAG:
     """The DAG of one flow for one pipeline.
 
@@ -70,6 +79,8 @@ def loop_dag(
         on_failure_callback=run_has_failed,
         deadline=late(environment) if schedule is not None else None,
         tags=["nightloop", pipeline, *own, *tags],
+        # Airflow keeps a run's value in the Param itself (dag.test): no two DAGs may have the same one.
+        params=copy.deepcopy(params),
         **kwargs,
     )
 

@@ -28,7 +28,7 @@ class Journal:
         self, module: Any, folder: Path, name: str, save: Callable[[str, dict[str, Any]], None]
     ) -> None:
         self._module, self._folder, self._name, self._save = module, folder, name, save
-        self._answer = module.handle_request
+        self._answer, self._clock = module.handle_request, module.time
         self._number = 0
         self._file = -1  # a descriptor
 
@@ -56,11 +56,16 @@ class Journal:
     ) -> Any:
         from ministack.core import responses
 
-        reply = await self._answer(method, path, headers, body, query)
+        moment = time.time()
+        try:
+            self._module.time = _at(moment)  # what it stamps now is what a repetition stamps
+            reply = await self._answer(method, path, headers, body, query)
+        finally:
+            self._module.time = self._clock
         operation = headers.get("x-amz-target", "").rpartition(".")[2] or _action(path, body)
         if reply[0] < 300 and not operation.startswith(_QUESTIONS):
             kept = {name: headers[name] for name in ("x-amz-target", "content-type") if name in headers}
-            scope = (time.time(), responses.get_account_id(), responses.get_region())
+            scope = (moment, responses.get_account_id(), responses.get_region())
             line = json.dumps([*scope, method, path, kept, body.decode("latin-1"), query])
             self._append(line.encode() + b"\n")
         return reply
@@ -77,22 +82,26 @@ class Journal:
     async def _repeat(self, path: Path) -> None:
         from ministack.core import responses
 
-        clock = self._module.time
         try:
             with open(path, "rb") as file:
                 for line in file:
                     if not line.endswith(b"\n"):
                         break  # the last one, cut by a kill: nobody heard that it was done
                     moment, account, region, method, place, headers, body, query = json.loads(line)
-                    self._module.time = SimpleNamespace(time=lambda moment=moment: moment)
+                    self._module.time = _at(moment)
                     with responses.request_scope(account, region):
                         await self._answer(method, place, headers, body.encode("latin-1"), query)
         finally:
-            self._module.time = clock
+            self._module.time = self._clock
         os.truncate(path, _whole(path))
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{self._name}-{number}.jsonl"
+
+
+def _at(moment: float) -> SimpleNamespace:
+    """A module ``time`` that stands still, in seconds since 1970."""
+    return SimpleNamespace(time=lambda: moment)
 
 
 def _action(path: str, body: bytes) -> str:

@@ -230,7 +230,9 @@ def test_a_released_batch_is_learned_from_with_the_next_ones(begun: Place):
     with pytest.raises(ConfigurationError, match="the champion has learned from 2026-11-02 already"):
         past.release(begun.workspace, B, "ada", "why not")
     shards.discard(begun.workspace, B, "ada", "wrong after all")
-    with pytest.raises(ConfigurationError, match=r"2026-11-02 was discarded; to take that back, delete s3://"):
+    with pytest.raises(
+        ConfigurationError, match=r"2026-11-02 was discarded; to take that back, delete s3://"
+    ):
         past.release(begun.workspace, B, "ada", "changed my mind")
     batch(begun, C)
     shards.discard(begun.workspace, C, "ada", "wrong")
