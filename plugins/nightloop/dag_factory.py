@@ -11,7 +11,7 @@ import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import (  # type: ignore[attr-defined]  # the SDK's stubs leave out the last three
+from airflow.sdk import (  # type: ignore[attr-defined]  # the SDK's stubs leave out three of them
     DAG,
     Asset,
     AsyncCallback,
