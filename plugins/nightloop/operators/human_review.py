@@ -217,7 +217,7 @@ class NotifyTrainingOperator(LoopOperator):
             raise AirflowSkipException("plan_only: no labels were made.")
         waiting = asdict(plan_training(self.workspace))
         if not waiting["new_labels"]:
-            why = waiting["note"] or "There is no label that a model could newly learn."
+            why = waiting["note"] or "There is no label that the pipeline has not learned from."
             raise AirflowSkipException(why)
         self.log.info(
             "%d labels in %d shards are to be learned: training is notified.",
