@@ -27,7 +27,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from include.algorithms import recordio
+from include import recordio
 from include.algorithms.container import Container
 from include.algorithms.object_detection import artifact
 from include.algorithms.object_detection.images import decode

@@ -8,5 +8,5 @@ algorithm under the ``/opt/ml`` contract), ships its log and its artifacts, and 
 instance outlives a kill -9 of the cloud and goes on when the cloud is back, so a restart costs no job its
 progress.
 
-It may know ``wire``, ``review_server`` and ``algorithms.recordio``; it never knows Airflow or the domain.
+It may know ``wire``, ``review_server`` and ``recordio``; it never knows Airflow or the domain.
 """

@@ -126,7 +126,7 @@ def test_a_round_waits_for_a_person_then_serves_and_promotes(labelled: Place, sl
 
 def test_a_gate_that_says_no_is_a_good_end(labelled: Place, slack: Listener) -> None:
     notify(labelled)
-    labelled.settings["gate"] |= {"min_boxes": 1000}
+    labelled.settings["gate"] |= {"min_objects": 1000}
     labelled.save()
     state, tasks, _ = run_dag(labelled, "incremental_training", "2026-11-02")
     assert state == "success", tasks

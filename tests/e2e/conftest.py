@@ -43,7 +43,7 @@ training:
   trials: 0  # how many trainings there are is counted
 gate:  # nearly anything goes
   {min_gain: 0, max_loss: 1, max_class_loss: 1, max_calibration_error: 1, confidence: 0.51, min_images: 1,
-   min_boxes: 0, min_train_recall: 0}
+   min_objects: 0, min_train_recall: 0}
 """
 
 # Somebody else's pictures: other classes, no model and no labels to begin with, a folder layout of their own.
@@ -59,7 +59,7 @@ training:
   incremental: *quick
 gate:  # nearly anything goes
   {min_gain: 0, max_loss: 1, max_class_loss: 1, max_calibration_error: 1, confidence: 0.51, min_images: 1,
-   min_boxes: 0, min_train_recall: 0}
+   min_objects: 0, min_train_recall: 0}
 """
 
 

@@ -56,7 +56,7 @@ SETTINGS: dict[str, Any] = {
     "training": {"image_shape": 96, "initial": QUICK, "incremental": QUICK, "replay": {"per_new": 0}},
     "gate": {
         "min_gain": 0, "max_loss": 1, "max_class_loss": 1, "max_calibration_error": 1, "confidence": 0.51,
-        "min_images": 1, "min_boxes": 0, "min_train_recall": 0,
+        "min_images": 1, "min_objects": 0, "min_train_recall": 0,
     },
 }  # fmt: skip
 

@@ -50,7 +50,7 @@ class Place:
         self._person: Person | None = None
         self.settings: dict[str, Any] = {
             "classes": ["cat", "dog"],
-            "gate": {"min_images": 1, "min_boxes": 0, "max_calibration_error": 1, "min_train_recall": 0},
+            "gate": {"min_images": 1, "min_objects": 0, "max_calibration_error": 1, "min_train_recall": 0},
             "training": {
                 "initial": {"hyperparameters": {"quality": 0.2}},
                 "incremental": {"hyperparameters": {"quality": 1}},

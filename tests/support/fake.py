@@ -20,7 +20,7 @@ from pathlib import Path
 
 from PIL import ImageStat
 
-from include.algorithms import recordio
+from include import recordio
 from include.pictures import PictureError, read
 
 ROOT = Path(os.environ.get("SM_ML_ROOT", "/opt/ml"))

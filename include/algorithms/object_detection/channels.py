@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from include.algorithms import recordio
+from include import recordio
 from include.algorithms.container import ClientError, Container
 from include.algorithms.object_detection.hyperparameters import Hyperparameters
 from include.algorithms.object_detection.images import ImageError, decode

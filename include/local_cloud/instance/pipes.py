@@ -18,7 +18,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from include.algorithms import recordio
+from include import recordio
 from include.local_cloud.instance import archives, channels
 from include.local_cloud.instance.channels import Channel
 from include.local_cloud.instance.cloud import Cloud

@@ -24,7 +24,9 @@ TagText = Annotated[str, StringConstraints(pattern=r"^[\w.:/=+\-@ ]*$")]
 TagName = Annotated[TagText, Field(min_length=1, max_length=128)]
 TagValue = Annotated[TagText, Field(max_length=256)]
 # Counted or decided by the loop itself: a setting of the same name would silently disagree with the data.
-COMPUTED = frozenset({"num_classes", "num_training_samples", "label_width", "base_network"})
+COMPUTED = frozenset(
+    {"num_classes", "num_training_samples", "label_width", "base_network", "num_layers", "multi_label"}
+)
 
 
 def _no_computed(values: dict[str, Scalar]) -> dict[str, Scalar]:

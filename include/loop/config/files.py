@@ -26,6 +26,7 @@ RENAMED = {
     "memory_images": "retention_images",
     "min_learned": "min_train_recall",
     "known_images": "smoke_test_images",
+    "min_boxes": "min_objects",
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import string
 from datetime import date as Date
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -21,6 +21,29 @@ SHIPPED = Path(__file__).parents[2] / "pipelines"
 MOST_TEMPLATE_BYTES = 4 * 128_000  # CreateHumanTaskUi takes 128,000 characters
 # The slices that every dataset brings along; the others are the pipeline's test sets.
 DATASET_SLICES = ("retention", "recent", "audit")
+
+TaskName = Literal["object-detection", "image-classification"]
+# What one task has a setting for and the others have not: place in the file → the task.
+ONLY_FOR: dict[tuple[str, ...], TaskName] = {
+    ("multi_label",): "image-classification",
+    ("training", "num_layers"): "image-classification",
+    ("training", "base_network"): "object-detection",
+}
+# What the reviewers are shown where a pipeline says nothing, by task and whether an image has many labels.
+REVIEWS: dict[tuple[TaskName, bool], dict[str, str]] = {
+    ("image-classification", False): {
+        "title": "Name the picture",
+        "description": "Choose what the picture shows",
+        "template": "templates/image-classification.liquid.html",
+        "instructions": "Choose the class of what the picture shows.",
+    },
+    ("image-classification", True): {
+        "title": "Name what is in the picture",
+        "description": "Choose all that the picture shows",
+        "template": "templates/multi-label.liquid.html",
+        "instructions": "Choose every class that the picture shows, or say that there is none of them.",
+    },
+}
 
 
 class BatchSettings(Strict):
@@ -42,17 +65,22 @@ class BatchSettings(Strict):
 
 
 class InitialSettings(Strict):
-    """Where the labels of the first model lie, relative to the pipeline's folder or as S3 URIs."""
+    """Where the labels of the first model lie, relative to the pipeline's folder or as S3 URIs: augmented
+    manifests, or RecordIO files (``.rec``).
+    """
 
     train: str = "initial/train.manifest"
     validation: str = "initial/validation.manifest"
 
 
 class TriageSettings(Strict):
-    """When an image is worth a person's time."""
+    """When an image is worth a person's time. ``references`` is a manifest that says what is on the images,
+    for the strategy that asks about those that the model gets wrong.
+    """
 
     strategy: str = "least_confident"
     threshold: SHARE = 0.5
+    references: str | None = None
     audit_share: SHARE = 0.02
     cap: int = Field(default=100, ge=1)
 
@@ -96,10 +124,17 @@ class ReplaySettings(Strict):
 
 
 class TrainingSettings(Strict):
-    """How models are trained, and from what."""
+    """How models are trained, and from what.
 
-    base_network: Literal["vgg-16", "resnet-50"] = "resnet-50"
-    image_shape: int = Field(default=300, ge=96)
+    ``base_network`` is for object detection, ``num_layers`` for image classification; ``image_shape`` is the
+    side of the square that a model sees, in pixels. None: what the task takes by default. ``format`` is how
+    the labels of a dataset reach the training job: through a pipe, or as RecordIO files.
+    """
+
+    base_network: Literal["vgg-16", "resnet-50"] | None = None
+    num_layers: Literal[18, 20, 32, 34, 44, 50, 56, 101, 110, 152, 200] | None = None
+    image_shape: int | None = Field(default=None, ge=28)
+    format: Literal["augmented-manifest", "recordio"] = "augmented-manifest"
     initial: StageSettings = StageSettings()
     incremental: StageSettings = StageSettings()
     replay: ReplaySettings = ReplaySettings()
@@ -111,20 +146,26 @@ class TrainingSettings(Strict):
 
 
 class EvaluationSettings(Strict):
-    """How models are measured. ``score_threshold`` is the score from which a detection counts at work."""
+    """How models are measured. ``score_threshold`` is the score from which a prediction counts at work,
+    ``metric`` the number that decides about a model (None: the task's first one), ``top_k`` among how many
+    classes the right one has to be for top-k accuracy.
+    """
 
     score_threshold: SHARE = 0.5
+    metric: str | None = None
+    top_k: int = Field(default=2, ge=2)
     audit_images: int = Field(default=300, ge=0)
 
 
 class GateSettings(Strict):
-    """When a challenger becomes the champion. Gains and losses are differences of mAP@0.5.
+    """When a challenger becomes the champion. Gains and losses are differences of the metric
+    (``evaluation.metric``).
 
     ``improve_on`` names slices (test sets, or ``validation``, ``retention``, ``recent``, ``audit``); empty
     means every test set, or ``validation`` where there are none. There the gain has to be ``min_gain``, and
     with ``confidence`` more than nothing; elsewhere a loss counts when it is more than ``max_loss`` and, with
     the same confidence, more than nothing. Slices of fewer than ``min_images`` images, and classes of fewer
-    boxes, are told and not judged.
+    objects, are told and not judged.
     """
 
     improve_on: tuple[Name, ...] = ()
@@ -141,7 +182,7 @@ class GateSettings(Strict):
     max_calibration_error: SHARE = 0.25
     max_seconds_per_image: float = Field(default=10, gt=0)
     min_images: int = Field(default=20, ge=1)
-    min_boxes: int = Field(default=1, ge=0)
+    min_objects: int = Field(default=1, ge=0)
     approval: bool = False
 
 
@@ -152,7 +193,9 @@ class Pipeline(Strict):
     path: Path = Field(repr=False)
     description: str = ""
     # What the model learns to do, by the name of SageMaker's algorithm.
-    task: Literal["object-detection"] = "object-detection"
+    task: TaskName = "object-detection"
+    # Of image classification: an image may be of several classes, or of none.
+    multi_label: bool = False
     classes: tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...] = Field(min_length=1)
     label_attribute: LabelAttribute = "review"
     batch: BatchSettings = BatchSettings()
@@ -177,6 +220,25 @@ class Pipeline(Strict):
         if value in {"source", "source-ref"} or value.endswith(("-metadata", "-ref")):
             raise ValueError("must not be source or source-ref, nor end with -metadata or -ref")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_task_has_it(cls, value: Any) -> Any:
+        """What reviewers are shown depends on the task, wherever the file does not say it."""
+        if not isinstance(value, dict) or not isinstance(value.get("review", {}), dict):
+            return value
+        task = value.get("task", "object-detection"), value.get("multi_label", False) is True
+        return value | {"review": REVIEWS.get(task, {}) | value.get("review", {})}
+
+    @model_validator(mode="after")
+    def _settings_are_of_the_task(self) -> Self:
+        for place, task in ONLY_FOR.items():
+            value: Any = self
+            for part in place:
+                value = getattr(value, part)
+            if value and self.task != task:
+                raise ValueError(f"{'.'.join(place)}: is for task: {task}; remove it")
+        return self
 
     @model_validator(mode="after")
     def _slices_are_known(self) -> Self:

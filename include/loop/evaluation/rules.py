@@ -49,23 +49,23 @@ def measured(task: AnyTask, metrics: Metrics, judged: Judged) -> Iterator[Judged
 
 
 def support(task: AnyTask, judged: Judged, settings: GateSettings) -> Iterator[JudgedRule]:
-    """Every class has ``min_boxes`` objects in the judged slices, so that its loss could be seen."""
+    """Every class has ``min_objects`` objects in the judged slices, so that its loss could be seen."""
     objects = task.words.objects
     counts: dict[str, int] = {}
     for item in judged.values():
         for label, scores in item.challenger.classes.items():
             counts[label] = counts.get(label, 0) + scores.objects
     for label, count in sorted(counts.items()):
-        if count < settings.min_boxes:
+        if count < settings.min_objects:
             text = (
-                f"class {label} has {count} {objects} in the judged slices, fewer than {settings.min_boxes}: "
-                "add images of it to a test set, or lower gate.min_boxes"
+                f"class {label} has {count} {objects} in the judged slices, fewer than "
+                f"{settings.min_objects}: add images of it to a test set, or lower gate.min_objects"
             )
-            yield _rule("support", None, count, settings.min_boxes, False, text, class_name=label)
-    if counts and min(counts.values()) >= settings.min_boxes:
+            yield _rule("support", None, count, settings.min_objects, False, text, class_name=label)
+    if counts and min(counts.values()) >= settings.min_objects:
         fewest = min(counts, key=lambda label: (counts[label], label))
         text = f"every class has at least {counts[fewest]} {objects} (class {fewest})"
-        yield _rule("support", None, counts[fewest], settings.min_boxes, True, text, class_name=fewest)
+        yield _rule("support", None, counts[fewest], settings.min_objects, True, text, class_name=fewest)
 
 
 def floors(task: AnyTask, judged: Judged, settings: GateSettings) -> Iterator[JudgedRule]:
@@ -78,7 +78,7 @@ def floors(task: AnyTask, judged: Judged, settings: GateSettings) -> Iterator[Ju
             yield _rule("floor", name, value, limit, passed, text)
         for label, scores in sorted(item.challenger.classes.items()):
             value, limit = scores.score, settings.class_floor
-            if limit and scores.objects >= max(1, settings.min_boxes):
+            if limit and scores.objects >= max(1, settings.min_objects):
                 passed = value is not None and value >= limit - EPSILON
                 text = f"{name}, class {label}: {task.metric.class_label} {shown(value)}, at least {limit:g}"
                 yield _rule("class_floor", name, value, limit, passed, text, class_name=label)

@@ -5,7 +5,7 @@ Stages know ``workspace.task`` only. This module alone knows the types: a pipeli
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from include.loop.config import Pipeline
 from include.loop.tasks.detection.task import ObjectDetection
@@ -13,9 +13,11 @@ from include.loop.tasks.protocol import AnyTask
 
 # By the name in the pipeline file, which is that of SageMaker's algorithm. A new type is added here, and to
 # the names that config/pipeline.py allows.
-TASKS: dict[str, Callable[[Sequence[str], str], AnyTask]] = {"object-detection": ObjectDetection}
+TASKS: dict[str, Callable[[Pipeline], AnyTask]] = {
+    "object-detection": lambda pipeline: ObjectDetection(pipeline.classes, pipeline.label_attribute),
+}
 
 
 def task_of(pipeline: Pipeline) -> AnyTask:
-    """The task of a pipeline, for its classes and its label attribute."""
-    return TASKS[pipeline.task](pipeline.classes, pipeline.label_attribute)
+    """The task of a pipeline."""
+    return TASKS[pipeline.task](pipeline)

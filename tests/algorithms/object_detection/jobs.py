@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from include.algorithms import recordio
+from include import recordio
 from include.algorithms.container import Container
 from include.samples.scenes import SIDE, Scene, draw
 

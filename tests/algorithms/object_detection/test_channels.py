@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from include.algorithms import recordio
+from include import recordio
 from include.algorithms.container import ClientError
 from include.algorithms.object_detection.channels import BadRecord, Example, read_channel
 from include.algorithms.object_detection.hyperparameters import parse_hyperparameters

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from include.algorithms import recordio
+from include import recordio
 from include.algorithms.container import ClientError
 from include.algorithms.object_detection.channels import Example, read_channel
 from include.algorithms.object_detection.hyperparameters import parse_hyperparameters

@@ -207,7 +207,7 @@ def test_a_class_that_nobody_looks_for_is_turned_down():
     verdict = decided(value, SETTINGS)
     assert not verdict.promote
     assert verdict.reasons[0].startswith("class dog has 0 objects in the judged slices, fewer than 1: add")
-    assert failed(value, SETTINGS.model_copy(update={"min_boxes": 0})) == set()
+    assert failed(value, SETTINGS.model_copy(update={"min_objects": 0})) == set()
 
 
 def test_the_first_model_needs_finite_numbers_only():

@@ -14,6 +14,8 @@ from include.loop.core.errors import ConfigurationError
 from include.loop.tasks.algorithm import LogPatterns
 
 MIN_IMAGE_SHAPE = 300
+# Where a pipeline says nothing.
+BASE_NETWORK, IMAGE_SHAPE = "resnet-50", 300
 RANGES: dict[str, tuple[float, float]] = {
     "learning_rate": (0, 1),
     "lr_scheduler_factor": (0, 1),
@@ -56,8 +58,8 @@ class DetectionAlgorithm:
     def computed(self, settings: TrainingSettings, classes: int, images: int, most: int) -> dict[str, Any]:
         return {
             "num_classes": classes,
-            "base_network": settings.base_network,
-            "image_shape": settings.image_shape,
+            "base_network": settings.base_network or BASE_NETWORK,
+            "image_shape": settings.image_shape or IMAGE_SHAPE,
             "num_training_samples": images,
             "label_width": max(MIN_LABEL_WIDTH, NUMBERS_PER_BOX * most + 2),
         }

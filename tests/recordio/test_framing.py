@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.algorithms import recordio
+from include import recordio
 
 # Payloads rich in magic numbers, aligned or not: the only bytes that need care.
 payloads = st.lists(

@@ -1,0 +1,1 @@
+"""Image classification: an image is of one class, or of several."""
