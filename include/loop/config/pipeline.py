@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from include.loop.config.fields import SHARE, Hyperparameters, LabelAttribute, Name, Strict
 from include.loop.config.plain_yaml import read_text
 from include.loop.core.errors import ConfigurationError
-from include.loop.strategies import strategy_names
+from include.loop.strategies import find_strategy, strategy_names
 
 SHIPPED = Path(__file__).parents[2] / "pipelines"
 MOST_TEMPLATE_BYTES = 4 * 128_000  # CreateHumanTaskUi takes 128,000 characters
@@ -238,6 +238,26 @@ class Pipeline(Strict):
                 value = getattr(value, part)
             if value and self.task != task:
                 raise ValueError(f"{'.'.join(place)}: is for task: {task}; remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _strategy_is_of_the_task(self) -> Self:
+        """Found here and not at night: which strategies can judge a task's scores, and from what."""
+        name, references = self.triage.strategy, self.triage.references
+        strategy = find_strategy(name)
+        if strategy.tasks and self.task not in strategy.tasks:
+            others = (other for other in strategy_names() if other != name)
+            allowed = [other for other in others if self.task in (find_strategy(other).tasks or (self.task,))]
+            raise ValueError(
+                f"triage.strategy: {name} is for task: {' or '.join(strategy.tasks)}; "
+                f"allowed for {self.task}: {', '.join(allowed)}"
+            )
+        if strategy.references and not references:
+            raise ValueError(
+                f"triage.references: strategy {name} needs a manifest of what is on the images; name it"
+            )
+        if references and not strategy.references:
+            raise ValueError(f"triage.references: strategy {name} does not read it; remove it")
         return self
 
     @model_validator(mode="after")

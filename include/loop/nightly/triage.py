@@ -10,7 +10,7 @@ asked about are read first (looks.py): what nobody can see is not asked, and the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,12 +23,16 @@ from include.loop.nightly.batch import read_batch
 from include.loop.nightly.contents import Contents
 from include.loop.nightly.looks import Look, LookAt, look_at
 from include.loop.nightly.predictions import Predicted, read_predictions
+from include.loop.nightly.references import read_references
 from include.loop.nightly.second_look import Again, to_ask
 from include.loop.strategies import AUDIT, ImageScores, find_strategy
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# What a strategy is shown of a prediction.
+Show = Callable[[Predicted], ImageScores]
 
 
 @dataclass(frozen=True)
@@ -90,13 +94,16 @@ def choose(
     settings: TriageSettings,
     look: LookAt | None = None,
     again: Sequence[Again] = (),
+    show: Show | None = None,
 ) -> list[Row]:
     """One row per prediction, after those of the few images that are asked ``again``: these come first, then
     audits, then the doubtful ones, most urgent first, up to the cap.
 
-    Without ``look`` every image is as good to ask about as its prediction.
+    Without ``look`` every image is as good to ask about as its prediction; without ``show`` a strategy sees
+    the scores alone.
     """
-    doubt_of = find_strategy(settings.strategy)
+    doubt_of = find_strategy(settings.strategy).doubt
+    show = show or scores_of
     rows = _again(again)
     candidates: list[tuple[tuple[int, float, str], int, str]] = []
     for index, prediction in enumerate(predictions, start=len(rows)):
@@ -105,7 +112,7 @@ def choose(
                 Row(prediction.uri, prediction.etag, None, 0, Decision.UNREADABLE, prediction.problem)
             )
             continue
-        scores = ImageScores(prediction.said, share("strategy", prediction.etag))
+        scores = show(prediction)
         doubt = doubt_of(scores, settings.threshold)
         rows.append(
             Row(prediction.uri, prediction.etag, scores.top, len(scores.scores), Decision.SKIP, doubt.reason)
@@ -121,14 +128,40 @@ def choose(
     return _ask(rows, order, settings.cap, look)
 
 
+def scores_of(prediction: Predicted) -> ImageScores:
+    """What every strategy sees."""
+    return ImageScores(prediction.said, share("strategy", prediction.etag))
+
+
 def _rows(workspace: Workspace, pinned: Batch, settings: TriageSettings) -> list[Row]:
     look = look_at(workspace, Contents(workspace, pinned.batch))
     if pinned.champion is None:  # nothing was tried, so no batch is set aside
         rows = _choose_blindly(pinned, settings.cap, look)
     else:
         again = to_ask(workspace, pinned.batch, settings.cap, {image.uri for image in pinned.images})
-        rows = choose(read_predictions(workspace, pinned), settings, look, again)
+        rows = choose(
+            read_predictions(workspace, pinned), settings, look, again, _show(workspace, pinned, settings)
+        )
     return [with_cost(row, workspace.pipeline.review) for row in rows]
+
+
+def _show(workspace: Workspace, pinned: Batch, settings: TriageSettings) -> Show:
+    """The scores in the light of the pipeline: its classes, and what is known of the batch's images."""
+    images = {image.uri for image in pinned.images}
+    references = read_references(workspace, settings.references, images) if settings.references else {}
+
+    def show(prediction: Predicted) -> ImageScores:
+        known = references.get(prediction.uri)
+        scores = replace(
+            scores_of(prediction),
+            multi_label=workspace.pipeline.multi_label,
+            classes=workspace.pipeline.classes,
+        )
+        if isinstance(known, frozenset):
+            return replace(scores, reference=known)
+        return replace(scores, no_reference=known) if known else scores
+
+    return show
 
 
 def _again(images: Iterable[Again]) -> list[Row]:

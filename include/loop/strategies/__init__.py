@@ -2,7 +2,9 @@
 
 A strategy is one module of this package. Its file's name is the name that a pipeline's ``triage.strategy``
 picks; its function ``doubt`` takes an ``ImageScores`` and the pipeline's threshold, and gives a ``Doubt``. To
-add one, add its file: nothing else has to know of it. Strategies are pure functions.
+add one, add its file: nothing else has to know of it. Strategies are pure functions. A module whose rule is
+not for every task names the tasks it is for in ``TASKS``; one that compares with what is known of an image
+says ``REFERENCES = True``.
 """
 
 from __future__ import annotations
@@ -34,10 +36,17 @@ class ImageScores:
     """What a strategy sees of one image. ``scores`` are all that the model said, best first: of a detector
     one for each object, of a classifier one for each class, so that they are its full probabilities.
     ``share`` is a number in [0, 1) that depends on the image's content alone: a repeatable throw of the dice.
+    With ``multi_label`` an image may be of several classes or of none, and each score stands alone.
+    ``reference`` has the classes that the image is known to be of; None when nobody knows, and then
+    ``no_reference`` may say why. ``classes`` are the classes' names, to speak of them.
     """
 
     scores: Sequence[Scored]
     share: float
+    multi_label: bool = False
+    reference: frozenset[int] | None = None
+    no_reference: str = "no reference label"
+    classes: Sequence[str] = ()
 
     @property
     def top(self) -> float:
@@ -54,7 +63,15 @@ class Doubt:
     reason: str
 
 
-Strategy = Callable[[ImageScores, float], Doubt]
+@dataclass(frozen=True)
+class Strategy:
+    """A rule; the ``tasks`` whose scores it can judge, empty when it can judge any; and whether it asks for
+    ``references``.
+    """
+
+    doubt: Callable[[ImageScores, float], Doubt]
+    tasks: tuple[str, ...]
+    references: bool
 
 
 @cache
@@ -65,14 +82,14 @@ def strategy_names() -> tuple[str, ...]:
 
 
 def find_strategy(name: str) -> Strategy:
-    """The rule of this name, which is one of ``strategy_names``. ConfigurationError when its file cannot be
-    imported, or has no function ``doubt``: that is no reason to try again.
+    """The strategy of this name, which is one of ``strategy_names``. ConfigurationError when its file cannot
+    be imported, or has no function ``doubt``: that is no reason to try again.
     """
     try:
-        doubt: Strategy = import_module(f"{__name__}.{name}").doubt
+        module = import_module(f"{__name__}.{name}")
+        return Strategy(module.doubt, getattr(module, "TASKS", ()), getattr(module, "REFERENCES", False))
     except (AttributeError, ImportError, SyntaxError) as error:
         raise ConfigurationError(
             f"triage.strategy: {name}.py in include/loop/strategies gives no function `doubt`: "
             f"{type(error).__name__}: {error}. Correct the file, or name another strategy."
         ) from error
-    return doubt

@@ -36,7 +36,7 @@ def test_another_name_is_refused_with_those_there_are():
 @given(SCORES, SHARES, st.floats(0, 1))
 def test_every_strategy_gives_a_reason_and_an_urgency_that_can_be_compared(name, scores, throw, threshold):
     image = ImageScores([found(0, score, 0, 0, 8, 8) for score in scores], throw)
-    doubt = find_strategy(name)(image, threshold)
+    doubt = find_strategy(name).doubt(image, threshold)
     assert doubt.reason
     assert 0 <= doubt.urgency <= 1
 
