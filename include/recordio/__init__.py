@@ -1,9 +1,53 @@
 """RecordIO, the container of MXNet and of SageMaker's pipes: the one place that writes and reads it.
 
-``framing`` cuts a stream into records. Knows none of our rooms; the loop, the local cloud and the algorithms
-use it.
+``framing`` cuts a stream into records; ``records`` are labelled images, ``labels`` what their numbers mean,
+``lists`` the ``.lst`` and ``.idx`` beside them; ``packing`` writes and reads whole files, ``survey`` counts
+and shows them. All of it streams. Knows none of our rooms; the loop, the local cloud and the algorithms use
+it.
 """
 
 from include.recordio.framing import MAGIC, MAGIC_BYTES, MAX_PART, RecordIOError, read, write
+from include.recordio.labels import (
+    Kind,
+    Object,
+    kind_of,
+    read_class,
+    read_classes,
+    read_objects,
+    write_classes,
+    write_objects,
+)
+from include.recordio.lists import ListLine, format_line, parse_line, read_index, read_list
+from include.recordio.packing import Placed, Writer, pack_list, read_records
+from include.recordio.records import Label, Record, RecordError, pack, unpack
 
-__all__ = ["MAGIC", "MAGIC_BYTES", "MAX_PART", "RecordIOError", "read", "write"]
+__all__ = [
+    "MAGIC",
+    "MAGIC_BYTES",
+    "MAX_PART",
+    "Kind",
+    "Label",
+    "ListLine",
+    "Object",
+    "Placed",
+    "Record",
+    "RecordError",
+    "RecordIOError",
+    "Writer",
+    "format_line",
+    "kind_of",
+    "pack",
+    "pack_list",
+    "parse_line",
+    "read",
+    "read_class",
+    "read_classes",
+    "read_index",
+    "read_list",
+    "read_objects",
+    "read_records",
+    "unpack",
+    "write",
+    "write_classes",
+    "write_objects",
+]

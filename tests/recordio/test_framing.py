@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -60,9 +61,30 @@ def test_a_stream_cut_inside_a_record_is_refused(cut):
         list(recordio.read(io.BytesIO(stream.getvalue()[:cut])))
 
 
-def test_bytes_that_are_no_recordio_are_refused_with_a_hint():
-    with pytest.raises(recordio.RecordIOError, match="RecordWrapperType"):
-        list(recordio.read(io.BytesIO(b"\xff\xd8\xff\xe0 a plain JPEG")))
+def test_bytes_that_are_no_recordio_are_refused_with_a_hint_and_where():
+    stream = io.BytesIO()
+    recordio.write(stream, b"good")
+    documented = "The Record IO header does not start with the magic number: found 0xe0ffd8ff at byte 12; .*"
+    with pytest.raises(recordio.RecordIOError, match=f"{documented}RecordWrapperType"):
+        list(recordio.read(io.BytesIO(stream.getvalue() + b"\xff\xd8\xff\xe0 a plain JPEG")))
+
+
+def test_a_header_that_claims_half_a_gigabyte_takes_no_memory():
+    stream = io.BytesIO(struct.pack("<II", recordio.MAGIC, recordio.MAX_PART) + b"few bytes")
+    tracemalloc.start()
+    with pytest.raises(recordio.RecordIOError, match="at byte 17: 536870903 of 536870912 bytes are missing"):
+        list(recordio.read(io.BufferedReader(stream)))
+    assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    tracemalloc.stop()
+
+
+def test_parts_cannot_add_up_to_more_than_a_record_may_have():
+    """Only headers are there to be read: the sizes are refused as they are told."""
+    part = struct.pack("<II", recordio.MAGIC, 1 << 29) + struct.pack(
+        "<II", recordio.MAGIC, 2 << 29 | recordio.MAX_PART
+    )
+    with pytest.raises(recordio.RecordIOError, match="the record at byte 0 is longer"):
+        list(recordio.read(io.BytesIO(part)))
 
 
 def test_a_continuation_without_a_beginning_is_refused():
