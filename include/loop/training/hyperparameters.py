@@ -11,12 +11,12 @@ from typing import Any
 from include.loop.config import Stage
 from include.loop.core.errors import Incompatible
 from include.loop.core.records.dataset import Dataset
-from include.loop.core.records.models import Champion
 from include.loop.tasks.algorithm import Algorithm
+from include.loop.training.parents import Parent
 from include.loop.workspace import Workspace
 
 
-def make_hyperparameters(workspace: Workspace, dataset: Dataset, parent: Champion | None) -> dict[str, str]:
+def make_hyperparameters(workspace: Workspace, dataset: Dataset, parent: Parent | None) -> dict[str, str]:
     """All of them. A model that is trained further takes the first model's settings, gentler, and then its
     own. Incompatible when its parent cannot be trained further with them.
     """
@@ -45,7 +45,7 @@ def _settings(workspace: Workspace, stage: Stage) -> dict[str, Any]:
     return chosen.hyperparameters | (place.hyperparameters.get(stage) or {})
 
 
-def _gentler(algorithm: Algorithm, first: dict[str, Any], parent: Champion) -> dict[str, Any]:
+def _gentler(algorithm: Algorithm, first: dict[str, Any], parent: Parent) -> dict[str, Any]:
     """What changes when a model is trained further and nothing is said: SageMaker's example for retraining
     with A2I keeps all settings of the first training but its learning rate, a tenth, so that what the model
     knows is refined and not overwritten. The size of its images stays.
@@ -55,7 +55,7 @@ def _gentler(algorithm: Algorithm, first: dict[str, Any], parent: Champion) -> d
     return inherited | {"learning_rate": f"{rate / 10:g}"}
 
 
-def _check_parent(algorithm: Algorithm, parent: Champion, values: dict[str, Any]) -> None:
+def _check_parent(algorithm: Algorithm, parent: Parent, values: dict[str, Any]) -> None:
     """SageMaker's rule for incremental training: the same network and the same number of classes."""
     for name in algorithm.shared:
         ours, theirs = str(values[name]), parent.hyperparameters[name]

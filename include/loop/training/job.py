@@ -66,11 +66,25 @@ def make_request(
     workspace: Workspace, dataset: Dataset, parent: Champion | None, hyperparameters: dict[str, str]
 ) -> dict[str, Any]:
     """CreateTrainingJob's arguments without the name."""
+    storage, attribute = workspace.storage, workspace.task.label_attribute
+    channels = [
+        manifest_channel(split, storage.uri(dataset.manifest(split)), attribute)
+        for split in ("train", "validation")
+    ]
+    if parent:
+        channels.append(model_channel(parent.model_data))
+    request = job_request(workspace, channels, hyperparameters, storage.uri(layout.MODELS))
+    return request | given(CheckpointConfig=_checkpoints(workspace, dataset))
+
+
+def job_request(
+    workspace: Workspace, channels: list[dict[str, Any]], hyperparameters: dict[str, str], output: str
+) -> dict[str, Any]:
+    """What every training request of an environment has in common; ``output`` is the S3 URI below which
+    SageMaker puts the model.
+    """
     environment = workspace.environment
     place, network = environment.training, environment.network
-    channels = [_data_channel(workspace, dataset, split) for split in ("train", "validation")]
-    if parent:
-        channels.append(_model_channel(parent.model_data))
     request = {
         "AlgorithmSpecification": {
             "TrainingImage": training_image(workspace),
@@ -79,9 +93,7 @@ def make_request(
         "RoleArn": environment.role_arn,
         "HyperParameters": hyperparameters,
         "InputDataConfig": channels,
-        "OutputDataConfig": given(
-            S3OutputPath=workspace.storage.uri(layout.MODELS), KmsKeyId=network.kms_key
-        ),
+        "OutputDataConfig": given(S3OutputPath=output, KmsKeyId=network.kms_key),
         "ResourceConfig": given(
             InstanceType=place.instance_type,
             InstanceCount=place.instance_count,
@@ -96,9 +108,7 @@ def make_request(
         "EnableNetworkIsolation": network.isolation,
         "EnableInterContainerTrafficEncryption": network.encrypt_between_containers,
     }
-    return request | given(
-        VpcConfig=vpc(environment), CheckpointConfig=_checkpoints(workspace, dataset), Tags=tags(environment)
-    )
+    return request | given(VpcConfig=vpc(environment), Tags=tags(environment))
 
 
 def _longest_wait(place: TrainingInstances) -> int | None:
@@ -122,16 +132,17 @@ def training_stem(pipeline: str, dataset: Dataset) -> str:
     return job_stem(pipeline, "train", dataset.dataset_id, dataset.parent)
 
 
-def _data_channel(workspace: Workspace, dataset: Dataset, split: str) -> dict[str, Any]:
+def manifest_channel(split: str, uri: str, attribute: str) -> dict[str, Any]:
+    """The ``train`` or ``validation`` channel of an augmented manifest whose labels are that attribute."""
     channel: dict[str, Any] = {
         "ChannelName": split,
         "DataSource": {
             "S3DataSource": {
                 "S3DataType": "AugmentedManifestFile",
-                "S3Uri": workspace.storage.uri(dataset.manifest(split)),
+                "S3Uri": uri,
                 "S3DataDistributionType": "FullyReplicated",
                 # The order counts: the image first, then its label.
-                "AttributeNames": ["source-ref", workspace.pipeline.label_attribute],
+                "AttributeNames": ["source-ref", attribute],
             }
         },
         "ContentType": "application/x-recordio",
@@ -144,7 +155,8 @@ def _data_channel(workspace: Workspace, dataset: Dataset, split: str) -> dict[st
     return channel
 
 
-def _model_channel(model_data: str) -> dict[str, Any]:
+def model_channel(model_data: str) -> dict[str, Any]:
+    """The channel of an artifact that is trained further."""
     return {
         "ChannelName": "model",
         "DataSource": {
