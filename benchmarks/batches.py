@@ -25,7 +25,8 @@ from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox, read_value
 from include.loop.tasks.detection.predictions import Detection
 from include.samples.digit_scenes import TRUTH, Sample, generate
-from include.samples.reviewing import Noise, Truths, review
+from include.samples.reviewing import Noise, review
+from include.samples.truths import Truth, Truths
 
 BATCHES = 5
 BATCH_IMAGES = 200  # as in the demo
@@ -160,7 +161,7 @@ class Study:
 
     def _answer(self, source: str, seen: Iterable[Detection], truths: Truths, noise: Noise) -> LabelledImage:
         truth = truths.find(source)
-        assert truth is not None, f"the sample does not know {source}"
+        assert isinstance(truth, Truth), f"the sample does not know {source}"
         least = PIPELINE.review.prelabel_threshold
         prelabels = [_drawn(item, truth.width, truth.height) for item in seen if item.score >= least]
         task = {"labels": PIPELINE.classes, "initialValue": prelabels}

@@ -1,204 +1,67 @@
-"""Makes the sample data set: day scenes with labels, nightly batches of night scenes without, and tests.
+"""Makes the sample data set of boxes: scenes with some handwritten digits each, by day and by night.
 
     python -m include.samples.digit_scenes --seed 7 --out DIR [--batches 3] [--bucket B]
 
-Below DIR lies what belongs below s3://BUCKET/PIPELINE/, and beside it `truth.jsonl`: what the simulated
-reviewers of the nightly batches know, which never goes into the bucket. The same arguments give the same
-bytes, another seed gives other images.
+What lies where is said in data_set.py. The same arguments give the same bytes, another seed gives other
+images.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime as dt
-import json
-import mimetypes
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from include.samples import data_set
+from include.samples.data_set import CLASSES, TRUTH, Kind, Sample
+from include.samples.scenes import SIDE, Scene, draw
 
-from include.samples.scenes import SIDE, Box, Light, Writers, draw
-
-CLASSES = tuple("0123456789")
-ATTRIBUTE = "review"  # the label attribute, the same one that reviewed answers get
-DEFAULT_BUCKET = "nightloop-local"
-TRUTH = "truth.jsonl"
-
-_JPEG_QUALITY = 92
-# One number per part of the sample, so that growing one part leaves the images of the others as they are.
-_TRAIN, _VALIDATION, _TEST_DAY, _TEST_NIGHT, _NIGHTLY = range(5)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What to make: a seed, counts of images, and the dates of the nightly batches."""
-
-    seed: int
-    train: int = 1000
-    validation: int = 100
-    test: int = 200  # of each light
-    batches: int = 1
-    batch_images: int = 300
-    first_date: dt.date = dt.date(2026, 11, 1)
-    bucket: str = DEFAULT_BUCKET
-    pipeline: str = "digits"
-
-    def dates(self) -> list[dt.date]:
-        return [self.first_date + dt.timedelta(days=day) for day in range(self.batches)]
+__all__ = ["CLASSES", "TRUTH", "Sample", "generate", "main"]
 
 
 def generate(sample: Sample, out: Path) -> dict[str, int]:
     """Write the sample below `out`; returns how many images each part has."""
-    truth: list[dict] = []
-    parts: dict[str, int] = {}
-
-    def part(name: str, folder: str, light: Light, writers: Writers, count: int, *words: int) -> list[dict]:
-        """Draw one part into `folder`; its records. File names are unique in the whole sample."""
-        (out / folder).mkdir(parents=True, exist_ok=True)
-        records = []
-        for index in range(count):
-            scene = draw(light, writers, sample.seed, *words, index)
-            key = f"{folder}/{name}-{index:04d}.jpg"
-            Image.fromarray(scene.pixels).save(out / key, quality=_JPEG_QUALITY, subsampling=0)
-            records.append(
-                {"source-ref": f"s3://{sample.bucket}/{sample.pipeline}/{key}", "boxes": scene.boxes}
-            )
-        parts[name] = count
-        return records
-
-    for name, words, count in (
-        ("train", _TRAIN, sample.train),
-        ("validation", _VALIDATION, sample.validation),
-    ):
-        records = part(name, "initial/images", "day", "learning", count, words)
-        _write_lines(
-            out / f"initial/{name}.manifest", (_manifest_line(r, sample.first_date) for r in records)
-        )
-    lights: tuple[tuple[Light, int], ...] = (("day", _TEST_DAY), ("night", _TEST_NIGHT))
-    for light, words in lights:
-        records = part(f"test-{light}", f"test/{light}", light, "test", sample.test, words)
-        _write_lines(out / f"test/{light}.manifest", (_manifest_line(r, sample.first_date) for r in records))
-        truth += records
-    for date in sample.dates():
-        truth += part(
-            f"night-{date}",
-            f"images/dt={date}",
-            "night",
-            "learning",
-            sample.batch_images,
-            _NIGHTLY,
-            date.toordinal(),
-        )
-    _write_lines(out / TRUTH, (_truth_line(record) for record in truth))
-    return parts
-
-
-def upload(sample: Sample, out: Path, s3: Any) -> int:
-    """Copy what `generate` wrote to the existing bucket; `s3` is a boto3 client. Returns how many files."""
-    files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.name != TRUTH]
-
-    def put(path: Path) -> None:
-        key = f"{sample.pipeline}/{path.relative_to(out).as_posix()}"
-        kind = mimetypes.guess_type(path.name)[0] or "application/jsonlines"
-        s3.put_object(Bucket=sample.bucket, Key=key, Body=path.read_bytes(), ContentType=kind)
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(put, files))
-    return len(files)
-
-
-def _manifest_line(record: dict, date: dt.date) -> dict:
-    """One line of an augmented manifest, in the shape of a bounding-box labelling job."""
-    boxes: Sequence[Box] = record["boxes"]
-    return {
-        "source-ref": record["source-ref"],
-        ATTRIBUTE: {
-            "annotations": [
-                {
-                    "class_id": CLASSES.index(box.label),
-                    "left": box.left,
-                    "top": box.top,
-                    "width": box.width,
-                    "height": box.height,
-                }
-                for box in boxes
-            ],
-            "image_size": [{"width": SIDE, "height": SIDE, "depth": 3}],
-        },
-        f"{ATTRIBUTE}-metadata": {
-            "class-map": {str(CLASSES.index(label)): label for label in sorted({box.label for box in boxes})},
-            "creation-date": f"{date}T00:00:00.000000",
-            "human-annotated": "no",  # the program that drew them knows where they are
-            "job-name": "labeling-job/digit-scenes",
-            "objects": [{"confidence": 1.0} for _ in boxes],
-            "type": "groundtruth/object-detection",
-        },
-    }
-
-
-def _truth_line(record: dict) -> dict:
-    return {
-        "source-ref": record["source-ref"],
-        "width": SIDE,
-        "height": SIDE,
-        "boxes": [vars(box) for box in record["boxes"]],
-    }
-
-
-def _write_lines(path: Path, records: Iterator[dict]) -> None:
-    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return data_set.generate(KIND, sample, out)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m include.samples.digit_scenes", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument(
-        "--seed", type=int, required=True, help="not negative; another seed gives other images"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="directory to write to")
-    parser.add_argument("--train", type=int, default=Sample.train, help="labelled day scenes to learn from")
-    parser.add_argument("--validation", type=int, default=Sample.validation)
-    parser.add_argument(
-        "--test", type=int, default=Sample.test, help="held-out scenes by day, and as many by night"
-    )
-    parser.add_argument("--batches", type=int, default=Sample.batches, help="number of nightly batches")
-    parser.add_argument("--batch-images", type=int, default=Sample.batch_images, help="scenes in each batch")
-    parser.add_argument(
-        "--first-date", type=dt.date.fromisoformat, default=Sample.first_date, metavar="YYYY-MM-DD"
-    )
-    parser.add_argument("--bucket", help=f"upload there too; without it, the manifests name {DEFAULT_BUCKET}")
-    parser.add_argument("--pipeline", default=Sample.pipeline)
-    parser.add_argument("--endpoint-url", help="where S3 is, when the profile does not say it")
-    parser.add_argument("--profile", help="AWS profile to upload with")
-    options = parser.parse_args(arguments)
-    if options.seed < 0:
-        parser.error(f"--seed {options.seed}: must not be negative")
-    sample = Sample(
-        seed=options.seed,
-        train=options.train,
-        validation=options.validation,
-        test=options.test,
-        batches=options.batches,
-        batch_images=options.batch_images,
-        first_date=options.first_date,
-        bucket=options.bucket or DEFAULT_BUCKET,
-        pipeline=options.pipeline,
-    )
-    for name, count in generate(sample, options.out).items():
-        print(f"{name}: {count} images")
-    if options.bucket:
-        import boto3
+    data_set.main(KIND, arguments)
 
-        s3 = boto3.Session(profile_name=options.profile).client("s3", endpoint_url=options.endpoint_url)
-        print(
-            f"uploaded {upload(sample, options.out, s3)} objects to s3://{sample.bucket}/{sample.pipeline}/"
-        )
 
+def _label(scene: Scene) -> tuple[Any, dict[str, Any]]:
+    """In the shape of a bounding-box labelling job."""
+    boxes = scene.boxes
+    annotations = [
+        {
+            "class_id": CLASSES.index(box.label),
+            "left": box.left,
+            "top": box.top,
+            "width": box.width,
+            "height": box.height,
+        }
+        for box in boxes
+    ]
+    value = {"annotations": annotations, "image_size": [{"width": SIDE, "height": SIDE, "depth": 3}]}
+    return value, {
+        "class-map": {str(CLASSES.index(label)): label for label in sorted({box.label for box in boxes})},
+        "objects": [{"confidence": 1.0} for _ in boxes],
+        "type": "groundtruth/object-detection",
+    }
+
+
+def _truth(scene: Scene) -> dict[str, Any]:
+    return {"boxes": [vars(box) for box in scene.boxes]}
+
+
+KIND = Kind(
+    module="include.samples.digit_scenes",
+    description=(__doc__ or "").split("\n")[0],
+    pipeline="digits",
+    job="digit-scenes",
+    draw=draw,
+    label=_label,
+    truth=_truth,
+)
 
 if __name__ == "__main__":
     main()

@@ -3,9 +3,10 @@
     python -m include.samples.reviewers --review-url http://127.0.0.1:4567 --truth truth.jsonl \\
         --credentials reviewers.json --until-idle 20
 
-They sign in as members do, take tasks, correct the pre-labels towards the truth with settable errors, and
-answer; an image that the truth does not know is declined. Every answer says that it is simulated. Time is
-modelled (``reviewer_seconds``) and only waited for with --pace. The last line is a JSON summary.
+They sign in as members do, take tasks, correct the pre-labels towards the truth (or choose the classes) with
+settable errors, and answer; an image that the truth does not know is declined. Every answer says that it is
+simulated. Time is modelled (``reviewer_seconds``) and only waited for with --pace. The last line is a JSON
+summary.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from typing import Any
 
 import httpx
 
-from include.samples.reviewing import Noise, Truths, review
+from include.samples.reviewing import Noise, review
+from include.samples.truths import Truths
 
 _POLL_SECONDS = 0.5
 _REPORT_SECONDS = 2.0
@@ -92,6 +94,7 @@ class Crew:
                 "declined": self._counts["declined"],
                 "lost": self._counts["lost"],
                 **boxes,
+                "classes_chosen": self._counts["chosen"],
                 "workers": workers,
                 "seconds": round(time.monotonic() - self._started, 1),
                 "reviewer_seconds": round(self._modelled_seconds, 1),
@@ -241,11 +244,26 @@ def _parser() -> argparse.ArgumentParser:
     add("--truth", required=True, type=Path, metavar="FILE", help="truth.jsonl of the sample")
     add("--credentials", required=True, type=Path, metavar="FILE", help="as `members add` writes it")
     add("--workers", type=int, default=3, help="how many of them work, a thread each")
-    add("--missed", type=float, default=Noise.missed, help="share of boxes overlooked")
+    add(
+        "--missed",
+        type=float,
+        default=Noise.missed,
+        help="share of boxes overlooked, or of several classes",
+    )
     add("--shifted", type=float, default=Noise.shifted, help="share of boxes drawn badly")
-    add("--mislabelled", type=float, default=Noise.mislabelled, help="share of boxes with a wrong label")
-    add("--extra", type=float, default=Noise.extra, help="share of images with a box too many")
-    add("--seconds-per-box", type=float, default=7.0, help="modelled seconds to draw one box")
+    add(
+        "--mislabelled",
+        type=float,
+        default=Noise.mislabelled,
+        help="share of boxes or classes that are wrong",
+    )
+    add("--extra", type=float, default=Noise.extra, help="share of images with a box or class too many")
+    add(
+        "--seconds-per-box",
+        type=float,
+        default=7.0,
+        help="modelled seconds to draw a box; a choice is a fifth",
+    )
     add("--pace", type=float, default=0.0, help="share of the modelled time that is really waited")
     add("--seed", type=int, default=0, help="another seed, other errors")
     add("--patience", type=float, default=120.0, help="seconds to wait for a server that is away")

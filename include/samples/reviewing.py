@@ -1,4 +1,4 @@
-"""What a simulated reviewer sees and draws: the truth of an image, the noise of a person, and the answer.
+"""What a simulated reviewer sees and answers: the truth of an image, with the errors of a person.
 
 Pure functions of their inputs: the same reviewer, image and seed always give the same answer, in whatever
 order and thread the work is done. Takes the input of a task and a line of truth, gives an ``answerContent``.
@@ -6,18 +6,17 @@ order and thread the work is done. Takes the input of a task and a line of truth
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import Any
 
-Box = dict[str, Any]
+from include.samples.truths import Box, TrueClasses, Truth
 
-# What a person does with one box, as a share of the time that drawing one takes; and the look at an image
-# before anything is done. A model, not a measurement.
+# What a person does with one box, as a share of the time that drawing one takes; to choose a class; and the
+# look at an image before anything is done. A model, not a measurement.
 _EFFORT = {"drawn": 1.0, "corrected": 0.6, "deleted": 0.2, "checked": 0.15}
+_CHOICE = 0.2
 _LOOK = 0.3
 
 # A pre-label that fits so well is left as it is; one that fits less is corrected rather than drawn anew.
@@ -27,7 +26,9 @@ _IS_MEANT = 0.3
 
 @dataclass(frozen=True)
 class Noise:
-    """How a person errs: shares of boxes missed, shifted or mislabelled, and extra boxes per image."""
+    """How a person errs: shares of boxes missed, shifted or mislabelled, and extra boxes per image. The same
+    for classes, which cannot be shifted; the only class of an image cannot be missed either, nor be extra.
+    """
 
     missed: float = 0.02
     shifted: float = 0.05
@@ -41,45 +42,57 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What really is in one image: pixel boxes in an image of ``width`` × ``height``."""
-
-    width: int
-    height: int
-    boxes: tuple[Box, ...]
-
-
-@dataclass(frozen=True)
 class Reviewed:
-    """An answer, how many boxes were drawn, corrected, deleted and checked, and the modelled seconds."""
+    """An answer; how many boxes were drawn, corrected, deleted and checked, or classes chosen; and the
+    modelled seconds.
+    """
 
     content: dict[str, Any]
     actions: Mapping[str, int]
     seconds: float
 
 
-class Truths:
-    """The truth of every image, found by the image's address."""
-
-    def __init__(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        self._by_key = {
-            _key(line["source-ref"]): Truth(line["width"], line["height"], tuple(line["boxes"]))
-            for line in lines
-        }
-
-    @classmethod
-    def read(cls, path: Path) -> Truths:
-        """From a ``truth.jsonl``: one object per line with source-ref, width, height and boxes."""
-        return cls([json.loads(line) for line in path.read_bytes().split(b"\n") if line.strip()])
-
-    def find(self, address: object) -> Truth | None:
-        """The truth of an image, or None. Bucket and leading folders may differ: they are only its place."""
-        parts = _key(str(address)).split("/")
-        keys = ("/".join(parts[i:]) for i in range(len(parts)))
-        return next((self._by_key[key] for key in keys if key in self._by_key), None)
-
-
 def review(
+    task_input: Mapping[str, Any],
+    truth: Truth | TrueClasses,
+    noise: Noise,
+    random: Random,
+    seconds_per_box: float,
+) -> Reviewed:
+    """The answer that the element of the task gives: boxes, or classes."""
+    if isinstance(truth, TrueClasses):
+        return _choose(task_input, truth, noise, random, seconds_per_box)
+    return _correct(task_input, truth, noise, random, seconds_per_box)
+
+
+def _choose(
+    task_input: Mapping[str, Any], truth: TrueClasses, noise: Noise, random: Random, seconds_per_box: float
+) -> Reviewed:
+    """As crowd-image-classifier answers, or its multi-select: there an ``exclusion`` category of the task's
+    input says that no class fits.
+    """
+    labels = [str(label) for label in task_input.get("labels", [])]
+
+    def seen(name: str) -> str:
+        if random.random() >= noise.mislabelled:
+            return name
+        return random.choice([other for other in labels if other != name] or [name])
+
+    result: dict[str, Any]
+    if not truth.many:
+        chosen, result = 1, {"label": seen(truth.names[0])}
+    else:
+        names = {seen(name) for name in truth.names if random.random() >= noise.missed}
+        if labels and random.random() < noise.extra:
+            names.add(random.choice(labels))
+        nothing = (task_input.get("exclusion") or {}).get("text")
+        texts = [label for label in labels if label in names] or ([nothing] if nothing else [])
+        chosen, result = len(texts), {"labels": texts}
+    effort = _LOOK + _CHOICE * chosen
+    return Reviewed({"annotatedResult": result}, {"chosen": chosen}, effort * seconds_per_box)
+
+
+def _correct(
     task_input: Mapping[str, Any], truth: Truth, noise: Noise, random: Random, seconds_per_box: float
 ) -> Reviewed:
     """Correct the pre-labels (``initialValue``) towards the truth, with a person's errors."""
@@ -152,8 +165,3 @@ def _plain(box: Box) -> Box:
 
 def _order(box: Box) -> tuple[Any, ...]:
     return (box["left"], box["top"], box["width"], box["height"], box["label"])
-
-
-def _key(address: str) -> str:
-    """The key of an S3 URI, or a path as it is. A key may hold ``?``, ``#`` and line breaks."""
-    return address.split("/", 3)[-1] if address.startswith("s3://") else address.lstrip("/")

@@ -1,4 +1,5 @@
-"""Draws one scene: handwritten digits on a crop of a photograph, and the tight box of each digit.
+"""Draws one scene: handwritten digits on a crop of a photograph, and the tight box of each digit; some on a
+large picture, or a single one on a small picture.
 
 Digits and photographs are those scikit-learn carries, so nothing is fetched. A scene is a pure function of
 its seed words; knows nothing of files, manifests or S3.
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 SIDE = 128  # pixels; every scene is a square
+SINGLE_SIDE = 64  # the same for a scene of a single digit
 LEARNING_DIGITS = 1200  # the first 1,200 of the 1,797 digits; the others were written by other people
 Light = Literal["day", "night"]
 Writers = Literal["learning", "test"]
@@ -37,20 +39,31 @@ class Box:
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture (uint8, SIDE x SIDE x 3) and the one to five digits in it."""
+    """One picture (uint8, side x side x 3) and the digits in it."""
 
     pixels: np.ndarray
     boxes: tuple[Box, ...]
 
 
 def draw(light: Light, writers: Writers, *seed: int) -> Scene:
-    """The scene of these seed words: dark ink on a lightened photograph by day, light on dark by night."""
+    """The scene of these seed words, with one to five digits: dark ink on a lightened photograph by day,
+    light on dark by night.
+    """
+    return _scene(light, writers, seed, SIDE, 5)
+
+
+def draw_single(light: Light, writers: Writers, *seed: int) -> Scene:
+    """The same with one digit, which fills a good part of its smaller picture."""
+    return _scene(light, writers, seed, SINGLE_SIDE, 1)
+
+
+def _scene(light: Light, writers: Writers, seed: tuple[int, ...], side: int, most: int) -> Scene:
     rng = np.random.default_rng(seed)
-    canvas = _background(light, rng)
+    canvas = _background(light, rng, side)
     boxes: list[Box] = []
-    for _ in range(int(rng.integers(1, 6))):
+    for _ in range(int(rng.integers(1, most + 1))):
         label, coverage = _glyph(writers, rng)
-        place = _free_place(coverage.shape, boxes, rng)
+        place = _free_place(coverage.shape, boxes, rng, side)
         if place is None:
             break  # the scene is full
         top, left = place
@@ -62,13 +75,13 @@ def draw(light: Light, writers: Writers, *seed: int) -> Scene:
     return Scene(canvas.clip(0, 255).astype(np.uint8), tuple(boxes))
 
 
-def _background(light: Light, rng: np.random.Generator) -> np.ndarray:
+def _background(light: Light, rng: np.random.Generator, size: int) -> np.ndarray:
     photograph = _photographs()[rng.integers(2)]
     side = float(rng.uniform(110, 400))
     left = float(rng.uniform(0, photograph.width - side))
     top = float(rng.uniform(0, photograph.height - side))
     crop = photograph.resize(
-        (SIDE, SIDE), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
+        (size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
     )
     pixels = np.asarray(crop, np.float32)
     if rng.random() < 0.5:
@@ -104,12 +117,14 @@ def _glyph(writers: Writers, rng: np.random.Generator) -> tuple[str, np.ndarray]
     return str(targets[chosen]), coverage[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _free_place(shape: tuple[int, ...], taken: list[Box], rng: np.random.Generator) -> tuple[int, int] | None:
+def _free_place(
+    shape: tuple[int, ...], taken: list[Box], rng: np.random.Generator, side: int
+) -> tuple[int, int] | None:
     """A random (top, left) that keeps clear of every box already there, or None."""
     height, width = shape
     for _ in range(_DRAW_TRIES):
-        top = int(rng.integers(0, SIDE - height + 1))
-        left = int(rng.integers(0, SIDE - width + 1))
+        top = int(rng.integers(0, side - height + 1))
+        left = int(rng.integers(0, side - width + 1))
         if all(
             left + width + _GAP <= box.left
             or box.left + box.width + _GAP <= left

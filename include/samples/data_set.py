@@ -1,0 +1,205 @@
+"""A sample data set, whatever is drawn: day scenes with labels, nightly batches of night scenes without, and
+test sets.
+
+Below its directory lies what belongs below s3://BUCKET/PIPELINE/, and beside it `truth.jsonl`: what the
+simulated reviewers of the nightly batches know, which never goes into the bucket. What the scenes are and how
+they are labelled is said by a `Kind`; digit_scenes.py and digit_classes.py have one each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import mimetypes
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from PIL import Image
+
+from include.samples.scenes import Light, Scene, Writers
+
+DEFAULT_BUCKET = "nightloop-local"
+TRUTH = "truth.jsonl"
+ATTRIBUTE = "review"  # the label attribute, the same one that reviewed answers get
+CLASSES = tuple("0123456789")
+
+_JPEG_QUALITY = 92
+# One number per part of the sample, so that growing one part leaves the images of the others as they are.
+_TRAIN, _VALIDATION, _TEST_DAY, _TEST_NIGHT, _NIGHTLY = range(5)
+
+
+class Draw(Protocol):
+    def __call__(self, light: Light, writers: Writers, *seed: int) -> Scene: ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a sample shows. ``label`` gives what a manifest line says of a scene: the label's value, and of
+    its metadata what depends on the task. ``truth`` is what a reviewer is to know of it.
+    """
+
+    module: str
+    description: str
+    pipeline: str
+    job: str  # the labelling job that the manifests name
+    draw: Draw
+    label: Callable[[Scene], tuple[Any, dict[str, Any]]]
+    truth: Callable[[Scene], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What to make: a seed, counts of images, and the dates of the nightly batches."""
+
+    seed: int
+    train: int = 1000
+    validation: int = 100
+    test: int = 200  # of each light
+    batches: int = 1
+    batch_images: int = 300
+    first_date: dt.date = dt.date(2026, 11, 1)
+    bucket: str = DEFAULT_BUCKET
+    pipeline: str = "digits"
+
+    def dates(self) -> list[dt.date]:
+        return [self.first_date + dt.timedelta(days=day) for day in range(self.batches)]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """One image of the sample: its S3 URI, and what is on it."""
+
+    source: str
+    scene: Scene
+
+
+def generate(kind: Kind, sample: Sample, out: Path) -> dict[str, int]:
+    """Write the sample below `out`; returns how many images each part has."""
+    truth: list[_Drawn] = []
+    parts: dict[str, int] = {}
+
+    def part(name: str, folder: str, light: Light, writers: Writers, count: int, *words: int) -> list[_Drawn]:
+        """Draw one part into `folder`. File names are unique in the whole sample."""
+        (out / folder).mkdir(parents=True, exist_ok=True)
+        drawn = []
+        for index in range(count):
+            scene = kind.draw(light, writers, sample.seed, *words, index)
+            key = f"{folder}/{name}-{index:04d}.jpg"
+            Image.fromarray(scene.pixels).save(out / key, quality=_JPEG_QUALITY, subsampling=0)
+            drawn.append(_Drawn(f"s3://{sample.bucket}/{sample.pipeline}/{key}", scene))
+        parts[name] = count
+        return drawn
+
+    def manifest(key: str, drawn: Iterable[_Drawn]) -> None:
+        _write_lines(out / key, (_manifest_line(kind, item, sample.first_date) for item in drawn))
+
+    for name, words, count in (
+        ("train", _TRAIN, sample.train),
+        ("validation", _VALIDATION, sample.validation),
+    ):
+        manifest(f"initial/{name}.manifest", part(name, "initial/images", "day", "learning", count, words))
+    lights: tuple[tuple[Light, int], ...] = (("day", _TEST_DAY), ("night", _TEST_NIGHT))
+    for light, words in lights:
+        drawn = part(f"test-{light}", f"test/{light}", light, "test", sample.test, words)
+        manifest(f"test/{light}.manifest", drawn)
+        truth += drawn
+    for date in sample.dates():
+        truth += part(
+            f"night-{date}",
+            f"images/dt={date}",
+            "night",
+            "learning",
+            sample.batch_images,
+            _NIGHTLY,
+            date.toordinal(),
+        )
+    _write_lines(out / TRUTH, (_truth_line(kind, item) for item in truth))
+    return parts
+
+
+def upload(sample: Sample, out: Path, s3: Any) -> int:
+    """Copy what `generate` wrote to the existing bucket; `s3` is a boto3 client. Returns how many files."""
+    files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.name != TRUTH]
+
+    def put(path: Path) -> None:
+        key = f"{sample.pipeline}/{path.relative_to(out).as_posix()}"
+        kind = mimetypes.guess_type(path.name)[0] or "application/jsonlines"
+        s3.put_object(Bucket=sample.bucket, Key=key, Body=path.read_bytes(), ContentType=kind)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, files))
+    return len(files)
+
+
+def _manifest_line(kind: Kind, item: _Drawn, date: dt.date) -> dict[str, Any]:
+    """One line of an augmented manifest, in the shape of a labelling job's output."""
+    value, metadata = kind.label(item.scene)
+    common = {
+        "creation-date": f"{date}T00:00:00.000000",
+        "human-annotated": "no",  # the program that drew them knows what they show
+        "job-name": f"labeling-job/{kind.job}",
+    }
+    return {
+        "source-ref": item.source,
+        ATTRIBUTE: value,
+        f"{ATTRIBUTE}-metadata": dict(sorted((common | metadata).items())),
+    }
+
+
+def _truth_line(kind: Kind, item: _Drawn) -> dict[str, Any]:
+    height, width = item.scene.pixels.shape[:2]
+    return {"source-ref": item.source, "width": width, "height": height} | kind.truth(item.scene)
+
+
+def _write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+
+
+def main(kind: Kind, arguments: Sequence[str] | None = None) -> None:
+    """The command of a kind of sample."""
+    parser = argparse.ArgumentParser(prog=f"python -m {kind.module}", description=kind.description)
+    parser.add_argument(
+        "--seed", type=int, required=True, help="not negative; another seed gives other images"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="directory to write to")
+    parser.add_argument("--train", type=int, default=Sample.train, help="labelled day scenes to learn from")
+    parser.add_argument("--validation", type=int, default=Sample.validation)
+    parser.add_argument(
+        "--test", type=int, default=Sample.test, help="held-out scenes by day, and as many by night"
+    )
+    parser.add_argument("--batches", type=int, default=Sample.batches, help="number of nightly batches")
+    parser.add_argument("--batch-images", type=int, default=Sample.batch_images, help="scenes in each batch")
+    parser.add_argument(
+        "--first-date", type=dt.date.fromisoformat, default=Sample.first_date, metavar="YYYY-MM-DD"
+    )
+    parser.add_argument("--bucket", help=f"upload there too; without it, the manifests name {DEFAULT_BUCKET}")
+    parser.add_argument("--pipeline", default=kind.pipeline)
+    parser.add_argument("--endpoint-url", help="where S3 is, when the profile does not say it")
+    parser.add_argument("--profile", help="AWS profile to upload with")
+    options = parser.parse_args(arguments)
+    if options.seed < 0:
+        parser.error(f"--seed {options.seed}: must not be negative")
+    sample = Sample(
+        seed=options.seed,
+        train=options.train,
+        validation=options.validation,
+        test=options.test,
+        batches=options.batches,
+        batch_images=options.batch_images,
+        first_date=options.first_date,
+        bucket=options.bucket or DEFAULT_BUCKET,
+        pipeline=options.pipeline,
+    )
+    for name, count in generate(kind, sample, options.out).items():
+        print(f"{name}: {count} images")
+    if options.bucket:
+        import boto3
+
+        s3 = boto3.Session(profile_name=options.profile).client("s3", endpoint_url=options.endpoint_url)
+        print(
+            f"uploaded {upload(sample, options.out, s3)} objects to s3://{sample.bucket}/{sample.pipeline}/"
+        )
