@@ -18,6 +18,7 @@ from include.loop.config.files import load_environment, load_pipeline, pipeline_
 from include.loop.config.operations import AirflowSettings, NotifyEvent, NotifySettings
 from include.loop.config.pipeline import (
     DATASET_SLICES,
+    METRICS,
     EvaluationSettings,
     GateSettings,
     Pipeline,
@@ -30,6 +31,7 @@ from include.loop.config.pipeline import (
 
 __all__ = [
     "DATASET_SLICES",
+    "METRICS",
     "AirflowSettings",
     "DeploymentSettings",
     "Environment",

@@ -29,6 +29,13 @@ ONLY_FOR: dict[tuple[str, ...], TaskName] = {
     ("training", "num_layers"): "image-classification",
     ("training", "base_network"): "object-detection",
 }
+# The numbers by which a model may be judged, by task and whether an image has many labels; the first one
+# where a pipeline names none.
+METRICS: dict[tuple[TaskName, bool], tuple[str, ...]] = {
+    ("object-detection", False): ("mAP@0.5",),
+    ("image-classification", False): ("accuracy", "top-k-accuracy", "macro-f1", "auroc", "auprc"),
+    ("image-classification", True): ("auprc", "auroc", "macro-f1", "micro-f1", "accuracy", "exact-match"),
+}
 # What the reviewers are shown where a pipeline says nothing, by task and whether an image has many labels.
 REVIEWS: dict[tuple[TaskName, bool], dict[str, str]] = {
     ("image-classification", False): {
@@ -258,6 +265,22 @@ class Pipeline(Strict):
             )
         if references and not strategy.references:
             raise ValueError(f"triage.references: strategy {name} does not read it; remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _metric_is_of_the_task(self) -> Self:
+        allowed, metric = METRICS[self.task, self.multi_label], self.evaluation.metric
+        if metric is not None and metric not in allowed:
+            many = " with multi_label" if self.multi_label else ""
+            raise ValueError(
+                f"evaluation.metric: must be one of {', '.join(allowed)} for task: {self.task}{many}, "
+                f"not {metric}"
+            )
+        if metric == "top-k-accuracy" and self.evaluation.top_k >= len(self.classes):
+            raise ValueError(
+                f"evaluation.top_k: must be smaller than the number of classes ({len(self.classes)}): every "
+                "model has the right one among them all"
+            )
         return self
 
     @model_validator(mode="after")

@@ -29,7 +29,7 @@ LONGEST = 400
 
 @dataclass(frozen=True)
 class Seen:
-    """What one model saw: counts in words, and the picture as a data URI with its alternative text."""
+    """What one model saw: in a few words, and the picture as a data URI with its alternative text."""
 
     told: str
     source: str
@@ -69,8 +69,7 @@ def _pair(workspace: Workspace, example: Example, threshold: float) -> Pair | No
     for model, prediction in found.items():
         drawn = task.draw(scene, label, prediction, threshold)
         when = "before" if model == CHAMPION else "after"
-        counts = ", ".join(f"{count} {what}" for count, what in drawn.counts if count)
-        told = f"{when}: {counts or 'nothing'}"
+        told = f"{when}: {drawn.told}"
         views.append(Seen(told, _data_uri(drawn.picture), f"{name} {told}"))
     return Pair(example, tuple(views))
 

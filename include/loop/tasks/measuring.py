@@ -49,9 +49,12 @@ class Words:
 
     ``part`` and ``parts`` are what the label of an image is made of, ``objects`` what recall counts;
     ``found`` says with a {share} what recall is; ``at_work`` tells with a {threshold} what counts, and what
-    recall, precision and calibration are; ``by_image`` is what an image is compared by; ``nothing`` and
-    ``missed`` are the names in a confusion that stand for no class, empty where there are none; ``legend`` is
-    the key to the pictures: a style of the page's sheet (or none) and a text.
+    recall, precision and calibration are; ``by_image`` is what an image is compared by; ``legend`` is the key
+    to the pictures: a style of the page's sheet (or none) and a text.
+
+    ``confusion`` tells with a {threshold} how a confusion is to be read, ``invented`` what it is when a class
+    is {said} where there is none. ``nothing`` and ``missed`` are the names in it that stand for no class,
+    empty where there are none; ``matrix`` is whether one class can stand for another at all.
     """
 
     part: str
@@ -63,10 +66,12 @@ class Words:
     confusion: str
     reliability: str
     score_axis: str
-    second_labels: str
     legend: tuple[tuple[str, str], ...]
+    invented: str = ""
     nothing: str = ""
     missed: str = ""
+    matrix: bool = True
+    second_labels: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,10 +102,10 @@ class Measured(Protocol):
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture with the label and the prediction on it, and what it shows: how many, of what."""
+    """A picture with the label and the prediction on it, and what it shows in a few words."""
 
     picture: Image
-    counts: tuple[tuple[int, str], ...]
+    told: str
 
 
 class MeasuringTask(Protocol[P, L]):

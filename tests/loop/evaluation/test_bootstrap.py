@@ -13,7 +13,8 @@ from include.loop.evaluation.bootstrap import bounds, draw
 from include.loop.tasks.detection import metrics
 from include.loop.tasks.detection.matching import match
 from include.loop.tasks.detection.metrics import recall_and_precision
-from include.loop.tasks.detection.resampling import average_precision, mean_over_classes, resample
+from include.loop.tasks.detection.resampling import average_precision, resample
+from include.loop.tasks.shares import mean_over_classes
 from tests.loop.scenes import CLASSES, Scene, as_often, many, scenes
 
 

@@ -32,6 +32,7 @@ def _finite(value: Any) -> Any:
 
 
 Number = Annotated[float | None, BeforeValidator(_finite)]
+Point = tuple[float, float]
 
 
 def finite(value: Any) -> float | None:
@@ -39,13 +40,31 @@ def finite(value: Any) -> float | None:
     return round(float(value), 5) if math.isfinite(value) else None
 
 
+def _is_empty(value: Any) -> bool:
+    """What a task has not is not written."""
+    return not value
+
+
 class ClassScore(Part):
-    """One class on one slice: its score, the bounds of that, and the objects it was measured on."""
+    """One class on one slice: its score, the bounds of that, and the objects it was measured on; ``more`` are
+    other numbers of the task by their names.
+    """
 
     score: Number
     low: Number = None
     high: Number = None
     objects: int
+    more: dict[str, Number] = Field(default={}, exclude_if=_is_empty)
+
+
+class Curve(Part):
+    """How a class is told from the rest when the score from which it counts is moved; without a name, all
+    classes together. ``roc`` has false and true positive rates, ``pr`` recall and precision.
+    """
+
+    name: str
+    roc: tuple[Point, ...]
+    pr: tuple[Point, ...]
 
 
 class ReliabilityBin(Part):
@@ -77,6 +96,7 @@ class ModelScores(Part):
     reliability: tuple[ReliabilityBin, ...] = ()
     classes: dict[str, ClassScore] = Field(min_length=1)
     confusion: dict[str, dict[str, int]] = Field(default={})
+    curves: tuple[Curve, ...] = Field(default=(), exclude_if=_is_empty)
     unpredicted: int = 0
 
 

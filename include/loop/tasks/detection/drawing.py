@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 from include.loop.tasks.detection.manifest import LabelledImage
 from include.loop.tasks.detection.matching import match
 from include.loop.tasks.detection.predictions import Detection
+from include.loop.tasks.ink import DARK, LABEL, RIGHT, WRONG, font, short
 from include.loop.tasks.measuring import Drawn
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
-
-RIGHT, WRONG, MISSED, DARK = "#4cb2e1", "#f2803f", "#ffffff", "#14202a"
-_TEXT_SIZE = 19  # half of it is left where two pictures stand side by side
 
 Corners = tuple[float, float, float, float]
 
@@ -26,8 +24,8 @@ Corners = tuple[float, float, float, float]
 def draw(
     scene: Image.Image, label: LabelledImage, detections: Sequence[Detection], classes: Sequence[str]
 ) -> Drawn:
-    """On a copy of the scene, which may have another size than the label says; how many detections are right
-    and wrong, and how many objects were missed.
+    """On a copy of the scene, which may have another size than the label says. It tells how many detections
+    are right and wrong, and how many objects were missed.
     """
     from PIL import ImageDraw
 
@@ -54,9 +52,10 @@ def draw(
         _dashed(brush, scaled(box))
     for index in missed:
         text = f"missed: {classes[int(matches.true_class[index])]}"
-        _tag(brush, picture, scaled(matches.true_box[index]), text, MISSED, below=True)
+        _tag(brush, picture, scaled(matches.true_box[index]), text, LABEL, below=True)
     right, wrong = len(hits), int((matches.hit < 0).sum())
-    return Drawn(picture, ((right, "right"), (wrong, "wrong"), (len(missed), "missed")))
+    counts = ((right, "right"), (wrong, "wrong"), (len(missed), "missed"))
+    return Drawn(picture, ", ".join(f"{count} {what}" for count, what in counts if count) or "nothing")
 
 
 def _dashed(brush: ImageDraw.ImageDraw, corners: Corners, dash: int = 7) -> None:
@@ -65,10 +64,10 @@ def _dashed(brush: ImageDraw.ImageDraw, corners: Corners, dash: int = 7) -> None
     brush.rectangle((left, top, right, bottom), outline=DARK, width=1)
     for start in range(left, right, 2 * dash):
         for y in (top, bottom):
-            brush.line((start, y, min(start + dash, right), y), fill=MISSED, width=1)
+            brush.line((start, y, min(start + dash, right), y), fill=LABEL, width=1)
     for start in range(top, bottom, 2 * dash):
         for x in (left, right):
-            brush.line((x, start, x, min(start + dash, bottom)), fill=MISSED, width=1)
+            brush.line((x, start, x, min(start + dash, bottom)), fill=LABEL, width=1)
 
 
 def _tag(
@@ -80,19 +79,11 @@ def _tag(
     below: bool = False,
 ) -> None:
     """A name at a box's corner, kept inside the picture."""
-    text = text if len(text) <= 24 else text[:23] + "…"
-    left, top, right, bottom = brush.textbbox((0, 0), text, font=_font())
+    text = short(text)
+    left, top, right, bottom = brush.textbbox((0, 0), text, font=font())
     width, height = right - left + 6, bottom - top + 5
     x = min(max(corners[0], 0), picture.width - width)
     y = corners[3] if below else corners[1] - height
     y = min(max(y, 0), picture.height - height)
     brush.rectangle((x, y, x + width, y + height), fill=color)
-    brush.text((x + 3 - left, y + 2 - top), text, fill=DARK, font=_font())
-
-
-def _font() -> Any:
-    """matplotlib's DejaVu Sans: it knows most alphabets that class names are written in."""
-    from matplotlib import get_data_path
-    from PIL import ImageFont
-
-    return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", _TEXT_SIZE)
+    brush.text((x + 3 - left, y + 2 - top), text, fill=DARK, font=font())

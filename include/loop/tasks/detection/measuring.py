@@ -42,7 +42,10 @@ WORDS = Words(
         "distance between scores and that share."
     ),
     by_image="F1 of its boxes",
-    confusion="In the row “nothing” are the detections where no object is.",
+    confusion=(
+        "At the working score of {threshold}. In the row “nothing” are the detections where no object is."
+    ),
+    invented="“{said}” seen where nothing is",
     reliability="of detections with score 0.8, eight in ten are right",
     score_axis="score of the detection",
     second_labels="Boxes that are in both overlap by {share} on average.",

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from include.loop.core.records.metrics import ReliabilityBin, finite
+from include.loop.tasks import shares
 from include.loop.tasks.detection.manifest import LabelledImage
 from include.loop.tasks.detection.matching import Bools, Floats, Matches, choose, overlaps
 from include.loop.tasks.detection.predictions import Detection
 
-BINS = 10
 # Detections below are nearly all wrong and say so; they are so many that they would drown the others.
 LOWEST_SCORE = 0.1
 BACKGROUND = "background"
@@ -72,35 +72,12 @@ def recall_and_precision(matches: Matches, threshold: float) -> tuple[float | No
     """The share of labelled boxes that were found, and of detections that are right, of the right class."""
     working = at_work(matches, threshold)
     hits = int((working & (matches.hit >= 0)).sum())
-    return _share(hits, len(matches.true_class)), _share(hits, int(working.sum()))
+    return shares.share(hits, len(matches.true_class)), shares.share(hits, int(working.sum()))
 
 
 def calibration(matches: Matches) -> tuple[float | None, tuple[ReliabilityBin, ...]]:
-    """How far scores are from the share of detections that is right, among those of ``LOWEST_SCORE`` or more.
-
-    The mean distance, weighted by count (expected calibration error), after the model's NMS; and the bins of
-    scores that it is taken over.
-    """
-    counted = matches.score >= LOWEST_SCORE
-    score, right = matches.score[counted], matches.hit[counted] >= 0
-    bins = np.minimum((score * BINS).astype(int), BINS - 1)
-    reliability = []
-    distance = 0.0
-    for index in range(int(LOWEST_SCORE * BINS), BINS):
-        own = bins == index
-        count = int(own.sum())
-        if count:
-            distance += count * abs(score[own].mean() - right[own].mean())
-        reliability.append(
-            ReliabilityBin(
-                low=round(index / BINS, 5),
-                high=round((index + 1) / BINS, 5),
-                count=count,
-                mean_score=finite(score[own].mean()) if count else None,
-                precision=finite(right[own].mean()) if count else None,
-            )
-        )
-    return finite(distance / len(score)) if len(score) else None, tuple(reliability)
+    """How far scores are from the share of detections that is right, after the model's NMS; with the bins."""
+    return shares.calibration(matches.score, matches.hit >= 0, LOWEST_SCORE)
 
 
 def confusion(matches: Matches, classes: Sequence[str], threshold: float) -> dict[str, dict[str, int]]:
@@ -138,10 +115,6 @@ def f1_by_image(matches: Matches, threshold: float) -> Floats:
     found = np.bincount(matches.image[working], minlength=matches.images)
     total = found + np.bincount(matches.true_image, minlength=matches.images)
     return np.divide(2.0 * hits, total, out=np.ones(matches.images), where=total > 0)
-
-
-def _share(part: int, whole: int) -> float | None:
-    return finite(part / whole) if whole else None
 
 
 def as_coco(images: Sequence[LabelledImage], classes: Sequence[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from include.loop.tasks.detection.matching import Matches
 from include.loop.tasks.detection.metrics import at_work
 from include.loop.tasks.measuring import Draws, Floats, Ints
+from include.loop.tasks.shares import mean_over_classes, ratio
 
 RECALL_POINTS = np.linspace(0.0, 1.0, 101)  # COCO's
 # Elements of one work array: draws are taken in portions, so that memory stays bounded.
@@ -28,8 +29,8 @@ def resample(matches: Matches, weights: Ints, threshold: float) -> Draws:
     return Draws(
         score=mean_over_classes(classes),
         classes=classes,
-        recall=_ratio(hits_drawn, weights @ boxes.sum(axis=1)),
-        precision=_ratio(hits_drawn, weights @ found),
+        recall=ratio(hits_drawn, weights @ boxes.sum(axis=1)),
+        precision=ratio(hits_drawn, weights @ found),
     )
 
 
@@ -52,12 +53,6 @@ def average_precision(matches: Matches, weights: Ints) -> Floats:
     return result
 
 
-def mean_over_classes(values: Floats) -> Floats:
-    """Mean of each row over its numbers; NaN for a row without one."""
-    there = np.isfinite(values)
-    return _ratio(np.where(there, values, 0.0).sum(axis=1), there.sum(axis=1))
-
-
 def _class_precision(drawn: Ints, hit: np.ndarray, boxes: Ints) -> Floats:
     """AP of one class from its detections, best first: ``drawn`` R x D weights, ``hit`` D, ``boxes`` R."""
     # Precision has its peaks at hits: the 101 recall points never read another place.
@@ -71,7 +66,3 @@ def _class_precision(drawn: Ints, hit: np.ndarray, boxes: Ints) -> Floats:
     width = np.diff(reached, axis=1, prepend=0)
     area = (envelope * width).sum(axis=1) / len(RECALL_POINTS)
     return np.where(boxes > 0, area, np.nan)
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> Floats:
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
