@@ -82,7 +82,7 @@ def reasons(workspace: Workspace, batch: str) -> list[tuple[str, int, str]]:
 
 
 def _collect(workspace: Workspace, batch: str) -> LabelSummary:
-    mine = list(settle(workspace, batch, read_questions(workspace, batch), final=False))
+    mine = settle(workspace, batch, read_questions(workspace, batch), final=False)
     late = list(_settle_earlier(workspace, batch))
     settled = [item for item in (*mine, *late) if not item.open]
     labels = [item.label for item in settled if item.label is not None]

@@ -1,13 +1,13 @@
 """What became of each question: a label, the reasons why there is none, or nothing yet.
 
 Takes questions, asks the review plane how their loops ended, reads their answers from S3 and lets the task
-make a label of them. Writes nothing.
+make labels of them, of all that are settled together at once. Writes nothing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,8 @@ class Settled:
     answers: tuple[Answer, ...] = ()
     sha256: str | None = None
     copies: tuple[Row, ...] = ()
+    # Of what has usable answers: where their label comes from.
+    origin: Origin | None = None
 
     @property
     def open(self) -> bool:
@@ -54,7 +56,7 @@ class Settled:
         ]
 
 
-def settle(workspace: Workspace, batch: str, questions: Iterable[Question], final: bool) -> Iterator[Settled]:
+def settle(workspace: Workspace, batch: str, questions: Iterable[Question], final: bool) -> list[Settled]:
     """What became of each question. ``final``: an answer that is not in S3 by now will not come."""
     started = Started.read(workspace.storage, batch)
     refused = read_refused(workspace, batch)
@@ -76,7 +78,35 @@ def settle(workspace: Workspace, batch: str, questions: Iterable[Question], fina
         outcome = _read_loop(workspace, batch, question, reasons[question.image], final)
         return replace(outcome, copies=tuple(copies[question.image]))
 
-    return in_parallel(settle_one, questions)
+    return _labelled(workspace, list(in_parallel(settle_one, questions)))
+
+
+def _labelled(workspace: Workspace, settled: list[Settled]) -> list[Settled]:
+    """Those with answers, with the label or the disagreement that these come to; the others as they are."""
+    answered = sorted(
+        (item.origin.image, item.loop, place, item.origin)
+        for place, item in enumerate(settled)
+        if item.origin is not None
+    )
+    asked = [(settled[place].answers, origin) for _, _, place, origin in answered]
+    for (*_, place, origin), label in zip(answered, workspace.task.write_labels(asked), strict=True):
+        item = settled[place]
+        if isinstance(label, ReviewersDisagree):
+            settled[place] = replace(item, problems=(*item.problems, _both_sides(item, origin, label)))
+        else:
+            settled[place] = replace(item, label=label)
+    return settled
+
+
+def _both_sides(item: Settled, origin: Origin, disagreement: ReviewersDisagree) -> Quarantined:
+    return Quarantined(
+        stage="answer",
+        image=origin.image,
+        reason=str(disagreement),
+        batch=origin.batch,
+        loop=item.loop,
+        said={answer.worker: answer.said for answer in item.answers},
+    )
 
 
 def _read_loop(
@@ -126,24 +156,15 @@ def _read_answers(
         )
         for item in rejected
     )
-    if not answers:
-        return Settled(question.loop, batch, problems=problems, sha256=question.sha256)
     origin = Origin(question.image, question.etag, size, question.loop, batch, asked_because)
-    try:
-        label = workspace.task.write_label(answers, origin)
-    except ReviewersDisagree as error:
-        said = {answer.worker: answer.said for answer in answers}
-        both_sides = Quarantined(
-            stage="answer",
-            image=question.image,
-            reason=str(error),
-            batch=batch,
-            loop=question.loop,
-            said=said,
-        )
-        problems = (*problems, both_sides)
-        return Settled(question.loop, batch, None, problems, tuple(answers), question.sha256)
-    return Settled(question.loop, batch, label, problems, tuple(answers), question.sha256)
+    return Settled(
+        question.loop,
+        batch,
+        problems=problems,
+        answers=tuple(answers),
+        sha256=question.sha256,
+        origin=origin if answers else None,
+    )
 
 
 def _failed(question: Question, batch: str, stage: str, reason: str) -> Settled:

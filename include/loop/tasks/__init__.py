@@ -8,12 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from include.loop.config import Pipeline
+from include.loop.tasks.classification.task import ImageClassification
 from include.loop.tasks.detection.task import ObjectDetection
 from include.loop.tasks.protocol import AnyTask
 
 # By the name in the pipeline file, which is that of SageMaker's algorithm. A new type is added here, and to
 # the names that config/pipeline.py allows.
 TASKS: dict[str, Callable[[Pipeline], AnyTask]] = {
+    "image-classification": lambda pipeline: ImageClassification(
+        pipeline.classes,
+        pipeline.label_attribute,
+        multi_label=pipeline.multi_label,
+        metric=pipeline.evaluation.metric,
+        top_k=pipeline.evaluation.top_k,
+    ),
     "object-detection": lambda pipeline: ObjectDetection(pipeline.classes, pipeline.label_attribute),
 }
 

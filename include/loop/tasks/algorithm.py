@@ -48,6 +48,10 @@ class Algorithm(Protocol):
         """The default; no data set may be smaller than the one that is used."""
 
     @property
+    def manifest_content_type(self) -> str:
+        """The ContentType of a channel of augmented manifests: RecordIO, and how its labels are written."""
+
+    @property
     def log(self) -> LogPatterns: ...
 
     def computed(self, settings: TrainingSettings, classes: int, images: int, most: int) -> dict[str, Any]:

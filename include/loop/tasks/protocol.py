@@ -16,7 +16,7 @@ from include.loop.core.storage import Storage
 from include.loop.tasks.algorithm import Algorithm
 from include.loop.tasks.manifest_lines import parse_line
 from include.loop.tasks.measuring import MeasuringTask
-from include.loop.tasks.values import A, Agreement, L, Origin, P, RejectedAnswer
+from include.loop.tasks.values import A, Agreement, L, Origin, P, RejectedAnswer, ReviewersDisagree
 
 # Of one output. A hundred detections take ten thousand bytes.
 MOST_OUTPUT_BYTES = 16 << 20
@@ -63,16 +63,20 @@ class Task(MeasuringTask[P, L], Protocol[P, L, A]):
         """
 
     @abstractmethod
-    def write_label(self, answers: Sequence[A], origin: Origin) -> dict[str, Any]:
-        """The manifest line that the answers of an image agree on, as Ground Truth would write it, with the
-        loop, the batch and the ETag beside it. ReviewersDisagree when they agree on none.
+    def write_labels(
+        self, asked: Sequence[tuple[Sequence[A], Origin]]
+    ) -> list[dict[str, Any] | ReviewersDisagree]:
+        """The manifest line that the answers of each image agree on (one answer at least), as Ground Truth
+        would write it, with the loop, the batch and the ETag beside it; ReviewersDisagree where they agree on
+        none. The images are all that are settled together, in the order of their ids: a task may learn from
+        all of them how much a worker's word counts.
 
-        The bytes of a line depend on the answers only, and not on their order.
+        The bytes of the lines depend on the answers only, and not on the order of an image's.
         """
 
     @abstractmethod
     def is_negative(self, line: dict[str, Any]) -> bool:
-        """Whether a line of ``write_label`` says that there is nothing on the image."""
+        """Whether a line of ``write_labels`` says that there is nothing on the image."""
 
     @abstractmethod
     def read_value(self, value: Any) -> L:

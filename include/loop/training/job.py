@@ -68,7 +68,7 @@ def make_request(
     """CreateTrainingJob's arguments without the name."""
     storage, attribute = workspace.storage, workspace.task.label_attribute
     channels = [
-        manifest_channel(split, storage.uri(dataset.manifest(split)), attribute)
+        manifest_channel(workspace, split, storage.uri(dataset.manifest(split)), attribute)
         for split in ("train", "validation")
     ]
     if parent:
@@ -132,7 +132,7 @@ def training_stem(pipeline: str, dataset: Dataset) -> str:
     return job_stem(pipeline, "train", dataset.dataset_id, dataset.parent)
 
 
-def manifest_channel(split: str, uri: str, attribute: str) -> dict[str, Any]:
+def manifest_channel(workspace: Workspace, split: str, uri: str, attribute: str) -> dict[str, Any]:
     """The ``train`` or ``validation`` channel of an augmented manifest whose labels are that attribute."""
     channel: dict[str, Any] = {
         "ChannelName": split,
@@ -145,7 +145,7 @@ def manifest_channel(split: str, uri: str, attribute: str) -> dict[str, Any]:
                 "AttributeNames": ["source-ref", attribute],
             }
         },
-        "ContentType": "application/x-recordio",
+        "ContentType": workspace.task.algorithm.manifest_content_type,
         "RecordWrapperType": "RecordIO",
         "CompressionType": "None",
         "InputMode": "Pipe",

@@ -10,8 +10,9 @@ from include.loop.core import layout
 from include.loop.core.records.base import Location, Record
 from include.loop.core.records.version_1 import METRIC, slice_name
 
-# Hyperparameters that version 1 kept as fields of their own.
-SHAPE = ("base_network", "num_classes", "image_shape")
+# Hyperparameters that say what a model's network is like, whatever its task. Version 1 kept those that it had
+# as fields of their own.
+SHAPE = ("base_network", "num_layers", "num_classes", "image_shape", "multi_label")
 
 
 class TrainedModel(Record):

@@ -49,6 +49,7 @@ class DetectionAlgorithm:
     inherited = ("image_shape",)
     learning_rate = 0.001
     mini_batch_size = 32
+    manifest_content_type = "application/x-recordio"
     log = LogPatterns(
         values=(_LOSS, _SCORE),
         fields={"mAP": "validation_map", "cross_entropy": "cross_entropy", "smooth_l1": "smooth_l1"},

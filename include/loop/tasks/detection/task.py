@@ -15,7 +15,7 @@ from include.loop.tasks.detection.measuring import DetectionMeasuring
 from include.loop.tasks.detection.predictions import Detection, read_detections
 from include.loop.tasks.detection.question import prelabels
 from include.loop.tasks.protocol import Task
-from include.loop.tasks.values import Agreement, Origin, RejectedAnswer
+from include.loop.tasks.values import Agreement, Origin, RejectedAnswer, ReviewersDisagree
 
 
 class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImage, BoxAnswer]):
@@ -41,10 +41,22 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
     ) -> tuple[list[BoxAnswer], list[RejectedAnswer]]:
         return read_output(body, loop, self.classes, size)
 
-    def write_label(self, answers: Sequence[BoxAnswer], origin: Origin) -> dict[str, Any]:
+    def write_labels(
+        self, asked: Sequence[tuple[Sequence[BoxAnswer], Origin]]
+    ) -> list[dict[str, Any] | ReviewersDisagree]:
+        return [self._write_label(answers, origin) for answers, origin in asked]
+
+    def _write_label(
+        self, answers: Sequence[BoxAnswer], origin: Origin
+    ) -> dict[str, Any] | ReviewersDisagree:
+        """Each image stands for itself: boxes are compared with those of the same image only."""
+        try:
+            boxes = agree(answers)
+        except ReviewersDisagree as error:
+            return error
         submitted = max(answer.submitted for answer in answers)
         workers = [answer.worker for answer in answers]
-        return manifest_value(self.label_attribute, self.classes, origin, agree(answers), submitted, workers)
+        return manifest_value(self.label_attribute, self.classes, origin, boxes, submitted, workers)
 
     def is_negative(self, line: dict[str, Any]) -> bool:
         return not line[self.label_attribute]["annotations"]
