@@ -87,8 +87,8 @@ def test_a_template_beside_the_users_own_file_is_found_first(own):
             "triage.treshold: unknown field; allowed here: audit_share, cap,",
         ),
         (
-            "classes: [cat]\ntask: image-classification",
-            "task: Input should be 'object-detection' (given: 'image-classification')",
+            "classes: [cat]\ntask: image-captioning",
+            "task: Input should be 'object-detection' or 'image-classification' (given: 'image-captioning')",
         ),
         (
             "classes: [cat]\ntraining: {memory_images: 5}",

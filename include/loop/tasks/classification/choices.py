@@ -63,9 +63,7 @@ def _one_label(top_k: int) -> dict[str, Choice]:
                 "with the best scores",
             ),
             resampling.recall_among_best,
-            lambda table, weights: resampling.share_of_images(
-                weights, (table.among_best & table.truth).any(axis=1)
-            ),
+            lambda table, weights: resampling.share_of_images(weights, table.right_among_best),
         ),
         **_of_classes(),
     }

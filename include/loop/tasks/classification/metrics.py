@@ -66,8 +66,8 @@ def whole(table: Table, by_class: dict[str, Floats]) -> dict[str, float | None]:
     else:
         found["accuracy"] = finite(resampling.share_of_images(draw, table.right)[0])
         if table.top_k < table.truth.shape[1]:
-            best = (table.among_best & table.truth).any(axis=1)
-            found[f"top-{table.top_k} accuracy"] = finite(resampling.share_of_images(draw, best)[0])
+            best = resampling.share_of_images(draw, table.right_among_best)
+            found[f"top-{table.top_k} accuracy"] = finite(best[0])
     found |= {
         f"macro {name}" if name[0] in "prF" else name: _mean(values) for name, values in by_class.items()
     }
@@ -80,14 +80,14 @@ def auroc(truth: Bools, scores: Floats) -> Floats:
     """By column; NaN without a positive or without a negative, of which scikit-learn would warn."""
     from sklearn.metrics import roc_auc_score
 
-    return _columns(roc_auc_score, truth, scores, lambda own: own.any() and not own.all())
+    return _columns(roc_auc_score, truth, scores, lambda own: bool(own.any() and not own.all()))
 
 
 def auprc(truth: Bools, scores: Floats) -> Floats:
     """By column, average precision; NaN without a positive, where scikit-learn would say 0."""
     from sklearn.metrics import average_precision_score
 
-    return _columns(average_precision_score, truth, scores, lambda own: own.any())
+    return _columns(average_precision_score, truth, scores, lambda own: bool(own.any()))
 
 
 def calibration(table: Table) -> tuple[float | None, tuple[shares.ReliabilityBin, ...]]:

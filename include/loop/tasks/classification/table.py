@@ -58,6 +58,11 @@ class Table:
         return self.predicted & (self.said == self.truth).all(axis=1)
 
     @property
+    def right_among_best(self) -> Bools:
+        """Images that have their class among the ``top_k`` best ones, I."""
+        return np.asarray((self.among_best & self.truth).any(axis=1))
+
+    @property
     def top_score(self) -> Floats:
         """Of each image, I."""
         return self.scores.max(axis=1)
