@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PIPELINES = ROOT / "include/pipelines"
 ENVIRONMENTS = ROOT / "include/environments"
 COMMENTED = {
-    Pipeline: [PIPELINES / "digits.yaml"],
+    Pipeline: [PIPELINES / "digits.yaml", PIPELINES / "digit-classes.yaml"],
     Environment: [ENVIRONMENTS / "aws.example.yaml", ENVIRONMENTS / "local.yaml"],
 }
 # Taken from the file's place, so nobody writes them.

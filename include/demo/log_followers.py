@@ -5,20 +5,17 @@ Each follower is called with the states of the run's tasks at every look, and sa
 
 from __future__ import annotations
 
-import re
-
 from include.demo.batch import Batch
 from include.demo.progress import Progress
 from include.demo.reviewers import Reviewers
-
-# SageMaker's own line: #quality_metric: host=algo-1, epoch=3, validation mAP <score>=(0.787721)
-_EPOCH = re.compile(r"epoch=(\d+), validation mAP <score>=\(([0-9.]+)\)")
+from include.demo.tasks import DemoTask
 
 
 class TrainingFollower:
     """While a training job runs, tells each epoch's quality from its lines in CloudWatch Logs."""
 
-    def __init__(self, batch: Batch, progress: Progress) -> None:
+    def __init__(self, task: DemoTask, batch: Batch, progress: Progress) -> None:
+        self._task = task
         self._batch = batch
         self._progress = progress
         self._job: str | None = None
@@ -29,10 +26,11 @@ class TrainingFollower:
             self._job = self._batch.running_training()
         if self._job is None:
             return
-        epochs = [found for line in self._batch.training_lines(self._job) if (found := _EPOCH.search(line))]
+        lines = self._batch.training_lines(self._job)
+        epochs = [found for line in lines if (found := self._task.epoch.search(line))]
         for found in epochs[self._told :]:
-            epoch, score = int(found[1]) + 1, float(found[2])
-            self._progress.say(f"  epoch {epoch}: mAP {score:.3f} on the validation images")
+            epoch, score = int(found["epoch"]) + 1, float(found["score"])
+            self._progress.say(f"  epoch {epoch}: {self._task.quality} {score:.3f} on the validation images")
         self._told = len(epochs)
         if tasks.get("train") != "deferred":  # the last lines came with the job's end, and have been told now
             self._job, self._told = None, 0

@@ -7,13 +7,14 @@ side.
 
 from __future__ import annotations
 
-import json
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
 
 from include.demo.batch import Batch
+from include.demo.compared import compared
 from include.pictures import read
 
 _SCALE = 3  # the scenes are 128 pixels wide: too small to look at
@@ -28,22 +29,12 @@ def draw(
 
     Detections below `score` are left out. Returns the paths; none when either model has no predictions there.
     """
-    outputs = [batch.outputs(training_job) for training_job in (before, after)]
-    manifest = batch.read(f"test/{test_set}.manifest") or b""
-    lines = [json.loads(line) for line in manifest.split(b"\n") if line.strip()]
-    # The scenes with most to find, so that there is something to see; the file's order breaks ties.
-    lines.sort(key=lambda line: -len(_annotations(line)))
+    # The scenes with most to find, so that there is something to see.
+    fullest = compared(batch, test_set, (before, after), order=lambda line: -len(_annotations(line)))
     paths: list[Path] = []
-    for line in lines:
-        files = [found.get(line["source-ref"]) for found in outputs]
-        if len(paths) == count or not all(files):
-            continue
-        image = batch.read(batch.key(line["source-ref"]))
-        if image is None:
-            continue
-        predictions = [json.loads(batch.read(file) or b"{}").get("prediction", []) for file in files if file]
-        path = out / f"{test_set}-{len(paths) + 1}.png"
-        _side_by_side(image, _annotations(line), predictions, score).save(path)
+    for number, scene in enumerate(islice(fullest, count), start=1):
+        path = out / f"{test_set}-{number}.png"
+        _side_by_side(scene.image, _annotations(scene.line), scene.predictions, score).save(path)
         paths.append(path)
     return paths
 

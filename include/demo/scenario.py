@@ -14,22 +14,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from include.demo import pictures
 from include.demo.batch import Batch
 from include.demo.checks import BATCHES
 from include.demo.log_followers import ReviewFollower, TrainingFollower
 from include.demo.progress import Progress
 from include.demo.reviewers import Reviewers, make_accounts
 from include.demo.summary import LIGHTS, BatchFacts, summarise, verdict_in_words
+from include.demo.tasks import DemoTask
 from include.stack import environment, lifecycle
 from include.stack.airflow import Airflow, RunFailed, dag_id
 from include.stack.settings import BUCKET, PROJECT, StackError, StackSettings
 
-PIPELINE = "digits"
-REVIEW_SETUP, INITIAL_TRAINING, NIGHTLY_REVIEW, INCREMENTAL_TRAINING = (
-    dag_id(flow, PIPELINE)
-    for flow in ("review_setup", "initial_training", "nightly_review", "incremental_training")
-)
 FIRST_DATE = dt.date(2026, 11, 1)
 BATCH_IMAGES = 200
 _STAGES = 5 + 2 * BATCHES
@@ -38,7 +33,12 @@ _STAGES = 5 + 2 * BATCHES
 class Scenario:
     """One demo: `directory` gets the sample, pictures and reports; the stack's home lies inside it."""
 
-    def __init__(self, settings: StackSettings, directory: Path, seed: int) -> None:
+    def __init__(self, task: DemoTask, settings: StackSettings, directory: Path, seed: int) -> None:
+        self._task = task
+        self._setup, self._initial, self._nightly, self._incremental = (
+            dag_id(flow, task.pipeline)
+            for flow in ("review_setup", "initial_training", "nightly_review", "incremental_training")
+        )
         self._settings = settings
         self._directory = directory
         self._seed = seed
@@ -50,7 +50,7 @@ class Scenario:
         """Run all of it; the summary. Raises StackError or RunFailed when a part of it fails."""
         airflow = self._start()
         dates = [str(FIRST_DATE + dt.timedelta(days=day)) for day in range(BATCHES)]
-        batches = [Batch(self._settings, PIPELINE, date) for date in dates]
+        batches = [Batch(self._settings, self._task.pipeline, date) for date in dates]
         self._make_sample()
         self._set_up_review(airflow)
         champion = first = self._train_first_model(airflow, batches[0])
@@ -79,15 +79,15 @@ class Scenario:
             return Airflow.of(self._settings, self.progress.say)
 
     def _make_sample(self) -> None:
-        title = f"draw the sample, seed {self._seed}, and put it into s3://{BUCKET}/{PIPELINE}/"
+        title = f"draw the sample, seed {self._seed}, and put it into s3://{BUCKET}/{self._task.pipeline}/"
         command = [
             "--seed", str(self._seed), "--out", str(self._sample), "--first-date", str(FIRST_DATE),
             "--batches", str(BATCHES), "--batch-images", str(BATCH_IMAGES),
-            "--bucket", BUCKET, "--pipeline", PIPELINE, "--endpoint-url", self._settings.cloud.url,
+            "--bucket", BUCKET, "--pipeline", self._task.pipeline, "--endpoint-url", self._settings.cloud.url,
         ]  # fmt: skip
         with self.progress.stage("sample", title):
             result = subprocess.run(  # noqa: S603 -- our own program
-                [sys.executable, "-m", "include.samples.digit_scenes", *command],
+                [sys.executable, "-m", self._task.sample, *command],
                 cwd=PROJECT,
                 env=environment.inherited()
                 | environment.base(self._settings)
@@ -104,31 +104,29 @@ class Scenario:
         title = "set up human review: bucket, template, team, flow definition"
         with self.progress.stage("review_setup", title):
             make_accounts(self._settings, self._accounts)
-            airflow.unpause(REVIEW_SETUP)
-            airflow.follow(REVIEW_SETUP, airflow.trigger(REVIEW_SETUP))
+            airflow.unpause(self._setup)
+            airflow.follow(self._setup, airflow.trigger(self._setup))
 
     def _train_first_model(self, airflow: Airflow, batch: Batch) -> dict[str, Any]:
         """Its champion.json."""
         with self.progress.stage("initial_training", "train the first model, on day scenes only"):
-            airflow.unpause(INITIAL_TRAINING)
-            run = airflow.trigger(INITIAL_TRAINING)
-            airflow.follow(INITIAL_TRAINING, run, TrainingFollower(batch, self.progress))
+            airflow.unpause(self._initial)
+            run = airflow.trigger(self._initial)
+            airflow.follow(self._initial, run, TrainingFollower(self._task, batch, self.progress))
             first = batch.champion()
             if first is None:
-                raise RunFailed(
-                    f"{INITIAL_TRAINING} ended without a champion: see the log of its task `gate`"
-                )
+                raise RunFailed(f"{self._initial} ended without a champion: see the log of its task `gate`")
             self.progress.say(f"the first champion: {_scores(first)}")
             # Before the asset event, which would start nothing otherwise.
-            airflow.unpause(INCREMENTAL_TRAINING)
-            airflow.unpause(NIGHTLY_REVIEW)
+            airflow.unpause(self._incremental)
+            airflow.unpause(self._nightly)
         return first
 
     # ---- a batch
 
     def _work_through(self, airflow: Airflow, batch: Batch, champion: dict[str, Any]) -> BatchFacts:
         """One batch's review and the training it starts; `champion` is the one before it."""
-        known = airflow.runs_by_asset(INCREMENTAL_TRAINING)
+        known = airflow.runs_by_asset(self._incremental)
         log = self._directory / f"reviewers-{batch.date}.log"
         truth = self._sample / "truth.jsonl"
         reviewers = Reviewers(self._settings, truth, self._accounts, self._seed, log)
@@ -141,8 +139,8 @@ class Scenario:
     def _review(self, airflow: Airflow, batch: Batch, reviewers: Reviewers) -> None:
         title = f"the batch of {batch.date}: predict, ask, wait, collect the answers"
         with self.progress.stage("nightly_review", title):
-            run = airflow.trigger(NIGHTLY_REVIEW, batch_date=batch.date)
-            airflow.follow(NIGHTLY_REVIEW, run, ReviewFollower(batch, reviewers, self.progress))
+            run = airflow.trigger(self._nightly, batch_date=batch.date)
+            airflow.follow(self._nightly, run, ReviewFollower(batch, reviewers, self.progress))
             labels = batch.labels()
             counts = (f"{labels[name]} {name}" for name in ("answers", "labels", "quarantined"))
             self.progress.say(", ".join(counts))
@@ -157,9 +155,9 @@ class Scenario:
     ) -> BatchFacts:
         title = "learn from the answers; the label asset has started it"
         with self.progress.stage("incremental_training", title):
-            run = airflow.new_run_by_asset(INCREMENTAL_TRAINING, known)
-            airflow.follow(INCREMENTAL_TRAINING, run, TrainingFollower(batch, self.progress))
-            training_job = (airflow.returned(INCREMENTAL_TRAINING, run, "train") or {}).get("training_job")
+            run = airflow.new_run_by_asset(self._incremental, known)
+            airflow.follow(self._incremental, run, TrainingFollower(self._task, batch, self.progress))
+            training_job = (airflow.returned(self._incremental, run, "train") or {}).get("training_job")
             # What people would have needed, as the simulation models it: these do not look, they know.
             work = reviewers.finish()
             facts = BatchFacts(
@@ -190,7 +188,7 @@ class Scenario:
     def _draw(self, batch: Batch, first: str, last: str) -> None:
         out = self._directory / "pictures"
         out.mkdir(parents=True, exist_ok=True)
-        drawn = pictures.draw(batch, "night", first, last, out)
+        drawn = self._task.draw(batch, "night", first, last, out)
         self.progress.say(f"{len(drawn)} pictures in pictures/")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from include.demo.checks import failed
 from include.demo.table import table
+from include.demo.tasks import TASKS
 
 
 def batch(date: str, before: tuple[float, float], after: tuple[float, float], verdict: str) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def batch(date: str, before: tuple[float, float], after: tuple[float, float], ve
     }
 
 
+PROMISES = TASKS["detection"].promises
 PASSED: dict[str, Any] = {
     "seed": 7,
     "batch_date": "2026-11-01",
@@ -60,7 +62,7 @@ def changed(*path: str | int, to: object, **more: object) -> dict[str, Any]:
 
 
 def test_a_good_run_passes_all_of_them_also_when_a_batch_was_rightly_turned_down():
-    assert failed(PASSED) == []
+    assert failed(PASSED, PROMISES) == []
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_a_good_run_passes_all_of_them_also_when_a_batch_was_rightly_turned_down
     ],
 )
 def test_each_failed_check_is_told(summary, word):
-    told = failed(summary)
+    told = failed(summary, PROMISES)
     assert len(told) == 1
     assert word in told[0]
 
@@ -109,3 +111,9 @@ def test_a_long_verdict_is_wrapped_below_its_date():
     start = next(index for index, line in enumerate(shown) if line.startswith("  2026-11-01"))
     assert len(shown[start]) <= 110
     assert shown[start + 1].startswith(" " * 14 + "word")
+
+
+def test_another_task_has_the_same_checks_with_its_own_promises():
+    promises = TASKS["classification"].promises
+    assert len(failed(changed("score", "night", "after", to=promises.night_after - 0.01), promises)) == 1
+    assert failed(changed("score", "night", "after", to=promises.night_after), promises) == []

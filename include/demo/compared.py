@@ -1,0 +1,38 @@
+"""What two models said of the same held-out images, from what lies in the bucket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from include.demo.batch import Batch
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One image's bytes, its line of the manifest, and each model's ``prediction`` as SageMaker wrote it."""
+
+    image: bytes
+    line: dict[str, Any]
+    predictions: list[list[Any]]
+
+
+def compared(
+    batch: Batch, test_set: str, training_jobs: tuple[str, str], order: Callable[[dict[str, Any]], float]
+) -> Iterator[Compared]:
+    """The images of a test set that both models have predicted, by the order of their lines; of equal ones
+    by that of the file.
+    """
+    outputs = [batch.outputs(training_job) for training_job in training_jobs]
+    manifest = batch.read(f"test/{test_set}.manifest") or b""
+    lines = [json.loads(line) for line in manifest.split(b"\n") if line.strip()]
+    for line in sorted(lines, key=order):
+        files = [found.get(line["source-ref"]) for found in outputs]
+        if not all(files):
+            continue
+        image = batch.read(batch.key(line["source-ref"]))
+        if image is not None:
+            said = [json.loads(batch.read(file) or b"{}").get("prediction", []) for file in files if file]
+            yield Compared(image, line, said)
