@@ -8,5 +8,6 @@ shows.
 
 from include.pictures.errors import MAX_PIXELS, MAX_SIDE, PictureError
 from include.pictures.reading import Picture, read
+from include.pictures.sizes import read_size
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "Picture", "PictureError", "read"]
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "Picture", "PictureError", "read", "read_size"]

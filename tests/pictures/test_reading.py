@@ -19,7 +19,7 @@ from include.algorithms.object_detection.images import ImageError, decode
 from include.loop.core.errors import BadRecord
 from include.loop.core.images import check_image
 from include.loop.dataset.fingerprints import fingerprint
-from include.pictures import read
+from include.pictures import PictureError, read, read_size
 from tests.pictures.files import SIZE, chunk, jpegs, png, pngs, saved, scene, with_size
 
 COLOURS = np.asarray(scene())
@@ -46,10 +46,21 @@ def pixels(body: bytes) -> np.ndarray:
 @pytest.mark.parametrize("body", [*pngs(), *jpegs()])
 def test_every_kind_of_jpeg_and_png_is_read(body: bytes) -> None:
     grey, colour = read(body, "L"), read(body, "RGB")
-    assert (grey.width, grey.height) == (colour.width, colour.height) == SIZE
+    assert (grey.width, grey.height) == (colour.width, colour.height) == read_size(body) == SIZE
     assert (grey.image.mode, colour.image.mode) == ("L", "RGB")
     assert abs(np.asarray(colour.image).mean() - np.asarray(grey.image).mean()) < 20
     assert fingerprint(body).phash
+
+
+@pytest.mark.parametrize("body", [pngs()[0], jpegs()[0]])
+def test_a_size_is_not_told_from_a_header_that_is_cut_off_anywhere(body: bytes) -> None:
+    for cut in range(len(body)):
+        try:
+            assert read_size(body[:cut]) == SIZE
+        except PictureError:
+            continue
+        break
+    assert 20 < cut < len(body)
 
 
 @pytest.mark.parametrize("samples", [1, 3, 4], ids=["grey", "colour", "colour and alpha"])

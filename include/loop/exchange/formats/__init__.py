@@ -35,10 +35,12 @@ class ReadOptions:
 @dataclass(frozen=True)
 class WriteOptions:
     """``classes`` is the order of the class indices, ``copy_images`` whether pictures are written beside the
-    labels where the format refers to them.
+    labels where the format refers to them, ``many_classes`` whether an image may be of several: a writer
+    that streams cannot tell from the first one.
     """
 
     classes: Sequence[str]
+    many_classes: bool = False
     copy_images: bool = True
     label: str = "review"
 

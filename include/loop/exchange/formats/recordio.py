@@ -1,0 +1,110 @@
+"""RecordIO files of MXNet and SageMaker (``.rec``), alone or with ``.lst`` and ``.idx`` beside them.
+
+The images and labels come from the records, of objects, one class or many, as their headers tell; the names
+of the images from the list, where there is one. A record has class indices only: their names are given, or
+stand in ``classes.txt`` beside the file, one a line in their order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from include.loop.core.errors import BadRecord
+from include.loop.exchange.files import Files
+from include.loop.exchange.formats import Format, ReadOptions
+from include.loop.exchange.formats._recordio_read import read_file
+from include.loop.exchange.formats._recordio_write import CLASSES_FILE, write
+from include.loop.exchange.items import Item, Problem
+
+_MOST_CLASSES_BYTES = 16 << 20
+_SPLITS = {
+    "train": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+
+
+def _looks_like(files: Files) -> bool:
+    return any(name.endswith(".rec") for name in files.names())
+
+
+def _classes(files: Files, options: ReadOptions) -> list[str] | None:
+    if options.classes:
+        return list(options.classes)
+    found: dict[str, list[str]] = {}
+    for name in _rec_files(files, options):
+        folder, _, file = name.rpartition("/")
+        for place in (f"{file.removesuffix('.rec')}.{CLASSES_FILE}", CLASSES_FILE):
+            place = f"{folder}/{place}" if folder else place
+            try:
+                found[place] = read_classes_file(files.read(place, _MOST_CLASSES_BYTES))
+            except FileNotFoundError:
+                continue
+            break
+    first = next(iter(found.items()), None)
+    if first is None:
+        return None
+    if other := next((place for place, names in found.items() if names != first[1]), None):
+        raise BadRecord(f"{first[0]} and {other} name different classes: import their files one by one")
+    return first[1]
+
+
+def read_classes_file(body: bytes) -> list[str]:
+    """Names of classes, one a line, in the order of their indices. BadRecord for what is none."""
+    try:
+        names = [line.strip() for line in body.decode("utf-8-sig").split("\n")]
+    except UnicodeDecodeError:
+        raise BadRecord(f"{CLASSES_FILE} has to be UTF-8, one class a line") from None
+    while names and not names[-1]:
+        names.pop()
+    if not names or not all(names) or len({*names}) < len(names):
+        raise BadRecord(f"{CLASSES_FILE} has to name every class once, one a line, in the order of their ids")
+    return names
+
+
+def _read(files: Files, options: ReadOptions) -> Iterator[Item | Problem]:
+    classes = _classes(files, options)
+    recs = _rec_files(files, options)
+    if not recs:
+        raise BadRecord(f"{files.place} has no .rec file" + (f" of {options.sets}" if options.sets else ""))
+    if classes is None:
+        raise BadRecord(
+            f"{recs[0]} has class indices and no names: say them with --classes FILE, or put {CLASSES_FILE} "
+            "beside it, one class a line, in the order of their ids"
+        )
+    seen: set[int] = set()
+    for name in recs:
+        yield from read_file(files, name, classes, _split_of(name), seen)
+
+
+def _rec_files(files: Files, options: ReadOptions) -> list[str]:
+    names = [name for name in files.names() if name.endswith(".rec")]
+    wanted = {_SPLITS.get(part, part) for part in options.sets}
+    return [name for name in names if not wanted or _split_of(name) in wanted or Path(name).stem in wanted]
+
+
+def _split_of(name: str) -> str | None:
+    """What a file is for: ``train.rec``, ``val-00001.rec``, or ``validation/a.rec`` as channels lie."""
+    for part in (Path(name).stem, Path(name).parent.name):
+        if split := _SPLITS.get(re.sub(r"[-_.\d]+$", "", part.lower())):
+            return split
+    return None
+
+
+FORMAT = Format(
+    title="RecordIO (.rec, with or without .lst and .idx)",
+    holds=frozenset({"boxes", "classes", "many_classes"}),
+    looks_like=_looks_like,
+    classes=_classes,
+    read=_read,
+    write=write,
+    notes=(
+        "Images are packed as they are (im2rec's --pass-through), never encoded anew.",
+        "An image without boxes cannot be in a RecordIO for SageMaker's object detection: it is left out.",
+        "Of what lists say of an object besides, difficult is read; it is not written.",
+    ),
+)
