@@ -40,7 +40,7 @@ LOOP_LAYERS = [
     {"serving"},
     {"evaluation"},
     {"training", "exchange"},
-    {"dataset", "nightly", "report"},
+    {"dataset", "nightly", "report", "manifests"},
     {"trials"},
     {"models"},
     {"aws"},

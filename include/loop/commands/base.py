@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import boto3
 
 from include.loop.config import load_environment
 from include.loop.core.clients import Clients
+from include.loop.core.storage import Storage
+from include.loop.lineage.text import printable
 from include.loop.workspace import Workspace, open_workspace
+
+Run = Callable[[argparse.Namespace], int]
 
 
 def add_pipeline(parser: argparse.ArgumentParser) -> None:
     """The option that names the pipeline."""
     parser.add_argument("--pipeline", metavar="NAME", help="default: the environment's")
+
+
+def add_manifest(commands: Any, name: str, run: Run, **texts: str) -> argparse.ArgumentParser:
+    """A command about one manifest, wherever it lies."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, **texts)
+    parser.add_argument("manifest", metavar="MANIFEST", help="a file, or an S3 URI")
+    parser.set_defaults(run=run)
+    return parser
 
 
 def workspace_of(options: argparse.Namespace) -> Workspace:
@@ -34,3 +48,27 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
     return int(text)
+
+
+def anywhere() -> Storage:
+    """S3 for whole URIs, of no pipeline."""
+    return Storage(clients().s3, bucket="", folder="")
+
+
+def share(text: str) -> float:
+    """A share between nothing and all, in whole hundredths, as an option has it."""
+    try:
+        hundredths = float(text) * 100
+    except ValueError:
+        hundredths = 0
+    if not 0 < hundredths < 100 or abs(hundredths - round(hundredths)) > 1e-9:
+        raise argparse.ArgumentTypeError(f"must be between 0.01 and 0.99, in hundredths, not {text!r}")
+    return round(hundredths) / 100
+
+
+def print_first(problems: Sequence[str], number: int) -> None:
+    """The first problems, and how many more there are of the ``number``."""
+    for problem in problems:
+        print(printable(f"  {problem}"))
+    if number > len(problems):
+        print(f"  and {number - len(problems):,} more")

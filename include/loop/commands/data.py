@@ -1,0 +1,22 @@
+"""``data``: what people have as labels, and what becomes of it. Its commands are those of ``PARTS``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.loop.commands import manifests, splitting
+
+# In the order in which --help tells them.
+PARTS = (manifests, splitting)
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "data",
+        help="look into, check and divide labels",
+        description="What an augmented manifest holds, whether a pipeline can learn it, and its division "
+        "into one to learn from and one to measure with.",
+    )
+    inner = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for module in PARTS:
+        module.add(inner)
