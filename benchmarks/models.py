@@ -29,8 +29,8 @@ import numpy as np
 
 from include import recordio
 from include.algorithms.container import Container
+from include.algorithms.images import decode
 from include.algorithms.object_detection import artifact
-from include.algorithms.object_detection.images import decode
 from include.algorithms.object_detection.predict import Predictor
 from include.algorithms.object_detection.train import train
 from include.loop.config import Stage, load_pipeline
@@ -173,7 +173,9 @@ class Models:
         predictor = Predictor(settings.num_classes, side, settings.nms_threshold, trained.variables)
         found: list[np.ndarray] = []
         for start in range(0, len(images), _BATCH):
-            pixels = np.stack([decode(self.read(s), side).pixels for s in images[start : start + _BATCH]])
+            pixels = np.stack(
+                [decode(self.read(s), side, side).pixels for s in images[start : start + _BATCH]]
+            )
             for offset, rows in enumerate(predictor.detect(pixels, batch=_BATCH)):
                 found.append(np.column_stack([np.full(len(rows), start + offset), rows]))
         return np.concatenate(found or [np.empty((0, 7))]).astype(np.float32)

@@ -7,7 +7,7 @@ import resource
 import pytest
 from hypothesis import given
 
-from include.algorithms.object_detection.images import ImageError, decode
+from include.algorithms.images import ImageError, decode
 from include.loop.core.errors import BadRecord
 from include.loop.core.images import check_image
 from include.loop.dataset.fingerprints import fingerprint
@@ -28,7 +28,7 @@ def read_everywhere(body: bytes) -> None:
     except BadRecord as error:
         told.append(str(error))
     try:
-        picture = decode(body, 32)
+        picture = decode(body, 32, 32)
         told.append((picture.width, picture.height))
     except ImageError as error:
         told.append(str(error))

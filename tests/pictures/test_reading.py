@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-from include.algorithms.object_detection.images import ImageError, decode
+from include.algorithms.images import ImageError, decode
 from include.loop.core.errors import BadRecord
 from include.loop.core.images import check_image
 from include.loop.dataset.fingerprints import fingerprint
@@ -31,7 +31,7 @@ def why(body: bytes) -> str:
     with pytest.raises(BadRecord) as loop:
         check_image(body)
     with pytest.raises(ImageError) as container:
-        decode(body, 32)
+        decode(body, 32, 32)
     with pytest.raises(BadRecord) as ledger:
         fingerprint(body)
     assert str(loop.value) == str(container.value) == str(ledger.value)
@@ -70,7 +70,7 @@ def test_of_16_bits_the_upper_byte_is_seen_as_in_a_browser(samples: int) -> None
     body = png(np.concatenate([WIDE, alpha], axis=2)[..., :samples])
     assert (pixels(body) == COLOURS[..., : min(samples, 3)]).all()
     twin = saved(Image.fromarray(COLOURS[..., 0] if samples == 1 else COLOURS), "PNG")
-    assert (decode(body, 32).pixels == decode(twin, 32).pixels).all()
+    assert (decode(body, 32, 32).pixels == decode(twin, 32, 32).pixels).all()
     assert fingerprint(body).phash == fingerprint(twin).phash
 
 
@@ -192,7 +192,7 @@ def test_one_limit_holds_in_the_loop_and_in_the_container() -> None:
     """92 megapixels are more than Pillow likes, and less than Ground Truth shows."""
     large = saved(Image.linear_gradient("L").resize((9_600, 9_600), Image.Resampling.NEAREST), "JPEG")
     assert check_image(large) == (9_600, 9_600)
-    assert (decode(large, 32).width, decode(large, 32).height) == (9_600, 9_600)
+    assert (decode(large, 32, 32).width, decode(large, 32, 32).height) == (9_600, 9_600)
     small = saved(scene(), "PNG")
     reason = why(with_size(small, 10_001, 10_000))
     assert reason == "image of 10001 x 10000 pixels is larger than 100,000,000 pixels"

@@ -8,33 +8,33 @@ its reason.
 from __future__ import annotations
 
 import functools
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from include import recordio
 from include.algorithms.container import ClientError, Container
+from include.algorithms.images import ImageError, decode
 from include.algorithms.object_detection.hyperparameters import Hyperparameters
-from include.algorithms.object_detection.images import ImageError, decode
 from include.algorithms.object_detection.labels import (
     AnnotationFile,
     LabelError,
     Labelled,
     boxes_of,
-    is_packed,
     parse_json,
     parse_label,
     parse_packed,
 )
-
-_RECORDIO = "application/x-recordio"
-_IMAGES = ("image/jpeg", "image/png", "application/x-image")
-_PAIR_HINT = (
-    "Got empty batch from pipe. Please check if the manifest file contains valid batches and the value of "
-    "training job parameter AttributeNames matches attributes names in the augmented manifest."
+from include.algorithms.records import (
+    IMAGES,
+    RECORDIO,
+    BadRecord,
+    Maker,
+    described,
+    of_files,
+    of_pipe,
+    unsupported,
 )
 
 
@@ -50,13 +50,9 @@ class Example:
     name: str = ""
     notes: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class BadRecord:
-    """A record that is left out, and why."""
-
-    name: str
-    reason: str
+    @property
+    def label(self) -> np.ndarray:
+        return self.boxes
 
 
 Record = Example | BadRecord
@@ -64,69 +60,15 @@ Record = Example | BadRecord
 
 def read_channel(container: Container, name: str, settings: Hyperparameters) -> Iterator[Record]:
     """Every record of the channel once; ClientError when the channel is missing or in no form known here."""
-    channels = container.configuration("inputdataconfig")
-    if name not in channels:
-        raise ClientError(f"the channel '{name}' is missing: object detection needs train and validation")
-    kind = str(channels[name].get("ContentType", "")).split(";")[0].strip()
-    mode = channels[name].get("TrainingInputMode", "File")
-    folder = container.channel(name)
-    if mode == "Pipe" and kind in ("", _RECORDIO):
-        return _stream(folder.with_name(f"{name}_0"), settings)
-    if mode != "Pipe" and kind == _RECORDIO:
-        return _rec_files(folder, settings)
-    if mode != "Pipe" and kind in ("", *_IMAGES):
-        return _annotated_images(folder, container.channel(f"{name}_annotation"), settings)
-    raise ClientError(
-        f"channel '{name}': ContentType {kind!r} in {mode} mode is not supported; use {_RECORDIO} "
-        f"(Pipe or File) or {', '.join(_IMAGES)} (File)"
-    )
-
-
-def _stream(path: Path, settings: Hyperparameters) -> Iterator[Record]:
-    if not path.exists():
-        raise ClientError(f"the pipe {path} does not exist")
-    with path.open("rb") as stream:
-        yield from _records(path.name, recordio.read(stream), settings)
-
-
-def _rec_files(folder: Path, settings: Hyperparameters) -> Iterator[Record]:
-    files = sorted(folder.rglob("*.rec"))
-    if not files:
-        raise ClientError(f"no .rec file in the channel {folder.name}")
-    for path in files:
-        with path.open("rb") as stream:
-            yield from _records(path.name, recordio.read(stream), settings)
-
-
-def _records(source: str, payloads: Iterable[bytes], settings: Hyperparameters) -> Iterator[Record]:
-    """Label and image in one record, or image and label in turn: the first record tells."""
-    image: bytes | None = None
-    packed: bool | None = None
-    count = 0
-    try:
-        for payload in payloads:
-            packed = is_packed(payload) if packed is None else packed
-            if packed:
-                yield _packed_example(f"record {count + 1} of {source}", payload, settings)
-                count += 1
-            elif image is None:
-                image = payload
-            else:
-                name = f"record {count + 1} of {source}{_etag(image)}"
-                yield _example(name, image, settings, functools.partial(parse_label, payload, settings))
-                count, image = count + 1, None
-    except recordio.RecordIOError as error:
-        raise ClientError(
-            f"Unable to parse record {count} of {source}. Please make sure input data is in correct recordio "
-            f"format: {error}"
-        ) from error
-    if image is not None:
-        yield BadRecord(
-            f"record {count + 1} of {source}{_etag(image)}",
-            "an image without a label; are there two AttributeNames?",
-        )
-    if count == 0:
-        raise ClientError(_PAIR_HINT)
+    channel = described(container, name, "object detection needs train and validation")
+    make = Maker(functools.partial(_pair, settings), functools.partial(_packed_example, settings))
+    if channel.is_pipe and channel.kind in ("", RECORDIO):
+        return of_pipe(channel, make)
+    if not channel.is_pipe and channel.kind == RECORDIO:
+        return of_files(channel, make)
+    if not channel.is_pipe and channel.kind in ("", *IMAGES):
+        return _annotated_images(channel.folder, container.channel(f"{name}_annotation"), settings)
+    raise unsupported(channel)
 
 
 def _annotated_images(images: Path, annotations: Path, settings: Hyperparameters) -> Iterator[Record]:
@@ -150,7 +92,11 @@ def _annotated_images(images: Path, annotations: Path, settings: Hyperparameters
         yield _example(name, source.read_bytes(), settings, functools.partial(boxes_of, label, settings))
 
 
-def _packed_example(name: str, payload: bytes, settings: Hyperparameters) -> Record:
+def _pair(settings: Hyperparameters, name: str, image: bytes, label: bytes) -> Record:
+    return _example(name, image, settings, lambda: parse_label(label, settings))
+
+
+def _packed_example(settings: Hyperparameters, name: str, payload: bytes) -> Record:
     try:
         image, label = parse_packed(payload, settings)
     except LabelError as error:
@@ -159,13 +105,9 @@ def _packed_example(name: str, payload: bytes, settings: Hyperparameters) -> Rec
 
 
 def _example(name: str, image: bytes, settings: Hyperparameters, label: Callable[[], Labelled]) -> Record:
+    side = settings.image_shape
     try:
-        pixels, labelled = decode(image, settings.image_shape).pixels, label()
+        pixels, labelled = decode(image, side, side).pixels, label()
         return Example(pixels, labelled.boxes, name, labelled.notes)
     except (ImageError, LabelError) as error:
         return BadRecord(name, str(error))
-
-
-def _etag(image: bytes) -> str:
-    """How to find the image of a pipe's record, whose order may be shuffled: S3 lists ETags beside names."""
-    return f" (ETag {hashlib.md5(image, usedforsecurity=False).hexdigest()})"

@@ -1,21 +1,19 @@
-"""A channel decoded once into a temporary file mapped into memory, and batches of it.
+"""A decoded channel, and batches of it.
 
-The operating system keeps as much of the file as fits, so a data set may be larger than memory. Training
-batches are jittered (scale, place, brightness, contrast, tint); nothing is mirrored, because mirrored digits,
-letters and signs are other things.
+Training batches are jittered (scale, place, brightness, contrast, tint); nothing is mirrored, because
+mirrored digits, letters and signs are other things.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from include.algorithms.container import logger
-from include.algorithms.object_detection.channels import BadRecord, Record
+from include.algorithms.decoded import collect
+from include.algorithms.object_detection.channels import Record
 
 _ZOOM = 0.2  # natural logarithm of the largest scale
 _STRETCH = 0.1  # the same for the aspect ratio
@@ -24,7 +22,6 @@ _BRIGHTNESS = 0.2
 _CONTRAST = 0.2
 _TINT = 0.1
 _VISIBLE = 0.5  # share of a box that must stay in the picture for it to stay an object
-_WARNINGS = 20  # bad records named one by one, and as many notes; the rest are counted
 
 
 @dataclass(frozen=True)
@@ -60,34 +57,10 @@ class Dataset:
             yield images, boxes
 
 
-def collect(name: str, records: Iterable[Record], side: int) -> Dataset:
-    """Decode a whole channel. Records that cannot be used are named in the log and counted, and so is what is
-    left out of the others.
-    """
-    store = tempfile.TemporaryFile()  # noqa: SIM115 — lives as long as the mapping, and has no name to clean up
-    boxes: list[np.ndarray] = []
-    bad = noted = 0
-    for record in records:
-        if isinstance(record, BadRecord):
-            bad += 1
-            if bad <= _WARNINGS:
-                logger.warning("%s: skipping %s: %s", name, record.name, record.reason)
-            continue
-        store.write(record.pixels.tobytes())
-        boxes.append(record.boxes)
-        for note in record.notes:
-            noted += 1
-            if noted <= _WARNINGS:
-                logger.warning("%s: %s: %s", name, record.name, note)
-    if bad > _WARNINGS:
-        logger.warning("%s: %d more records skipped", name, bad - _WARNINGS)
-    if noted > _WARNINGS:
-        logger.warning("%s: %d more warnings of this kind", name, noted - _WARNINGS)
-    logger.info("%s: %d images, %d boxes; %d records skipped", name, len(boxes), sum(map(len, boxes)), bad)
-    store.flush()
-    shape = (len(boxes), side, side, 3)
-    pixels = np.memmap(store, np.uint8, "r", shape=shape) if boxes else np.empty(shape, np.uint8)
-    return Dataset(pixels, boxes, bad)
+def load(name: str, records: Iterable[Record], side: int) -> Dataset:
+    """Decode a whole channel."""
+    found = collect(name, records, lambda labels: f"{sum(map(len, labels))} boxes")
+    return Dataset(found.pixels.reshape(-1, side, side, 3), found.labels, found.bad)
 
 
 def jitter(

@@ -12,7 +12,6 @@ there; a test puts the same lines through both).
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
@@ -22,9 +21,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from include.algorithms.container import ClientError
 from include.algorithms.object_detection.hyperparameters import Hyperparameters
+from include.algorithms.records import unpacked
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_PACKED = struct.Struct("<IfQQ")  # flag (number of label values), label, id, second id
 _MIN_SIDE = 0.5  # pixels of a box inside its image
 _WIDEST = 1 << 16  # numbers of an object in a packed label
 _MOST_PIXELS = 100_000_000  # of an image's side
@@ -99,12 +98,16 @@ def boxes_of(label: _Label, settings: Hyperparameters) -> Labelled:
 
 def parse_packed(record: bytes, settings: Hyperparameters) -> tuple[bytes, Labelled]:
     """A record of a .rec file to image bytes and boxes: header width, object width, objects as fractions."""
-    if not is_packed(record):
+    packed = unpacked(record)
+    if packed is None:
         raise LabelError("no JPEG or PNG behind a packed label")
-    count = _PACKED.unpack_from(record)[0]
-    start = _PACKED.size + 4 * count
-    values = np.frombuffer(record[_PACKED.size : start], "<f4")
-    if count < 2 or not (2 <= values[0] <= count and 5 <= values[1] <= _WIDEST):
+    values = packed.values
+    if not len(values):
+        raise LabelError(
+            f"packed label: expected header width and object width first; this is a record of image "
+            f"classification, of class {packed.label:g}"
+        )
+    if len(values) < 2 or not (2 <= values[0] <= len(values) and 5 <= values[1] <= _WIDEST):
         raise LabelError("packed label: expected header width (2 or more) and object width (5 or more) first")
     objects = values[int(values[0]) :]
     width = int(values[1])
@@ -117,15 +120,7 @@ def parse_packed(record: bytes, settings: Hyperparameters) -> tuple[bytes, Label
     if not rows:
         note = "its packed label holds no object; SageMaker's own algorithm cannot read such a record"
         labelled = Labelled(labelled.boxes, (note,))
-    return record[start:], labelled
-
-
-def is_packed(record: bytes) -> bool:
-    """Whether a record is label and image in one, as im2rec writes it, rather than an image alone."""
-    if len(record) < _PACKED.size:
-        return False
-    start = _PACKED.size + 4 * _PACKED.unpack_from(record)[0]
-    return record[start : start + 3] == b"\xff\xd8\xff" or record[start : start + 4] == b"\x89PNG"
+    return packed.image, labelled
 
 
 def _checked(

@@ -9,21 +9,20 @@ it.
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from jax import nn as activations
+
+from include.algorithms import layers
+from include.algorithms.layers import Layer, Variables, scaled
 
 STRIDES = (8, 16, 32)
 _COARSEST = STRIDES[-1]
 _NECK = 96  # channels of every pyramid level
 # Added to the objectness: at first every cell says "hardly anything here", which focal loss needs.
 _RARE = -4.0
-
-Variables = dict[str, Any]  # flax's tree: {"params": …, "batch_stats": …}
 
 
 class Output(NamedTuple):
@@ -42,7 +41,7 @@ class Detector(nn.Module):
     @nn.compact
     def __call__(self, images: jnp.ndarray, train: bool) -> Output:
         layer = functools.partial(Layer, train=train)
-        x = (images.astype(jnp.float32) - 127.5) / 64.0
+        x = scaled(images)
         rest = -x.shape[1] % _COARSEST
         x = jnp.pad(x, ((0, 0), (0, rest), (0, rest), (0, 0)))  # so that every cell lies on its grid exactly
         x = layer(32, kernel=4, stride=4, name="conv1_patches")(x)
@@ -69,22 +68,6 @@ class Detector(nn.Module):
         return Output(objectness, classes, distances)
 
 
-class Layer(nn.Module):
-    """Convolution, batch normalisation, rectifier."""
-
-    channels: int
-    train: bool
-    kernel: int = 3
-    stride: int = 1
-
-    @nn.compact
-    def __call__(self, x: jnp.ndarray) -> jnp.ndarray:
-        size = (self.kernel, self.kernel)
-        x = nn.Conv(self.channels, size, (self.stride, self.stride), use_bias=False, name="convolution")(x)
-        x = nn.BatchNorm(use_running_average=not self.train, momentum=0.95, name="normalisation")(x)
-        return activations.relu(x)
-
-
 def cells(image_shape: int) -> tuple[np.ndarray, np.ndarray]:
     """Centres (N, 2; x then y, pixels) and strides (N,) of the cells, in the output's order."""
     padded = image_shape + (-image_shape % _COARSEST)
@@ -98,25 +81,8 @@ def cells(image_shape: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def initial_variables(num_classes: int, seed: int) -> Variables:
-    """Untrained variables: kernels normal with variance 1 / inputs, the rest neutral.
-
-    Drawn by NumPy, because compiling JAX's generators for every shape takes longer than an epoch of a small
-    job.
-    """
-    generator = np.random.default_rng(seed)
-    shapes = jax.eval_shape(
-        lambda images: Detector(num_classes).init(jax.random.key(0), images, train=True),
-        jax.ShapeDtypeStruct((1, _COARSEST, _COARSEST, 3), np.uint8),
-    )
-
-    def fill(path: tuple[Any, ...], leaf: jax.ShapeDtypeStruct) -> np.ndarray:
-        kind = path[-1].key
-        if kind == "kernel":
-            spread = np.prod(leaf.shape[:-1]) ** -0.5
-            return generator.normal(0.0, spread, leaf.shape).astype(np.float32)
-        return np.full(leaf.shape, 1.0 if kind in ("scale", "var") else 0.0, np.float32)
-
-    return cast(Variables, jax.tree_util.tree_map_with_path(fill, shapes))
+    """An untrained detector's variables."""
+    return layers.initial_variables(Detector(num_classes), (_COARSEST, _COARSEST), seed)
 
 
 def _double(x: jnp.ndarray) -> jnp.ndarray:

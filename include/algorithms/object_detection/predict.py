@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from include.algorithms.object_detection.network import Detector, Output, Variables, cells
+from include.algorithms.layers import Variables
+from include.algorithms.object_detection.network import Detector, Output, cells
 
 MAX_DETECTIONS = 100
 _CANDIDATES = 300  # best cells that go into suppression

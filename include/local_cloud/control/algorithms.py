@@ -41,6 +41,14 @@ BUILT_IN = (
             "validation:mAP": r"#quality_metric: host=\S+, epoch=\S+, validation mAP <score>=\((\S+)\)",
         },
     ),
+    Algorithm(
+        "image-classification",
+        "include.algorithms.image_classification",
+        {
+            "train:accuracy": r"Epoch\[\d+\] Train-accuracy=(\S+)",
+            "validation:accuracy": r"Epoch\[\d+\] Validation-accuracy=(\S+)",
+        },
+    ),
 )
 
 

@@ -13,8 +13,9 @@ from PIL import Image
 
 from include import recordio
 from include.algorithms.container import ClientError
-from include.algorithms.object_detection.channels import BadRecord, Example, read_channel
+from include.algorithms.object_detection.channels import Example, read_channel
 from include.algorithms.object_detection.hyperparameters import parse_hyperparameters
+from include.algorithms.records import BadRecord
 from tests.algorithms.object_detection.jobs import PIPE, records, stream_of
 
 REQUIRED = {"num_classes": "10", "num_training_samples": "9", "image_shape": "96"}

@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.algorithms.object_detection.channels import BadRecord, Example
-from include.algorithms.object_detection.dataset import collect, jitter
+from include.algorithms.object_detection.channels import Example
+from include.algorithms.object_detection.dataset import jitter, load
+from include.algorithms.records import BadRecord
 
 
 def square(left: int, top: int, side: int = 24) -> Example:
@@ -19,7 +20,7 @@ def square(left: int, top: int, side: int = 24) -> Example:
 
 
 def test_a_bad_record_is_counted_and_named(caplog):
-    dataset = collect("train", [square(10, 10), BadRecord("train_0[1]", "not an image")], 96)
+    dataset = load("train", [square(10, 10), BadRecord("train_0[1]", "not an image")], 96)
     assert (len(dataset), dataset.bad) == (1, 1)
     assert "skipping train_0[1]: not an image" in caplog.text
 
@@ -29,7 +30,7 @@ def test_what_is_left_out_of_a_record_is_told_and_the_record_is_used(caplog):
         square(10, 10).pixels, square(10, 10).boxes, "record 7 of train_0", ("box 2 is flat",) * 30
     )
     with caplog.at_level("INFO"):
-        assert len(collect("train", [label, BadRecord("x", "y")], 96)) == 1
+        assert len(load("train", [label, BadRecord("x", "y")], 96)) == 1
     lines = caplog.text.splitlines()
     assert sum("train: record 7 of train_0: box 2 is flat" in line for line in lines) == 20
     assert "train: 10 more warnings of this kind" in lines[-2]
@@ -38,14 +39,14 @@ def test_what_is_left_out_of_a_record_is_told_and_the_record_is_used(caplog):
 
 def test_every_batch_has_the_same_shape_and_padding_is_marked():
     examples = [square(10, 10), Example(square(1, 1).pixels, np.empty((0, 5), np.float32))] * 3
-    dataset = collect("train", examples, 96)
+    dataset = load("train", examples, 96)
     batches = list(dataset.batches(4, np.random.default_rng(0)))
     assert [(images.shape, boxes.shape) for images, boxes in batches] == [((4, 96, 96, 3), (4, 1, 5))]
     assert set(batches[0][1][:, 0, 0]) == {2.0, -1.0}
 
 
 def test_the_same_seed_gives_the_same_batches():
-    dataset = collect("train", [square(at, at) for at in range(0, 60, 6)], 96)
+    dataset = load("train", [square(at, at) for at in range(0, 60, 6)], 96)
     first, second = (next(dataset.batches(8, np.random.default_rng(3))) for _ in range(2))
     np.testing.assert_array_equal(first[0], second[0])
     np.testing.assert_array_equal(first[1], second[1])

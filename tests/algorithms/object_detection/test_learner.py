@@ -6,8 +6,9 @@ import jax
 import numpy as np
 import pytest
 
+from include.algorithms.learner import schedule
 from include.algorithms.object_detection.hyperparameters import parse_hyperparameters
-from include.algorithms.object_detection.learner import optimizer, schedule
+from include.algorithms.object_detection.learner import optimizer
 
 PARAMS = {"conv1_patches": {"kernel": np.ones(3, np.float32)}, "head_boxes": {"bias": np.ones(2, np.float32)}}
 
@@ -24,12 +25,12 @@ def moved(**changes):
 
 
 def test_the_rate_drops_by_the_factor_at_each_listed_epoch():
-    rate = schedule(settings(learning_rate="0.1", lr_scheduler_step="2,4", lr_scheduler_factor="0.5"), 10)
+    rate = schedule(settings(lr_scheduler_step="2,4", lr_scheduler_factor="0.5"), 0.1, 10)
     assert [round(float(rate(step)), 4) for step in (0, 19, 21, 39, 41)] == [0.1, 0.1, 0.05, 0.05, 0.025]
 
 
 def test_a_single_rate_rises_to_its_value_and_falls():
-    rate = schedule(settings(learning_rate="0.1", epochs="10"), 10)
+    rate = schedule(settings(epochs="10"), 0.1, 10)
     values = [float(rate(step)) for step in range(101)]
     assert max(values) == pytest.approx(0.1)
     assert values[0] < 0.01

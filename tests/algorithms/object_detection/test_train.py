@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from include.algorithms.artifact import flatten
 from include.algorithms.container import ClientError
 from include.algorithms.object_detection import artifact
 from include.algorithms.object_detection.artifact import SETTINGS, WEIGHTS
@@ -130,9 +131,7 @@ def test_a_killed_job_is_continued_after_its_last_epoch_as_if_nothing_had_been(n
     assert re.search(r"continuing after epoch [01], from a checkpoint", done.stdout)
     assert "epoch=0, batch=" not in done.stdout
     assert "completed 100 %" in done.stdout
-    expected, found = (
-        artifact.flatten(artifact.read(job.container.model).variables) for job in (whole, again)
-    )
+    expected, found = (flatten(artifact.read(job.container.model).variables) for job in (whole, again))
     for name, array in expected.items():
         np.testing.assert_allclose(found[name], array, rtol=1e-3, atol=1e-4, err_msg=name)
     assert len(list((again.root / "checkpoints").glob("*"))) == 2
@@ -193,17 +192,17 @@ def test_images_with_annotation_files_train_too_and_bad_ones_are_counted(new_job
 def test_the_same_job_gives_the_same_weights_and_a_continued_one_starts_from_them(new_job, parent, caplog):
     (new_job().container.root / "parent").mkdir(parents=True)
     (new_job().container.root / "parent/model.tar.gz").write_bytes(parent)
-    before = artifact.flatten(artifact.read(new_job().container.root / "parent").variables)
+    before = flatten(artifact.read(new_job().container.root / "parent").variables)
     job = small_job(new_job)
     run_here(job)
-    again = artifact.flatten(artifact.read(job.container.model).variables)
+    again = flatten(artifact.read(job.container.model).variables)
     for name, array in before.items():
         np.testing.assert_allclose(again[name], array, rtol=1e-3, atol=1e-4, err_msg=name)
     with caplog.at_level("INFO"):
         job = continued(new_job, parent, learning_rate="1e-9", freeze_layer_pattern="^conv")
         run_here(job)
     assert "continuing from the model channel" in caplog.text
-    after = artifact.flatten(artifact.read(job.container.model).variables)
+    after = flatten(artifact.read(job.container.model).variables)
     for name in before:
         if name.startswith("params.conv"):
             np.testing.assert_array_equal(after[name], before[name])

@@ -159,7 +159,11 @@ def test_requests_that_sagemaker_refuses(cloud: LocalCloud, bucket: str) -> None
     built_in = specification | {"TrainingImage": DETECTION_IMAGE}
     manifest = channel("train", f"s3://{bucket}/m", "AugmentedManifestFile", AttributeNames=["source-ref"])
     for changes, code, said in (
-        ({"AlgorithmSpecification": unknown}, "ValidationException", "It has fake, object-detection"),
+        (
+            {"AlgorithmSpecification": unknown},
+            "ValidationException",
+            "It has fake, image-classification, obj",
+        ),
         ({"AlgorithmSpecification": built_in}, "ValidationException", "override the metric definitions"),
         ({"InputDataConfig": [manifest]}, "ValidationException", "needs InputMode Pipe"),
         ({"InputDataConfig": [manifest | {"InputMode": "Pipe"}] * 2}, "ValidationException", "unique"),

@@ -19,8 +19,8 @@ from pydantic import BaseModel, Field
 from safetensors import SafetensorError, safe_open
 from safetensors import numpy as safetensors
 
+from include.algorithms.artifact import flatten, nest, replace
 from include.algorithms.container import logger
-from include.algorithms.object_detection.artifact import flatten, nest, replace
 
 _PATTERN = "checkpoint-*.safetensors"
 _KEPT = 2  # the newest, and the one before it in case a machine was lost while it wrote
@@ -28,12 +28,13 @@ _HEADER = "nightloop"
 
 
 class Progress(BaseModel):
-    """Where a training stands after ``epoch``. Scores are validation mAP; ``best`` is -1 without any."""
+    """Where a training stands after ``epoch``. Scores are the validation's; ``best`` is -1 without any."""
 
     training: str  # whose: see ``identity``
     epoch: int = Field(ge=0)
     score: float
     best: float
+    best_epoch: int = Field(ge=0, default=0)  # missing in the files of an older version
     over: bool  # stopped early: there is no next epoch
     patience_best: float
     patience_waited: int = Field(ge=0)
@@ -90,8 +91,8 @@ class Checkpoints:
 def identity(settings: str, labels: Sequence[np.ndarray], start: dict[str, Any]) -> str:
     """What makes two trainings the same one: hyperparameters, labels, and the weights they start from."""
     digest = hashlib.sha256(settings.encode())
-    for boxes in labels:
-        digest.update(f"{boxes.shape}".encode() + boxes.tobytes())
+    for label in labels:
+        digest.update(f"{label.shape}".encode() + label.tobytes())
     for name, array in sorted(flatten(start).items()):
         digest.update(f"{name} {array.shape}".encode() + array.tobytes())
     return digest.hexdigest()

@@ -1,0 +1,112 @@
+"""The learning step: network, loss and optimiser compiled into one function, and the state it moves on.
+
+Takes batches of a constant shape, keeps flax variables and the optimiser's state. An algorithm brings its
+network's ``objective`` and its optimiser.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from include.algorithms.artifact import flatten
+from include.algorithms.container import ClientError
+from include.algorithms.hyperparameters import Common
+from include.algorithms.layers import Variables
+
+_WARM_UP = 0.1  # share of all steps in which the learning rate rises to its value
+_FLOOR = 0.01  # of the learning rate, where the cosine ends
+
+
+class Learner(ABC):
+    """One network in training."""
+
+    def __init__(self, variables: Variables, optimizer: optax.GradientTransformation) -> None:
+        self.variables = variables
+        self._optimizer = optimizer
+        self._state = optimizer.init(variables["params"])
+        self._compiled = jax.jit(self._step)
+        self._told: list[jnp.ndarray] = []
+
+    @abstractmethod
+    def objective(self, variables: Variables, batch: Any) -> tuple[jnp.ndarray, tuple[Any, jnp.ndarray]]:
+        """What is to become small for this batch; then the moved statistics of normalisation, and the numbers
+        that ``told`` gives.
+        """
+
+    @property
+    def weights(self) -> int:
+        return sum(array.size for array in flatten(self.variables["params"]).values())
+
+    def restore(self, variables: Variables) -> None:
+        """Take over trained variables; ClientError when they belong to another network."""
+        ours, theirs = flatten(self.variables), flatten(variables)
+        if {name: array.shape for name, array in ours.items()} != {
+            name: a.shape for name, a in theirs.items()
+        }:
+            raise ClientError("the weights of the model channel belong to another version of the network")
+        self.variables = jax.tree.map(jnp.asarray, variables)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a training goes on from: ``variables`` and ``optimizer``, trees of arrays."""
+        leaves = jax.tree.leaves(self._state)
+        return {
+            "variables": self.variables,
+            "optimizer": {str(number): leaf for number, leaf in enumerate(leaves)},
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a ``state``. Raises KeyError or ValueError when it is of another network."""
+        self.restore(state["variables"])
+        leaves, structure = jax.tree.flatten(self._state)
+        saved = [jnp.asarray(state["optimizer"][str(number)]) for number in range(len(leaves))]
+        if [(a.shape, a.dtype) for a in saved] != [(jnp.shape(a), jnp.asarray(a).dtype) for a in leaves]:
+            raise ValueError("the optimiser's state belongs to another version of the network")
+        self._state = jax.tree.unflatten(structure, saved)
+
+    def step(self, *batch: np.ndarray) -> None:
+        """Learn from a batch: images (B, H, W, 3; uint8), then what ``objective`` wants to know of them."""
+        self.variables, self._state, numbers = self._compiled(self.variables, self._state, batch)
+        self._told.append(numbers)
+
+    def told(self) -> np.ndarray:
+        """The means of the objective's numbers over the steps since the last call."""
+        numbers = np.asarray(jax.device_get(self._told)).mean(0)
+        self._told.clear()
+        return numbers
+
+    def _step(self, variables: Variables, state: Any, batch: Any) -> tuple[Variables, Any, jnp.ndarray]:
+        def objective(params: Any) -> tuple[jnp.ndarray, tuple[Any, jnp.ndarray]]:
+            return self.objective({"params": params, "batch_stats": variables["batch_stats"]}, batch)
+
+        gradients, (statistics, numbers) = jax.grad(objective, has_aux=True)(variables["params"])
+        updates, state = self._optimizer.update(gradients, state, variables["params"])
+        params = optax.apply_updates(variables["params"], updates)
+        return {"params": params, "batch_stats": statistics}, state, numbers
+
+
+def schedule(settings: Common, learning_rate: float, steps_per_epoch: int) -> optax.Schedule:
+    """The learning rate per step.
+
+    With lr_scheduler_step: multiplied by lr_scheduler_factor at those epochs, as documented. Without: a rise
+    to learning_rate over the first tenth, then a cosine down, which is how this implementation applies a
+    single rate.
+    """
+    total = settings.epochs * steps_per_epoch
+    if settings.lr_scheduler_step:
+        drops = {
+            epoch * steps_per_epoch: settings.lr_scheduler_factor for epoch in settings.lr_scheduler_step
+        }
+        return optax.piecewise_constant_schedule(learning_rate, drops)
+    return optax.warmup_cosine_decay_schedule(
+        learning_rate * 0.05,
+        learning_rate,
+        max(1, int(total * _WARM_UP)),
+        max(2, total),
+        learning_rate * _FLOOR,
+    )

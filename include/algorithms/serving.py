@@ -1,0 +1,74 @@
+"""The `serve` command's web application: /ping, /execution-parameters, and an image per /invocations.
+
+Takes what an algorithm answers an image with. Decoding runs in the thread pool for concurrent requests; the
+network is the algorithm's to guard.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from include.algorithms.container import Container, logger
+from include.algorithms.images import ImageError
+
+_CONTENT_TYPES = ("image/jpeg", "image/png", "application/x-image")
+_LARGEST = 6  # MB: SageMaker's own limit for a request to an endpoint
+
+# Image bytes and the Accept header (without spaces) to the answer; ImageError when it is no image.
+Answer = Callable[[bytes, str], Response]
+
+
+def listen(container: Container, answer: Answer, model: str) -> None:
+    """Serve until the process is told to end. ``answer`` is ready: a server that answers /ping answers
+    everything. ``model`` is what the log calls it.
+    """
+    port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
+    logger.info("serving %s on port %d", model, port)
+    uvicorn.run(_application(answer), host=container.bind_host, port=port, log_level="warning")
+
+
+def _application(answer: Answer) -> Starlette:
+    async def ping(_: Request) -> Response:
+        return Response(status_code=200)
+
+    async def execution_parameters(_: Request) -> Response:
+        return JSONResponse(
+            {
+                "MaxConcurrentTransforms": os.cpu_count() or 1,
+                "BatchStrategy": "SINGLE_RECORD",
+                "MaxPayloadInMB": _LARGEST,
+            }
+        )
+
+    async def invocations(request: Request) -> Response:
+        kind = request.headers.get("content-type", "application/x-image").split(";")[0].strip().lower()
+        if kind not in _CONTENT_TYPES:
+            return _problem(
+                415, f"Content-Type {kind!r} is not supported; use one of {', '.join(_CONTENT_TYPES)}"
+            )
+        body = await request.body()
+        accept = request.headers.get("accept", "").replace(" ", "")
+        try:
+            return await run_in_threadpool(answer, body, accept)
+        except ImageError as error:
+            return _problem(400, str(error))
+
+    return Starlette(
+        routes=[
+            Route("/ping", ping),
+            Route("/execution-parameters", execution_parameters),
+            Route("/invocations", invocations, methods=["POST"]),
+        ]
+    )
+
+
+def _problem(status: int, reason: str) -> Response:
+    return JSONResponse({"error": reason}, status_code=status)
