@@ -87,7 +87,7 @@ PARAMS = {
         minimum=0,
         maximum=1,
         title="Ask below this score",
-        description="Ask about an image whose best detection scores less. Empty: as in the pipeline's YAML.",
+        description="Ask about an image whose best score is lower. Empty: as in the pipeline's YAML.",
         section="Only for this run",
     ),
     "cap": Param(

@@ -35,7 +35,8 @@ def add(commands: Any) -> None:
         type=count,
         default=1,
         metavar="N",
-        help="which object of the answer, 1 (the default) is the one with the best score",
+        help="which object of the answer (of a classifier's: which class), 1 (the default) is the one with "
+        "the best score",
     )
     parser.add_argument(
         "--class",

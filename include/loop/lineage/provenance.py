@@ -119,7 +119,8 @@ def _label(
         "class": class_name,
         "image": value["source-ref"],
         "etag": value.get("etag"),
-        "boxes": workspace.task.describe(value),
+        "labels": workspace.task.describe(value),
+        "parts": workspace.task.words.parts,
         "created": metadata.get("creation-date"),
         "job": metadata.get("job-name"),
         "batch": value.get("batch"),
@@ -156,7 +157,7 @@ def _answers(
             "worker": answer.worker,
             "submitted": _text(answer.submitted),
             "seconds": answer.seconds,
-            "boxes": answer.labels,
+            "labels": answer.labels,
         }
         for answer in accepted
     ] + [{"worker": item.worker, "problem": item.reason} for item in rejected]

@@ -36,12 +36,13 @@ def _indented(walk: dict[str, Any]) -> Iterator[str]:
 
 
 def _answer(value: dict[str, Any]) -> Lines:
-    sides = ", ".join(f"{name} {value[name]:.3f}" for name in ("xmin", "ymin", "xmax", "ymax"))
+    sides = [f"{name} {value[name]:.3f}" for name in ("xmin", "ymin", "xmax", "ymax") if name in value]
+    kind = "detection" if sides else "class"
     return [
         f"answer: {value['class']} with score {value['score']:.3f} "
-        f"(detection {value['detection']} of {value['of']}; --detection chooses another)",
+        f"({kind} {value['detection']} of {value['of']}; --detection chooses another)",
         f"in {value['image']}",
-        f"at {sides}",
+        *([f"at {', '.join(sides)}"] if sides else []),
     ]
 
 
@@ -83,23 +84,26 @@ def _dataset(value: dict[str, Any]) -> Lines:
 
 
 def _label(value: dict[str, Any]) -> Lines:
-    boxes = ", ".join(
-        f"{box['label']} at {box['left']:g},{box['top']:g} of {box['width']:g} x {box['height']:g}"
-        for box in value["boxes"]
-    )
+    things = ", ".join(_thing(item) for item in value["labels"])
     kind = f" that shows {value['class']}" if value["class"] else ""
     lines = [
         f"label: line {value['line']} of the manifest "
         f"(number {value['choice']}{kind}; --line chooses another)",
         f"in {value['manifest']}",
         f"image {value['image']}",
-        f"boxes: {boxes or 'none, nothing to see'}",
+        f"{value['parts']}: {things or 'none, nothing to see'}",
         f"made {value['created'] or 'at an unknown time'}" + (f" by {value['job']}" if value["job"] else ""),
     ]
     if value["loop"] is None:
         return [*lines, "nobody was asked by this loop: the label came with the pipeline's initial manifests"]
     why = f", asked because {value['reason']}" if value["reason"] else ""
     return [*lines, f"batch {value['batch']}{why}"]
+
+
+def _thing(item: dict[str, Any]) -> str:
+    if "left" not in item:
+        return str(item["label"])
+    return f"{item['label']} at {item['left']:g},{item['top']:g} of {item['width']:g} x {item['height']:g}"
 
 
 def _human_loop(value: dict[str, Any]) -> Lines:
@@ -117,7 +121,7 @@ def _one_answer(value: dict[str, Any]) -> str:
     if "problem" in value:
         return f"{worker}: not used: {value['problem']}"
     seconds = "an unknown time" if value["seconds"] is None else f"{value['seconds']:g} seconds"
-    return f"{worker}: {', '.join(value['boxes']) or 'nothing'}; {seconds}, {value['submitted']}"
+    return f"{worker}: {', '.join(value['labels']) or 'nothing'}; {seconds}, {value['submitted']}"
 
 
 def _template(value: dict[str, Any]) -> Lines:

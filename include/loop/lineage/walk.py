@@ -36,7 +36,8 @@ class Start:
     """Where a walk begins, and which way it takes where the way divides.
 
     Either ``image`` (an S3 URI, sent to ``endpoint``; None: the live one), or ``package`` (an ARN), or
-    ``training_job``. ``detection`` and ``line`` count from 1; ``class_name`` None is the detection's class.
+    ``training_job``. ``detection`` (a detected object, or a class of a classifier, by score) and ``line``
+    count from 1; ``class_name`` None is the detection's class.
     """
 
     image: str | None = None
@@ -88,8 +89,8 @@ def _answer(workspace: Workspace, start: Start, image: str) -> Walk:
     found = smoke_test.read_answer(workspace, reply, endpoint, image)
     if not 1 <= start.detection <= len(found):
         raise ConfigurationError(
-            f"endpoint {endpoint} sees {len(found)} objects in {image}: there is no detection "
-            f"{start.detection}; another image, or a package or training job, can be a start as well"
+            f"endpoint {endpoint} says {len(found)} things of {image}: there is no number {start.detection}; "
+            "another image, or a package or training job, can be a start as well"
         )
     detection = found[start.detection - 1]
     values = asdict(detection)

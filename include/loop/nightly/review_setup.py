@@ -18,6 +18,7 @@ from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, Fatal, NotSetUp
 from include.loop.core.identity import check_name, content_hash
 from include.loop.core.storage import error_code
+from include.loop.nightly.template_lists import warnings
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -51,10 +52,13 @@ class Workteam:
 
 @dataclass(frozen=True)
 class WorkerTemplate:
-    """The worker task template, and the name that carries its content's hash."""
+    """The worker task template, the name that carries its content's hash, and what is to be known about the
+    lists of classes in it.
+    """
 
     human_task_ui_arn: str
     name: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def setup_template(workspace: Workspace) -> WorkerTemplate:
         arn = workspace.clients.review.create_human_task_ui(
             HumanTaskUiName=name, UiTemplate={"Content": content}
         )["HumanTaskUiArn"]
-    return WorkerTemplate(arn, name)
+    return WorkerTemplate(arn, name, tuple(warnings(content, workspace.pipeline.classes)))
 
 
 def setup_flow_definition(workspace: Workspace) -> FlowDefinition:

@@ -56,10 +56,10 @@ class Task(MeasuringTask[P, L], Protocol[P, L, A]):
 
     @abstractmethod
     def read_answers(
-        self, body: bytes, loop: str, size: tuple[int, int]
+        self, body: bytes, loop: str, size: tuple[int, int] | None
     ) -> tuple[list[A], list[RejectedAnswer]]:
         """The answers in A2I's output.json, one per worker, and those that cannot be used. BadRecord when the
-        file as a whole is unusable.
+        file as a whole is unusable. ``size`` is the image's width and height, None where nobody knows it.
         """
 
     @abstractmethod

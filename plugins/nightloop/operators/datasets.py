@@ -118,9 +118,10 @@ class BuildDatasetOperator(LoopOperator):
         if result.get("note"):  # a dataset kept by an earlier version has none
             self.log.warning("%s", result["note"])
         if result["rejected"] or result.get("rejected_boxes"):
+            parts = result.get("rejected_boxes", 0)
             self.log.warning(
-                "%d label lines and %d boxes were left out; the dataset's rejected.jsonl says which and why.",
-                result["rejected"], result.get("rejected_boxes", 0),
+                "%d label lines%s were left out; the dataset's rejected.jsonl says which and why.",
+                result["rejected"], f" and {parts} boxes" if parts else "",
             )  # fmt: skip
         labels = self.workspace.storage.uri(layout.LABELS)
         self.set_lineage([labels], [result["dataset_uri"]])

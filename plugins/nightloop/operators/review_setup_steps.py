@@ -44,6 +44,8 @@ class SetupTemplateOperator(LoopOperator):
 
         result = asdict(setup_template(self.workspace))
         self.log.info("Worker task template %s", result["human_task_ui_arn"])
+        for warning in result["warnings"]:
+            self.log.warning("%s", warning)
         return result
 
 

@@ -32,7 +32,7 @@ def test_lines_of_others_are_ordered_by_time_and_their_fields_may_be_of_any_kind
     write_dataset(place, "first", None, *values)
     found = [find_line(place.workspace, "first", "cat", number)[0] for number in range(1, 5)]
     assert [label["image"][-5] for label in found] == ["1", "3", "0", "2"]
-    assert found[0]["boxes"][0]["label"] == "cat"
+    assert found[0]["labels"][0]["label"] == "cat"
 
 
 def test_labels_come_by_batch_the_newest_first_back_through_the_ancestors(place: Place):

@@ -18,7 +18,8 @@ LABEL = {
     "choice": 1,
     "class": "cat",
     "image": "s3://b/x.jpg",
-    "boxes": [{"label": "cat", "left": 1, "top": 2, "width": 3, "height": 4.5}],
+    "parts": "boxes",
+    "labels": [{"label": "cat", "left": 1, "top": 2, "width": 3, "height": 4.5}],
     "created": None,
     "job": None,
     "batch": None,
@@ -44,11 +45,11 @@ def test_a_label_that_came_with_the_pipeline_ends_the_walk():
 def test_each_answer_tells_its_boxes_and_time_or_why_it_was_not_used():
     good = {
         "worker": "ann",
-        "boxes": ["cat", "dog"],
+        "labels": ["cat", "dog"],
         "seconds": 12.5,
         "submitted": "2026-11-01T10:00:00+00:00",
     }
-    nothing = good | {"worker": "bob", "boxes": [], "seconds": None}
+    nothing = good | {"worker": "bob", "labels": [], "seconds": None}
     bad = {"worker": "eve", "problem": "unknown label: 'bird'"}
     assert render({"answers": [good, nothing, bad]}).splitlines() == [
         "answers: 3",
@@ -61,3 +62,14 @@ def test_each_answer_tells_its_boxes_and_time_or_why_it_was_not_used():
 def test_what_a_worker_wrote_does_not_reach_the_terminal_as_control_characters():
     shown = render({"answers": [{"worker": "\x1b[2Jeve", "problem": "unknown label: '\x07\u202e'"}]})
     assert shown.splitlines()[1] == "worker ?[2Jeve: not used: unknown label: '??'"
+
+
+def test_what_a_classifier_says_has_no_place_in_the_image():
+    answer = {"image": "s3://b/x.jpg", "class": "cat", "score": 0.75, "detection": 1, "of": 3}
+    label = LABEL | {"parts": "labels", "labels": [{"label": "cat"}, {"label": "dog"}]}
+    shown = render({"answer": answer, "label": label}).splitlines()
+    assert shown[:2] == [
+        "answer: cat with score 0.750 (class 1 of 3; --detection chooses another)",
+        "in s3://b/x.jpg",
+    ]
+    assert "   labels: cat, dog" in shown

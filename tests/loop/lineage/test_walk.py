@@ -107,7 +107,7 @@ def test_an_answer_is_walked_back_to_the_people_and_their_form(
         assert text in printed
     assert printed.splitlines()[-1].startswith("   " * (len(STEPS) - 1))
     assert main([*command, "--detection", "2"]) == 1
-    assert "sees 1 objects in" in capsys.readouterr().err
+    assert "says 1 things of" in capsys.readouterr().err
 
     # Years later the review plane has forgotten the question: what is left is told.
     place.runtime.delete_human_loop(HumanLoopName=label["loop"])

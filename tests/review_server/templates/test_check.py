@@ -16,7 +16,8 @@ from include.review_server.templates.initial_answer import immediate_answer
 from include.review_server.templates.liquid import frame_document
 from include.review_server.templates.values import parse_relaxed
 
-DEFAULT = Path("include/pipelines/templates/bounding-box.liquid.html")
+SHIPPED = Path("include/pipelines/templates")
+DEFAULT = SHIPPED / "bounding-box.liquid.html"
 BOX = {"label": "a", "left": 1.6, "top": 2, "width": 3, "height": 4}
 INPUT = {
     "taskObject": "s3://photos/x.jpg",
@@ -33,8 +34,19 @@ def _found(inner: str, task_input: Any = INPUT) -> list[tuple[str, int | None]]:
     return [(finding.code, finding.line) for finding in check(text, task_input)]
 
 
-def test_the_default_template_is_clean():
-    assert check(DEFAULT.read_text(), INPUT) == []
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("bounding-box", 2),
+        ("image-classification", 10),
+        ("image-classification", 11),  # more than crowd-image-classifier takes
+        ("multi-label", 2),
+        ("multi-label", 60),
+    ],
+)
+def test_the_shipped_templates_are_clean(name, labels):
+    asked = INPUT | {"labels": [f"class {n}" for n in range(labels)], "exclusion": {"text": "none of these"}}
+    assert check((SHIPPED / f"{name}.liquid.html").read_text(), asked) == []
 
 
 @pytest.mark.parametrize(

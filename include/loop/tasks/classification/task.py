@@ -58,7 +58,7 @@ class ImageClassification(ClassificationMeasuring, Task[Sequence[ClassScore], La
         return make_question(prediction or (), self.classes, threshold, multi_label=self.multi_label)
 
     def read_answers(
-        self, body: bytes, loop: str, size: tuple[int, int]
+        self, body: bytes, loop: str, size: tuple[int, int] | None
     ) -> tuple[list[ClassAnswer], list[RejectedAnswer]]:
         return read_output(body, loop, self.classes, multi_label=self.multi_label)
 

@@ -37,7 +37,7 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
         return {"labels": list(self.classes), "initialValue": boxes}
 
     def read_answers(
-        self, body: bytes, loop: str, size: tuple[int, int]
+        self, body: bytes, loop: str, size: tuple[int, int] | None
     ) -> tuple[list[BoxAnswer], list[RejectedAnswer]]:
         return read_output(body, loop, self.classes, size)
 
