@@ -31,8 +31,8 @@ def warnings(template: str, classes: Sequence[str]) -> list[str]:
     told = []
     if missing:
         told.append(
-            f"the template has a list of its own without {_names(missing)}: reviewers cannot choose what is not "
-            "in it. The pipeline's classes are `{{ task.input.labels | to_json | escape }}`"
+            f"the template has a list of its own without {_names(missing)}: reviewers cannot choose what is "
+            "not in it. The pipeline's classes are `{{ task.input.labels | to_json | escape }}`"
         )
     if unknown:
         told.append(
