@@ -132,6 +132,7 @@ def _delta(pipeline: Pipeline, after: _Model, before: _Model) -> Delta:
 
 def _by_image(slices: Slices, name: str, models: Mapping[str, _Model]) -> Iterator[ImageComparison]:
     right = {who: model.measured.by_image() for who, model in models.items()}
+    mistakes = models[CHALLENGER].measured.mistakes()
     for index, line in enumerate(slices.images[name]):
         f1 = {who: finite(right[who][index]) if who in right else None for who in MODELS}
         yield ImageComparison(
@@ -140,6 +141,7 @@ def _by_image(slices: Slices, name: str, models: Mapping[str, _Model]) -> Iterat
             challenger_f1=f1[CHALLENGER],
             champion_f1=f1[CHAMPION],
             gain=_difference(f1[CHALLENGER], f1[CHAMPION]),
+            mistake=mistakes.get(index),
         )
 
 

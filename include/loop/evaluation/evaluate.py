@@ -168,6 +168,8 @@ def _earlier(workspace: Workspace, champion: Contestant | None) -> dict[str, Sli
     found = MetricsParts.find(workspace.storage, champion.training_job)
     for problem in found.problems:
         log.warning("what %s scored before is not compared with: %s", champion.training_job, problem)
+    if found.metric != workspace.task.metric.key:  # one number is no best of another
+        return {}
     return found.slices
 
 

@@ -68,6 +68,12 @@ def decide_by(task: AnyTask, body: bytes | None, settings: GateSettings) -> Verd
         metrics = Metrics.from_json(body)
     except BadRecord as error:
         return _closed(f"metrics.json cannot be judged: {error}")
+    if metrics.metric != task.metric.key:
+        return _closed(
+            f"the models were measured by {metrics.metric}, and the pipeline's evaluation.metric is "
+            f"{task.metric.key} since: the limits are not those of this number. No label is lost, and the "
+            "next training with new labels is measured and judged by it"
+        )
     return decide(task, metrics, settings)
 
 

@@ -35,7 +35,7 @@ def choose(workspace: Workspace, rows: Iterable[ImageComparison], dataset: Datas
         candidates = [(sign * gain, row) for gain, row in compared if sign * gain > 0]
         candidates.sort(key=lambda item: (-item[0], share("example", item[1].image)))
         candidates = candidates[:CANDIDATES]
-        labels = _labels(workspace, [row for _, row in candidates], dataset)
+        labels = labels_of(workspace, [row for _, row in candidates], dataset)
         weighed = [
             (-size * len(label.classes), number, row, label)
             for number, (size, row) in enumerate(candidates)
@@ -63,8 +63,8 @@ def shown_label(workspace: Workspace, label: Labelled) -> dict[str, Any]:
     return {name: label.value[name] for name in names if name in label.value}
 
 
-def _labels(
-    workspace: Workspace, rows: Sequence[ImageComparison], dataset: Dataset | None
+def labels_of(
+    workspace: Workspace, rows: Sequence[ImageComparison | Example], dataset: Dataset | None
 ) -> dict[tuple[str, str], Labelled]:
     """Labels by slice and image, from the test sets' manifests and those of the dataset."""
     found: dict[tuple[str, str], Labelled] = {}

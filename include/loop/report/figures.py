@@ -34,6 +34,8 @@ def slices(items: Sequence[SliceFacts], metric: Metric) -> tuple[Figure, str]:
     ]  # fmt: skip
     told = "; ".join(
         f"{item.name}: before {formats.score(item.before)}, after {formats.score(item.after)}"
+        if item.champion
+        else f"{item.name}: {formats.score(item.after)}"
         for item in items
     )
     return _dots(rows, metric.key, f"{metric.key} by slice. {told}.")
@@ -88,7 +90,8 @@ def reliability(item: SliceFacts, words: Words) -> tuple[Figure, str]:
         axes.scatter(
             means, rights, s=areas, color=PALETTE[role], marker=marker, label=role, zorder=4, clip_on=False
         )
-        told.append(f"calibration error {role} {formats.score(model.calibration_error)}")
+        when = f"{role} " if item.champion else ""
+        told.append(f"calibration error {when}{formats.score(model.calibration_error)}")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")

@@ -40,6 +40,7 @@ from include.loop.core.records.models import (
 from include.loop.core.records.verdict import Verdict
 from include.loop.report.batches import read_batches
 from include.loop.report.examples import choose
+from include.loop.report.mistakes import cells, surest, with_labels
 from include.loop.report.reader import Reader
 from include.loop.report.standings import gather_standings
 from include.loop.workspace import Workspace
@@ -65,6 +66,7 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
     batches, earlier = read_batches(workspace, sorted(dataset.shards) if dataset else [], known, problems)
     slices = _slices(metrics)
     curves = reader.find(TrainingCurves, training_job)
+    compared = reader.lines(ImageComparison, training_job)
     pipeline = workspace.pipeline
     return Facts(
         pipeline=pipeline.name,
@@ -80,7 +82,9 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
         standings=gather_standings(workspace, metrics.score_threshold, problems),
         rejections=_rejections(reader.lines(RejectedLine, model.dataset_id)) if model else (),
         model=ModelFacts.model_validate(dict(model)) if model else None,
-        evaluation=EvaluationFacts(score_threshold=metrics.score_threshold, confidence=metrics.confidence),
+        evaluation=EvaluationFacts(
+            metric=metrics.metric, score_threshold=metrics.score_threshold, confidence=metrics.confidence
+        ),
         slices=slices,
         # The gate's own rule: as configured, else every test set (or validation).
         improve_on=pipeline.gate.improve_on
@@ -90,7 +94,9 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
             TrainRecallFacts(name=name, **dict(item)) for name, item in metrics.train_recall.items()
         ),
         verdict=RoundVerdict.model_validate(dict(verdict)) if verdict else None,
-        examples=tuple(choose(workspace, reader.lines(ImageComparison, training_job), dataset)),
+        examples=tuple(choose(workspace, compared, dataset)),
+        mistakes=tuple(with_labels(workspace, surest(compared), dataset)),
+        cells=tuple(cells(compared)),
         curves=CurveFacts(epochs=curves.epochs, throughput=curves.throughput) if curves else None,
         package=package,
         deployment=_deployment(workspace, reader, training_job),

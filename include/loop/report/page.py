@@ -17,17 +17,15 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from include.loop.config import DATASET_SLICES
 from include.loop.core import layout
 from include.loop.core.records.batch_facts import StandingFacts
-from include.loop.core.records.facts import Facts, SliceFacts
-from include.loop.core.records.metrics import ModelScores
+from include.loop.core.records.facts import Facts
 from include.loop.core.records.trials import Discard
-from include.loop.report import advice, figures, formats, history, pictures, standings, words
+from include.loop.core.storage import MOST_BYTES
+from include.loop.report import advice, figures, formats, history, measures, pictures, standings, words
 from include.loop.report.facts import read_all
 from include.loop.report.gather import gather, has_changed, read_champions
 from include.loop.report.reader import Reader
-from include.loop.tasks.measuring import Words
 from include.loop.workspace import Workspace
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -38,9 +36,6 @@ POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; sandbox allow-same-origin"
 )
-# A larger confusion matrix than this cannot be read: the list of mistakes beside it can.
-MOST_CLASSES = 15
-MISTAKES = 10
 
 
 @dataclass(frozen=True)
@@ -90,41 +85,23 @@ def _write_round(workspace: Workspace, facts: Facts) -> None:
 def render(workspace: Workspace, facts: Facts) -> str:
     """The page of a round as HTML."""
     task, threshold = workspace.task, facts.evaluation.score_threshold
-    detailed = [item for item in facts.slices if _matters(facts, item)]
+
+    def read(image: str) -> bytes:
+        return workspace.storage.read(image, most=MOST_BYTES)
+
     return (
-        _environment()
+        environment()
         .get_template("round.html.jinja")
         .render(
-            facts=facts,
-            metric=task.metric,
-            task=task.words,
+            **measures.shown(facts, task),
             headline=words.headline(facts, task),
             rules=advice.ordered(facts.verdict.rules if facts.verdict else ()),
             steps=advice.next_steps(facts),
             effort=history.effort(facts),
-            measured=facts.slices,
-            more=list(dict.fromkeys(name for item in facts.slices for name in item.challenger.more)),
-            detailed=detailed,
             drifts=advice.drifts(facts),
-            confusions=[
-                (item, confusion_rows(item.challenger, task.words), mistakes(item.challenger))
-                for item in detailed
-                if item.challenger.confusion
-            ],
-            drawings={
-                "slices": figures.slices(facts.slices, task.metric) if facts.slices else None,
-                "classes": [figures.classes(item, task.metric) for item in detailed],
-                "reliability": [
-                    figures.reliability(item, task.words) for item in detailed if item.challenger.reliability
-                ],
-                "drift": figures.drift(facts.earlier, facts.batches)
-                if any(batch.scores for batch in facts.batches)
-                else None,
-                "training": figures.training(facts.curves.epochs, task.metric)
-                if facts.curves and facts.curves.epochs
-                else None,
-            },
             pictures=pictures.draw(workspace, facts.examples, threshold),
+            mistakes=pictures.draw(workspace, facts.mistakes, threshold),
+            cells=[(cell, pictures.thumbnails(read, cell)) for cell in facts.cells],
             standings=[
                 (item, pictures.draw(workspace, item.examples, threshold)) for item in facts.standings
             ],
@@ -132,53 +109,12 @@ def render(workspace: Workspace, facts: Facts) -> str:
     )
 
 
-def _matters(facts: Facts, item: SliceFacts) -> bool:
-    """Class by class only where it counts: on the test sets, and wherever a rule failed.
-
-    A handful of audits has an interval from 0 to 1 for every class.
-    """
-    failed = [rule.slice for rule in (facts.verdict.rules if facts.verdict else ()) if not rule.passed]
-    return item.judged and (item.name not in DATASET_SLICES or item.name in failed)
-
-
-def confusion_rows(scores: ModelScores, task: Words) -> list[tuple[str, list[tuple[str, int, float]]]]:
-    """The confusion matrix by true class: columns with their count and share of the row. None of it when
-    there are too many classes to read.
-    """
-    nothing, missed = ([name] if name else [] for name in (task.nothing, task.missed))
-    seen = [*scores.confusion, *(name for row in scores.confusion.values() for name in row)]
-    classes = [
-        name for name in dict.fromkeys([*scores.classes, *seen]) if name not in {task.nothing, task.missed}
-    ]
-    if len(classes) > MOST_CLASSES:
-        return []
-    rows = []
-    for truth in [*classes, *nothing]:
-        row = scores.confusion.get(truth, {})
-        total = max(sum(row.values()), 1)
-        rows.append(
-            (truth, [(name, row.get(name, 0), row.get(name, 0) / total) for name in [*classes, *missed]])
-        )
-    return rows
-
-
-def mistakes(scores: ModelScores) -> list[tuple[str, str, int]]:
-    """The most frequent confusions: what it was, what it was taken for, how often."""
-    wrong = [
-        (truth, said, count)
-        for truth, row in scores.confusion.items()
-        for said, count in row.items()
-        if count and truth != said
-    ]
-    return sorted(wrong, key=lambda item: (-item[2], item[0], item[1]))[:MISTAKES]
-
-
 def _render_history(workspace: Workspace, rounds: list[Facts], now: Iterable[StandingFacts]) -> bytes:
     """``now`` is how batches stand now."""
     batches, slices = history.batches(rounds), history.slices(rounds)
     discarded = {batch.batch: _discarded(workspace, batch.batch) for batch, _ in batches}
     return (
-        _environment()
+        environment()
         .get_template("history.html.jinja")
         .render(
             pipeline=workspace.pipeline,
@@ -211,7 +147,7 @@ def _discarded(workspace: Workspace, batch: str) -> dict[str, str]:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

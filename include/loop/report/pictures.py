@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from include.loop.core import storage
 from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.core.images import read_image
-from include.loop.core.records.batch_facts import Example
-from include.loop.core.records.metrics import CHAMPION
+from include.loop.core.records.batch_facts import CellFacts, Example
+from include.loop.core.records.metrics import CHALLENGER, CHAMPION
+from include.loop.tasks.protocol import AnyTask
+from include.loop.tasks.values import Labelled
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 
 # The longer side of a picture in pixels: sharp on a phone, and a page of twelve stays below a megabyte.
 LONGEST = 400
+SMALL = 96  # of one among many
+
+
+_WHEN = {CHAMPION: "before: ", CHALLENGER: "after: "}
+_UNREADABLE = (BadRecord, ConfigurationError, FileNotFoundError, OSError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -46,43 +53,74 @@ class Pair:
 
 def draw(workspace: Workspace, examples: Iterable[Example], threshold: float) -> list[Pair]:
     """A pair of pictures for every example that can still be shown, with the predictions that count."""
-
-    def pair(example: Example) -> Pair | None:
-        return _pair(workspace, example, threshold)
-
-    return [pair for pair in storage.in_parallel(pair, examples) if pair is not None]
-
-
-def _pair(workspace: Workspace, example: Example, threshold: float) -> Pair | None:
     task, target = workspace.task, workspace.storage
+
+    def read(image: str) -> bytes:
+        return target.read(image, most=storage.MOST_BYTES)
+
+    def look(example: Example) -> Pair | None:
+        try:
+            label = task.read_value(example.label)
+            found = {
+                model: task.read_output(target, output) if output else ()
+                for model, output in sorted(example.out.items(), reverse=True)  # the champion first
+            }
+        except _UNREADABLE:
+            return None
+        return pair(task, example, read, label, found, threshold)
+
+    return [found for found in storage.in_parallel(look, examples) if found is not None]
+
+
+def pair(
+    task: AnyTask,
+    example: Example,
+    read: Callable[[str], bytes],
+    label: Labelled,
+    predictions: Mapping[str, Any],
+    threshold: float,
+) -> Pair | None:
+    """An example as each model sees it; None where its image cannot be read."""
     try:
-        scene = _fit(read_image(target.read(example.image, most=storage.MOST_BYTES), "RGB", LONGEST).image)
-        label = task.read_value(example.label)
-        found = {
-            model: task.read_output(target, output) if output else ()
-            for model, output in sorted(example.out.items(), reverse=True)  # the champion first
-        }
-    except (BadRecord, ConfigurationError, FileNotFoundError, OSError, ValueError):
+        scene = _scene(read(example.image), LONGEST)
+    except _UNREADABLE:
         return None
     name = example.image.rsplit("/", 1)[-1]
     views = []
-    for model, prediction in found.items():
+    for model, prediction in predictions.items():
         drawn = task.draw(scene, label, prediction, threshold)
-        when = "before" if model == CHAMPION else "after"
-        told = f"{when}: {drawn.told}"
+        told = _WHEN.get(model, "") + drawn.told
         views.append(Seen(told, _data_uri(drawn.picture), f"{name} {told}"))
     return Pair(example, tuple(views))
 
 
-def _fit(scene: Image.Image) -> Image.Image:
-    """Larger ones made smaller; small ones enlarged by a whole number, so that their pixels stay pixels."""
+def thumbnails(read: Callable[[str], bytes], cell: CellFacts) -> list[Seen]:
+    """The images of a cell of the confusion, small and as they are, each with how sure the model was."""
+
+    def look(example: Example) -> Seen | None:
+        try:
+            scene = _scene(read(example.image), SMALL)
+        except _UNREADABLE:
+            return None
+        score = f"{example.mistake.score:.2f}" if example.mistake else ""
+        name = example.image.rsplit("/", 1)[-1]
+        return Seen(score, _data_uri(scene), f"{name}: {cell.true} → {cell.said} {score}")
+
+    return [seen for seen in storage.in_parallel(look, cell.examples) if seen is not None]
+
+
+def _scene(body: bytes, side: int) -> Image.Image:
+    """A picture with this longer side or a little less: larger ones made smaller, small ones enlarged by a
+    whole number, so that their pixels stay pixels.
+    """
     from PIL import Image
 
+    scene = read_image(body, "RGB", side).image
     longest = max(scene.size)
-    if longest >= LONGEST:
-        scene.thumbnail((LONGEST, LONGEST))
+    if longest >= side:
+        scene.thumbnail((side, side))
         return scene
-    times = LONGEST // longest
+    times = side // longest
     return scene.resize((scene.width * times, scene.height * times), Image.Resampling.NEAREST)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from include.loop.core.records.metrics import ModelScores
+from include.loop.core.records.metrics import Mistake, ModelScores
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -98,6 +98,11 @@ class Measured(Protocol):
 
     def by_image(self) -> Floats:
         """How right each image is at work, I."""
+
+    def mistakes(self) -> Mapping[int, Mistake]:
+        """What each image is mistaken for, by its place among the images; those that are right have none.
+        Nothing where one word per image could not say it.
+        """
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 from include.loop import report
 from include.loop.report.gather import gather
-from include.loop.report.page import MOST_CLASSES, confusion_rows, mistakes, render
+from include.loop.report.measures import MOST_CLASSES, confusion_rows, mistakes
+from include.loop.report.page import render
 from include.loop.tasks.detection.measuring import WORDS
 from tests.loop.report.rounds import Rounds, as_scores, champion, make_rounds, scores
 from tests.support.cloud import LocalCloud

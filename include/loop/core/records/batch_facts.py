@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from include.loop.core.records.base import Part
-from include.loop.core.records.metrics import Number
+from include.loop.core.records.metrics import Mistake, Number
 
 
 class ScoreHistogram(Part):
@@ -70,6 +70,16 @@ class Example(Part):
     gain: float = 0.0
     label: dict[str, Any] = Field(default={})
     out: dict[str, str | None] = Field(default={})
+    mistake: Mistake | None = None  # the challenger's
+
+
+class CellFacts(Part):
+    """The images of one true class that the challenger takes for one other: how many, and the surest."""
+
+    true: str
+    said: str
+    count: int
+    examples: tuple[Example, ...] = ()
 
 
 class TrialFacts(Part):

@@ -14,7 +14,7 @@ from pydantic import Field
 from include.loop.core import layout
 from include.loop.core.records import version_1
 from include.loop.core.records.base import Location, Part, Record
-from include.loop.core.records.batch_facts import BatchFacts, Example, StandingFacts
+from include.loop.core.records.batch_facts import BatchFacts, CellFacts, Example, StandingFacts
 from include.loop.core.records.metrics import LatencyMetrics, Number, SliceMetrics, TrainRecall
 from include.loop.core.records.verdict import JudgedRule
 
@@ -124,8 +124,11 @@ class DeploymentFacts(Part):
 
 
 class EvaluationFacts(Part):
-    """How both models were measured. ``confidence`` is that of each of an interval's two bounds."""
+    """How both models were measured: by which number (empty where an older version did not say it).
+    ``confidence`` is that of each of an interval's two bounds.
+    """
 
+    metric: str = ""
     score_threshold: float = 0.5
     confidence: Number = None
 
@@ -178,6 +181,8 @@ class Facts(Record):
     latency: LatencyMetrics | None = None
     verdict: RoundVerdict | None = None
     examples: tuple[Example, ...] = ()
+    mistakes: tuple[Example, ...] = ()  # the challenger's, the surest first
+    cells: tuple[CellFacts, ...] = ()  # of its confusion, the largest first
     curves: CurveFacts | None = None
     package: PackageFacts | None = None
     deployment: DeploymentFacts | None = None

@@ -77,6 +77,16 @@ class ReliabilityBin(Part):
     precision: Number = None
 
 
+class Mistake(Part):
+    """What a model is surest of and wrong about on an image: the names of the true class and of the one that
+    it says, as they stand in a confusion, and how sure it is, 0 to 1.
+    """
+
+    true: str
+    said: str
+    score: float
+
+
 class ModelScores(Part):
     """One model on one slice, shares from 0 to 1. ``low`` and ``high`` are the score's bounds; ``more`` are
     other numbers of the task by their names; ``confusion`` counts by true and predicted class.
@@ -255,7 +265,7 @@ def _usable(kind: type[Kind], values: Any, what: str, problems: list[str]) -> di
 
 class ImageComparison(Line):
     """One image of a judged slice, in images.jsonl: how right each model is on it (F1, or what the task has
-    in its place), the gain, and where their predictions lie.
+    in its place), the gain, what the challenger mistakes it for, and where their predictions lie.
     """
 
     LOCATION: ClassVar[Location] = staticmethod(layout.measured_images_file)
@@ -265,6 +275,7 @@ class ImageComparison(Line):
     challenger_f1: Number = None
     champion_f1: Number = None
     gain: Number = None
+    mistake: Mistake | None = None
     out: dict[str, str | None] = Field(default={})
 
     @classmethod

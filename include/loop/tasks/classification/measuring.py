@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from include.loop.core.records.metrics import ModelScores, finite
+from include.loop.core.records.metrics import Mistake, ModelScores, finite
 from include.loop.tasks.classification import metrics, resampling
 from include.loop.tasks.classification.choices import Choice, choose, once
 from include.loop.tasks.classification.difference import largest_difference
@@ -58,6 +58,9 @@ class MeasuredClasses:
         hits = (self.table.said & self.table.truth).sum(axis=1)
         total = self.table.said.sum(axis=1) + self.table.truth.sum(axis=1)
         return np.divide(2.0 * hits, total, out=self.table.predicted.astype(float), where=total > 0)
+
+    def mistakes(self) -> dict[int, Mistake]:
+        return metrics.mistakes(self.table, self.classes)
 
 
 class ClassificationMeasuring:

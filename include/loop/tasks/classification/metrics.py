@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from include.loop.core.records.metrics import ClassScore, ModelScores, finite
+from include.loop.core.records.metrics import ClassScore, Mistake, ModelScores, finite
 from include.loop.tasks import shares
 from include.loop.tasks.classification import resampling
 from include.loop.tasks.classification.choices import Choice, once
@@ -124,6 +124,24 @@ def confusion(table: Table, classes: Sequence[str]) -> dict[str, dict[str, int]]
         for true, row in zip(classes, counts, strict=True):
             for said, number in zip(classes, row, strict=True):
                 count(true, said, int(number))
+    return found
+
+
+def mistakes(table: Table, classes: Sequence[str]) -> dict[int, Mistake]:
+    """By image, of those that were predicted and are not right: the wrong answer that the model is surest
+    of. Of many labels a missed one can be it as well, and the score is how sure the model is that it is not.
+    """
+    found = {}
+    for row in np.flatnonzero(table.predicted & ~table.right):
+        said, truth, scores = table.said[row], table.truth[row], table.scores[row]
+        if table.multi_label:
+            sure = np.where(said != truth, np.where(said, scores, 1 - scores), -1.0)
+            index = int(sure.argmax())
+            true, name = (INVENTED, classes[index]) if said[index] else (classes[index], MISSED)
+        else:
+            sure, index = scores, int(said.argmax())
+            true, name = classes[int(truth.argmax())], classes[index]
+        found[int(row)] = Mistake(true=true, said=name, score=round(float(sure[index]), 5))
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.loop.core.records.metrics import ClassScore, ModelScores
+from include.loop.core.records.metrics import ClassScore, Mistake, ModelScores
 from include.loop.tasks.detection import metrics
 from include.loop.tasks.detection.difference import MIN_SCORE, largest_difference
 from include.loop.tasks.detection.drawing import draw
@@ -98,6 +98,10 @@ class MeasuredDetections:
 
     def by_image(self) -> Floats:
         return metrics.f1_by_image(self.matches, self.threshold)
+
+    def mistakes(self) -> dict[int, Mistake]:
+        """None: an image has many detections, and pictures show what is wrong with each."""
+        return {}
 
 
 class DetectionMeasuring:

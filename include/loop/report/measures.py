@@ -1,0 +1,125 @@
+"""What the sections on scores, curves and mistakes show of what was measured.
+
+Takes a round's facts and the task's words, gives what the templates scores, curves and mistakes need:
+tables, and figures as drawings. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from include.loop.config import DATASET_SLICES
+from include.loop.core.records.facts import Facts, SliceFacts
+from include.loop.core.records.metrics import ModelScores
+from include.loop.report import curves, figures
+from include.loop.tasks.measuring import Words
+from include.loop.tasks.protocol import AnyTask
+
+# A larger confusion matrix than this cannot be read: the list of mistakes beside it can.
+MOST_CLASSES = 15
+MISTAKES = 10
+# Beside the score, a table has room for so many more numbers; others have a table of their own.
+MORE_COLUMNS = 2
+
+
+def shown(facts: Facts, task: AnyTask) -> dict[str, Any]:
+    """The values of those templates, by name."""
+    detailed = [item for item in facts.slices if _matters(facts, item)]
+    more = list(dict.fromkeys(name for item in facts.slices for name in item.challenger.more))
+    return {
+        "facts": facts,
+        "metric": task.metric,
+        "task": task.words,
+        "measured": facts.slices,
+        "more": more if len(more) <= MORE_COLUMNS else [],
+        "others": more if len(more) > MORE_COLUMNS else [],
+        "detailed": detailed,
+        "undefined": [(item.name, told) for item in detailed if (told := list(undefined(item.challenger)))],
+        "confusions": [
+            (
+                item,
+                confusion_rows(item.challenger, task.words),
+                counts_by_class(item.challenger, task.words),
+                mistakes(item.challenger),
+            )
+            for item in detailed
+            if item.challenger.confusion
+        ],
+        "drawings": {
+            "slices": figures.slices(facts.slices, task.metric) if facts.slices else None,
+            "classes": [figures.classes(item, task.metric) for item in detailed],
+            "curves": [drawing for item in detailed for drawing in curves.together(item)],
+            "class_curves": [drawing for item in detailed for drawing in curves.by_class(item)],
+            "reliability": [
+                figures.reliability(item, task.words) for item in detailed if item.challenger.reliability
+            ],
+            "drift": figures.drift(facts.earlier, facts.batches)
+            if any(batch.scores for batch in facts.batches)
+            else None,
+            "training": figures.training(facts.curves.epochs, task.metric)
+            if facts.curves and facts.curves.epochs
+            else None,
+        },
+    }
+
+
+def _matters(facts: Facts, item: SliceFacts) -> bool:
+    """Class by class only where it counts: on the test sets, and wherever a rule failed.
+
+    A handful of audits has an interval from 0 to 1 for every class.
+    """
+    failed = [rule.slice for rule in (facts.verdict.rules if facts.verdict else ()) if not rule.passed]
+    return item.judged and (item.name not in DATASET_SLICES or item.name in failed)
+
+
+def confusion_rows(scores: ModelScores, task: Words) -> list[tuple[str, list[tuple[str, int, float]]]]:
+    """The confusion matrix by true class: columns with their count and share of the row. None of it when
+    there are too many classes to read, or where no class stands for another.
+    """
+    if not task.matrix:
+        return []
+    nothing, missed = ([name] if name else [] for name in (task.nothing, task.missed))
+    seen = [*scores.confusion, *(name for row in scores.confusion.values() for name in row)]
+    classes = [
+        name for name in dict.fromkeys([*scores.classes, *seen]) if name not in {task.nothing, task.missed}
+    ]
+    if len(classes) > MOST_CLASSES:
+        return []
+    rows = []
+    for truth in [*classes, *nothing]:
+        row = scores.confusion.get(truth, {})
+        total = max(sum(row.values()), 1)
+        rows.append(
+            (truth, [(name, row.get(name, 0), row.get(name, 0) / total) for name in [*classes, *missed]])
+        )
+    return rows
+
+
+def counts_by_class(scores: ModelScores, task: Words) -> list[tuple[str, int, int, int]]:
+    """What stands in the place of the matrix where no class stands for another: each class with how often it
+    is found, missed, and said where it is not.
+    """
+    if task.matrix:
+        return []
+    invented = scores.confusion.get(task.nothing, {})
+    rows = ((name, scores.confusion.get(name, {})) for name in scores.classes)
+    return [(name, row.get(name, 0), row.get(task.missed, 0), invented.get(name, 0)) for name, row in rows]
+
+
+def undefined(scores: ModelScores) -> Iterator[tuple[str, list[str]]]:
+    """The numbers that some classes have not, with those classes."""
+    for name in next((item.more for item in scores.classes.values()), {}):
+        if without := [label for label, item in scores.classes.items() if item.more.get(name) is None]:
+            yield name, without
+
+
+def mistakes(scores: ModelScores) -> list[tuple[str, str, int]]:
+    """The most frequent confusions: what it was, what it was taken for, how often."""
+    wrong = [
+        (truth, said, count)
+        for truth, row in scores.confusion.items()
+        for said, count in row.items()
+        if count and truth != said
+    ]
+    return sorted(wrong, key=lambda item: (-item[2], item[0], item[1]))[:MISTAKES]
