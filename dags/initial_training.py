@@ -1,12 +1,12 @@
 """
 # Train the first model
 
-Trains a model from labels that already exist (`initial` in the pipeline's YAML: augmented manifests for
-training and validation) and makes it the champion that `nightly_review` predicts with.
+Trains a model from labels that already exist (`initial` in the pipeline's YAML: augmented manifests or
+RecordIO files for training and validation) and makes it the champion that `nightly_review` predicts with.
 
 | Task | What it does |
 |---|---|
-| `build_dataset` | checks the initial manifests line by line, writes the dataset |
+| `build_dataset` | unpacks `.rec` files, checks the labels one by one, writes the dataset |
 | `train` | a SageMaker training job from scratch |
 | `evaluate` | measures it on the pipeline's test sets and held-out images |
 | `gate` | holds it against the pipeline's limits, and against a champion if there is one |
@@ -19,6 +19,12 @@ training and validation) and makes it the champion that `nightly_review` predict
 
 **No labels yet?** Leave this flow out: without a champion, `nightly_review` asks about a random choice of
 images, and `incremental_training` trains the first model from the answers.
+
+**RecordIO** (`initial.train: s3://…/train.rec`) is unpacked once, to images and a manifest below
+`unpacked/`, for the loop compares, replays and asks about single images. Jobs then train from RecordIO files
+in File mode, unless `training.format` says `augmented-manifest`: `train` packs each dataset to
+`datasets/<id>/train.rec` and `validation.rec`. It does not hand on the file as it came, because images that
+are held out, or look like some that are, must not be learned.
 
 **A person is asked** when `gate.approval` of the pipeline says so, or with the parameter `approval`.
 

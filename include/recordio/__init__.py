@@ -6,10 +6,11 @@ and shows them. All of it streams. Knows none of our rooms; the loop, the local 
 it.
 """
 
-from include.recordio.framing import MAGIC, MAGIC_BYTES, MAX_PART, RecordIOError, read, write
+from include.recordio.framing import MAGIC, MAGIC_BYTES, MAX_PART, RecordIOError, frame, read, write
 from include.recordio.labels import (
     Kind,
     Object,
+    is_readable_by_mxnet,
     kind_of,
     read_class,
     read_classes,
@@ -35,6 +36,8 @@ __all__ = [
     "RecordIOError",
     "Writer",
     "format_line",
+    "frame",
+    "is_readable_by_mxnet",
     "kind_of",
     "pack",
     "pack_list",

@@ -25,7 +25,14 @@ class RecordIOError(ValueError):
 
 
 def write(stream: BinaryIO, payload: bytes) -> int:
-    """Write one record; how many bytes it takes in the stream.
+    """Write one record; how many bytes it takes in the stream. RecordIOError as ``frame``."""
+    framed = frame(payload)
+    stream.write(framed)  # one call: a FIFO's reader wakes once per record
+    return len(framed)
+
+
+def frame(payload: bytes) -> bytes:
+    """The bytes of one record in a stream.
 
     A payload that contains the magic number at a multiple of 4 bytes is cut there and written as several
     parts, so that a reader can find the next record by looking for the magic number. Raises RecordIOError
@@ -44,9 +51,7 @@ def write(stream: BinaryIO, payload: bytes) -> int:
         else:
             flag = _LAST if number == last else _MIDDLE
         frames += _HEADER.pack(MAGIC, flag << 29 | len(part)), part, b"\0" * (-len(part) % 4)
-    framed = b"".join(frames)
-    stream.write(framed)  # one call: a FIFO's reader wakes once per record
-    return len(framed)
+    return b"".join(frames)
 
 
 def read(stream: BinaryIO) -> Iterator[bytes]:

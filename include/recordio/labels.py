@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from include.recordio.records import Label, RecordError
 
 HEADER_WIDTH, OBJECT_WIDTH = 2, 5
+_LEAST_NUMBERS = HEADER_WIDTH + OBJECT_WIDTH
 # Numbers that a class or a width can be without losing its last digit as a float of 32 bits.
 _MOST_EXACT = 1 << 24
 
@@ -50,6 +51,13 @@ def kind_of(label: Label) -> Kind:
     if len(label) >= HEADER_WIDTH and label[0] >= HEADER_WIDTH and label[1] >= OBJECT_WIDTH:
         return Kind.OBJECTS
     raise _neither(label)
+
+
+def is_readable_by_mxnet(label: Label) -> bool:
+    """Whether MXNet's reader, which SageMaker's own algorithms are built on, takes the label: one of objects
+    needs seven numbers, which is one object at least (image_det_aug, iter_image_det_recordio).
+    """
+    return not isinstance(label, tuple) or kind_of(label) is Kind.CLASSES or len(label) >= _LEAST_NUMBERS
 
 
 def read_objects(label: Sequence[float]) -> list[Object]:

@@ -73,7 +73,8 @@ class BatchSettings(Strict):
 
 class InitialSettings(Strict):
     """Where the labels of the first model lie, relative to the pipeline's folder or as S3 URIs: augmented
-    manifests, or RecordIO files (``.rec``).
+    manifests, or RecordIO files (``.rec``). Those number their classes as the pipeline orders them, or as
+    ``classes.txt`` beside the file does, one name a line.
     """
 
     train: str = "initial/train.manifest"
@@ -135,13 +136,14 @@ class TrainingSettings(Strict):
 
     ``base_network`` is for object detection, ``num_layers`` for image classification; ``image_shape`` is the
     side of the square that a model sees, in pixels. None: what the task takes by default. ``format`` is how
-    the labels of a dataset reach the training job: through a pipe, or as RecordIO files.
+    the labels of a dataset reach the training job: as an augmented manifest through a pipe, or as RecordIO
+    files. None: as the labels of the first model come, RecordIO when ``initial.train`` is a ``.rec``.
     """
 
     base_network: Literal["vgg-16", "resnet-50"] | None = None
     num_layers: Literal[18, 20, 32, 34, 44, 50, 56, 101, 110, 152, 200] | None = None
     image_shape: int | None = Field(default=None, ge=28)
-    format: Literal["augmented-manifest", "recordio"] = "augmented-manifest"
+    format: Literal["augmented-manifest", "recordio"] | None = None
     initial: StageSettings = StageSettings()
     incremental: StageSettings = StageSettings()
     replay: ReplaySettings = ReplaySettings()
@@ -291,6 +293,13 @@ class Pipeline(Strict):
         if unknown := sorted(set(self.gate.improve_on) - set(allowed)):
             raise ValueError(f"gate.improve_on: no slice {', '.join(unknown)}; allowed: {', '.join(allowed)}")
         return self
+
+    @property
+    def trains_from_recordio(self) -> bool:
+        """Whether training jobs read RecordIO files instead of augmented manifests."""
+        if self.training.format is not None:
+            return self.training.format == "recordio"
+        return self.initial is not None and self.initial.train.endswith(".rec")
 
     def template(self) -> str:
         """The worker task template's text: 1 to 128,000 characters (CreateHumanTaskUi)."""

@@ -172,6 +172,39 @@ def dataset_rejected(dataset_id: str) -> str:
     return _dataset(dataset_id, "rejected.jsonl")
 
 
+def dataset_records(dataset_id: str, split: str) -> str:
+    """The images and labels of a split as RecordIO, for pipelines that train from it."""
+    return _dataset(dataset_id, f"{split}.rec")
+
+
+def packed_file(dataset_id: str) -> str:
+    """How many records those have; written last, so it says that they are complete."""
+    return _dataset(dataset_id, "packed.json")
+
+
+def not_packed(dataset_id: str) -> str:
+    """Images of the dataset that are in none of its RecordIO files, with the reason."""
+    return _dataset(dataset_id, "not-packed.jsonl")
+
+
+# A RecordIO file with the labels of the first model, unpacked; the digest is of its bytes and its classes.
+
+
+def unpacked_images(digest: str) -> str:
+    """Its images are below this, one object each."""
+    return _unpacked(digest, "images/")
+
+
+def unpacked_refused(digest: str) -> str:
+    """Its records that hold no image with a label, with the reason."""
+    return _unpacked(digest, "refused.jsonl")
+
+
+def unpacked_manifest(digest: str) -> str:
+    """Its labels, as an augmented manifest; written last, so it says that all is unpacked."""
+    return _unpacked(digest, "labels.manifest")
+
+
 # Models: trained, measured, judged, told of, registered, served.
 
 
@@ -293,6 +326,10 @@ def _labels(batch: str, name: str) -> str:
 
 def _dataset(dataset_id: str, name: str) -> str:
     return f"datasets/{dataset_id}/{name}"
+
+
+def _unpacked(digest: str, name: str) -> str:
+    return f"unpacked/{digest}/{name}"
 
 
 def _model(training_job: str, name: str) -> str:

@@ -33,6 +33,7 @@ from include.loop.dataset.candidates import told
 from include.loop.dataset.label_pool import LabelPool, gather, gather_initial
 from include.loop.dataset.replay import Replay, choose_replay
 from include.loop.dataset.split_register import age
+from include.loop.dataset.unpacking import unpack
 from include.loop.trials.next_trial import choices
 from include.loop.trials.past import read_past
 from include.loop.trials.shards import committed_shards, read_discarded, read_lineage
@@ -93,23 +94,28 @@ class Draft:
 
 
 def build_initial(workspace: Workspace) -> BuiltDataset:
-    """The dataset of the first model, from the manifests the pipeline names."""
+    """The dataset of the first model, from the manifests or RecordIO files that the pipeline names."""
     settings = workspace.pipeline.initial
     if settings is None:
         raise NothingToLearn(
             f"{workspace.pipeline.path}: initial: names no manifests; "
             "this pipeline's first model comes from its first batches"
         )
+    refused: list[RejectedLine] = []
     try:
-        pool = gather_initial(workspace, settings.train, settings.validation)
+        train, validation = (
+            unpack(workspace, place, refused) for place in (settings.train, settings.validation)
+        )
+        pool = gather_initial(workspace, train, validation)
     except FileNotFoundError as error:
         raise ConfigurationError(f"{workspace.pipeline.path}: initial: {error}") from None
+    pool.rejected.extend(refused)
     draft = _draft(pool)
-    train, validation = len(draft.manifests["train"]), len(draft.manifests["validation"])
-    if not train or not validation:
+    learned, held_out = len(draft.manifests["train"]), len(draft.manifests["validation"])
+    if not learned or not held_out:
         raise NothingToLearn(
-            f"the first model needs labels in both splits, but there are {train} to train and "
-            f"{validation} to validate" + (f". {told(pool.rejected)}" if pool.rejected else "")
+            f"the first model needs labels in both splits, but there are {learned} to train and "
+            f"{held_out} to validate" + (f". {told(pool.rejected)}" if pool.rejected else "")
         )
     return _write(pool, draft)
 

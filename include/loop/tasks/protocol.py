@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from include import recordio
 from include.loop.core.errors import BadRecord
 from include.loop.core.storage import Storage
 from include.loop.tasks.algorithm import Algorithm
@@ -87,6 +88,18 @@ class Task(MeasuringTask[P, L], Protocol[P, L, A]):
     def read_line(self, line: bytes) -> L:
         """The same for a line as it stands in the file."""
         return self.read_value(parse_line(line))
+
+    @abstractmethod
+    def read_record(
+        self, label: recordio.Label, source: str, size: tuple[int, int], ids: Sequence[int]
+    ) -> dict[str, Any]:
+        """The manifest line of an image that came in a RecordIO file: ``size`` is its width and height, and
+        ``ids`` has our class for each of the file's. BadRecord when the label is of another kind or class.
+        """
+
+    @abstractmethod
+    def write_record(self, label: L) -> recordio.Label:
+        """What the header of a RecordIO record says of a labelled image."""
 
     @abstractmethod
     def describe(self, line: dict[str, Any]) -> list[dict[str, Any]]:

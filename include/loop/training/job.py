@@ -21,6 +21,7 @@ from include.loop.core.records.dataset import Dataset
 from include.loop.core.records.models import Champion, TrainedModel
 from include.loop.models.champion import find_champion
 from include.loop.training.hyperparameters import make_hyperparameters
+from include.loop.training.packing import pack_dataset
 from include.loop.workspace import Workspace
 
 LONGEST_WAIT = 2_419_200  # seconds: 28 days, the most that CreateTrainingJob's MaxWaitTimeInSeconds takes
@@ -49,6 +50,9 @@ def train(workspace: Workspace, dataset_id: str, waited_for: Pending | None = No
     """
     dataset = Dataset.read(workspace.storage, dataset_id)
     parent = find_champion(workspace, dataset.parent)
+    if workspace.pipeline.trains_from_recordio:
+        # What counts is what the job will read.
+        dataset = dataset.model_copy(update={"train": pack_dataset(workspace, dataset).train})
     hyperparameters = make_hyperparameters(workspace, dataset, parent)
     job = attach_or_create(
         workspace.clients.sagemaker,
@@ -66,11 +70,8 @@ def make_request(
     workspace: Workspace, dataset: Dataset, parent: Champion | None, hyperparameters: dict[str, str]
 ) -> dict[str, Any]:
     """CreateTrainingJob's arguments without the name."""
-    storage, attribute = workspace.storage, workspace.task.label_attribute
-    channels = [
-        manifest_channel(workspace, split, storage.uri(dataset.manifest(split)), attribute)
-        for split in ("train", "validation")
-    ]
+    storage = workspace.storage
+    channels = [_data_channel(workspace, dataset, split) for split in ("train", "validation")]
     if parent:
         channels.append(model_channel(parent.model_data))
     request = job_request(workspace, channels, hyperparameters, storage.uri(layout.MODELS))
@@ -88,7 +89,8 @@ def job_request(
     request = {
         "AlgorithmSpecification": {
             "TrainingImage": training_image(workspace),
-            "TrainingInputMode": "Pipe",
+            # A channel's own mode goes before the job's, which no request can do without.
+            "TrainingInputMode": channels[0]["InputMode"],
         },
         "RoleArn": environment.role_arn,
         "HyperParameters": hyperparameters,
@@ -109,6 +111,13 @@ def job_request(
         "EnableInterContainerTrafficEncryption": network.encrypt_between_containers,
     }
     return request | given(VpcConfig=vpc(environment), Tags=tags(environment))
+
+
+def _data_channel(workspace: Workspace, dataset: Dataset, split: str) -> dict[str, Any]:
+    uri = workspace.storage.uri
+    if workspace.pipeline.trains_from_recordio:
+        return recordio_channel(split, uri(layout.dataset_records(dataset.dataset_id, split)))
+    return manifest_channel(workspace, split, uri(dataset.manifest(split)), workspace.task.label_attribute)
 
 
 def _longest_wait(place: TrainingInstances) -> int | None:
@@ -155,18 +164,27 @@ def manifest_channel(workspace: Workspace, split: str, uri: str, attribute: str)
     return channel
 
 
+def recordio_channel(split: str, uri: str) -> dict[str, Any]:
+    """The ``train`` or ``validation`` channel of RecordIO files: one, or all whose keys begin so."""
+    return _file_channel(split, uri, "application/x-recordio")
+
+
 def model_channel(model_data: str) -> dict[str, Any]:
     """The channel of an artifact that is trained further."""
+    return _file_channel("model", model_data, "application/x-sagemaker-model")
+
+
+def _file_channel(name: str, uri: str, content_type: str) -> dict[str, Any]:
     return {
-        "ChannelName": "model",
+        "ChannelName": name,
         "DataSource": {
             "S3DataSource": {
                 "S3DataType": "S3Prefix",
-                "S3Uri": model_data,
+                "S3Uri": uri,
                 "S3DataDistributionType": "FullyReplicated",
             }
         },
-        "ContentType": "application/x-sagemaker-model",
+        "ContentType": content_type,
         "CompressionType": "None",
         "InputMode": "File",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from include import recordio
 from include.loop.tasks.detection.agreement import compare_boxes
 from include.loop.tasks.detection.algorithm import DetectionAlgorithm
 from include.loop.tasks.detection.answers import BoxAnswer, read_output
@@ -14,6 +15,7 @@ from include.loop.tasks.detection.manifest import LabelledImage, describe, manif
 from include.loop.tasks.detection.measuring import DetectionMeasuring
 from include.loop.tasks.detection.predictions import Detection, read_detections
 from include.loop.tasks.detection.question import prelabels
+from include.loop.tasks.detection.records import read_record, write_record
 from include.loop.tasks.protocol import Task
 from include.loop.tasks.values import Agreement, Origin, RejectedAnswer, ReviewersDisagree
 
@@ -63,6 +65,14 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
 
     def read_value(self, value: Any) -> LabelledImage:
         return read_value(value, self.label_attribute, self.classes)
+
+    def read_record(
+        self, label: recordio.Label, source: str, size: tuple[int, int], ids: Sequence[int]
+    ) -> dict[str, Any]:
+        return read_record(label, source, size, self.label_attribute, self.classes, ids)
+
+    def write_record(self, label: LabelledImage) -> recordio.Label:
+        return write_record(label)
 
     def describe(self, line: dict[str, Any]) -> list[dict[str, Any]]:
         return describe(line, self.label_attribute, self.classes)

@@ -1,0 +1,115 @@
+"""A RecordIO file with the labels of the first model, unpacked: its images as objects, its labels as an
+augmented manifest, which the rest of the loop can ask about, compare and replay.
+
+Takes the place of a ``.rec``, gives the place of the manifest. What a file was unpacked to is named after its
+ETag and its classes: the same file is unpacked once, and an interrupted start goes on where it was.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from include import recordio
+from include.loop.core import layout
+from include.loop.core.errors import BadRecord, ConfigurationError
+from include.loop.core.identity import content_hash
+from include.loop.core.records.dataset import RejectedLine
+from include.loop.core.records.recordio import RefusedRecord
+from include.loop.core.storage import StoredObject, in_parallel
+from include.loop.workspace import Workspace
+from include.pictures import PictureError, read_size
+
+log = logging.getLogger(__name__)
+
+MOST_CLASSES_BYTES = 1 << 20
+TELL_EVERY = 10_000
+
+
+def unpack(workspace: Workspace, location: str, refused: list[RejectedLine]) -> str:
+    """Where the manifest with the labels of a ``.rec`` lies; another location is one itself.
+
+    Its records that cannot be used are added to ``refused``. FileNotFoundError when there is no such file,
+    ConfigurationError when it is broken or of other classes than the pipeline's.
+    """
+    if not location.endswith(".rec"):
+        return location
+    storage, pipeline = workspace.storage, workspace.pipeline
+    found = storage.stat(location)
+    if found is None:
+        raise FileNotFoundError(f"no object at {storage.uri(location)}")
+    ids = _class_ids(workspace, found.uri)
+    digest = content_hash(
+        found.etag, ids, list(pipeline.classes), pipeline.task, pipeline.multi_label, pipeline.label_attribute
+    )
+    manifest = layout.unpacked_manifest(digest)
+    if not storage.exists(manifest):
+        storage.write_lines(manifest, _unpacked(workspace, found, digest, ids))
+    refused.extend(
+        RejectedLine(manifest=found.uri, line=str(item.number), reason=item.reason)
+        for item in RefusedRecord.read_all(storage, digest)
+    )
+    return manifest
+
+
+def _unpacked(
+    workspace: Workspace, rec: StoredObject, digest: str, ids: list[int]
+) -> Iterator[dict[str, object]]:
+    """The lines, each when its image is stored; at their end the refused records are."""
+    storage, images = workspace.storage, layout.unpacked_images(digest)
+    there = {item.uri: item.size for item in storage.list(images)}
+
+    def unpack_one(placed: recordio.Placed) -> dict[str, object] | RefusedRecord:
+        record = placed.record
+        try:
+            if isinstance(record, recordio.RecordError):
+                raise record
+            size = read_size(record.image)
+            ending = "png" if record.image.startswith(b"\x89PNG") else "jpg"
+            place = f"{images}{placed.number:08d}-{record.id}.{ending}"
+            source = storage.uri(place)
+            line = workspace.task.read_record(record.label, source, size, ids)
+        except (BadRecord, PictureError, recordio.RecordError) as error:
+            return RefusedRecord(number=placed.number, reason=str(error))
+        if there.get(source) != len(record.image):
+            storage.write(place, record.image, f"image/{'png' if ending == 'png' else 'jpeg'}")
+        return line
+
+    refused: list[RefusedRecord] = []
+    with storage.open(rec.uri, rec.etag) as stream:
+        try:
+            for count, found in enumerate(in_parallel(unpack_one, recordio.read_records(stream)), start=1):
+                if isinstance(found, RefusedRecord):
+                    refused.append(found)
+                else:
+                    yield found
+                if count % TELL_EVERY == 0:
+                    log.info("%s: %d records unpacked", rec.uri, count)
+        except recordio.RecordIOError as error:
+            raise ConfigurationError(f"{rec.uri}: {error}. Pack or upload it again") from None
+    RefusedRecord.write_all(storage, refused, digest)  # before the manifest, which says that all is there
+
+
+def _class_ids(workspace: Workspace, uri: str) -> list[int]:
+    """The pipeline's class for each of the file's: by name where ``classes.txt`` lies beside it."""
+    ours = workspace.pipeline.classes
+    beside = f"{uri.rpartition('/')[0]}/classes.txt"
+    try:
+        names = _names(workspace.storage.read(beside, most=MOST_CLASSES_BYTES))
+    except FileNotFoundError:
+        return list(range(len(ours)))
+    except BadRecord as error:
+        raise ConfigurationError(f"{beside}: {error}") from None
+    if unknown := [name for name in names if name not in ours]:
+        raise ConfigurationError(
+            f"{beside}: {', '.join(map(repr, unknown[:5]))} is no class of the pipeline, which has "
+            f"{', '.join(map(repr, ours[:20]))} ({workspace.pipeline.path}): name them alike"
+        )
+    return [ours.index(name) for name in names]
+
+
+def _names(body: bytes) -> list[str]:
+    try:
+        return [name for line in body.decode("utf-8-sig").split("\n") if (name := line.strip())]
+    except UnicodeDecodeError:
+        raise BadRecord("has to be UTF-8, one class a line") from None
