@@ -17,6 +17,7 @@ DISCARDED = "discarded/"
 RELEASED = "released/"
 TRIALS = "trials/"
 SPLITS = "splits/"
+IMPORTS = "imports/"
 MODELS = "models/"
 REPORTS = "reports/"
 HISTORY_PAGE = "reports/index.html"
@@ -137,6 +138,29 @@ def trial_file(training_job: str) -> str:
 def named_after(uri: str) -> str:
     """The shard or job that a file is named after: ``2026-11-01`` of ``s3://…/splits/2026-11-01.jsonl``."""
     return uri.rpartition("/")[2].removesuffix(".jsonl").removesuffix(".json")
+
+
+# What came in from elsewhere.
+
+
+def import_file(name: str) -> str:
+    """What one import brought, and what of it is not used; written last."""
+    return f"{IMPORTS}{name}/import.json"
+
+
+def import_started(name: str) -> str:
+    """When an import was first made; written once, before everything else of it."""
+    return f"{IMPORTS}{name}/started.json"
+
+
+def import_problems(name: str) -> str:
+    """Every record and label of the source that is not used or was changed, with the reason."""
+    return f"{IMPORTS}{name}/problems.jsonl"
+
+
+def imported_image(sha256: str, suffix: str) -> str:
+    """A picture that lay in no S3 bucket, named after its bytes: imported twice, it lies there once."""
+    return f"imported/{sha256}{suffix}"
 
 
 # Datasets, and the replay that goes into them.

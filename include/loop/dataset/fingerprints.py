@@ -36,7 +36,6 @@ from botocore.exceptions import ClientError
 from include.loop.core.errors import BadRecord
 from include.loop.core.images import read_image
 from include.loop.core.storage import MOST_BYTES, Storage, error_code
-from include.pictures import Picture
 
 HASH_SIDE = 16
 HASH_BYTES = HASH_SIDE * HASH_SIDE // 8
@@ -59,7 +58,14 @@ class Fingerprint:
 
 def fingerprint(body: bytes) -> Fingerprint:
     """The fingerprint of an image's bytes. BadRecord when it cannot be decoded."""
-    return _of(body, read_image(body, "L", DECODED_SIDE))
+    return look_at(body)[0]
+
+
+def look_at(body: bytes) -> tuple[Fingerprint, tuple[int, int]]:
+    """The same, and the image's width and height."""
+    picture = read_image(body, "L", DECODED_SIDE)
+    found = Fingerprint(hashlib.sha256(body).hexdigest(), _phash(picture.image))
+    return found, (picture.width, picture.height)
 
 
 def read_fingerprint(
@@ -79,8 +85,7 @@ def read_fingerprint(
     body, now = found
     if etag is not None and etag != now:
         raise BadRecord("the image was replaced after it was labelled")
-    picture = read_image(body, "L", DECODED_SIDE)
-    return now, _of(body, picture), (picture.width, picture.height)
+    return now, *look_at(body)
 
 
 def alike(left: Sequence[str | None], right: Sequence[str | None]) -> Iterator[tuple[int, int]]:
@@ -102,10 +107,6 @@ def alike(left: Sequence[str | None], right: Sequence[str | None]) -> Iterator[t
         )
         for row, column in np.argwhere(differing <= NEAR_BITS):
             yield int(rows[0][start + row]), int(columns[0][column])
-
-
-def _of(body: bytes, picture: Picture) -> Fingerprint:
-    return Fingerprint(hashlib.sha256(body).hexdigest(), _phash(picture.image))
 
 
 def _phash(grey: Any) -> str | None:

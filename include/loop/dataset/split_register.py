@@ -163,7 +163,7 @@ class SplitRegister:
         try:
             if reading is None or reading.size is None:
                 reading = Reading(*read_fingerprint(self._workspace.storage, source, etag))
-            _check_size(candidate.line, reading.size)
+            check_size(candidate.line, reading.size)
             return reading
         except BadRecord as error:
             return Reading("", problem=str(error))
@@ -194,7 +194,7 @@ def age(entry: Entry) -> tuple[datetime, str]:
     return moment(entry.created), entry.label
 
 
-def _check_size(line: Labelled, size: tuple[int, int] | None) -> None:
+def check_size(line: Labelled, size: tuple[int, int] | None) -> None:
     """BadRecord when a label was drawn on a picture of another shape than the stored one.
 
     Another resolution of the same picture does no harm: boxes are learned and compared as shares of its size.

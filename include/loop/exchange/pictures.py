@@ -1,0 +1,75 @@
+"""The pictures of a source: read once each, checked, and where they lie in no S3 bucket, put into ours.
+
+Takes an item, gives its ``Stored`` image. What lies in S3 is referenced where it is. Others get a key made of
+their bytes, below the pipeline's folder: repeating an import copies nothing twice, nor does another source
+that has the same pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from include.loop.core import layout
+from include.loop.core.errors import BadRecord
+from include.loop.core.storage import MOST_BYTES, Storage, error_code
+from include.loop.dataset.fingerprints import Fingerprint, look_at
+from include.loop.exchange.items import Item
+
+_PNG = b"\x89PNG"
+# The image cannot be read, whatever is tried; other errors of S3 are no fault of the image.
+_UNREADABLE = frozenset({"NoSuchBucket", "AccessDenied", "InvalidBucketName", "KeyTooLongError"})
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An image in S3, with what its bytes say; ``copied`` is whether it is a copy of ours."""
+
+    uri: str
+    etag: str
+    prints: Fingerprint
+    size: tuple[int, int]
+    copied: bool
+
+
+def store(storage: Storage, item: Item, keep: bool) -> Stored:
+    """Read an item's image and see that it lies in S3; without ``keep`` nothing is written. BadRecord when it
+    is missing or no picture that training could read.
+    """
+    if item.uri is not None:
+        body, etag = _find(storage, item.uri)
+        prints, size = look_at(body)
+        return Stored(item.uri, etag, prints, size, copied=False)
+    try:
+        body = item.read()
+    except FileNotFoundError as error:
+        raise BadRecord(f"its image is missing: {error}") from None
+    if len(body) > MOST_BYTES:
+        raise BadRecord(f"its image has {len(body):,} bytes; at most {MOST_BYTES:,} are read")
+    prints, size = look_at(body)
+    location = layout.imported_image(prints.sha256, ".png" if body.startswith(_PNG) else ".jpg")
+    etag = _put(storage, location, body) if keep else ""
+    return Stored(storage.uri(location), etag, prints, size, copied=True)
+
+
+def _find(storage: Storage, uri: str) -> tuple[bytes, str]:
+    try:
+        found = storage.find(uri, most=MOST_BYTES)
+    except ClientError as error:
+        if error_code(error) not in _UNREADABLE:
+            raise
+        raise BadRecord(f"its image cannot be read: {uri}: {error_code(error)}") from None
+    if found is None:
+        raise BadRecord(f"its image is missing: {uri}")
+    return found
+
+
+def _put(storage: Storage, location: str, body: bytes) -> str:
+    there = storage.stat(location)
+    if there is None:
+        storage.write(location, body, "image/png" if location.endswith(".png") else "image/jpeg")
+        there = storage.stat(location)
+    if there is None:
+        raise BadRecord(f"its image was just written to {storage.uri(location)}, and is gone")
+    return there.etag
