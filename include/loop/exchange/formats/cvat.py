@@ -1,0 +1,284 @@
+"""CVAT for images 1.1: one XML of all images, with boxes (``box``) and classes of whole images (``tag``).
+
+Coordinates are edges in pixels from 0, as ours are. A turned box becomes the upright box around it; polygons
+and other shapes are left out, each with a word. The file is read twice: once to know that it is whole and
+what it labels, and once image by image, so that a large one does not fill the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+import defusedxml.ElementTree as safe
+
+from include.loop.core.errors import BadRecord
+from include.loop.exchange.files import MOST_LABEL_BYTES, Files
+from include.loop.exchange.formats import Format, ReadOptions, WriteOptions
+from include.loop.exchange.formats._output import check_name, picture_of, put, size_of
+from include.loop.exchange.formats._pictures import Pictures
+from include.loop.exchange.formats._values import (
+    class_name,
+    edges,
+    enclosing,
+    marks_of,
+    number,
+    pixels,
+    shown,
+    split_of,
+    turned,
+)
+from include.loop.exchange.formats._xml import XML_ERRORS, xml_reason, xml_text
+from include.loop.exchange.items import MARKS, Box, Class, Item, Problem
+
+TITLE = "CVAT"
+_MOST_NODES = 2_000_000  # within one image or the head of the file
+_SUBSET_OF = {"train": "train", "validation": "val", "test": "test"}
+_TRUTHS = {"difficult", "truncated", "occluded", "crowd"}
+
+
+def _looks_like(files: Files) -> bool:
+    names = _xml_files(files)
+    if len(names) != 1:
+        return False
+    with closing(files.open(names[0])) as stream:
+        return b"<annotations>" in stream.read(1024)
+
+
+def _classes(files: Files, options: ReadOptions) -> list[str] | None:
+    return list(_survey(files).labels) or None
+
+
+def _read(files: Files, options: ReadOptions) -> Iterator[Item | Problem]:
+    survey = _survey(files)
+    for name in options.sets:
+        if name not in survey.subsets:
+            there = ", ".join(sorted(survey.subsets)) or "none"
+            raise BadRecord(f"{survey.name} has no subset {name!r}; there are: {there}")
+    return _items(files, Pictures(options.images or files), survey, options)
+
+
+@dataclass
+class _Survey:
+    """What the whole file is found to have, in the first reading."""
+
+    name: str
+    labels: dict[str, None] = field(default_factory=dict)
+    subsets: set[str] = field(default_factory=set)
+    boxes: bool = False
+    tags: bool = False
+
+
+def _xml_files(files: Files) -> list[str]:
+    return [name for name in files.names() if name.lower().endswith(".xml")]
+
+
+def _survey(files: Files) -> _Survey:
+    names = _xml_files(files)
+    if len(names) != 1:
+        raise BadRecord(f"{files.place} has {len(names)} XML files; CVAT for images has one")
+    survey = _Survey(names[0])
+    try:
+        for node in _nodes(files, names[0]):
+            if node.tag == "track":
+                raise BadRecord("is CVAT for video; export it as CVAT for images 1.1")
+            if node.tag == "label" and (name := node.findtext("name")) is not None:
+                survey.labels[class_name(name)] = None
+            if node.tag == "image" and (subset := node.get("subset")):
+                survey.subsets.add(subset)
+            survey.boxes |= node.tag == "image" and node.find("box") is not None
+            survey.tags |= node.tag == "image" and node.find("tag") is not None
+    except BadRecord as error:
+        raise BadRecord(f"{names[0]}: {error}") from None
+    return survey
+
+
+def _nodes(files: Files, name: str) -> Iterator[Element]:
+    """Images, labels and tracks, one at a time: what was given is forgotten."""
+    depth, count = 0, 0
+    root: Element | None = None
+    with closing(files.open(name)) as stream:
+        try:
+            for event, node in safe.iterparse(_Bounded(stream), events=("start", "end")):
+                if root is None:
+                    root = node
+                    if node.tag != "annotations":
+                        raise BadRecord(f"begins with <{node.tag[:80]}>; CVAT's begins with <annotations>")
+                count += 1
+                if count > _MOST_NODES:
+                    raise BadRecord(f"has more than {_MOST_NODES:,} elements in one image")
+                depth += 1 if event == "start" else -1
+                if event == "end" and node.tag in ("image", "track", "label"):
+                    yield node
+                if event == "end" and depth == 1:
+                    root.clear()
+                    count = 0
+        except XML_ERRORS as error:
+            if isinstance(error, BadRecord):
+                raise
+            raise BadRecord(xml_reason(error)) from None
+
+
+class _Bounded:
+    """A stream that ends with BadRecord where it is longer than allowed."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._left = stream, MOST_LABEL_BYTES
+
+    def read(self, size: int = -1) -> bytes:
+        body: bytes = self._stream.read(min(size, 1 << 20) if size >= 0 else 1 << 20)
+        self._left -= len(body)
+        if self._left < 0:
+            raise BadRecord(f"is larger than the {MOST_LABEL_BYTES:,} bytes that are read")
+        return body
+
+
+def _items(
+    files: Files, pictures: Pictures, survey: _Survey, options: ReadOptions
+) -> Iterator[Item | Problem]:
+    seen: set[str] = set()
+    for node in _nodes(files, survey.name):
+        if node.tag != "image" or (options.sets and node.get("subset") not in options.sets):
+            continue
+        where = f"{survey.name}: {node.get('name') or 'an image without a name'}"
+        try:
+            subset = node.get("subset") or ""
+            picture = pictures.find(node.get("name") or "", subset and f"{subset}/")
+            if picture in seen:
+                raise BadRecord("is listed twice; the first is used")
+        except BadRecord as error:
+            yield Problem(where, str(error))
+            continue
+        seen.add(picture)
+        boxes, classes = [], []
+        for index, shape in enumerate(node, 1):
+            try:
+                if shape.tag == "tag":
+                    classes.append(Class(class_name(shape.get("label"))))
+                else:
+                    box, whole = _box(shape)
+                    boxes.append(box)
+                    if not whole:
+                        reason = f"{box.label!r} is turned: the upright box around it is used"
+                        yield Problem(f"{where}: shape {index}", reason, "mended")
+            except BadRecord as error:
+                yield Problem(f"{where}: shape {index}", str(error), "dropped")
+        yield Item(
+            picture,
+            pictures.reader(picture),
+            pictures.files.uri(picture),
+            pixels(node.get("width"), node.get("height")),
+            # An image without shapes was looked at: for boxes, unless the file has classes alone.
+            tuple(boxes) if survey.boxes or not survey.tags else None,
+            tuple(dict.fromkeys(classes)) if survey.tags else None,
+            split_of(subset) or split_of(str(PurePosixPath(picture).parent)),
+        )
+
+
+def _box(shape: Element) -> tuple[Box, bool]:
+    """The box, and whether it is the rectangle itself. BadRecord for all other shapes."""
+    if shape.tag != "box":
+        raise BadRecord(f"{shown(shape.tag)} is not read: boxes and tags are")
+    label = class_name(shape.get("label"))
+    values = {node.get("name"): _scalar(node) for node in shape.findall("attribute")}
+    marks = marks_of({name: value for name, value in values.items() if name is not None})
+    if shape.get("occluded") == "1":
+        marks["occluded"] = True
+    left, top, right, bottom = (number(shape.get(side), side) for side in ("xtl", "ytl", "xbr", "ybr"))
+    box = edges(label, left, top, right, bottom, marks)
+    degrees = number(shape.get("rotation", "0"), "rotation")
+    if not degrees % 360:
+        return box, True
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    centre = (left + right) / 2, (top + bottom) / 2
+    return enclosing(label, turned(corners, centre, degrees), marks), False
+
+
+def _scalar(node: Element) -> str | float | bool:
+    """An attribute's value in the type of our mark of that name."""
+    name, text = node.get("name"), (node.text or "").strip()
+    if name in _TRUTHS:
+        return text.lower() in ("true", "1", "yes")
+    return number(text, "confidence") if name == "confidence" else text
+
+
+def _write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterator[Problem]:
+    root = Element("annotations")
+    SubElement(root, "version").text = "1.1"
+    used: dict[str, None] = dict.fromkeys(options.classes)
+    images = []
+    for key, item in enumerate(items):
+        if any(not one.present or one.confidence is not None for one in item.classes or ()):
+            yield Problem(
+                item.name, f"{TITLE} holds neither confidences nor classes that are absent", "unheld"
+            )
+        try:
+            image = _image(key, item)
+            if options.copy_images:
+                put(folder, f"images/{item.name}", picture_of(item))
+        except BadRecord as error:
+            yield Problem(item.name, str(error))
+            continue
+        images.append(image)
+        used |= dict.fromkeys(shape.get("label", "") for shape in image)
+    labels = SubElement(SubElement(SubElement(root, "meta"), "task"), "labels")
+    for name in used:
+        _declare(SubElement(labels, "label"), name)
+    root.extend(images)
+    indent(root)
+    body: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    put(folder, "annotations.xml", body + b"\n")
+
+
+def _image(key: int, item: Item) -> Element:
+    width, height = size_of(item)
+    name = xml_text(check_name(item.name))
+    image = Element("image", id=str(key), name=name, width=str(width), height=str(height))
+    if item.split:
+        image.set("subset", _SUBSET_OF[item.split])
+    for one in item.classes or ():
+        if one.present:
+            SubElement(image, "tag", label=xml_text(one.label), source="manual")
+    for box in item.boxes or ():
+        sides = (box.left, box.top, box.left + box.width, box.top + box.height)
+        texts = {side: f"{edge:.12g}" for side, edge in zip(("xtl", "ytl", "xbr", "ybr"), sides, strict=True)}
+        occluded = str(int(bool(box.marks.get("occluded"))))
+        shape = SubElement(image, "box", label=xml_text(box.label), occluded=occluded, z_order="0")
+        shape.attrib |= texts
+        for mark in sorted(box.marks.keys() & set(MARKS) - {"occluded"}):
+            value = box.marks[mark]
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            SubElement(shape, "attribute", name=mark).text = xml_text(text)
+    return image
+
+
+def _declare(label: Element, name: str) -> None:
+    """A label of the project; CVAT takes only attributes that its label declares."""
+    SubElement(label, "name").text = xml_text(name)
+    attributes = SubElement(label, "attributes")
+    for mark in MARKS:
+        if mark != "occluded":
+            attribute = SubElement(attributes, "attribute")
+            truth = mark in _TRUTHS
+            told = {"name": mark, "mutable": "False", "input_type": "checkbox" if truth else "text"}
+            for key, text in {**told, "default_value": "false" if truth else "", "values": ""}.items():
+                SubElement(attribute, key).text = text
+
+
+FORMAT = Format(
+    title=TITLE,
+    holds=frozenset({"boxes", "classes", "many_classes"}),
+    looks_like=_looks_like,
+    classes=_classes,
+    read=_read,
+    write=_write,
+    notes=(
+        "a turned box becomes the upright box around it; polygons, masks, points and skeletons are not read",
+        "CVAT for video (tracks) is refused: export the task as CVAT for images 1.1",
+        "write: annotations.xml and the folder images, to be uploaded to a task of these images",
+    ),
+)
