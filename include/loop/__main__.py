@@ -11,12 +11,12 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from include.loop.commands import batches, data, lineage
+from include.loop.commands import batches, data, lineage, train
 from include.loop.core.errors import Fatal, Retryable
 from include.loop.lineage.text import printable
 
 # In the order in which --help tells them.
-COMMANDS = (lineage, batches, data)
+COMMANDS = (lineage, batches, data, train)
 
 
 def main(arguments: list[str] | None = None) -> int:

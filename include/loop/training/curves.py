@@ -10,22 +10,17 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.loop.core.records.models import TrainingCurves
 from include.loop.tasks.algorithm import LogPatterns
+from include.loop.training.logs import TrainingLog
 from include.loop.workspace import Workspace
 
-if TYPE_CHECKING:
-    from mypy_boto3_logs import CloudWatchLogsClient
-
 log = logging.getLogger(__name__)
-
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 
 @dataclass(frozen=True)
@@ -45,8 +40,9 @@ def keep(workspace: Workspace, training_job: str) -> KeptCurves:
     that has expired does not.
     """
     storage, problem, found = workspace.storage, None, TrainingCurves()
+    lines = TrainingLog(workspace.clients.logs, training_job).new_lines()
     try:
-        found = read_curves(_messages(workspace.clients.logs, training_job), workspace.task.algorithm.log)
+        found = read_curves(lines, workspace.task.algorithm.log)
     except (BotoCoreError, ClientError) as error:
         problem = f"the log of {training_job} could not be read: {error}"
         log.warning("%s", problem)
@@ -95,22 +91,3 @@ def _finite(text: str) -> list[float]:
     except ValueError:
         return []
     return [value] if math.isfinite(value) else []
-
-
-def _messages(logs: CloudWatchLogsClient, training_job: str) -> Iterator[str]:
-    """All lines of all the job's streams, oldest stream first (``<job>/algo-1-<start in ms>``)."""
-    pages = logs.get_paginator("describe_log_streams").paginate(
-        logGroupName=LOG_GROUP, logStreamNamePrefix=f"{training_job}/"
-    )
-    streams = sorted(stream["logStreamName"] for page in pages for stream in page["logStreams"])
-    for stream in streams:
-        token: dict[str, Any] = {}
-        while True:
-            page = logs.get_log_events(
-                logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, **token
-            )
-            yield from (event["message"] for event in page["events"])
-            # A page may be empty though more follow: the end is where the token stays the same.
-            if page["nextForwardToken"] == token.get("nextToken"):
-                break
-            token = {"nextToken": page["nextForwardToken"]}

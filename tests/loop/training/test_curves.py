@@ -15,6 +15,7 @@ from include.loop.core.clients import Clients
 from include.loop.core.records.models import TrainingCurves
 from include.loop.tasks.detection.algorithm import DetectionAlgorithm
 from include.loop.training import curves
+from include.loop.training.logs import LOG_GROUP
 from tests.loop.report.rounds import make_rounds
 from tests.support.cloud import LocalCloud
 
@@ -99,14 +100,14 @@ def test_curves_are_read_over_all_pages_and_streams_and_never_get_shorter(
     assert curves.keep(workspace, job).epochs == 3
     kept = workspace.storage.read_json(f"models/{job}/curves.json")
     assert [item["validation_map"] for item in kept["epochs"]] == [0.1, 0.3, 0.4]
-    logs.delete_log_stream(logGroupName=curves.LOG_GROUP, logStreamName=f"{job}/algo-1-1700000009999")
+    logs.delete_log_stream(logGroupName=LOG_GROUP, logStreamName=f"{job}/algo-1-1700000009999")
     assert curves.keep(workspace, job).epochs == 3
 
 
 def write(logs, stream: str, lines: list[str]) -> None:
-    place = {"logGroupName": curves.LOG_GROUP, "logStreamName": stream}
+    place = {"logGroupName": LOG_GROUP, "logStreamName": stream}
     with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
-        logs.create_log_group(logGroupName=curves.LOG_GROUP)
+        logs.create_log_group(logGroupName=LOG_GROUP)
     logs.create_log_stream(**place)
     now = int(time.time() * 1000)
     for start in range(0, len(lines), 5000):

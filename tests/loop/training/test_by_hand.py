@@ -1,0 +1,135 @@
+"""What labels need is derived from them, and what could not work is refused before a job is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from include.loop import config
+from include.loop.core.errors import ConfigurationError
+from include.loop.training.by_hand import Plan, Wish, plan
+from tests.loop.manifests.lines import boxes, grade
+from tests.loop.place import Place
+
+
+class Hand:
+    """A person with manifests; ``train`` and ``validation`` are their lines."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.train: list[dict[str, Any]] = [boxes(f"s3://b/{n}.jpg", *[0] * 100, 1) for n in range(6)]
+        self.validation: list[dict[str, Any]] = [boxes("s3://b/v.jpg", 0)]
+
+    def plan(self, pipeline: str | None = None, **wish: Any) -> Plan:
+        for part in ("train", "validation"):
+            self.place.storage.write_lines(f"{part}.manifest", getattr(self, part))
+        known = self.place.pipeline if pipeline else None
+        places = {part: self.place.storage.uri(f"{part}.manifest") for part in ("train", "validation")}
+        return plan(self.place.clients, self.place.environment, known, Wish(**(places | wish)))
+
+
+@pytest.fixture
+def hand(place: Place) -> Hand:
+    return Hand(place)
+
+
+def test_what_can_be_counted_in_a_manifest_is_counted(hand: Hand):
+    values = hand.plan(hyperparameters={"epochs": "5", "optimizer": "rmsprop"}).request["HyperParameters"]
+    assert {name: values[name] for name in ("num_classes", "num_training_samples", "label_width")} == {
+        "num_classes": "2",
+        "num_training_samples": "6",
+        "label_width": "507",  # five for each of 101 boxes, and two
+    }
+    assert (values["epochs"], values["optimizer"], values["mini_batch_size"]) == ("5", "rmsprop", "6")
+
+
+def test_discovered_names_ask_for_the_same_as_names_by_hand(hand: Hand):
+    found = hand.plan()
+    assert found == hand.plan(label="box")
+    assert (found.attribute, found.classes) == ("box", ("helmet", "vest"))
+    train, validation = found.request["InputDataConfig"]
+    assert train["DataSource"]["S3DataSource"]["AttributeNames"] == ["source-ref", "box"]
+    assert train["ShuffleConfig"] == {"Seed": 1}
+    assert (validation["RecordWrapperType"], validation["InputMode"]) == ("RecordIO", "Pipe")
+
+
+def test_other_labels_under_the_same_name_are_another_job(hand: Hand):
+    before = hand.plan().stem
+    hand.train.append(boxes("s3://b/more.jpg", 0))
+    hand.train[0]["box"]["annotations"].pop(0)
+    assert hand.plan().stem != before
+
+
+def test_a_pipelines_settings_and_classes_are_taken_where_it_is_named(hand: Hand):
+    for line in (*hand.train, *hand.validation):
+        line["box-metadata"]["class-map"] = {"0": "cat"}
+    hand.place.settings["classes"] = ["cat", "dog", "bird"]
+    hand.place.load()
+    planned = hand.plan(pipeline="pets")
+    assert planned.request["HyperParameters"]["num_classes"] == "3"
+    assert planned.request["HyperParameters"]["quality"] == "0.2"
+    assert planned.stem.startswith("pets-by-hand-")
+    hand.train[2]["box-metadata"]["class-map"] = {"0": "fox"}
+    with pytest.raises(ConfigurationError, match="class 0 of 'box' is called 'cat' and 'fox'"):
+        hand.plan(pipeline="pets")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label": "bocks"}, "no line has the attribute 'bocks'; there are box .*Got empty batch from pipe"),
+        ({"train": "here.manifest"}, "here.manifest is not in S3, where a job reads: aws s3 cp"),
+        ({"train": "s3://no-such-bucket-1/x"}, "NoSuchBucket|no object at s3://no-such-bucket-1/x"),
+        ({"parent": "no-such-job"}, "there is no such training job, and it is no S3 URI"),
+        ({"parent": "s3://no-such-bucket-1/j/output/model.tar.gz"}, "there is no artifact s3://no-such-b"),
+    ],
+)
+def test_what_is_not_there_is_found_out_before_the_job(hand: Hand, change: dict[str, str], message: str):
+    with pytest.raises((ConfigurationError, ClientError), match=message):
+        hand.plan(**change)
+
+
+def test_lines_that_a_job_would_stop_at_are_told_before_it(hand: Hand):
+    hand.train.append({"source-ref": "s3://b/unlabelled.jpg"})
+    with pytest.raises(ConfigurationError, match=r"1 of 7 lines have no label 'box' .*`data split` leaves"):
+        hand.plan()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (boxes("s3://b/v.jpg", 2), "class 2 is none of the 2 that are trained: helmet, vest"),
+        (
+            boxes("s3://b/v.jpg", 0) | {"box-metadata": {"class-map": {"0": "hat"}}},
+            "class 0 is 'hat', and 'helmet' here",
+        ),
+        (grade("s3://b/v.jpg", 0, "x"), "no line has the attribute 'box'; there are grade"),
+    ],
+)
+def test_both_manifests_have_one_list_of_classes(hand: Hand, line: dict[str, Any], message: str):
+    hand.validation = [line]
+    with pytest.raises(ConfigurationError, match=message):
+        hand.plan()
+
+
+def test_labels_of_another_task_are_refused_for_a_pipeline(hand: Hand):
+    hand.train, hand.validation = [grade("s3://b/1.jpg", 0, "good")], [grade("s3://b/2.jpg", 0, "good")]
+    with pytest.raises(ConfigurationError, match="is of image-classification, and pipeline pets of object"):
+        hand.plan(pipeline="pets")
+
+
+def test_an_artifact_of_nobody_knows_is_gone_on_from_gently(hand: Hand):
+    model_data = hand.place.put("elsewhere/model.tar.gz", b"x")
+    request = hand.plan(parent=model_data).request
+    assert request["InputDataConfig"][2]["DataSource"]["S3DataSource"]["S3Uri"] == model_data
+    assert request["HyperParameters"]["learning_rate"] == "0.0001"
+    assert request["HyperParameters"]["use_pretrained_model"] == "0"
+
+
+def test_the_environment_and_then_the_person_have_the_last_word(hand: Hand):
+    place = config.TrainingInstances(hyperparameters={"initial": {"epochs": 2, "momentum": 0.5}})
+    hand.place.environment = hand.place.environment.model_copy(update={"training": place})
+    values = hand.plan(hyperparameters={"epochs": "7"}).request["HyperParameters"]
+    assert (values["epochs"], values["momentum"]) == ("7", "0.5")
