@@ -28,12 +28,15 @@ OTHER_TYPES = re.compile(r"groundtruth/.*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Label:
-    """``classes`` are the class indices of all that is labelled, as often as they come."""
+    """``classes`` are the class indices of all that is labelled, as often as they come; ``multi_hot`` is the
+    number of all classes where the label has a 0 or 1 for every one of them, else 0.
+    """
 
     task: TaskName
     multi_label: bool
     classes: tuple[int, ...]
     names: Mapping[int, str] = field(default_factory=dict)
+    multi_hot: int = 0
 
 
 def metadata_of(line: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -73,10 +76,10 @@ def _many(value: list[Any], metadata: Mapping[str, Any]) -> Label:
     SageMaker's image classification takes them unless it is told otherwise.
     """
     numbers = tuple(map(_index, value))
-    names = _class_map(metadata)
-    if "class-map" not in metadata and set(numbers) <= {0, 1}:
+    multi_hot = len(numbers) if "class-map" not in metadata and set(numbers) <= {0, 1} else 0
+    if multi_hot:
         numbers = tuple(index for index, present in enumerate(numbers) if present)
-    return Label("image-classification", True, numbers, names)
+    return Label("image-classification", True, numbers, _class_map(metadata), multi_hot)
 
 
 def _index(value: Any) -> int:

@@ -41,6 +41,9 @@ class Attribute:
     empty: int = 0
     most: int = 0
     newest: str = ""
+    multi_hot: Counter[int] = field(
+        default_factory=Counter
+    )  # labels that are 0 or 1 for each of so many classes
     described: bool = False  # some line has metadata of it
     types: Counter[str] = field(default_factory=Counter)
     tasks: Counter[tuple[TaskName, bool]] = field(default_factory=Counter)
@@ -58,7 +61,7 @@ class Attribute:
     @property
     def class_count(self) -> int:
         """How many classes there must be for every index to be one of them."""
-        return max((*self.things, *self.names), default=-1) + 1
+        return max(max((*self.things, *self.names), default=-1) + 1, *self.multi_hot, 0)
 
     def class_names(self) -> list[str]:
         """By index; a class without a name is called by its number. ConfigurationError for two names."""
@@ -187,6 +190,8 @@ def _count_label(attribute: Attribute, line: dict[str, Any]) -> None:
         return
     attribute.labelled += 1
     attribute.tasks[label.task, label.multi_label] += 1
+    if label.multi_hot:
+        attribute.multi_hot[label.multi_hot] += 1
     attribute.empty += not label.classes
     attribute.most = max(attribute.most, len(label.classes))
     attribute.things.update(label.classes)

@@ -136,3 +136,6 @@ class MeasuringTask(Protocol[P, L]):
 
     def draw(self, picture: Image, label: L, prediction: P, threshold: float) -> Drawn:
         """Label and prediction on a copy of an RGB picture; what scores below the threshold is not drawn."""
+
+    def show(self, picture: Image, prediction: P, threshold: float) -> Image:
+        """What a model says, without a label to compare it with, on a copy of an RGB picture."""

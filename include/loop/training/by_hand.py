@@ -31,6 +31,8 @@ from include.loop.training.job import job_request, manifest_channel, model_chann
 from include.loop.training.parents import Parent
 from include.loop.workspace import Workspace
 
+# SageMaker's image classification takes a list as a 0 or 1 for every class unless it is told otherwise.
+MULTI_HOT = "application/x-recordio"
 NAME = "by-hand"  # of the pipeline that there is none of
 
 
@@ -75,15 +77,17 @@ def plan(clients: Clients, environment: Environment, pipeline: Pipeline | None, 
     for found in (train, validation):
         _check_lines(found, label.name)
     pipeline = _of_manifest(train, label) if pipeline is None else _fitting(pipeline, train, label)
-    _check_classes(pipeline, validation, validation.choose(label.name))
+    measured = validation.choose(label.name)
+    _check_classes(pipeline, validation, measured)
     workspace = Workspace(pipeline, _with_last_word(environment, wish), anywhere, clients)
     dataset = Dataset(dataset_id=NAME, train=label.labelled, max_boxes=label.most)
     parent = _parent(workspace, wish.parent, dataset) if wish.parent else None
     channels = [
-        manifest_channel("train", wish.train, label.name),
-        manifest_channel("validation", wish.validation, label.name),
-        *([model_channel(parent.model_data)] if parent else []),
+        _channel(workspace, "train", train, label),
+        _channel(workspace, "validation", validation, measured),
     ]
+    if parent:
+        channels.append(model_channel(parent.model_data))
     output = wish.output or anywhere.uri(layout.MODELS)
     request = job_request(workspace, channels, make_hyperparameters(workspace, dataset, parent), output)
     etags = [item.etag for place in (wish.train, wish.validation) if (item := anywhere.stat(place))]
@@ -104,6 +108,18 @@ def start(clients: Clients, plan: Plan) -> Job:
         return job
     attempt = job.attempt + 1 if job else 1
     return create(clients.sagemaker, ResourceKind.TRAINING, plan.stem, attempt, plan.request)
+
+
+def _channel(workspace: Workspace, split: str, found: Survey, label: Attribute) -> dict[str, Any]:
+    """As the loop sends it; but others may have written a 0 or 1 for every class, where it has ids."""
+    channel = manifest_channel(workspace, split, found.place, label.name)
+    if label.multi_hot:
+        if label.multi_hot < label.labelled:
+            raise ConfigurationError(
+                f"{found.place}: {label.name!r} has class ids in some lines, 0 and 1 in others"
+            )
+        channel["ContentType"] = MULTI_HOT
+    return channel
 
 
 def _with_last_word(environment: Environment, wish: Wish) -> Environment:
@@ -194,9 +210,10 @@ def _parent(workspace: Workspace, given: str, dataset: Dataset) -> Parent:
         model_data = details["ModelArtifacts"]["S3ModelArtifacts"]
     if not workspace.storage.exists(model_data):
         raise ConfigurationError(f"--from {given}: there is no artifact {model_data}")
+    settings = make_hyperparameters(workspace, dataset, None)
     if details is not None and details["ModelArtifacts"]["S3ModelArtifacts"] == model_data:
-        return _Known(job, model_data, details["HyperParameters"])
-    return _Known(job, model_data, make_hyperparameters(workspace, dataset, None))
+        settings |= details["HyperParameters"]
+    return _Known(job, model_data, settings)
 
 
 def _find_job(clients: Clients, name: str) -> dict[str, Any] | None:

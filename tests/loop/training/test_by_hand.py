@@ -120,6 +120,24 @@ def test_labels_of_another_task_are_refused_for_a_pipeline(hand: Hand):
         hand.plan(pipeline="pets")
 
 
+def many(source: str, value: list[int], **metadata: Any) -> dict[str, Any]:
+    kind = {"type": "groundtruth/image-classification-multilabel"}
+    return {"source-ref": source, "tags": value, "tags-metadata": kind | metadata}
+
+
+def test_a_list_of_labels_is_sent_as_what_it_is(hand: Hand):
+    hot, ids = many("s3://b/1.jpg", [1, 0, 0]), many("s3://b/2.jpg", [2, 0], **{"class-map": {"2": "c"}})
+    plain = "application/x-recordio"
+    for line, content_type in ((hot, plain), (ids, f"{plain}; label-format=class-id")):
+        hand.train = hand.validation = [line]
+        request = hand.plan().request
+        assert request["InputDataConfig"][0]["ContentType"] == content_type
+        assert request["HyperParameters"]["num_classes"] == "3"
+    hand.train = [hot, ids]
+    with pytest.raises(ConfigurationError, match="'tags' is not a 0 or 1 for each class in all lines"):
+        hand.plan()
+
+
 def test_an_artifact_of_nobody_knows_is_gone_on_from_gently(hand: Hand):
     model_data = hand.place.put("elsewhere/model.tar.gz", b"x")
     request = hand.plan(parent=model_data).request

@@ -16,7 +16,7 @@ from include.loop.core.records.metrics import Mistake, ModelScores, finite
 from include.loop.tasks.classification import metrics, resampling
 from include.loop.tasks.classification.choices import Choice, choose, once
 from include.loop.tasks.classification.difference import largest_difference
-from include.loop.tasks.classification.drawing import draw
+from include.loop.tasks.classification.drawing import draw, show
 from include.loop.tasks.classification.table import Table, make_table
 from include.loop.tasks.classification.values import ClassScore, LabelledImage
 from include.loop.tasks.classification.words import MANY_LABELS, ONE_LABEL
@@ -108,6 +108,9 @@ class ClassificationMeasuring:
         self, picture: Image, label: LabelledImage, prediction: Sequence[ClassScore], threshold: float
     ) -> Drawn:
         return draw(picture, label, prediction, self.classes, threshold, multi_label=self.multi_label)
+
+    def show(self, picture: Image, prediction: Sequence[ClassScore], threshold: float) -> Image:
+        return show(picture, prediction, self.classes, threshold, multi_label=self.multi_label)
 
     @property
     def _choice(self) -> Choice:

@@ -58,6 +58,29 @@ def draw(
     return Drawn(picture, ", ".join(f"{count} {what}" for count, what in counts if count) or "nothing")
 
 
+def show(
+    scene: Image.Image, detections: Sequence[Detection], classes: Sequence[str], threshold: float
+) -> Image.Image:
+    """Each detection of the threshold or more on a copy of the scene, the best ones on top."""
+    from PIL import ImageDraw
+
+    picture = scene.copy()
+    brush = ImageDraw.Draw(picture)
+    for item in sorted(detections, key=lambda item: item.score):
+        if item.score < threshold:
+            continue
+        corners = (
+            item.xmin * picture.width,
+            item.ymin * picture.height,
+            item.xmax * picture.width,
+            item.ymax * picture.height,
+        )
+        brush.rectangle(corners, outline=DARK, width=5)
+        brush.rectangle(corners, outline=RIGHT, width=3)
+        _tag(brush, picture, corners, f"{classes[item.class_id]} {item.score:.2f}", RIGHT)
+    return picture
+
+
 def _dashed(brush: ImageDraw.ImageDraw, corners: Corners, dash: int = 7) -> None:
     """A rectangle of white dashes on dark ones, to be seen on any picture."""
     left, top, right, bottom = (round(side) for side in corners)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from include.loop.core.records.metrics import ClassScore, Mistake, ModelScores
 from include.loop.tasks.detection import metrics
 from include.loop.tasks.detection.difference import MIN_SCORE, largest_difference
-from include.loop.tasks.detection.drawing import draw
+from include.loop.tasks.detection.drawing import draw, show
 from include.loop.tasks.detection.manifest import LabelledImage
 from include.loop.tasks.detection.matching import Matches, match
 from include.loop.tasks.detection.predictions import Detection
@@ -132,3 +132,6 @@ class DetectionMeasuring:
     ) -> Drawn:
         counted = [item for item in prediction if item.score >= threshold]
         return draw(picture, label, counted, self.classes)
+
+    def show(self, picture: Image, prediction: Sequence[Detection], threshold: float) -> Image:
+        return show(picture, prediction, self.classes, threshold)
