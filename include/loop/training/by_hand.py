@@ -114,9 +114,9 @@ def _channel(workspace: Workspace, split: str, found: Survey, label: Attribute) 
     """As the loop sends it; but others may have written a 0 or 1 for every class, where it has ids."""
     channel = manifest_channel(workspace, split, found.place, label.name)
     if label.multi_hot:
-        if label.multi_hot < label.labelled:
+        if len(label.multi_hot) > 1 or label.multi_hot.total() < label.labelled:
             raise ConfigurationError(
-                f"{found.place}: {label.name!r} has class ids in some lines, 0 and 1 in others"
+                f"{found.place}: {label.name!r} is not a 0 or 1 for each class in all lines"
             )
         channel["ContentType"] = MULTI_HOT
     return channel
