@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from include import recordio
 from include.loop.core.errors import ConfigurationError
-from include.loop.tasks.classification import manifest
+from include.loop.tasks.classification import manifest, records
 from include.loop.tasks.classification.agreement import compare_classes
 from include.loop.tasks.classification.algorithm import ClassificationAlgorithm
 from include.loop.tasks.classification.answers import ClassAnswer, read_output
@@ -90,6 +91,16 @@ class ImageClassification(ClassificationMeasuring, Task[Sequence[ClassScore], La
 
     def read_value(self, value: Any) -> LabelledImage:
         return manifest.read_value(value, self.label_attribute, self.classes, multi_label=self.multi_label)
+
+    def read_record(
+        self, label: recordio.Label, source: str, size: tuple[int, int], ids: Sequence[int]
+    ) -> dict[str, Any]:
+        return records.read_record(
+            label, source, self.label_attribute, self.classes, ids, multi_label=self.multi_label
+        )
+
+    def write_record(self, label: LabelledImage) -> recordio.Label:
+        return records.write_record(label, len(self.classes), multi_label=self.multi_label)
 
     def describe(self, line: dict[str, Any]) -> list[dict[str, Any]]:
         return manifest.describe(line, self.label_attribute, self.classes)
