@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.loop.commands import manifests, splitting
+from include.loop.commands import exchange, manifests, splitting
 
 # In the order in which --help tells them.
-PARTS = (manifests, splitting)
+PARTS = (exchange, manifests, splitting)
 
 
 def add(commands: Any) -> None:

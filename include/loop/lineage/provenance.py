@@ -126,6 +126,7 @@ def _label(
         "batch": value.get("batch"),
         "reason": value.get("reason"),
         "loop": value.get("loop"),
+        "import": value.get("import"),
     }
 
 

@@ -94,6 +94,8 @@ def _label(value: dict[str, Any]) -> Lines:
         f"{value['parts']}: {things or 'none, nothing to see'}",
         f"made {value['created'] or 'at an unknown time'}" + (f" by {value['job']}" if value["job"] else ""),
     ]
+    if value["loop"] is None and value["import"]:
+        return [*lines, f"nobody was asked by this loop: the label came in with {value['import']}"]
     if value["loop"] is None:
         return [*lines, "nobody was asked by this loop: the label came with the pipeline's initial manifests"]
     why = f", asked because {value['reason']}" if value["reason"] else ""

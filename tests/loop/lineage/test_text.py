@@ -25,7 +25,13 @@ LABEL = {
     "batch": None,
     "reason": None,
     "loop": None,
+    "import": None,
 }
+
+
+def test_an_imported_label_names_its_import():
+    told = render({"dataset": DATASET, "label": LABEL | {"import": "import-1a2b3c4d5e"}})
+    assert told.endswith("nobody was asked by this loop: the label came in with import-1a2b3c4d5e")
 
 
 def test_a_label_that_came_with_the_pipeline_ends_the_walk():
