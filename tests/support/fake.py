@@ -3,7 +3,9 @@
 Training reads its channels and writes what it saw to ``model/seen.json``; hyperparameters say what else it
 shall do, see ``train``. A model that was trained with a ``quality`` is served as a detector: it "sees" one
 object of class 0 in every image that is not black, with the image's brightness as its score, and the box fits
-as well as the quality says (1 is exact, 0 is beside it). Any other model answers with the size and the digest
+as well as the quality says (1 is exact, 0 is beside it). One that was told of ``multi_label`` is a classifier
+of two classes: the brightness is the score of the first one (of the second where the quality is less than a
+half) and what is left to 1 that of the other. Any other model answers with the size and the digest
 of what it was sent, and refuses a body that says ``bad``.
 """
 
@@ -105,8 +107,10 @@ class Server(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if (quality := _quality()) is not None:
-            self._reply(*_detect(body, quality))
+        trained = _trained()
+        if "quality" in trained:
+            see = _classify if "multi_label" in trained else _detect
+            self._reply(*see(body, float(trained["quality"])))
         elif body == b"bad":
             self._reply(400, {"error": "unable to decode the image"})
         elif body == b"crash":
@@ -137,16 +141,28 @@ class Server(BaseHTTPRequestHandler):
         print(format % args, flush=True)
 
 
-def _quality() -> float | None:
-    """Of the model that is served; None when it was not trained as a detector."""
+def _trained() -> dict[str, str]:
+    """The hyperparameters of the model that is served."""
     seen = ROOT / "model" / "seen.json"
-    given = json.loads(seen.read_text())["hyperparameters"].get("quality") if seen.exists() else None
-    return None if given is None else float(given)
+    return dict(json.loads(seen.read_text())["hyperparameters"]) if seen.exists() else {}
+
+
+def _classify(body: bytes, quality: float) -> tuple[int, object]:
+    try:
+        first = round(_brightness(body) / 255, 3)
+    except PictureError as error:
+        return 400, {"error": f"unable to decode the image: {error}"}
+    scores = [first, 1 - first]
+    return 200, {"prediction": scores if quality >= 0.5 else scores[::-1]}
+
+
+def _brightness(body: bytes) -> float:
+    return float(ImageStat.Stat(read(body, "L").image).mean[0])
 
 
 def _detect(body: bytes, quality: float) -> tuple[int, object]:
     try:
-        brightness = ImageStat.Stat(read(body, "L").image).mean[0]
+        brightness = _brightness(body)
     except PictureError as error:
         return 400, {"error": f"unable to decode the image: {error}"}
     left = 0.25 + (1 - quality) * 0.5
