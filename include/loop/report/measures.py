@@ -40,7 +40,8 @@ def shown(facts: Facts, task: AnyTask) -> dict[str, Any]:
             (
                 item,
                 confusion_rows(item.challenger, task.words),
-                counts_by_class(item.challenger, task.words),
+                confusion_rows(item.champion, task.words) if item.champion and task.words.both else [],
+                counts_by_class(item, task.words),
                 mistakes(item.challenger),
             )
             for item in detailed
@@ -96,15 +97,22 @@ def confusion_rows(scores: ModelScores, task: Words) -> list[tuple[str, list[tup
     return rows
 
 
-def counts_by_class(scores: ModelScores, task: Words) -> list[tuple[str, int, int, int]]:
-    """What stands in the place of the matrix where no class stands for another: each class with how often it
-    is found, missed, and said where it is not.
+def counts_by_class(item: SliceFacts, task: Words) -> list[tuple[str, list[tuple[int | None, int]]]]:
+    """What stands in the place of the matrix where no class stands for another: how often each class is
+    found, missed, and said where it is not; by the champion (None: there is none) and by the challenger.
     """
+
+    def counts(scores: ModelScores, name: str) -> tuple[int, int, int]:
+        row, invented = scores.confusion.get(name, {}), scores.confusion.get(task.nothing, {})
+        return row.get(name, 0), row.get(task.missed, 0), invented.get(name, 0)
+
     if task.matrix:
         return []
-    invented = scores.confusion.get(task.nothing, {})
-    rows = ((name, scores.confusion.get(name, {})) for name in scores.classes)
-    return [(name, row.get(name, 0), row.get(task.missed, 0), invented.get(name, 0)) for name, row in rows]
+    rows = []
+    for name in item.challenger.classes:
+        before = counts(item.champion, name) if item.champion else (None, None, None)
+        rows.append((name, list(zip(before, counts(item.challenger, name), strict=True))))
+    return rows
 
 
 def undefined(scores: ModelScores) -> Iterator[tuple[str, list[str]]]:

@@ -54,7 +54,8 @@ class Words:
 
     ``confusion`` tells with a {threshold} how a confusion is to be read, ``invented`` what it is when a class
     is {said} where there is none. ``nothing`` and ``missed`` are the names in it that stand for no class,
-    empty where there are none; ``matrix`` is whether one class can stand for another at all.
+    empty where there are none; ``matrix`` is whether one class can stand for another at all, ``both`` whether
+    the champion's confusion is worth its place beside the challenger's.
     """
 
     part: str
@@ -71,6 +72,7 @@ class Words:
     nothing: str = ""
     missed: str = ""
     matrix: bool = True
+    both: bool = False
     second_labels: str = ""
 
 

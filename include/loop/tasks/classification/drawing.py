@@ -6,7 +6,7 @@ with a cross; what does not count at work is grey.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
 from include.loop.tasks.classification.values import ClassScore, LabelledImage
@@ -39,10 +39,11 @@ def draw(
     lines: list[Line] = [
         (f"label: {', '.join(classes[index] for index in label.classes) or 'none'}", LABEL, None)
     ]
-    for item in _shown(prediction, said):
-        right = item.class_id in true
-        mark = "" if right else "× "
-        color = GREY if item not in said else RIGHT if right else WRONG
+    for item in _shown(prediction, said, missed if multi_label else ()):
+        if item not in said:
+            mark, color = ("missed: " if multi_label and item.class_id in true else ""), GREY
+        else:
+            mark, color = ("", RIGHT) if item.class_id in true else ("× ", WRONG)
         lines.append((f"{mark}{classes[item.class_id]} {item.score:.2f}", color, item.score))
     if multi_label:
         hits = len(said) - sum(item.class_id not in true for item in said)
@@ -67,7 +68,7 @@ def show(
     said = _said(prediction, threshold, multi_label)
     lines = [
         (f"{classes[item.class_id]} {item.score:.2f}", RIGHT if item in said else GREY, item.score)
-        for item in _shown(prediction, said)
+        for item in _shown(prediction, said, ())
     ]
     return _with_lines(picture, lines or [("no prediction", LABEL, None)])
 
@@ -77,8 +78,12 @@ def _said(prediction: Sequence[ClassScore], threshold: float, multi_label: bool)
     return [item for item in prediction if item.score >= threshold] if multi_label else list(prediction[:1])
 
 
-def _shown(prediction: Sequence[ClassScore], said: Sequence[ClassScore]) -> Sequence[ClassScore]:
-    return prediction[: max(LINES, len(said) + 1)]
+def _shown(
+    prediction: Sequence[ClassScore], said: Sequence[ClassScore], missed: Container[int]
+) -> list[ClassScore]:
+    """The best ones, and those that are missed, however low."""
+    most = max(LINES, len(said) + 1)
+    return [item for place, item in enumerate(prediction) if place < most or item.class_id in missed]
 
 
 def _with_lines(picture: Image.Image, lines: Sequence[Line]) -> Image.Image:

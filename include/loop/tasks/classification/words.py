@@ -9,7 +9,7 @@ ONE_LABEL = Words(
     part="label",
     parts="labels",
     objects="labels",
-    found="names {share} of the images rightly",
+    found="names {share} of the images rightly with a score that counts",
     at_work=(
         "At work an answer counts from a score of {threshold}. Recall is the share of the images that are "
         "named rightly with such a score, precision the share of the answers with such a score that are "
@@ -24,6 +24,7 @@ ONE_LABEL = Words(
         ("wrong", "× wrong"),
         ("label", "label"),
     ),
+    both=True,
 )
 MANY_LABELS = Words(
     part="label",
