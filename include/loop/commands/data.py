@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.loop.commands import exchange, manifests, splitting
+from include.loop.commands import exchange, manifests, packing, splitting
 
 # In the order in which --help tells them.
-PARTS = (exchange, manifests, splitting)
+PARTS = (exchange, packing, manifests, splitting)
 
 
 def add(commands: Any) -> None:

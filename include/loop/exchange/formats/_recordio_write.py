@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,20 +18,39 @@ CLASSES_FILE = "classes.txt"
 
 
 def write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterator[Problem]:
-    if any(re.search(r"[\r\n]", name) or name != name.strip() for name in options.classes):
+    """One file for each split, and classes.txt."""
+    _write_classes(folder / CLASSES_FILE, options.classes)
+    yield from _write(items, options, lambda item: folder / (item.split or "train"))
+
+
+def write_one(items: Iterable[Item], stem: Path, options: WriteOptions) -> Iterator[Problem]:
+    """One file of all items, ``<stem>.rec``, whatever their split; beside it its lists and
+    ``<stem>.classes.txt``.
+    """
+    _write_classes(Path(f"{stem}.{CLASSES_FILE}"), options.classes)
+    yield from _write(items, options, lambda _: stem)
+
+
+def _write_classes(path: Path, classes: Sequence[str]) -> None:
+    if any(re.search(r"[\r\n]", name) or name != name.strip() for name in classes):
         raise BadRecord(f"{CLASSES_FILE} has one class a line: a name must not break it")
-    (folder / CLASSES_FILE).write_text("".join(f"{name}\n" for name in options.classes), encoding="utf-8")
+    path.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8", newline="\n")
+
+
+def _write(
+    items: Iterable[Item], options: WriteOptions, stem_of: Callable[[Item], Path]
+) -> Iterator[Problem]:
     unheld: Counter[str] = Counter()
     with ExitStack() as stack:
-        parts: dict[str, _Part] = {}
+        parts: dict[Path, _Part] = {}
         for item in items:
-            split = item.split or "train"
-            if split not in parts:
-                parts[split] = _Part(folder, split, stack)
+            stem = stem_of(item)
+            if stem not in parts:
+                parts[stem] = _Part(stem, stack)
             try:
                 body = item.read()
                 label = _label(item, item.size or read_size(body), options)
-                parts[split].add(item.name, label, body)
+                parts[stem].add(item.name, label, body)
             except (BadRecord, FileNotFoundError, PictureError, recordio.RecordError) as error:
                 yield Problem(item.name, str(error), "unheld")
                 continue
@@ -43,12 +62,11 @@ def write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterato
 
 
 class _Part:
-    """The files of one split."""
+    """One ``.rec`` with its ``.idx`` and ``.lst``."""
 
-    def __init__(self, folder: Path, split: str, stack: ExitStack) -> None:
-        rec, index, self._list = (
-            stack.enter_context((folder / f"{split}.{ending}").open("wb")) for ending in ("rec", "idx", "lst")
-        )
+    def __init__(self, stem: Path, stack: ExitStack) -> None:
+        paths = [stem.with_name(f"{stem.name}.{ending}") for ending in ("rec", "idx", "lst")]
+        rec, index, self._list = (stack.enter_context(path.open("wb")) for path in paths)
         self._writer = recordio.Writer(rec, index)
 
     def add(self, name: str, label: recordio.Label, image: bytes) -> None:
