@@ -62,7 +62,7 @@ class Pictures:
 
     def find(self, called: str, near: str = "", *, elsewhere: bool = False) -> str:
         """The picture that labels in the file ``near`` call so: beside that file, or the only one whose path
-        ends in this name; among several the one in a folder of the file's split.
+        ends in this name; among several the one in a folder of that file's folder's name, or of its split.
 
         ``elsewhere`` takes the name for a path of another machine, whose first folders need not be here; an
         absolute path always is one. BadRecord when there is none, or several.
@@ -90,6 +90,9 @@ class Pictures:
         return self._only(found, path, "") if found else None
 
     def _only(self, found: list[str], called: str, near: str) -> str:
+        folder = PurePosixPath(near).parent.name
+        if len(found) > 1 and folder:
+            found = [name for name in found if folder in PurePosixPath(name).parts[:-1]] or found
         if len(found) > 1 and (split := split_of(near)):
             found = [name for name in found if split_of(str(PurePosixPath(name).parent)) == split] or found
         if len(found) > 1:

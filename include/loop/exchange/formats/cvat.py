@@ -1,8 +1,9 @@
 """CVAT for images 1.1: one XML of all images, with boxes (``box``) and classes of whole images (``tag``).
 
 Coordinates are edges in pixels from 0, as ours are. A turned box becomes the upright box around it; polygons
-and other shapes are left out, each with a word. The file is read twice: once to know that it is whole and
-what it labels, and once image by image, so that a large one does not fill the memory.
+and other shapes are left out, each with a word. Of several files, each is of a task of its own. A file is
+read twice: once to know that it is whole and what it labels, and once image by image, so that a large one
+does not fill the memory.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _TRUTHS = {"difficult", "truncated", "occluded", "crowd"}
 
 def _looks_like(files: Files) -> bool:
     names = _xml_files(files)
-    if len(names) != 1:
+    if not names:
         return False
     with closing(files.open(names[0])) as stream:
         return b"<annotations>" in stream.read(1024)
@@ -58,15 +59,15 @@ def _read(files: Files, options: ReadOptions) -> Iterator[Item | Problem]:
     for name in options.sets:
         if name not in survey.subsets:
             there = ", ".join(sorted(survey.subsets)) or "none"
-            raise BadRecord(f"{survey.name} has no subset {name!r}; there are: {there}")
+            raise BadRecord(f"{files.place} has no subset {name!r}; there are: {there}")
     return _items(files, Pictures(options.images or files), survey, options)
 
 
 @dataclass
 class _Survey:
-    """What the whole file is found to have, in the first reading."""
+    """What the files are found to have, in the first reading."""
 
-    name: str
+    names: list[str]
     labels: dict[str, None] = field(default_factory=dict)
     subsets: set[str] = field(default_factory=set)
     boxes: bool = False
@@ -78,23 +79,32 @@ def _xml_files(files: Files) -> list[str]:
 
 
 def _survey(files: Files) -> _Survey:
-    names = _xml_files(files)
-    if len(names) != 1:
-        raise BadRecord(f"{files.place} has {len(names)} XML files; CVAT for images has one")
-    survey = _Survey(names[0])
-    try:
-        for node in _nodes(files, names[0]):
-            if node.tag == "track":
-                raise BadRecord("is CVAT for video; export it as CVAT for images 1.1")
-            if node.tag == "label" and (name := node.findtext("name")) is not None:
-                survey.labels[class_name(name)] = None
-            if node.tag == "image" and (subset := node.get("subset")):
-                survey.subsets.add(subset)
-            survey.boxes |= node.tag == "image" and node.find("box") is not None
-            survey.tags |= node.tag == "image" and node.find("tag") is not None
-    except BadRecord as error:
-        raise BadRecord(f"{names[0]}: {error}") from None
+    survey = _Survey(_xml_files(files))
+    if not survey.names:
+        raise BadRecord(f"{files.place} has no XML file")
+    for name in survey.names:
+        try:
+            for node in _nodes(files, name):
+                _note(node, name, survey)
+        except BadRecord as error:
+            raise BadRecord(f"{name}: {error}") from None
     return survey
+
+
+def _note(node: Element, name: str, survey: _Survey) -> None:
+    if node.tag == "track":
+        raise BadRecord("is CVAT for video; export it as CVAT for images 1.1")
+    if node.tag == "label" and (label := node.findtext("name")) is not None:
+        survey.labels[class_name(label)] = None
+    if node.tag == "image":
+        survey.subsets.add(_subset(node, name))
+        survey.boxes |= node.find("box") is not None
+        survey.tags |= node.find("tag") is not None
+
+
+def _subset(node: Element, name: str) -> str:
+    """Projects say it at each image; tasks have files of their own."""
+    return node.get("subset") or PurePosixPath(name).stem
 
 
 def _nodes(files: Files, name: str) -> Iterator[Element]:
@@ -137,46 +147,57 @@ class _Bounded:
         return body
 
 
+def _near(node: Element, name: str) -> str:
+    """CVAT writes the images of a subset into a folder of its name."""
+    return f"{_subset(node, name)}/{PurePosixPath(name).name}"
+
+
 def _items(
     files: Files, pictures: Pictures, survey: _Survey, options: ReadOptions
 ) -> Iterator[Item | Problem]:
     seen: set[str] = set()
-    for node in _nodes(files, survey.name):
-        if node.tag != "image" or (options.sets and node.get("subset") not in options.sets):
-            continue
-        where = f"{survey.name}: {node.get('name') or 'an image without a name'}"
-        try:
-            subset = node.get("subset") or ""
-            picture = pictures.find(node.get("name") or "", subset and f"{subset}/")
-            if picture in seen:
-                raise BadRecord("is listed twice; the first is used")
-        except BadRecord as error:
-            yield Problem(where, str(error))
-            continue
-        seen.add(picture)
-        boxes, classes = [], []
-        for index, shape in enumerate(node, 1):
+    for name in survey.names:
+        for node in _nodes(files, name):
+            if node.tag != "image" or (options.sets and _subset(node, name) not in options.sets):
+                continue
+            called = node.get("name") or ""
+            where = f"{name}: {called or 'an image without a name'}"
             try:
-                if shape.tag == "tag":
-                    classes.append(Class(class_name(shape.get("label"))))
-                else:
-                    box, whole = _box(shape)
-                    boxes.append(box)
-                    if not whole:
-                        reason = f"{box.label!r} is turned: the upright box around it is used"
-                        yield Problem(f"{where}: shape {index}", reason, "mended")
+                if (picture := pictures.find(called, _near(node, name))) in seen:
+                    raise BadRecord("is listed twice; the first is used")
             except BadRecord as error:
-                yield Problem(f"{where}: shape {index}", str(error), "dropped")
-        yield Item(
-            picture,
-            pictures.reader(picture),
-            pictures.files.uri(picture),
-            pixels(node.get("width"), node.get("height")),
-            # An image without shapes was looked at: for boxes, unless the file has classes alone.
-            tuple(boxes) if survey.boxes or not survey.tags else None,
-            tuple(dict.fromkeys(classes)) if survey.tags else None,
-            split_of(subset) or split_of(str(PurePosixPath(picture).parent)),
-        )
+                yield Problem(where, str(error))
+                continue
+            seen.add(picture)
+            boxes, classes, problems = _labels(node, where)
+            yield from problems
+            yield Item(
+                picture,
+                pictures.reader(picture),
+                pictures.files.uri(picture),
+                pixels(node.get("width"), node.get("height")),
+                # An image without shapes was looked at: for boxes, unless there are classes alone.
+                boxes if survey.boxes or not survey.tags else None,
+                classes if survey.tags else None,
+                split_of(_subset(node, name)) or split_of(str(PurePosixPath(picture).parent)),
+            )
+
+
+def _labels(node: Element, where: str) -> tuple[tuple[Box, ...], tuple[Class, ...], list[Problem]]:
+    boxes, classes, problems = [], [], []
+    for index, shape in enumerate(node, 1):
+        try:
+            if shape.tag == "tag":
+                classes.append(Class(class_name(shape.get("label"))))
+                continue
+            box, whole = _box(shape)
+            boxes.append(box)
+            if not whole:
+                reason = f"{box.label!r} is turned: the upright box around it is used"
+                problems.append(Problem(f"{where}: shape {index}", reason, "mended"))
+        except BadRecord as error:
+            problems.append(Problem(f"{where}: shape {index}", str(error), "dropped"))
+    return tuple(boxes), tuple(dict.fromkeys(classes)), problems
 
 
 def _box(shape: Element) -> tuple[Box, bool]:
