@@ -15,6 +15,7 @@ from pycocotools import mask
 
 from include.loop.exchange.formats import find_format
 from include.loop.exchange.items import Box, Class
+from include.loop.exchange.survey import find_formats
 from tests.loop.exchange.sets import picture, put, read
 
 FOREIGN = Path(__file__).parent / "foreign"
@@ -40,7 +41,7 @@ def test_boxes_of_datumaro(tmp_path: Path, folder: str) -> None:
     names = [path.format(f"{name}.jpg", split=split) for name, split in (("yard 1", "train"), ("3", "val"))]
     night = path.format("night/2.jpg", split="train")
     source = put(tmp_path, dict.fromkeys([*names, night], picture()))
-    assert find_format(format).looks_like(source)
+    assert find_formats(source) == [format]
     items, problems = read(find_format(format), source)
     yard, third = (items[name] for name in names)
     assert yard.boxes == (Box("cat", *cat, marks), Box("dog & co", *dog))

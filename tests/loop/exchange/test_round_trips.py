@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from include.loop.exchange.folders import Folder
 from include.loop.exchange.formats import ReadOptions, WriteOptions, find_format
 from include.loop.exchange.items import Box, Class, Item, Problem
+from include.loop.exchange.survey import find_formats
 from tests.loop.exchange.sets import item, picture
 
 SIZES = ((200, 100), (64, 48), (7, 5))
@@ -110,7 +111,7 @@ def there_and_back(format: str, classes: list[str], items: list[Item], kind: str
         options = WriteOptions(classes, many_classes=kind == "many_classes")
         assert list(door.write(items, Path(place), options)) == []
         source = Folder(Path(place))
-        assert door.looks_like(source)
+        assert find_formats(source) == [format]
         found = list(door.read(source, ReadOptions()))
         assert [one for one in found if isinstance(one, Problem)] == []
         again = {one.name: one for one in found if isinstance(one, Item)}

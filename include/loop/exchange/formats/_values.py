@@ -112,6 +112,16 @@ def without_suffix(name: str) -> str:
     return folder + slash + (last.rpartition(".")[0] or last)
 
 
+def usable(boxes: Sequence[Box], problems: Sequence[Problem]) -> tuple[Box, ...]:
+    """An image's boxes. BadRecord when all of them were dropped: somebody saw something on it, and without
+    boxes it would teach that there is nothing.
+    """
+    lost = [problem.reason for problem in problems if problem.kind == "dropped"]
+    if lost and not boxes:
+        raise BadRecord(f"none of its {len(lost)} labels can be used: {'; '.join(lost[:3])}")
+    return tuple(boxes)
+
+
 def marks_of(values: Mapping[str, Any]) -> dict[str, Scalar]:
     """Those of a tool's attributes that are marks of ours too."""
     found = {name: values[name] for name in MARKS if isinstance(values.get(name), str | int | float | bool)}

@@ -33,6 +33,7 @@ from include.loop.exchange.formats._values import (
     read_json,
     shown,
     split_of,
+    usable,
 )
 from include.loop.exchange.items import MARKS, Box, Item, Problem, Scalar
 
@@ -135,6 +136,7 @@ def _items(sets: list[_Set], pictures: Pictures) -> Iterator[Item | Problem]:
                     raise BadRecord(f"is listed twice, before as {seen[picture]}, which is used")
                 split = split_of(file.name) or split_of(str(PurePosixPath(picture).parent))
                 boxes, problems = _boxes(file, key)
+                used = usable(boxes, problems)
             except BadRecord as error:
                 yield Problem(where, str(error))
                 continue
@@ -146,7 +148,7 @@ def _items(sets: list[_Set], pictures: Pictures) -> Iterator[Item | Problem]:
                 pictures.reader(picture),
                 uri,
                 pixels(image.get("width"), image.get("height")),
-                tuple(boxes),
+                used,
                 split=split,
             )
         for key in file.annotations.keys() - names.keys():

@@ -32,6 +32,7 @@ from include.loop.exchange.formats._values import (
     shown,
     split_of,
     turned,
+    usable,
 )
 from include.loop.exchange.formats._xml import XML_ERRORS, xml_reason, xml_text
 from include.loop.exchange.items import MARKS, Box, Class, Item, Problem
@@ -165,19 +166,21 @@ def _items(
             try:
                 if (picture := pictures.find(called, _near(node, name))) in seen:
                     raise BadRecord("is listed twice; the first is used")
+                boxes, classes, problems = _labels(node, where)
+                used = usable(boxes, problems if not classes else ())
             except BadRecord as error:
                 yield Problem(where, str(error))
                 continue
             seen.add(picture)
-            boxes, classes, problems = _labels(node, where)
             yield from problems
             yield Item(
                 picture,
                 pictures.reader(picture),
                 pictures.files.uri(picture),
                 pixels(node.get("width"), node.get("height")),
-                # An image without shapes was looked at: for boxes, unless there are classes alone.
-                boxes if survey.boxes or not survey.tags else None,
+                # An image without shapes was looked at: for boxes, unless there are classes alone. One of
+                # which only classes are left was not found to have no boxes.
+                used if used or (not problems and (survey.boxes or not survey.tags)) else None,
                 classes if survey.tags else None,
                 split_of(_subset(node, name)) or split_of(str(PurePosixPath(picture).parent)),
             )

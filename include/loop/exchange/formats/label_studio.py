@@ -34,6 +34,7 @@ from include.loop.exchange.formats._values import (
     shown,
     split_of,
     turned,
+    usable,
 )
 from include.loop.exchange.items import Box, Class, Item, Problem
 
@@ -108,34 +109,62 @@ def _items(
             if (picture := _picture(task, pictures)) in seen:
                 raise BadRecord(f"is of {picture}, and so is {seen[picture]}, which is used")
             size = _size(regions)
+            labels = _labels(regions, questions, where)
         except BadRecord as error:
             yield Problem(where, str(error))
             continue
         seen[picture] = where
-        boxes, classes = [], []
-        for region in regions:
-            try:
-                for label in _labels(region, questions):
-                    if region["type"] == "choices":
-                        classes.append(Class(label))
-                        continue
-                    box, whole = _box(label, region)
-                    boxes.append(box)
-                    if not whole:
-                        yield Problem(
-                            where, f"{label!r} is turned: the upright box around it is used", "mended"
-                        )
-            except BadRecord as error:
-                yield Problem(where, str(error), "dropped")
+        yield from labels.problems
         yield Item(
             picture,
             pictures.reader(picture),
             pictures.files.uri(picture),
             size,
-            tuple(boxes) if questions.boxes else None,
-            tuple(classes) if questions.choice is not None else None,
+            labels.boxes,
+            labels.classes,
             split_of(str(PurePosixPath(picture).parent)),
         )
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """What one answer says: boxes and classes are None where it was not asked for them, or none is left of
+    those that it has.
+    """
+
+    boxes: tuple[Box, ...] | None
+    classes: tuple[Class, ...] | None
+    problems: list[Problem]
+
+
+def _labels(regions: Sequence[dict[str, Any]], questions: _Questions, where: str) -> _Labels:
+    """BadRecord when nothing is left of an answer."""
+    boxes: list[Box] = []
+    names: dict[str, None] = {}
+    problems: list[Problem] = []
+    lost: set[bool] = set()  # whether it was the class, or a box
+    for region in regions:
+        try:
+            if region.get("type") == "choices":
+                names |= dict.fromkeys(_chosen(region, questions))
+                continue
+            for label in _named(region, "rectanglelabels"):
+                box, whole = _box(label, region)
+                boxes.append(box)
+                if not whole:
+                    reason = f"{label!r} is turned: the upright box around it is used"
+                    problems.append(Problem(where, reason, "mended"))
+        except BadRecord as error:
+            problems.append(Problem(where, str(error), "dropped"))
+            if region.get("type") != "choices" or _is_class(region, questions):
+                lost.add(region.get("type") == "choices")
+    if not names and lost:
+        usable(boxes, problems)
+    return _Labels(
+        tuple(boxes) if boxes or (questions.boxes and False not in lost) else None,
+        tuple(Class(name) for name in names) if names or (questions.choice and True not in lost) else None,
+        problems,
+    )
 
 
 def _answers(task: Any) -> list[dict[str, Any]]:
@@ -220,16 +249,24 @@ def _of_whole_image(region: dict[str, Any]) -> bool:
     return isinstance(value, dict) and "x" not in value
 
 
-def _labels(region: dict[str, Any], questions: _Questions) -> list[str]:
-    kind, value = region.get("type"), region.get("value")
-    if kind == "rectanglelabels" or (
-        kind == "choices" and _of_whole_image(region) and _asked(region) == questions.choice
-    ):
-        labels = value.get(kind) if isinstance(value, dict) else None
-        if not isinstance(labels, list) or not labels:
-            raise BadRecord(f"{kind} is {shown(labels)}; a list of names is wanted")
-        return list(dict.fromkeys(class_name(label) for label in labels))
-    raise BadRecord(f"a label of type {shown(kind)} is neither a box nor this image's class")
+def _chosen(region: dict[str, Any], questions: _Questions) -> list[str]:
+    if not _is_class(region, questions):
+        raise BadRecord(f"the choice {shown(region.get('from_name'))} is not the class of the image")
+    return _named(region, "choices")
+
+
+def _is_class(region: dict[str, Any], questions: _Questions) -> bool:
+    return _of_whole_image(region) and _asked(region) == questions.choice
+
+
+def _named(region: dict[str, Any], kind: str) -> list[str]:
+    value = region.get("value")
+    if region.get("type") != kind or not isinstance(value, dict):
+        raise BadRecord(f"a label of type {shown(region.get('type'))} is neither a box nor a choice")
+    labels = value.get(kind)
+    if not isinstance(labels, list) or not labels:
+        raise BadRecord(f"{kind} is {shown(labels)}; a list of names is wanted")
+    return list(dict.fromkeys(class_name(label) for label in labels))
 
 
 def _box(label: str, region: dict[str, Any]) -> tuple[Box, bool]:

@@ -34,6 +34,7 @@ from include.loop.exchange.formats._values import (
     shown,
     split_of,
     split_word,
+    usable,
     without_suffix,
 )
 from include.loop.exchange.formats._xml import parse_xml, xml_text
@@ -94,6 +95,7 @@ def _items(
                 raise BadRecord(f"is of {picture}, and so is {seen[picture]}, which is used")
             seen[picture] = name
             boxes, problems = _boxes(root, name)
+            used = usable(boxes, problems)
             split = splits.get(identity) or split_of(str(PurePosixPath(picture).parent))
             item = Item(
                 picture,
@@ -105,7 +107,7 @@ def _items(
             yield Problem(name, str(error))
             continue
         yield from problems
-        yield Item(item.name, item.read, item.uri, item.size, tuple(boxes), split=split)
+        yield Item(item.name, item.read, item.uri, item.size, used, split=split)
 
 
 def _find_annotations(files: Files) -> dict[tuple[str, str], str]:

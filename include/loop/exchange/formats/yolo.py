@@ -31,6 +31,7 @@ from include.loop.exchange.formats._values import (
     read_lines,
     shown,
     split_word,
+    usable,
     without_suffix,
 )
 from include.loop.exchange.formats._yolo_names import Description, check_same, describe, images_of
@@ -102,13 +103,19 @@ def _items(
         except (BadRecord, FileNotFoundError) as error:
             yield Problem(name, str(error))
             continue
-        boxes = []
+        boxes, problems = [], []
         for index, line in enumerate(lines, 1):
             try:
                 boxes.append(_box(line.split(), classes, size, description.keypoints))
             except BadRecord as error:
-                yield Problem(f"{labels[name]}:{index}", str(error), "dropped")
-        yield Item(name, pictures.reader(name), pictures.files.uri(name), size, tuple(boxes), split=split)
+                problems.append(Problem(f"{labels[name]}:{index}", str(error), "dropped"))
+        try:
+            used = usable(boxes, problems)
+        except BadRecord as error:
+            yield Problem(name, str(error))
+            continue
+        yield from problems
+        yield Item(name, pictures.reader(name), pictures.files.uri(name), size, used, split=split)
     if not description.splits:  # else a label file may be of an image that no split names
         orphans = (file for file in files.names() if file.endswith(".txt") and "/labels/" in f"/{file}")
         for file in sorted(set(orphans) - set(labels.values())):

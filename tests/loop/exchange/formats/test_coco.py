@@ -198,3 +198,8 @@ def test_what_is_written_is_what_pycocotools_reads(tmp_path: Path) -> None:
     assert (first["bbox"], first["area"], first["iscrowd"]) == ([20, 10, 100.5, 50], 5025, 0)
     assert (second["bbox"], second["iscrowd"]) == ([1, 2, 3, 4], 1)
     assert (tmp_path / "images/a/b c.jpg").read_bytes() == picture()
+
+
+def test_an_image_that_loses_all_its_boxes_is_refused(tmp_path: Path) -> None:
+    items, problems = read_one(tmp_path, labels(box(bbox=[1, 1, 0, 5])))
+    assert (items, [problem.kind for problem in problems]) == ({}, ["refused"])

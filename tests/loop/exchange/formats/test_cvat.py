@@ -154,3 +154,12 @@ def test_what_is_written_declares_its_labels_and_attributes(tmp_path: Path) -> N
     (shape,) = written.findall("box")
     assert (shape.get("occluded"), shape.get("xbr"), shape.get("z_order")) == ("1", "120.5", "0")
     assert {a.get("name"): a.text for a in shape} == {"difficult": "true", "confidence": "0.25"}
+
+
+def test_an_image_of_polygons_alone_is_refused_but_for_its_classes(tmp_path: Path) -> None:
+    shape = '<polygon label="cat" points="1,1;2,2;3,1"/>'
+    items, problems = read_images(
+        tmp_path, image(shape), image(shape, '<tag label="dog"/>', name="b &amp; c.jpg")
+    )
+    assert [(one.boxes, one.classes) for one in items.values()] == [(None, (Class("dog"),))]
+    assert [problem.kind for problem in problems] == ["refused", "dropped"]

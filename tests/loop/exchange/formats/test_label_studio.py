@@ -73,14 +73,15 @@ def test_choices_are_classes_of_the_image(tmp_path: Path) -> None:
 
 
 def test_which_of_two_choices_is_the_label_has_to_be_said(tmp_path: Path) -> None:
-    tasks = [task(choice("dent"), choice("night", asked="light"), rectangle())]
+    tasks = [task(choice("dent"), choice("night", asked="light"))]
+    tasks.append(task(rectangle(), choice("night", asked="light"), image="b.jpg"))
     with pytest.raises(BadRecord, match="several choices: kind, light"):
         read_tasks(tmp_path, *tasks)
     with pytest.raises(BadRecord, match="no choice named 'dark'; there are: kind, light"):
         read_tasks(tmp_path, *tasks, options=ReadOptions(label="dark"))
     items, problems = read_tasks(tmp_path, *tasks, options=ReadOptions(label="light"))
-    (found,) = items.values()
-    assert (found.classes, len(found.boxes or ())) == ((Class("night"),), 1)
+    assert [one.classes for one in items.values()] == [(Class("night"),)] * 2
+    assert [one.boxes for one in items.values()] == [(), (Box("cat", 20, 10, 100, 50),)]
     assert [problem.kind for problem in problems] == ["dropped"]
 
 
@@ -213,3 +214,10 @@ def test_what_is_written_can_be_imported_with_local_files(tmp_path: Path) -> Non
     assert (drawn["value"]["x"], drawn["value"]["width"], drawn["original_width"]) == (10, 50, 200)
     assert chosen["value"] == {"choices": ["rust"]}
     assert (tmp_path / "images/a/b c.jpg").read_bytes() == picture()
+
+
+def test_an_answer_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
+    brush = {"type": "brushlabels", "value": {"brushlabels": ["cat"]}}
+    items, problems = read_tasks(tmp_path, task(brush), task(brush, choice("rust"), image="b.jpg"))
+    assert [(one.boxes, one.classes) for one in items.values()] == [(None, (Class("rust"),))]
+    assert [problem.kind for problem in problems] == ["refused", "dropped"]

@@ -228,3 +228,11 @@ def test_two_images_of_one_stem_cannot_both_be_written(tmp_path: Path) -> None:
     (problem,) = write(VOC, tmp_path, item("a.jpg", boxes=()), item("a.png", boxes=()))
     assert (problem.where, problem.kind) == ("a.png", "refused")
     assert not (tmp_path / "JPEGImages/a.png").exists()
+
+
+def test_an_image_that_loses_all_its_objects_does_not_become_one_with_nothing_on_it(tmp_path: Path) -> None:
+    source = put(tmp_path, {"Annotations/a.xml": xml(obj(5, 5, 3, 9)), "JPEGImages/a.jpg": picture()})
+    items, problems = read(VOC, source)
+    assert items == {}
+    assert [(problem.where, problem.kind) for problem in problems] == [("Annotations/a.xml", "refused")]
+    assert "none of its 1 labels can be used: box of 'cat' has no area" in problems[0].reason

@@ -235,3 +235,9 @@ def test_what_is_written_is_ultralytics_layout(tmp_path: Path) -> None:
 def test_a_class_without_an_index_is_refused_with_its_image(tmp_path: Path) -> None:
     (problem,) = write(YOLO, tmp_path, item("a.jpg", boxes=(Box("cow", 0, 0, 1, 1),)), classes=["cat"])
     assert (problem.where, problem.reason) == ("a.jpg", "class 'cow' is none of cat")
+
+
+def test_an_image_that_loses_all_its_boxes_is_refused(tmp_path: Path) -> None:
+    items, problems = read(YOLO, put(tmp_path, pets("0 .5 .5 0 1")))
+    assert list(items) == ["images/val/b.jpg"]
+    assert [(one.where, one.kind) for one in problems] == [("images/train/a.jpg", "refused")]
