@@ -11,12 +11,12 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from include.loop.commands import batches, data, lineage, train
+from include.loop.commands import batches, data, lineage, predict, train
 from include.loop.core.errors import Fatal, Retryable
 from include.loop.lineage.text import printable
 
 # In the order in which --help tells them.
-COMMANDS = (lineage, batches, data, train)
+COMMANDS = (lineage, batches, data, train, predict)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
+    except KeyboardInterrupt:
+        print("interrupted: what was started goes on, and the same command finds it again", file=sys.stderr)
+        return 130
     except NoCredentialsError:
         print(
             "error: no AWS credentials: set AWS_PROFILE, or on the local stack begin the command with "

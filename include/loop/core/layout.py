@@ -322,6 +322,19 @@ def check_file(config: str) -> str:
     return f"checks/{config}.json"
 
 
+# What a person has asked a model by hand.
+
+
+def asked_image(sha256: str) -> str:
+    """An image that somebody had on a machine of their own."""
+    return f"asked/images/{sha256}"
+
+
+def asked_folder(digest: str) -> str:
+    """For the inputs and outputs of the transform jobs of one question."""
+    return f"asked/{digest}"
+
+
 # Inside the folder of one transform.
 
 

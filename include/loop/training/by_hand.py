@@ -131,6 +131,24 @@ def _with_last_word(environment: Environment, wish: Wish) -> Environment:
     return environment.model_copy(update={"training": place})
 
 
+def pipeline_of(storage: Storage, details: Mapping[str, Any]) -> Pipeline:
+    """What a job that belongs to no pipeline has learned, as its own manifest says it. ConfigurationError
+    when it learned from files that have no names of classes.
+    """
+    source = details["InputDataConfig"][0]["DataSource"].get("S3DataSource", {})
+    if source.get("S3DataType") != "AugmentedManifestFile":
+        raise ConfigurationError(
+            f"{details['TrainingJobName']} has learned from no augmented manifest, which would name its "
+            "classes: say with --pipeline whose they are"
+        )
+    label = source["AttributeNames"][1]
+    found = _look(storage, source["S3Uri"], label)
+    pipeline = _of_manifest(found, found.choose(label))
+    count = int(details["HyperParameters"].get("num_classes", len(pipeline.classes)))
+    more = tuple(f"class-{index}" for index in range(len(pipeline.classes), count))
+    return pipeline.model_copy(update={"classes": pipeline.classes + more})
+
+
 def _look(storage: Storage, place: str, label: str | None) -> Survey:
     if not is_in_s3(place):
         raise ConfigurationError(f"{place} is not in S3, where a job reads: aws s3 cp {place} s3://…")
@@ -198,7 +216,7 @@ def _parent(workspace: Workspace, given: str, dataset: Dataset) -> Parent:
     of another one nothing is known, and the algorithm itself compares when it begins.
     """
     job = given.split("/")[-3] if is_in_s3(given) and given.count("/") > 4 else given
-    details = _find_job(workspace.clients, job)
+    details = find_job(workspace.clients, job)
     if details is not None and details["TrainingJobStatus"] != JobStatus.COMPLETED:
         raise Incompatible(
             f"training job {job} is {details['TrainingJobStatus']}: it has no model to go on from"
@@ -216,7 +234,7 @@ def _parent(workspace: Workspace, given: str, dataset: Dataset) -> Parent:
     return _Known(job, model_data, settings)
 
 
-def _find_job(clients: Clients, name: str) -> dict[str, Any] | None:
+def find_job(clients: Clients, name: str) -> dict[str, Any] | None:
     if not layout.is_training_job(name):
         return None
     try:

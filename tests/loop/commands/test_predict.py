@@ -1,0 +1,114 @@
+"""``predict``: any image, of any model, in words and drawn; what a model is, told before it is fed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from include.loop.__main__ import main
+from tests.loop.manifests.lines import boxes
+from tests.loop.place import Place, picture
+from tests.loop.served import Serving
+from tests.loop.terminal import at_terminal
+from tests.support.cloud import FAKE_IMAGE
+
+
+@pytest.fixture
+def folder(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where a person has two pictures of the same name, and something that is none."""
+    endpoint = {"endpoint": f"e-{place.bucket[-12:]}"}
+    at_terminal(place, monkeypatch, tmp_path, image=FAKE_IMAGE, poll_seconds=0.1, deployment=endpoint)
+    for name, level in (("day/a", 204), ("night/a", 40)):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / f"{name}.jpg").write_bytes(picture(level))
+    (tmp_path / "none.jpg").write_bytes(b"no picture")
+    return tmp_path
+
+
+def test_an_endpoint_is_asked_and_a_bad_image_costs_no_good_one(
+    place: Place, folder: Path, capsys: pytest.CaptureFixture
+):
+    serving = Serving(place)
+    job = serving.serve_champion("one")
+    uri = place.put("asked.jpg", picture(102))
+    day, night, none = (str(folder / name) for name in ("day/a.jpg", "night/a.jpg", "none.jpg"))
+    assert main(["predict", day, night, none, uri, "--out", str(folder / "out")]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == (
+        f"{day}\n  0.800 cat  xmin 0.250 ymin 0.250 xmax 0.750 ymax 0.750\n"
+        f"{night}\n  nothing with 0.2 or more; best: cat 0.157\n"
+        f"{uri}\n  0.400 cat  xmin 0.250 ymin 0.250 xmax 0.750 ymax 0.750\n"
+    )
+    assert f"error: {none}: endpoint {serving.endpoint} failed on {none}" in captured.err
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a-2.png", "a.png", "asked.png"]
+    plain, drawn = (Image.open(folder / "out" / f"{name}.png").getcolors(9999) for name in ("a-2", "a"))
+    assert plain is not None
+    assert len(plain) < 5
+    assert drawn is None or len(drawn) > 5
+
+    assert main(["predict", "--describe"]) == 0
+    told = capsys.readouterr().out
+    assert f"training job     {job}\n" in told
+    assert "  0:cat\n  1:dog\n" in told
+
+
+def test_a_model_without_an_endpoint_is_asked_by_a_transform_that_costs_once(
+    place: Place, folder: Path, capsys: pytest.CaptureFixture
+):
+    """It was trained by hand, so its classes are those of its manifest and of no pipeline."""
+    for part in ("train", "validation"):
+        place.storage.write_lines(f"{part}.manifest", [boxes(place.put("1.jpg", b"x"), 0, 1)])
+    uris = [f"--{part}={place.storage.uri(f'{part}.manifest')}" for part in ("train", "validation")]
+    assert main(["train", *uris, "-p", "quality=1"]) == 0
+    job = capsys.readouterr().out.rstrip().split()[-1]
+    day, none = str(folder / "day/a.jpg"), str(folder / "none.jpg")
+    ask = ["predict", day, none, "--model", job, "--json"]
+    assert main([*ask, "--out", str(folder / "seen.png")]) == 1
+    assert "2 images do not go into one picture" in capsys.readouterr().err
+    assert main(ask) == 1
+    captured = capsys.readouterr()
+    told = json.loads(captured.out)
+    box = {"xmin": 0.25, "ymin": 0.25, "xmax": 0.75, "ymax": 0.75}
+    assert told["predictions"] == {day: [{"class": "helmet", "score": 0.8, **box}]}
+    assert list(told["missing"]) == [none]
+    jobs = {"NameContains": "by-hand-ask-", "CreationTimeAfter": 0}
+    before = place.sagemaker.list_transform_jobs(**jobs)["TransformJobSummaries"]
+    model = f"s3://{place.bucket}/by-hand/models/{job}/output/model.tar.gz"
+    assert main([*ask[:-2], model]) == 1
+    assert f"{day}\n  0.800 helmet  xmin" in capsys.readouterr().out
+    assert place.sagemaker.list_transform_jobs(**jobs)["TransformJobSummaries"] == before
+
+    assert main(["predict", "--describe", "--model", job, "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert (described["classes"], described["artifact"]) == (["helmet", "vest"], model)
+    assert described["input"] == "one JPEG or PNG, squeezed to 300 x 300 pixels"
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ([], "name an image at least"),
+        (["gone.jpg"], "gone.jpg: No such file or directory"),
+        (["none.jpg"], "is not there: deploy a model, name another with --endpoint, or ask a model"),
+        (["none.jpg", "--model", "no-such-job"], "there is no training job 'no-such-job'"),
+        (["none.jpg", "--model", "champion"], "pipeline pets has no champion yet"),
+        (
+            ["none.jpg", "--model", "s3://no-such-bucket-1/a/model.tar.gz"],
+            "there is no artifact s3://no-such",
+        ),
+        (["--describe"], "there is no endpoint"),
+    ],
+)
+def test_what_cannot_be_asked_says_what_there_is_to_do(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    command: list[str],
+    message: str,
+):
+    monkeypatch.chdir(folder)
+    assert main(["predict", *command]) == 1
+    assert message in capsys.readouterr().err
