@@ -75,12 +75,17 @@ def effort(facts: Facts) -> Effort:
     return _effort(facts.batches, facts.gain or 0.0)
 
 
-def total(rounds: Iterable[Facts]) -> Total:
-    """What all batches took together, against what all promoted models gained."""
+def alike(rounds: Iterable[Facts], metric: str) -> list[Facts]:
+    """Those that were measured by this number; of a round that does not say it, it is."""
+    return [facts for facts in rounds if facts.evaluation.metric in {"", metric}]
+
+
+def total(rounds: Iterable[Facts], metric: str) -> Total:
+    """What all batches took together, against what all promoted models gained of this number."""
     told = list(rounds)
     paid = [batch for batch, _ in batches(told)]
     promoted = [facts for facts in told if facts.outcome is RoundOutcome.PROMOTED]
-    gain = sum(facts.gain or 0.0 for facts in promoted)
+    gain = sum(facts.gain or 0.0 for facts in alike(promoted, metric))
     return Total(len(told), len(promoted), len(paid), _effort(paid, gain))
 
 

@@ -13,6 +13,7 @@ from include.loop.config import DATASET_SLICES
 from include.loop.core.records.facts import Facts, SliceFacts
 from include.loop.core.records.metrics import ModelScores
 from include.loop.report import curves, figures
+from include.loop.report.words import metric_of
 from include.loop.tasks.measuring import Words
 from include.loop.tasks.protocol import AnyTask
 
@@ -25,11 +26,12 @@ MORE_COLUMNS = 2
 
 def shown(facts: Facts, task: AnyTask) -> dict[str, Any]:
     """The values of those templates, by name."""
+    metric = metric_of(facts, task)
     detailed = [item for item in facts.slices if _matters(facts, item)]
     more = list(dict.fromkeys(name for item in facts.slices for name in item.challenger.more))
     return {
         "facts": facts,
-        "metric": task.metric,
+        "metric": metric,
         "task": task.words,
         "measured": facts.slices,
         "more": more if len(more) <= MORE_COLUMNS else [],
@@ -48,8 +50,8 @@ def shown(facts: Facts, task: AnyTask) -> dict[str, Any]:
             if item.challenger.confusion
         ],
         "drawings": {
-            "slices": figures.slices(facts.slices, task.metric) if facts.slices else None,
-            "classes": [figures.classes(item, task.metric) for item in detailed],
+            "slices": figures.slices(facts.slices, metric) if facts.slices else None,
+            "classes": [figures.classes(item, metric) for item in detailed],
             "curves": [drawing for item in detailed for drawing in curves.together(item)],
             "class_curves": [drawing for item in detailed for drawing in curves.by_class(item)],
             "reliability": [
@@ -58,7 +60,7 @@ def shown(facts: Facts, task: AnyTask) -> dict[str, Any]:
             "drift": figures.drift(facts.earlier, facts.batches)
             if any(batch.scores for batch in facts.batches)
             else None,
-            "training": figures.training(facts.curves.epochs, task.metric)
+            "training": figures.training(facts.curves.epochs, metric)
             if facts.curves and facts.curves.epochs
             else None,
         },

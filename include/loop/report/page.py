@@ -111,14 +111,17 @@ def render(workspace: Workspace, facts: Facts) -> str:
 
 def _render_history(workspace: Workspace, rounds: list[Facts], now: Iterable[StandingFacts]) -> bytes:
     """``now`` is how batches stand now."""
-    batches, slices = history.batches(rounds), history.slices(rounds)
+    metric = workspace.task.metric
+    alike = history.alike(rounds, metric.key)
+    batches, slices = history.batches(rounds), history.slices(alike)
     discarded = {batch.batch: _discarded(workspace, batch.batch) for batch, _ in batches}
     return (
         environment()
         .get_template("history.html.jinja")
         .render(
             pipeline=workspace.pipeline,
-            metric=workspace.task.metric,
+            metric=metric,
+            others={facts.training_job: facts.evaluation.metric for facts in rounds if facts not in alike},
             rounds=[
                 (facts, words.headline(facts, workspace.task), history.effort(facts))
                 for facts in reversed(rounds)
@@ -126,10 +129,10 @@ def _render_history(workspace: Workspace, rounds: list[Facts], now: Iterable[Sta
             batches=list(reversed(batches)),
             discarded=discarded,
             standings={item.batch: item for item in now},
-            total=history.total(rounds),
+            total=history.total(rounds, metric.key),
             slices=slices,
             drawings={
-                "history": figures.history(rounds, slices, workspace.task.metric) if slices else None,
+                "history": figures.history(alike, slices, metric) if slices else None,
                 "effort": figures.effort([batch for batch, _ in batches]) if batches else None,
             },
         )

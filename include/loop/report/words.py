@@ -9,10 +9,19 @@ from include.loop.config import DATASET_SLICES
 from include.loop.core.records.facts import Facts, RoundOutcome
 from include.loop.core.records.verdict import JudgedRule
 from include.loop.report import formats
+from include.loop.tasks.measuring import Metric
 from include.loop.tasks.protocol import AnyTask
 
 # A headline has room for so many; the rules have a table.
 MOST_REASONS = 3
+
+
+def metric_of(facts: Facts, task: AnyTask) -> Metric:
+    """What decided about a round: a pipeline may have chosen another number since."""
+    if facts.evaluation.metric in {"", task.metric.key}:
+        return task.metric
+    key = facts.evaluation.metric
+    return Metric(key, key, "score", "score", "Score", f"{key[:1].upper()}{key[1:]} decided about this round")
 
 
 def headline(facts: Facts, task: AnyTask) -> str:
@@ -20,7 +29,7 @@ def headline(facts: Facts, task: AnyTask) -> str:
     told = f"{_learned(facts)} {_gained(facts, task)}"
     match facts.outcome:
         case RoundOutcome.PROMOTED if facts.parent is None:
-            return f"Promoted as the first model: {task.metric.key} {_levels(facts)}."
+            return f"Promoted as the first model: {metric_of(facts, task).key} {_levels(facts)}."
         case RoundOutcome.UNDONE:
             return f"Promoted and rolled back later: {told} ({_levels(facts)})."
         case RoundOutcome.PROMOTED:
@@ -57,7 +66,7 @@ def _gained(facts: Facts, task: AnyTask) -> str:
     if facts.gain is None:
         return "could not be compared"
     verb = "gained" if facts.gain >= 0 else "lost"
-    points = f"{100 * abs(facts.gain):.1f} points of {task.metric.key}"
+    points = f"{100 * abs(facts.gain):.1f} points of {metric_of(facts, task).key}"
     return f"{verb} {points} on {' and '.join(facts.improve_on)}"
 
 

@@ -27,7 +27,7 @@ def test_rounds_are_in_the_order_of_their_batches(told: list[Facts]) -> None:
 
 
 def test_a_batch_that_two_rounds_learned_from_was_paid_once(told: list[Facts]) -> None:
-    total = history.total(told)
+    total = history.total(told, "mAP@0.5")
     assert (total.rounds, total.promoted, total.batches) == (3, 2, 2)
     assert (total.effort.labels, total.effort.seconds) == (10, 300.0)
     assert [(item.batch, len(learners)) for item, learners in history.batches(told)] == [
