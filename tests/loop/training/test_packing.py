@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,30 +13,47 @@ from include.loop.aws.jobs import ResourceKind, latest
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError
 from include.loop.core.records.dataset import Dataset
+from include.loop.core.records.models import Champion
 from include.loop.core.storage import Storage
 from include.loop.dataset import build
 from include.loop.training.hyperparameters import make_hyperparameters
 from include.loop.training.job import make_request, train
 from include.loop.training.packing import pack_dataset
 from include.loop.workspace import Workspace
-from tests.loop.labelled import INITIAL, line
+from tests.loop.pictures import patchwork
 from tests.loop.place import Place
 from tests.support.sagemaker import unpacked
 
-BOX = recordio.write_objects([recordio.Object(0, 8 / 32, 6 / 24, 24 / 32, 18 / 24)])
+BOX = recordio.write_objects([recordio.Object(0, 0.25, 0.25, 0.75, 0.75)])
 
 
 @pytest.fixture
 def begun(make_place) -> tuple[Place, Dataset]:
-    """Six images to train from, one of them with nothing on it."""
-    settings = {"format": "recordio", "retention_images": 0, "initial": {"hyperparameters": {"quality": 1}}}
-    place: Place = make_place(initial=INITIAL, training=settings)
-    lines = [line(place, f"{n}.jpg") for n in range(6)]
-    lines[0]["review"]["annotations"] = []
-    place.storage.write_lines(INITIAL["train"], lines)
-    place.storage.write_lines(INITIAL["validation"], [line(place, "v.jpg")])
+    """Six images to train from, one of them with nothing on it, that came in a .rec; nothing is said about
+    what models are trained from.
+    """
+    settings = {"retention_images": 0, "initial": {"hyperparameters": {"quality": 1}}}
+    place: Place = make_place(
+        initial={"train": "initial/train.rec", "validation": "initial/val.rec"}, training=settings
+    )
+    for name, labels in {"train": [(2, 5), *[BOX] * 5], "val": [BOX]}.items():
+        stream = io.BytesIO()
+        writer = recordio.Writer(stream)
+        for index, label in enumerate(labels):
+            writer.add(recordio.Record(index, label, patchwork(f"{name}-{index}.jpg")))
+        place.put(f"initial/{name}.rec", stream.getvalue())
     built = build.build_initial(place.workspace)
     return place, Dataset.read(place.storage, built.dataset_id)
+
+
+def images(place: Place, dataset: Dataset, split: str) -> list[str]:
+    """The S3 URIs in a manifest."""
+    return [line["source-ref"] for line in place.storage.read_lines(dataset.manifest(split))]
+
+
+def remove(place: Place, location: str) -> None:
+    bucket, key = place.storage.resolve(location)
+    place.s3.delete_object(Bucket=bucket, Key=key)
 
 
 def records(place: Place, dataset: Dataset, split: str) -> list[recordio.Record]:
@@ -57,10 +76,10 @@ def test_the_records_are_the_images_and_boxes_of_the_manifest_in_a_mixed_order(b
     assert [one.id for one in found] == list(range(6))
     assert [one.label for one in found].count((2, 5)) == 1
     assert {one.label for one in found} == {(2, 5), BOX}
-    lines = place.storage.read_lines(dataset.manifest("train"))
-    images = [place.storage.read(value["source-ref"]) for value in lines]
-    assert sorted(one.image for one in found) == sorted(images)
-    assert [one.image for one in found] != images
+    bodies = [place.storage.read(uri) for uri in images(place, dataset, "train")]
+    assert bodies == [patchwork(f"train-{index}.jpg") for index in range(6)]
+    assert sorted(one.image for one in found) == sorted(bodies)
+    assert [one.image for one in found] != bodies
     key = layout.dataset_records(dataset.dataset_id, "train")
     before = place.storage.read(key), place.storage.modified_at(key)
     assert pack_dataset(place.workspace, dataset).train == 6
@@ -74,17 +93,17 @@ def test_images_with_nothing_on_them_are_left_out_for_sagemakers_own_algorithm_a
     assert (packed.train, packed.left_out) == (5, 1)
     assert [one.label for one in records(place, dataset, "train")] == [BOX] * 5
     (told,) = place.storage.read_lines(layout.not_packed(dataset.dataset_id))
-    assert (told["split"], told["image"].rsplit("/", 1)[-1]) == ("train", "0.jpg")
+    assert (told["split"], told["image"]) == ("train", images(place, dataset, "train")[0])
     assert told["reason"].startswith("there is nothing on it")
 
 
 def test_an_image_that_is_gone_costs_itself_and_a_split_without_any_is_refused(begun):
     place, dataset = begun
-    place.s3.delete_object(Bucket=place.bucket, Key="pets/pictures/3.jpg")
+    remove(place, images(place, dataset, "train")[3])
     packed = pack_dataset(place.workspace, dataset)
     assert (packed.train, packed.left_out) == (5, 1)
-    place.s3.delete_object(Bucket=place.bucket, Key=f"pets/{layout.packed_file(dataset.dataset_id)}")
-    place.s3.delete_object(Bucket=place.bucket, Key="pets/pictures/v.jpg")
+    remove(place, layout.packed_file(dataset.dataset_id))
+    remove(place, images(place, dataset, "validation")[0])
     with pytest.raises(ConfigurationError, match="no image of the split 'validation' can be in a RecordIO"):
         pack_dataset(place.workspace, dataset)
 
@@ -108,23 +127,36 @@ def test_the_job_reads_the_files_and_what_counts_is_what_is_in_them(begun):
     job = latest(place.sagemaker, ResourceKind.TRAINING, done.training_job.removesuffix("-1"))
     assert job is not None
     assert job.details["AlgorithmSpecification"]["TrainingInputMode"] == "File"
-    for split, channel in zip(("train", "validation"), job.details["InputDataConfig"], strict=True):
-        assert channel == {
-            "ChannelName": split,
-            "DataSource": {
-                "S3DataSource": {
-                    "S3DataType": "S3Prefix",
-                    "S3Uri": place.storage.uri(f"datasets/{dataset.dataset_id}/{split}.rec"),
-                    "S3DataDistributionType": "FullyReplicated",
-                }
-            },
-            "ContentType": "application/x-recordio",
-            "CompressionType": "None",
-            "InputMode": "File",
-        }
+    folder = place.storage.uri(f"datasets/{dataset.dataset_id}")
+    channels = [file_channel(split, f"{folder}/{split}.rec") for split in ("train", "validation")]
+    assert job.details["InputDataConfig"] == channels
     seen = unpacked(place.cloud, done.model_data)["seen.json"]
     assert b'"train.rec"' in seen
     assert job.details["HyperParameters"]["num_training_samples"] == "6"
+    parent = Champion(
+        number=1,
+        training_job=done.training_job,
+        model_data=done.model_data,
+        dataset_id=dataset.dataset_id,
+        hyperparameters=job.details["HyperParameters"],
+        promoted_at="2026-01-01",
+        package_arn="arn:1",
+    )
+    further = make_request(place.workspace, dataset, parent, {"epochs": "1"})
+    model = file_channel("model", done.model_data, "application/x-sagemaker-model")
+    assert further["InputDataConfig"] == [*channels, model]
+
+
+def file_channel(name: str, uri: str, content_type: str = "application/x-recordio") -> dict[str, Any]:
+    """A channel of SageMaker's example of incremental training."""
+    source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {
+        "ChannelName": name,
+        "DataSource": {"S3DataSource": source},
+        "ContentType": content_type,
+        "CompressionType": "None",
+        "InputMode": "File",
+    }
 
 
 @pytest.mark.parametrize(
