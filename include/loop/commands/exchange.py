@@ -1,29 +1,37 @@
-"""``data import``: labels of another tool become a pipeline's."""
+"""``data import`` and ``data export``: labels come in from other tools, and go out to them."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from include.loop.commands.base import add_pipeline, workspace_of
+from include.loop.commands.progress import Progress
 from include.loop.core.errors import ConfigurationError
 from include.loop.exchange.classes import read_class_list
+from include.loop.exchange.exporting import export, tell_export
 from include.loop.exchange.formats import format_names
 from include.loop.exchange.import_text import tell
 from include.loop.exchange.importing import Request, import_data
+from include.loop.exchange.known_items import Choice
 from include.loop.exchange.targets import TARGETS
 from include.loop.lineage.text import printable
 from include.loop.workspace import Workspace
 
 OURS = "pipeline"  # for --classes: the numbers are those of the pipeline's own list
 _MOST_LIST_BYTES = 1 << 20
-_SECONDS = 2  # between two words about how far it is
 
 
 def add(commands: Any) -> None:
+    _add_import(commands)
+    _add_export(commands)
+
+
+def _add_import(commands: Any) -> None:
     parser = commands.add_parser(
         "import",
         help="take in labels of another tool",
@@ -83,6 +91,58 @@ def add(commands: Any) -> None:
     parser.set_defaults(run=_import)
 
 
+def _add_export(commands: Any) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="hand labels out to another tool",
+        description="Writes labels of a pipeline, with their pictures, in a format of other tools. The "
+        "folder appears under its name when all of it is there. What the format cannot hold is told.",
+    )
+    add_pipeline(parser)
+    parser.add_argument(
+        "--to", dest="format", required=True, choices=format_names(), metavar="FORMAT", help=_formats()
+    )
+    parser.add_argument(
+        "--out", required=True, metavar="PLACE", help="a folder that is not there yet, or s3://bucket/prefix/"
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--dataset", metavar="ID", help="the labels of a dataset, with its splits")
+    what.add_argument("--batch", metavar="BATCH", help="the labels of a batch or an import")
+    what.add_argument(
+        "--all",
+        action="store_true",
+        help="the newest label of every image: of all batches that nobody discarded, the first model's and "
+        "the test sets'",
+    )
+    parser.add_argument(
+        "--no-images", action="store_true", help="write labels only, where the format can do without pictures"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object, with every problem, instead of the report"
+    )
+    parser.set_defaults(run=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    workspace = workspace_of(options)
+    progress = Progress()
+    choice = Choice(dataset=options.dataset, batch=options.batch)
+    try:
+        found = export(
+            workspace, choice, options.format, options.out, not options.no_images, progress=progress
+        )
+    except KeyboardInterrupt:
+        progress.end()
+        print("Stopped: nothing was exported.", file=sys.stderr)
+        return 130
+    progress.end()
+    if options.json:
+        print(json.dumps(asdict(found), indent=2, ensure_ascii=False))
+        return 0
+    print("\n".join(map(printable, tell_export(found))))
+    return 0
+
+
 def _import(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
     request = Request(
@@ -111,28 +171,6 @@ def _import(options: argparse.Namespace) -> int:
     told = tell(workspace, found.record, changed=found.changed, planned=options.dry_run)
     print("\n".join(map(printable, told)))
     return 0
-
-
-class Progress:
-    """How far a long step is, on standard error: on one line of a terminal, now and then in a log."""
-
-    def __init__(self) -> None:
-        self._shows = sys.stderr.isatty()
-        self._last = time.monotonic()
-        self._open = False
-
-    def __call__(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self._last < (_SECONDS if self._shows else 30 * _SECONDS):
-            return
-        self._last, self._open = now, self._shows
-        end = "\r" if self._shows else "\n"
-        print(f"{done:,} of {total:,} images", end=end, file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        if self._open:
-            print(file=sys.stderr)
-            self._open = False
 
 
 def _class_list(workspace: Workspace, place: str | None) -> tuple[str, ...]:

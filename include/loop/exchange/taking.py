@@ -24,8 +24,8 @@ from include.loop.exchange.survey import items_of
 from include.loop.tasks.values import Labelled
 from include.loop.workspace import Workspace
 
-# Told how many images are done, and of how many.
-Progress = Callable[[int, int], None]
+# Told how many images are done, and of how many if anybody knows.
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)

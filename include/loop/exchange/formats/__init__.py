@@ -58,7 +58,7 @@ class Format:
     ``classes`` gives the names of a source's classes in its own order, or None where it does not say.
     ``read`` streams a source's images and what of it cannot be used; it raises BadRecord only where the
     source as a whole is unusable, before the first item. ``write`` is told the items and a new, empty folder;
-    it gives what the format cannot hold.
+    it gives what the format cannot hold. ``writes_images`` is False where pictures stay where they are.
     """
 
     title: str
@@ -67,6 +67,7 @@ class Format:
     classes: Callable[[Files, ReadOptions], list[str] | None]
     read: Read
     write: Write
+    writes_images: bool = True
     notes: Sequence[str] = field(default=())
 
 

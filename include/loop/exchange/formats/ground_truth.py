@@ -81,6 +81,7 @@ FORMAT = Format(
     classes=classes,
     read=read,
     write=write,
+    writes_images=False,
     notes=(
         "images are named by their S3 URIs; they are not copied",
         "splits are files: train.manifest, validation.manifest, test.manifest",
