@@ -7,12 +7,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from include.loop.config.fields import Hyperparameters, Name, Stage, Strict, TagName, TagValue
+from include.loop.config.fields import Hyperparameters, Name, Stage, Strict, TagName, TagValue, TaskName
 from include.loop.config.operations import AirflowSettings, NotifySettings
 
 
 class TrainingInstances(Strict):
-    """The machines that train, and hyperparameters that only this place needs.
+    """The machines that train, and hyperparameters that only this place needs: ``hyperparameters`` for every
+    pipeline, ``task_hyperparameters`` for those of a task.
 
     With ``spot``, ``max_wait_seconds`` (None: twice the runtime) is the longest from request to end.
     ``checkpoints`` keeps them in S3, so that an interrupted job goes on where it was. ``warm_pool_seconds``
@@ -28,6 +29,7 @@ class TrainingInstances(Strict):
     checkpoints: bool = False
     warm_pool_seconds: int = Field(default=0, ge=0, le=3600)
     hyperparameters: dict[Stage, Hyperparameters] = Field(default={})
+    task_hyperparameters: dict[TaskName, dict[Stage, Hyperparameters]] = Field(default={})
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:

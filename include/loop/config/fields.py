@@ -19,6 +19,7 @@ Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$", max_length=LONGEST_
 LabelAttribute = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}$")]
 Scalar = str | int | float | bool
 Stage = Literal["initial", "incremental"]
+TaskName = Literal["object-detection", "image-classification"]
 # What AWS allows in the tags of its resources.
 TagText = Annotated[str, StringConstraints(pattern=r"^[\w.:/=+\-@ ]*$")]
 TagName = Annotated[TagText, Field(min_length=1, max_length=128)]

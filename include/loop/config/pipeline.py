@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from include.loop.config.fields import SHARE, Hyperparameters, LabelAttribute, Name, Strict
+from include.loop.config.fields import SHARE, Hyperparameters, LabelAttribute, Name, Strict, TaskName
 from include.loop.config.plain_yaml import read_text
 from include.loop.core.errors import ConfigurationError
 from include.loop.strategies import find_strategy, strategy_names
@@ -22,7 +22,6 @@ MOST_TEMPLATE_BYTES = 4 * 128_000  # CreateHumanTaskUi takes 128,000 characters
 # The slices that every dataset brings along; the others are the pipeline's test sets.
 DATASET_SLICES = ("retention", "recent", "audit")
 
-TaskName = Literal["object-detection", "image-classification"]
 # What one task has a setting for and the others have not: place in the file → the task.
 ONLY_FOR: dict[tuple[str, ...], TaskName] = {
     ("multi_label",): "image-classification",

@@ -42,7 +42,8 @@ def make_hyperparameters(workspace: Workspace, dataset: Dataset, parent: Parent 
 def _settings(workspace: Workspace, stage: Stage) -> dict[str, Any]:
     pipeline, place = workspace.pipeline.training, workspace.environment.training
     chosen = pipeline.initial if stage == "initial" else pipeline.incremental
-    return chosen.hyperparameters | (place.hyperparameters.get(stage) or {})
+    of_task = place.task_hyperparameters.get(workspace.pipeline.task) or {}
+    return chosen.hyperparameters | place.hyperparameters.get(stage, {}) | of_task.get(stage, {})
 
 
 def _gentler(algorithm: Algorithm, first: dict[str, Any], parent: Parent) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from include.loop.training.hyperparameters import make_hyperparameters
 from include.loop.training.job import make_request
 from tests.loop.nightly.test_night import learn
 from tests.loop.place import NIGHT, Place, picture
+from tests.support.cloud import ROLE
 
 CLASSES = {"task": "image-classification", "classes": ["bright", "dark"]}
 
@@ -44,6 +46,18 @@ def trained(make_place) -> Place:
     return place
 
 
+def assert_reviewers_see(place: Place, element: str, name: str) -> None:
+    """The pipeline's template makes a page of a question, without a fault."""
+    page = place.control.render_ui_template(
+        UiTemplate={"Content": place.pipeline.template()},
+        Task={"Input": json.dumps(place.questions()[name].input)},
+        RoleArn=ROLE,
+    )
+    assert page["Errors"] == []
+    assert f"<{element}" in page["RenderedContent"]
+    assert '"bright", "dark"' in unescape(page["RenderedContent"]).replace('","', '", "')
+
+
 def choose(label: str) -> dict[str, Any]:
     return {"annotatedResult": {"label": label}}
 
@@ -54,6 +68,8 @@ def test_a_night_asks_about_doubtful_images_and_its_answers_become_ground_truths
     assert trained.ask().asked == 4
     assert trained.questions()["dim.jpg"].input["labels"] == ["bright", "dark"]
     assert trained.questions()["dim.jpg"].input["initialValue"] == "bright"
+
+    assert_reviewers_see(trained, "crowd-image-classifier", "dim.jpg")
 
     def right(task: dict[str, Any]) -> dict[str, Any]:
         return choose("bright" if names[task["taskObject"].rsplit("/", 1)[-1]] >= 128 else "dark")
@@ -103,6 +119,7 @@ def test_a_night_of_images_with_many_labels_or_none(make_place):
         return {"annotatedResult": {"labels": said[task["taskObject"].rsplit("/", 1)[-1]]}}
 
     report = place.night(respond=respond)
+    assert_reviewers_see(place, "crowd-image-classifier-multi-select", "one.jpg")
     lines = {line["source-ref"].rsplit("/", 1)[-1]: line for line in place.manifest(NIGHT)}
     assert {name: line["review"] for name, line in lines.items()} == {
         "both.jpg": [0, 1],

@@ -5,6 +5,7 @@ anything.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ PARENT = Champion(
     hyperparameters={"base_network": "resnet-50", "num_classes": "2", "image_shape": "320"},
     promoted_at="2026-01-01",
     package_arn="arn:1",
+)
+
+
+PARENT_MODEL = partial(
+    TrainedModel, training_job="pets-train-1", dataset_id="d", model_data="s3://b/m.tar.gz"
 )
 
 
@@ -100,10 +106,33 @@ def test_sagemakers_own_limits_are_checked_before_a_job_is_sent(place: Place, hy
     make_hyperparameters(Workspace(pipeline, place.environment, place.storage, place.clients), DATASET, None)
 
 
-def test_the_shipped_example_for_aws_passes_sagemakers_limits():
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"classes": ("cat", "dog", "owl")}, "num_classes is 3, but the champion pets-train-1 has 2"),
+        ({"multi_label": True}, "multi_label is 1, but the champion pets-train-1 has 0"),
+        ({"training": config.TrainingSettings(num_layers=34)}, "num_layers is 34, .* has 18"),
+        ({"training": config.TrainingSettings(image_shape=64)}, "image_shape is 3,64,64, .* has 3,224,224"),
+    ],
+)
+def test_a_classifier_is_trained_further_with_its_own_network_only(make_place, change, message):
+    place = make_place(task="image-classification", training={})
+    first = make_hyperparameters(place.workspace, DATASET, None)
+    parent = PARENT.model_copy(update={"hyperparameters": PARENT_MODEL(hyperparameters=first).shape})
+    further = make_hyperparameters(place.workspace, DATASET, parent)
+    assert further == first | {"learning_rate": "0.01", "use_pretrained_model": "0"}
+    with pytest.raises(Incompatible, match=message):
+        make_hyperparameters(place.but(**change), DATASET, parent)
+
+
+@pytest.mark.parametrize(("pipeline", "shape"), [("digits", "300"), ("digit-classes", "3,224,224")])
+def test_the_shipped_example_for_aws_passes_sagemakers_limits(pipeline, shape):
     aws = config.load_environment("aws.example")
-    workspace = Workspace(config.load_pipeline("digits"), aws, None, None)  # type: ignore[arg-type]
-    assert make_hyperparameters(workspace, DATASET, None)["image_shape"] == "300"
+    workspace = Workspace(config.load_pipeline(pipeline), aws, None, None)  # type: ignore[arg-type]
+    first = make_hyperparameters(workspace, DATASET, None)
+    assert (first["image_shape"], first["use_pretrained_model"]) == (shape, "1")
+    parent = PARENT.model_copy(update={"hyperparameters": PARENT_MODEL(hyperparameters=first).shape})
+    assert make_hyperparameters(workspace, DATASET, parent)["use_pretrained_model"] == "0"
 
 
 def test_machines_that_sagemakers_algorithm_cannot_use_are_refused(place: Place):
