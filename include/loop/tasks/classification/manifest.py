@@ -69,15 +69,14 @@ def read_value(value: Any, attribute: str, classes: Sequence[str], *, multi_labe
     """
     source = read_source(value)
     metadata = read_metadata(value, attribute)
-    label = _unwrapped(value[attribute])
+    label = value[attribute]
     if multi_label:
         check_class_map(metadata.get("class-map"), classes)
         found = _many(
             label, attribute, classes, numbered="class-map" in metadata or metadata.get("type") == MANY
         )
-        written = value[attribute]
-        as_ids = isinstance(written, list) and all(type(item) is int for item in written)
-        if not as_ids or sorted(written) != list(found):
+        as_ids = isinstance(label, list) and all(type(item) is int for item in label)
+        if not as_ids or sorted(label) != list(found):
             value = value | {attribute: list(found)}
     else:
         found = (_one(label, attribute, classes, metadata.get("class-name")),)
@@ -95,7 +94,7 @@ def _unwrapped(label: Any) -> Any:
 
 
 def _one(label: Any, attribute: str, classes: Sequence[str], name: Any) -> int:
-    if isinstance(label, list):
+    if isinstance(_unwrapped(label), list):
         raise BadRecord(
             f"manifest line: {attribute} is a list of classes, and an image of this pipeline has one "
             "(multi_label: true is for many)"
@@ -114,11 +113,12 @@ def _many(label: Any, attribute: str, classes: Sequence[str], *, numbered: bool)
     """``numbered``: Ground Truth wrote the line, and its lists hold ids. Without its word a list of a zero or
     a one for each class is what SageMaker's algorithm takes it for.
     """
-    if not isinstance(label, list):
+    items = _unwrapped(label)
+    if not isinstance(items, list):
         raise BadRecord(
             f"manifest line: {attribute} is no list of classes, and an image of this pipeline may have many"
         )
-    numbers = [_index(item, attribute) for item in label]
+    numbers = [_index(item, attribute) for item in items]
     if not numbered and len(numbers) == len(classes) and set(numbers) <= {0, 1}:
         return tuple(index for index, there in enumerate(numbers) if there)
     return tuple(sorted({_known(index, classes) for index in numbers}))
