@@ -72,8 +72,9 @@ class NetworkSettings(Strict):
 class DeploymentSettings(Strict):
     """The endpoint, and how traffic moves to a new model. ``alarms`` are CloudWatch alarms that roll it back.
 
-    ``smoke_test_images`` held-out images are sent to a new model before it gets traffic; their detections may
-    differ from what evaluation saw by ``tolerance`` (scores, and box corners as shares of the image).
+    ``smoke_test_images`` held-out images are sent to a new model before it gets traffic; its answers may
+    differ from what evaluation saw by ``tolerance`` (scores, and a detector's box corners as shares of the
+    image).
     """
 
     endpoint: Name | None = None

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Route
 
 from include.loop import report
+from tests.loop.report.classified import JOB, make_classified
 from tests.loop.report.rounds import make_rounds
 from tests.support.browser import browser
 from tests.support.cloud import LocalCloud
@@ -68,6 +69,9 @@ def pages(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "job-2").mkdir()
     for name in ("index.html", "job-2/index.html"):
         (folder / name).write_bytes(rounds.storage.read(f"reports/{name}"))
+    classes = make_classified(cloud, cloud.make_bucket("classes-in-a-browser"))
+    report.publish(classes.workspace, JOB)
+    (folder / "classes.html").write_bytes(classes.storage.read(f"reports/{JOB}/index.html"))
     return folder
 
 
@@ -107,6 +111,14 @@ def test_the_pages_can_be_read_anywhere(
     assert complaints == []
     pages_seen = [f"{SITE}/job-2/index.html", f"{SITE}/index.html", f"{SITE}/job-2/index.html"]
     assert [url for url in asked if not url.startswith("data:")] == pages_seen
+    page.goto(f"{SITE}/classes.html")
+    page.evaluate("document.querySelectorAll('details').forEach((d) => d.open = true)")
+    assert page.get_by_role("img", name="05.png: emu → cat 0.95").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map((h) => +h.tagName[1])")
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert page.evaluate(FAINT) == []
+    assert complaints == []
     context.close()
 
 
