@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.config import TriageSettings
+from include.loop.core.errors import ConfigurationError
+from include.loop.core.records.nightly import Batch, PinnedModel, Predictions
 from include.loop.core.records.triage import read_rows
-from include.loop.nightly import batch, plan, predictions, triage
+from include.loop.nightly import batch, plan, predictions, references, triage
 from include.loop.nightly.looks import Look
 from include.loop.nightly.predictions import Predicted
 from include.loop.nightly.triage import AUDIT, Decision, choose
@@ -188,3 +193,64 @@ def test_rows_survive_the_parquet_file_unchanged(listed: Place):
     assert row.etag == listed.s3.head_object(Bucket=listed.bucket, Key=f"pets/images/dt={NIGHT}/0.jpg")[
         "ETag"
     ].strip('"')
+
+
+CLASSES: dict[str, Any] = {"task": "image-classification", "classes": ["cat", "dog"]}
+
+
+def test_a_strategy_is_of_the_task_and_has_its_references_when_the_file_is_read(make_place):
+    for wrong, told in (
+        ({"triage": {"strategy": "margin"}}, "margin is for task: image-classification; allowed for object-"),
+        (CLASSES | {"triage": {"strategy": "misclassified"}}, "references: strategy misclassified needs"),
+        (CLASSES | {"triage": {"references": "known.manifest"}}, "references: strategy least_confident does"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            make_place(**wrong)
+
+
+def test_mistakes_are_asked_in_the_batchs_order_and_the_manifest_may_be_of_a_whole_collection(make_place):
+    asking = {"strategy": "misclassified", "references": "known.manifest", "audit_share": 0, "cap": 2}
+    place = make_place(**CLASSES, triage=asking)
+    images = place.add_images({f"{number}.jpg": 100 for number in range(7)})
+    said = [[0.9, 0.1]] * 6 + [[0.2, 0.8]]
+    outputs = {
+        uri: place.put(f"said/{number}.out", json.dumps({"prediction": scores}).encode())
+        for number, (uri, scores) in enumerate(zip(images, said, strict=True))
+    }
+    model = PinnedModel(training_job="a-model", model_data="s3://b/model.tar.gz")
+    batch.list_images(place.workspace, NIGHT).model_copy(update={"champion": model}).write_once(
+        place.storage, NIGHT
+    )
+    Predictions(champion="a-model", outputs=outputs).write_once(place.storage, NIGHT)
+    with pytest.raises(ConfigurationError, match=r"pets\.yaml: triage\.references: no object at s3://"):
+        triage.triage(place.workspace, NIGHT)
+
+    lines = [classified(uri, number % 2) for number, uri in enumerate(images[:6])]
+    lines[4]["review-metadata"]["class-name"] = "bird"
+    lines = [
+        classified("s3://elsewhere/0.jpg", 0),
+        *lines,
+        classified(images[6], 0),
+        classified(images[6], 1),
+    ]
+    place.put("known.manifest", b"no JSON\n" + b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    assert len(references.read_references(place.workspace, "known.manifest", set(images))) == 7
+    assert triage.triage(place.workspace, NIGHT).ask == 2
+    rows = read_rows(place.storage, NIGHT)
+    assert [(str(row.decision), row.reason) for row in rows[:4]] == [
+        ("skip", "said cat, reference cat"),
+        ("ask", "said cat, reference dog"),
+        ("skip", "said cat, reference cat"),
+        ("ask", "said cat, reference dog"),
+    ]
+    assert rows[4].reason.startswith("no reference label: ")
+    assert [row.reason for row in rows[5:]] == [
+        "said cat, reference dog; over the cap of 2",
+        "said dog, reference dog",  # of two lines for an image the last one counts
+    ]
+
+
+def classified(source: str, class_id: int) -> dict[str, Any]:
+    """A line of a classification job."""
+    metadata = {"class-name": CLASSES["classes"][class_id], "type": "groundtruth/image-classification"}
+    return {"source-ref": source, "review": class_id, "review-metadata": metadata}
