@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from include.loop.config import TriageSettings
 from include.loop.core.errors import ConfigurationError
-from include.loop.core.records.nightly import Batch, PinnedModel, Predictions
+from include.loop.core.records.nightly import PinnedModel, Predictions
 from include.loop.core.records.triage import read_rows
 from include.loop.nightly import batch, plan, predictions, references, triage
 from include.loop.nightly.looks import Look
