@@ -13,6 +13,7 @@ from tests.support.cloud import ROOT
 
 FLOWS = [
     "review_setup",
+    "import_dataset",
     "initial_training",
     "nightly_review",
     "incremental_training",
@@ -189,6 +190,7 @@ def test_the_asset_graph_leads_from_labels_to_the_champion_and_back_to_predictio
     trainings = ("initial_training", "incremental_training")
     assert ends("outlets") == {
         ("nightly_review", "notify_training", "labels"),
+        ("import_dataset", "notify_training", "labels"),
         *((flow, "build_dataset", "datasets") for flow in trainings),
         *((flow, "promote", "champion.json") for flow in (*trainings, "deployment")),
         ("deployment", "rollback", "champion.json"),

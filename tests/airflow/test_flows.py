@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
+from include.loop.core import layout
 from nightloop.dag_factory import dag_id
 from tests.airflow.place import Place
+from tests.loop.pictures import patchwork
 from tests.support.cloud import ROOT
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
@@ -53,3 +56,29 @@ def test_with_nothing_new_training_is_skipped(place: Place) -> None:
     assert state == "success"
     assert tasks.pop("plan") == tasks.pop("score_replay") == "success"
     assert set(tasks.values()) == {"skipped"}
+
+
+def test_labels_of_another_tool_are_planned_imported_and_learned(place: Place) -> None:
+    for number in range(3):
+        place.put(f"set/{number}.jpg", patchwork(f"{number}"))
+    images = [{"id": number, "file_name": f"{number}.jpg", "width": 64, "height": 48} for number in range(3)]
+    boxes = [
+        {"id": n, "image_id": n, "category_id": 7, "bbox": [9, 9, 20, 20], "area": 400, "iscrowd": 0}
+        for n in range(3)
+    ]
+    coco = {"images": images, "annotations": boxes, "categories": [{"id": 7, "name": "Dog"}]}
+    place.put("set/labels.json", json.dumps(coco).encode())
+    conf: dict[str, Any] = {"source": place.storage.uri("set/")}
+    state, tasks, _ = run_dag(place, "import_dataset", "2026-11-01", **conf)
+    assert (state, tasks["import_dataset"]) == ("failed", "failed")  # whose dog is Dog?
+    conf["map"] = ["Dog=dog"]
+    state, tasks, run = run_dag(place, "import_dataset", "2026-11-02", **conf, plan_only=True)
+    assert (state, set(tasks.values())) == ("success", {"skipped"})
+    step = run.get_task_instance("import_dataset")
+    assert step.xcom_pull(task_ids="import_dataset", key="plan")["labels"] == {"cat": 0, "dog": 3}
+    assert not list(place.storage.list("labels/"))
+    state, tasks, run = run_dag(place, "import_dataset", "2026-11-03", **conf)
+    assert (state, set(tasks.values())) == ("success", {"success"})
+    found = run.get_task_instance("import_dataset").xcom_pull(task_ids="import_dataset")
+    assert list(place.storage.list_folders("labels/")) == [f"dt={found['batch']}"]
+    assert b"dog 3" in place.storage.read(layout.report_page(found["import"]))

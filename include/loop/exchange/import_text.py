@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 
 from include.loop.core import layout
@@ -44,6 +45,18 @@ def tell(workspace: Workspace, record: Import, *, changed: bool, planned: bool) 
         lines.append(f"  on record   {workspace.storage.uri(layout.import_file(record.name))}")
         lines.append(_next(workspace, record))
     return lines
+
+
+def page(workspace: Workspace, record: Import) -> bytes:
+    """The same as a page of its own, beside the reports of the rounds: Airflow links to it."""
+    told = html.escape("\n".join(tell(workspace, record, changed=True, planned=False)))
+    style = "body{font:16px/1.6 system-ui,sans-serif;margin:3rem;color-scheme:light dark}"
+    style += "pre{white-space:pre-wrap}"
+    title = html.escape(f"{workspace.pipeline.name}: {record.name}")
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{style}</style>'
+        f'<h1>{title}</h1><pre>{told}</pre><p><a href="../index.html">All reports</a></html>'
+    ).encode()
 
 
 def _headline(record: Import, *, changed: bool, planned: bool) -> str:

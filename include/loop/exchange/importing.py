@@ -14,12 +14,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError
 from include.loop.core.identity import content_hash
 from include.loop.core.records.imports import Import, ImportProblem, ImportStarted
 from include.loop.core.times import now
 from include.loop.exchange.classes import match_classes
 from include.loop.exchange.formats import ReadOptions
+from include.loop.exchange.import_text import page
 from include.loop.exchange.items import Problem
 from include.loop.exchange.resemblance import across_splits, share_out
 from include.loop.exchange.sources import open_source
@@ -196,6 +198,7 @@ def _write(
     ImportProblem.write_all(storage, told, record.name)
     refused = [(item.where, item.reason) for item in problems if item.kind == "refused"]
     changed = write_manifests(workspace, target, record.name, lines, refused, replace)
+    storage.write(layout.report_page(record.name), page(workspace, record), "text/html; charset=utf-8")
     new = not storage.exists(Import.location(record.name))
     return Imported(record.write_once(storage, record.name), changed or new)
 
