@@ -292,3 +292,16 @@ def test_label_studios_export(tmp_path: Path) -> None:
     items, problems = read(find_format("label-studio"), source)
     assert [one.boxes for one in items.values()] == [(Box("cat", *CAT),)]
     assert problems == []
+
+
+def test_tasks_of_label_studios_own_converter(tmp_path: Path) -> None:
+    shutil.copytree(FOREIGN / "label_studio_sdk", tmp_path, dirs_exist_ok=True)
+    names = ("images/train/yard 1.jpg", "images/train/night/2.jpg")
+    source = put(tmp_path, dict.fromkeys(names, picture()))
+    assert find_formats(source) == ["label-studio"]
+    items, problems = read(find_format("label-studio"), source)
+    assert {name: one.boxes for name, one in items.items()} == {
+        names[0]: (Box("cat", *CAT), Box("dog & co", *DOG)),
+        names[1]: (),
+    }
+    assert problems == []

@@ -234,7 +234,8 @@ def _write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterat
     root = Element("annotations")
     SubElement(root, "version").text = "1.1"
     used: dict[str, None] = dict.fromkeys(options.classes)
-    images = []
+    images: list[Element] = []
+    marks: set[str] = set()
     for key, item in enumerate(items):
         if any(not one.present or one.confidence is not None for one in item.classes or ()):
             yield Problem(
@@ -249,9 +250,10 @@ def _write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterat
             continue
         images.append(image)
         used |= dict.fromkeys(shape.get("label", "") for shape in image)
+        marks |= {attribute.get("name", "") for attribute in image.iter("attribute")}
     labels = SubElement(SubElement(SubElement(root, "meta"), "task"), "labels")
     for name in used:
-        _declare(SubElement(labels, "label"), name)
+        _declare(SubElement(labels, "label"), name, marks)
     root.extend(images)
     indent(root)
     body: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
@@ -280,17 +282,16 @@ def _image(key: int, item: Item) -> Element:
     return image
 
 
-def _declare(label: Element, name: str) -> None:
+def _declare(label: Element, name: str, marks: Iterable[str]) -> None:
     """A label of the project; CVAT takes only attributes that its label declares."""
     SubElement(label, "name").text = xml_text(name)
     attributes = SubElement(label, "attributes")
-    for mark in MARKS:
-        if mark != "occluded":
-            attribute = SubElement(attributes, "attribute")
-            truth = mark in _TRUTHS
-            told = {"name": mark, "mutable": "False", "input_type": "checkbox" if truth else "text"}
-            for key, text in {**told, "default_value": "false" if truth else "", "values": ""}.items():
-                SubElement(attribute, key).text = text
+    for mark in sorted(marks):
+        attribute = SubElement(attributes, "attribute")
+        truth = mark in _TRUTHS
+        told = {"name": mark, "mutable": "False", "input_type": "checkbox" if truth else "text"}
+        for key, text in {**told, "default_value": "false" if truth else "", "values": ""}.items():
+            SubElement(attribute, key).text = text
 
 
 FORMAT = Format(

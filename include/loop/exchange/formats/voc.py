@@ -233,6 +233,11 @@ def _write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterat
             yield Problem(item.name, str(error))
             continue
         lists.setdefault(_SET_OF.get(item.split or "", "default"), []).append(image)
+    # CVAT and Datumaro take classes that are not VOC's own from this file; it has no way to write a colon.
+    labels = "".join(
+        f"{name}:::\n" for name in dict.fromkeys(("background", *options.classes)) if ":" not in name
+    )
+    put(folder, "labelmap.txt", f"# label:color_rgb:parts:actions\n{labels}".encode())
     for word, images in lists.items():
         put(folder, f"{_SETS}{word}.txt", "".join(f"{image}\n" for image in images).encode())
     if "train" in lists or "val" in lists:

@@ -148,6 +148,8 @@ def test_what_is_written_declares_its_labels_and_attributes(tmp_path: Path) -> N
     root = fromstring((tmp_path / "annotations.xml").read_bytes())
     assert root.findtext("version") == "1.1"
     assert [label.findtext("name") for label in root.iter("label")] == ["R&D <1>", "dog"]
+    declared = [one.findtext("name") for one in root.iterfind(".//label[1]/attributes/attribute")]
+    assert declared == ["confidence", "difficult"]
     (written,) = root.findall("image")
     expected = {"id": "0", "name": "a/b c.jpg", "width": "200", "height": "100", "subset": "val"}
     assert written.attrib == expected
