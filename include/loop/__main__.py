@@ -11,12 +11,12 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from include.loop.commands import batches, data, lineage, predict, train
+from include.loop.commands import batches, data, evaluate, lineage, predict, train
 from include.loop.core.errors import Fatal, Retryable
 from include.loop.lineage.text import printable
 
 # In the order in which --help tells them.
-COMMANDS = (lineage, batches, data, train, predict)
+COMMANDS = (lineage, batches, data, train, predict, evaluate)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -104,7 +104,9 @@ def _ask(options: argparse.Namespace, images: Sequence[Given]) -> tuple[Workspac
     """Predictions by the images' names."""
     if not options.model:
         workspace = workspace_of(options)
-        return workspace, ask_endpoint(workspace, options.endpoint or endpoint_name(workspace), images)
+        bodies = {image.name: image.body for image in images}
+        endpoint = options.endpoint or endpoint_name(workspace)
+        return workspace, ask_endpoint(workspace, endpoint, list(bodies), bodies.__getitem__)
     workspace, model, _ = open_model(options)
     places = upload(workspace, images)
     step = partial(ask_model, workspace, model, sorted(set(places.values())))

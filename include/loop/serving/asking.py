@@ -7,7 +7,7 @@ question has the same job and costs once. Nothing here becomes part of a model's
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,9 @@ from include.loop.serving import smoke_test
 from include.loop.serving.endpoint import describe_endpoint
 from include.loop.tasks.outputs import read_outputs
 from include.loop.workspace import Workspace
+
+# EndpointStatus while it answers, whatever else is going on.
+SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
 
 
 @dataclass(frozen=True)
@@ -41,27 +44,38 @@ class Answers:
     missing: dict[str, str]
 
 
-def ask_endpoint(workspace: Workspace, endpoint: str, images: Sequence[Given]) -> Answers:
-    """By name. NotSetUp when there is no such endpoint in service."""
+def ask_endpoint(
+    workspace: Workspace, endpoint: str, images: Sequence[str], read: Callable[[str], bytes]
+) -> Answers:
+    """By name; ``read`` gives an image's bytes (FileNotFoundError or BadRecord: it has none). NotSetUp when
+    there is no such endpoint in service.
+    """
     described = describe_endpoint(workspace.clients.sagemaker, endpoint)
     status = described["EndpointStatus"] if described else "not there"
-    if described is None or status not in {"InService", "Updating", "SystemUpdating", "RollingBack"}:
+    if status not in SERVING:
         raise NotSetUp(
             f"endpoint {endpoint} is {status}: deploy a model, name another with --endpoint, or ask a model "
             "without one with --model"
         )
-    answers = Answers({}, {})
-    for image in images:
-        if len(image.body) > smoke_test.MAX_BYTES:
-            answers.missing[image.name] = (
-                f"image of {len(image.body):,} bytes; an endpoint takes {smoke_test.MAX_BYTES:,} (--model "
-                "takes larger ones)"
-            )
-            continue
+
+    def ask(image: str) -> tuple[str, Any, str]:
         try:
-            answers.found[image.name] = smoke_test.ask(workspace, endpoint, image.body, image.name)
-        except DeploymentFailed as error:
-            answers.missing[image.name] = str(error)
+            body = read(image)
+            if len(body) > smoke_test.MAX_BYTES:
+                raise BadRecord(
+                    f"image of {len(body):,} bytes; an endpoint takes {smoke_test.MAX_BYTES:,}: a batch "
+                    "transform (--model) takes larger ones"
+                )
+            return image, smoke_test.ask(workspace, endpoint, body, image), ""
+        except (BadRecord, FileNotFoundError, DeploymentFailed) as error:
+            return image, None, str(error)
+
+    answers = Answers({}, {})
+    for image, prediction, why in in_parallel(ask, images):
+        if why:
+            answers.missing[image] = why
+        else:
+            answers.found[image] = prediction
     return answers
 
 
