@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::000000000000:role/nightloop"
 FAKE_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/fake:1"  # tests/support/fake.py
 DETECTION_IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/object-detection:1"
+CLASSIFICATION_IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
 _START_SECONDS = 60
 
 

@@ -28,7 +28,10 @@ _PING_BYTES = 64 << 10
 
 
 class ModelServer:
-    """``start`` returns when the model answers; ``stop`` ends it and all it started, ``drain`` gently."""
+    """``start`` returns when the model answers; ``stop`` ends it and all it started, ``drain`` gently.
+
+    ``contract`` are variables that SageMaker itself sets in such a container.
+    """
 
     def __init__(
         self,
@@ -36,8 +39,10 @@ class ModelServer:
         definition: Document,
         environment: Mapping[str, str],
         say: Callable[[str], None],
+        contract: Mapping[str, str] | None = None,
     ) -> None:
         self._context, self._definition, self._say = context, definition, say
+        self._contract = contract
         self._environment = {**definition.get("Environment", {}), **environment}
         self._algorithm = Algorithms(context.settings.algorithms).of_image(definition["Image"])
         self._container: Container | None = None
@@ -58,7 +63,13 @@ class ModelServer:
                 archives.unpack(archive, self._tree.model, url)
                 archive.unlink()
         self._container = Container(
-            self._algorithm, "serve", self._tree, self._context.settings, self._environment, self._say
+            self._algorithm,
+            "serve",
+            self._tree,
+            self._context.settings,
+            self._environment,
+            self._say,
+            self._contract,
         )
         self.port = self._container.port
         self._context.record(self._container.identity)

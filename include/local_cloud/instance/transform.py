@@ -37,6 +37,7 @@ _MAX_RETRIES = 3  # ModelClientConfig's default
 _TIMEOUT = 600
 _MOST_ANSWER = 256 << 20
 _MOST_KEY = 1024  # bytes, S3's limit
+_CONTRACT = {"SAGEMAKER_BATCH": "true"}  # what tells a container that it serves a transform job
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class TransformJob:
         request_members.tell(log.say, job, definition)
         tasks = self._tasks()
         self._outputs.mkdir()
-        server = ModelServer(context, definition, job.get("Environment", {}), log.say)
+        server = ModelServer(context, definition, job.get("Environment", {}), log.say, _CONTRACT)
         try:
             server.start()
             limits = self._limits(server.url)

@@ -1,0 +1,90 @@
+"""The serve command over HTTP: scores in the documented forms."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from include.algorithms.image_classification.artifact import Artifact, Kind, read, write
+from tests.algorithms.image_classification.jobs import picture
+
+
+@contextmanager
+def served(root, **environment):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    ports = {"SM_ML_ROOT": str(root), "SAGEMAKER_BIND_TO_PORT": str(port)}
+    command = [sys.executable, "-m", "include.algorithms.image_classification", "serve"]
+    process = subprocess.Popen(command, env={**os.environ, **ports, **environment})
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        try:
+            wait_until_ready(client, process)
+            yield client
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def wait_until_ready(client, process):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if client.get("/ping").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("the server did not come up")
+
+
+@pytest.fixture(scope="module")
+def server(trained):
+    with served(trained.root) as client:
+        yield client
+
+
+def ask(server, body, kind="application/x-image", **headers):
+    return server.post("/invocations", content=body, headers={"Content-Type": kind, **headers})
+
+
+@pytest.mark.parametrize("kind", ["image/jpeg", "image/png", "application/x-image"])
+def test_an_image_is_answered_with_a_score_for_each_class_which_sum_to_one(server, kind):
+    for colour in range(3):
+        answer = ask(server, picture(colour, 500, size=(90, 50)), kind)
+        scores = answer.json()
+        assert answer.headers["content-type"] == "application/json"
+        assert len(scores) == 3
+        assert sum(scores) == pytest.approx(1, abs=1e-6)
+        assert max(scores) == scores[colour]
+
+
+def test_json_lines_are_answered_with_a_prediction(server):
+    answer = ask(server, picture(1, 500), Accept="application/jsonlines")
+    assert answer.json() == {"prediction": ask(server, picture(1, 500)).json()}
+    assert "\n" not in answer.text
+
+
+def test_what_is_no_image_is_refused_with_a_reason(server):
+    answer = ask(server, b"hello")
+    assert answer.status_code == 400
+    assert "not an image" in answer.json()["error"]
+    assert ask(server, b"1,2,3", "text/csv").status_code == 415
+
+
+def test_in_a_transform_job_scores_of_several_classes_are_a_prediction_and_independent(trained, tmp_path):
+    found = read(trained.root / "model")
+    kind = Kind(**{**found.kind.model_dump(), "multi_label": True})
+    found.variables["params"]["head"]["bias"] += 9.0  # every class is there
+    write(tmp_path / "model", Artifact(found.variables, kind), 0)
+    with served(tmp_path, SAGEMAKER_BATCH="true") as client:
+        scores = ask(client, picture(0)).json()["prediction"]
+    assert len(scores) == 3
+    assert all(0 < score < 1 for score in scores)
+    assert sum(scores) > 1.5
