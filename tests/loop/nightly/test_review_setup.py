@@ -38,6 +38,19 @@ def test_setting_up_twice_changes_nothing_the_second_time(place: Place):
     assert first.portal_url.startswith("http")
 
 
+def test_a_template_with_a_list_of_its_own_is_set_up_with_a_warning(make_place, tmp_path):
+    template = tmp_path / "own.html"
+    template.write_text(
+        "<crowd-form><crowd-image-classifier name='annotatedResult' categories=\"['cat']\" "
+        'src="{{ task.input.taskObject | grant_read_access }}"></crowd-image-classifier></crowd-form>'
+    )
+    place = make_place(task="image-classification", review={"template": str(template)})
+    made = review_setup.setup_template(place.workspace)
+    assert len(made.warnings) == 1
+    assert "without 'dog'" in made.warnings[0]
+    assert not review_setup.setup_template(make_place(task="image-classification").workspace).warnings
+
+
 def test_the_flow_definition_says_what_the_pipeline_says(make_place):
     place = make_place(review={"title": "Find pets", "task_count": 2, "time_limit_seconds": 60})
     place.set_up_review()

@@ -20,7 +20,8 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """One labelled image: what a manifest line says, and the line itself (``value``), as it came.
+    """One labelled image: what a manifest line says, and the line itself (``value``), as it came; where an
+    image may have many labels, with its list of classes as ids.
 
     ``classes`` has exactly one class index where an image has one label; where it may have many, those that
     it has, ascending, and none says that it is of no class of the pipeline.
