@@ -154,9 +154,12 @@ class TrainingSettings(Strict):
 
 
 class EvaluationSettings(Strict):
-    """How models are measured. ``score_threshold`` is the score from which a prediction counts at work,
-    ``metric`` the number that decides about a model (None: the task's first one), ``top_k`` among how many
-    classes the right one has to be for top-k accuracy.
+    """How models are measured. ``score_threshold`` is the score from which a prediction counts at work.
+
+    ``metric`` is the number that decides about a model (None: the first of its task). Object detection has
+    mAP@0.5; image classification accuracy, top-k-accuracy, macro-f1, auroc, auprc, and with multi_label
+    auprc, auroc, macro-f1, micro-f1, accuracy (the mean over classes), exact-match. ``top_k`` is among how
+    many classes the right one has to be for top-k accuracy.
     """
 
     score_threshold: SHARE = 0.5
@@ -277,6 +280,8 @@ class Pipeline(Strict):
                 f"evaluation.metric: must be one of {', '.join(allowed)} for task: {self.task}{many}, "
                 f"not {metric}"
             )
+        if "top_k" in self.evaluation.model_fields_set and "top-k-accuracy" not in allowed:
+            raise ValueError("evaluation.top_k: is for classes of which an image has one; remove it")
         if metric == "top-k-accuracy" and self.evaluation.top_k >= len(self.classes):
             raise ValueError(
                 f"evaluation.top_k: must be smaller than the number of classes ({len(self.classes)}): every "

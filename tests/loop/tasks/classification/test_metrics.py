@@ -223,6 +223,7 @@ def test_every_metric_that_a_pipeline_may_choose_is_known_to_the_task(
         ({"evaluation": {"metric": "accuracy"}, "task": "object-detection"}, "one of mAP@0.5 for task"),
         ({"evaluation": {"metric": "top-k-accuracy"}, "multi_label": True}, "multi_label, not top-k"),
         ({"evaluation": {"metric": "top-k-accuracy", "top_k": 3}}, "evaluation.top_k: must be smaller"),
+        ({"evaluation": {"top_k": 3}, "multi_label": True}, "evaluation.top_k: is for classes of which"),
     ],
 )
 def test_a_metric_that_the_task_does_not_have_is_refused_with_those_it_has(
