@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -17,9 +17,8 @@ from include.loop.evaluation.comparison import Comparison, compare
 from include.loop.evaluation.gate import decide, decide_by
 from include.loop.evaluation.slices import Slices
 from include.loop.report.measured import Looked, render_measured
-from include.loop.tasks.classification.measuring import ClassificationMeasuring
+from include.loop.tasks import task_of
 from include.loop.tasks.classification.values import ClassScore, LabelledImage
-from include.loop.tasks.protocol import AnyTask
 from tests.loop.report.rounds import picture
 
 CLASSES = ("cat", "dog")
@@ -27,17 +26,13 @@ OF_A_DETECTOR = r"mAP|\bAP\b|box|object|detection"
 Predictions = dict[str, list[ClassScore]]
 
 
-class Naming(ClassificationMeasuring):
-    """The measuring half of image classification."""
-
-    def __init__(self, metric: str | None = None, multi_label: bool = False) -> None:
-        self.classes, self.multi_label, self.metric_name, self.top_k = CLASSES, multi_label, metric, 2
-
-
 def pipeline(**settings: Any) -> Pipeline:
     return Pipeline(
         name="pets", path=Path("pets.yaml"), classes=CLASSES, task="image-classification", **settings
     )
+
+
+PETS = pipeline()
 
 
 def images(count: int) -> list[LabelledImage]:
@@ -61,12 +56,12 @@ def slices(name: str, labels: Sequence[LabelledImage]) -> Slices:
 @pytest.fixture(scope="module")
 def found() -> Comparison:
     """A challenger that gets two of two hundred wrong, and a champion that gets half of them wrong."""
-    labels, task = images(200), cast(AnyTask, Naming())
+    labels = images(200)
     predictions = {
         "challenger": says(labels, {6: 0.8, 9: 0.7}),
         "champion": says(labels, {n: 0.8 for n in range(200) if n % 4 > 1}),
     }
-    return compare(task, pipeline(), slices("day", labels), slices("2026-11-01", labels[:50]), predictions)
+    return compare(task_of(PETS), PETS, slices("day", labels), slices("2026-11-01", labels[:50]), predictions)
 
 
 def measured(found: Comparison, metric: str = "accuracy") -> Metrics:
@@ -97,7 +92,7 @@ def test_two_classifiers_are_compared_by_what_the_pipeline_chose(found: Comparis
 
 
 def test_a_classifier_is_judged_in_its_own_words(found: Comparison) -> None:
-    verdict = decide(cast(AnyTask, Naming()), measured(found), pipeline().gate)
+    verdict = decide(task_of(PETS), measured(found), PETS.gate)
     assert verdict.promote
     assert verdict.metric == "accuracy"
     assert verdict.reasons[0].startswith("gain of +0.490 accuracy in the mean over day")
@@ -109,18 +104,19 @@ def test_a_classifier_is_judged_in_its_own_words(found: Comparison) -> None:
 
 def test_models_that_were_measured_by_another_number_are_not_judged(found: Comparison) -> None:
     body = dump(measured(found).model_dump(mode="json") | {"schema_version": 2})
-    assert decide_by(cast(AnyTask, Naming()), body, pipeline().gate).promote
-    verdict = decide_by(cast(AnyTask, Naming("auroc")), body, pipeline().gate)
+    assert decide_by(task_of(PETS), body, PETS.gate).promote
+    verdict = decide_by(task_of(pipeline(evaluation={"metric": "auroc"})), body, PETS.gate)
     assert not verdict.promote
     assert "measured by accuracy, and the pipeline's evaluation.metric is AUROC since" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize("multi_label", [False, True])
 def test_one_model_on_one_set_has_its_page(multi_label: bool) -> None:
-    task = cast(AnyTask, Naming(multi_label=multi_label))
+    pets = pipeline(multi_label=multi_label)
+    task = task_of(pets)
     labels = images(8)
     predictions = says(labels, {2: 0.6, 4: 0.8, 5: 0.9})
-    result = measure_alone(task, pipeline(multi_label=multi_label), "mine", labels, predictions)
+    result = measure_alone(task, pets, "mine", labels, predictions)
     assert result.slice.challenger.low is not None  # eight images are few, and asked for
     looked = Looked(
         "mine", result.slice, result.rows, labels, predictions,
@@ -144,4 +140,4 @@ def test_one_model_on_one_set_has_its_page(multi_label: bool) -> None:
 
 def test_without_a_label_there_is_nothing_to_measure() -> None:
     with pytest.raises(ValueError, match="mine: there is no label"):
-        measure_alone(cast(AnyTask, Naming()), pipeline(), "mine", [], {})
+        measure_alone(task_of(PETS), PETS, "mine", [], {})
