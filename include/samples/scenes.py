@@ -20,7 +20,7 @@ LEARNING_DIGITS = 1200  # the first 1,200 of the 1,797 digits; the others were w
 Light = Literal["day", "night"]
 Writers = Literal["learning", "test"]
 
-_DIGIT_HEIGHT = (22, 44)  # pixels
+_DIGIT_HEIGHT, _SINGLE_HEIGHT = (22, 44), (44, 55)  # pixels
 _EDGE = 0.3  # ink coverage from which a pixel counts as part of the digit when its box is measured
 _GAP = 2  # pixels between the boxes of two digits
 _DRAW_TRIES = 30
@@ -49,20 +49,22 @@ def draw(light: Light, writers: Writers, *seed: int) -> Scene:
     """The scene of these seed words, with one to five digits: dark ink on a lightened photograph by day,
     light on dark by night.
     """
-    return _scene(light, writers, seed, SIDE, 5)
+    return _scene(light, writers, seed, SIDE, 5, _DIGIT_HEIGHT)
 
 
 def draw_single(light: Light, writers: Writers, *seed: int) -> Scene:
-    """The same with one digit, which fills a good part of its smaller picture."""
-    return _scene(light, writers, seed, SINGLE_SIDE, 1)
+    """The same with one digit, which nearly fills its smaller picture."""
+    return _scene(light, writers, seed, SINGLE_SIDE, 1, _SINGLE_HEIGHT)
 
 
-def _scene(light: Light, writers: Writers, seed: tuple[int, ...], side: int, most: int) -> Scene:
+def _scene(
+    light: Light, writers: Writers, seed: tuple[int, ...], side: int, most: int, heights: tuple[int, int]
+) -> Scene:
     rng = np.random.default_rng(seed)
     canvas = _background(light, rng, side)
     boxes: list[Box] = []
     for _ in range(int(rng.integers(1, most + 1))):
-        label, coverage = _glyph(writers, rng)
+        label, coverage = _glyph(writers, heights, rng)
         place = _free_place(coverage.shape, boxes, rng, side)
         if place is None:
             break  # the scene is full
@@ -97,7 +99,7 @@ def _ink(light: Light, rng: np.random.Generator) -> np.ndarray:
     return shade if light == "day" else 255.0 - shade
 
 
-def _glyph(writers: Writers, rng: np.random.Generator) -> tuple[str, np.ndarray]:
+def _glyph(writers: Writers, heights: tuple[int, int], rng: np.random.Generator) -> tuple[str, np.ndarray]:
     """A random digit of these writers: its label and its ink coverage, 0 to 1, cut to the tight box."""
     images, targets = _digits()
     low, high = (0, LEARNING_DIGITS) if writers == "learning" else (LEARNING_DIGITS, len(targets))
@@ -105,7 +107,7 @@ def _glyph(writers: Writers, rng: np.random.Generator) -> tuple[str, np.ndarray]
     ink = (
         np.pad(images[chosen], 2).astype(np.float32) / 16.0
     )  # a margin, so that smoothing and turning lose nothing
-    height = float(rng.uniform(*_DIGIT_HEIGHT))
+    height = float(rng.uniform(*heights))
     scale = height / 8.0
     size = (round(12 * scale * rng.uniform(0.85, 1.15)), round(12 * scale))
     picture = Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC)
