@@ -40,6 +40,9 @@ def frame(payload: bytes) -> bytes:
     """
     if len(payload) > MAX_PART:
         raise RecordIOError(f"a record of {len(payload)} bytes is too long: RecordIO allows {MAX_PART}")
+    if MAGIC_BYTES not in payload:  # nearly all
+        size = len(payload)
+        return b"".join((_HEADER.pack(MAGIC, size), payload, b"\0" * (-size % 4)))
     parts = _split(payload)
     last = len(parts) - 1
     frames: list[bytes] = []

@@ -54,7 +54,7 @@ def parse_line(line: bytes) -> ListLine:
         raise RecordError("a line of a list has three columns at least: index, label, path, parted by tabs")
     if not _INDEX.fullmatch(index) or int(float(index)) > MOST_ID:
         raise RecordError(f"the first column has to be the image's index, a whole number, not {index[:40]!r}")
-    label = tuple(map(_number, numbers))
+    label = _label(numbers)
     if len(label) > MOST_NUMBERS:
         raise RecordError(f"a label of {len(label):,} numbers; {MOST_NUMBERS:,} are read at most")
     return ListLine(int(index.partition(".")[0]), label[0] if len(label) == 1 else label, path)
@@ -104,11 +104,19 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _number(text: str) -> float:
+def _label(texts: list[str]) -> tuple[float, ...]:
     try:
-        number = float(text)
+        numbers = tuple(map(float, texts))
+        if all(map(math.isfinite, numbers)):
+            return numbers
     except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise RecordError(f"{text[:40]!r} is no number of a label")
-    return number
+        pass
+    wrong = next(text for text in texts if not _is_number(text))
+    raise RecordError(f"{wrong[:40]!r} is no number of a label")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
