@@ -38,6 +38,8 @@ that waits stops its job.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import chain
 
 from nightloop.dag_factory import dataset_asset, loop_dag, param, pipelines
@@ -56,7 +58,11 @@ def initial_training(pipeline: str) -> None:
         max_active_runs=1,
     ) as dag:
         build_dataset = BuildDatasetOperator(
-            pipeline=pipeline, task_id="build_dataset", initial=True, outlets=[dataset_asset(pipeline)]
+            pipeline=pipeline,
+            task_id="build_dataset",
+            initial=True,
+            outlets=[dataset_asset(pipeline)],
+            execution_timeout=timedelta(hours=2),  # 100,000 images of a .rec take minutes to unpack
         )
         train, _ = train_to_record(pipeline, ask=param(dag, "approval"))
 

@@ -29,6 +29,8 @@ from nightloop.operators.serving import DeployOperator
 
 # The environment's max_runtime_seconds and max_wait_seconds end a job much earlier; SageMaker takes 28 days.
 LONGEST_TRAINING = timedelta(days=29)
+# A dataset that is trained from RecordIO is packed by the task itself, before it waits for the job.
+LONGEST_PACKING = timedelta(hours=2)
 # The parameter of a run that both training flows have.
 APPROVAL = {
     "approval": Param(
@@ -55,6 +57,7 @@ def train_to_record(pipeline: str, ask: Any) -> tuple[BaseOperator, BaseOperator
             task_id="train",
             dataset_id=output("build_dataset", "dataset_id"),
             job_timeout=LONGEST_TRAINING,
+            execution_timeout=LONGEST_PACKING,
             inlets=[dataset_asset(pipeline)],
         )
         evaluate = EvaluateModelsOperator(pipeline=pipeline, task_id="evaluate", training_job=job)

@@ -8,8 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from include.loop.__main__ import main
-from include.recordio.survey import preview_list
 from tests.support.cloud import DETECTION_IMAGE, ROLE, LocalCloud, eventually
 from tests.support.detection import SIDE, squares
 from tests.support.sagemaker import channel, trained
@@ -86,16 +87,17 @@ def request(name: str, bucket: str, hyperparameters: dict[str, str], model: str 
     }
 
 
-def test_from_voc_to_an_endpoint_by_way_of_two_trainings(cloud: LocalCloud, bucket: str, tmp_path: Path):
+def test_from_voc_to_an_endpoint_by_way_of_two_trainings(
+    cloud: LocalCloud, bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture
+):
     sagemaker, s3 = cloud.client("sagemaker"), cloud.client("s3")
     devkit = make_devkit(tmp_path / "VOCdevkit")
     for part, source, chosen in (("train", devkit, "trainval"), ("validation", devkit / "VOC2007", "test")):
         out = tmp_path / f"{part}.rec"
         assert main(["data", "pack", str(source), "--sets", chosen, "--out", str(out)]) == 0
         s3.upload_file(str(out), bucket, f"demo/{part}/{part}.rec")
-    with (tmp_path / "train.lst").open("rb") as lines:
-        shown = list(preview_list(lines, 3))
-    assert shown[2].startswith("line 3: index 2, VOC2007/JPEGImages/2007_000002.jpg; 1 object: class 0 at 0.")
+    assert main(["data", "show", str(tmp_path / "train.lst"), "--limit", "3"]) == 0
+    assert "line 3: index 2, VOC2007/JPEGImages/2007_000002.jpg; 1 object: class 0" in capsys.readouterr().out
 
     sagemaker.create_training_job(**request(f"{bucket}-1", bucket, FIRST, None))
     first = trained(cloud, f"{bucket}-1", within=280)
