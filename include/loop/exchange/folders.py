@@ -73,6 +73,10 @@ class Folder:
     def uri(self, name: str) -> str | None:
         return None
 
+    def folder(self) -> Folder | None:
+        """All of the folder, when the source is one file of it."""
+        return Folder(self._root) if self._only else None
+
     def close(self) -> None:
         pass
 
@@ -128,6 +132,10 @@ class S3Prefix:
 
     def uri(self, name: str) -> str | None:
         return self._prefix + check_name(name)
+
+    def folder(self) -> S3Prefix | None:
+        """All that lies beside it, when the source is one object."""
+        return S3Prefix(self._storage, self._prefix) if self._only else None
 
     def close(self) -> None:
         pass

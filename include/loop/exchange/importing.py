@@ -20,11 +20,12 @@ from include.loop.core.identity import content_hash
 from include.loop.core.records.imports import Import, ImportProblem, ImportStarted
 from include.loop.core.times import now
 from include.loop.exchange.classes import match_classes
+from include.loop.exchange.files import Files
 from include.loop.exchange.formats import ReadOptions
 from include.loop.exchange.import_text import page
 from include.loop.exchange.items import Problem
 from include.loop.exchange.resemblance import across_splits, share_out
-from include.loop.exchange.sources import open_source
+from include.loop.exchange.sources import beside, open_source
 from include.loop.exchange.survey import choose_format, kind_of, survey
 from include.loop.exchange.taking import Entry, Progress, Source, Taken, take
 from include.loop.exchange.targets import ALL, Target, check_target, find_target, write_manifests
@@ -70,9 +71,12 @@ def import_data(
     check_target(target)
     with ExitStack() as stack:
         files = stack.enter_context(open_source(request.source, workspace.storage))
-        images = request.images and stack.enter_context(open_source(request.images, workspace.storage))
         name, read = choose_format(files, request.format)
-        options = ReadOptions(images or None, request.label, tuple(request.classes), tuple(request.sets))
+        if request.images:
+            images: Files | None = stack.enter_context(open_source(request.images, workspace.storage))
+        else:
+            images = beside(files) if read.writes_images else None
+        options = ReadOptions(images, request.label, tuple(request.classes), tuple(request.sets))
         kind = kind_of(workspace.pipeline)
         found = survey(files, read, options, kind)
         classes = match_classes(

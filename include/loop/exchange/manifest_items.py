@@ -23,7 +23,8 @@ TYPES: dict[Kind, str] = {
 }
 # What is made anew from an item's boxes and classes; all else of the metadata is history.
 _DERIVED = {"class-map", "class-name", "confidence", "confidence-map", "objects", "type", "absent-map"}
-_METADATA = "metadata"
+# Where details keep the history of the label itself; no name in a manifest begins so.
+HISTORY = "$metadata"
 
 
 def kind_of_value(label: Any, metadata: Mapping[str, Any]) -> Kind | None:
@@ -56,7 +57,7 @@ def read_labels(
     others = {name: item for name, item in value.items() if name not in {"source-ref", attribute}}
     others.pop(f"{attribute}-metadata", None)
     kept = {name: item for name, item in metadata.items() if name not in _DERIVED}
-    details = others | ({_METADATA: kept} if kept else {})
+    details = others | ({HISTORY: kept} if kept else {})
     if kind == "boxes":
         size, boxes, problems = _read_boxes(label, attribute, metadata, classes)
         return {"boxes": boxes, "size": size, "details": details}, problems
@@ -70,10 +71,10 @@ def to_value(
 
     BadRecord when the item has no label of this kind, or one of a class that is not among the ``classes``.
     """
-    own = item.details.get(_METADATA)
+    own = item.details.get(HISTORY)
     history = dict(metadata) | (own if isinstance(own, dict) else {})
     label, described = _boxes(item, classes) if kind == "boxes" else _classes(item, kind, classes)
-    return {name: value for name, value in item.details.items() if name != _METADATA} | {
+    return {name: value for name, value in item.details.items() if name != HISTORY} | {
         "source-ref": source,
         attribute: label,
         f"{attribute}-metadata": history | described | {"type": TYPES[kind]},

@@ -32,6 +32,11 @@ def open_source(place: str, storage: Storage) -> Iterator[Files]:
         yield stack.enter_context(closing(files))
 
 
+def beside(files: Files) -> Files | None:
+    """The folder that a source of one file lies in, where its pictures may be; None for all others."""
+    return files.folder() if isinstance(files, Folder | S3Prefix) else None
+
+
 def _here(place: str) -> Files:
     path = Path(place).expanduser()
     if path.is_dir():

@@ -12,6 +12,7 @@ from include.loop.core.errors import BadRecord
 from include.loop.exchange.folders import Folder
 from include.loop.exchange.formats import ReadOptions, WriteOptions, find_format
 from include.loop.exchange.items import Box, Class, Item, Problem
+from include.loop.exchange.manifest_items import HISTORY
 
 FORMAT = find_format("ground-truth")
 JOB = {"human-annotated": "yes", "creation-date": "2026-02-11T09:14:03.120551", "job-name": "labeling-job/r1"}
@@ -69,7 +70,7 @@ def test_boxes_have_the_names_of_the_line_and_their_history(tmp_path: Path) -> N
         Box("vest", 371, 190.5, 205, 410, {"confidence": 0.62}),
     )
     assert (item.name, item.uri, item.size) == ("in/1.jpg", "s3://acme/in/1.jpg", (1920, 1080))
-    assert item.details["metadata"] == JOB
+    assert item.details[HISTORY] == JOB
 
 
 def test_an_image_with_nothing_on_it_is_no_image_without_labels(tmp_path: Path) -> None:
@@ -156,7 +157,14 @@ def test_images_are_found_among_other_files_by_the_end_of_their_key(tmp_path: Pa
 
 @pytest.mark.parametrize("line", [BOXES, GRADE | {"grade": 2}, TAGS | {"tags": [0, 1]}])
 def test_a_line_survives_the_round_trip_whole(line: dict[str, Any], tmp_path: Path) -> None:
-    ours = line | {"loop": "l", "batch": "2026-11-01", "etag": "é", "workers": ["w"], "camera": 3}
+    ours = line | {
+        "loop": "l",
+        "batch": "2026-11-01",
+        "etag": "é",
+        "workers": ["w"],
+        "camera": 3,
+        "metadata": {"a": 1},
+    }
     attribute = next(name for name in ours if f"{name}-metadata" in ours)
     classes = {
         "box": ["helmet", "x", "y", "vest"],

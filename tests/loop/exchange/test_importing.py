@@ -281,6 +281,59 @@ def test_classes_that_the_pipeline_has_not_are_refused_with_both_lists(place: Pl
     assert record.classes == {"Kat": "cat", "dog": "dog"}
 
 
+def test_pictures_beside_a_source_of_one_file_are_found(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").write_bytes(patchwork("a"))
+    image = {"id": 5, "file_name": "images/a.jpg", "width": SIZE[0], "height": SIZE[1]}
+    boxes = [
+        {"id": crowd, "image_id": 5, "category_id": 3, "bbox": [1, 2, 30, 40], "iscrowd": crowd}
+        for crowd in (0, 1)
+    ]
+    coco = {"images": [image], "annotations": boxes, "categories": [{"id": 3, "name": "cat"}]}
+    (tmp_path / "labels.json").write_text(json.dumps(coco))
+    record = import_data(place.workspace, Request(str(tmp_path / "labels.json"), "labels")).record
+    assert (record.format, record.images, record.labels["cat"]) == ("coco", 1, 1)
+    assert [item.kind for item in record.first_problems] == ["dropped"]  # a crowd is no object
+    (value,) = lines_of(place, record)
+    assert value["review"]["annotations"] == [{"class_id": 0, "left": 1, "top": 2, "width": 30, "height": 40}]
+
+
+def test_folders_by_class_become_labels_of_a_classifier(
+    make_place: Callable[..., Place], tmp_path: Path
+) -> None:
+    place = make_place(task="image-classification", initial={}, gate={})
+    for number, name in enumerate(["dog", "cat"] * 6):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / f"{number}.jpg").write_bytes(patchwork(f"{number}"))
+    record = import_data(place.workspace, Request(str(tmp_path), "initial")).record
+    assert (record.format, record.labels, record.problems) == ("image-folders", {"cat": 6, "dog": 6}, {})
+    built = build_initial(place.workspace)
+    assert (built.train + built.validation + built.retention, built.rejected) == (12, 0)
+    with pytest.raises(ConfigurationError, match="has classes only, and the pipeline learns boxes"):
+        import_data(place.but(task="object-detection"), Request(str(tmp_path), "labels"))
+
+
+def test_an_image_may_be_of_many_classes_or_of_none(make_place: Callable[..., Place], source: Source) -> None:
+    place = make_place(task="image-classification", multi_label=True, gate={})
+
+    def tagged(name: str, *tags: int) -> dict[str, Any]:
+        metadata = {
+            "class-map": {f"{tag}": CLASSES[f"{tag}"] for tag in tags},
+            "type": "groundtruth/image-classification-multilabel",
+        }
+        return {"source-ref": f"s3://elsewhere/set/{name}", "tags": list(tags), "tags-metadata": metadata}
+
+    source.write(tagged("both.jpg", 0, 1), tagged("dog.jpg", 0), tagged("none.jpg"))
+    record = import_data(place.workspace, source.request()).record
+    assert (record.images, record.negatives, record.labels) == (3, 1, {"cat": 1, "dog": 2})
+    learned = [place.workspace.task.read_value(value).classes for value in lines_of(place, record)]
+    assert sorted(learned) == [(), (0, 1), (1,)]
+    one = import_data(
+        make_place(task="image-classification", gate={}).workspace, source.request(), keep=False
+    ).record
+    assert (one.images, one.problems) == (1, {"refused": 2})
+
+
 def test_manifests_of_other_labels_are_not_written_over_unasked(
     make_place: Callable[..., Place], source: Source
 ) -> None:
