@@ -36,9 +36,11 @@ Member = TypeVar("Member")
 
 
 def open_archive(path: Path, place: str) -> ZipFiles | TarFiles:
-    """The archive as files. ``place`` is what messages call it. BadRecord when it must not be used."""
+    """The archive as files. ``place`` is what messages call it; its ending says which kind it is, for a tar
+    file may end with a zip file. BadRecord when it must not be used.
+    """
     with _explained(place):
-        return ZipFiles(path, place) if zipfile.is_zipfile(path) else TarFiles(path, place)
+        return ZipFiles(path, place) if place.lower().endswith(".zip") else TarFiles(path, place)
 
 
 class _Members:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from include.loop.core.errors import ConfigurationError
 from include.loop.core.records.splits import Entry, Split
 from include.loop.dataset.build import build
 from include.loop.exchange.exporting import Exported, export
+from include.loop.exchange.formats import find_format, format_names
 from include.loop.exchange.importing import Request, import_data
 from include.loop.exchange.known_items import Choice
 from include.loop.exchange.sources import open_source
@@ -158,3 +160,27 @@ def test_what_went_out_comes_in_again_under_the_names_it_had(place: Place, tmp_p
     assert back.problems == []
     names = [value["file"] for value in manifest(place, str(tmp_path / "back"), "output")]
     assert sorted(names) == [f"images/pictures/{number}.jpg" for number in range(4)]
+
+
+def test_every_format_that_holds_the_labels_goes_out_and_comes_in(
+    make_place: Callable[..., Place], tmp_path: Path
+) -> None:
+    """Through both doors whole, archives too: formats are not asked one by one."""
+    boxes, classes = make_place(), make_place(task="image-classification", gate={})
+    shard(boxes, NIGHT, [line(boxes, f"{number}.jpg", class_id=number % 2) for number in range(4)])
+    for number in range(4):
+        label = tmp_path / "source" / ("cat", "dog")[number % 2] / f"{number}.jpg"
+        label.parent.mkdir(parents=True, exist_ok=True)
+        label.write_bytes(patchwork(f"{number}"))
+    imported = import_data(classes.workspace, Request(str(tmp_path / "source"), "labels")).record
+    for place, batch, kind in (boxes, NIGHT, "boxes"), (classes, imported.name, "classes"):
+        for name in format_names():
+            if kind not in find_format(name).holds:
+                continue
+            out = tmp_path / f"{name}-{kind}"
+            told = export(place.workspace, Choice(batch=batch), name, str(out))
+            assert (told.images, {item.kind for item in told.problems} - {"unheld"}) == (4, set()), name
+            packed = shutil.make_archive(str(out), "zip", out)
+            record = import_data(place.workspace, Request(packed, "labels"), keep=False).record
+            assert (record.format, record.images, record.problems) == (name, 4, {})
+            assert record.labels == {"cat": 2, "dog": 2}, name
