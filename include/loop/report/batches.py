@@ -73,7 +73,7 @@ def read_batch(workspace: Workspace, batch: str, problems: list[str]) -> BatchFa
         batch=batch,
         champion=pinned.champion.training_job if pinned and pinned.champion else None,
         backfill=bool(pinned and pinned.backfill),
-        images=len(pinned.images) if pinned else 0,
+        images=len(pinned.images) if pinned else counts.labels,  # of an import, which nobody has pinned
         predicted=len(predicted.outputs) if predicted else 0,
         asked=header.asked if header else 0,
         audits=triaged.audits,

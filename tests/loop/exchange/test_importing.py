@@ -17,6 +17,7 @@ from include.loop.core.records.imports import Import, ImportProblem
 from include.loop.core.records.nightly import LabelSummary
 from include.loop.dataset.build import build, build_initial
 from include.loop.exchange.importing import Request, import_data
+from include.loop.report.batches import read_batch
 from include.loop.trials.past import read_standings
 from include.loop.trials.shards import discard
 from tests.loop.pictures import SIZE, patchwork
@@ -84,6 +85,9 @@ def test_imported_labels_are_a_shard_that_the_next_training_learns(place: Place,
         assert value["import"] == value["batch"] == record.name
     summary = LabelSummary.read(place.storage, record.name)
     assert (summary.labels, summary.negatives) == (7, 1)
+    problems: list[str] = []
+    told = read_batch(place.workspace, record.name, problems)
+    assert (told.images, told.labels, told.late, problems) == (7, 7, 0, [])
     built = build(place.workspace)
     dataset = Dataset.read(place.storage, built.dataset_id)
     assert list(dataset.shards) == [record.name]
