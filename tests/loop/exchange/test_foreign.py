@@ -31,6 +31,7 @@ DATUMARO = {
     "yolo": ("yolo", "obj_{split}_data/{}", {}, (CAT, DOG, WHOLE)),
     "yolo_ultralytics": ("yolo", "images/{split}/{}", {}, (CAT, DOG, WHOLE)),
     "cvat": ("cvat", "images/{}", OCCLUDED, (CAT, DOG, WHOLE)),
+    "open_images": ("open-images", "images/{split}/{}", OCCLUDED, (CAT, DOG, WHOLE)),
 }
 
 
@@ -48,19 +49,47 @@ def test_boxes_of_datumaro(tmp_path: Path, folder: str) -> None:
     assert third.boxes == (Box("dog & co", *whole),)
     assert [one.split for one in (yard, third)] == ["train", "validation"]
     assert [one.size for one in (yard, third)] == [(200, 100)] * 2
-    # Datumaro writes no XML where there is no object, which is no word that somebody looked.
-    assert (night in items, len(problems)) == ((False, 1) if folder == "voc" else (True, 0))
+    # Where there is no object, Datumaro writes no XML and no line, which is no word that somebody looked.
+    assert night in items or folder in {"voc", "open_images"}
+    assert len(problems) == (folder == "voc")
 
 
-def test_classes_of_datumaros_cvat(tmp_path: Path) -> None:
-    shutil.copytree(FOREIGN / "datumaro/class_cvat", tmp_path, dirs_exist_ok=True)
-    items, problems = read(
-        find_format("cvat"), put(tmp_path, {f"images/{n}.jpg": picture() for n in (1, 2, 3)})
-    )
+@pytest.mark.parametrize(
+    ("format", "path"), [("cvat", "images/{}.jpg"), ("open-images", "images/default/{}.jpg")]
+)
+def test_classes_of_datumaro(format: str, path: str, tmp_path: Path) -> None:
+    folder = f"class_{format.replace('-', '_')}"
+    shutil.copytree(FOREIGN / "datumaro" / folder, tmp_path, dirs_exist_ok=True)
+    source = put(tmp_path, {path.format(number): picture() for number in (1, 2, 3)})
+    assert find_formats(source) == [format]
+    items, problems = read(find_format(format), source)
     assert [one.classes for one in items.values()] == [
         (Class("cat"),),
         (Class("dog & co"),),
         (Class("cat"), Class("dog & co")),
+    ]
+    assert problems == []
+
+
+def test_folders_of_datumaros_imagenet(tmp_path: Path) -> None:
+    """A picture of two classes lies in both folders there; each is an image of its own here."""
+    names = ("cat/1.jpg", "cat/3.jpg", "dog & co/2.jpg", "dog & co/3.jpg")
+    source = put(tmp_path, dict.fromkeys(names, picture()))
+    assert find_formats(source) == ["image-folders"]
+    items, _ = read(find_format("image-folders"), source)
+    assert {name: one.classes for name, one in items.items()} == {
+        name: (Class(name.partition("/")[0]),) for name in names
+    }
+
+
+def test_image_folders_as_torchvision_and_keras_read_them(tmp_path: Path) -> None:
+    names = ("pets/train/cat/1.jpg", "pets/train/dog/a/2.PNG", "pets/val/dog/3.jpeg", "pets/train/README.md")
+    source = put(tmp_path, dict.fromkeys(names, picture()))
+    items, problems = read(find_format("image-folders"), source)
+    assert [(name, one.split, one.classes) for name, one in items.items()] == [
+        (names[0], "train", (Class("cat"),)),
+        (names[1], "train", (Class("dog"),)),
+        (names[2], "validation", (Class("dog"),)),
     ]
     assert problems == []
 

@@ -16,7 +16,7 @@ from include.loop.exchange.folders import Folder
 from include.loop.exchange.formats import ReadOptions, WriteOptions, find_format
 from include.loop.exchange.items import Box, Class, Item, Problem
 from include.loop.exchange.survey import find_formats
-from tests.loop.exchange.sets import item, picture
+from tests.loop.exchange.sets import item, picture, put
 
 SIZES = ((200, 100), (64, 48), (7, 5))
 
@@ -29,24 +29,30 @@ _parts = _words.filter(lambda word: word.strip(".") and not word.startswith(".")
 _names = st.lists(_parts, min_size=1, max_size=3).map("/".join)
 
 
+_FOLDERS = {"train": "train", "validation": "val", "test": "test"}
+_ALL = ("difficult", "truncated", "occluded", "crowd", "confidence", "pose")
+
+
 @dataclass(frozen=True)
 class Way:
-    """How a format is gone through: the marks that it holds, the splits that come back, where pictures lie,
-    and how exact numbers are, in pixels.
+    """How a format is gone through: the marks that it holds, where an image is found again, the split that
+    images without one get, whether splits and images without labels come back, how exact numbers are, in
+    pixels, whether pictures stay in S3, and whether names may have folders.
     """
 
     marks: tuple[str, ...] = ()
     picture: Callable[[Item], str] = lambda one: f"images/{one.name}"
     no_split: str | None = None
     splits: bool = True
+    empty: bool = True
     exact: float = 1e-6
+    in_s3: bool = False
+    folders: bool = True
 
-
-_FOLDERS = {"train": "train", "validation": "val", "test": "test"}
 
 WAYS: Mapping[str, Way] = {
     "voc": Way(("difficult", "truncated", "occluded", "pose"), lambda one: f"JPEGImages/{one.name}"),
-    "coco": Way(("difficult", "truncated", "occluded", "crowd", "confidence", "pose")),
+    "coco": Way(_ALL),
     "yolo": Way(
         ("confidence",),
         lambda one: f"images/{_FOLDERS[one.split or 'train']}/{one.name}",
@@ -54,7 +60,19 @@ WAYS: Mapping[str, Way] = {
         exact=1e-4,
     ),
     "label-studio": Way(splits=False),
-    "cvat": Way(("difficult", "truncated", "occluded", "crowd", "confidence", "pose")),
+    "cvat": Way(_ALL),
+    "ground-truth": Way(picture=lambda one: one.name, in_s3=True),
+    "open-images": Way(
+        ("truncated", "occluded", "crowd"),
+        lambda one: f"{one.split or 'images'}/{one.name.replace('/', '_')}",
+        empty=False,
+    ),
+    "image-folders": Way(
+        # Of one class alone, its folder and one inside of it could as well be an outer one and the class's.
+        picture=lambda one: "/".join([*filter(None, [one.split]), (one.classes or ())[0].label, one.name]),
+        folders=False,
+    ),
+    "recordio": Way(picture=lambda one: one.name, no_split="train", empty=False, exact=1e-3),
 }
 
 
@@ -78,8 +96,14 @@ def _two(draw: st.DrawFn, most: int) -> tuple[float, float]:
 @st.composite
 def sets(draw: st.DrawFn, format: str, kind: str) -> tuple[list[str], list[Item]]:
     """Classes, and images of different names without their suffix: VOC and YOLO name label files so."""
+    way = WAYS[format]
+    least = 0 if way.empty and kind != "classes" else 1
     classes = draw(st.lists(_words, min_size=1, max_size=4, unique=True))
-    stems = draw(st.lists(_names, min_size=1, max_size=4, unique_by=lambda name: name.casefold()))
+    stems = draw(
+        st.lists(
+            _names if way.folders else _parts, min_size=1, max_size=4, unique_by=lambda name: name.casefold()
+        )
+    )
     items: list[Item] = []
     for stem in stems:
         size = draw(st.sampled_from(SIZES))
@@ -87,15 +111,15 @@ def sets(draw: st.DrawFn, format: str, kind: str) -> tuple[list[str], list[Item]
         name = f"{stem}.{draw(st.sampled_from(['jpg', 'JPEG']))}"
         labels: dict[str, Any] = {}
         if kind == "boxes":
-            boxes = st.lists(_boxes(classes, size, WAYS[format].marks), max_size=3)
+            boxes = st.lists(_boxes(classes, size, way.marks), min_size=least, max_size=3)
             labels["boxes"] = tuple(draw(boxes))
         else:
             most = len(classes) if kind == "many_classes" else 1
-            least = 0 if kind == "many_classes" else 1
             chosen = st.lists(st.sampled_from(classes), min_size=least, max_size=most, unique=True)
             # A set in which nobody saw anything at all does not say what was looked for.
             labels["classes"] = tuple(Class(label) for label in draw(chosen) or classes[: not items])
-        items.append(item(name, size, split=split, **labels))
+        uri = f"s3://bucket/{name}" if way.in_s3 else None
+        items.append(item(name, size, split=split, uri=uri, **labels))
     return classes, items
 
 
@@ -107,12 +131,13 @@ def _nested(items: list[Item]) -> bool:
 
 def there_and_back(format: str, classes: list[str], items: list[Item], kind: str) -> None:
     way, door = WAYS[format], find_format(format)
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as bucket:
         options = WriteOptions(classes, many_classes=kind == "many_classes")
         assert list(door.write(items, Path(place), options)) == []
         source = Folder(Path(place))
         assert find_formats(source) == [format]
-        found = list(door.read(source, ReadOptions()))
+        images = put(Path(bucket), {one.name: one.read() for one in items}) if way.in_s3 else None
+        found = list(door.read(source, ReadOptions(images=images)))
         assert [one for one in found if isinstance(one, Problem)] == []
         again = {one.name: one for one in found if isinstance(one, Item)}
         assert len(again) == len(items)
@@ -123,7 +148,8 @@ def there_and_back(format: str, classes: list[str], items: list[Item], kind: str
             assert not way.splits or other.split == (one.split or way.no_split)
             same(one, other, way.exact)
         named = door.classes(source, ReadOptions())
-        assert named in (None, classes)
+        used = {said.label for one in items for said in one.classes or ()}
+        assert named in (None, classes, sorted(classes), sorted(used))
 
 
 def same(one: Item, other: Item, exact: float) -> None:
