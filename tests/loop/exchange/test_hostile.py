@@ -9,6 +9,7 @@ import json
 import math
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +32,32 @@ DOORS = {
     "label-studio": ("tasks.json",),
     "cvat": ("annotations.xml",),
 }
+# Of these, pictures are written elsewhere or with labels only.
+MORE_DOORS = {
+    "ground-truth": ("train.manifest",),
+    "open-images": ("train-annotations-bbox.csv", "class-descriptions.csv"),
+}
 
 
 def a_set(format: str, folder: Path) -> Folder:
     """Two images, one with boxes, and with classes where the format has them."""
     door = find_format(format)
     more: dict[str, Any] = {"classes": (Class("cat"),)} if "classes" in door.holds else {}
-    items = (item("a.jpg", boxes=BOXES, split="train", **more), item("b c.jpg", boxes=(), split="train"))
+    items = [
+        item("a.jpg", boxes=BOXES, split="train", **more),
+        item("b c.jpg", boxes=BOXES if format == "open-images" else (), split="train"),
+    ]
+    if format in MORE_DOORS:
+        items = [replace(one, uri=f"s3://bucket/{one.name}", classes=None) for one in items]
     assert write(door, folder, *items) == []
-    return Folder(folder)
+    return put(folder, {one.name: picture() for one in items}) if format == "ground-truth" else Folder(folder)
 
 
 def check(format: str, source: Folder, *more: ReadOptions) -> None:
     """Nothing but BadRecord leaves the reader, and only before it has given anything."""
     door = find_format(format)
-    for options in (ReadOptions(), *more):
+    images = source if format == "ground-truth" else None
+    for options in (ReadOptions(images=images), *more):
         door.looks_like(source)
         try:
             door.classes(source, options)
@@ -78,7 +90,9 @@ def usable(one: Item) -> None:
         assert min(box.width, box.height) > 0
 
 
-@pytest.mark.parametrize(("format", "name"), [(format, name) for format in DOORS for name in DOORS[format]])
+@pytest.mark.parametrize(
+    ("format", "name"), [(format, name) for format, names in (DOORS | MORE_DOORS).items() for name in names]
+)
 def test_damaged_label_files_are_refused_or_read(format: str, name: str) -> None:
     with tempfile.TemporaryDirectory() as place:
         source = a_set(format, Path(place))

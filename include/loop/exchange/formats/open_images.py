@@ -172,7 +172,18 @@ def _header(files: Files, name: str) -> list[str]:
     except (BadRecord, FileNotFoundError):
         return []
     line = head.decode("utf-8-sig", errors="replace").partition("\n")[0]
-    return next(iter(csv.reader([line.strip()])), [])
+    try:
+        return _row(line.strip())
+    except BadRecord:
+        return []
+
+
+def _row(line: str) -> list[str]:
+    """The fields of a line. BadRecord when it is none, as with a carriage return in its midst."""
+    try:
+        return next(iter(csv.reader([line])), [])
+    except csv.Error as error:
+        raise BadRecord(f"is no line of a CSV: {error}") from None
 
 
 def _kind(header: Sequence[str]) -> str | None:
@@ -208,10 +219,13 @@ def _descriptions(files: Files) -> dict[str, str]:
         if not PurePosixPath(file).name.startswith(_DESCRIPTIONS) or not file.lower().endswith(".csv"):
             continue
         for number_, line in _lines(files, file):
-            row = next(iter(csv.reader([line])), [])
+            try:
+                row = _row(line)
+                name = class_name(row[1]) if len(row) > 1 else ""
+            except BadRecord as error:
+                raise BadRecord(f"{file}:{number_}: {error}") from None
             if len(row) < 2 or row[:2] == ["LabelName", "DisplayName"]:
                 continue
-            name = class_name(row[1])
             if names.setdefault(row[0].strip(), name) != name:
                 raise BadRecord(
                     f"{file}:{number_}: {shown(row[0])} is {names[row[0].strip()]!r} elsewhere, {name!r} here"
@@ -286,10 +300,10 @@ def _read_table(
     images: dict[tuple[str | None, str], _Image],
 ) -> Iterator[Problem]:
     lines = _lines(files, file)
-    header = next(iter(csv.reader([next(lines)[1]])))
+    header = _row(next(lines)[1])
     for count, line in lines:
-        row = dict(zip(header, next(iter(csv.reader([line])), []), strict=False))
         try:
+            row = dict(zip(header, _row(line), strict=False))
             image, label = row.get("ImageID", "").strip(), row.get("LabelName", "").strip()
             if not image or not label:
                 raise BadRecord("has no ImageID, or no LabelName")
