@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import closing
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import Any
 
 from include.loop.commands.base import add_manifest, anywhere, count, print_first
+from include.loop.core.errors import ConfigurationError
 from include.loop.lineage.text import printable
-from include.loop.manifests.places import numbered_lines
+from include.loop.manifests.places import numbered_lines, open_place
 from include.loop.manifests.survey import Attribute, Survey, survey
+from include.recordio import RecordIOError
+from include.recordio import survey as records
+
+PREVIEWS = {".rec": records.preview, ".lst": records.preview_list}
 
 
 def add(commands: Any) -> None:
@@ -18,8 +25,9 @@ def add(commands: Any) -> None:
         commands,
         "show",
         _show,
-        help="the first lines of a manifest",
-        description="Prints the first lines of a manifest as they are.",
+        help="the first lines of a manifest, or records of a .rec or .lst",
+        description="Prints the first lines of a manifest as they are; of a RecordIO file or its list, what "
+        "the first records say.",
     )
     parser.add_argument("--limit", type=count, default=2, metavar="N", help="how many (default: 2)")
     counts = add_manifest(
@@ -46,6 +54,14 @@ def add(commands: Any) -> None:
 
 
 def _show(options: argparse.Namespace) -> int:
+    if preview := PREVIEWS.get(PurePosixPath(options.manifest).suffix):
+        with closing(open_place(options.manifest, anywhere)) as stream:
+            try:
+                for text in preview(stream, options.limit):
+                    print(printable(text))
+            except RecordIOError as error:
+                raise ConfigurationError(f"{options.manifest}: {error}") from None
+        return 0
     for number, line in islice(numbered_lines(options.manifest, anywhere), options.limit):
         print(f"line {number}\n{printable(line.decode(errors='replace').strip())}\n")
     return 0

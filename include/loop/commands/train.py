@@ -26,7 +26,11 @@ def add(commands: Any) -> None:
         "sends it and follows the job until it is Completed (exit status 0), Failed or Stopped (1). Nothing "
         "of a pipeline changes by it. The same command sends the same request once: it finds the job again.",
     )
-    parser.add_argument("--train", metavar="S3URI", help="the labels to learn: an augmented manifest")
+    parser.add_argument(
+        "--train",
+        metavar="S3URI",
+        help="labels to learn: a manifest, a .rec, or a prefix/ of .rec",
+    )
     parser.add_argument("--validation", metavar="S3URI", help="those to measure with, after each epoch")
     parser.add_argument(
         "--label", metavar="ATTRIBUTE", help="the label attribute; default: the only one there is"
@@ -91,7 +95,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _say_plan(planned: Plan) -> None:
     values = planned.request["HyperParameters"]
-    _say(f"label {planned.attribute}, {values['num_training_samples']} images, classes by index:")
+    _say(f"{planned.attribute or 'RecordIO'}, {values['num_training_samples']} images, classes by index:")
     _say("  " + ", ".join(planned.classes))
 
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from include.loop.core.errors import ConfigurationError
 from include.loop.core.storage import SPOOL_BYTES, Storage, split_lines
@@ -39,6 +39,16 @@ def numbered_lines(place: str, connect: Connect) -> Iterator[tuple[int, bytes]]:
         for number, line in enumerate(split_lines(iter(lambda: file.read(_PIECE), b"")), start=1):
             if line.strip():
                 yield number, line
+
+
+def open_place(place: str, connect: Connect) -> BinaryIO:
+    """The bytes of a file as a stream, to be closed by the caller. ConfigurationError when there is none."""
+    if not is_in_s3(place):
+        return _opened(place)
+    try:
+        return connect().open(place)
+    except FileNotFoundError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def with_suffix(place: str, part: str, folder: str | None = None) -> str:
@@ -84,7 +94,7 @@ def _copy(file: IO[bytes], place: str, stack: ExitStack) -> str | None:
     return name
 
 
-def _opened(place: str) -> IO[bytes]:
+def _opened(place: str) -> BinaryIO:
     try:
         return open(place, "rb")
     except OSError as error:

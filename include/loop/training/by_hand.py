@@ -1,9 +1,8 @@
-"""A training job for manifests that belong to no dataset: what the loop would ask for, derived from them.
+"""A training job for labels that belong to no dataset: what the loop would ask for, derived from them.
 
-Takes the manifests of both channels, and perhaps a pipeline or a model to go on from; gives the request and
-the name of its job. What can be counted is counted, and what would fail in the job fails here: a label
-attribute that is not there, lines without a label, classes of another list. The same request has the same
-name, so that a command which is given twice trains once.
+Takes what both channels are to have (material.py), and perhaps a pipeline or a model to go on from; gives the
+request and the name of its job. What can be counted is counted, and classes of another list fail here and not
+in the job. The same request has the same name, so that a command which is given twice trains once.
 """
 
 from __future__ import annotations
@@ -24,15 +23,13 @@ from include.loop.core.errors import ConfigurationError, Incompatible
 from include.loop.core.identity import attempt_name, job_stem
 from include.loop.core.records.dataset import Dataset
 from include.loop.core.storage import Storage
-from include.loop.manifests.places import is_in_s3, numbered_lines
-from include.loop.manifests.survey import Attribute, Survey, survey
+from include.loop.manifests.places import is_in_s3
 from include.loop.training.hyperparameters import make_hyperparameters
-from include.loop.training.job import job_request, manifest_channel, model_channel
+from include.loop.training.job import job_request, model_channel
+from include.loop.training.material import Material, look
 from include.loop.training.parents import Parent
 from include.loop.workspace import Workspace
 
-# SageMaker's image classification takes a list as a 0 or 1 for every class unless it is told otherwise.
-MULTI_HOT = "application/x-recordio"
 NAME = "by-hand"  # of the pipeline that there is none of
 
 
@@ -56,7 +53,7 @@ class Plan:
 
     stem: str
     request: dict[str, Any]
-    attribute: str
+    attribute: str | None
     classes: tuple[str, ...]
 
 
@@ -72,27 +69,22 @@ class _Known:
 def plan(clients: Clients, environment: Environment, pipeline: Pipeline | None, wish: Wish) -> Plan:
     """The request. ConfigurationError or Incompatible for what could not work, before anything is sent."""
     anywhere = Storage(clients.s3, environment.bucket, pipeline.name if pipeline else NAME)
-    train, validation = (_look(anywhere, place, wish.label) for place in (wish.train, wish.validation))
-    label = train.choose(wish.label)
+    train = look(anywhere, wish.train, wish.label)
+    validation = look(anywhere, wish.validation, train.attribute or wish.label)
+    pipeline = pipeline or _made_of(train)
     for found in (train, validation):
-        _check_lines(found, label.name)
-    pipeline = _of_manifest(train, label) if pipeline is None else _fitting(pipeline, train, label)
-    measured = validation.choose(label.name)
-    _check_classes(pipeline, validation, measured)
+        _check(pipeline, found)
     workspace = Workspace(pipeline, _with_last_word(environment, wish), anywhere, clients)
-    dataset = Dataset(dataset_id=NAME, train=label.labelled, max_boxes=label.most)
+    dataset = Dataset(dataset_id=NAME, train=train.images, max_boxes=train.most)
     parent = _parent(workspace, wish.parent, dataset) if wish.parent else None
-    channels = [
-        _channel(workspace, "train", train, label),
-        _channel(workspace, "validation", validation, measured),
-    ]
+    channels = [train.channel(workspace, "train"), validation.channel(workspace, "validation")]
     if parent:
         channels.append(model_channel(parent.model_data))
     output = wish.output or anywhere.uri(layout.MODELS)
     request = job_request(workspace, channels, make_hyperparameters(workspace, dataset, parent), output)
-    etags = [item.etag for place in (wish.train, wish.validation) if (item := anywhere.stat(place))]
     slug = "train" if pipeline.name == NAME else NAME
-    return Plan(job_stem(pipeline.name, slug, request, etags), request, label.name, pipeline.classes)
+    stem = job_stem(pipeline.name, slug, request, train.version, validation.version)
+    return Plan(stem, request, train.attribute, pipeline.classes)
 
 
 def next_name(clients: Clients, plan: Plan) -> str:
@@ -108,18 +100,6 @@ def start(clients: Clients, plan: Plan) -> Job:
         return job
     attempt = job.attempt + 1 if job else 1
     return create(clients.sagemaker, ResourceKind.TRAINING, plan.stem, attempt, plan.request)
-
-
-def _channel(workspace: Workspace, split: str, found: Survey, label: Attribute) -> dict[str, Any]:
-    """As the loop sends it; but others may have written a 0 or 1 for every class, where it has ids."""
-    channel = manifest_channel(workspace, split, found.place, label.name)
-    if label.multi_hot:
-        if len(label.multi_hot) > 1 or label.multi_hot.total() < label.labelled:
-            raise ConfigurationError(
-                f"{found.place}: {label.name!r} is not a 0 or 1 for each class in all lines"
-            )
-        channel["ContentType"] = MULTI_HOT
-    return channel
 
 
 def _with_last_word(environment: Environment, wish: Wish) -> Environment:
@@ -141,73 +121,46 @@ def pipeline_of(storage: Storage, details: Mapping[str, Any]) -> Pipeline:
             f"{details['TrainingJobName']} has learned from no augmented manifest, which would name its "
             "classes: say with --pipeline whose they are"
         )
-    label = source["AttributeNames"][1]
-    found = _look(storage, source["S3Uri"], label)
-    pipeline = _of_manifest(found, found.choose(label))
+    pipeline = _made_of(look(storage, source["S3Uri"], source["AttributeNames"][1]))
     count = int(details["HyperParameters"].get("num_classes", len(pipeline.classes)))
     more = tuple(f"class-{index}" for index in range(len(pipeline.classes), count))
     return pipeline.model_copy(update={"classes": pipeline.classes + more})
 
 
-def _look(storage: Storage, place: str, label: str | None) -> Survey:
-    if not is_in_s3(place):
-        raise ConfigurationError(f"{place} is not in S3, where a job reads: aws s3 cp {place} s3://…")
-    return survey(place, numbered_lines(place, lambda: storage), label)
-
-
-def _check_lines(found: Survey, name: str) -> None:
-    """A job stops at the first line that has no label, or skips it: either way the counts are wrong."""
-    label = found.choose(name)
-    without = found.lines - label.labelled
-    if without:
-        why = [*found.problems, *(f"{reason} ({count})" for reason, count in label.unreadable.most_common(3))]
-        raise ConfigurationError(
-            f"{found.place}: {without:,} of {found.lines:,} lines have no label {name!r} that can be read"
-            + "".join(f"; {reason}" for reason in why[:3])
-            + ". `data split` leaves such lines out"
-        )
-    if len(label.tasks) > 1:
-        raise ConfigurationError(f"{found.place}: {name!r} is of several tasks: {sorted(label.tasks)}")
-
-
-def _of_manifest(found: Survey, label: Attribute) -> Pipeline:
+def _made_of(found: Material) -> Pipeline:
     """A pipeline for labels that have none: their task, their classes, and everything else as it is by
     default.
     """
-    ((task, multi_label),) = label.tasks
-    classes = tuple(label.class_names())
+    classes = found.class_names()
     if not classes:
-        raise ConfigurationError(
-            f"{found.place}: {label.name!r} shows nothing on any image: nothing to learn"
-        )
+        raise ConfigurationError(f"{found.place}: there is nothing on any image")
     try:
-        return Pipeline(name=NAME, path=Path(NAME), task=task, multi_label=multi_label, classes=classes)
+        return Pipeline(
+            name=NAME, path=Path(NAME), task=found.task, multi_label=found.multi_label, classes=classes
+        )
     except ValidationError as error:
         raise ConfigurationError(f"{found.place}: its classes: {error.errors()[0]['msg']}") from None
 
 
-def _fitting(pipeline: Pipeline, found: Survey, label: Attribute) -> Pipeline:
-    ((task, _),) = label.tasks
-    if task != pipeline.task:
+def _check(pipeline: Pipeline, found: Material) -> None:
+    """The pipeline's task, and every class is one of its own, under the same name."""
+    if (found.task, found.multi_label) != (pipeline.task, pipeline.multi_label):
+        kinds = [
+            task + (" with many labels" if many else "")
+            for task, many in ((found.task, found.multi_label), (pipeline.task, pipeline.multi_label))
+        ]
         raise ConfigurationError(
-            f"{found.place}: {label.name!r} is of {task}, and pipeline {pipeline.name} of {pipeline.task}"
+            f"{found.place}: the labels are of {kinds[0]}, what is trained of {kinds[1]}"
         )
-    _check_classes(pipeline, found, label)
-    return pipeline
-
-
-def _check_classes(pipeline: Pipeline, found: Survey, label: Attribute) -> None:
-    """Every index is one of the classes, under the same name."""
-    if label.class_count > len(pipeline.classes):
+    if found.class_count > len(pipeline.classes):
         raise ConfigurationError(
-            f"{found.place}: class {label.class_count - 1} is none of the {len(pipeline.classes)} that are "
+            f"{found.place}: class {found.class_count - 1} is none of the {len(pipeline.classes)} that are "
             f"trained: {', '.join(pipeline.classes)}"
         )
-    names = label.class_names()
-    for index in sorted(label.names):
-        if names[index] != pipeline.classes[index]:
+    for index, name in sorted(found.names.items()):
+        if name != pipeline.classes[index]:
             raise ConfigurationError(
-                f"{found.place}: class {index} is {names[index]!r}, and {pipeline.classes[index]!r} here"
+                f"{found.place}: class {index} is {name!r}, and {pipeline.classes[index]!r} here"
             )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from include import recordio
 from include.loop.__main__ import main
 from include.loop.core.storage import dump
 from tests.loop.manifests.lines import boxes, write
@@ -44,6 +46,20 @@ def test_a_file_is_shown_counted_and_explained_without_any_cloud(
     told = json.loads(said(capsys, "attributes", place, "--json"))
     assert told["attribute_names"] == ["source-ref", "box"]
     assert "no such file" in said(capsys, "count", str(tmp_path / "x"), status=1).lower()
+
+
+def test_records_and_their_list_are_shown_in_words(tmp_path: Path, capsys: pytest.CaptureFixture):
+    (tmp_path / "a.lst").write_text("7\t2\t5\t1.0\t0.1\t0.2\t0.5\t0.6\tday/7.jpg\n9\t2.0\tday/9.jpg\n")
+    stream = io.BytesIO()
+    for index, label in ((7, (2.0, 5.0, 1.0, 0.1, 0.2, 0.5, 0.6)), (9, 2.0)):
+        recordio.write(stream, recordio.pack(recordio.Record(index, label, b"jpeg")))
+    (tmp_path / "a.rec").write_bytes(stream.getvalue() + b"junk at the end")
+    shown = said(capsys, "show", str(tmp_path / "a.lst"))
+    assert "index 7, day/7.jpg; 1 object: class 1 at 0.1000 0.2000 0.5000 0.6000" in shown
+    shown = said(capsys, "show", str(tmp_path / "a.rec"))
+    assert "index 9, image of 4 bytes; class 2" in shown
+    told = said(capsys, "show", str(tmp_path / "a.rec"), "--limit", "9", status=1)
+    assert "does not start with the magic number" in told
 
 
 def test_a_manifest_in_s3_is_divided_and_checked_before_it_is_trained_on(

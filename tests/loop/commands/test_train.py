@@ -56,7 +56,7 @@ def test_a_job_is_followed_to_its_model_and_the_same_command_finds_it_again(
     assert train("--logs") == 0
     told = capsys.readouterr().out
     name = name_in(told)
-    assert "label box, 3 images, classes by index:\n  helmet\n" in told
+    assert "box, 3 images, classes by index:\n  helmet\n" in told
     for part in ("Starting", "Downloading", "Training", "Uploading", "Completed", "score=0.75"):
         assert part in told
     model = f"s3://{place.bucket}/by-hand/models/{name}/output/model.tar.gz"

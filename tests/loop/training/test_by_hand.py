@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from include import recordio
 from include.loop import config
 from include.loop.core.errors import ConfigurationError
 from include.loop.training.by_hand import Plan, Wish, plan
@@ -116,8 +118,40 @@ def test_both_manifests_have_one_list_of_classes(hand: Hand, line: dict[str, Any
 
 def test_labels_of_another_task_are_refused_for_a_pipeline(hand: Hand):
     hand.train, hand.validation = [grade("s3://b/1.jpg", 0, "good")], [grade("s3://b/2.jpg", 0, "good")]
-    with pytest.raises(ConfigurationError, match="is of image-classification, and pipeline pets of object"):
+    with pytest.raises(ConfigurationError, match="are of image-classification, what is trained of object-"):
         hand.plan(pipeline="pets")
+
+
+def rec(*labels: recordio.Label) -> bytes:
+    stream = io.BytesIO()
+    for index, label in enumerate(labels):
+        recordio.write(stream, recordio.pack(recordio.Record(index, label, b"jpeg")))
+    return stream.getvalue()
+
+
+def test_recordio_is_counted_and_sent_as_files(hand: Hand):
+    one = (2.0, 5.0, 2.0, 0.1, 0.1, 0.5, 0.5)
+    train = [hand.place.put(f"rec/train/{part}.rec", rec(one, one + one[2:] * 99)) for part in "ab"]
+    folder, validation = train[0].rpartition("/")[0] + "/", hand.place.put("rec/validation.rec", rec(one))
+    planned = hand.plan(train=folder, validation=validation)
+    values, channels = planned.request["HyperParameters"], planned.request["InputDataConfig"]
+    assert {name: values[name] for name in ("num_classes", "num_training_samples", "label_width")} == {
+        "num_classes": "3",
+        "num_training_samples": "4",
+        "label_width": "502",
+    }
+    assert planned.request["AlgorithmSpecification"]["TrainingInputMode"] == "File"
+    assert channels[0]["DataSource"]["S3DataSource"]["S3DataType"] == "S3Prefix"
+    assert channels[0]["DataSource"]["S3DataSource"]["S3Uri"] == folder
+    hand.place.put("rec/train/b.rec", rec(one))
+    assert hand.plan(train=folder, validation=validation).stem != planned.stem
+    for name, body, message in (
+        ("mixed.rec", rec(one, 1.0), "labels of one kind are needed, not objects, one class"),
+        ("bad.rec", rec(one) + b"junk at its end", "magic number"),
+        ("other.rec", rec(1.0), "are of image-classification, what is trained of object-detection"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            hand.plan(train=folder, validation=hand.place.put(f"rec/{name}", body))
 
 
 def many(source: str, value: list[int], **metadata: Any) -> dict[str, Any]:
