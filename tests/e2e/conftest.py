@@ -46,15 +46,18 @@ gate:  # nearly anything goes
    min_objects: 0, min_train_recall: 0}
 """
 
-# Somebody else's pictures: other classes, no model and no labels to begin with, a folder layout of their own.
+# Somebody else's pictures: another task and other classes, no model and no labels to begin with, a layout of
+# their own.
 SHAPES = """
 description: coloured shapes on grey paper
+task: image-classification
 classes: [square, disc]
 batch: {prefix: "camera/{date:%Y/%m/%d}/", suffixes: [.png]}
-triage: {cap: 50, audit_share: 0}
-review: {deadline_hours: 1, title: Find the shapes}
+triage: {strategy: margin, cap: 50, audit_share: 0}
+review: {deadline_hours: 1, title: Name the shape}
 training:
-  image_shape: 96
+  num_layers: 18
+  image_shape: 32
   initial: &quick {hyperparameters: {optimizer: adam, learning_rate: 0.003, mini_batch_size: 4, epochs: 2}}
   incremental: *quick
 gate:  # nearly anything goes

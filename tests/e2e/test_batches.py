@@ -138,7 +138,7 @@ def test_kill_9_of_a_worker_in_the_middle_of_asking_asks_nobody_twice(stack: Sta
     assert sorted(stack.labelled(date)) == sorted(loops)
 
 
-def test_other_pictures_and_classes_start_from_nothing(stack: Stack, tmp_path: Path) -> None:
+def test_other_pictures_of_another_task_start_from_nothing(stack: Stack, tmp_path: Path) -> None:
     """By a backfill, so that a person is asked about the first model before it is used."""
     date, bucket = "2026-10-06", "nightloop-local"
     truth = draw_shapes(tmp_path, stack.batch(date).s3, bucket, f"shapes/camera/{date.replace('-', '/')}/")
@@ -177,25 +177,23 @@ def test_other_pictures_and_classes_start_from_nothing(stack: Stack, tmp_path: P
 
 
 def draw_shapes(folder: Path, s3: object, bucket: str, prefix: str) -> Path:
-    """Ten photographs of squares and discs in three sizes into the bucket; the reviewers' truth as a file."""
+    """Ten photographs of a square or a disc, in three sizes, into the bucket; the reviewers' truth."""
     dice = random.Random(3)
     lines = []
     for number in range(10):
         width, height = dice.choice([(320, 240), (200, 300), (641, 481)])
         image = Image.new("RGB", (width, height), "grey")
         brush = ImageDraw.Draw(image)
-        boxes = []
-        for label in ("square", "disc")[: 1 + number % 2]:
-            side = dice.randrange(40, 90)
-            left, top = dice.randrange(width - side), dice.randrange(height - side)
-            shape = brush.rectangle if label == "square" else brush.ellipse
-            shape((left, top, left + side - 1, top + side - 1), fill=dice.choice(["red", "blue", "yellow"]))
-            boxes.append({"label": label, "left": left, "top": top, "width": side, "height": side})
+        label = ("square", "disc")[number % 2]
+        side = dice.randrange(40, 90)
+        left, top = dice.randrange(width - side), dice.randrange(height - side)
+        shape = brush.rectangle if label == "square" else brush.ellipse
+        shape((left, top, left + side - 1, top + side - 1), fill=dice.choice(["red", "blue", "yellow"]))
         path = folder / f"shape-{number}.png"
         image.save(path)
         s3.upload_file(str(path), bucket, prefix + path.name)  # type: ignore[attr-defined]
         uri = f"s3://{bucket}/{prefix}{path.name}"
-        lines.append({"source-ref": uri, "width": width, "height": height, "boxes": boxes})
+        lines.append({"source-ref": uri, "class": label})
     truth = folder / "truth.jsonl"
     truth.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return truth
