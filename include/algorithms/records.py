@@ -7,7 +7,6 @@ its reason. A .rec record is what im2rec writes: MXNet's header, label values, i
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,10 @@ import numpy as np
 
 from include import recordio
 from include.algorithms.container import ClientError, Container
+from include.recordio.records import HEADER
 
 RECORDIO = "application/x-recordio"
 IMAGES = ("image/jpeg", "image/png", "application/x-image")
-_PACKED = struct.Struct("<IfQQ")  # flag (number of label values), label, id, second id
 _PAIR_HINT = (
     "Got empty batch from pipe. Please check if the manifest file contains valid batches and the value of "
     "training job parameter AttributeNames matches attributes names in the augmented manifest."
@@ -112,9 +111,9 @@ def of_files(channel: Channel, make: Maker[_Example]) -> Iterator[_Example | Bad
 
 def is_packed(record: bytes) -> bool:
     """Whether a record is label and image in one, as im2rec writes it, rather than an image alone."""
-    if len(record) < _PACKED.size:
+    if len(record) < HEADER.size:
         return False
-    start = _PACKED.size + 4 * _PACKED.unpack_from(record)[0]
+    start = HEADER.size + 4 * HEADER.unpack_from(record)[0]
     return record[start : start + 3] == b"\xff\xd8\xff" or record[start : start + 4] == b"\x89PNG"
 
 
@@ -122,9 +121,9 @@ def unpacked(record: bytes) -> Packed | None:
     """A .rec record's label and image; None when there is no JPEG or PNG behind a label."""
     if not is_packed(record):
         return None
-    count, label, *_ = _PACKED.unpack_from(record)
-    start = _PACKED.size + 4 * count
-    return Packed(label, np.frombuffer(record[_PACKED.size : start], "<f4"), record[start:])
+    count, label, *_ = HEADER.unpack_from(record)
+    start = HEADER.size + 4 * count
+    return Packed(label, np.frombuffer(record[HEADER.size : start], "<f4"), record[start:])
 
 
 def _records(source: str, payloads: Iterable[bytes], make: Maker[_Example]) -> Iterator[_Example | BadRecord]:

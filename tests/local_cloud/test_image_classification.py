@@ -31,7 +31,7 @@ def manifest_channel(cloud: LocalCloud, bucket: str, name: str, count: int) -> d
 
 def record_channel(cloud: LocalCloud, bucket: str, name: str, count: int) -> dict[str, Any]:
     """A File channel of one .rec file."""
-    records = [packed(kind, number) + image for number, (image, kind) in enumerate(pictures(count, start=50))]
+    records = [packed(kind, number, image) for number, (image, kind) in enumerate(pictures(count, start=50))]
     cloud.client("s3").put_object(Bucket=bucket, Key=f"{name}/a.rec", Body=framed(records))
     return channel(name, f"s3://{bucket}/{name}/", InputMode="File", ContentType="application/x-recordio")
 

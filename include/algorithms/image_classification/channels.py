@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from include import recordio
 from include.algorithms.container import ClientError, Container, logger
 from include.algorithms.image_classification.hyperparameters import Hyperparameters
 from include.algorithms.image_classification.labels import (
@@ -37,8 +38,7 @@ from include.algorithms.records import (
     of_pipe,
     unsupported,
 )
-
-_LONGEST_LINE = 1 << 20  # bytes of a list's line: a thousand classes and a path need a few thousand
+from include.recordio import ListLine, RecordError
 
 
 @dataclass(frozen=True)
@@ -106,46 +106,43 @@ def _listed_images(
     root = images.folder.resolve()
     for path in files:
         logger.info("Creating record files for %s", path.name)
-        for number, line in enumerate(_lines(path), 1):
-            name = f"line {number} of {path.name}"
+        for name, line in _lines(path):
             try:
-                label, relative = _parsed(line, settings)
-                source = (root / relative).resolve()
+                if isinstance(line, RecordError):
+                    raise line
+                label, source = _label(line.label, settings), (root / line.path).resolve()
                 if not source.is_relative_to(root) or not source.is_file():
-                    raise LabelError(f"there is no image {relative[:200]!r} in the channel {images.name}")
+                    raise LabelError(f"there is no image {line.path[:200]!r} in the channel {images.name}")
             except ClientError:
                 raise
-            except (LabelError, OSError, ValueError) as error:  # a path may hold a zero, or be too long
+            except (RecordError, LabelError, OSError, ValueError) as error:  # a path may hold a zero
                 yield BadRecord(name, str(error))
                 continue
             yield made(name, source.read_bytes(), functools.partial(_same, label))
     logger.info("Done creating record files...")
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """A list's lines, those that are not empty. They end at a line feed only."""
+def _lines(path: Path) -> Iterator[tuple[str, ListLine | RecordError]]:
+    """A list's lines, each with what the log calls it. ClientError when it is no list at all."""
     with path.open("rb") as stream:
-        while line := stream.readline(_LONGEST_LINE):
-            if len(line) == _LONGEST_LINE:
-                raise ClientError(f"{path.name} has a line of more than {_LONGEST_LINE} bytes")
-            if text := line.decode(errors="replace").rstrip("\r\n"):
-                yield text
+        try:
+            for number, line in recordio.read_list(stream):
+                yield f"line {number} of {path.name}", line
+        except RecordError as error:
+            raise ClientError(f"{path.name}: {error}") from error
 
 
 def _same(label: np.ndarray) -> np.ndarray:
     return label
 
 
-def _parsed(line: str, settings: Hyperparameters) -> tuple[np.ndarray, str]:
-    """``index <tab> class <tab> path``, or with multi_label a column of 0 or 1 for each class."""
-    _, *values, path = line.split("\t") if line.count("\t") > 1 else ("", line)
-    if not values:
-        raise LabelError("expected an index, a class and a path, with tabs between them")
+def _label(label: recordio.Label, settings: Hyperparameters) -> np.ndarray:
+    """One class, or with multi_label a 0 or 1 for each class."""
     if settings.multi_label:
-        return multi_hot(values, settings), path
-    if len(values) > 1:
-        raise ClientError(f"a line has {len(values)} numbers before its path: such lists need multi_label=1")
-    return single(values[0], settings), path
+        return multi_hot(label if isinstance(label, tuple) else (label,), settings)
+    if isinstance(label, tuple):
+        raise ClientError(f"a line has {len(label)} numbers before its path: such lists need multi_label=1")
+    return single(label, settings)
 
 
 def _example(

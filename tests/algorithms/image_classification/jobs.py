@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,7 +53,7 @@ class ColourJob(Job):
 
     def rec(self, name: str, pairs: Pairs, pipe: bool = False) -> ColourJob:
         """A .rec file, of one class or of a row each."""
-        body = framed([packed(label, number) + image for number, (image, label) in enumerate(pairs)])
+        body = framed([packed(label, number, image) for number, (image, label) in enumerate(pairs)])
         place, kind = (f"{name}_0", PIPE) if pipe else (f"{name}/{name}.rec", FILE)
         self.channel(name, kind, {place: body})
         return self
@@ -74,11 +73,9 @@ class ColourJob(Job):
         return self
 
 
-def packed(label: Any, number: int) -> bytes:
-    """A .rec record's head, as im2rec writes it."""
-    if isinstance(label, list):
-        return struct.pack("<IfQQ", len(label), 0.0, number, 0) + np.array(label, "<f4").tobytes()
-    return struct.pack("<IfQQ", 0, label, number, 0)
+def packed(label: Any, number: int, image: bytes) -> bytes:
+    """A .rec record, as im2rec writes it."""
+    return recordio.pack(recordio.Record(number, tuple(label) if isinstance(label, list) else label, image))
 
 
 def framed(parts: Sequence[bytes]) -> bytes:

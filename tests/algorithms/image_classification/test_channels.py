@@ -96,9 +96,9 @@ def test_bad_lines_of_a_list_are_named_and_no_path_leads_out(new_job):
     found = read(job)
     assert [item.label for item in found[:2]] == [0, 1]
     assert all(isinstance(item, BadRecord) for item in found[2:])
-    assert [item.name for item in found[2:]] == [f"line {number} of train.lst" for number in range(3, 9)]
+    assert [item.name for item in found[2:]] == [f"line {number} of train.lst" for number in range(4, 10)]
     assert "there is no image '../secret.jpg'" in found[2].reason
-    assert "expected an index, a class and a path" in found[4].reason
+    assert "three columns at least: index, label, path" in found[4].reason
 
 
 def test_an_image_that_cannot_be_decoded_costs_its_record(new_job):
@@ -156,7 +156,7 @@ def test_resize_keeps_the_aspect_and_the_middle_is_taken(new_job):
     wide[:, 40:80] = (200, 40, 40)
     stream = io.BytesIO()
     Image.fromarray(wide).save(stream, "PNG")
-    record = packed(0, 1) + stream.getvalue()
+    record = packed(0, 1, stream.getvalue())
     job = new_job().channel(
         "train", {"ContentType": "application/x-recordio"}, {"train/a.rec": framed([record])}
     )

@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
-
-import httpx
 import pytest
 
 from include.algorithms.image_classification.artifact import Artifact, Kind, read, write
 from tests.algorithms.image_classification.jobs import picture
-
-
-@contextmanager
-def served(root, **environment):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    ports = {"SM_ML_ROOT": str(root), "SAGEMAKER_BIND_TO_PORT": str(port)}
-    command = [sys.executable, "-m", "include.algorithms.image_classification", "serve"]
-    process = subprocess.Popen(command, env={**os.environ, **ports, **environment})
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-        try:
-            wait_until_ready(client, process)
-            yield client
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def wait_until_ready(client, process):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if client.get("/ping").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError("the server did not come up")
+from tests.algorithms.serving import ask, served
 
 
 @pytest.fixture(scope="module")
 def server(trained):
-    with served(trained.root) as client:
+    with served("image_classification", trained.root) as client:
         yield client
-
-
-def ask(server, body, kind="application/x-image", **headers):
-    return server.post("/invocations", content=body, headers={"Content-Type": kind, **headers})
 
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "image/png", "application/x-image"])
@@ -83,7 +44,7 @@ def test_in_a_transform_job_scores_of_several_classes_are_a_prediction_and_indep
     kind = Kind(**{**found.kind.model_dump(), "multi_label": True})
     found.variables["params"]["head"]["bias"] += 9.0  # every class is there
     write(tmp_path / "model", Artifact(found.variables, kind), 0)
-    with served(tmp_path, SAGEMAKER_BATCH="true") as client:
+    with served("image_classification", tmp_path, SAGEMAKER_BATCH="true") as client:
         scores = ask(client, picture(0)).json()["prediction"]
     assert len(scores) == 3
     assert all(0 < score < 1 for score in scores)

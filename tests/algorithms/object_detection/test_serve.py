@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import numpy as np
 import pytest
 
@@ -18,6 +12,7 @@ from include.algorithms.object_detection.artifact import Artifact, ArtifactSetti
 from include.algorithms.object_detection.hyperparameters import parse_hyperparameters
 from include.algorithms.object_detection.learner import Learner
 from tests.algorithms.object_detection.jobs import Job, records
+from tests.algorithms.serving import ask, served
 
 
 @pytest.fixture(scope="module")
@@ -29,34 +24,8 @@ def server(tmp_path_factory):
     variables = Learner(settings, 1, seed=0).variables
     variables["params"]["head_objectness"]["bias"] += 4.0  # so that it finds something
     artifact.write(job.container.model, Artifact(variables, kept))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "include.algorithms.object_detection", "serve"]
-    ports = {"SM_ML_ROOT": str(job.root), "SAGEMAKER_BIND_TO_PORT": str(port)}
-    process = subprocess.Popen(command, env={**os.environ, **ports})
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-        try:
-            wait_until_ready(client, process)
-            yield client
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def wait_until_ready(client, process):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if client.get("/ping").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError("the server did not come up")
-
-
-def ask(server, body, kind="application/x-image", **headers):
-    return server.post("/invocations", content=body, headers={"Content-Type": kind, **headers})
+    with served("object_detection", job.root) as client:
+        yield client
 
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "image/png", "application/x-image"])
