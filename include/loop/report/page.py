@@ -100,7 +100,7 @@ def render(workspace: Workspace, facts: Facts) -> str:
             effort=history.effort(facts),
             drifts=advice.drifts(facts),
             pictures=pictures.draw(workspace, facts.examples, threshold),
-            mistakes=pictures.draw(workspace, facts.mistakes, threshold),
+            mistakes=pictures.draw(workspace, facts.mistakes, threshold, alone=facts.parent is None),
             cells=[(cell, pictures.thumbnails(read, cell)) for cell in facts.cells],
             standings=[
                 (item, pictures.draw(workspace, item.examples, threshold)) for item in facts.standings

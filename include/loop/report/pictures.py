@@ -51,8 +51,12 @@ class Pair:
     views: tuple[Seen, ...]
 
 
-def draw(workspace: Workspace, examples: Iterable[Example], threshold: float) -> list[Pair]:
-    """A pair of pictures for every example that can still be shown, with the predictions that count."""
+def draw(
+    workspace: Workspace, examples: Iterable[Example], threshold: float, *, alone: bool = False
+) -> list[Pair]:
+    """A pair of pictures for every example that can still be shown, with the predictions that count. With
+    ``alone`` the challenger's is the only one, and comes after nothing.
+    """
     task, target = workspace.task, workspace.storage
 
     def read(image: str) -> bytes:
@@ -62,7 +66,7 @@ def draw(workspace: Workspace, examples: Iterable[Example], threshold: float) ->
         try:
             label = task.read_value(example.label)
             found = {
-                model: task.read_output(target, output) if output else ()
+                "" if alone else model: task.read_output(target, output) if output else ()
                 for model, output in sorted(example.out.items(), reverse=True)  # the champion first
             }
         except _UNREADABLE:

@@ -10,6 +10,8 @@ MOST_LETTERS = 24
 
 
 def short(text: str) -> str:
+    """On one line, and no longer than there is room for."""
+    text = " ".join(text.split())
     return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
 
 

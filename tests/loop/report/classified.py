@@ -14,7 +14,9 @@ from include.loop.evaluation.slices import Slices
 from tests.loop.report.rounds import Rounds, make_rounds, picture
 from tests.support.cloud import LocalCloud
 
-JOB, CLASSES = "job-2", ("cat", "dog", "emu")
+JOB = "job-2"
+EMU = "<b>emu & {0}</b> $x$"  # a class may be called anything
+CLASSES = ("cat", "dog", EMU)
 IMAGES = 24
 
 

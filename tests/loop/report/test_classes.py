@@ -8,7 +8,7 @@ import pytest
 
 from include.loop import report
 from include.loop.core.records.facts import Facts
-from tests.loop.report.classified import JOB, make_classified
+from tests.loop.report.classified import EMU, JOB, make_classified
 from tests.loop.report.test_page import Outline
 from tests.support.cloud import LocalCloud
 
@@ -29,6 +29,8 @@ def test_a_round_of_a_classifier_is_told_without_a_word_of_boxes(
     assert mistakes == dict(zip(["05.png", "06.png"], sure, strict=True))
     assert all(item.label["review"] in ([2], [0], 2, 0) for item in facts.mistakes)
     text = rounds.storage.read(f"reports/{JOB}/index.html").decode()
+    assert EMU not in text
+    assert "&lt;b&gt;emu &amp; {0}&lt;/b&gt; $x$" in text
     shown, past = Outline(text).text, Outline(rounds.storage.read("reports/index.html").decode()).text
     for page in (shown, past, " ".join(re.findall(r'(?:alt|aria-label)="([^"]*)"', text))):
         assert not re.search(OF_A_DETECTOR, page, re.IGNORECASE), page
@@ -37,11 +39,11 @@ def test_a_round_of_a_classifier_is_told_without_a_word_of_boxes(
     if multi_label:
         assert "AUPRC by slice" in shown
         assert re.search(r"cat\s*4 → 7\s*4 → 1\s*0 → 1", shown)  # found, missed, wrongly said
-        assert "“emu” missed: 1 image" in shown
+        assert f"“{EMU}” missed: 1 image" in shown
     else:
         assert "gain of +0.083 accuracy" in shown
         assert "Confusion of the champion on day" in shown
-        assert "“emu” taken for “cat”: 1 image" in shown
-        assert "05.png (day): “emu” taken for “cat”" in shown
+        assert f"“{EMU}” taken for “cat”: 1 image" in shown
+        assert f"05.png (day): “{EMU}” taken for “cat”" in shown
         assert "after: cat 0.95 (wrong)" in shown
         assert "Not promoted" in shown  # twenty-four images are too few to be sure

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Route
 
 from include.loop import report
-from tests.loop.report.classified import JOB, make_classified
+from tests.loop.report.classified import EMU, JOB, make_classified
 from tests.loop.report.rounds import make_rounds
 from tests.support.browser import browser
 from tests.support.cloud import LocalCloud
@@ -113,7 +113,7 @@ def test_the_pages_can_be_read_anywhere(
     assert [url for url in asked if not url.startswith("data:")] == pages_seen
     page.goto(f"{SITE}/classes.html")
     page.evaluate("document.querySelectorAll('details').forEach((d) => d.open = true)")
-    assert page.get_by_role("img", name="05.png: emu → cat 0.95").is_visible()
+    assert page.get_by_role("img", name=f"05.png: {EMU} → cat 0.95").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map((h) => +h.tagName[1])")
     assert all(after - before <= 1 for before, after in pairwise(levels))
