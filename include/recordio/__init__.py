@@ -1,11 +1,12 @@
 """RecordIO, the container of MXNet and of SageMaker's pipes: the one place that writes and reads it.
 
 ``framing`` cuts a stream into records; ``records`` are labelled images, ``labels`` what their numbers mean,
-``lists`` the ``.lst`` and ``.idx`` beside them; ``packing`` writes and reads whole files, ``survey`` counts
-and shows them. All of it streams. Knows none of our rooms; the loop, the local cloud and the algorithms use
-it.
+``lists`` the ``.lst`` and ``.idx`` beside them, ``class_names`` the list of classes; ``packing`` writes and
+reads whole files, ``survey`` counts and shows them. All of it streams. Knows none of our rooms; the loop, the
+local cloud and the algorithms use it.
 """
 
+from include.recordio.class_names import find_class_names, format_class_names
 from include.recordio.framing import MAGIC, MAGIC_BYTES, MAX_PART, RecordIOError, frame, read, write
 from include.recordio.labels import (
     Kind,
@@ -35,6 +36,8 @@ __all__ = [
     "RecordError",
     "RecordIOError",
     "Writer",
+    "find_class_names",
+    "format_class_names",
     "format_line",
     "frame",
     "is_readable_by_mxnet",

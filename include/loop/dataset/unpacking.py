@@ -19,10 +19,10 @@ from include.loop.core.records.recordio import RefusedRecord
 from include.loop.core.storage import StoredObject, in_parallel
 from include.loop.workspace import Workspace
 from include.pictures import PictureError, read_size
+from include.recordio.class_names import MOST_BYTES
 
 log = logging.getLogger(__name__)
 
-MOST_CLASSES_BYTES = 1 << 20
 TELL_EVERY = 10_000
 
 
@@ -92,24 +92,17 @@ def _unpacked(
 
 def _class_ids(workspace: Workspace, uri: str) -> list[int]:
     """The pipeline's class for each of the file's: by name where ``classes.txt`` lies beside it."""
-    ours = workspace.pipeline.classes
-    beside = f"{uri.rpartition('/')[0]}/classes.txt"
+    ours, storage = workspace.pipeline.classes, workspace.storage
     try:
-        names = _names(workspace.storage.read(beside, most=MOST_CLASSES_BYTES))
-    except FileNotFoundError:
+        found = recordio.find_class_names(uri, lambda place: storage.read(place, most=MOST_BYTES))
+    except (BadRecord, recordio.RecordError) as error:
+        raise ConfigurationError(f"{uri}: its list of classes: {error}") from None
+    if found is None:
         return list(range(len(ours)))
-    except BadRecord as error:
-        raise ConfigurationError(f"{beside}: {error}") from None
+    beside, names = found
     if unknown := [name for name in names if name not in ours]:
         raise ConfigurationError(
             f"{beside}: {', '.join(map(repr, unknown[:5]))} is no class of the pipeline, which has "
             f"{', '.join(map(repr, ours[:20]))} ({workspace.pipeline.path}): name them alike"
         )
     return [ours.index(name) for name in names]
-
-
-def _names(body: bytes) -> list[str]:
-    try:
-        return [name for line in body.decode("utf-8-sig").split("\n") if (name := line.strip())]
-    except UnicodeDecodeError:
-        raise BadRecord("has to be UTF-8, one class a line") from None

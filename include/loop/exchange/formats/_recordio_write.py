@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -13,8 +12,7 @@ from include.loop.core.errors import BadRecord
 from include.loop.exchange.formats import WriteOptions
 from include.loop.exchange.items import Box, Item, Problem
 from include.pictures import PictureError, read_size
-
-CLASSES_FILE = "classes.txt"
+from include.recordio.class_names import CLASSES_FILE
 
 
 def write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterator[Problem]:
@@ -32,9 +30,10 @@ def write_one(items: Iterable[Item], stem: Path, options: WriteOptions) -> Itera
 
 
 def _write_classes(path: Path, classes: Sequence[str]) -> None:
-    if any(re.search(r"[\r\n]", name) or name != name.strip() for name in classes):
-        raise BadRecord(f"{CLASSES_FILE} has one class a line: a name must not break it")
-    path.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8", newline="\n")
+    try:
+        path.write_bytes(recordio.format_class_names(classes))
+    except recordio.RecordError as error:
+        raise BadRecord(str(error)) from None
 
 
 def _write(

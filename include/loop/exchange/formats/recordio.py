@@ -11,14 +11,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from include import recordio
 from include.loop.core.errors import BadRecord
 from include.loop.exchange.files import Files
 from include.loop.exchange.formats import Format, ReadOptions
 from include.loop.exchange.formats._recordio_read import read_file
-from include.loop.exchange.formats._recordio_write import CLASSES_FILE, write
+from include.loop.exchange.formats._recordio_write import write
 from include.loop.exchange.items import Item, Problem
+from include.recordio.class_names import CLASSES_FILE, MOST_BYTES
 
-_MOST_CLASSES_BYTES = 16 << 20
 _SPLITS = {
     "train": "train",
     "val": "validation",
@@ -35,35 +36,18 @@ def _looks_like(files: Files) -> bool:
 def _classes(files: Files, options: ReadOptions) -> list[str] | None:
     if options.classes:
         return list(options.classes)
-    found: dict[str, list[str]] = {}
+    first: tuple[str, list[str]] | None = None
     for name in _rec_files(files, options):
-        folder, _, file = name.rpartition("/")
-        for place in (f"{file.removesuffix('.rec')}.{CLASSES_FILE}", CLASSES_FILE):
-            place = f"{folder}/{place}" if folder else place
-            try:
-                found[place] = read_classes_file(files.read(place, _MOST_CLASSES_BYTES))
-            except FileNotFoundError:
-                continue
-            break
-    first = next(iter(found.items()), None)
-    if first is None:
-        return None
-    if other := next((place for place, names in found.items() if names != first[1]), None):
-        raise BadRecord(f"{first[0]} and {other} name different classes: import their files one by one")
-    return first[1]
-
-
-def read_classes_file(body: bytes) -> list[str]:
-    """Names of classes, one a line, in the order of their indices. BadRecord for what is none."""
-    try:
-        names = [line.strip() for line in body.decode("utf-8-sig").split("\n")]
-    except UnicodeDecodeError:
-        raise BadRecord(f"{CLASSES_FILE} has to be UTF-8, one class a line") from None
-    while names and not names[-1]:
-        names.pop()
-    if not names or not all(names) or len({*names}) < len(names):
-        raise BadRecord(f"{CLASSES_FILE} has to name every class once, one a line, in the order of their ids")
-    return names
+        try:
+            found = recordio.find_class_names(name, lambda place: files.read(place, MOST_BYTES))
+        except recordio.RecordError as error:
+            raise BadRecord(str(error)) from None
+        if first and found and first[1] != found[1]:
+            raise BadRecord(
+                f"{first[0]} and {found[0]} name different classes: import their files one by one"
+            )
+        first = first or found
+    return first[1] if first else None
 
 
 def _read(files: Files, options: ReadOptions) -> Iterator[Item | Problem]:
