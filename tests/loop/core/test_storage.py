@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -58,6 +59,29 @@ def test_lines_are_written_and_read_back_in_order(store: Storage):
     assert list(store.read_lines("x.jsonl")) == values
     assert store.write_lines("empty.jsonl", []) == 0
     assert list(store.read_lines("empty.jsonl")) == []
+
+
+def test_a_stream_of_many_parts_is_there_as_a_whole_or_not_at_all(store: Storage):
+    piece = bytes(range(256)) * 16_384  # 4 MB: more than 16 MB in all is uploaded in parts
+    store.write_stream("x.bin", (piece for _ in range(6)))
+    with store.open("x.bin") as stream:
+        assert all(stream.read(len(piece)) == piece for _ in range(6))
+        assert stream.read() == b""
+
+    def failing() -> Iterator[bytes]:
+        yield from [piece] * 5
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError):
+        store.write_stream("y.bin", failing())
+    assert not store.exists("y.bin")
+    assert "Uploads" not in store.s3.list_multipart_uploads(Bucket=store.bucket)
+    store.write_stream("z.bin", [])
+    assert store.read("z.bin") == b""
+    with pytest.raises(FileNotFoundError, match=r"pets/no\.bin"):
+        store.open("no.bin")
+    with pytest.raises(ConcurrentWrite, match=r"pets/z\.bin was replaced meanwhile"):
+        store.open("z.bin", etag="0" * 32)
 
 
 def test_lines_of_other_systems_may_end_in_carriage_returns_and_leave_some_empty(store: Storage):
