@@ -9,21 +9,19 @@ is marked ``crowd``: whoever learns from it leaves it out, whoever measures may 
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, TypeGuard
 
 from include.loop.core.errors import BadRecord
 from include.loop.exchange.files import Files
-from include.loop.exchange.formats import Format, ReadOptions, WriteOptions
-from include.loop.exchange.formats._output import check_name, picture_of, put, size_of
+from include.loop.exchange.formats import Format, ReadOptions
+from include.loop.exchange.formats._coco_write import TITLE, write
 from include.loop.exchange.formats._pictures import Pictures
 from include.loop.exchange.formats._values import (
-    boxes_to_write,
     class_name,
     edges,
     enclosing,
@@ -35,13 +33,11 @@ from include.loop.exchange.formats._values import (
     split_of,
     usable,
 )
-from include.loop.exchange.items import MARKS, Box, Item, Problem, Scalar
+from include.loop.exchange.items import Box, Item, Problem, Scalar
 
-TITLE = "COCO"
 # The same images with other annotations, which nothing is read of when there are instances.
 _USUAL = re.compile(r"instances_.*\.json|_annotations\.coco\.json")
 _OTHERS = re.compile(r"(person_keypoints|captions|stuff|panoptic|image_info)_.*")
-_FILE_OF = {"train": "train", "validation": "val", "test": "test"}
 
 
 def _looks_like(files: Files) -> bool:
@@ -238,55 +234,13 @@ def _by_number(entry: tuple[int | str, str]) -> tuple[bool, int, str]:
     return isinstance(key, str), key if isinstance(key, int) else 0, str(key)
 
 
-def _write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterator[Problem]:
-    ids = {name: index for index, name in enumerate(options.classes, 1)}
-    images: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    annotations: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    count = 0
-    for key, item in enumerate(items, 1):
-        boxes, problems = boxes_to_write(item, TITLE, MARKS)
-        yield from problems
-        if boxes is None:
-            continue
-        try:
-            check_name(item.name)
-            width, height = size_of(item)
-            if options.copy_images:
-                put(folder, f"images/{item.name}", picture_of(item))
-        except BadRecord as error:
-            yield Problem(item.name, str(error))
-            continue
-        word = _FILE_OF.get(item.split or "", "default")
-        images[word].append({"id": key, "file_name": item.name, "width": width, "height": height})
-        for box in boxes:
-            count += 1
-            category = ids.setdefault(box.label, len(ids) + 1)
-            annotations[word].append({"id": count, "image_id": key, "category_id": category, **_numbers(box)})
-    categories = [{"id": key, "name": name, "supercategory": ""} for name, key in ids.items()]
-    for word, listed in images.items():
-        body = {"images": listed, "annotations": annotations[word], "categories": categories}
-        text = json.dumps({"info": {}, "licenses": [], **body}, ensure_ascii=False, allow_nan=False)
-        put(folder, f"annotations/instances_{word}.json", text.encode())
-
-
-def _numbers(box: Box) -> dict[str, Any]:
-    marks = {name: value for name, value in box.marks.items() if name in MARKS and name != "crowd"}
-    return {
-        "bbox": [box.left, box.top, box.width, box.height],
-        "area": box.width * box.height,
-        "iscrowd": int(bool(box.marks.get("crowd"))),
-        "segmentation": [],
-        **({"attributes": marks} if marks else {}),
-    }
-
-
 FORMAT = Format(
     title=TITLE,
     holds=frozenset({"boxes"}),
     looks_like=_looks_like,
     classes=_classes,
     read=_read,
-    write=_write,
+    write=write,
     notes=(
         "crowds come marked as such; keypoints, masks and captions are not read",
         "marks of boxes are written as attributes, as CVAT and Datumaro do",

@@ -11,18 +11,17 @@ is fetched over HTTP.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, unquote
 
 from include.loop.core.errors import BadRecord
 from include.loop.exchange.files import Files
-from include.loop.exchange.formats import Format, ReadOptions, WriteOptions
-from include.loop.exchange.formats._output import check_name, picture_of, put, size_of
+from include.loop.exchange.formats import Format, ReadOptions
+from include.loop.exchange.formats._label_studio_write import LOCAL, TITLE, write
 from include.loop.exchange.formats._pictures import SUFFIXES, Pictures
 from include.loop.exchange.formats._values import (
     class_name,
@@ -38,9 +37,7 @@ from include.loop.exchange.formats._values import (
 )
 from include.loop.exchange.items import Box, Class, Item, Problem
 
-TITLE = "Label Studio"
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
-_LOCAL = "/data/local-files/"
 _LONGEST_URL = 4096
 
 
@@ -221,7 +218,7 @@ def _is_image(text: str) -> bool:
 
 def _path(url: str) -> str:
     """The path of a task's image, to be found by its end."""
-    if url.startswith(_LOCAL):
+    if url.startswith(LOCAL):
         return parse_qs(url.partition("?")[2]).get("d", [""])[0]
     if url.startswith("/data/"):
         return unquote(url)
@@ -284,65 +281,16 @@ def _box(label: str, region: dict[str, Any]) -> tuple[Box, bool]:
     return enclosing(label, turned(corners, corners[0], degrees), {}), False
 
 
-def _write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterator[Problem]:
-    """Tasks to be imported into a project with local files, and the labelling interface that they are of."""
-    tasks = []
-    kinds: set[str] = set()
-    for key, item in enumerate(items, 1):
-        if any(box.marks for box in item.boxes or ()):
-            yield Problem(item.name, f"{TITLE} does not hold marks of boxes", "unheld")
-        if any(not one.present or one.confidence is not None for one in item.classes or ()):
-            yield Problem(
-                item.name, f"{TITLE} holds neither confidences nor classes that are absent", "unheld"
-            )
-        try:
-            check_name(item.name)
-            size = size_of(item)
-            if options.copy_images:
-                put(folder, f"images/{item.name}", picture_of(item))
-        except BadRecord as error:
-            yield Problem(item.name, str(error))
-            continue
-        kinds |= {"boxes"} if item.boxes is not None else set()
-        kinds |= {"classes"} if item.classes is not None else set()
-        place = f"{_LOCAL}?d=images/{quote(item.name)}"
-        image = place if options.copy_images or item.uri is None else item.uri
-        result = _result(item, size)
-        tasks.append({"id": key, "data": {"image": image}, "annotations": [{"result": result}]})
-    put(folder, "tasks.json", json.dumps(tasks, ensure_ascii=False, allow_nan=False).encode())
-
-
-def _result(item: Item, size: tuple[int, int]) -> list[dict[str, Any]]:
-    width, height = size
-    regions: list[dict[str, Any]] = []
-    common = {"to_name": "image", "original_width": width, "original_height": height, "image_rotation": 0}
-    for index, box in enumerate(item.boxes or ()):
-        value = {
-            "x": box.left / width * 100,
-            "y": box.top / height * 100,
-            "width": box.width / width * 100,
-            "height": box.height / height * 100,
-            "rotation": 0,
-            "rectanglelabels": [box.label],
-        }
-        kind = {"id": f"box{index}", "type": "rectanglelabels", "from_name": "label"}
-        regions.append({**kind, **common, "value": value})
-    if names := [one.label for one in item.classes or () if one.present]:
-        kind = {"id": "choice", "type": "choices", "from_name": "choice"}
-        regions.append({**kind, **common, "value": {"choices": names}})
-    return regions
-
-
 FORMAT = Format(
     title=TITLE,
     holds=frozenset({"boxes", "classes", "many_classes"}),
     looks_like=_looks_like,
     classes=lambda files, options: None,
     read=_read,
-    write=_write,
+    write=write,
     notes=(
         "of several annotations the ground truth counts, or the one changed last; predictions never do",
         "a turned rectangle becomes the upright box around it; brushes, polygons and key points are not read",
-        "write: tasks.json for a project whose local storage has the folder images",
+        "written are tasks.json, for a project whose local storage has the folder images, and its interface",
     ),
 )

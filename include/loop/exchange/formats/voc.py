@@ -4,8 +4,8 @@ Read are the devkit's layout (``VOC2007/Annotations``, ``JPEGImages``, ``ImageSe
 one folder, or one year alone) and XML files that lie beside their images, as labelImg and Roboflow write
 them.
 
-Where a box lies: VOC counts pixels from 1 and both corners belong to the object (VOC devkit, "Annotation
-guidelines": the top left pixel is 1,1). So xmin..xmax covers the pixels xmin-1 to xmax-1 counted from 0, and
+Where a box lies: VOC counts pixels from 1 and both corners belong to the object (the VOC devkit's
+documentation: an image's top left pixel has the coordinates 1,1). So xmin..xmax covers the pixels xmin-1 to xmax-1 counted from 0, and
 their edges are ``left = xmin - 1`` and ``right = xmax``: a box of xmin = xmax is one pixel wide. Fractions
 are taken alike. MXNet's prepare_dataset subtracts nothing, so its boxes lie one pixel further right and down
 at their left and upper edges; tools that count from 0 (labelImg, CVAT) come out one pixel larger there, and
@@ -16,16 +16,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from pathlib import PurePosixPath
+from xml.etree.ElementTree import Element
 
 from include.loop.core.errors import BadRecord
 from include.loop.exchange.files import Files
-from include.loop.exchange.formats import Format, ReadOptions, WriteOptions
-from include.loop.exchange.formats._output import check_name, picture_of, put, size_of
+from include.loop.exchange.formats import Format, ReadOptions
 from include.loop.exchange.formats._pictures import Pictures
 from include.loop.exchange.formats._values import (
-    boxes_to_write,
     class_name,
     edges,
     number,
@@ -37,16 +35,11 @@ from include.loop.exchange.formats._values import (
     usable,
     without_suffix,
 )
-from include.loop.exchange.formats._xml import parse_xml, xml_text
+from include.loop.exchange.formats._voc_write import CORNERS, SETS, TITLE, TRUTHS, write
+from include.loop.exchange.formats._xml import parse_xml
 from include.loop.exchange.items import Box, Item, Problem, Scalar
 
-TITLE = "PASCAL VOC"
 _MOST_XML = 8 << 20  # of one image; ten thousand objects take 3 MB
-_SETS = "ImageSets/Main/"
-_SET_OF = {"train": "train", "validation": "val", "test": "test"}
-_TRUTHS = ("difficult", "truncated", "occluded")
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
-_MARKS = (*_TRUTHS, "pose")
 # Class lists (cat_train.txt) have 1, 0 or -1 behind each image; CVAT and Datumaro quote names with spaces.
 _SET_LINE = re.compile(r'"(?P<quoted>.+)"(\s+-?[01])?|(?P<plain>.+?)(\s+-?[01])?')
 
@@ -125,7 +118,7 @@ def _read_sets(files: Files, annotations: dict[tuple[str, str], str]) -> dict[st
     """Lists by file, with the images that each names. Lists of one class are no sets."""
     sets = {}
     for name in files.names():
-        year, found, file = f"/{name}".rpartition(f"/{_SETS}")
+        year, found, file = f"/{name}".rpartition(f"/{SETS}")
         if not found or "/" in file or not file.endswith(".txt"):
             continue
         if "_" in file and split_word(file[: -len(".txt")].rpartition("_")[2]):
@@ -153,11 +146,11 @@ def _wanted(sets: dict[str, list[tuple[str, str]]], names: Iterable[str]) -> set
         found = [
             identities
             for file, identities in sets.items()
-            if PurePosixPath(file).stem == word and (not year or f"/{file}".startswith(f"/{year}/{_SETS}"))
+            if PurePosixPath(file).stem == word and (not year or f"/{file}".startswith(f"/{year}/{SETS}"))
         ]
         if not found:
-            there = ", ".join(sorted(file.replace(_SETS, "")[: -len(".txt")] for file in sets)) or "none"
-            raise BadRecord(f"there is no set {name!r} in {_SETS.removesuffix('/')}; there are: {there}")
+            there = ", ".join(sorted(file.replace(SETS, "")[: -len(".txt")] for file in sets)) or "none"
+            raise BadRecord(f"there is no set {name!r} in {SETS.removesuffix('/')}; there are: {there}")
         wanted.update(*found)
     return wanted
 
@@ -206,67 +199,13 @@ def _box(node: Element) -> Box:
     corners = node.find("bndbox")
     if corners is None:
         raise BadRecord(f"object {label!r} has no bndbox")
-    left, top, right, bottom = (number(corners.findtext(side, ""), side) for side in _CORNERS)
+    left, top, right, bottom = (number(corners.findtext(side, ""), side) for side in CORNERS)
     marks: dict[str, Scalar] = {
-        mark: True for mark in _TRUTHS if node.findtext(mark, "").strip().lower() in ("1", "true")
+        mark: True for mark in TRUTHS if node.findtext(mark, "").strip().lower() in ("1", "true")
     }
     if (pose := node.findtext("pose", "").strip()) and pose != "Unspecified":
         marks["pose"] = pose
     return edges(label, left - 1, top - 1, right, bottom, marks)
-
-
-def _write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterator[Problem]:
-    lists: dict[str, list[str]] = {}
-    for item in items:
-        boxes, problems = boxes_to_write(item, TITLE, _MARKS)
-        yield from problems
-        if boxes is None:
-            continue
-        try:
-            image = without_suffix(check_name(item.name))
-            document = _document(item, boxes)
-            picture = picture_of(item) if options.copy_images else None
-            put(folder, f"Annotations/{image}.xml", document)
-            if picture is not None:
-                put(folder, f"JPEGImages/{item.name}", picture)
-        except BadRecord as error:
-            yield Problem(item.name, str(error))
-            continue
-        lists.setdefault(_SET_OF.get(item.split or "", "default"), []).append(image)
-    # CVAT and Datumaro take classes that are not VOC's own from this file; it has no way to write a colon.
-    labels = "".join(
-        f"{name}:::\n" for name in dict.fromkeys(("background", *options.classes)) if ":" not in name
-    )
-    put(folder, "labelmap.txt", f"# label:color_rgb:parts:actions\n{labels}".encode())
-    for word, images in lists.items():
-        put(folder, f"{_SETS}{word}.txt", "".join(f"{image}\n" for image in images).encode())
-    if "train" in lists or "val" in lists:
-        both = sorted(lists.get("train", []) + lists.get("val", []))
-        put(folder, f"{_SETS}trainval.txt", "".join(f"{image}\n" for image in both).encode())
-
-
-def _document(item: Item, boxes: Iterable[Box]) -> bytes:
-    width, height = size_of(item)
-    root = Element("annotation")
-    SubElement(root, "folder").text = "JPEGImages"
-    SubElement(root, "filename").text = xml_text(PurePosixPath(item.name).name)
-    size = SubElement(root, "size")
-    for side, value in (("width", width), ("height", height), ("depth", 3)):
-        SubElement(size, side).text = str(value)
-    SubElement(root, "segmented").text = "0"
-    for box in boxes:
-        node = SubElement(root, "object")
-        SubElement(node, "name").text = xml_text(box.label)
-        SubElement(node, "pose").text = xml_text(str(box.marks.get("pose", "Unspecified")))
-        for mark in _TRUTHS:
-            SubElement(node, mark).text = str(int(bool(box.marks.get(mark))))
-        corners = SubElement(node, "bndbox")
-        sides = (box.left + 1, box.top + 1, box.left + box.width, box.top + box.height)
-        for corner, edge in zip(_CORNERS, sides, strict=True):
-            SubElement(corners, corner).text = f"{edge:.12g}"
-    indent(root)
-    body: bytes = tostring(root, encoding="utf-8")
-    return body + b"\n"
 
 
 FORMAT = Format(
@@ -275,7 +214,7 @@ FORMAT = Format(
     looks_like=_looks_like,
     classes=lambda files, options: None,
     read=_read,
-    write=_write,
+    write=write,
     notes=(
         "VOC counts pixels from 1: one is subtracted from xmin and ymin, as the devkit means it",
         "part (head, hand, foot), actions and segmentation masks are not read",

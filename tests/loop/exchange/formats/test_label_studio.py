@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from defusedxml.ElementTree import fromstring
 
 from include.loop.core.errors import BadRecord
 from include.loop.exchange.formats import ReadOptions, find_format
@@ -214,6 +215,13 @@ def test_what_is_written_can_be_imported_with_local_files(tmp_path: Path) -> Non
     assert (drawn["value"]["x"], drawn["value"]["width"], drawn["original_width"]) == (10, 50, 200)
     assert chosen["value"] == {"choices": ["rust"]}
     assert (tmp_path / "images/a/b c.jpg").read_bytes() == picture()
+    interface = fromstring((tmp_path / "label_config.xml").read_bytes())
+    assert [(one.tag, one.get("name")) for one in interface] == [
+        ("Image", "image"),
+        (drawn["type"].replace("rectanglelabels", "RectangleLabels"), drawn["from_name"]),
+        ("Choices", chosen["from_name"]),
+    ]
+    assert [one.get("value") for one in interface.iter("Choice")] == ["cat", "dent", "rust"]
 
 
 def test_an_answer_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
