@@ -13,9 +13,9 @@ PARTS = (exchange, packing, manifests, splitting)
 def add(commands: Any) -> None:
     parser = commands.add_parser(
         "data",
-        help="look into, check and divide labels",
-        description="What an augmented manifest holds, whether a pipeline can learn it, and its division "
-        "into one to learn from and one to measure with.",
+        help="bring labels in and out; look into, check and divide them",
+        description="Labels of other tools, in and out; what a manifest holds, whether a pipeline can learn "
+        "it, and its division into one to learn from and one to measure with.",
     )
     inner = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in PARTS:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.loop.aws.waiting import finish
 from include.loop.commands.base import anywhere, workspace_of
@@ -25,10 +25,13 @@ from include.loop.serving.endpoint import endpoint_name
 from include.loop.training.by_hand import find_job
 from include.loop.workspace import Workspace
 
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
 THRESHOLD = 0.2  # of what is told and drawn, as in AWS's own examples
 PICTURES = (".png", ".jpg", ".jpeg")
 # The longer side of a drawn picture: names stay small beside what they name.
-SIDE = 1024
+SIDE, LEAST = 1024, 400
 
 
 def add(commands: Any) -> None:
@@ -147,7 +150,7 @@ def _lines(told: Sequence[dict[str, Any]], threshold: float) -> Iterator[str]:
 
 def _draw(workspace: Workspace, image: Given, prediction: Any, threshold: float, path: Path) -> None:
     try:
-        picture = read_image(image.body, "RGB", SIDE).image
+        picture = _enlarged(read_image(image.body, "RGB", SIDE).image)
         path.parent.mkdir(parents=True, exist_ok=True)
         workspace.task.show(picture, prediction, threshold).save(path)
     except BadRecord as error:
@@ -155,6 +158,12 @@ def _draw(workspace: Workspace, image: Given, prediction: Any, threshold: float,
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from None
     _say(f"drawn: {path}")
+
+
+def _enlarged(picture: Picture) -> Picture:
+    """Small ones by a whole number, so that their pixels stay pixels and names have room beside them."""
+    times = max(1, LEAST // max(picture.size))
+    return picture if times == 1 else picture.resize((picture.width * times, picture.height * times), 0)
 
 
 def _paths(out: str, images: Sequence[Given]) -> list[Path]:

@@ -77,7 +77,8 @@ def show(
         )
         brush.rectangle(corners, outline=DARK, width=5)
         brush.rectangle(corners, outline=RIGHT, width=3)
-        _tag(brush, picture, corners, f"{classes[item.class_id]} {item.score:.2f}", RIGHT)
+        # The score first: a long name is cut at its end.
+        _tag(brush, picture, corners, f"{item.score:.2f} {classes[item.class_id]}", RIGHT)
     return picture
 
 
