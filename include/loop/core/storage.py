@@ -287,8 +287,8 @@ class _Pieces(io.RawIOBase):
 def _in_parts() -> Any:
     from boto3.s3.transfer import TransferConfig
 
-    # S3 takes 10,000 parts of an upload: 160 GB. About ten parts are in memory at once. Beside the THREADS that
-    # read what is written, two leave nobody waiting for a connection.
+    # S3 takes 10,000 parts of an upload: 160 GB. About ten parts are in memory at once. Beside the THREADS
+    # that read what is written, two leave nobody waiting for a connection.
     return TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=2)
 
 
