@@ -14,6 +14,8 @@ from PIL import Image
 from include import pictures
 from include.pictures import PictureError
 
+_LONGEST = 16  # times the shorter side, of what is kept of an image that is resized with its aspect
+
 
 class ImageError(ValueError):
     """The bytes are no image, a damaged one, or one that people and model would not see alike."""
@@ -36,15 +38,19 @@ def decode(data: bytes, width: int, height: int) -> Picture:
 
 
 def decode_keeping_aspect(data: bytes, shortest: int | None) -> Picture:
-    """Decode and resize so that the shorter side has so many pixels; None leaves the image as it is.
-    ImageError as above.
+    """Decode and resize so that the shorter side has so many pixels; None leaves the image as it is. Of an
+    image that is very long, its middle. ImageError as above.
     """
     picture = _read(data, shortest)
     image = picture.image
     if shortest is not None:
-        scale = shortest / min(picture.width, picture.height)
-        size = (max(shortest, round(picture.width * scale)), max(shortest, round(picture.height * scale)))
-        image = image.resize(size, Image.Resampling.BILINEAR)
+        # A line of one pixel by 65,535, enlarged as it is, would fill the memory.
+        most = min(image.size) * _LONGEST
+        width, height = (min(side, most) for side in image.size)
+        left, top = (image.width - width) / 2, (image.height - height) / 2
+        scale = shortest / min(width, height)
+        size = (max(shortest, round(width * scale)), max(shortest, round(height * scale)))
+        image = image.resize(size, Image.Resampling.BILINEAR, box=(left, top, left + width, top + height))
     return Picture(np.asarray(image), picture.width, picture.height)
 
 

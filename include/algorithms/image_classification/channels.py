@@ -40,6 +40,8 @@ from include.algorithms.records import (
 )
 from include.recordio import ListLine, RecordError
 
+_LISTS = "images need a list of their classes in the channels train_lst and validation_lst"
+
 
 @dataclass(frozen=True)
 class Example:
@@ -68,15 +70,19 @@ def read_channel(container: Container, name: str, settings: Hyperparameters, who
     if form not in (MULTI_HOT, CLASS_ID):
         raise ClientError(f"channel '{name}': label-format is {form!r}; it can be {MULTI_HOT} or {CLASS_ID}")
 
-    def pair(name: str, image: bytes, label: bytes) -> Record:
-        return made(name, image, lambda: parse_label(label, form, settings))
+    def pair(name: str, image: bytes, text: bytes) -> Record:
+        try:
+            label = parse_label(text, form, settings)
+        except LabelError as error:
+            return BadRecord(name, str(error))
+        return made(name, image, label)
 
     def packed(name: str, record: bytes) -> Record:
         try:
             image, label = parse_packed(record, settings)
         except LabelError as error:
             return BadRecord(name, str(error))
-        return made(name, image, lambda: label)
+        return made(name, image, label)
 
     if channel.is_pipe and channel.kind in ("", RECORDIO):
         return of_pipe(channel, Maker(pair, packed))
@@ -85,14 +91,11 @@ def read_channel(container: Container, name: str, settings: Hyperparameters, who
     raise unsupported(channel)
 
 
-_LISTS = "images need a list of their classes in the channels train_lst and validation_lst"
-
-
 def _listed_images(
     images: Channel,
     lists: Channel,
     settings: Hyperparameters,
-    made: Callable[[str, bytes, Callable[[], np.ndarray]], Record],
+    made: Callable[[str, bytes, np.ndarray], Record],
 ) -> Iterator[Record]:
     """The images that the .lst files name, in their order. The log speaks of record files, as SageMaker's
     own does, and counts from them; here images are decoded as they are.
@@ -118,7 +121,7 @@ def _listed_images(
             except (RecordError, LabelError, OSError, ValueError) as error:  # a path may hold a zero
                 yield BadRecord(name, str(error))
                 continue
-            yield made(name, source.read_bytes(), functools.partial(_same, label))
+            yield made(name, source.read_bytes(), label)
     logger.info("Done creating record files...")
 
 
@@ -132,10 +135,6 @@ def _lines(path: Path) -> Iterator[tuple[str, ListLine | RecordError]]:
             raise ClientError(f"{path.name}: {error}") from error
 
 
-def _same(label: np.ndarray) -> np.ndarray:
-    return label
-
-
 def _label(label: recordio.Label, settings: Hyperparameters) -> np.ndarray:
     """One class, or with multi_label a 0 or 1 for each class."""
     if settings.multi_label:
@@ -145,12 +144,10 @@ def _label(label: recordio.Label, settings: Hyperparameters) -> np.ndarray:
     return single(label, settings)
 
 
-def _example(
-    settings: Hyperparameters, whole: bool, name: str, image: bytes, label: Callable[[], np.ndarray]
-) -> Record:
+def _example(settings: Hyperparameters, whole: bool, name: str, image: bytes, label: np.ndarray) -> Record:
     try:
-        kind, pixels = label(), decode_keeping_aspect(image, settings.resize).pixels
-    except (ImageError, LabelError) as error:
+        pixels = decode_keeping_aspect(image, settings.resize).pixels
+    except ImageError as error:
         return BadRecord(name, str(error))
     height, width = pixels.shape[:2]
     wanted = settings.image_shape
@@ -163,4 +160,4 @@ def _example(
     if not whole:
         top, left = (height - wanted.height) // 2, (width - wanted.width) // 2
         pixels = pixels[top : top + wanted.height, left : left + wanted.width]
-    return Example(pixels, kind, name)
+    return Example(pixels, label, name)

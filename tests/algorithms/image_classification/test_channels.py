@@ -165,6 +165,11 @@ def test_resize_keeps_the_aspect_and_the_middle_is_taken(new_job):
     assert (middle.pixels[:, 4:-4] == (200, 40, 40)).all()
 
 
+def test_a_line_of_pixels_does_not_fill_the_memory(new_job):
+    (found,) = read(new_job().rec("train", [(picture(0, size=(20_000, 2)), 0)]), whole=True)
+    assert found.pixels.shape == (36, 36 * 16, 3)
+
+
 def test_an_image_smaller_than_image_shape_ends_the_job_and_resize_enlarges_it(new_job):
     job = new_job().rec("train", [(picture(0, size=(20, 40)), 0)])
     (enlarged,) = read(job)
