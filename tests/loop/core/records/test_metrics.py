@@ -48,6 +48,12 @@ def test_old_metrics_have_their_numbers_under_the_names_of_today() -> None:
     assert now.train_recall["2026-11-01"].recall == before["learned"]["2026-11-01"]["recall"]
 
 
+def test_what_a_detector_has_no_use_for_is_not_written() -> None:
+    written = Metrics.from_json(old("metrics.json")).model_dump_json()
+    for name in ("curves", 'more":{}', "mistake"):
+        assert name not in written
+
+
 def test_the_gate_judges_old_metrics_as_it_did() -> None:
     then = Verdict.from_json(old("verdict.json"))
     now = decide(TASK, Metrics.from_json(old("metrics.json")), GateSettings(improve_on=("night",)))
