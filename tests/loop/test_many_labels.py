@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from random import Random
@@ -75,6 +76,13 @@ def add_labels(place: Place, location: str, light: str, count: int, first: int) 
     place.put(location, "\n".join(lines).encode() + b"\n")
 
 
+def scores(place: Place) -> dict[str, float]:
+    """The champion's, by slice; one that was not measured is no number."""
+    champion = read_champion(place.workspace)
+    assert champion is not None
+    return {name: math.nan if score is None else score for name, score in champion.score.items()}
+
+
 def test_people_teach_a_model_of_many_labels_what_it_gets_wrong(make_place):
     place: Place = make_place(
         task="image-classification",
@@ -99,12 +107,10 @@ def test_people_teach_a_model_of_many_labels_what_it_gets_wrong(make_place):
     add_labels(place, "initial/validation.manifest", "day", 24, 100)
     for light, first in (("day", 200), ("night", 300)):
         add_labels(place, f"test/{light}.manifest", light, 24, first)
-    first = learn(place, build.build_initial(place.workspace).dataset_id)
-    assert first.promoted, first
-    before = read_champion(place.workspace)
-    assert before is not None
-    assert before.score["day"] > 0.9
-    assert before.score["night"] < 0.8
+    assert learn(place, build.build_initial(place.workspace).dataset_id).promoted
+    before = scores(place)
+    assert before["day"] > 0.9
+    assert before["night"] < 0.8
 
     place.set_up_review()
     shown = add(place, f"images/dt={NIGHT}", "night", 40, 400)
@@ -119,10 +125,8 @@ def test_people_teach_a_model_of_many_labels_what_it_gets_wrong(make_place):
     for line in place.manifest():
         assert tuple(CLASSES[index] for index in line["review"]) == shown[line["source-ref"]]
 
-    second = learn(place, build.build(place.workspace).dataset_id)
-    verdict = Verdict.read(place.storage, second.training_job)
-    assert second.promoted, verdict.reasons
-    after = read_champion(place.workspace)
-    assert after is not None
-    assert after.score["night"] > before.score["night"] + 0.1
-    assert after.score["day"] > 0.85
+    learned = learn(place, build.build(place.workspace).dataset_id)
+    assert learned.promoted, Verdict.read(place.storage, learned.training_job).reasons
+    after = scores(place)
+    assert after["night"] > before["night"] + 0.1
+    assert after["day"] > 0.85
