@@ -11,13 +11,14 @@ MOST_BYTES = 16 << 20
 
 
 def find_class_names(rec: str, read: Callable[[str], bytes]) -> tuple[str, list[str]] | None:
-    """Where the list of a ``.rec`` lies (``train.classes.txt``, else ``classes.txt`` in its folder) and what
-    it says; None when there is none. ``read`` gives a file's bytes, or raises FileNotFoundError.
+    """Where the list of a ``.rec`` or ``.lst`` lies (``train.classes.txt``, else ``classes.txt`` in its
+    folder) and what it says; None when there is none. ``read`` gives a file's bytes, or raises
+    FileNotFoundError.
 
     RecordError for what is no list, with its place.
     """
     folder, slash, name = rec.rpartition("/")
-    for beside in (f"{name.removesuffix('.rec')}.{CLASSES_FILE}", CLASSES_FILE):
+    for beside in (f"{name.rpartition('.')[0]}.{CLASSES_FILE}", CLASSES_FILE):
         place = f"{folder}{slash}{beside}"
         try:
             return place, _parse(read(place))

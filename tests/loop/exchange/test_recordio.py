@@ -77,11 +77,30 @@ def test_a_file_of_im2rec_is_read_with_the_names_of_its_list(tmp_path):
     assert items[0].read() == image(1)
     assert [(one.kind, one.where.split(" of ")[0], one.reason.split(",")[0]) for one in problems] == [
         ("dropped", "object 2", "a box from 100"),
+        ("mended", "line 4", "the file name '../../etc/passwd' leads out of the source"),
         ("dropped", "object 1", "class 7 is none of the 3 that are named"),
         ("refused", "record 2", "none of its 1 objects can be used"),
         ("refused", "record 4", "image is of no known format; JPEG and PNG are read"),
-        ("mended", "line 4", "the file name '../../etc/passwd' leads out of the source"),
     ]
+
+
+def test_a_list_alone_is_read_with_its_images(tmp_path):
+    """As SageMaker's image classification takes it beside its images: class, many classes, packed boxes."""
+    for folder, number in (("day", 1), ("night", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.jpg").write_bytes(image(number))
+    (tmp_path / "val.lst").write_text(
+        "5\t1\tday/a.jpg\n6\t1.000000\tnight/a.jpg\n7\t1\t0\t1\tday/a.jpg\n"
+        "8\t2\t5\t0\t0\t0\t0.5\t0.5\tnight/a.jpg\n9\t1\tgone.jpg\n10\t1\t/etc/passwd\nno list\n"
+    )
+    items, problems = read(tmp_path, *NAMES)
+    assert [(one.name, one.split, one.classes, one.boxes, one.read()) for one in items] == [
+        ("day/a.jpg", "validation", (Class("dog"),), None, image(1)),
+        ("night/a.jpg", "validation", (Class("dog"),), None, image(2)),
+        ("val/3/day/a.jpg", "validation", (Class("cat"), Class("bird")), None, image(1)),
+        ("val/4/night/a.jpg", "validation", None, (Box("cat", 0, 0, 100, 50),), image(2)),
+    ]
+    assert [one.where for one in problems] == [f"line {number} of val.lst" for number in (5, 6, 7)]
 
 
 def test_one_class_and_many_are_told_apart_by_their_headers(tmp_path):

@@ -1,4 +1,6 @@
-"""The records of one ``.rec`` file as items. Streams; an ``Item`` holds its image."""
+"""The records of one ``.rec`` file, or the lines of one ``.lst``, as items. Streams; an ``Item`` holds its
+image.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from typing import BinaryIO
 
 from include import recordio
 from include.loop.core.errors import BadRecord
+from include.loop.core.storage import MOST_BYTES
 from include.loop.exchange.files import Files, check_name
 from include.loop.exchange.items import Box, Class, Item, Problem
 from include.pictures import PictureError, read_size
@@ -38,13 +41,45 @@ def read_file(
                     raise placed.record
                 size = read_size(placed.record.image)
                 path = paths.find(placed.record.id) or _own_path(name, placed.record)
-                if hash(path) in seen:  # the same path in two lists, or the same id twice
-                    path = f"{name.removesuffix('.rec')}/{placed.number}/{path}"
-                seen.add(hash(path))
+                yield from paths.take_problems()
+                path = _unique(path, name, placed.number, seen)
                 yield from _items(placed.record, path, size, classes, split, where)
             except (recordio.RecordError, PictureError) as error:
                 yield Problem(where, str(error))
-        yield from paths.problems
+
+
+def read_list_file(
+    files: Files, images: Files, name: str, classes: Sequence[str], split: str | None, seen: set[int]
+) -> Iterator[Item | Problem]:
+    """A list without records, whose images are files still."""
+    with files.open(name) as stream:
+        lines = recordio.read_list(stream)
+        while True:
+            try:
+                found = next(lines, None)
+            except recordio.RecordError as error:
+                raise BadRecord(f"{name}: {error}") from None
+            if found is None:
+                break
+            number, line = found
+            where = f"line {number} of {name}"
+            try:
+                if isinstance(line, recordio.RecordError):
+                    raise line
+                record = recordio.Record(line.index, line.label, images.read(line.path, MOST_BYTES))
+                size = read_size(record.image)
+                path = _unique(line.path, name, number, seen)
+                yield from _items(record, path, size, classes, split, where)
+            except (BadRecord, FileNotFoundError, PictureError, recordio.RecordError) as error:
+                yield Problem(where, str(error))
+
+
+def _unique(path: str, name: str, number: int, seen: set[int]) -> str:
+    """The path of an image in the whole source: two lists may have the same one, and ids may come twice."""
+    if hash(path) in seen:
+        path = f"{name.rpartition('.')[0]}/{number}/{path}"
+    seen.add(hash(path))
+    return path
 
 
 class _Paths:
@@ -53,7 +88,7 @@ class _Paths:
     """
 
     def __init__(self, stream: BinaryIO | None, place: str) -> None:
-        self.problems: list[Problem] = []
+        self._problems: list[Problem] = []
         self._place = place
         self._lines = recordio.read_list(stream) if stream else iter(())
         self._passed: dict[int, str] = {}
@@ -70,6 +105,11 @@ class _Paths:
                 self._passed[line.index] = line.path
         return None
 
+    def take_problems(self) -> list[Problem]:
+        """What was wrong with the lines that were read since."""
+        taken, self._problems = self._problems, []
+        return taken
+
     def _may_be(self, number: int, path: str) -> bool:
         try:
             check_name(path)
@@ -80,7 +120,7 @@ class _Paths:
 
     def _tell(self, number: int, reason: str) -> None:
         reason = f"{reason}; the image is called by its id"
-        self.problems.append(Problem(f"line {number} of {self._place}", reason, "mended"))
+        self._problems.append(Problem(f"line {number} of {self._place}", reason, "mended"))
 
 
 def _list_beside(files: Files, name: str, stack: ExitStack) -> BinaryIO | None:

@@ -2,7 +2,8 @@
 
 The images and labels come from the records, of objects, one class or many, as their headers tell; the names
 of the images from the list, where there is one. A record has class indices only: their names are given, or
-stand in ``classes.txt`` beside the file, one a line in their order.
+stand in ``classes.txt`` beside the file, one a line in their order. A list alone is read as well, with its
+images as files.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from include import recordio
 from include.loop.core.errors import BadRecord
 from include.loop.exchange.files import Files
 from include.loop.exchange.formats import Format, ReadOptions
-from include.loop.exchange.formats._recordio_read import read_file
+from include.loop.exchange.formats._recordio_read import read_file, read_list_file
 from include.loop.exchange.formats._recordio_write import write
 from include.loop.exchange.items import Item, Problem
 from include.recordio.class_names import CLASSES_FILE, MOST_BYTES
@@ -30,14 +31,14 @@ _SPLITS = {
 
 
 def _looks_like(files: Files) -> bool:
-    return any(name.endswith(".rec") for name in files.names())
+    return any(name.endswith((".rec", ".lst")) for name in files.names())
 
 
 def _classes(files: Files, options: ReadOptions) -> list[str] | None:
     if options.classes:
         return list(options.classes)
     first: tuple[str, list[str]] | None = None
-    for name in _rec_files(files, options):
+    for name in _data_files(files, options):
         try:
             found = recordio.find_class_names(name, lambda place: files.read(place, MOST_BYTES))
         except recordio.RecordError as error:
@@ -52,21 +53,28 @@ def _classes(files: Files, options: ReadOptions) -> list[str] | None:
 
 def _read(files: Files, options: ReadOptions) -> Iterator[Item | Problem]:
     classes = _classes(files, options)
-    recs = _rec_files(files, options)
-    if not recs:
-        raise BadRecord(f"{files.place} has no .rec file" + (f" of {options.sets}" if options.sets else ""))
+    names = _data_files(files, options)
+    if not names:
+        of = f" of {', '.join(options.sets)}" if options.sets else ""
+        raise BadRecord(f"{files.place} has no .rec or .lst file{of}")
     if classes is None:
         raise BadRecord(
-            f"{recs[0]} has class indices and no names: say them with --classes FILE, or put {CLASSES_FILE} "
+            f"{names[0]} has class indices and no names: say them with --classes FILE, or put {CLASSES_FILE} "
             "beside it, one class a line, in the order of their ids"
         )
     seen: set[int] = set()
-    for name in recs:
-        yield from read_file(files, name, classes, _split_of(name), seen)
+    for name in names:
+        split = _split_of(name)
+        if name.endswith(".rec"):
+            yield from read_file(files, name, classes, split, seen)
+        else:
+            yield from read_list_file(files, options.images or files, name, classes, split, seen)
 
 
-def _rec_files(files: Files, options: ReadOptions) -> list[str]:
+def _data_files(files: Files, options: ReadOptions) -> list[str]:
+    """The ``.rec`` files; where there are none, the lists from which they would be packed."""
     names = [name for name in files.names() if name.endswith(".rec")]
+    names = names or [name for name in files.names() if name.endswith(".lst")]
     wanted = {_SPLITS.get(part, part) for part in options.sets}
     return [name for name in names if not wanted or _split_of(name) in wanted or Path(name).stem in wanted]
 
@@ -80,7 +88,7 @@ def _split_of(name: str) -> str | None:
 
 
 FORMAT = Format(
-    title="RecordIO (.rec, with or without .lst and .idx)",
+    title="RecordIO (.rec, with or without .lst and .idx; or a .lst with its images)",
     holds=frozenset({"boxes", "classes", "many_classes"}),
     looks_like=_looks_like,
     classes=_classes,
