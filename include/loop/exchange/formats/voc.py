@@ -4,12 +4,12 @@ Read are the devkit's layout (``VOC2007/Annotations``, ``JPEGImages``, ``ImageSe
 one folder, or one year alone) and XML files that lie beside their images, as labelImg and Roboflow write
 them.
 
-Where a box lies: VOC counts pixels from 1 and both corners belong to the object (the VOC devkit's
-documentation: an image's top left pixel has the coordinates 1,1). So xmin..xmax covers the pixels xmin-1 to
-xmax-1 counted from 0, and their edges are ``left = xmin - 1`` and ``right = xmax``: a box of xmin = xmax is one pixel wide. Fractions
-are taken alike. MXNet's prepare_dataset subtracts nothing, so its boxes lie one pixel further right and down
-at their left and upper edges; tools that count from 0 (labelImg, CVAT) come out one pixel larger there, and
-what lies left of the image is clipped to it.
+Where a box lies: VOC counts pixels from 1 (the devkit's documentation: an image's top left pixel has the
+coordinates 1,1), and both corners belong to the object. So xmin..xmax covers the pixels xmin-1 to xmax-1
+counted from 0, and their edges are ``left = xmin - 1`` and ``right = xmax``: a box of xmin = xmax is one
+pixel wide. Fractions are taken alike. MXNet's prepare_dataset subtracts nothing, so its boxes lie one pixel
+further right and down at their left and upper edges; tools that count from 0 (labelImg, CVAT) come out one
+pixel larger there, and what lies left of the image is clipped to it.
 """
 
 from __future__ import annotations
