@@ -181,6 +181,17 @@ def test_roboflows_yolo_names_its_folders_from_elsewhere(tmp_path: Path) -> None
     assert problems == []
 
 
+def test_label_studios_yolo_has_notes_beside_its_classes(tmp_path: Path) -> None:
+    notes = {"categories": [{"id": 0, "name": "cat"}], "info": {"year": 2026, "version": "1.0"}}
+    files: dict[str, str | bytes] = {"classes.txt": "cat\n", "notes.json": json.dumps(notes, indent=2)}
+    files |= {"images/0f12ab34-a.jpg": picture(), "labels/0f12ab34-a.txt": "0 0.35 0.35 0.5 0.5"}
+    source = put(tmp_path, files)
+    assert find_formats(source) == ["yolo"]
+    items, problems = read(find_format("yolo"), source)
+    assert [one.boxes for one in items.values()] == [(Box("cat", *CAT),)]
+    assert problems == []
+
+
 def test_labelimgs_xml(tmp_path: Path) -> None:
     text = """<annotation verified="yes">
 \t<folder>pets</folder>

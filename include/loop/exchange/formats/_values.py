@@ -153,9 +153,12 @@ def read_text(files: Files, name: str, most: int = MOST_TEXT) -> str:
         raise BadRecord(f"{name}: not UTF-8 (byte {error.start:,}); save the file as UTF-8") from None
 
 
-def read_lines(files: Files, name: str, most: int = MOST_TEXT) -> list[str]:
-    """The lines of a text file that have anything on them; a line ends at a line feed only."""
-    return [line.strip() for line in read_text(files, name, most).split("\n") if line.strip()]
+def read_lines(files: Files, name: str, most: int = MOST_TEXT) -> list[tuple[int, str]]:
+    """The lines of a text file that have anything on them, with their numbers; a line ends at a line feed
+    only.
+    """
+    lines = enumerate(read_text(files, name, most).split("\n"), 1)
+    return [(count, line.strip()) for count, line in lines if line.strip()]
 
 
 def read_json(files: Files, name: str, most: int = MOST_LABEL_BYTES) -> Any:

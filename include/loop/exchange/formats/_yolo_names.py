@@ -56,7 +56,7 @@ def describe(files: Files) -> Description:
     if len(described) > 1:
         raise BadRecord(f"{described[0].name} and {described[1].name} both describe a data set: keep one")
     lists = [name for name in names if PurePosixPath(name).name == "classes.txt" or name.endswith(".names")]
-    listed = [(name, _checked(name, read_lines(files, name))) for name in lists]
+    listed = [(name, _checked(name, _whole(files, name))) for name in lists]
     told = [(one.name, one.names or []) for one in described] + listed
     for name, classes in told[1:]:
         check_same(*told[0], name, classes)
@@ -65,9 +65,14 @@ def describe(files: Files) -> Description:
     data = next((name for name in names if name.endswith(".data")), None)
     if data is None or not listed:
         return Description(*(listed[0] if listed else (files.place, None)))
-    pairs = (line.partition("=") for line in read_lines(files, data))
+    pairs = (line.partition("=") for _, line in read_lines(files, data))
     values = {key.strip().replace("valid", "val"): value.strip() for key, _, value in pairs}
     return Description(data, listed[0][1], {word: [values[word]] for word in _SPLITS if values.get(word)})
+
+
+def _whole(files: Files, name: str) -> list[str]:
+    """All lines of a list of classes: a blank one in its midst would shift the indices of those behind it."""
+    return read_text(files, name).rstrip().split("\n")
 
 
 def check_same(here: str, names: Sequence[str], there: str, others: Sequence[str]) -> None:
@@ -119,11 +124,11 @@ def _entry(
     there = set(files.names())
     path = next((path for path in places if path in there), None)
     problems = []
-    for index, line in enumerate(read_lines(files, path) if path else (), 1):
+    for count, line in read_lines(files, path) if path else ():
         try:
             names.append(pictures.find(line.removeprefix("./"), path or "", elsewhere=True))
         except BadRecord as error:
-            problems.append(Problem(f"{path}:{index}", str(error)))
+            problems.append(Problem(f"{path}:{count}", str(error)))
     return names, problems
 
 

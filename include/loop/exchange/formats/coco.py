@@ -36,6 +36,7 @@ from include.loop.exchange.formats._values import (
 from include.loop.exchange.items import Box, Item, Problem, Scalar
 
 # The same images with other annotations, which nothing is read of when there are instances.
+_HEAD = 1 << 16
 _USUAL = re.compile(r"instances_.*\.json|_annotations\.coco\.json")
 _OTHERS = re.compile(r"(person_keypoints|captions|stuff|panoptic|image_info)_.*")
 
@@ -47,9 +48,9 @@ def _looks_like(files: Files) -> bool:
     if not names:
         return False
     with files.open(names[0]) as stream:
-        head = stream.read(4096).lstrip()
-    keys = re.findall(rb'"(info|licenses|categories|images|annotations)"\s*:\s*[\[{]', head)
-    return head.startswith(b"{") and bool(keys)
+        head = stream.read(_HEAD).lstrip()
+    # Other files have categories, too (the notes.json that Label Studio puts beside YOLO's).
+    return head.startswith(b"{") and re.search(rb'"(images|annotations)"\s*:\s*\[', head) is not None
 
 
 def _classes(files: Files, options: ReadOptions) -> list[str] | None:

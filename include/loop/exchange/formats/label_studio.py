@@ -84,7 +84,9 @@ def _questions(tasks: Iterable[tuple[str, Any]], label: str | None) -> _Question
     if label is not None and label not in choices and choices:
         raise BadRecord(f"there is no choice named {label!r}; there are: {', '.join(sorted(choices))}")
     if label is None and len(choices) > 1:
-        raise BadRecord(f"there are several choices: {', '.join(sorted(choices))}; say which is the label")
+        raise BadRecord(
+            f"there are several choices: {', '.join(sorted(choices))}. Say which is the label: --label NAME"
+        )
     choice = label if label in choices else next(iter(choices), None)
     return _Questions(boxes or not choices, choice)
 
@@ -139,7 +141,7 @@ def _labels(regions: Sequence[dict[str, Any]], questions: _Questions, where: str
     boxes: list[Box] = []
     names: dict[str, None] = {}
     problems: list[Problem] = []
-    lost: set[bool] = set()  # whether it was the class, or a box
+    lost_box = lost_class = False
     for region in regions:
         try:
             if region.get("type") == "choices":
@@ -153,20 +155,20 @@ def _labels(regions: Sequence[dict[str, Any]], questions: _Questions, where: str
                     problems.append(Problem(where, reason, "mended"))
         except BadRecord as error:
             problems.append(Problem(where, str(error), "dropped"))
-            if region.get("type") != "choices" or _is_class(region, questions):
-                lost.add(region.get("type") == "choices")
-    if not names and lost:
+            lost_class |= region.get("type") == "choices" and _is_class(region, questions)
+            lost_box |= region.get("type") != "choices"
+    if not names and (lost_box or lost_class):
         usable(boxes, problems)
     return _Labels(
-        tuple(boxes) if boxes or (questions.boxes and False not in lost) else None,
-        tuple(Class(name) for name in names) if names or (questions.choice and True not in lost) else None,
+        tuple(boxes) if boxes or (questions.boxes and not lost_box) else None,
+        tuple(Class(name) for name in names) if names or (questions.choice and not lost_class) else None,
         problems,
     )
 
 
 def _answers(task: Any) -> list[dict[str, Any]]:
-    """The annotations of a task that count; older versions call them completions."""
-    found = task.get("annotations", task.get("completions")) if isinstance(task, dict) else None
+    """The annotations of a task that were not cancelled."""
+    found = task.get("annotations") if isinstance(task, dict) else None
     answers = found if isinstance(found, list) else []
     return [one for one in answers if isinstance(one, dict) and not one.get("was_cancelled")]
 

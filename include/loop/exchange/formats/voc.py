@@ -124,7 +124,7 @@ def _read_sets(files: Files, annotations: dict[tuple[str, str], str]) -> dict[st
         if "_" in file and split_word(file[: -len(".txt")].rpartition("_")[2]):
             continue
         year = year.removeprefix("/")
-        sets[name] = [(year, _listed(line, year, annotations)) for line in read_lines(files, name)]
+        sets[name] = [(year, _listed(line, year, annotations)) for _, line in read_lines(files, name)]
     return sets
 
 

@@ -104,11 +104,11 @@ def _items(
             yield Problem(name, str(error))
             continue
         boxes, problems = [], []
-        for index, line in enumerate(lines, 1):
+        for count, line in lines:
             try:
                 boxes.append(_box(line.split(), classes, size, description.keypoints))
             except BadRecord as error:
-                problems.append(Problem(f"{labels[name]}:{index}", str(error), "dropped"))
+                problems.append(Problem(f"{labels[name]}:{count}", str(error), "dropped"))
         try:
             used = usable(boxes, problems)
         except BadRecord as error:
@@ -142,7 +142,7 @@ def _box(words: list[str], classes: Sequence[str], size: tuple[int, int], keypoi
         raise BadRecord(f"class {shown(words[0])}; there are 0 to {len(classes) - 1}")
     label = classes[int(index)]
     values = [number(word, "a coordinate") for word in words[1:]]
-    if any(abs(value) > _FARTHEST for value in values[:4]):
+    if any(abs(value) > _FARTHEST for value in values):
         raise BadRecord(f"{' '.join(words[1:5])[:80]} are no fractions of the image: are they pixels?")
     width, height = size
     marks: dict[str, Scalar] = {}

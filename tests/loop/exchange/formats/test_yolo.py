@@ -86,9 +86,9 @@ def test_a_line_that_cannot_be_used_costs_itself_alone(tmp_path: Path) -> None:
         "0",
         "0 .5,.5,.1,.1",
     ]
-    items, problems = read(YOLO, put(tmp_path, pets("\n".join([*bad, "0 .5 .5 1 1"]))))
+    items, problems = read(YOLO, put(tmp_path, pets("\n" + "\n".join([*bad, "0 .5 .5 1 1"]))))
     assert items["images/train/a.jpg"].boxes == (Box("cat", 0, 0, 200, 100),)
-    assert [problem.where for problem in problems] == [f"labels/train/a.txt:{i + 1}" for i in range(len(bad))]
+    assert [problem.where for problem in problems] == [f"labels/train/a.txt:{i + 2}" for i in range(len(bad))]
     assert {problem.kind for problem in problems} == {"dropped"}
     assert "class '2'; there are 0 to 1" in problems[0].reason
     assert "are they pixels?" in problems[10].reason
@@ -169,6 +169,12 @@ def test_classes_txt_alone_is_enough_and_labels_without_an_image_are_told(tmp_pa
     items, problems = read(YOLO, put(tmp_path, files | {"images/a.jpg": picture()}))
     assert items["images/a.jpg"].boxes == (Box("cat", 0, 0, 200, 100),)
     assert [problem.where for problem in problems] == ["labels/z.txt"]
+
+
+def test_a_blank_line_in_a_class_list_would_shift_what_follows(tmp_path: Path) -> None:
+    source = put(tmp_path, {"classes.txt": "cat\n\ndog\n", "images/a.jpg": picture(), "labels/a.txt": ""})
+    with pytest.raises(BadRecord, match=r"classes\.txt: class name is ''"):
+        YOLO.read(source, ReadOptions())
 
 
 def test_two_lists_of_classes_in_another_order_are_refused_with_both_names(tmp_path: Path) -> None:
