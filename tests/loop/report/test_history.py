@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from include.loop import report
-from include.loop.core.records.facts import Facts
-from include.loop.report import history
+from include.loop.core.records.facts import EvaluationFacts, Facts
+from include.loop.report import history, words
 from include.loop.report.gather import gather
 from tests.loop.report.rounds import Rounds
 
@@ -57,3 +57,22 @@ def test_the_history_links_to_every_round_and_shows_the_model_at_work(
         assert f'href="{job}/index.html"' in text
     row = text[text.index("✗ not promoted") :].split("</tr>")[0]
     assert "0.310" in row  # by night, after a round that was turned down, the champion still has its score
+
+
+def test_a_round_that_another_number_decided_about_has_no_place_beside_the_others(
+    rounds: Rounds, told: list[Facts]
+) -> None:
+    first, turned_down, learned = told
+    evaluation = EvaluationFacts(metric="accuracy")
+    other = turned_down.model_copy(update={"evaluation": evaluation})
+    assert history.alike([first, other, learned], "mAP@0.5") == [first, learned]
+    promoted = learned.model_copy(update={"evaluation": evaluation})
+    assert history.total([first, other, promoted], "mAP@0.5").effort.dollars_per_point is None
+    for facts in (first, other):
+        facts.write(rounds.storage, facts.training_job)
+    report.publish(rounds.workspace, "job-b")
+    text = rounds.storage.read("reports/index.html").decode()
+    row = text[text.index("✗ not promoted") :].split("</tr>")[0]
+    assert "measured by accuracy" in row
+    assert "0.310" not in row
+    assert "15.5 points of accuracy" in words.headline(other, rounds.workspace.task)
