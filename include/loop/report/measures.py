@@ -12,7 +12,7 @@ from typing import Any
 from include.loop.config import DATASET_SLICES
 from include.loop.core.records.facts import Facts, SliceFacts
 from include.loop.core.records.metrics import ModelScores
-from include.loop.report import curves, figures
+from include.loop.report import curves, figures, training
 from include.loop.report.words import metric_of
 from include.loop.tasks.measuring import Words
 from include.loop.tasks.protocol import AnyTask
@@ -60,7 +60,7 @@ def shown(facts: Facts, task: AnyTask) -> dict[str, Any]:
             "drift": figures.drift(facts.earlier, facts.batches)
             if any(batch.scores for batch in facts.batches)
             else None,
-            "training": figures.training(facts.curves.epochs, metric)
+            "training": training.by_epoch(facts.curves.epochs, metric)
             if facts.curves and facts.curves.epochs
             else None,
         },

@@ -9,7 +9,7 @@ import pytest
 
 from include.loop.core.records.batch_facts import BatchFacts
 from include.loop.core.records.facts import Facts, RoundOutcome
-from include.loop.report import figures
+from include.loop.report import figures, training
 from include.loop.report.batches import make_scores
 from include.loop.report.drawing import PALETTE, Drawing
 from include.loop.tasks.detection.measuring import METRIC, WORDS
@@ -63,7 +63,7 @@ def test_every_figure_can_be_drawn_from_little() -> None:
     )
     check(figures.drift([], batches))
     check(figures.effort(batches))
-    check(figures.training([{"epoch": 0}, {"epoch": 1, "validation_map": 0.5, "smooth_l1": 0.2}], METRIC))
+    check(training.by_epoch([{"epoch": 0}, {"epoch": 1, "validation_map": 0.5, "smooth_l1": 0.2}], METRIC))
     check(figures.history([facts], ["day", "night"], METRIC))
     check(figures.reliability(as_slice("day", 0.8, 0.7), WORDS))
 
