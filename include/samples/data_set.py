@@ -49,6 +49,7 @@ class Kind:
     draw: Draw
     label: Callable[[Scene], tuple[Any, dict[str, Any]]]
     truth: Callable[[Scene], dict[str, Any]]
+    validation: int = 100  # images by default
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def main(kind: Kind, arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="directory to write to")
     parser.add_argument("--train", type=int, default=Sample.train, help="labelled day scenes to learn from")
-    parser.add_argument("--validation", type=int, default=Sample.validation)
+    parser.add_argument("--validation", type=int, default=kind.validation)
     parser.add_argument(
         "--test", type=int, default=Sample.test, help="held-out scenes by day, and as many by night"
     )
