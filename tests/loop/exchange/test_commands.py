@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from include.loop.__main__ import main
+from include.loop.commands.progress import Progress
 from include.loop.core.records.imports import Import
 from tests.loop.exchange.test_importing import Source, line
 from tests.loop.place import Place
@@ -73,3 +74,17 @@ def test_a_source_of_no_format_or_of_two_is_asked_about(source: Source, capsys: 
     (source.root / "train.rec").write_bytes(b"")
     assert main(command) == 1
     assert "can be read as ground-truth or recordio: say which with --format" in capsys.readouterr().err
+
+
+def test_an_import_that_is_stopped_says_so_and_leaves_nothing_but_pictures(
+    place: Place, source: Source, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(progress: Progress, done: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    source.write(line("a.jpg"), line("b.jpg"))
+    monkeypatch.setattr(Progress, "__call__", stop)
+    assert main(["data", "import", str(source.root), "--images", str(source.root), "--as", "labels"]) == 130
+    assert "nothing was imported. Repeat the command" in capsys.readouterr().err
+    pictures = place.storage.uri("imported/")
+    assert [item.uri for item in place.storage.list("") if not item.uri.startswith(pictures)] == []
