@@ -12,7 +12,7 @@ import pytest
 from include.loop.__main__ import main
 from tests.loop.place import Place
 from tests.loop.terminal import at_terminal
-from tests.support.cloud import DETECTION_IMAGE, LocalCloud
+from tests.support.cloud import FAKE_IMAGE, LocalCloud
 from tests.support.detection import SIDE, put_squares
 
 SETTINGS = {
@@ -44,7 +44,7 @@ def test_from_a_manifest_to_a_model_by_commands(
         return str(capsys.readouterr().out)
 
     place = Place(cloud, lambda: pytest.fail("nobody is asked"), bucket)
-    at_terminal(place, monkeypatch, tmp_path, image=DETECTION_IMAGE, poll_seconds=0.5)
+    at_terminal(place, monkeypatch, tmp_path, image=FAKE_IMAGE, poll_seconds=0.1)
     manifest = put_squares(cloud, bucket, "squares", 20)
     body = place.s3.get_object(Bucket=bucket, Key="squares.manifest")["Body"].read()
     metadata = {"type": "groundtruth/object-detection", "class-map": {"0": "square"}}
@@ -77,7 +77,6 @@ def test_from_a_manifest_to_a_model_by_commands(
 
     told = run(*train)
     assert f"training job {request['TrainingJobName']}\n" in told
-    assert "validation:mAP " in told
     described = cloud.client("sagemaker").describe_training_job(TrainingJobName=request["TrainingJobName"])
     assert described["TrainingJobStatus"] == "Completed"
     assert {name: described[name] for name in ("HyperParameters", "InputDataConfig")} == {

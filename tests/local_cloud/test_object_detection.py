@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+from include.loop.core.clients import Clients
+from include.loop.training.follow import follow
 from tests.support.cloud import DETECTION_IMAGE, ROLE, LocalCloud
 from tests.support.detection import detection_request, put_squares
 from tests.support.sagemaker import log_of, trained, transform_request, transformed, unpacked
@@ -23,6 +25,10 @@ def test_the_real_algorithm_learns_from_pipes_and_serves(cloud: LocalCloud, buck
     assert job["AlgorithmSpecification"]["MetricDefinitions"]
     log = log_of(cloud, "/aws/sagemaker/TrainingJobs", f"{bucket}-job/")
     assert any("validation mAP <score>=(" in line for line in log)
+    told: list[str] = []
+    clients = Clients(lambda service, review: cloud.client(service))
+    assert follow(clients, f"{bucket}-job", 0.1, told.append).completed
+    assert any("validation:mAP " in line for line in told), "whoever watches the job sees no metric"
     assert list((cloud.data / "cache" / "object-detection").rglob("*-cache")), "the next job compiles again"
     archive = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert "hyperparams.json" in unpacked(cloud, archive)

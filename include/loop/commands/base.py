@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import boto3
@@ -37,7 +39,14 @@ def workspace_of(options: argparse.Namespace) -> Workspace:
 
 def clients(review_url: str | None = None) -> Clients:
     """Clients as any AWS tool finds them; the review plane may be somewhere else."""
-    session = boto3.Session(region_name=load_environment().region)
+    told = frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))
+    return _clients(load_environment().region, review_url, told)
+
+
+@cache
+def _clients(region: str, review_url: str | None, told: frozenset[tuple[str, str]]) -> Clients:
+    """Made once while AWS's variables stay: botocore takes half a second to read SageMaker's model."""
+    session = boto3.Session(region_name=region)
     return Clients(
         lambda service, review: session.client(service, endpoint_url=review_url if review else None)
     )

@@ -13,9 +13,7 @@ from include.loop.core import layout
 from tests.loop.labelled import set_champion
 from tests.loop.manifests.lines import grade, write
 from tests.loop.place import Place, labelled, picture
-from tests.loop.served import Serving
 from tests.loop.terminal import at_terminal
-from tests.support.cloud import FAKE_IMAGE
 
 # Of six images: true class and scores, with the numbers that scikit-learn finds for them.
 SCORED = [
@@ -27,30 +25,6 @@ SCORED = [
     (2, (0.3, 0.1, 0.6)),
 ]
 NAMES = ["good", "bad", "ugly"]
-
-
-def test_an_endpoint_is_measured_on_labels_under_another_name(
-    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
-):
-    serving = Serving(place)
-    at_terminal(place, monkeypatch, tmp_path, image=FAKE_IMAGE, deployment={"endpoint": serving.endpoint})
-    serving.serve_champion("one")
-    lines = [labelled(place.put(f"in/{level}.jpg", picture(level))) for level in (200, 220)]
-    lines += [labelled(place.put("in/bad.jpg", b"no picture")), b"{"]  # type: ignore[list-item]
-    kind = {"type": "groundtruth/object-detection"}
-    for line in lines[:3]:
-        line["box"] = line.pop("review")
-        line["box-metadata"] = line.pop("review-metadata") | kind
-    manifest, page = write(tmp_path / "m.manifest", lines), tmp_path / "page.html"
-    assert main(["evaluate", manifest, "--out", str(page)]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith("3 images, 3 objects\nmAP@0.5")
-    assert "recall                   0.667\n" in told
-    assert "1 lines were not measured with:\n  line 4: manifest line is not JSON\n" in told
-    assert "1 images without a prediction count as nothing found: endpoint" in told
-    assert f"endpoint {serving.endpoint} on m.manifest" in page.read_text()
-    assert main(["evaluate", manifest, "--limit", "1", "--out", str(page), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["challenger"]["score"] == 1
 
 
 def test_a_classifier_has_its_confusion_and_curves_and_what_it_has_predicted_is_not_asked_again(
@@ -83,13 +57,6 @@ def test_a_classifier_has_its_confusion_and_curves_and_what_it_has_predicted_is_
     shown = place.storage.read(page).decode()
     assert "job-1 on test.manifest" in shown
     assert "<svg" in shown
-
-    monkeypatch.chdir(tmp_path)
-    assert main(command) == 0
-    told = capsys.readouterr().out
-    assert "accuracy" in told
-    assert "  good taken for bad: 1\n" in told
-    assert (tmp_path / "evaluation.html").exists()
 
 
 def test_a_manifest_with_nothing_to_measure_says_why(

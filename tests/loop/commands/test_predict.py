@@ -1,4 +1,4 @@
-"""``predict``: any image, of any model, in words and drawn; what a model is, told before it is fed."""
+"""``predict``: any image, of any model, in words and drawn; and what an endpoint scores."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from include.loop.__main__ import main
-from tests.loop.manifests.lines import boxes
-from tests.loop.place import Place, picture
+from tests.loop.manifests.lines import boxes, write
+from tests.loop.place import Place, labelled, picture
 from tests.loop.served import Serving
 from tests.loop.terminal import at_terminal
 from tests.support.cloud import FAKE_IMAGE
@@ -28,7 +28,7 @@ def folder(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pat
     return tmp_path
 
 
-def test_an_endpoint_is_asked_and_a_bad_image_costs_no_good_one(
+def test_an_endpoint_is_asked_and_measured_and_a_bad_image_costs_no_good_one(
     place: Place, folder: Path, capsys: pytest.CaptureFixture
 ):
     serving = Serving(place)
@@ -54,6 +54,19 @@ def test_an_endpoint_is_asked_and_a_bad_image_costs_no_good_one(
     assert f"training job     {job}\n" in told
     assert "  0:cat\n  1:dog\n" in told
 
+    lines = [labelled(uri), labelled(place.put("bad.jpg", b"no picture")), b"{"]
+    for line in lines[:2]:
+        assert isinstance(line, dict)
+        line["box"], line["box-metadata"] = line.pop("review"), line.pop("review-metadata")
+    manifest, page = write(folder / "m.manifest", lines), folder / "page.html"
+    assert main(["evaluate", manifest, "--out", str(page)]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("2 images, 2 objects\nmAP@0.5")
+    assert "recall                   0.000\n" in told  # at work a score of 0.5 counts
+    assert "1 lines were not measured with:\n  line 3: manifest line is not JSON\n" in told
+    assert "1 images without a prediction count as nothing found: endpoint" in told
+    assert f"endpoint {serving.endpoint} on m.manifest" in page.read_text()
+
 
 def test_a_model_without_an_endpoint_is_asked_by_a_transform_that_costs_once(
     place: Place, folder: Path, capsys: pytest.CaptureFixture
@@ -64,20 +77,20 @@ def test_a_model_without_an_endpoint_is_asked_by_a_transform_that_costs_once(
     uris = [f"--{part}={place.storage.uri(f'{part}.manifest')}" for part in ("train", "validation")]
     assert main(["train", *uris, "-p", "quality=1"]) == 0
     job = capsys.readouterr().out.rstrip().split()[-1]
-    day, none = str(folder / "day/a.jpg"), str(folder / "none.jpg")
-    ask = ["predict", day, none, "--model", job, "--json"]
-    assert main([*ask, "--out", str(folder / "seen.png")]) == 1
+    day = str(folder / "day/a.jpg")
+    ask = ["predict", day, "--model", job, "--json"]
+    two = [*ask[:2], str(folder / "none.jpg"), *ask[2:], "--out", str(folder / "seen.png")]
+    assert main(two) == 1
     assert "2 images do not go into one picture" in capsys.readouterr().err
-    assert main(ask) == 1
+    assert main(ask) == 0
     captured = capsys.readouterr()
     told = json.loads(captured.out)
     box = {"xmin": 0.25, "ymin": 0.25, "xmax": 0.75, "ymax": 0.75}
-    assert told["predictions"] == {day: [{"class": "helmet", "score": 0.8, **box}]}
-    assert list(told["missing"]) == [none]
+    assert told == {"predictions": {day: [{"class": "helmet", "score": 0.8, **box}]}, "missing": {}}
     jobs = {"NameContains": "by-hand-ask-", "CreationTimeAfter": 0}
     before = place.sagemaker.list_transform_jobs(**jobs)["TransformJobSummaries"]
     model = f"s3://{place.bucket}/by-hand/models/{job}/output/model.tar.gz"
-    assert main([*ask[:-2], model]) == 1
+    assert main([*ask[:-2], model]) == 0
     assert f"{day}\n  0.800 helmet  xmin" in capsys.readouterr().out
     assert place.sagemaker.list_transform_jobs(**jobs)["TransformJobSummaries"] == before
 

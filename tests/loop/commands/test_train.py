@@ -79,8 +79,9 @@ def test_a_job_that_fails_says_why_and_the_next_command_tries_again(
     captured = capsys.readouterr()
     first = name_in(captured.out)
     assert captured.err == f"{first} Failed: ClientError: the labels make no sense, exit code: 3\n"
-    assert train(*failing) == 1
-    assert name_in(capsys.readouterr().out) == first.removesuffix("1") + "2"
+    assert train(*failing, "--print-request") == 0
+    name = json.loads(capsys.readouterr().out)["TrainingJobName"]
+    assert name == first.removesuffix("1") + "2"
 
 
 def test_whoever_stops_watching_is_told_how_to_go_on_and_how_to_stop(
