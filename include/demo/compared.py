@@ -34,5 +34,10 @@ def compared(
             continue
         image = batch.read(batch.key(line["source-ref"]))
         if image is not None:
-            said = [json.loads(batch.read(file) or b"{}").get("prediction", []) for file in files if file]
-            yield Compared(image, line, said)
+            yield Compared(image, line, [_prediction(batch.read(file)) for file in files if file])
+
+
+def _prediction(body: bytes | None) -> list[Any]:
+    """``{"prediction": […]}``, or of a classifier the bare list; nothing where the object is gone."""
+    value = json.loads(body or b"[]")
+    return value.get("prediction", []) if isinstance(value, dict) else value

@@ -19,7 +19,7 @@ from include.pictures import read
 _SIDE = 128  # pixels; the scenes are half as wide: too small to look at
 _RIGHT, _WRONG, _PAPER, _INK = "#2e7d32", "#c62828", "#ffffff", "#202020"
 _MARGIN, _LINE, _COLUMNS = 12, 14, 6
-_CAPTIONS = ("before", "after three batches")
+_CAPTIONS = ("before", "after")
 
 
 def draw(batch: Batch, test_set: str, before: str, after: str, out: Path, count: int = 24) -> list[Path]:

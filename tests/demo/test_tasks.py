@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from include.demo import pictures_of_classes
-from include.demo.compared import Compared
+from include.demo.compared import Compared, _prediction
 from include.demo.tasks import TASKS
 from include.loop.config import load_pipeline
 from tests.loop.place import picture
@@ -31,6 +31,11 @@ def test_the_gate_asks_for_what_the_demo_promises(name):
     assert 3 * pipeline.triage.cap <= task.promises.most_reviewed
     assert pipeline.gate.max_loss <= task.promises.most_lost_by_day
     assert list(pipeline.gate.improve_on) == ["night"]
+
+
+def test_a_prediction_is_read_as_a_batch_or_an_endpoint_writes_it():
+    assert _prediction(b'{"prediction": [0.1, 0.9]}') == _prediction(b"[0.1, 0.9]") == [0.1, 0.9]
+    assert _prediction(None) == []
 
 
 def test_what_a_model_takes_a_scene_for_is_green_when_it_is_right_and_red_when_not():
