@@ -3,8 +3,8 @@
 As documented, ``crop`` takes a random place of the image and mirrors every other one, ``crop_color`` shifts
 hue, saturation and lightness too, ``crop_color_transform`` rotates, shears and stretches besides. Without it
 SageMaker's own takes images as they are; here they are jittered a little and not mirrored, as a detector's
-are: a network that learns a few hundred images from scratch knows them by heart otherwise (digits over
-photographs, 600 of them: 0.92 of new ones right instead of 0.80).
+are: a network that learns a few hundred images from scratch knows them by heart otherwise (600 digits over
+photographs: 0.80 of new ones right after 15 epochs; jittered, 0.90 after 20).
 """
 
 from __future__ import annotations
