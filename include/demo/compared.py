@@ -26,15 +26,19 @@ def compared(
     by that of the file.
     """
     outputs = [batch.outputs(training_job) for training_job in training_jobs]
-    manifest = batch.read(f"test/{test_set}.manifest") or b""
-    lines = [json.loads(line) for line in manifest.split(b"\n") if line.strip()]
-    for line in sorted(lines, key=order):
+    for line in sorted(lines_of(batch, test_set), key=order):
         files = [found.get(line["source-ref"]) for found in outputs]
         if not all(files):
             continue
         image = batch.read(batch.key(line["source-ref"]))
         if image is not None:
             yield Compared(image, line, [_prediction(batch.read(file)) for file in files if file])
+
+
+def lines_of(batch: Batch, test_set: str) -> list[dict[str, Any]]:
+    """The lines of a test set's manifest."""
+    manifest = batch.read(f"test/{test_set}.manifest") or b""
+    return [json.loads(line) for line in manifest.split(b"\n") if line.strip()]
 
 
 def _prediction(body: bytes | None) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from include.demo.batch import Batch
-from include.demo.compared import Compared, compared
+from include.demo.compared import Compared, compared, lines_of
 from include.pictures import read
 
 _SIDE = 128  # pixels; the scenes are half as wide: too small to look at
@@ -31,17 +31,17 @@ def draw(batch: Batch, test_set: str, before: str, after: str, out: Path, count:
     if not scenes:
         return []
     path = out / f"{test_set}.png"
-    _sheet(scenes).save(path)
+    # Of all lines: a model may see a class that none of these scenes has.
+    _sheet(scenes, dict(map(_truth, lines_of(batch, test_set)))).save(path)
     return [path]
 
 
-def _sheet(scenes: list[Compared]) -> Image.Image:
+def _sheet(scenes: list[Compared], names: dict[int, str]) -> Image.Image:
     wide, high = _SIDE + _MARGIN, _SIDE + len(_CAPTIONS) * _LINE + _MARGIN
     columns = min(_COLUMNS, len(scenes))
     rows = -(-len(scenes) // columns)
     sheet = Image.new("RGB", (columns * wide + _MARGIN, rows * high + _LINE + 2 * _MARGIN), _PAPER)
     brush = ImageDraw.Draw(sheet)
-    names = dict(_truth(scene.line) for scene in scenes)
     right = [0 for _ in _CAPTIONS]
     for index, scene in enumerate(scenes):
         left, top = _MARGIN + index % columns * wide, _LINE + 2 * _MARGIN + index // columns * high
@@ -51,7 +51,7 @@ def _sheet(scenes: list[Compared]) -> Image.Image:
             said, score = _best(prediction)
             is_right = said == _truth(scene.line)[0]
             right[model] += is_right
-            words = f"{_CAPTIONS[model]}: {names.get(said, f'class {said}')}  {score:.2f}"
+            words = f"{_CAPTIONS[model]}: {names.get(said, 'nothing')}  {score:.2f}"
             at = (left, top + _SIDE + model * _LINE)
             colour = _RIGHT if is_right else _WRONG
             brush.rectangle((at[0], at[1] + 4, at[0] + 5, at[1] + 9), fill=colour)

@@ -41,9 +41,9 @@ def test_a_prediction_is_read_as_a_batch_or_an_endpoint_writes_it():
 def test_what_a_model_takes_a_scene_for_is_green_when_it_is_right_and_red_when_not():
     line = {"source-ref": "s3://b/1.jpg", "review": 1, "review-metadata": {"class-name": "dog"}}
     scene = Compared(picture(90), line, [[0.9, 0.1], [0.2, 0.8]])
-    sheet = pictures_of_classes._sheet([scene]).convert("RGB")
+    sheet = pictures_of_classes._sheet([scene], {0: "cat", 1: "dog"}).convert("RGB")
     colours = {colour for _, colour in sheet.getcolors(sheet.width * sheet.height) or ()}
     assert {(46, 125, 50), (198, 40, 40)} <= colours
-    both = pictures_of_classes._sheet([scene, Compared(picture(80), line, [[0.1, 0.9], []])])
+    both = pictures_of_classes._sheet([scene, Compared(picture(80), line, [[0.1, 0.9], []])], {1: "dog"})
     assert both.width > sheet.width
     assert isinstance(both, Image.Image)
