@@ -14,7 +14,8 @@ REQUIREMENTS := requirements.txt requirements-local.txt requirements-dev.txt con
 STAMP := $(VENV)/.installed
 JAVASCRIPT := node_modules/.package-lock.json
 TESTS ?= tests
-WORKERS ?= 2
+# One more than the cores that CI has: half of what starts processes waits for them.
+WORKERS ?= 3
 SAGEMAKER2 := tests/clients/sagemaker2-requirements.txt tests/clients/sagemaker2-constraints.txt
 
 export PYTHONPATH := $(CURDIR)
