@@ -32,6 +32,7 @@ from include.pictures import PictureError, read_size
 from include.recordio.survey import Survey, survey
 
 TOLD = 20  # problems of all, one by one
+ENDINGS = (".rec", ".idx", ".lst", ".classes.txt")  # of what is written
 
 # Told how many images were looked at.
 Progress = Callable[[int], None]
@@ -155,10 +156,15 @@ def _new_files(out: Path) -> Iterator[Path]:
     stem = out.name.removesuffix(".rec")
     if not stem or stem == out.name:
         raise ConfigurationError(f"{out}: the name of a RecordIO file ends with .rec")
+    # Looked at first: a folder in the place of one would be met when the others have taken theirs.
+    for place in (out.with_name(stem + ending) for ending in ENDINGS):
+        if place.is_dir():
+            raise ConfigurationError(f"{place} is a folder, and a file of this name belongs there")
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{stem}-", dir=out.parent))
-    except FileNotFoundError:
-        raise ConfigurationError(f"there is no folder {out.parent}") from None
+    except OSError as error:
+        raise ConfigurationError(f"{out} cannot be written: {error.strerror}") from None
     try:
         yield folder / stem
         for path in sorted(folder.iterdir(), key=lambda path: path.suffix == ".rec"):  # the .rec last
@@ -168,8 +174,10 @@ def _new_files(out: Path) -> Iterator[Path]:
 
 
 def _count(packed: Packed, stem: Path, place: str) -> None:
-    with Path(f"{stem}.rec").open("rb") as stream:
-        packed.survey = survey(stream)
+    path = Path(f"{stem}.rec")
+    if path.exists():  # it is begun with the first image
+        with path.open("rb") as stream:
+            packed.survey = survey(stream)
     if not packed.survey.records:
         why = f": {packed.problems[0].where}: {packed.problems[0].reason}" if packed.problems else ""
         raise ConfigurationError(f"{place}: there is nothing in it that can be packed{why}")

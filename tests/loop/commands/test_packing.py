@@ -104,15 +104,22 @@ def test_a_list_is_packed_number_by_number_with_the_very_bytes_of_its_images(voc
         ("empty.lst", "a.rec", "there is nothing in it that can be packed: line 1: no file"),
         ("missing.lst", "a.rec", "there is no list"),
         ("empty.lst", "a.bin", "ends with .rec"),
-        ("empty.lst", "no/a.rec", "there is no folder"),
+        ("empty.lst", "empty.lst/a.rec", "cannot be written: "),
+        ("VOCdevkit", "VOCdevkit/d.rec", "d.rec is a folder, and a file of this name belongs there"),
+        ("bad", "a.rec", "there is nothing in it that can be packed: cat/1.jpg: "),
         ("VOCdevkit/VOC2007/JPEGImages", "a.rec", "looks like none of the formats"),
     ],
 )
 def test_what_cannot_be_packed_leaves_nothing(voc: Path, tmp_path: Path, source, out, message, capsys):
     (tmp_path / "empty.lst").write_text("1\t1\tgone.jpg\n")
+    (voc / "d.rec").mkdir()
+    for name in ("cat", "dog"):
+        (tmp_path / "bad" / name).mkdir(parents=True)
+        (tmp_path / "bad" / name / "1.jpg").write_bytes(b"no picture")
+    before = sorted(tmp_path.rglob("*"))
     assert main(["data", "pack", str(tmp_path / source), "--out", str(tmp_path / out)]) == 1
     assert message in capsys.readouterr().err
-    assert {path.name for path in tmp_path.iterdir()} == {"VOCdevkit", "empty.lst"}
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_one_that_is_stopped_leaves_the_file_that_was_there(voc: Path, tmp_path: Path, monkeypatch, capsys):
