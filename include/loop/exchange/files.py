@@ -61,6 +61,11 @@ def check_name(name: str) -> str:
     return name
 
 
+def is_passed_over(part: str) -> bool:
+    """Whether a file or folder of this name is no data: hidden, or what Macs add to archives."""
+    return part.startswith(".") or part == "__MACOSX"
+
+
 def with_stem_of(file: str, names: Sequence[str]) -> list[str]:
     """Those names that are the file's, or differ from it in their endings only."""
     stem = file.rpartition(".")[0] or file

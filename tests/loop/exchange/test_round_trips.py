@@ -178,3 +178,28 @@ def test_nothing_that_a_format_holds_is_lost(format: str, kind: str) -> None:
         there_and_back(format, *drawn, kind)
 
     go()
+
+
+@pytest.mark.parametrize("format", sorted(WAYS.keys() - {"ground-truth", "recordio"}))
+def test_every_reader_finds_what_no_name_of_a_picture_says(tmp_path: Path, format: str) -> None:
+    """Names from S3: YOLO's own folder, a split's, hidden ones, and files without a picture's suffix."""
+    door = find_format(format)
+    labels: dict[str, Any] = (
+        {"boxes": (Box("cat", 0, 0, 1, 1),)} if "boxes" in door.holds else {"classes": (Class("cat"),)}
+    )
+    names = [
+        "images/dt=1/0.jpg",
+        "x/test/1.jpg",
+        "x/.hid/2.jpg",
+        ".3.jpg",
+        "noext",
+        "odd.img",
+        "a/labels/6.jpg",
+    ]
+    assert list(door.write([item(name, **labels) for name in names], tmp_path, WriteOptions(["cat"]))) == []
+    found = list(door.read(Folder(tmp_path), ReadOptions()))
+    assert len(found) == len(names)
+    for one in found:
+        assert isinstance(one, Item)
+        assert one.boxes or one.classes
+        assert one.split in (None, "train")

@@ -10,7 +10,7 @@ from typing import Any
 
 from include.loop.core.errors import BadRecord
 from include.loop.exchange.formats import WriteOptions
-from include.loop.exchange.formats._output import check_name, picture_of, put, size_of
+from include.loop.exchange.formats._output import check_name, picture_of, put, readable_name, size_of
 from include.loop.exchange.formats._values import boxes_to_write
 from include.loop.exchange.items import MARKS, Box, Item, Problem
 
@@ -29,15 +29,15 @@ def write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterato
         if boxes is None:
             continue
         try:
-            check_name(item.name)
+            name = readable_name(item) if options.copy_images else check_name(item.name)
             width, height = size_of(item)
             if options.copy_images:
-                put(folder, f"images/{item.name}", picture_of(item))
+                put(folder, f"images/{name}", picture_of(item))
         except BadRecord as error:
             yield Problem(item.name, str(error))
             continue
         word = _FILE_OF.get(item.split or "", "default")
-        images[word].append({"id": key, "file_name": item.name, "width": width, "height": height})
+        images[word].append({"id": key, "file_name": name, "width": width, "height": height})
         for box in boxes:
             count += 1
             category = ids.setdefault(box.label, len(ids) + 1)

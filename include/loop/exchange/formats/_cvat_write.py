@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from include.loop.core.errors import BadRecord
 from include.loop.exchange.formats import WriteOptions
-from include.loop.exchange.formats._output import check_name, picture_of, put, size_of
+from include.loop.exchange.formats._output import check_name, picture_of, put, readable_name, size_of
 from include.loop.exchange.formats._xml import xml_text
 from include.loop.exchange.items import MARKS, Item, Problem
 
@@ -29,9 +29,10 @@ def write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterato
                 item.name, f"{TITLE} holds neither confidences nor classes that are absent", "unheld"
             )
         try:
-            image = _image(key, item)
+            name = readable_name(item) if options.copy_images else check_name(item.name)
+            image = _image(key, name, item)
             if options.copy_images:
-                put(folder, f"images/{item.name}", picture_of(item))
+                put(folder, f"images/{name}", picture_of(item))
         except BadRecord as error:
             yield Problem(item.name, str(error))
             continue
@@ -47,10 +48,9 @@ def write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterato
     put(folder, "annotations.xml", body + b"\n")
 
 
-def _image(key: int, item: Item) -> Element:
+def _image(key: int, name: str, item: Item) -> Element:
     width, height = size_of(item)
-    name = xml_text(check_name(item.name))
-    image = Element("image", id=str(key), name=name, width=str(width), height=str(height))
+    image = Element("image", id=str(key), name=xml_text(name), width=str(width), height=str(height))
     if item.split:
         image.set("subset", _SUBSET_OF[item.split])
     for one in item.classes or ():

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from include.loop.core.errors import BadRecord
 from include.loop.exchange.formats import WriteOptions
-from include.loop.exchange.formats._output import check_name, picture_of, put, size_of
+from include.loop.exchange.formats._output import check_name, picture_of, put, readable_name, size_of
 from include.loop.exchange.formats._xml import xml_text
 from include.loop.exchange.items import Item, Problem
 
@@ -33,16 +33,16 @@ def write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterato
                 item.name, f"{TITLE} holds neither confidences nor classes that are absent", "unheld"
             )
         try:
-            check_name(item.name)
+            name = readable_name(item) if options.copy_images else check_name(item.name)
             size = size_of(item)
             if options.copy_images:
-                put(folder, f"images/{item.name}", picture_of(item))
+                put(folder, f"images/{name}", picture_of(item))
         except BadRecord as error:
             yield Problem(item.name, str(error))
             continue
         boxes |= item.boxes is not None
         classes |= item.classes is not None
-        place = f"{LOCAL}?d=images/{quote(item.name)}"
+        place = f"{LOCAL}?d=images/{quote(name)}"
         image = place if options.copy_images or item.uri is None else item.uri
         result = _result(item, size)
         tasks.append({"id": key, "data": {"image": image}, "annotations": [{"result": result}]})

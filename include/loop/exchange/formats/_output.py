@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from include.loop.core.errors import BadRecord
-from include.loop.exchange.formats._values import UNPRINTED, shown
+from include.loop.core.identity import content_hash
+from include.loop.exchange.files import is_passed_over
+from include.loop.exchange.formats._pictures import SUFFIXES
+from include.loop.exchange.formats._values import UNPRINTED, shown, split_of
 from include.loop.exchange.items import Item
 from include.pictures import PictureError, read_size
 
 _LONGEST_PART = 255  # bytes, of every common file system
+# Folders that readers look for: YOLO's labels lie where the last images becomes labels, VOC's by Annotations.
+_MEANT = frozenset({"images", "labels", "annotations", "jpegimages", "imagesets"})
 
 
 def put(folder: Path, name: str, body: bytes) -> None:
@@ -31,6 +36,23 @@ def check_name(name: str) -> str:
     if any(len(part.encode(errors="replace")) > _LONGEST_PART for part in parts):
         raise BadRecord(f"image name {shown(name)} is longer than {_LONGEST_PART} bytes between its slashes")
     return name
+
+
+def readable_name(item: Item) -> str:
+    """What an item's picture is called when it is written: its name, changed where readers would pass it over
+    (a hidden file, no picture's suffix) or read something out of its folders (images, test). BadRecord when
+    no file can have the name, or the picture that tells its suffix cannot be read.
+    """
+    path = PurePosixPath(check_name(item.name))
+    if any(part.lower() in _MEANT or is_passed_over(part) or split_of(part) for part in path.parts[:-1]):
+        path = PurePosixPath("_".join(path.parts))
+    if path.name.startswith("."):
+        path = path.with_name(f"_{path.name}")
+    if path.suffix.lower() not in SUFFIXES:
+        path = path.with_name(path.name + (".png" if picture_of(item).startswith(b"\x89PNG") else ".jpg"))
+    if len(path.name.encode()) > _LONGEST_PART:
+        path = path.with_name(content_hash(item.name) + path.suffix)
+    return str(path)
 
 
 def size_of(item: Item) -> tuple[int, int]:

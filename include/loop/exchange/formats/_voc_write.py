@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from include.loop.core.errors import BadRecord
 from include.loop.exchange.formats import WriteOptions
-from include.loop.exchange.formats._output import check_name, picture_of, put, size_of
+from include.loop.exchange.formats._output import check_name, picture_of, put, readable_name, size_of
 from include.loop.exchange.formats._values import boxes_to_write, without_suffix
 from include.loop.exchange.formats._xml import xml_text
 from include.loop.exchange.items import Box, Item, Problem
@@ -28,12 +28,13 @@ def write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterato
         if boxes is None:
             continue
         try:
-            image = without_suffix(check_name(item.name))
-            document = _document(item, boxes)
+            name = readable_name(item) if options.copy_images else check_name(item.name)
+            image = without_suffix(name)
+            document = _document(name, item, boxes)
             picture = picture_of(item) if options.copy_images else None
             put(folder, f"Annotations/{image}.xml", document)
             if picture is not None:
-                put(folder, f"JPEGImages/{item.name}", picture)
+                put(folder, f"JPEGImages/{name}", picture)
         except BadRecord as error:
             yield Problem(item.name, str(error))
             continue
@@ -50,11 +51,11 @@ def write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterato
         put(folder, f"{SETS}trainval.txt", "".join(f"{image}\n" for image in both).encode())
 
 
-def _document(item: Item, boxes: Iterable[Box]) -> bytes:
+def _document(name: str, item: Item, boxes: Iterable[Box]) -> bytes:
     width, height = size_of(item)
     root = Element("annotation")
     SubElement(root, "folder").text = "JPEGImages"
-    SubElement(root, "filename").text = xml_text(PurePosixPath(item.name).name)
+    SubElement(root, "filename").text = xml_text(PurePosixPath(name).name)
     size = SubElement(root, "size")
     for side, value in (("width", width), ("height", height), ("depth", 3)):
         SubElement(size, side).text = str(value)

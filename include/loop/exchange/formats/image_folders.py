@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from include.loop.core.errors import BadRecord
-from include.loop.exchange.files import Files
+from include.loop.exchange.files import Files, is_passed_over
 from include.loop.exchange.formats import Format, ReadOptions, WriteOptions
-from include.loop.exchange.formats._output import picture_of, put
+from include.loop.exchange.formats._output import picture_of, put, readable_name
 from include.loop.exchange.formats._pictures import Pictures
 from include.loop.exchange.formats._values import class_name, split_word
 from include.loop.exchange.items import Class, Item, Problem
@@ -56,7 +56,7 @@ def read(files: Files, options: ReadOptions) -> Iterator[Item | Problem]:
 
 def write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterator[Problem]:
     for name in options.classes:
-        if "/" in name or "\\" in name or name in {".", ".."} or split_word(name):
+        if "/" in name or "\\" in name or is_passed_over(name) or split_word(name):
             raise BadRecord(f"class {name!r} cannot be the name of a folder")
     for item in items:
         present = [said for said in item.classes or () if said.present]
@@ -70,7 +70,7 @@ def write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterato
             yield Problem(item.name, f"{TITLE} do not hold how sure a class is", "unheld")
         parts = [item.split] if item.split else []
         try:
-            put(folder, "/".join([*parts, present[0].label, item.name]), picture_of(item))
+            put(folder, "/".join([*parts, present[0].label, readable_name(item)]), picture_of(item))
         except BadRecord as error:
             yield Problem(item.name, str(error))
 

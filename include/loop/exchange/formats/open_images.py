@@ -21,7 +21,7 @@ from include.loop.core.errors import BadRecord
 from include.loop.core.storage import split_lines
 from include.loop.exchange.files import Files
 from include.loop.exchange.formats import Format, ReadOptions, WriteOptions
-from include.loop.exchange.formats._output import check_name, picture_of, put, size_of
+from include.loop.exchange.formats._output import check_name, picture_of, put, readable_name, size_of
 from include.loop.exchange.formats._pictures import Pictures
 from include.loop.exchange.formats._values import (
     class_name,
@@ -86,14 +86,18 @@ def write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterato
 
         taken: set[str] = set()
         for item in items:
-            image = without_suffix(item.name).replace("/", "_")  # an id, which has no folders
             try:
+                name = readable_name(item) if options.copy_images else check_name(item.name)
+                # An id has no folders, and a field of a CSV no blanks around it.
+                image = without_suffix(name).replace("/", "_").strip()
                 if image.casefold() in taken:
                     raise BadRecord(f"another image has the id {shown(image)} already")
-                check_name(item.name)
-                suffix = PurePosixPath(item.name).suffix
                 if options.copy_images:
-                    put(folder, f"{item.split or 'images'}/{image}{suffix}", picture_of(item))
+                    put(
+                        folder,
+                        f"{item.split or 'images'}/{image}{PurePosixPath(name).suffix}",
+                        picture_of(item),
+                    )
                 size = size_of(item) if item.boxes else (1, 1)
             except BadRecord as error:
                 yield Problem(item.name, str(error))

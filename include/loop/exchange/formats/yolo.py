@@ -21,7 +21,7 @@ import yaml
 from include.loop.core.errors import BadRecord
 from include.loop.exchange.files import Files
 from include.loop.exchange.formats import Format, ReadOptions, WriteOptions
-from include.loop.exchange.formats._output import check_name, picture_of, put, size_of
+from include.loop.exchange.formats._output import check_name, picture_of, put, readable_name, size_of
 from include.loop.exchange.formats._pictures import Pictures
 from include.loop.exchange.formats._values import (
     boxes_to_write,
@@ -47,7 +47,7 @@ _FARTHEST = 2
 def _looks_like(files: Files) -> bool:
     names = set(files.names())
     told = any(name.endswith((".yaml", ".yml", ".names", "classes.txt")) for name in names)
-    return told and any(_label_file(name) in names for name in Pictures(files).names())
+    return told and any(not names.isdisjoint(_label_files(name)) for name in Pictures(files).names())
 
 
 def _classes(files: Files, options: ReadOptions) -> list[str] | None:
@@ -85,12 +85,13 @@ def _read(files: Files, options: ReadOptions) -> Iterator[Item | Problem]:
             raise BadRecord(f"{description.name} has no split {unknown[0]!r}; there are: {there}")
         chosen = {split_word(word) for word in options.sets}
         splits = {name: split for name, split in splits.items() if split in chosen}
-    return chain(problems, _items(files, pictures, splits, labels, classes, description))
+    return chain(problems, _items(files, pictures, names, splits, labels, classes, description))
 
 
 def _items(
     files: Files,
     pictures: Pictures,
+    names: set[str],
     splits: dict[str, str | None],
     labels: dict[str, str],
     classes: Sequence[str],
@@ -116,24 +117,27 @@ def _items(
             continue
         yield from problems
         yield Item(name, pictures.reader(name), pictures.files.uri(name), size, used, split=split)
-    if not description.splits:  # else a label file may be of an image that no split names
-        orphans = (file for file in files.names() if file.endswith(".txt") and "/labels/" in f"/{file}")
-        for file in sorted(set(orphans) - set(labels.values())):
-            yield Problem(file, "there is no image of this label file")
+    # Of all pictures, those too that no split names.
+    used_files = {_labels_of(name, names) for name in pictures.names()}
+    orphans = {file for file in names if file.endswith(".txt") and "/labels/" in f"/{file}"}
+    for file in sorted(orphans - used_files):
+        yield Problem(file, "there is no image of this label file")
 
 
-def _label_file(image: str) -> str:
-    """Ultralytics' rule: the last folder ``images`` becomes ``labels``."""
-    before, found, after = f"/{image}".rpartition("/images/")
-    path = f"{before}/labels/{after}" if found else f"/{image}"
-    return f"{without_suffix(path)[1:]}.txt"
+def _label_files(image: str) -> list[str]:
+    """Ultralytics' rule: the last folder ``images`` becomes ``labels``. Behind it the places by the others,
+    which some tools write to: ``labels/images/1.txt`` for ``images/images/1.jpg``.
+    """
+    parts = without_suffix(image).split("/")
+    at = [index for index, part in enumerate(parts[:-1]) if part == "images"]
+    paths = ["/".join([*parts[:index], "labels", *parts[index + 1 :]]) for index in reversed(at)]
+    return [f"{path}.txt" for path in paths or ["/".join(parts)]]
 
 
 def _labels_of(image: str, names: set[str]) -> str | None:
     """The label file that there is; labels can lie in a source of their own, without the images' folders."""
-    file = _label_file(image)
     plain = f"{without_suffix(image)}.txt"
-    return next((path for path in (file, f"labels/{plain}", plain) if path in names), None)
+    return next((path for path in (*_label_files(image), f"labels/{plain}", plain) if path in names), None)
 
 
 def _box(words: list[str], classes: Sequence[str], size: tuple[int, int], keypoints: bool) -> Box:
@@ -172,13 +176,14 @@ def _write(items: Iterable[Item], folder: Path, options: WriteOptions) -> Iterat
             continue
         word = _FOLDER_OF.get(item.split or "train", "train")
         try:
-            name = f"{word}/{check_name(item.name)}"
+            # Without copies the pictures lie where they do, under their own names.
+            name = f"{word}/{readable_name(item) if options.copy_images else check_name(item.name)}"
             unknown = [box.label for box in boxes if box.label not in ids]
             if unknown:
                 raise BadRecord(f"class {unknown[0]!r} is none of {', '.join(options.classes)}")
             text = "".join(_line(box, ids[box.label], size_of(item)) for box in boxes)
             picture = picture_of(item) if options.copy_images else None
-            put(folder, f"labels/{without_suffix(name)}.txt", text.encode())
+            put(folder, _label_files(f"images/{name}")[0], text.encode())
             if picture is not None:
                 put(folder, f"images/{name}", picture)
         except BadRecord as error:

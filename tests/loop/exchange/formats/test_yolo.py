@@ -247,3 +247,10 @@ def test_an_image_that_loses_all_its_boxes_is_refused(tmp_path: Path) -> None:
     items, problems = read(YOLO, put(tmp_path, pets("0 .5 .5 0 1")))
     assert list(items) == ["images/val/b.jpg"]
     assert [(one.where, one.kind) for one in problems] == [("images/train/a.jpg", "refused")]
+
+
+def test_labels_are_found_by_another_folder_images_than_the_last(tmp_path: Path) -> None:
+    files = pets("") | {"images/train/images/c.jpg": picture(), "labels/train/images/c.txt": "0 .5 .5 1 1"}
+    items, problems = read(YOLO, put(tmp_path, files | {"labels/gone/d.txt": "0 .5 .5 1 1"}))
+    assert items["images/train/images/c.jpg"].boxes == (Box("cat", 0, 0, 200, 100),)
+    assert [one.where for one in problems] == ["labels/gone/d.txt"]
