@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError
 from include.loop.core.identity import content_hash
 from include.loop.core.records.imports import Import, ImportProblem, ImportStarted
-from include.loop.core.times import now
 from include.loop.exchange.classes import match_classes
 from include.loop.exchange.files import Files
 from include.loop.exchange.formats import ReadOptions
@@ -160,7 +160,8 @@ def _record(
         source=request.source,
         format=format_name,
         target=target.word,
-        at=now().isoformat(),
+        # To the microsecond: of two imports of the same images within a second, the later one's labels count.
+        at=datetime.now(UTC).isoformat(timespec="microseconds"),
         images=len(entries),
         negatives=sum(workspace.task.is_negative(entry.value) for entry in entries),
         labels={label: counts[label] for label in pipeline.classes},
@@ -210,7 +211,7 @@ def _write(
 def _line(entry: Entry, attribute: str, record: Import, is_shard: bool) -> dict[str, Any]:
     """The line as it is stored: with the date of the import where nobody has dated the label."""
     metadata = entry.value[f"{attribute}-metadata"]
-    date = record.at.partition("+")[0] + ".000000"  # Ground Truth writes microseconds and no zone
+    date = f"{datetime.fromisoformat(record.at):%Y-%m-%dT%H:%M:%S.%f}"  # as Ground Truth, without a zone
     return entry.value | {
         f"{attribute}-metadata": {"creation-date": date} | metadata,
         "etag": entry.stored.etag,

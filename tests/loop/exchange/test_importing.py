@@ -105,6 +105,17 @@ def test_an_imported_shard_stands_and_is_discarded_like_a_batch(place: Place, so
     assert str(read_standings(place.workspace)[1][name].state) == "discarded"
 
 
+def test_of_two_imports_of_the_same_images_the_later_one_counts_within_a_second_too(
+    place: Place, source: Source
+) -> None:
+    dates = []
+    for class_id in (0, 1):
+        source.write(*(line(f"{number}.jpg", [(class_id, 10, 10, 20, 20)]) for number in range(3)))
+        values = lines_of(place, import_data(place.workspace, source.request()).record)
+        dates.append({value["review-metadata"]["creation-date"] for value in values})
+    assert max(dates[0]) < min(dates[1])
+
+
 def test_a_plan_says_the_same_and_writes_nothing(place: Place, source: Source) -> None:
     source.write(line("a.jpg"), line("b.jpg"))
     plan = import_data(place.workspace, source.request(), keep=False)
