@@ -18,6 +18,7 @@ RELEASED = "released/"
 TRIALS = "trials/"
 SPLITS = "splits/"
 IMPORTS = "imports/"
+IMPORTED = "imported/"
 MODELS = "models/"
 REPORTS = "reports/"
 HISTORY_PAGE = "reports/index.html"
@@ -160,7 +161,7 @@ def import_problems(name: str) -> str:
 
 def imported_image(sha256: str, suffix: str) -> str:
     """A picture that lay in no S3 bucket, named after its bytes: imported twice, it lies there once."""
-    return f"imported/{sha256}{suffix}"
+    return f"{IMPORTED}{sha256}{suffix}"
 
 
 # Datasets, and the replay that goes into them.

@@ -34,22 +34,46 @@ def unpack(workspace: Workspace, location: str, refused: list[RejectedLine]) -> 
     """
     if not location.endswith(".rec"):
         return location
-    storage, pipeline = workspace.storage, workspace.pipeline
+    storage = workspace.storage
     found = storage.stat(location)
     if found is None:
         raise FileNotFoundError(f"no object at {storage.uri(location)}")
     ids = _class_ids(workspace, found.uri)
-    digest = content_hash(
-        found.etag, ids, list(pipeline.classes), pipeline.task, pipeline.multi_label, pipeline.label_attribute
-    )
+    digest = _digest(workspace, found, ids)
     manifest = layout.unpacked_manifest(digest)
     if not storage.exists(manifest):
         storage.write_lines(manifest, _unpacked(workspace, found, digest, ids))
-    refused.extend(
-        RejectedLine(manifest=found.uri, line=str(item.number), reason=item.reason)
-        for item in RefusedRecord.read_all(storage, digest)
-    )
+    refused.extend(_refused(workspace, found, digest))
     return manifest
+
+
+def find_unpacked(workspace: Workspace, location: str, refused: list[RejectedLine]) -> str | None:
+    """The same for whoever only reads: None when there is no such file, or it was not unpacked yet. The
+    latter is added to ``refused``.
+    """
+    storage = workspace.storage
+    found = storage.stat(location)
+    if found is None or not location.endswith(".rec"):
+        return location if found else None
+    digest = _digest(workspace, found, _class_ids(workspace, found.uri))
+    if not storage.exists(layout.unpacked_manifest(digest)):
+        reason = "is not unpacked yet, which the training of the first model does"
+        refused.append(RejectedLine(manifest=found.uri, line="", reason=reason))
+        return None
+    refused.extend(_refused(workspace, found, digest))
+    return layout.unpacked_manifest(digest)
+
+
+def _digest(workspace: Workspace, rec: StoredObject, ids: list[int]) -> str:
+    pipeline = workspace.pipeline
+    return content_hash(
+        rec.etag, ids, list(pipeline.classes), pipeline.task, pipeline.multi_label, pipeline.label_attribute
+    )
+
+
+def _refused(workspace: Workspace, rec: StoredObject, digest: str) -> Iterator[RejectedLine]:
+    for item in RefusedRecord.read_all(workspace.storage, digest):
+        yield RejectedLine(manifest=rec.uri, line=str(item.number), reason=item.reason)
 
 
 def _unpacked(

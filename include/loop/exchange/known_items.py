@@ -6,7 +6,8 @@ what cannot be handed out, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -20,6 +21,7 @@ from include.loop.core.records.splits import Entry, Split
 from include.loop.core.storage import MOST_BYTES, Storage, in_parallel
 from include.loop.dataset.candidates import read_candidates
 from include.loop.dataset.split_register import Candidate
+from include.loop.dataset.unpacking import find_unpacked
 from include.loop.exchange.files import check_name
 from include.loop.exchange.fitting import fit
 from include.loop.exchange.items import Item, Problem
@@ -63,7 +65,11 @@ def known_items(workspace: Workspace, choice: Choice) -> Iterator[Item | Problem
     else:
         chosen = _everything(workspace, rejected)
     yield from (
-        Problem(f"{item.manifest}:{item.line}", item.reason, "refused" if item.box is None else "dropped")
+        Problem(
+            f"{item.manifest}:{item.line}" if item.line else item.manifest,
+            item.reason,
+            "refused" if item.box is None else "dropped",
+        )
         for item in rejected
     )
     names = _Names(workspace.storage)
@@ -110,36 +116,61 @@ def _everything(workspace: Workspace, rejected: list[RejectedLine]) -> dict[str,
         places += [(pipeline.initial.train, Split.TRAIN), (pipeline.initial.validation, Split.VALIDATION)]
     places += [(location, Split.TEST) for _, location in sorted(pipeline.test_sets.items())]
     there = [
-        (place, split) for place, split in places if not place.endswith(".rec") and storage.exists(place)
+        (manifest, split)
+        for place, split in places
+        if (manifest := find_unpacked(workspace, place, rejected)) is not None
     ]
     if not there:
-        raise ConfigurationError(f"{pipeline.name} has no labels yet: nothing to export")
+        why = f": {rejected[0].manifest} {rejected[0].reason}" if rejected else ": nothing to export"
+        raise ConfigurationError(f"{pipeline.name} has no labels yet{why}")
     return _newest(workspace, there, rejected)
 
 
 def _newest(
     workspace: Workspace, places: list[tuple[str, Split | None]], rejected: list[RejectedLine]
 ) -> dict[str, Candidate]:
-    """The newest label of every image, of the split that the register gave it."""
-    settled = _settled(workspace.storage)
-    found: dict[str, Candidate] = {}
-    for place, split in places:
-        for item in read_candidates(workspace, place, rejected, split):
-            item = replace(item, wish=settled.get(item.label, item.wish))
-            before = found.get(item.line.source)
-            if before is None or (before.wish is not Split.TEST and _age(before) <= _age(item)):
-                found[item.line.source] = item
-    return found
+    """The newest label of every image, of the split that the register gave it, by the image's URI. An image
+    is its bytes, as in a dataset: wherever copies of it lie, it has one label.
+    """
+    labels, images = _settled(workspace.storage)
+    found = [item for place, split in places for item in read_candidates(workspace, place, rejected, split)]
+    by_image: dict[str, Candidate] = {}
+    by_source: dict[str, str] = {}
+    named = zip(found, in_parallel(partial(_image_of, workspace.storage, labels), found), strict=True)
+    for item, image in sorted(named, key=lambda pair: _age(pair[0])):
+        split = item.wish
+        if split is not Split.TEST:
+            split = labels[item.label].split if item.label in labels else images.get(image, split)
+        by_image[image] = replace(item, wish=split)
+        by_source[item.line.source] = image
+    # A place that holds another picture by now has lost the one that its older labels speak of.
+    return {
+        item.line.source: item for image, item in by_image.items() if by_source[item.line.source] == image
+    }
 
 
-def _settled(storage: Storage) -> dict[str, Split]:
-    """The split of each label that the split register has."""
+def _image_of(storage: Storage, labels: dict[str, Entry], item: Candidate) -> str:
+    """The SHA-256 of a labelled image; where it is gone, its URI: that is told when it is handed out."""
+    source, entry = item.line.source, labels.get(item.label)
+    if entry is not None and entry.sha256:
+        return entry.sha256
+    if source.startswith(storage.uri(layout.IMPORTED)):
+        return PurePosixPath(source).stem  # named after its bytes
+    try:
+        return hashlib.sha256(_read(storage, source, item.line.value.get("etag"))).hexdigest()
+    except BadRecord:
+        return source
+
+
+def _settled(storage: Storage) -> tuple[dict[str, Entry], dict[str, Split]]:
+    """What the split register has: each label's entry, and each image's split by its SHA-256."""
     names = [layout.named_after(item.uri) for item in storage.list(layout.SPLITS)]
 
-    def read(name: str) -> dict[str, Split]:
-        return {item.label: item.split for item in Entry.read_all(storage, name)}
+    def read(name: str) -> Iterable[Entry]:
+        return list(Entry.read_all(storage, name))
 
-    return {label: split for some in in_parallel(read, names) for label, split in some.items()}
+    entries = [entry for some in in_parallel(read, names) for entry in some]
+    return {entry.label: entry for entry in entries}, {entry.sha256: entry.split for entry in entries}
 
 
 def _age(item: Candidate) -> tuple[Any, ...]:

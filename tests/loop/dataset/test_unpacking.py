@@ -5,6 +5,7 @@ with a record, record by record.
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from include.loop.core.errors import ConfigurationError
 from include.loop.core.storage import Storage
 from include.loop.dataset import build
 from include.loop.dataset.unpacking import unpack
+from include.loop.exchange.exporting import export
+from include.loop.exchange.known_items import Choice
 from tests.loop.labelled import INITIAL, read
 from tests.loop.pictures import patchwork
 from tests.loop.place import Place
@@ -75,6 +78,17 @@ def test_the_first_dataset_is_made_from_recordio_files_record_by_record(begun: P
         ("4", "2"): "box 2 (class_id 0 at 32,24 of 0 x 19.2) has no area",
         ("5", None): "none of its 1 boxes can be learned",
     }
+
+
+def test_unpacked_labels_are_exported_and_those_that_are_not_yet_are_told(begun: Place, tmp_path: Path):
+    with pytest.raises(ConfigurationError, match=r"train\.rec is not unpacked yet"):
+        export(begun.workspace, Choice(), "coco", str(tmp_path / "out"))
+    unpack(begun.workspace, RECS["train"], [])
+    exported = export(begun.workspace, Choice(), "coco", str(tmp_path / "out"))
+    assert exported.splits == {"train": 4}
+    told = {item.where.rpartition("/")[2]: item.reason for item in exported.problems}
+    assert told["val.rec"].startswith("is not unpacked yet")
+    assert told.keys() >= {"train.rec:3", "train.rec:7", "train.rec:8"}
 
 
 def test_an_unpacking_that_was_interrupted_goes_on_and_one_that_is_complete_is_left_alone(

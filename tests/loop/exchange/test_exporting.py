@@ -94,6 +94,19 @@ def test_everything_is_the_newest_label_of_each_image_and_the_test_sets(
     assert problem.where.endswith("/b.jpg")
 
 
+def test_an_image_that_lies_in_two_places_goes_out_once_with_its_newest_label(
+    place: Place, tmp_path: Path
+) -> None:
+    shard(place, NIGHT, [line(place, name, class_id=1) for name in ("a.jpg", "b.jpg")])
+    newer = "2026-11-02T00:00:00.000000"
+    copy = line(place, "elsewhere.jpg", patchwork("a.jpg"), class_id=0, created=newer)
+    shard(place, "2026-11-02", [copy])
+    for built in (False, True):  # whether or not the split register knows them
+        exported = export(place.workspace, EVERYTHING, "coco", str(tmp_path / f"out-{built}"))
+        assert (exported.images, exported.labels) == (2, {"cat": 1, "dog": 1})
+        build(place.workspace)
+
+
 def label_of(place: Place, name: str) -> str:
     from include.loop.core.identity import content_hash
     from include.loop.dataset.split_register import LABEL_CHARS
