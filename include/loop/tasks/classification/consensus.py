@@ -39,8 +39,7 @@ def agree(
     if multi_label:
         many = agree_on_labels([{item.worker: item.chosen for item in image} for image in answers])
         return [
-            _many(found, counts, len(image))
-            for found, counts, image in zip(many, votes, answers, strict=True)
+            _many(found, counts, image) for found, counts, image in zip(many, votes, answers, strict=True)
         ]
     one = agree_on_class([{item.worker: item.chosen[0] for item in image} for image in answers], classes)
     return [_one(found, counts) for found, counts in zip(one, votes, strict=True)]
@@ -55,8 +54,11 @@ def _one(found: ClassConsensus, votes: Counter[int]) -> dict[int, float] | Revie
 
 
 def _many(
-    found: dict[int, ClassConsensus], votes: Counter[int], workers: int
+    found: dict[int, ClassConsensus], votes: Counter[int], image: Sequence[ClassAnswer]
 ) -> dict[int, float] | ReviewersDisagree:
-    if any(item.tied or 2 * votes[label] == workers for label, item in found.items()):
+    if any(item.tied or 2 * votes[label] == len(image) for label, item in found.items()):
         return ReviewersDisagree()
-    return {label: item.confidence for label, item in found.items() if item.label == 1}
+    kept = {label: item.confidence for label, item in found.items() if item.label == 1}
+    if not kept and all(item.chosen for item in image):
+        return ReviewersDisagree()
+    return kept

@@ -110,6 +110,12 @@ def test_a_label_that_a_minority_chose_is_not_learned():
     assert found["pets-metadata"]["confidence-map"] == {"0": 0.95}
 
 
+def test_where_everybody_saw_something_else_nobody_has_said_that_there_is_nothing():
+    (found,) = MANY.write_labels([(answers(MANY, ["cat"], ["dog"], ["owl"]), ORIGIN)])
+    assert isinstance(found, ReviewersDisagree)
+    assert line(MANY, ["cat"], ["none of these"], ["none of these"])["pets"] == []
+
+
 def test_a_class_that_nobody_chose_is_no_label():
     """However probable: these two call owls dogs, so that a dog of theirs is an owl to a statistician."""
     owls = [(answers(ONE, "dog", "dog", "owl", "owl", "owl", "owl"), ORIGIN)] * 20
