@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from include.loop.core.errors import BadRecord, Incompatible
-from include.loop.core.identity import content_hash
 from include.loop.core.records.dataset import RejectedLine
 from include.loop.core.records.splits import Split
-from include.loop.dataset.split_register import LABEL_CHARS, Candidate
+from include.loop.dataset.split_register import Candidate, name_label
 from include.loop.strategies import AUDIT
 from include.loop.tasks.manifest_lines import parse_line
 from include.loop.tasks.values import ClassMapMismatch
@@ -31,7 +30,7 @@ def read_candidates(
         label = None
         try:
             value = parse_line(raw)
-            label = content_hash(value, length=LABEL_CHARS)
+            label = name_label(value)
             line = workspace.task.read_value(value)
         except ClassMapMismatch as error:
             raise Incompatible(

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord, ConcurrentWrite
 from include.loop.core.identity import content_hash
 from include.loop.core.records.splits import RESEMBLES, Entry, Split
-from include.loop.core.storage import dump, in_parallel
+from include.loop.core.storage import Storage, dump, in_parallel
 from include.loop.dataset.fingerprints import Fingerprint, alike, read_fingerprint
 from include.loop.dataset.split_rules import Placed, SplitRules, settle
 from include.loop.tasks.manifest_lines import moment
@@ -43,7 +44,12 @@ class Candidate:
 
     @property
     def label(self) -> str:
-        return content_hash(self.line.value, length=LABEL_CHARS)
+        return name_label(self.line.value)
+
+
+def name_label(value: Mapping[str, Any]) -> str:
+    """A manifest line's name among all labels of a pipeline."""
+    return content_hash(value, length=LABEL_CHARS)
 
 
 class SplitRegister:
@@ -187,6 +193,16 @@ def open_register(workspace: Workspace) -> SplitRegister:
         return name, list(Entry.read_all(workspace.storage, name))
 
     return SplitRegister(workspace, dict(in_parallel(read, names)))
+
+
+def known_etags(storage: Storage) -> dict[str, str]:
+    """By label, the ETag of the picture that its split was settled for."""
+    names = [layout.named_after(item.uri) for item in storage.list(layout.SPLITS)]
+
+    def read(name: str) -> dict[str, str]:
+        return {entry.label: entry.etag for entry in Entry.read_all(storage, name)}
+
+    return {label: etag for some in in_parallel(read, names) for label, etag in some.items()}
 
 
 def age(entry: Entry) -> tuple[datetime, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from include import recordio
 from include.loop.core import layout
@@ -17,6 +17,7 @@ from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.core.records.dataset import Dataset
 from include.loop.core.records.recordio import NotPacked, PackedDataset
 from include.loop.core.storage import MOST_BYTES, in_parallel
+from include.loop.dataset.split_register import known_etags, name_label
 from include.loop.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,9 @@ def pack_dataset(workspace: Workspace, dataset: Dataset) -> PackedDataset:
     if found and found.for_mxnet == for_mxnet:
         return found
     left_out: list[NotPacked] = []
+    etags = known_etags(workspace.storage)
     counts = {
-        split: _Split(workspace, dataset, split, for_mxnet).pack(left_out)
+        split: _Split(workspace, dataset, split, for_mxnet, etags).pack(left_out)
         for split in ("train", "validation")
     }
     if left_out:
@@ -68,9 +70,11 @@ def pack_dataset(workspace: Workspace, dataset: Dataset) -> PackedDataset:
 class _Split:
     """One file while it is made."""
 
-    def __init__(self, workspace: Workspace, dataset: Dataset, split: str, for_mxnet: bool) -> None:
+    def __init__(
+        self, workspace: Workspace, dataset: Dataset, split: str, for_mxnet: bool, etags: Mapping[str, str]
+    ) -> None:
         self._workspace, self._dataset, self._split = workspace, dataset, split
-        self._for_mxnet = for_mxnet
+        self._for_mxnet, self._etags = for_mxnet, etags
         self._count = 0
 
     def pack(self, left_out: list[NotPacked]) -> int:
@@ -94,7 +98,7 @@ class _Split:
 
     def _frame(self, item: tuple[int, bytes]) -> bytes | NotPacked:
         number, line = item
-        task, storage = self._workspace.task, self._workspace.storage
+        task = self._workspace.task
         image = ""
         try:
             label = task.read_line(line)
@@ -102,7 +106,16 @@ class _Split:
             numbers = task.write_record(label)
             if self._for_mxnet and not recordio.is_readable_by_mxnet(numbers):
                 raise BadRecord("there is nothing on it, and SageMaker's algorithm cannot read such a record")
-            body = storage.read(image, most=MOST_BYTES)
+            body = self._read(image, self._etags.get(name_label(label.value)))
             return recordio.frame(recordio.pack(recordio.Record(number, numbers, body)))
         except (BadRecord, FileNotFoundError, recordio.RecordError, recordio.RecordIOError) as error:
             return NotPacked(split=self._split, image=image, reason=str(error))
+
+    def _read(self, image: str, etag: str | None) -> bytes:
+        """The picture that the dataset was built of: what was put into its place since then is another."""
+        found = self._workspace.storage.find(image, most=MOST_BYTES)
+        if found is None:
+            raise BadRecord(f"the image is gone: {image}")
+        if etag and found[1] != etag:
+            raise BadRecord(f"the image was replaced after its dataset was built: {image}")
+        return found[0]

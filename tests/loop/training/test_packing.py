@@ -108,13 +108,27 @@ def test_an_image_that_is_gone_costs_itself_and_a_split_without_any_is_refused(b
         pack_dataset(place.workspace, dataset)
 
 
+def test_an_image_that_was_replaced_since_the_dataset_was_built_is_left_out_and_told(begun):
+    place, dataset = begun
+    gone = images(place, dataset, "train")[3]
+    place.storage.write(gone, patchwork("another picture"))
+    packed = pack_dataset(place.workspace, dataset)
+    assert (packed.train, packed.left_out) == (5, 1)
+    assert patchwork("another picture") not in [one.image for one in records(place, dataset, "train")]
+    (told,) = place.storage.read_lines(layout.not_packed(dataset.dataset_id))
+    assert told["reason"].startswith("the image was replaced after its dataset was built")
+
+
 def test_a_packing_that_fails_leaves_no_half_file(begun, monkeypatch):
     place, dataset = begun
 
-    def read(self: Storage, location: str, *more: object, **most: object) -> bytes:
-        raise ConnectionError("gone")
+    def find(self: Storage, location: str, *more: object, **most: object) -> Any:
+        if location in images_there:
+            raise ConnectionError("gone")
+        return whole(self, location, *more, **most)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Storage, "read", read)
+    whole, images_there = Storage.find, images(place, dataset, "train")
+    monkeypatch.setattr(Storage, "find", find)
     with pytest.raises(ConnectionError):
         pack_dataset(place.workspace, dataset)
     monkeypatch.undo()
