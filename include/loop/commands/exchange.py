@@ -11,7 +11,7 @@ from typing import Any
 
 from include.loop.commands.base import add_pipeline, workspace_of
 from include.loop.commands.progress import Progress
-from include.loop.core.errors import ConfigurationError
+from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.exchange.classes import read_class_list
 from include.loop.exchange.exporting import export, tell_export
 from include.loop.exchange.formats import format_names
@@ -178,14 +178,15 @@ def _class_list(workspace: Workspace, place: str | None) -> tuple[str, ...]:
         return ()
     if place == OURS:
         return tuple(workspace.pipeline.classes)
-    if place.startswith("s3://"):
-        body = workspace.storage.read(place, most=_MOST_LIST_BYTES)
-    else:
-        try:
+    try:
+        if place.startswith("s3://"):
+            body = workspace.storage.read(place, most=_MOST_LIST_BYTES)
+        else:
             with Path(place).open("rb") as file:
                 body = file.read(_MOST_LIST_BYTES)
-        except OSError as error:
-            raise ConfigurationError(f"--classes: {place} cannot be read: {error.strerror}") from None
+    except (OSError, BadRecord) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigurationError(f"--classes: {place} cannot be read: {why}") from None
     try:
         return tuple(read_class_list(body.decode("utf-8-sig"), place))
     except UnicodeDecodeError:

@@ -49,12 +49,17 @@ def test_an_import_reports_what_it_brought_and_what_is_next(
     assert (record.name, record.problems) == (name, {"dropped": 1, "mended": 1, "refused": 1})
 
 
-def test_numbers_without_names_take_them_from_a_list(source: Source, tmp_path: Path, capsys: Capture) -> None:
+def test_numbers_without_names_take_them_from_a_list(
+    place: Place, source: Source, tmp_path: Path, capsys: Capture
+) -> None:
     nameless = {"box-metadata": {"type": "groundtruth/object-detection"}}
     source.write(line("a.jpg", [(2, 1, 1, 9, 9)], **nameless))
     command = ["data", "import", str(source.root), "--images", str(source.root), "--as", "labels"]
     assert main(command) == 1
     assert "say the names with --classes FILE" in capsys.readouterr().err
+    none = place.storage.uri("none.txt")
+    assert main([*command, "--classes", none]) == 1
+    assert f"error: --classes: {none} cannot be read: no object at" in capsys.readouterr().err
     names = tmp_path / "labels.txt"
     names.write_text("1:cat\n0:fox\n2:dog\n")
     assert main([*command, "--classes", str(names)]) == 0
