@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ def _predict(options: argparse.Namespace) -> int:
     if not options.images:
         raise ConfigurationError("name an image at least, or --describe")
     images = [Given(name, _read(name)) for name in dict.fromkeys(options.images)]
-    paths = _paths(options.out, images) if options.out else []
+    paths = drawings(options.out, images) if options.out else []
     workspace, answers = _ask(options, images)
     if options.json:
         told = {name: _told(workspace, found) for name, found in answers.found.items()}
@@ -166,7 +167,7 @@ def _enlarged(picture: Picture) -> Picture:
     return picture if times == 1 else picture.resize((picture.width * times, picture.height * times), 0)
 
 
-def _paths(out: str, images: Sequence[Given]) -> list[Path]:
+def drawings(out: str, images: Sequence[Given]) -> list[Path]:
     """Where each image is drawn; in a folder under its own name, with a number where two have the same."""
     place = Path(out)
     if place.suffix.lower() in PICTURES:
@@ -176,10 +177,10 @@ def _paths(out: str, images: Sequence[Given]) -> list[Path]:
             )
         return [place]
     paths: list[Path] = []
-    for number, image in enumerate(images, start=1):
+    for image in images:
         stem = PurePosixPath(image.name).stem or "image"
-        path = place / f"{stem}.png"
-        paths.append(path if path not in paths else place / f"{stem}-{number}.png")
+        names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+        paths.append(next(path for name in names if (path := place / f"{name}.png") not in paths))
     return paths
 
 

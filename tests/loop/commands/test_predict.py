@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from include.loop.__main__ import main
+from include.loop.commands.predict import drawings
+from include.loop.serving.asking import Given
 from tests.loop.manifests.lines import boxes, write
 from tests.loop.place import Place, labelled, picture
 from tests.loop.served import Serving
@@ -98,6 +100,12 @@ def test_a_model_without_an_endpoint_is_asked_by_a_transform_that_costs_once(
     described = json.loads(capsys.readouterr().out)
     assert (described["classes"], described["artifact"]) == (["helmet", "vest"], model)
     assert described["input"] == "one JPEG or PNG, squeezed to 300 x 300 pixels"
+
+
+def test_no_two_drawings_have_one_path():
+    names = ["a-3.jpg", "x/a.jpg", "y/a.jpg", "z/a.png", "a-2.jpg"]
+    paths = drawings("o", [Given(name, b"") for name in names])
+    assert [path.name for path in paths] == ["a-3.png", "a.png", "a-2.png", "a-4.png", "a-2-2.png"]
 
 
 @pytest.mark.parametrize(
