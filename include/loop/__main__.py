@@ -22,6 +22,17 @@ COMMANDS = (lineage, batches, data, train, predict, evaluate)
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status."""
     options = _parser().parse_args(arguments)
+    status = _run(options)
+    # Whoever forgets --pipeline would take what was said for their own pipeline's.
+    if status == 1 and (name := getattr(options, "by_default", None)):
+        print(
+            f"This is about pipeline {name}, the environment's default: --pipeline NAME names another.",
+            file=sys.stderr,
+        )
+    return status
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         return int(options.run(options))
     except KeyboardInterrupt:

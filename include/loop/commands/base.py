@@ -33,8 +33,12 @@ def add_manifest(commands: Any, name: str, run: Run, **texts: str) -> argparse.A
 
 
 def workspace_of(options: argparse.Namespace) -> Workspace:
-    """The workspace of the pipeline that a command is about."""
-    return open_workspace(clients(), options.pipeline)
+    """The workspace of the pipeline that a command is about; ``by_default`` of the options is its name where
+    nobody has said it, to be told when the command fails.
+    """
+    workspace = open_workspace(clients(), options.pipeline)
+    options.by_default = None if options.pipeline else workspace.pipeline.name
+    return workspace
 
 
 def clients(review_url: str | None = None) -> Clients:

@@ -52,9 +52,10 @@ def open_model(options: argparse.Namespace) -> tuple[Workspace, Contestant, dict
         raise ConfigurationError(f"there is no training job {given!r}, and it is no S3 URI of an artifact")
     if details is not None and details["TrainingJobStatus"] != "Completed":
         raise NotSetUp(f"training job {job} is {details['TrainingJobStatus']}: it has no model to ask")
-    workspace = (
-        default if options.pipeline or details is None else _workspace_of_job(connected, details, default)
-    )
+    workspace = default
+    if details is not None and not options.pipeline:
+        workspace = _workspace_of_job(connected, details, default)
+        options.by_default = None
     if details is not None:
         _check_classes(workspace, details)
     model_data = given if details is None or is_uri else details["ModelArtifacts"]["S3ModelArtifacts"]

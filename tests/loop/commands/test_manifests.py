@@ -99,6 +99,9 @@ def test_a_manifest_of_another_label_is_told_the_pipelines(
     manifest = write(tmp_path / "m", [boxes("s3://b/1.jpg", 0)])
     told = said(capsys, "check", manifest, "--no-images", status=1)
     assert "The pipeline's label_attribute is review. `data attributes` says what" in told
+    assert "This is about pipeline pets, the environment's default: --pipeline NAME names another." in told
+    named = said(capsys, "check", manifest, "--no-images", "--pipeline", "pets", status=1)
+    assert "the environment's default" not in named
 
 
 @pytest.mark.parametrize("text", ["0", "1", "0.123", "much"])
