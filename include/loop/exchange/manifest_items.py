@@ -164,6 +164,8 @@ def _read_classes(
         raise BadRecord("must be a list of class indices")
     sure = metadata.get("confidence-map")
     sure = sure if isinstance(sure, dict) else {}
+    if _is_flags(label, metadata, classes):
+        label = [index for index, there in enumerate(label) if int(there)]
     names = [(str(index), _class_name(index, metadata, classes)) for index in label]
     absent = metadata.get("absent-map")
     found = {name: Class(name, _confidence(sure.get(key))) for key, name in names}
@@ -171,6 +173,15 @@ def _read_classes(
         if isinstance(name, str):
             found.setdefault(name, Class(name, present=False))
     return tuple(found.values())
+
+
+def _is_flags(label: list[Any], metadata: Mapping[str, Any], classes: Sequence[str]) -> bool:
+    """Whether a list has a zero or a one for each class, and no ids: what training takes it for where Ground
+    Truth did not write the line (the same rule as tasks/classification/manifest.py's).
+    """
+    numbered = "class-map" in metadata or metadata.get("type") == TYPES["many_classes"]
+    flags = all(not isinstance(one, bool) and one in (0, 1, "0", "1") for one in label)
+    return not numbered and flags and len(label) == len(classes)
 
 
 def _confidence(value: Any) -> float | None:

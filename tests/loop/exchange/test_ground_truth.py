@@ -89,6 +89,18 @@ def test_classes_single_and_many(tmp_path: Path) -> None:
     assert many.classes == (Class("rust", 0.95), Class("dent"))
 
 
+def test_a_list_without_a_class_map_means_what_training_takes_it_for(tmp_path: Path) -> None:
+    lines = [{"source-ref": f"s3://b/{n}.jpg", "tags": [0, 1, 1], "tags-metadata": {}} for n in range(3)]
+    lines[1]["tags"] = [2, 1]
+    lines[2]["tags-metadata"] = {"type": "groundtruth/image-classification-multilabel"}
+    found = read(tmp_path, *lines, classes=["cat", "dog", "owl"])
+    assert [[one.label for one in item.classes or ()] for item in found if isinstance(item, Item)] == [
+        ["dog", "owl"],
+        ["owl", "dog"],
+        ["cat", "dog"],
+    ]
+
+
 def test_of_several_labels_nobody_guesses(tmp_path: Path) -> None:
     both = BOXES | GRADE
     with pytest.raises(BadRecord, match=r"box \(1 lines\), grade \(1 lines\)\. Say which .* --label"):
