@@ -103,6 +103,15 @@ def test_a_list_alone_is_read_with_its_images(tmp_path):
     assert [one.where for one in problems] == [f"line {number} of val.lst" for number in (5, 6, 7)]
 
 
+def test_one_number_in_a_list_of_one_class_is_no_label(tmp_path):
+    """Many classes of one, and a class: written alike, 0 would mean the opposite."""
+    (tmp_path / "a.jpg").write_bytes(image())
+    (tmp_path / "train.lst").write_text("0\t1\ta.jpg\n1\t0\ta.jpg\n2\t2\t5\t0\t0\t0\t1\t1\ta.jpg\n")
+    items, problems = read(tmp_path, "cat")
+    assert [one.boxes for one in items] == [(Box("cat", 0, 0, 200, 100),)]
+    assert ["whether 0 is that class or its absence" in one.reason for one in problems] == [True, True]
+
+
 def test_one_class_and_many_are_told_apart_by_their_headers(tmp_path):
     (tmp_path / "a.rec").write_bytes(framed(1, 2.0, image()) + framed(2, (1, 0, 1), image()))
     (tmp_path / "a.classes.txt").write_text("cat\ndog\nbird\n")

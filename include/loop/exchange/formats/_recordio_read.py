@@ -66,6 +66,12 @@ def read_list_file(
             try:
                 if isinstance(line, recordio.RecordError):
                     raise line
+                if len(classes) == 1 and not isinstance(line.label, tuple):
+                    # Many classes as zeros and ones look the same, and mean the opposite.
+                    raise recordio.RecordError(
+                        f"a list with one number for each image and one class, {classes[0]!r}, does not say "
+                        "whether 0 is that class or its absence; a .rec does, image folders too"
+                    )
                 record = recordio.Record(line.index, line.label, images.read(line.path, MOST_BYTES))
                 size = read_size(record.image)
                 path = _unique(line.path, name, number, seen)
