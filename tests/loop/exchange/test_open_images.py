@@ -69,6 +69,15 @@ def test_boxes_and_verified_classes_are_read_with_their_marks(source: Folder) ->
     assert item.classes == (Class("Cat"), Class("Dog, or hound", present=False))
 
 
+def test_no_picture_of_another_split_stands_in_for_one_that_is_missing(tmp_path: Path) -> None:
+    picture(tmp_path, "train/b.jpg", "validation/a.jpg")
+    for split in ("train", "validation"):
+        (tmp_path / f"{split}-labels.csv").write_text("ImageID,LabelName,Confidence\na,cat,1\n")
+    found = list(CSV.read(Folder(tmp_path), ReadOptions()))
+    assert [(item.name, item.split) for item in items(found)] == [("validation/a.jpg", "validation")]
+    assert [item[2] for item in problems(found)] == [f"no image is called 'a' of train in {tmp_path}"]
+
+
 def test_what_cannot_be_used_is_told_by_its_line(source: Folder) -> None:
     found = problems(CSV.read(source, ReadOptions()))
     assert [item[:2] for item in found] == [

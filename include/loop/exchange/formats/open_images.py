@@ -256,14 +256,19 @@ def _items(
     stems: dict[str, list[str]] = defaultdict(list)
     for name in pictures.names():
         stems[PurePosixPath(name).stem].append(name)
+    folders = {str(PurePosixPath(name).parent) for name in pictures.names()}
+    splits = {split_of(folder) for folder in folders}
     for (split, image), said in images.items():
         yield from said.problems
         alike = stems.get(image, [])
-        if len(alike) > 1:
-            alike = [name for name in alike if split_of(str(PurePosixPath(name).parent)) == split]
+        if len(alike) > 1 or split in splits:  # an id of another split is another picture
+            own = [name for name in alike if split_of(str(PurePosixPath(name).parent)) == split]
+            nobodys = [name for name in alike if split_of(str(PurePosixPath(name).parent)) is None]
+            alike = own or nobodys
         if len(alike) != 1:
-            what = "several images are" if stems.get(image) and len(alike) != 1 else "no image is"
-            yield Problem(image, f"{what} called {shown(image)} in {pictures.files.place}")
+            what = "several images are" if alike else "no image is"
+            of = f" of {split}" if stems.get(image) and split else ""
+            yield Problem(image, f"{what} called {shown(image)}{of} in {pictures.files.place}")
             continue
         yield from _item(pictures, alike[0], split, said)
 

@@ -176,6 +176,36 @@ def test_a_name_that_fits_two_pictures_is_not_guessed(tmp_path: Path) -> None:
     assert "'a.jpg' can be one/a.jpg or two/a.jpg" in problems[0].reason
 
 
+def test_no_picture_of_another_split_stands_in_for_one_that_is_missing(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "annotations/instances_train.json": labels(box()),
+        "annotations/instances_val.json": labels(box(category_id=3)),
+        "train/b.jpg": picture(),
+        "val/a.jpg": picture(),
+    }
+    items, problems = read(COCO, put(tmp_path, files))
+    assert {name: (one.boxes or ())[0].label for name, one in items.items()} == {"val/a.jpg": "dog"}
+    assert [one.reason for one in problems] == [
+        "no image 'a.jpg'; val/a.jpg is called so, but is of another split or data set"
+    ]
+
+
+def test_a_name_is_of_the_picture_with_its_very_letters(tmp_path: Path) -> None:
+    """An accent in one letter or in two; one way stands for the other where no picture has it."""
+    names = ["caf\u00e9.jpg", "cafe\u0301.jpg"]
+    images = [IMAGE | {"id": key, "file_name": name} for key, name in enumerate(names)]
+    text = labels(box(image_id=0), box(image_id=1, category_id=3), images=images)
+    items, problems = read(
+        COCO, put(tmp_path / "a", {"l.json": text, names[0]: picture(), names[1]: picture(64, 48)})
+    )
+    assert {name: (one.boxes or ())[0].label for name, one in items.items()} == dict(
+        zip(names, ("cat", "dog"), strict=True)
+    )
+    assert problems == []
+    files = put(tmp_path / "b", {"l.json": labels(box(image_id=0), images=images[:1]), names[1]: picture()})
+    assert list(read(COCO, files)[0]) == [names[1]]
+
+
 def test_pictures_may_lie_elsewhere(tmp_path: Path) -> None:
     source = put(
         tmp_path / "labels", {"instances.json": labels(box(), images=[IMAGE | {"file_name": "x\\a.jpg"}])}

@@ -236,3 +236,20 @@ def test_an_image_that_loses_all_its_objects_does_not_become_one_with_nothing_on
     assert items == {}
     assert [(problem.where, problem.kind) for problem in problems] == [("Annotations/a.xml", "refused")]
     assert "none of its 1 labels can be used: box of 'cat' has no area" in problems[0].reason
+
+
+def test_no_picture_of_another_year_stands_in_for_one_that_is_missing(tmp_path: Path) -> None:
+    labels = {f"{year}/Annotations/a.xml": xml(obj(1, 1, 9, 9)) for year in ("2007", "2012")}
+    items, problems = read(VOC, put(tmp_path / "one", labels | {"2012/JPEGImages/a.jpg": picture()}))
+    assert (list(items), [one.where for one in problems]) == (
+        ["2012/JPEGImages/a.jpg"],
+        ["2007/Annotations/a.xml"],
+    )
+    images = put(
+        tmp_path / "elsewhere", {"2007/JPEGImages/b.jpg": picture(), "2012/JPEGImages/a.jpg": picture()}
+    )
+    items, problems = read(VOC, put(tmp_path / "labels", labels), ReadOptions(images=images))
+    assert (list(items), [one.where for one in problems]) == (
+        ["2012/JPEGImages/a.jpg"],
+        ["2007/Annotations/a.xml"],
+    )
