@@ -135,6 +135,15 @@ def test_the_same_path_in_two_lists_stays_two_images(tmp_path):
     assert [(one.name, one.split) for one in items] == [("a.jpg", "train"), ("val/1/a.jpg", "validation")]
 
 
+def test_a_list_that_no_records_belong_to_is_told_among_others_that_have_them(tmp_path):
+    (tmp_path / "train.rec").write_bytes(framed(0, 1.0, image()))
+    for name in ("train", "val"):
+        (tmp_path / f"{name}.lst").write_text(f"0\t1\t{name}.jpg\n")
+    items, problems = read(tmp_path, *NAMES)
+    assert [one.name for one in items] == ["train.jpg"]
+    assert [(one.where, one.kind) for one in problems] == [("val.lst", "refused")]
+
+
 def test_sources_that_cannot_be_used_are_refused_as_a_whole(tmp_path):
     (tmp_path / "a.rec").write_bytes(framed(0, 1.0, image()) + b"cut")
     with pytest.raises(BadRecord, match="say them with --classes FILE"):

@@ -9,7 +9,7 @@ images as files.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from include import recordio
@@ -62,6 +62,8 @@ def _read(files: Files, options: ReadOptions) -> Iterator[Item | Problem]:
             f"{names[0]} has class indices and no names: say them with --classes FILE, or put {CLASSES_FILE} "
             "beside it, one class a line, in the order of their ids"
         )
+    for name in _lists_alone(files, options, names):
+        yield Problem(name, "is passed over, since other files here are packed: import it by itself")
     seen: set[int] = set()
     for name in names:
         split = _split_of(name)
@@ -73,8 +75,18 @@ def _read(files: Files, options: ReadOptions) -> Iterator[Item | Problem]:
 
 def _data_files(files: Files, options: ReadOptions) -> list[str]:
     """The ``.rec`` files; where there are none, the lists from which they would be packed."""
-    names = [name for name in files.names() if name.endswith(".rec")]
-    names = names or [name for name in files.names() if name.endswith(".lst")]
+    return _chosen(files, options, ".rec") or _chosen(files, options, ".lst")
+
+
+def _lists_alone(files: Files, options: ReadOptions, names: Sequence[str]) -> list[str]:
+    """Lists without records among those that have them: one image could stand in both."""
+    packed = {name.removesuffix(".rec") for name in names if name.endswith(".rec")}
+    lists = _chosen(files, options, ".lst") if packed else []
+    return [name for name in lists if name.removesuffix(".lst") not in packed]
+
+
+def _chosen(files: Files, options: ReadOptions, ending: str) -> list[str]:
+    names = [name for name in files.names() if name.endswith(ending)]
     wanted = {_SPLITS.get(part, part) for part in options.sets}
     return [name for name in names if not wanted or _split_of(name) in wanted or Path(name).stem in wanted]
 
