@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, TypeVar, cast
 
 from include.loop.core.errors import BadRecord
-from include.loop.exchange.files import MOST_FILES, check_name
+from include.loop.exchange.files import MOST_FILES, check_name, is_of_mac
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
 PACKED_OTHERWISE = (".tar.xz", ".tar.bz2", ".txz", ".tbz2", ".7z", ".rar", ".tar.zst")
@@ -284,7 +284,8 @@ def _add(members: dict[str, Member], name: str, member: Member) -> None:
         raise BadRecord(f"the name of the member {name!r:.100} has characters that cannot be printed")
     if path in members:
         raise BadRecord(f"it has the member {name!r:.100} twice")
-    members[path] = member
+    if not is_of_mac(path):
+        members[path] = member
 
 
 def _check_count(count: int) -> None:

@@ -28,8 +28,9 @@ class Files(Protocol):
         """What a message calls the source: a path or an S3 URI."""
 
     def names(self) -> Sequence[str]:
-        """Every file of the source, those of folders below it too. For a source that is one file: that file
-        and those beside it that have its name with other endings (``train.rec``, ``train.idx``).
+        """Every file of the source, those of folders below it too; not what Macs add (``is_of_mac``). For a
+        source that is one file: that file and those beside it that have its name with other endings
+        (``train.rec``, ``train.idx``).
         """
 
     def read(self, name: str, most: int) -> bytes:
@@ -64,6 +65,12 @@ def check_name(name: str) -> str:
 def is_passed_over(part: str) -> bool:
     """Whether a file or folder of this name is no data: hidden, or what Macs add to archives."""
     return part.startswith(".") or part == "__MACOSX"
+
+
+def is_of_mac(name: str) -> bool:
+    """Whether it is a Mac's file of another one's attributes, under a name as of a second picture."""
+    *folders, last = name.split("/")
+    return last.startswith("._") or "__MACOSX" in folders
 
 
 def with_stem_of(file: str, names: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from include.loop.core.errors import BadRecord
 from include.loop.core.storage import MISSING, Storage, error_code
-from include.loop.exchange.files import MOST_FILES, check_name, with_stem_of
+from include.loop.exchange.files import MOST_FILES, check_name, is_of_mac, with_stem_of
 
 _BUFFER = 1 << 20
 
@@ -85,7 +85,9 @@ class Folder:
         path = self._root / name
         try:
             check_name(name).encode()  # names that are no UTF-8 fit into no manifest
-            return path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(self._root))
+            if is_of_mac(name) or not path.is_file():
+                return False
+            return not path.is_symlink() or path.resolve().is_relative_to(self._root)
         except (BadRecord, UnicodeEncodeError, OSError):
             return False
 
@@ -110,9 +112,11 @@ class S3Prefix:
         for item in self._storage.list(self._prefix + stem):
             name = item.uri[len(self._prefix) :]
             try:
-                found.append(check_name(name))
+                check_name(name)
             except BadRecord:
                 continue
+            if not is_of_mac(name):
+                found.append(name)
             if len(found) > MOST_FILES:
                 raise BadRecord(f"{self.place} has more than {MOST_FILES:,} objects")
         return sorted(with_stem_of(self._only, found) if self._only else found)

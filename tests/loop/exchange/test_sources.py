@@ -20,10 +20,12 @@ from include.loop.exchange.sources import open_source
 from tests.loop.place import Place
 
 FILES = {"labels/a.xml": b"<a/>", "images/a.jpg": b"picture" * 1000, "readme": b"x"}
+# What a Mac adds to an archive, and writes to a drive of another system.
+MAC = {"__MACOSX/images/._a.jpg": b"\0\5\x16\7", "images/._a.jpg": b"\0\5\x16\7"}
 
 
 def make_folder(root: Path) -> str:
-    for name, body in FILES.items():
+    for name, body in (FILES | MAC).items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(body)
     return str(root)
@@ -31,14 +33,14 @@ def make_folder(root: Path) -> str:
 
 def make_zip(root: Path) -> str:
     with zipfile.ZipFile(root / "set.zip", "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, body in FILES.items():
+        for name, body in (FILES | MAC).items():
             packed.writestr(name, body)
     return str(root / "set.zip")
 
 
 def make_tar(root: Path, name: str = "set.tar", mode: str = "w") -> str:
     with tarfile.open(root / name, mode) as packed:  # type: ignore[call-overload]
-        for inner, body in FILES.items():
+        for inner, body in (FILES | MAC).items():
             info = tarfile.TarInfo(f"./{inner}")
             info.size = len(body)
             packed.addfile(info, io.BytesIO(body))
@@ -63,7 +65,7 @@ def test_the_same_files_are_read_from_everywhere(
 ) -> None:
     there = make(tmp_path)
     if in_s3 and make is make_folder:
-        for name, body in FILES.items():
+        for name, body in (FILES | MAC).items():
             place.put(f"set/{name}", body)
         place.put("set/../outside", b"no path could be this key")
         there = place.storage.uri("set")
