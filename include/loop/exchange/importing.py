@@ -145,7 +145,12 @@ def _record(
 ) -> Import:
     pipeline, storage = workspace.pipeline, workspace.storage
     entries = [entry for some in parts.values() for entry in some]
-    lines = [[split, entry.value] for split, some in parts.items() for entry in some]
+    # A copy's key says which bytes it has; what lies elsewhere under the same name may be replaced.
+    lines = [
+        [split, entry.value, *([] if entry.stored.copied else [entry.stored.etag])]
+        for split, some in parts.items()
+        for entry in some
+    ]
     name = f"import-{content_hash(target.word, lines)}"
     counts = Counter(pipeline.classes[index] for entry in entries for index in entry.line.classes)
     near = across_splits(

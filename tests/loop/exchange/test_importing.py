@@ -262,6 +262,19 @@ def test_images_that_lie_in_s3_are_referenced_and_no_picture_is_copied_twice(
     assert len(copies) == 2
 
 
+def test_pictures_that_were_replaced_under_their_names_are_another_import(
+    place: Place, source: Source
+) -> None:
+    there = place.put("somewhere/a.jpg", patchwork("a"))
+    source.write(line("a.jpg") | {"source-ref": there}, pictures=False)
+    first = import_data(place.workspace, source.request(images=None)).record
+    place.put("somewhere/a.jpg", patchwork("b"))
+    again = import_data(place.workspace, source.request(images=None))
+    assert again.changed
+    assert again.record.name != first.name
+    assert lines_of(place, again.record)[0]["etag"] == place.storage.stat(there).etag  # type: ignore[union-attr]
+
+
 def test_of_the_same_bytes_twice_the_one_that_measures_counts(
     make_place: Callable[..., Place], source: Source
 ) -> None:
