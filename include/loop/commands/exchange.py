@@ -168,7 +168,7 @@ def _import(options: argparse.Namespace) -> int:
     if options.json:
         print(found.record.model_dump_json(indent=2))
         return 0
-    told = tell(workspace, found.record, changed=found.changed, planned=options.dry_run)
+    told = tell(workspace, found.record, found.notes, changed=found.changed, planned=options.dry_run)
     print("\n".join(map(printable, told)))
     return 0
 

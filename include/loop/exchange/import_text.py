@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from include.loop.core import layout
 from include.loop.core.records.imports import Import, ImportProblem
+from include.loop.exchange.import_notes import Notes
 from include.loop.workspace import Workspace
 
 TOLD = 5  # of each kind of problem
@@ -18,9 +19,9 @@ KINDS = {
 }
 
 
-def tell(workspace: Workspace, record: Import, *, changed: bool, planned: bool) -> list[str]:
-    """The lines of the report; ``planned`` when nothing was written, ``changed`` False when all of it was
-    there already.
+def tell(workspace: Workspace, record: Import, notes: Notes, *, changed: bool, planned: bool) -> list[str]:
+    """The lines of the report; ``planned`` when nothing was to be written, ``changed`` False when all of it
+    was there already.
     """
     lines = [
         _headline(record, changed=changed, planned=planned),
@@ -40,16 +41,17 @@ def tell(workspace: Workspace, record: Import, *, changed: bool, planned: bool) 
         lines.append(f"  not taken   images of other splits: {counts} (--as test:NAME imports test images)")
     lines += _problems(workspace, record, planned)
     lines += _near_duplicates(record)
+    lines += _known(record, notes)
     lines += [f"  {name:11} {uri}" for name, uri in record.manifests.items()]
     if not planned:
         lines.append(f"  on record   {workspace.storage.uri(layout.import_file(record.name))}")
-        lines.append(_next(workspace, record))
+        lines.append(_next(workspace, record, notes))
     return lines
 
 
-def page(workspace: Workspace, record: Import) -> bytes:
+def page(workspace: Workspace, record: Import, notes: Notes) -> bytes:
     """The same as a page of its own, beside the reports of the rounds: Airflow links to it."""
-    told = html.escape("\n".join(tell(workspace, record, changed=True, planned=False)))
+    told = html.escape("\n".join(tell(workspace, record, notes, changed=True, planned=False)))
     style = "body{font:16px/1.6 system-ui,sans-serif;margin:3rem;color-scheme:light dark}"
     style += "pre{white-space:pre-wrap}"
     title = html.escape(f"{workspace.pipeline.name}: {record.name}")
@@ -61,9 +63,12 @@ def page(workspace: Workspace, record: Import) -> bytes:
 
 def _headline(record: Import, *, changed: bool, planned: bool) -> str:
     what = f"{record.source} as {record.format} into {record.target}"
+    if not changed:
+        # Seconds are enough to be read.
+        return f"{record.name} is there since {record.at[:19]}: {what}. Nothing is to be written."
     if planned:
         return f"{record.name} would be: {what}. Nothing was written."
-    return f"{record.name}: {what}" if changed else f"{record.name} is there since {record.at}: {what}"
+    return f"{record.name}: {what}"
 
 
 def _problems(workspace: Workspace, record: Import, planned: bool) -> Iterator[str]:
@@ -88,8 +93,29 @@ def _near_duplicates(record: Import) -> Iterator[str]:
         yield f"    {pair.name} ({pair.split}) and {pair.like} ({pair.other_split})"
 
 
-def _next(workspace: Workspace, record: Import) -> str:
+def _known(record: Import, notes: Notes) -> Iterator[str]:
+    if notes.labelled:
+        counts = " (of two labels the newer counts)" if record.target == "labels" else ""
+        yield f"  known       {notes.labelled:,} of the images are labelled already{counts}"
+    if notes.newer:
+        batches = ", ".join(f"{batch} ({count:,})" for batch, count in list(notes.newer.items())[:TOLD])
+        more = f" and {len(notes.newer) - TOLD:,} more" if len(notes.newer) > TOLD else ""
+        yield (
+            f"  WARNING     {notes.outdated:,} of the images have newer labels, which count instead: "
+            f"{batches}{more}. `discard-labels BATCH` leaves those out"
+        )
+
+
+def _next(workspace: Workspace, record: Import, notes: Notes) -> str:
     name = workspace.pipeline.name
+    if notes.discarded:
+        return (
+            f"No model learns from it: {record.name} was discarded, which "
+            f"{workspace.storage.uri(layout.discarded_file(record.name))} says. Importing it again does not "
+            "undo that; deleting this object does."
+        )
+    if record.target == "labels" and notes.outdated == record.images:
+        return "Nothing of it will be learned as things are: all of its images have newer labels."
     if record.target == "initial":
         return f"Next: the DAG initial_training__{name} trains the first model from it."
     if record.target == "labels":

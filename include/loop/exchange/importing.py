@@ -22,13 +22,21 @@ from include.loop.core.records.imports import Import, ImportProblem, ImportStart
 from include.loop.exchange.classes import match_classes
 from include.loop.exchange.files import Files
 from include.loop.exchange.formats import ReadOptions
+from include.loop.exchange.import_notes import Dated, Notes, take_note
 from include.loop.exchange.import_text import page
 from include.loop.exchange.items import Problem
 from include.loop.exchange.resemblance import across_splits, share_out
 from include.loop.exchange.sources import beside, open_source
 from include.loop.exchange.survey import choose_format, kind_of, survey
 from include.loop.exchange.taking import Entry, Progress, Source, Taken, take
-from include.loop.exchange.targets import ALL, Target, check_target, find_target, write_manifests
+from include.loop.exchange.targets import (
+    ALL,
+    Target,
+    check_manifests,
+    check_target,
+    find_target,
+    write_manifests,
+)
 from include.loop.workspace import Workspace
 
 TOLD = 20  # problems of each kind, and near-duplicates, that the record itself has
@@ -55,10 +63,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Imported:
-    """The import on record; ``changed`` is False when all of it was there already."""
+    """The import on record; ``changed`` is False when all of it was there already. ``notes`` are of now."""
 
     record: Import
     changed: bool
+    notes: Notes
 
 
 def import_data(
@@ -196,21 +205,40 @@ def _write(
     keep: bool,
 ) -> Imported:
     storage, attribute = workspace.storage, workspace.pipeline.label_attribute
-    if not keep:
-        return Imported(record, changed=False)
-    started = ImportStarted(at=record.at).write_once(storage, record.name)
-    record = record.model_copy(update={"at": started.at})
+    found = ImportStarted.find(storage, record.name)
+    if keep and not found:
+        found = ImportStarted(at=record.at).write_once(storage, record.name)
+    record = record.model_copy(update={"at": found.at}) if found else record
     lines = {
         split: [_line(entry, attribute, record, target.is_shard) for entry in some]
         for split, some in parts.items()
     }
+    notes = _notes(workspace, record, parts, lines)
+    new = not storage.exists(Import.location(record.name))
+    if not keep:
+        return Imported(record, check_manifests(workspace, target, record.name, lines, replace) or new, notes)
     told = [ImportProblem(where=item.where, reason=item.reason, kind=item.kind) for item in problems]
     ImportProblem.write_all(storage, told, record.name)
     refused = [(item.where, item.reason) for item in problems if item.kind == "refused"]
     changed = write_manifests(workspace, target, record.name, lines, refused, replace)
-    storage.write(layout.report_page(record.name), page(workspace, record), "text/html; charset=utf-8")
-    new = not storage.exists(Import.location(record.name))
-    return Imported(record.write_once(storage, record.name), changed or new)
+    body = page(workspace, record, notes)
+    storage.write(layout.report_page(record.name), body, "text/html; charset=utf-8")
+    return Imported(record.write_once(storage, record.name), changed or new, notes)
+
+
+def _notes(
+    workspace: Workspace,
+    record: Import,
+    parts: Mapping[str, Sequence[Entry]],
+    lines: Mapping[str, Sequence[dict[str, Any]]],
+) -> Notes:
+    metadata = f"{workspace.pipeline.label_attribute}-metadata"
+    images = [
+        Dated(entry.stored, str(line[metadata]["creation-date"]))
+        for split in parts
+        for entry, line in zip(parts[split], lines[split], strict=True)
+    ]
+    return take_note(workspace, record, images)
 
 
 def _line(entry: Entry, attribute: str, record: Import, is_shard: bool) -> dict[str, Any]:

@@ -49,7 +49,8 @@ def store(storage: Storage, item: Item, keep: bool) -> Stored:
         raise BadRecord(f"its image has {len(body):,} bytes; at most {MOST_BYTES:,} are read")
     prints, size = look_at(body)
     location = layout.imported_image(prints.sha256, ".png" if body.startswith(_PNG) else ".jpg")
-    etag = _put(storage, location, body) if keep else ""
+    there = storage.stat(location)
+    etag = there.etag if there else _put(storage, location, body) if keep else ""
     return Stored(storage.uri(location), etag, prints, size, copied=True)
 
 
@@ -66,10 +67,8 @@ def _find(storage: Storage, uri: str) -> tuple[bytes, str]:
 
 
 def _put(storage: Storage, location: str, body: bytes) -> str:
+    storage.write(location, body, "image/png" if location.endswith(".png") else "image/jpeg")
     there = storage.stat(location)
-    if there is None:
-        storage.write(location, body, "image/png" if location.endswith(".png") else "image/jpeg")
-        there = storage.stat(location)
     if there is None:
         raise BadRecord(f"its image was just written to {storage.uri(location)}, and is gone")
     return there.etag

@@ -84,6 +84,21 @@ def check_target(target: Target) -> None:
             )
 
 
+def check_manifests(
+    workspace: Workspace,
+    target: Target,
+    name: str,
+    parts: Mapping[str, Sequence[dict[str, Any]]],
+    replace: bool,
+) -> bool:
+    """Whether any manifest is not there already. ConfigurationError when one says something else, and is not
+    to be written over.
+    """
+    if target.is_shard:
+        return not workspace.storage.exists(LabelSummary.location(name))
+    return bool(_new_manifests(workspace.storage, target, parts, replace))
+
+
 def write_manifests(
     workspace: Workspace,
     target: Target,
@@ -96,11 +111,17 @@ def write_manifests(
     storage = workspace.storage
     if target.is_shard:
         return _write_shard(workspace, name, parts[ALL], refused)
-    bodies = {target.places[split]: b"".join(dump(line) + b"\n" for line in parts[split]) for split in parts}
-    new = {location: body for location, body in bodies.items() if _differs(storage, location, body, replace)}
+    new = _new_manifests(storage, target, parts, replace)
     for location, body in new.items():
         storage.write(location, body)
     return bool(new)
+
+
+def _new_manifests(
+    storage: Storage, target: Target, parts: Mapping[str, Sequence[dict[str, Any]]], replace: bool
+) -> dict[str, bytes]:
+    bodies = {target.places[split]: b"".join(dump(line) + b"\n" for line in parts[split]) for split in parts}
+    return {location: body for location, body in bodies.items() if _differs(storage, location, body, replace)}
 
 
 def _differs(storage: Storage, location: str, body: bytes, replace: bool) -> bool:

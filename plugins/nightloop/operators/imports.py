@@ -80,7 +80,7 @@ class ImportDatasetOperator(LoopOperator):
 
         found = import_data(self.workspace, self._request(), keep=not self.plan_only, progress=self._progress)
         record = found.record
-        lines = tell(self.workspace, record, changed=found.changed, planned=self.plan_only)
+        lines = tell(self.workspace, record, found.notes, changed=found.changed, planned=self.plan_only)
         self.log.info("%s", "\n".join(lines))
         if self.plan_only:
             context["ti"].xcom_push(key="plan", value=record.model_dump(mode="json"))

@@ -16,6 +16,7 @@ from include.loop.core.records.dataset import Dataset
 from include.loop.core.records.imports import Import, ImportProblem
 from include.loop.core.records.nightly import LabelSummary
 from include.loop.dataset.build import build, build_initial
+from include.loop.exchange.import_text import tell
 from include.loop.exchange.importing import Request, import_data
 from include.loop.report.batches import read_batch
 from include.loop.trials.past import read_standings
@@ -93,6 +94,29 @@ def test_imported_labels_are_a_shard_that_the_next_training_learns(place: Place,
     assert list(dataset.shards) == [record.name]
     assert dataset.rejected == 0
     assert built.train + built.validation + built.retention == 7
+
+
+def test_an_import_that_is_repeated_says_whether_its_labels_still_count(place: Place, source: Source) -> None:
+    good = [line("a.jpg"), line("b.jpg")]
+    source.write(*good)
+    first = import_data(place.workspace, source.request())
+    assert (first.notes.labelled, first.notes.newer) == (0, {})
+    build(place.workspace)  # the split register knows these, and not the others
+    source.write(line("a.jpg", [(1, 10, 10, 20, 20)]), line("c.jpg"))
+    bad = import_data(place.workspace, source.request())
+    assert (bad.notes.labelled, bad.notes.newer) == (1, {})
+    source.write(*good)
+    again = import_data(place.workspace, source.request())
+    assert (again.changed, again.notes.newer) == (False, {bad.record.name: 1})
+    told = "\n".join(tell(place.workspace, again.record, again.notes, changed=False, planned=False))
+    assert f"1 of the images have newer labels, which count instead: {bad.record.name} (1)" in told
+    discard(place.workspace, bad.record.name, "me", "wrong classes")
+    assert import_data(place.workspace, source.request()).notes.newer == {}
+    discard(place.workspace, first.record.name, "me", "wrong, too")
+    last = import_data(place.workspace, source.request())
+    told = "\n".join(tell(place.workspace, last.record, last.notes, changed=False, planned=False))
+    assert f"No model learns from it: {first.record.name} was discarded" in told
+    assert "Next:" not in told
 
 
 def test_an_imported_shard_stands_and_is_discarded_like_a_batch(place: Place, source: Source) -> None:
@@ -369,9 +393,11 @@ def test_manifests_of_other_labels_are_not_written_over_unasked(
     source.write(line("a.jpg"))
     first = import_data(place.workspace, source.request("test:night"))
     before = place.storage.read("tests/night.manifest")
+    assert not import_data(place.workspace, source.request("test:night"), keep=False).changed
     source.write(line("b.jpg"))
-    with pytest.raises(ConfigurationError, match="--replace"):
-        import_data(place.workspace, source.request("test:night"))
+    for keep in (False, True):  # a plan says so as well
+        with pytest.raises(ConfigurationError, match="--replace"):
+            import_data(place.workspace, source.request("test:night"), keep)
     assert place.storage.read("tests/night.manifest") == before
     import_data(place.workspace, source.request("test:night", replace=True))
     assert place.storage.read("tests/night.manifest") != before
