@@ -33,7 +33,7 @@ from include.loop.dataset.candidates import told
 from include.loop.dataset.label_pool import LabelPool, gather, gather_initial
 from include.loop.dataset.replay import Replay, choose_replay
 from include.loop.dataset.split_register import age
-from include.loop.dataset.unpacking import unpack
+from include.loop.dataset.unpacking import check_class_lists, unpack
 from include.loop.trials.next_trial import choices
 from include.loop.trials.past import read_past
 from include.loop.trials.shards import committed_shards, read_discarded, read_lineage
@@ -102,6 +102,7 @@ def build_initial(workspace: Workspace) -> BuiltDataset:
             "this pipeline's first model comes from its first batches"
         )
     refused: list[RejectedLine] = []
+    check_class_lists(workspace, settings.train, settings.validation)
     try:
         train, validation = (
             unpack(workspace, place, refused) for place in (settings.train, settings.validation)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from include import recordio
 from include.loop.core import layout
@@ -19,7 +20,7 @@ from include.loop.core.records.recordio import RefusedRecord
 from include.loop.core.storage import StoredObject, in_parallel
 from include.loop.workspace import Workspace
 from include.pictures import PictureError, read_size
-from include.recordio.class_names import MOST_BYTES
+from include.recordio.class_names import CLASSES_FILE, MOST_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -114,13 +115,30 @@ def _unpacked(
     RefusedRecord.write_all(storage, refused, digest)  # before the manifest, which says that all is there
 
 
+def check_class_lists(workspace: Workspace, train: str, validation: str) -> None:
+    """ConfigurationError when only one of two ``.rec`` has a list of classes beside it, and that in another
+    order than the pipeline's: whoever packed both meant the same by their numbers, and they would be read as
+    different classes.
+    """
+    places = [place for place in (train, validation) if place.endswith(".rec")]
+    lists = {place: _class_list(workspace, workspace.storage.uri(place)) for place in places}
+    named = [found for found in lists.values() if found]
+    nameless = [place for place, found in lists.items() if not found]
+    if not named or not nameless:
+        return
+    beside, names = named[0]
+    if names != list(workspace.pipeline.classes[: len(names)]):
+        raise ConfigurationError(
+            f"{beside} has the classes in another order than {workspace.pipeline.path}, and no list lies "
+            f"beside {workspace.storage.uri(nameless[0])}: put one there as well, "
+            f"{PurePosixPath(nameless[0]).stem}.{CLASSES_FILE}, in the order of that file's numbers"
+        )
+
+
 def _class_ids(workspace: Workspace, uri: str) -> list[int]:
     """The pipeline's class for each of the file's: by name where ``classes.txt`` lies beside it."""
-    ours, storage = workspace.pipeline.classes, workspace.storage
-    try:
-        found = recordio.find_class_names(uri, lambda place: storage.read(place, most=MOST_BYTES))
-    except (BadRecord, recordio.RecordError) as error:
-        raise ConfigurationError(f"{uri}: its list of classes: {error}") from None
+    ours = workspace.pipeline.classes
+    found = _class_list(workspace, uri)
     if found is None:
         return list(range(len(ours)))
     beside, names = found
@@ -130,3 +148,11 @@ def _class_ids(workspace: Workspace, uri: str) -> list[int]:
             f"{', '.join(map(repr, ours[:20]))} ({workspace.pipeline.path}): name them alike"
         )
     return [ours.index(name) for name in names]
+
+
+def _class_list(workspace: Workspace, uri: str) -> tuple[str, list[str]] | None:
+    """Where the names of a file's class numbers lie, and what they are."""
+    try:
+        return recordio.find_class_names(uri, lambda place: workspace.storage.read(place, most=MOST_BYTES))
+    except (BadRecord, recordio.RecordError) as error:
+        raise ConfigurationError(f"{uri}: its list of classes: {error}") from None

@@ -128,6 +128,18 @@ def test_classes_beside_the_file_are_matched_by_name(begun: Place):
         unpack(begun.workspace, RECS["train"], [])
 
 
+def test_names_beside_one_of_two_files_only_must_not_reorder_its_classes(begun: Place):
+    begun.put("initial/train.classes.txt", b"dog\ncat\n")
+    with pytest.raises(
+        ConfigurationError, match=r"train\.classes\.txt has .* another order .* val\.classes\.txt, in"
+    ):
+        build.build_initial(begun.workspace)
+    assert not list(begun.storage.list("unpacked/"))
+    begun.put("initial/val.classes.txt", b"cat\ndog\n")  # each as it says
+    begun.put("initial/train.classes.txt", b"cat\ndog\n")
+    assert build.build_initial(begun.workspace).train == 4
+
+
 def test_a_file_that_is_broken_or_missing_is_named(begun: Place):
     begun.put(RECS["validation"], rec(record(1, BOX))[:-5])
     with pytest.raises(ConfigurationError, match=r"val\.rec: the stream ends inside a record, at byte"):
