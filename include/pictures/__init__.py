@@ -7,7 +7,17 @@ shows.
 """
 
 from include.pictures.errors import MAX_PIXELS, MAX_SIDE, PictureError
+from include.pictures.orientation import AS_STORED, read_orientation
 from include.pictures.reading import Picture, read
 from include.pictures.sizes import read_size
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "Picture", "PictureError", "read", "read_size"]
+__all__ = [
+    "AS_STORED",
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "Picture",
+    "PictureError",
+    "read",
+    "read_orientation",
+    "read_size",
+]

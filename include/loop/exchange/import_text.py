@@ -16,6 +16,7 @@ KINDS = {
     "refused": "images and records that are not used",
     "dropped": "labels left out of images that are used",
     "mended": "labels that were changed",
+    "doubtful": "images that are used, and should be looked at",
 }
 
 

@@ -70,8 +70,8 @@ class Problem:
     """What of a source is not used, or was changed so that it could be: where it stands, and why.
 
     ``kind`` is ``refused`` for a whole image or record, ``dropped`` for one label of an image that is used
-    otherwise, ``mended`` for a label that was changed (a box clipped to its image), ``unheld`` for what a
-    target format cannot hold.
+    otherwise, ``mended`` for a label that was changed (a box clipped to its image), ``doubtful`` for an image
+    that is used and may be wrong, ``unheld`` for what a target format cannot hold.
     """
 
     where: str

@@ -16,6 +16,7 @@ from include.loop.core.errors import BadRecord
 from include.loop.core.storage import MOST_BYTES, Storage, error_code
 from include.loop.dataset.fingerprints import Fingerprint, look_at
 from include.loop.exchange.items import Item
+from include.pictures import read_orientation
 
 _PNG = b"\x89PNG"
 # The image cannot be read, whatever is tried; other errors of S3 are no fault of the image.
@@ -24,13 +25,16 @@ _UNREADABLE = frozenset({"NoSuchBucket", "AccessDenied", "InvalidBucketName", "K
 
 @dataclass(frozen=True)
 class Stored:
-    """An image in S3, with what its bytes say; ``copied`` is whether it is a copy of ours."""
+    """An image in S3, with what its bytes say; ``copied`` is whether it is a copy of ours, ``orientation``
+    EXIF's, which nobody here applies.
+    """
 
     uri: str
     etag: str
     prints: Fingerprint
     size: tuple[int, int]
     copied: bool
+    orientation: int
 
 
 def store(storage: Storage, item: Item, keep: bool) -> Stored:
@@ -40,7 +44,7 @@ def store(storage: Storage, item: Item, keep: bool) -> Stored:
     if item.uri is not None:
         body, etag = _find(storage, item.uri)
         prints, size = look_at(body)
-        return Stored(item.uri, etag, prints, size, copied=False)
+        return Stored(item.uri, etag, prints, size, copied=False, orientation=read_orientation(body))
     try:
         body = item.read()
     except FileNotFoundError as error:
@@ -51,7 +55,7 @@ def store(storage: Storage, item: Item, keep: bool) -> Stored:
     location = layout.imported_image(prints.sha256, ".png" if body.startswith(_PNG) else ".jpg")
     there = storage.stat(location)
     etag = there.etag if there else _put(storage, location, body) if keep else ""
-    return Stored(storage.uri(location), etag, prints, size, copied=True)
+    return Stored(storage.uri(location), etag, prints, size, copied=True, orientation=read_orientation(body))
 
 
 def _find(storage: Storage, uri: str) -> tuple[bytes, str]:

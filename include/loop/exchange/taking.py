@@ -23,6 +23,9 @@ from include.loop.exchange.pictures import Stored, store
 from include.loop.exchange.survey import items_of
 from include.loop.tasks.values import Labelled
 from include.loop.workspace import Workspace
+from include.pictures import AS_STORED
+
+_ON_ITS_SIDE = range(5, 9)  # EXIF's orientations that swap width and height
 
 # Told how many images are done, and of how many if anybody knows.
 Progress = Callable[[int, int | None], None]
@@ -121,7 +124,25 @@ def _entry(
     )
     line = workspace.task.read_line(dump(value))  # what training would say of it is said now
     check_size(line, stored.size)
-    return Entry(item.name, split, stored, value, line), fitted.problems, fitted.left_out
+    problems = fitted.problems + _doubts(item, stored)
+    return Entry(item.name, split, stored, value, line), problems, fitted.left_out
+
+
+def _doubts(item: Item, stored: Stored) -> list[Problem]:
+    """Whether nobody can tell which way up an image's boxes were drawn. A size that says it, and is not the
+    stored one, has refused the image before.
+    """
+    width, height = stored.size
+    if not item.boxes or stored.orientation == AS_STORED:
+        return []
+    if item.size is not None and width != height and stored.orientation in _ON_ITS_SIDE:
+        return []
+    reason = f"EXIF turns it (orientation {stored.orientation}): its boxes are taken as drawn on the stored"
+    return [
+        Problem(
+            item.name, f"{reason} pixels, which no size confirms. Look at it, or store it turned", "doubtful"
+        )
+    ]
 
 
 def _add(taken: Taken, entry: Entry, attribute: str) -> None:

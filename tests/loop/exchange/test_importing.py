@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError
@@ -265,6 +266,28 @@ def test_a_bad_box_costs_itself_a_box_outside_is_clipped_and_the_report_says_so(
     assert "none of its 1 boxes" in told["set/lost.jpg"]
     quarantine = list(place.storage.read_lines(layout.quarantine_file(record.name)))
     assert {item["reason"] for item in quarantine} == set(told.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "orientation", "size", "doubtful"),
+    [
+        ("JPEG", 3, (64, 48), True),  # upside down: its size is the same
+        ("PNG", 6, (48, 48), True),
+        ("JPEG", 6, (64, 48), False),  # a label of these pixels is of the stored ones
+        ("JPEG", 1, (64, 48), False),
+    ],
+)
+def test_an_image_that_exif_turns_is_told_where_no_size_can_tell_how_it_was_labelled(
+    place: Place, source: Source, kind: str, orientation: int, size: tuple[int, int], doubtful: bool
+) -> None:
+    value = line("a.jpg")
+    value["box"]["image_size"] = [{"width": size[0], "height": size[1]}]
+    source.write(value)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.effect_noise(size, 90).save(source.root / "set" / "a.jpg", kind, exif=exif)
+    record = import_data(place.workspace, source.request(), keep=False).record
+    assert (record.images, record.problems) == (1, {"doubtful": 1} if doubtful else {})
 
 
 def test_images_that_lie_in_s3_are_referenced_and_no_picture_is_copied_twice(

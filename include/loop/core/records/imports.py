@@ -20,7 +20,8 @@ class ImportStarted(Record):
 
 class ImportProblem(Line):
     """One record or label of a source. ``kind`` is ``refused`` for a whole image, ``dropped`` for one label
-    of an image that is used otherwise, ``mended`` for a label that was changed.
+    of an image that is used otherwise, ``mended`` for a label that was changed, ``doubtful`` for an image
+    that is used and may be wrong.
     """
 
     LOCATION: ClassVar[Location] = staticmethod(layout.import_problems)
