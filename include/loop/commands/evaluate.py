@@ -54,8 +54,13 @@ def add(commands: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    workspace, model, ask = _open(options)
     place = options.manifest
+    if place.endswith((".rec", ".lst")):
+        raise ConfigurationError(
+            f"{place} is RecordIO, and images are predicted one by one, by their URIs: evaluate takes an "
+            f"augmented manifest. `data import {place} --as test:NAME` makes one, with the images beside it"
+        )
+    workspace, model, ask = _open(options)
     pipeline = _with_label(workspace, place, options.label)
     workspace = Workspace(pipeline, workspace.environment, workspace.storage, workspace.clients)
     labels, refused = _read(workspace, place, options.limit)

@@ -14,7 +14,7 @@ from include.loop.core.storage import Storage
 from include.loop.evaluation.predictions import Contestant
 from include.loop.models.champion import read_champion
 from include.loop.serving.asking import contestant
-from include.loop.training.by_hand import NAME, find_job, pipeline_of
+from include.loop.training.learned import NAME, check_task, find_job, pipeline_of
 from include.loop.workspace import Workspace, open_workspace
 
 
@@ -35,7 +35,8 @@ def open_model(options: argparse.Namespace) -> tuple[Workspace, Contestant, dict
     """Where the model of ``--model`` belongs, itself, and its training job where SageMaker knows one.
 
     The classes are those of ``--pipeline``; else of the pipeline in whose folder the job has put its model;
-    else those that the job's own manifest names. ConfigurationError when a job has another number of them.
+    else those that the job's own labels name. ConfigurationError when a job has another number of them, or
+    is of another task: before anything is sent.
     """
     given, connected = options.model, clients()
     if given == "champion":
@@ -75,6 +76,7 @@ def _workspace_of_job(connected: Clients, details: dict[str, Any], default: Work
 
 
 def _check_classes(workspace: Workspace, details: dict[str, Any]) -> None:
+    check_task(workspace.pipeline, details)
     ours, theirs = len(workspace.pipeline.classes), details["HyperParameters"].get("num_classes")
     if theirs is not None and str(ours) != theirs:
         raise ConfigurationError(

@@ -23,7 +23,7 @@ from include.loop.lineage.text import printable
 from include.loop.manifests.places import is_in_s3
 from include.loop.serving.asking import Answers, Given, ask_endpoint, ask_model, model_behind, upload
 from include.loop.serving.endpoint import endpoint_name
-from include.loop.training.by_hand import find_job
+from include.loop.training.learned import find_job
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -9,13 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-from pydantic import ValidationError
-
-from include.loop.aws.jobs import Job, JobStatus, ResourceKind, create, is_missing, latest
+from include.loop.aws.jobs import Job, JobStatus, ResourceKind, create, latest
 from include.loop.config import Environment, Pipeline, Stage
 from include.loop.core import layout
 from include.loop.core.clients import Clients
@@ -26,11 +22,10 @@ from include.loop.core.storage import Storage
 from include.loop.manifests.places import is_in_s3
 from include.loop.training.hyperparameters import make_hyperparameters
 from include.loop.training.job import job_request, model_channel
-from include.loop.training.material import Material, look
+from include.loop.training.learned import NAME, check_task, find_job, made_of
+from include.loop.training.material import Material, call, look
 from include.loop.training.parents import Parent
 from include.loop.workspace import Workspace
-
-NAME = "by-hand"  # of the pipeline that there is none of
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,7 @@ def plan(clients: Clients, environment: Environment, pipeline: Pipeline | None, 
     anywhere = Storage(clients.s3, environment.bucket, pipeline.name if pipeline else NAME)
     train = look(anywhere, wish.train, wish.label)
     validation = look(anywhere, wish.validation, train.attribute or wish.label)
-    pipeline = pipeline or _made_of(train)
+    pipeline = pipeline or made_of(train)
     for found in (train, validation):
         _check(pipeline, found)
     workspace = Workspace(pipeline, _with_last_word(environment, wish), anywhere, clients)
@@ -111,46 +106,12 @@ def _with_last_word(environment: Environment, wish: Wish) -> Environment:
     return environment.model_copy(update={"training": place})
 
 
-def pipeline_of(storage: Storage, details: Mapping[str, Any]) -> Pipeline:
-    """What a job that belongs to no pipeline has learned, as its own manifest says it. ConfigurationError
-    when it learned from files that have no names of classes.
-    """
-    source = details["InputDataConfig"][0]["DataSource"].get("S3DataSource", {})
-    if source.get("S3DataType") != "AugmentedManifestFile":
-        raise ConfigurationError(
-            f"{details['TrainingJobName']} has learned from no augmented manifest, which would name its "
-            "classes: say with --pipeline whose they are"
-        )
-    pipeline = _made_of(look(storage, source["S3Uri"], source["AttributeNames"][1]))
-    count = int(details["HyperParameters"].get("num_classes", len(pipeline.classes)))
-    more = tuple(f"class-{index}" for index in range(len(pipeline.classes), count))
-    return pipeline.model_copy(update={"classes": pipeline.classes + more})
-
-
-def _made_of(found: Material) -> Pipeline:
-    """A pipeline for labels that have none: their task, their classes, and everything else as it is by
-    default.
-    """
-    classes = found.class_names()
-    if not classes:
-        raise ConfigurationError(f"{found.place}: there is nothing on any image")
-    try:
-        return Pipeline(
-            name=NAME, path=Path(NAME), task=found.task, multi_label=found.multi_label, classes=classes
-        )
-    except ValidationError as error:
-        raise ConfigurationError(f"{found.place}: its classes: {error.errors()[0]['msg']}") from None
-
-
 def _check(pipeline: Pipeline, found: Material) -> None:
     """The pipeline's task, and every class is one of its own, under the same name."""
     if (found.task, found.multi_label) != (pipeline.task, pipeline.multi_label):
-        kinds = [
-            task + (" with many labels" if many else "")
-            for task, many in ((found.task, found.multi_label), (pipeline.task, pipeline.multi_label))
-        ]
         raise ConfigurationError(
-            f"{found.place}: the labels are of {kinds[0]}, what is trained of {kinds[1]}"
+            f"{found.place}: the labels are of {call(found.task, found.multi_label)}, what is trained of "
+            f"{call(pipeline.task, pipeline.multi_label)}"
         )
     if found.class_count > len(pipeline.classes):
         raise ConfigurationError(
@@ -170,10 +131,12 @@ def _parent(workspace: Workspace, given: str, dataset: Dataset) -> Parent:
     """
     job = given.split("/")[-3] if is_in_s3(given) and given.count("/") > 4 else given
     details = find_job(workspace.clients, job)
-    if details is not None and details["TrainingJobStatus"] != JobStatus.COMPLETED:
-        raise Incompatible(
-            f"training job {job} is {details['TrainingJobStatus']}: it has no model to go on from"
-        )
+    if details is not None:
+        if details["TrainingJobStatus"] != JobStatus.COMPLETED:
+            raise Incompatible(
+                f"training job {job} is {details['TrainingJobStatus']}: it has no model to go on from"
+            )
+        check_task(workspace.pipeline, details)
     model_data = given
     if not is_in_s3(given):
         if details is None:
@@ -185,14 +148,3 @@ def _parent(workspace: Workspace, given: str, dataset: Dataset) -> Parent:
     if details is not None and details["ModelArtifacts"]["S3ModelArtifacts"] == model_data:
         settings |= details["HyperParameters"]
     return _Known(job, model_data, settings)
-
-
-def find_job(clients: Clients, name: str) -> dict[str, Any] | None:
-    if not layout.is_training_job(name):
-        return None
-    try:
-        return dict(clients.sagemaker.describe_training_job(TrainingJobName=name))
-    except ClientError as error:
-        if not is_missing(error):
-            raise
-        return None

@@ -13,19 +13,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from include.loop.config.pipeline import TaskName
-from include.loop.core.errors import ConfigurationError
+from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.core.identity import content_hash
 from include.loop.core.storage import Storage
 from include.loop.manifests.places import is_in_s3, numbered_lines
 from include.loop.manifests.survey import Attribute, Survey, survey
 from include.loop.training.job import manifest_channel, recordio_channel
 from include.loop.workspace import Workspace
-from include.recordio import Kind, RecordIOError
+from include.recordio import Kind, RecordError, RecordIOError, find_class_names
 from include.recordio import survey as records
 
 # SageMaker's image classification takes a list as a 0 or 1 for every class unless it is told otherwise.
 MULTI_HOT = "application/x-recordio"
 RECORDS = ".rec"
+MOST_LIST_BYTES = 1 << 20
 _KINDS: dict[Kind, tuple[TaskName, bool]] = {
     Kind.OBJECTS: ("object-detection", False),
     Kind.ONE_CLASS: ("image-classification", False),
@@ -70,6 +71,23 @@ def look(storage: Storage, place: str, label: str | None) -> Material:
         return _look_at_records(storage, place)
     found = survey(place, numbered_lines(place, lambda: storage), label)
     return _of_manifest(storage, found, found.choose(label))
+
+
+def call(task: TaskName, multi_label: bool) -> str:
+    """A task as messages have it."""
+    return task + (" with many labels" if multi_label else "")
+
+
+def names_beside(storage: Storage, place: str) -> dict[int, str]:
+    """The names of a RecordIO file's classes by index, from the list beside it; beside the folder when all
+    below one is meant, since in there all has to be RecordIO. Empty where there is no list.
+    """
+    rec = place.removesuffix("/") + RECORDS if place.endswith("/") else place
+    try:
+        found = find_class_names(rec, lambda name: storage.read(name, most=MOST_LIST_BYTES))
+    except (BadRecord, RecordError) as error:
+        raise ConfigurationError(f"{place}: its list of classes: {error}") from None
+    return {} if found is None else dict(enumerate(found[1]))
 
 
 def _of_manifest(storage: Storage, found: Survey, label: Attribute) -> Material:
@@ -128,13 +146,20 @@ def _look_at_records(storage: Storage, place: str) -> Material:
         raise ConfigurationError(f"{place}: labels of one kind are needed, not {', '.join(kinds) or 'none'}")
     (kind,) = kinds
     task, multi_label = _KINDS[kind]
+    count = found.widest if multi_label else max(found.classes, default=-1) + 1
+    names = names_beside(storage, place)
+    if names and len(names) < count:
+        raise ConfigurationError(
+            f"{place} has the class {count - 1}, and the list of classes beside it has {len(names)} names"
+        )
     return Material(
         place=place,
         images=found.records,
         task=task,
         multi_label=multi_label,
-        class_count=found.widest if multi_label else max(found.classes, default=-1) + 1,
+        class_count=max(count, len(names)),
         # As the algorithm makes room for it: five numbers each, and two.
         most=-(-(found.widest - 2) // 5) if kind is Kind.OBJECTS else 1,
         version=content_hash([item.etag for item in objects]),
+        names=names,
     )

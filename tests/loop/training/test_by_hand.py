@@ -12,6 +12,7 @@ from include import recordio
 from include.loop import config
 from include.loop.core.errors import ConfigurationError
 from include.loop.training.by_hand import Plan, Wish, plan
+from include.loop.training.learned import check_task, pipeline_of
 from tests.loop.manifests.lines import boxes, grade
 from tests.loop.place import Place
 
@@ -152,6 +153,27 @@ def test_recordio_is_counted_and_sent_as_files(hand: Hand):
     ):
         with pytest.raises(ConfigurationError, match=message):
             hand.plan(train=folder, validation=hand.place.put(f"rec/{name}", body))
+
+
+def test_classes_of_recordio_have_the_names_beside_it_in_the_request_and_afterwards(hand: Hand):
+    place = hand.place
+    train, validation = (place.put(f"named/{part}.rec", rec(1.0, 0.0)) for part in ("train", "validation"))
+    place.put("named/classes.txt", b"cat\ndog\nowl\n")
+    planned = hand.plan(train=train, validation=validation)
+    assert planned.classes == ("cat", "dog", "owl")
+    details = {"TrainingJobName": "job-1"} | planned.request
+    made = pipeline_of(place.storage, details)
+    assert (made.task, made.classes) == ("image-classification", planned.classes)
+    with pytest.raises(
+        ConfigurationError, match=r"learned image-classification, and pipeline pets is of obj"
+    ):
+        check_task(place.pipeline, details)
+    place.put("named/validation.classes.txt", b"dog\ncat\n")
+    with pytest.raises(ConfigurationError, match="class 0 is 'dog', and 'cat' here"):
+        hand.plan(train=train, validation=validation)
+    place.put("named/classes.txt", b"cat\n")
+    with pytest.raises(ConfigurationError, match="has the class 1, and the list of classes beside it has 1"):
+        hand.plan(train=train, validation=validation)
 
 
 def many(source: str, value: list[int], **metadata: Any) -> dict[str, Any]:
