@@ -25,6 +25,7 @@ from include.loop.serving.asking import Answers, Given, ask_endpoint, ask_model,
 from include.loop.serving.endpoint import endpoint_name
 from include.loop.training.learned import find_job
 from include.loop.workspace import Workspace
+from include.pictures import PictureError, read_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -74,7 +75,12 @@ def _predict(options: argparse.Namespace) -> int:
         raise ConfigurationError("name an image at least, or --describe")
     images = [Given(name, _read(name)) for name in dict.fromkeys(options.images)]
     paths = drawings(options.out, images) if options.out else []
-    workspace, answers = _ask(options, images)
+    refused = {image.name: why for image in images if (why := _why_no_picture(image.body))}
+    asked = [image for image in images if image.name not in refused]
+    if not asked:
+        raise ConfigurationError("\n".join(f"{name}: {why}" for name, why in refused.items()))
+    workspace, answers = _ask(options, asked)
+    answers.missing.update(refused)
     if options.json:
         told = {name: _told(workspace, found) for name, found in answers.found.items()}
         print(json.dumps({"predictions": told, "missing": answers.missing}, indent=2, ensure_ascii=False))
@@ -102,6 +108,15 @@ def _read(name: str) -> bytes:
     if len(body) > MOST_BYTES:
         raise ConfigurationError(f"{name} has more than {MOST_BYTES:,} bytes, which no model takes")
     return body
+
+
+def _why_no_picture(body: bytes) -> str | None:
+    """Told before anything is sent: a transform takes minutes of a machine to say it in other words."""
+    try:
+        read_size(body)
+    except PictureError as error:
+        return str(error)
+    return None
 
 
 def _ask(options: argparse.Namespace, images: Sequence[Given]) -> tuple[Workspace, Answers]:

@@ -44,7 +44,7 @@ def test_an_endpoint_is_asked_and_measured_and_a_bad_image_costs_no_good_one(
         f"{night}\n  nothing with 0.2 or more; best: cat 0.157\n"
         f"{uri}\n  0.400 cat  xmin 0.250 ymin 0.250 xmax 0.750 ymax 0.750\n"
     )
-    assert f"error: {none}: endpoint {serving.endpoint} failed on {none}" in captured.err
+    assert f"error: {none}: image is of no known format; JPEG and PNG are read" in captured.err
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["a-2.png", "a.png", "asked.png"]
     plain, drawn = (Image.open(folder / "out" / f"{name}.png") for name in ("a-2", "a"))
     assert plain.size == drawn.size == (384, 288)  # twelve times the picture, so that the name can be read
@@ -81,6 +81,10 @@ def test_a_model_without_an_endpoint_is_asked_by_a_transform_that_costs_once(
     job = capsys.readouterr().out.rstrip().split()[-1]
     day = str(folder / "day/a.jpg")
     ask = ["predict", day, "--model", job, "--json"]
+    jobs = {"NameContains": "by-hand-ask-", "CreationTimeAfter": 0}
+    assert main(["predict", str(folder / "none.jpg"), "--model", job]) == 1
+    assert "none.jpg: image is of no known format" in capsys.readouterr().err
+    assert place.sagemaker.list_transform_jobs(**jobs)["TransformJobSummaries"] == []
     two = [*ask[:2], str(folder / "none.jpg"), *ask[2:], "--out", str(folder / "seen.png")]
     assert main(two) == 1
     assert "2 images do not go into one picture" in capsys.readouterr().err
@@ -89,7 +93,6 @@ def test_a_model_without_an_endpoint_is_asked_by_a_transform_that_costs_once(
     told = json.loads(captured.out)
     box = {"xmin": 0.25, "ymin": 0.25, "xmax": 0.75, "ymax": 0.75}
     assert told == {"predictions": {day: [{"class": "helmet", "score": 0.8, **box}]}, "missing": {}}
-    jobs = {"NameContains": "by-hand-ask-", "CreationTimeAfter": 0}
     before = place.sagemaker.list_transform_jobs(**jobs)["TransformJobSummaries"]
     model = f"s3://{place.bucket}/by-hand/models/{job}/output/model.tar.gz"
     assert main([*ask[:-2], model]) == 0
@@ -113,11 +116,11 @@ def test_no_two_drawings_have_one_path():
     [
         ([], "name an image at least"),
         (["gone.jpg"], "gone.jpg: No such file or directory"),
-        (["none.jpg"], "is not there: deploy a model, name another with --endpoint, or ask a model"),
-        (["none.jpg", "--model", "no-such-job"], "there is no training job 'no-such-job'"),
-        (["none.jpg", "--model", "champion"], "pipeline pets has no champion yet"),
+        (["day/a.jpg"], "is not there: deploy a model, name another with --endpoint, or ask a model"),
+        (["day/a.jpg", "--model", "no-such-job"], "there is no training job 'no-such-job'"),
+        (["day/a.jpg", "--model", "champion"], "pipeline pets has no champion yet"),
         (
-            ["none.jpg", "--model", "s3://no-such-bucket-1/a/model.tar.gz"],
+            ["day/a.jpg", "--model", "s3://no-such-bucket-1/a/model.tar.gz"],
             "there is no artifact s3://no-such",
         ),
         (["--describe"], "there is no endpoint"),
