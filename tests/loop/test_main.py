@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +120,28 @@ def test_help_tells_every_command(capsys: pytest.CaptureFixture):
     assert "discard-labels" in shown
     assert "release-labels" in shown
     assert "batches" in shown
+
+
+def test_ctrl_c_while_the_program_is_read_leaves_no_traceback(monkeypatch, capsys: pytest.CaptureFixture):
+    class Impatient:
+        def find_spec(self, name: str, path: Any, target: Any = None) -> None:
+            if name == "include.loop.commands.program":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "include.loop.commands.program", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Impatient(), *sys.meta_path])
+    assert main(["batches"]) == 130
+    assert capsys.readouterr().err == "interrupted: nothing was begun\n"
+
+
+def test_a_reader_that_goes_away_early_ends_the_command_without_a_word(
+    monkeypatch, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    """As in ``data show m | head -1``."""
+    (tmp_path / "m").write_text("{}\n" * 3)
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert main(["data", "show", str(tmp_path / "m")]) == 141
+    assert capsys.readouterr().err == ""
