@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import time
+from typing import NoReturn
 
 from include.stack import environment, health, lifecycle, stray_processes
 from include.stack.processes import PROGRAMS, Supervisor
@@ -96,8 +98,17 @@ def _run(settings: StackSettings, options: argparse.Namespace) -> int:
         variables = _everything(lifecycle.that_runs(settings))
     if not options.words:
         raise StackError("run what? For example: python -m include.stack run airflow dags list")
-    variables = environment.inherited() | variables
-    os.execvpe(options.words[0], options.words, variables)  # noqa: S606 -- what the person typed
+    # What a command proposes to do next has to begin as it did itself.
+    variables[environment.BEGINNING] = shlex.join(sys.orig_argv[: -len(options.words)])
+    _become(options.words, environment.inherited() | variables)
+
+
+def _become(words: list[str], variables: dict[str, str]) -> NoReturn:
+    try:
+        os.execvpe(words[0], words, variables)  # noqa: S606 -- what the person typed
+    except OSError as error:
+        meant = f" Did you mean python -m {words[0]}?" if words[0].startswith("include.") else ""
+        raise StackError(f"{words[0]} cannot be run: {error.strerror}.{meant}") from None
 
 
 def _everything(settings: StackSettings) -> dict[str, str]:

@@ -19,6 +19,8 @@ from include.stack.settings import PROJECT, StackSettings
 # Marks a process as belonging to the stack of one home. Only supervised processes and their children have
 # it, so that `down` can end all of them and never the shell or test that started the stack.
 MARKER = "NIGHTLOOP_STACK"
+# Tells a command of a person how it was begun: include/loop/commands/hints.py.
+BEGINNING = "NIGHTLOOP_BEGINNING"
 REGION = "us-east-1"
 
 

@@ -33,3 +33,16 @@ def test_a_reader_that_goes_away_early_ends_the_command_without_a_word(tmp_path)
     finally:
         os.close(write)
     assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_a_program_that_is_not_there_is_told_in_a_line(tmp_path: Path):
+    ended = stack("run", "include.loop", "data", "count", "x", home=tmp_path)
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "\ninclude.loop cannot be run: No such file or directory. Did you mean python -m include.loop?\n",
+    )
+
+
+def test_a_command_is_told_how_it_was_begun_so_that_its_hints_can_be_copied(tmp_path: Path):
+    ended = stack("run", "sh", "-c", "echo $NIGHTLOOP_BEGINNING", home=tmp_path)
+    assert ended.stdout == f"{sys.executable} -m include.stack run\n"

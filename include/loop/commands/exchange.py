@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from include.loop.commands.base import add_pipeline, workspace_of
+from include.loop.commands.hints import with_commands_runnable
 from include.loop.commands.progress import Progress
 from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.exchange.classes import read_class_list
@@ -169,7 +170,7 @@ def _import(options: argparse.Namespace) -> int:
         print(found.record.model_dump_json(indent=2))
         return 0
     told = tell(workspace, found.record, found.notes, changed=found.changed, planned=options.dry_run)
-    print("\n".join(map(printable, told)))
+    print("\n".join(with_commands_runnable(printable(line)) for line in told))
     return 0
 
 

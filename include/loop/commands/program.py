@@ -8,6 +8,7 @@ import sys
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from include.loop.commands import batches, data, evaluate, lineage, predict, train
+from include.loop.commands.hints import with_commands_runnable
 from include.loop.core.errors import Fatal, Retryable
 from include.loop.lineage.text import printable
 
@@ -42,7 +43,8 @@ def _run(options: argparse.Namespace) -> int:
         )
         return 1
     except (Fatal, Retryable, BotoCoreError, ClientError) as error:
-        print("error:", "\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
+        text = "\n".join(map(printable, str(error).split("\n")))
+        print("error:", with_commands_runnable(text), file=sys.stderr)
         return 1
 
 

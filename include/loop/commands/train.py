@@ -9,6 +9,7 @@ from typing import Any
 
 from include.loop.aws.jobs import Job
 from include.loop.commands.base import clients
+from include.loop.commands.hints import PROGRAM, runnable
 from include.loop.config import load_environment, load_pipeline
 from include.loop.core.errors import ConfigurationError
 from include.loop.lineage.text import printable
@@ -105,8 +106,8 @@ def _follow(options: argparse.Namespace, name: str) -> int:
         job = follow(clients(), name, load_environment().poll_seconds, _say, options.logs)
     except KeyboardInterrupt:
         print(
-            f"\nThe job goes on. To follow it again: python -m include.loop train --attach {name}\n"
-            f"To stop it: aws sagemaker stop-training-job --training-job-name {name}",
+            f"\nThe job goes on. To follow it again: {runnable(f'{PROGRAM} train --attach {name}')}\n"
+            f"To stop it: {runnable(f'aws sagemaker stop-training-job --training-job-name {name}')}",
             file=sys.stderr,
         )
         return INTERRUPTED
@@ -120,7 +121,7 @@ def _end(job: Job) -> int:
     for metric in job.details.get("FinalMetricDataList", ()):
         _say(f"{metric['MetricName']} {metric['Value']:g}")
     _say(f"Completed in {job.seconds:g} seconds: {job.details['ModelArtifacts']['S3ModelArtifacts']}")
-    _say(f"To try it: python -m include.loop predict IMAGE --model {job.name}")
+    _say(f"To try it: {runnable(f'{PROGRAM} predict IMAGE --model {job.name}')}")
     return 0
 
 

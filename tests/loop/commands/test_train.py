@@ -51,8 +51,9 @@ def test_the_request_is_shown_and_not_sent(place: Place, train: Train, capsys: p
 
 
 def test_a_job_is_followed_to_its_model_and_the_same_command_finds_it_again(
-    place: Place, train: Train, capsys: pytest.CaptureFixture
+    place: Place, train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
+    monkeypatch.setenv("NIGHTLOOP_BEGINNING", ".venv/bin/python -m include.stack run")
     assert train("--logs") == 0
     told = capsys.readouterr().out
     name = name_in(told)
@@ -61,7 +62,8 @@ def test_a_job_is_followed_to_its_model_and_the_same_command_finds_it_again(
         assert part in told
     model = f"s3://{place.bucket}/by-hand/models/{name}/output/model.tar.gz"
     assert place.storage.exists(model)
-    assert told.endswith(f"{model}\nTo try it: python -m include.loop predict IMAGE --model {name}\n")
+    hint = ".venv/bin/python -m include.stack run python -m include.loop predict IMAGE --model"
+    assert told.endswith(f"{model}\nTo try it: {hint} {name}\n")
 
     assert train() == 0
     assert name_in(capsys.readouterr().out) == name
