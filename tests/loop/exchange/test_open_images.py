@@ -150,6 +150,16 @@ def test_without_splits_the_first_folder_is_the_class_and_a_picture_in_none_is_t
     assert not FOLDERS.looks_like(Folder(tmp_path))  # these pictures have other labels
 
 
+@pytest.mark.parametrize("outer", ["", "vehicles/"])
+def test_a_class_may_be_called_like_a_split_where_there_are_no_splits(tmp_path: Path, outer: str) -> None:
+    picture(tmp_path, f"{outer}bus/1.jpg", f"{outer}train/2.jpg", f"{outer}Test/3.jpg")
+    assert FOLDERS.classes(Folder(tmp_path), ReadOptions()) == ["Test", "bus", "train"]
+    found = items(FOLDERS.read(Folder(tmp_path), ReadOptions()))
+    assert [(item.split, item.classes) for item in found] == [
+        (None, (Class(name),)) for name in ("Test", "bus", "train")
+    ]
+
+
 def test_folders_go_out_and_come_back_and_hold_one_class_for_an_image(tmp_path: Path) -> None:
     def item(name: str, *names: str, split: str | None = None) -> Item:
         return Item(name, lambda: patchwork(name), classes=tuple(map(Class, names)), split=split)

@@ -1,7 +1,8 @@
 """One folder of pictures for each class, alone or below folders for the splits: ``train/cat/1.jpg``.
 
 What torchvision, Keras and im2rec read. A picture's class is the folder below the split, or the first one;
-folders inside of it are its own affair. An archive's single outer folder is passed over.
+folders inside of it are its own affair. An archive's single outer folder is passed over. Folders called
+train, val or test are splits where one of them has folders inside, and classes where none has.
 """
 
 from __future__ import annotations
@@ -33,14 +34,17 @@ def looks_like(files: Files) -> bool:
 
 def classes(files: Files, options: ReadOptions) -> list[str] | None:
     """The folders in alphabetical order, as all that read this format number them."""
-    found = {_place(_parts(name, _outer(files)))[1] for name in Pictures(files).names()}
+    outer = _outer(files)
+    has_splits = _has_splits(files, outer)
+    found = {_place(_parts(name, outer), has_splits)[1] for name in Pictures(files).names()}
     return sorted(name for name in found if name)
 
 
 def read(files: Files, options: ReadOptions) -> Iterator[Item | Problem]:
     pictures, outer = Pictures(files), _outer(files)
+    has_splits = _has_splits(files, outer)
     for name in pictures.names():
-        split, label = _place(_parts(name, outer))
+        split, label = _place(_parts(name, outer), has_splits)
         if options.sets and (split or "") not in {split_word(word) or word for word in options.sets}:
             continue
         if not label:
@@ -102,8 +106,14 @@ def _parts(name: str, outer: str) -> Sequence[str]:
     return parts[1:] if outer else parts
 
 
-def _place(parts: Sequence[str]) -> tuple[str | None, str]:
+def _has_splits(files: Files, outer: str) -> bool:
+    """Whether folders called like splits are some: pictures right inside of all of them are of a class."""
+    parts = (_parts(name, outer) for name in Pictures(files).names())
+    return any(len(folders) > 1 and split_word(folders[0]) for folders in parts)
+
+
+def _place(parts: Sequence[str], has_splits: bool) -> tuple[str | None, str]:
     """Split and class of the picture in these folders."""
-    split = split_word(parts[0]) if parts else None
+    split = split_word(parts[0]) if parts and has_splits else None
     inner = parts[1:] if split else parts
     return split, inner[0] if inner else ""
