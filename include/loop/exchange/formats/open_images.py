@@ -309,7 +309,7 @@ def _read_table(
     images: dict[tuple[str | None, str], _Image],
 ) -> Iterator[Problem]:
     lines = _lines(files, file)
-    header = _row(next(lines)[1])
+    header, split = _row(next(lines)[1]), _split(file)
     for count, line in lines:
         try:
             row = dict(zip(header, _row(line), strict=False))
@@ -322,7 +322,7 @@ def _read_table(
         except BadRecord as error:
             yield Problem(f"{file}:{count}", str(error))
             continue
-        found = images[_split(file), image]
+        found = images[split, image]
         try:
             if kind == "boxes":
                 found.has_boxes = True
