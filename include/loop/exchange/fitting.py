@@ -112,4 +112,10 @@ def _classes(fitted: Fitted, kind: Kind, classes: Mapping[str, str | None]) -> t
         kept[name] = replace(said, label=name)
     if kind == "classes" and not any(said.present for said in kept.values()):
         raise BadRecord("it has no class of the pipeline's")
+    unsaid = sorted({name for name in classes.values() if name is not None} - kept.keys())
+    if kept and unsaid and not any(said.present for said in kept.values()):
+        # As a line it would be of no class at all, which nobody has said.
+        raise BadRecord(
+            f"it is said not to be of {', '.join(kept)}, and nothing is said of {', '.join(unsaid)}"
+        )
     return tuple(kept.values())

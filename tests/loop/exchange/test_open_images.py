@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from include.loop.core.errors import BadRecord
+from include.loop.exchange.fitting import fit
 from include.loop.exchange.folders import Folder
 from include.loop.exchange.formats import ReadOptions, WriteOptions, find_format
 from include.loop.exchange.items import Box, Class, Item, Problem
@@ -69,6 +70,20 @@ def test_boxes_and_verified_classes_are_read_with_their_marks(source: Folder) ->
     assert item.classes == (Class("Cat"), Class("Dog, or hound", present=False))
 
 
+def test_of_an_image_that_only_lacks_some_classes_nobody_knows_whether_it_lacks_all() -> None:
+    ours = {"cat": "cat", "dog": "dog", "hound": "dog", "cow": None}
+
+    def fitted(*said: Class) -> tuple[Class, ...] | None:
+        return fit(Item("a.jpg", bytes, classes=said), "many_classes", ours, SIZE).item.classes
+
+    no_cat, no_dog = Class("cat", present=False), Class("dog", present=False)
+    with pytest.raises(BadRecord, match="it is said not to be of cat, and nothing is said of dog"):
+        fitted(no_cat)
+    assert fitted(no_cat, no_dog) == (no_cat, no_dog)
+    assert fitted(no_cat, Class("hound")) == (no_cat, Class("dog"))
+    assert fitted() == ()
+
+
 def test_no_picture_of_another_split_stands_in_for_one_that_is_missing(tmp_path: Path) -> None:
     picture(tmp_path, "train/b.jpg", "validation/a.jpg")
     for split in ("train", "validation"):
@@ -82,6 +97,7 @@ def test_what_cannot_be_used_is_told_by_its_line(source: Folder) -> None:
     found = problems(CSV.read(source, ReadOptions()))
     assert [item[:2] for item in found] == [
         ("refused", "oidv6-train-annotations-bbox.csv:6"),
+        ("mended", "train-annotations-human-imagelabels.csv"),  # 0009: nobody looked for a dog
         ("dropped", "oidv6-train-annotations-bbox.csv:5"),
         ("dropped", "train/0002.jpg"),
         ("refused", "train/0002.jpg"),  # it is no image with nothing on it

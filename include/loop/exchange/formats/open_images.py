@@ -129,6 +129,8 @@ FORMAT = Format(
     write=write,
     notes=(
         "an image without any line is not in it: images with nothing on them are lost",
+        "classes that nobody verified on an image count as absent, and one of which nobody said that a class "
+        "is there is refused unless all were looked for",
         "images are named by an id; boxes are shares of their sides, so pictures are read for their size",
     ),
 )
@@ -253,6 +255,7 @@ def _items(
     images: dict[tuple[str | None, str], _Image] = defaultdict(_Image)
     for file, kind in tables.items():
         yield from _read_table(files, file, kind, names, images)
+    yield from _unverified(images, tables)
     stems: dict[str, list[str]] = defaultdict(list)
     for name in pictures.names():
         stems[PurePosixPath(name).stem].append(name)
@@ -271,6 +274,31 @@ def _items(
             yield Problem(image, f"{what} called {shown(image)}{of} in {pictures.files.place}")
             continue
         yield from _item(pictures, alike[0], split, said)
+
+
+def _unverified(
+    images: Mapping[tuple[str | None, str], _Image], tables: Mapping[str, str]
+) -> Iterator[Problem]:
+    """That classes were looked for on some images only, where the source tells that from their absence: a
+    label of many classes cannot.
+    """
+    said = [image.classes for image in images.values() if image.has_classes]
+    names = {name for classes in said for name in classes}
+    if not any(not one.present for classes in said for one in classes.values()):
+        return
+    some = [
+        classes
+        for classes in said
+        if len(classes) < len(names) and any(one.present for one in classes.values())
+    ]
+    if some:
+        table = next(file for file, kind in tables.items() if kind == "classes")
+        yield Problem(
+            table,
+            f"{len(some):,} images are verified for some of the {len(names)} classes only: a pipeline with "
+            "many classes for an image learns the others as absent",
+            "mended",
+        )
 
 
 def _item(pictures: Pictures, name: str, split: str | None, said: _Image) -> Iterator[Item | Problem]:
