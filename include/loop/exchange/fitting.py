@@ -115,7 +115,6 @@ def _classes(fitted: Fitted, kind: Kind, classes: Mapping[str, str | None]) -> t
     unsaid = sorted({name for name in classes.values() if name is not None} - kept.keys())
     if kept and unsaid and not any(said.present for said in kept.values()):
         # As a line it would be of no class at all, which nobody has said.
-        raise BadRecord(
-            f"it is said not to be of {', '.join(kept)}, and nothing is said of {', '.join(unsaid)}"
-        )
+        absent, more = ", ".join(list(kept)[:5]), ", ".join(unsaid[:5])
+        raise BadRecord(f"it is said not to be of {absent}, and nothing is said of {more}")
     return tuple(kept.values())
