@@ -203,7 +203,10 @@ def _admit_tests(workspace: Workspace, register: SplitRegister, keep: bool) -> N
         try:
             candidates = list(read_candidates(workspace, location, rejected, Split.TEST))
         except FileNotFoundError as error:
-            raise ConfigurationError(f"{pipeline.path}: test_sets.{name}: {error}") from None
+            raise ConfigurationError(
+                f"{pipeline.path}: test_sets.{name}: {error}. Import it (`python -m include.loop data import "
+                f"SOURCE --pipeline {pipeline.name} --as test:{name}`), or take the line out"
+            ) from None
         shard = f"test-{name}-{content_hash([item.label for item in candidates])}"
         _admit(workspace, register, shard, candidates, SplitRules(0), rejected, keep=False)
         if rejected:

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from botocore.exceptions import ClientError
+
+from include.loop.config import Pipeline
 from include.loop.core import layout
 from include.loop.core.records.dataset import RejectedLine
 from include.loop.core.records.imports import Import
@@ -27,11 +30,13 @@ from include.loop.workspace import Workspace
 class Notes:
     """``discarded``: a person has said that nothing learns from the import. ``labelled`` of its images have a
     label of another batch, too; ``newer`` counts, by batch, those whose newer label counts instead.
+    ``warnings`` say what of the pipeline would stop or mislead what comes next, and what to do.
     """
 
     discarded: bool = False
     labelled: int = 0
     newer: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def outdated(self) -> int:
@@ -58,7 +63,50 @@ def take_note(workspace: Workspace, record: Import, images: Sequence[Dated]) -> 
         discarded=record.name in discarded,
         labelled=len(newest),
         newer=dict(sorted(newer.items())) if record.target == "labels" else {},
+        warnings=(*_too_few(workspace.pipeline, record), *_missing_tests(workspace, record)),
     )
+
+
+def _too_few(pipeline: Pipeline, record: Import) -> Iterator[str]:
+    """What the gate could not judge by: said before the first model is trained, not after the second."""
+    least = pipeline.gate.min_images
+    if record.target == "initial":
+        held_out = record.splits.get("validation", 0)
+        # Half of what is held out becomes the retention set (dataset/split_rules.py).
+        left = held_out - min(pipeline.training.retention_images, held_out // 2)
+        judged_by_it = not pipeline.test_sets or "validation" in pipeline.gate.improve_on
+        if left < least and judged_by_it:
+            yield (
+                f"{held_out:,} images validate, {left:,} of them after others became the retention set, and "
+                f"the gate judges by no fewer than {least:,} (gate.min_images): no later model could take "
+                "the first one's place. Bring more, add a test set, or lower gate.min_images"
+            )
+    elif record.target != "labels" and record.images < least:
+        yield (
+            f"the test set has {record.images:,} images, and the gate judges by no fewer than {least:,} "
+            "(gate.min_images): its numbers are told, and decide nothing"
+        )
+    without = [name for name, count in record.labels.items() if not count]
+    if without and record.target != "labels":
+        shown = ", ".join(without[:8]) + (f" and {len(without) - 8:,} more" if len(without) > 8 else "")
+        verb = "is learned" if record.target == "initial" else "is measured"
+        yield f"no label is of class {shown}: nothing {verb} of it"
+
+
+def _missing_tests(workspace: Workspace, record: Import) -> Iterator[str]:
+    pipeline = workspace.pipeline
+    for name, location in sorted(pipeline.test_sets.items()):
+        if record.target == f"test:{name}":
+            continue
+        try:
+            there = workspace.storage.exists(location)
+        except ClientError:  # nobody here may look; whether the training may, it says itself
+            continue
+        if not there:
+            yield (
+                f"nothing lies at {workspace.storage.uri(location)}, and training stops without it: import "
+                f"it (--as test:{name}), or take `{name}` out of test_sets in {pipeline.path}"
+            )
 
 
 def _labels(

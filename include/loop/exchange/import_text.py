@@ -42,7 +42,7 @@ def tell(workspace: Workspace, record: Import, notes: Notes, *, changed: bool, p
         lines.append(f"  not taken   images of other splits: {counts} (--as test:NAME imports test images)")
     lines += _problems(workspace, record, planned)
     lines += _near_duplicates(record)
-    lines += _known(record, notes)
+    lines += _notes(record, notes)
     lines += [f"  {name:11} {uri}" for name, uri in record.manifests.items()]
     if not planned:
         lines.append(f"  on record   {workspace.storage.uri(layout.import_file(record.name))}")
@@ -94,7 +94,7 @@ def _near_duplicates(record: Import) -> Iterator[str]:
         yield f"    {pair.name} ({pair.split}) and {pair.like} ({pair.other_split})"
 
 
-def _known(record: Import, notes: Notes) -> Iterator[str]:
+def _notes(record: Import, notes: Notes) -> Iterator[str]:
     if notes.labelled:
         counts = " (of two labels the newer counts)" if record.target == "labels" else ""
         yield f"  known       {notes.labelled:,} of the images are labelled already{counts}"
@@ -105,6 +105,7 @@ def _known(record: Import, notes: Notes) -> Iterator[str]:
             f"  WARNING     {notes.outdated:,} of the images have newer labels, which count instead: "
             f"{batches}{more}. `discard-labels BATCH` leaves those out"
         )
+    yield from (f"  WARNING     {warning}" for warning in notes.warnings)
 
 
 def _next(workspace: Workspace, record: Import, notes: Notes) -> str:

@@ -195,6 +195,24 @@ def test_the_first_model_keeps_the_splits_of_the_source(
     assert (built.train, built.validation, built.rejected) == (2, 1, 0)
 
 
+def test_what_would_stop_or_mislead_the_next_step_is_said_at_the_import(
+    make_place: Callable[..., Place], source: Source
+) -> None:
+    gate = {"min_images": 3}
+    place = make_place(initial={}, gate=gate)
+    source.write(line("a.jpg"), line("b.jpg"), split="train")
+    source.write(line("c.jpg"), line("d.jpg"), line("e.jpg"), line("f.jpg"), split="validation")
+    few, no_cat = import_data(place.workspace, source.request("initial"), keep=False).notes.warnings
+    assert "4 images validate, 2 of them after" in few
+    assert "no label is of class cat" in no_cat
+    place = make_place(initial={}, gate=gate, test_sets={"night": "tests/night.manifest"})
+    missing = import_data(place.workspace, source.request("initial")).notes.warnings[-1]
+    assert missing.startswith(f"nothing lies at {place.storage.uri('tests/night.manifest')}")
+    assert "--as test:night" in missing
+    with pytest.raises(ConfigurationError, match="--as test:night"):
+        build_initial(place.workspace)
+
+
 def test_without_splits_the_house_shares_out_and_copies_stay_together(
     make_place: Callable[..., Place], source: Source
 ) -> None:
