@@ -37,6 +37,9 @@ def tell(workspace: Workspace, record: Import, notes: Notes, *, changed: bool, p
     if record.left_out:
         counts = ", ".join(f"{name} {count:,}" for name, count in record.left_out.items())
         lines.append(f"  left out    labels of other classes, as asked: {counts}")
+    if record.marks:
+        counts = ", ".join(f"{name} {count:,}" for name, count in record.marks.items())
+        lines.append(f"  marked      {counts} (kept; learned and measured like all others)")
     if record.other_splits:
         counts = ", ".join(f"{name} {count:,}" for name, count in record.other_splits.items())
         lines.append(f"  not taken   images of other splits: {counts} (--as test:NAME imports test images)")

@@ -24,7 +24,7 @@ from include.loop.exchange.files import Files
 from include.loop.exchange.formats import ReadOptions
 from include.loop.exchange.import_notes import Dated, Notes, take_note
 from include.loop.exchange.import_text import page
-from include.loop.exchange.items import Problem
+from include.loop.exchange.items import MARKS, Problem
 from include.loop.exchange.resemblance import across_splits, share_out
 from include.loop.exchange.sources import beside, open_source
 from include.loop.exchange.survey import choose_format, kind_of, survey
@@ -186,6 +186,7 @@ def _record(
         referenced=sum(not entry.stored.copied for entry in entries),
         other_splits=dict(other_splits),
         left_out=dict(sorted(taken.left_out.items())),
+        marks=_marks(entries, pipeline.label_attribute),
         problems=dict(sorted(kinds.items())),
         first_problems=tuple(
             item for kind in sorted(kinds) for item in [one for one in problems if one.kind == kind][:TOLD]
@@ -193,6 +194,13 @@ def _record(
         near_duplicates=len(near),
         first_near_duplicates=tuple(near[:TOLD]),
     )
+
+
+def _marks(entries: Sequence[Entry], attribute: str) -> dict[str, int]:
+    """How many boxes have a mark that is true or false: what a source sets apart is learned all the same."""
+    said = (box for entry in entries for box in entry.value[f"{attribute}-metadata"].get("objects", ()))
+    found = Counter(mark for box in said for mark in MARKS if box.get(mark) in (True, "true", "True"))
+    return dict(sorted(found.items()))
 
 
 def _write(

@@ -340,6 +340,16 @@ def test_pictures_that_were_replaced_under_their_names_are_another_import(
     assert lines_of(place, again.record)[0]["etag"] == place.storage.stat(there).etag  # type: ignore[union-attr]
 
 
+def test_boxes_that_a_source_sets_apart_are_counted(place: Place, source: Source) -> None:
+    value = line("a.jpg", [(0, 1, 1, 9, 9), (1, 5, 5, 9, 9)])
+    value["box-metadata"]["objects"] = [{"difficult": True, "pose": "Left"}, {"difficult": False}]
+    source.write(value)
+    found = import_data(place.workspace, source.request(), keep=False)
+    assert found.record.marks == {"difficult": 1}
+    told = tell(place.workspace, found.record, found.notes, changed=True, planned=True)
+    assert "  marked      difficult 1 (kept; learned and measured like all others)" in told
+
+
 def test_of_the_same_bytes_twice_the_one_that_measures_counts(
     make_place: Callable[..., Place], source: Source
 ) -> None:

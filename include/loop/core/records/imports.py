@@ -43,7 +43,8 @@ class NearDuplicate(Part):
 class Import(Record):
     """``target`` is ``initial``, ``labels`` or ``test:<name>``; ``manifests`` has the S3 URI and ``splits``
     the number of images of each split. ``labels`` counts by class, ``classes`` maps the source's names to the
-    pipeline's, ``left_out`` counts labels of classes that were left out as asked. ``copied`` images were put
+    pipeline's, ``left_out`` counts labels of classes that were left out as asked, ``marks`` the boxes that
+    the source calls difficult and the like. ``copied`` images were put
     below the pipeline, ``referenced`` ones lie where they lay. ``first_problems`` are the first of each kind;
     all of them lie beside.
     """
@@ -65,6 +66,7 @@ class Import(Record):
     referenced: int = 0
     other_splits: dict[str, int] = Field(default={})
     left_out: dict[str, int] = Field(default={})
+    marks: dict[str, int] = Field(default={})
     problems: dict[str, int] = Field(default={})
     first_problems: tuple[ImportProblem, ...] = ()
     near_duplicates: int = 0
