@@ -6,7 +6,7 @@ import sys
 import time
 
 _SECONDS = 2  # between two words to a terminal; a log gets them less often
-_LOG_SECONDS = 60
+_LOG_SECONDS = 10
 
 
 class Progress:

@@ -21,8 +21,7 @@ from include.loop.exchange.formats import Format, WriteOptions, find_format
 from include.loop.exchange.formats._pictures import SUFFIXES
 from include.loop.exchange.items import Item, Problem
 from include.loop.exchange.known_items import Choice, known_items
-from include.loop.exchange.survey import kind_of
-from include.loop.exchange.taking import Progress
+from include.loop.exchange.survey import Progress, kind_of
 from include.loop.workspace import Workspace
 
 TOLD = 12  # reasons that the report has

@@ -27,8 +27,8 @@ from include.loop.exchange.import_text import page
 from include.loop.exchange.items import MARKS, Problem
 from include.loop.exchange.resemblance import across_splits, share_out
 from include.loop.exchange.sources import beside, open_source
-from include.loop.exchange.survey import choose_format, kind_of, survey
-from include.loop.exchange.taking import Entry, Progress, Source, Taken, take
+from include.loop.exchange.survey import Progress, choose_format, kind_of, survey
+from include.loop.exchange.taking import Entry, Source, Taken, take
 from include.loop.exchange.targets import (
     ALL,
     Target,
@@ -87,7 +87,7 @@ def import_data(
             images = beside(files) if read.writes_images else None
         options = ReadOptions(images, request.label, tuple(request.classes), tuple(request.sets))
         kind = kind_of(workspace.pipeline)
-        found = survey(files, read, options, kind)
+        found = survey(files, read, options, kind, progress)
         classes = match_classes(
             found.classes, workspace.pipeline.classes, request.renamed, drop_others=request.drop_others
         )

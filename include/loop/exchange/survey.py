@@ -7,7 +7,7 @@ classes.py from what was found here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from include.loop.config import Pipeline
@@ -16,6 +16,9 @@ from include.loop.exchange.files import Files
 from include.loop.exchange.formats import Format, ReadOptions, find_format, format_names
 from include.loop.exchange.items import Item, Problem
 from include.loop.exchange.manifest_items import Kind
+
+# Told how many images are done, and of how many if anybody knows.
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ def choose_format(files: Files, wanted: str | None) -> tuple[str, Format]:
     )
 
 
-def survey(files: Files, read: Format, options: ReadOptions, kind: Kind) -> Survey:
+def survey(
+    files: Files, read: Format, options: ReadOptions, kind: Kind, progress: Progress | None = None
+) -> Survey:
     """Go through a source's labels once. ConfigurationError when there are none of this kind."""
     images, problems, other = 0, 0, 0
     splits: Counter[str | None] = Counter()
@@ -71,6 +76,8 @@ def survey(files: Files, read: Format, options: ReadOptions, kind: Kind) -> Surv
             first = first or item
             continue
         images += 1
+        if progress:
+            progress(images, None)
         names = labels_of(item, kind)
         if names is None:
             other += 1

@@ -7,7 +7,7 @@ Nothing but pictures is written here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,15 +20,12 @@ from include.loop.exchange.formats import Format, ReadOptions
 from include.loop.exchange.items import Item, Problem
 from include.loop.exchange.manifest_items import Kind, to_value
 from include.loop.exchange.pictures import Stored, store
-from include.loop.exchange.survey import items_of
+from include.loop.exchange.survey import Progress, items_of
 from include.loop.tasks.values import Labelled
 from include.loop.workspace import Workspace
 from include.pictures import AS_STORED
 
 _ON_ITS_SIDE = range(5, 9)  # EXIF's orientations that swap width and height
-
-# Told how many images are done, and of how many if anybody knows.
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 FORMATS = format_names()
 _IN_S3 = "s3://"
-_EVERY = 1_000  # images between two words in the log
+_SECONDS = 10  # between two words in the log
 
 
 class ImportDatasetOperator(LoopOperator):
@@ -73,11 +74,13 @@ class ImportDatasetOperator(LoopOperator):
         self.drop_others = drop_others
         self.replace = replace
         self.plan_only = plan_only
+        self._told = 0.0
 
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.exchange.import_text import tell
         from include.loop.exchange.importing import import_data
 
+        self._told = time.monotonic()
         found = import_data(self.workspace, self._request(), keep=not self.plan_only, progress=self._progress)
         record = found.record
         lines = tell(self.workspace, record, found.notes, changed=found.changed, planned=self.plan_only)
@@ -125,8 +128,14 @@ class ImportDatasetOperator(LoopOperator):
         )
 
     def _progress(self, done: int, total: int | None) -> None:
-        if done % _EVERY == 0:
-            self.log.info("%d of %s images", done, total)
+        now = time.monotonic()
+        if now - self._told < _SECONDS:
+            return
+        self._told = now
+        if total is None:
+            self.log.info("%d images: labels read", done)
+        else:
+            self.log.info("%d of %d images", done, total)
 
 
 class NotifyOfImportOperator(NotifyTrainingOperator):

@@ -313,7 +313,10 @@ def test_images_that_lie_in_s3_are_referenced_and_no_picture_is_copied_twice(
 ) -> None:
     there = place.put("somewhere/a.jpg", patchwork("a"))
     source.write(line("a.jpg") | {"source-ref": there}, pictures=False)
-    record = import_data(place.workspace, source.request(images=None)).record
+    told: list[tuple[int, int | None]] = []
+    request = source.request(images=None)
+    record = import_data(place.workspace, request, progress=lambda *done: told.append(done)).record
+    assert told == [(1, None), (1, 1)]  # labels, then pictures
     assert (record.copied, record.referenced) == (0, 1)
     assert lines_of(place, record)[0]["source-ref"] == there
     (source.root / "output.manifest").unlink()
