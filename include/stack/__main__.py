@@ -24,6 +24,8 @@ from include.stack.settings import StackError, StackSettings
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    # Images, labels, models, logs, passwords: what is made here is for nobody else on this machine.
+    options.umask = os.umask(0o077)
     try:
         settings = StackSettings.from_environment()
         with lifecycle.interruptible():
@@ -99,6 +101,10 @@ def _run(settings: StackSettings, options: argparse.Namespace) -> int:
     if not options.words:
         raise StackError("run what? For example: python -m include.stack run airflow dags list")
     # What a command proposes to do next has to begin as it did itself.
+    if not program:
+        # What a person makes is theirs to show, and the stack's own stays below a closed folder.
+        settings.home.mkdir(parents=True, exist_ok=True)
+        os.umask(options.umask)
     variables[environment.BEGINNING] = shlex.join(sys.orig_argv[: -len(options.words)])
     _become(options.words, environment.inherited() | variables)
 
@@ -150,6 +156,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    # Images, labels, models, logs, passwords: what is made here is for nobody else on this machine.
-    os.umask(0o077)
     sys.exit(main())

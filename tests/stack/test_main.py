@@ -44,5 +44,8 @@ def test_a_program_that_is_not_there_is_told_in_a_line(tmp_path: Path):
 
 
 def test_a_command_is_told_how_it_was_begun_so_that_its_hints_can_be_copied(tmp_path: Path):
-    ended = stack("run", "sh", "-c", "echo $NIGHTLOOP_BEGINNING", home=tmp_path)
-    assert ended.stdout == f"{sys.executable} -m include.stack run\n"
+    ended = stack("run", "sh", "-c", "echo $NIGHTLOOP_BEGINNING; umask", home=tmp_path)
+    mask = os.umask(0)
+    os.umask(mask)
+    # And what it makes is as open as the person wants it, while the stack's own is closed.
+    assert ended.stdout == f"{sys.executable} -m include.stack run\n{mask:04o}\n"

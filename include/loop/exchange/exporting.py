@@ -142,15 +142,18 @@ def _new_place(storage: Storage, out: str) -> Iterator[Path]:
             raise ConfigurationError(f"there are objects below {prefix} already: choose another place")
     elif path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
         raise ConfigurationError(f"{out} is there already: choose another place")
-    elif not path.absolute().parent.is_dir():
-        raise ConfigurationError(f"there is no folder {path.absolute().parent} to put {path.name} into")
-    # Beside its place, since only there can it be renamed at once.
-    folder = Path(tempfile.mkdtemp(prefix=".export-", dir=None if in_s3 else path.absolute().parent))
+    # Beside its place, or where that is going to be: only there can it be renamed at once.
+    beside = None if in_s3 else next(above for above in path.absolute().parents if above.exists())
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".export-", dir=beside))
+    except OSError as error:
+        raise ConfigurationError(f"{out} cannot be written: {error.strerror}") from None
     try:
         yield folder
         if in_s3:
             _upload(storage, folder, prefix)
         else:
+            path.parent.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o777 & ~_umask())  # mkdtemp's is for its owner alone
             folder.rename(path)
     finally:

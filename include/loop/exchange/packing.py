@@ -160,13 +160,14 @@ def _new_files(out: Path) -> Iterator[Path]:
     for place in (out.with_name(stem + ending) for ending in ENDINGS):
         if place.is_dir():
             raise ConfigurationError(f"{place} is a folder, and a file of this name belongs there")
+    beside = next(above for above in out.absolute().parents if above.exists())
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{stem}-", dir=out.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f".{stem}-", dir=beside))
     except OSError as error:
         raise ConfigurationError(f"{out} cannot be written: {error.strerror}") from None
     try:
         yield folder / stem
+        out.parent.mkdir(parents=True, exist_ok=True)
         for path in sorted(folder.iterdir(), key=lambda path: path.suffix == ".rec"):  # the .rec last
             os.replace(path, out.parent / path.name)
     finally:

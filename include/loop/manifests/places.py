@@ -88,10 +88,16 @@ def _copy(file: IO[bytes], place: str, stack: ExitStack) -> str | None:
         with os.fdopen(descriptor, "wb") as copy:
             file.seek(0)
             shutil.copyfileobj(file, copy)
-        os.chmod(name, 0o644)
+        os.chmod(name, 0o666 & ~_umask())  # mkstemp's is for its owner alone
     except OSError as error:
         raise ConfigurationError(f"{place} cannot be written: {error.strerror}") from None
     return name
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _opened(place: str) -> BinaryIO:

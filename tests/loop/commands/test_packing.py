@@ -51,9 +51,10 @@ def records(path: Path) -> list[recordio.Record]:
 
 
 def test_a_devkit_becomes_one_file_with_a_list_beside_it(voc: Path, tmp_path: Path, capsys):
-    out = tmp_path / "train.rec"
+    out = tmp_path / "made" / "train.rec"
     assert main(["data", "pack", str(voc), "--sets", "trainval", "--out", str(out)]) == 0
     told = capsys.readouterr().out
+    tmp_path = out.parent
     assert told.startswith(
         f"{out}: 2 records of objects\n"
         "  class 0    cat                      1\n"

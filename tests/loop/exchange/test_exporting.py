@@ -121,7 +121,7 @@ def test_what_a_format_does_not_hold_is_told_and_pictures_are_those_that_were_la
     shard(place, NIGHT, [line(place, name) for name in ("a.jpg", "gone.jpg", "replaced.jpg")])
     place.s3.delete_object(Bucket=place.bucket, Key=f"{place.name}/pictures/gone.jpg")
     place.put("pictures/replaced.jpg", patchwork("another"))
-    out = tmp_path / "out"
+    out = tmp_path / "made" / "out"
     assert main(["data", "export", "--to", "coco", "--batch", NIGHT, "--out", str(out)]) == 0
     told = capsys.readouterr().out
     assert "the image is gone" in told
@@ -129,8 +129,9 @@ def test_what_a_format_does_not_hold_is_told_and_pictures_are_those_that_were_la
     assert [path.name for path in out.rglob("*.jpg")] == ["a.jpg"]
     assert (out / "images" / "pictures" / "a.jpg").read_bytes() == patchwork("a.jpg")
     assert out.stat().st_mode & 0o777 == (tmp_path / "configuration").stat().st_mode & 0o777
-    assert main(["data", "export", "--to", "recordio", "--all", "--out", str(tmp_path / "no" / "out")]) == 1
-    assert "there is no folder" in capsys.readouterr().err
+    inside = str(out / "images/pictures/a.jpg/b/c")
+    assert main(["data", "export", "--to", "recordio", "--all", "--out", inside]) == 1
+    assert f"{inside} cannot be written: Not a directory" in capsys.readouterr().err
 
 
 def test_an_export_that_fails_leaves_nothing(
