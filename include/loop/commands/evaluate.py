@@ -13,6 +13,7 @@ from typing import Any
 
 from include.loop.aws.waiting import finish
 from include.loop.commands.base import add_manifest, count, print_first, workspace_of
+from include.loop.commands.foreign import check_is_manifest
 from include.loop.commands.models import add_model, open_model
 from include.loop.config import Pipeline
 from include.loop.core.errors import BadRecord, ConfigurationError
@@ -55,11 +56,7 @@ def add(commands: Any) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     place = options.manifest
-    if place.endswith((".rec", ".lst")):
-        raise ConfigurationError(
-            f"{place} is RecordIO, and images are predicted one by one, by their URIs: evaluate takes an "
-            f"augmented manifest. `data import {place} --as test:NAME` makes one, with the images beside it"
-        )
+    check_is_manifest(place)  # images are predicted one by one, by their URIs
     workspace, model, ask = _open(options)
     pipeline = _with_label(workspace, place, options.label)
     workspace = Workspace(pipeline, workspace.environment, workspace.storage, workspace.clients)

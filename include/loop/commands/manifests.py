@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from include.loop.commands.base import add_manifest, anywhere, count, print_first
+from include.loop.commands.foreign import RECORDS, check_is_manifest
 from include.loop.core.errors import ConfigurationError
 from include.loop.lineage.text import printable
 from include.loop.manifests.places import numbered_lines, open_place
@@ -17,7 +18,7 @@ from include.loop.manifests.survey import Attribute, Survey, survey
 from include.recordio import RecordIOError
 from include.recordio import survey as records
 
-PREVIEWS = {".rec": records.preview, ".lst": records.preview_list}
+PREVIEWS = dict(zip(RECORDS, (records.preview, records.preview_list), strict=True))
 
 
 def add(commands: Any) -> None:
@@ -54,6 +55,8 @@ def add(commands: Any) -> None:
 
 
 def _show(options: argparse.Namespace) -> int:
+    if not options.manifest.endswith(RECORDS):
+        check_is_manifest(options.manifest)
     if preview := PREVIEWS.get(PurePosixPath(options.manifest).suffix):
         with closing(open_place(options.manifest, anywhere)) as stream:
             try:
@@ -107,6 +110,7 @@ def _attributes(options: argparse.Namespace) -> int:
 
 
 def _survey(options: argparse.Namespace) -> Survey:
+    check_is_manifest(options.manifest)
     return survey(options.manifest, numbered_lines(options.manifest, anywhere), options.label)
 
 

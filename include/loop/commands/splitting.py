@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from include.loop.commands.base import add_manifest, add_pipeline, anywhere, print_first, share, workspace_of
+from include.loop.commands.foreign import check_is_manifest
 from include.loop.core.errors import ConfigurationError
 from include.loop.lineage.text import printable
 from include.loop.manifests import splits
@@ -67,6 +68,7 @@ def _add_split(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
+    check_is_manifest(options.manifest)
     workspace = workspace_of(options)
     pipeline = workspace.pipeline
     if options.label:
@@ -94,6 +96,7 @@ def _split(options: argparse.Namespace) -> int:
     if options.group and options.by:
         raise ConfigurationError("--group is a rule of its own: leave out --by")
     place = options.manifest
+    check_is_manifest(place)
     label = survey(place, numbered_lines(place, anywhere), options.label).choose(options.label).name
     rule = Rule.GROUP if options.group else Rule(options.by or Rule.HASH)
     choice = Choice(label, rule, options.share, options.seed, options.group or "")

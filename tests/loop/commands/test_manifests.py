@@ -62,6 +62,26 @@ def test_records_and_their_list_are_shown_in_words(tmp_path: Path, capsys: pytes
     assert "does not start with the magic number" in told
 
 
+def test_what_is_no_manifest_is_told_as_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture):
+    stream = io.BytesIO()
+    recordio.write(stream, recordio.pack(recordio.Record(7, 2.0, b"jpeg")))
+    (tmp_path / "a.rec").write_bytes(stream.getvalue())
+    coco = {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [], "categories": []}
+    for name, indent in (("line", None), ("pretty", 1)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(coco, indent=indent))
+    (tmp_path / "folder/cat").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "folder/cat/1.jpg").write_bytes(b"x")
+    for command, name, message in (
+        ("count", "a.rec", "reads as recordio. `data show` tells of its records, and `data import "),
+        ("count", "line.json", "is no augmented manifest: it reads as coco. `data import "),
+        ("show", "pretty.json", "it reads as coco. "),
+        ("split", "folder", "it reads as image-folders. "),
+        ("show", "empty", "is a folder, and a manifest is one file"),
+    ):
+        assert message in said(capsys, command, str(tmp_path / name), status=1)
+
+
 def test_a_manifest_in_s3_is_divided_and_checked_before_it_is_trained_on(
     place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
 ):
