@@ -88,9 +88,11 @@ def survey(
         why = f"; the first of {problems} problems: {first.where}: {first.reason}" if first else ""
         raise ConfigurationError(f"{files.place}: there is no labelled image in it{why}")
     if images == other:
-        wanted, there = ("boxes", "classes") if kind == "boxes" else ("classes of images", "boxes")
+        wanted, there = ("boxes", "a class for an image") if kind == "boxes" else ("classes", "boxes")
         raise ConfigurationError(
-            f"{files.place} has {there} only, and the pipeline learns {wanted}: task has to fit the labels"
+            f"{files.place} reads as {read.title}, {images:,} images with {there}, and the pipeline learns "
+            f"{wanted}: its task has to fit the labels. If it is something else, name the folder with the "
+            "labels in it, or --format"
         )
     return Survey(images, splits, classes, problems)
 

@@ -415,7 +415,10 @@ def test_folders_by_class_become_labels_of_a_classifier(
     assert (record.format, record.labels, record.problems) == ("image-folders", {"cat": 6, "dog": 6}, {})
     built = build_initial(place.workspace)
     assert (built.train + built.validation + built.retention, built.rejected) == (12, 0)
-    with pytest.raises(ConfigurationError, match="has classes only, and the pipeline learns boxes"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"reads as .*, 12 images with a class for an image, and the pipeline learns boxes",
+    ):
         import_data(place.but(task="object-detection"), Request(str(tmp_path), "labels"))
 
 
