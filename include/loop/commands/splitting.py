@@ -11,7 +11,7 @@ from include.loop.core.errors import ConfigurationError
 from include.loop.lineage.text import printable
 from include.loop.manifests import splits
 from include.loop.manifests.check import check
-from include.loop.manifests.places import drafts, numbered_lines, with_suffix
+from include.loop.manifests.places import drafts, is_other, numbered_lines, with_suffix
 from include.loop.manifests.splits import PARTS, Choice, Rule
 from include.loop.manifests.survey import survey
 from include.loop.tasks import task_of
@@ -65,6 +65,7 @@ def _add_split(commands: Any) -> None:
     parser.add_argument(
         "--out", metavar="FOLDER", help="a folder or S3 prefix for both; default: beside the manifest"
     )
+    parser.add_argument("--replace", action="store_true", help="write over other manifests that lie there")
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -104,6 +105,12 @@ def _split(options: argparse.Namespace) -> int:
     decided = splits.decide(numbered_lines(place, anywhere), choice)
     with drafts(places, anywhere) as files:
         parted = splits.write(numbered_lines(place, anywhere), choice, decided, files)
+        for file, written in zip(files, places, strict=True):
+            if not options.replace and is_other(file, written, anywhere):
+                raise ConfigurationError(
+                    f"{written} is there already, with other lines: perhaps of another division. --replace "
+                    "writes over both, --out names another folder"
+                )
     for part, written in zip(PARTS, places, strict=True):
         print(f"{written}: {parted.parts[part]:,} lines, of which {parted.empty[part]:,} show nothing")
     if parted.left_out:

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -49,6 +49,19 @@ def open_place(place: str, connect: Connect) -> BinaryIO:
         return connect().open(place)
     except FileNotFoundError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def is_other(file: IO[bytes], place: str, connect: Connect) -> bool:
+    """Whether there is something at a place, and it is not what the file has."""
+    there = connect().exists(place) if is_in_s3(place) else Path(place).exists()
+    if not there:
+        return False
+    file.seek(0)
+    with closing(open_place(place, connect)) as other:
+        while (ours := file.read(_PIECE)) == other.read(_PIECE):
+            if not ours:
+                return False
+    return True
 
 
 def with_suffix(place: str, part: str, folder: str | None = None) -> str:

@@ -94,6 +94,11 @@ def test_a_manifest_in_s3_is_divided_and_checked_before_it_is_trained_on(
     assert told == (
         f"{train}: 8 lines, of which 0 show nothing\n{validation}: 2 lines, of which 0 show nothing\n"
     )
+    again = ["split", uri, "--by", "shuffle", "--label", "review", "--seed"]
+    assert said(capsys, *again, "3") == told
+    refused = said(capsys, *again, "4", status=1)
+    assert f"{train} is there already, with other lines: perhaps of another division. --replace" in refused
+    said(capsys, *again, "4", "--replace")
     both = [*place.storage.read_lines(train), *place.storage.read_lines(validation)]
     assert sorted(map(dump, both)) == sorted(map(dump, lines))
     told = said(capsys, "check", train)
