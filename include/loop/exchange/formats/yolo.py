@@ -85,13 +85,14 @@ def _read(files: Files, options: ReadOptions) -> Iterator[Item | Problem]:
             raise BadRecord(f"{description.name} has no split {unknown[0]!r}; there are: {there}")
         chosen = {split_word(word) for word in options.sets}
         splits = {name: split for name, split in splits.items() if split in chosen}
-    return chain(problems, _items(files, pictures, names, splits, labels, classes, description))
+    items = _items(files, pictures, splits, labels, classes, description)
+    # Whoever asks for some splits may have the pictures of these only.
+    return chain(problems, items, () if options.sets else _orphans(names, pictures))
 
 
 def _items(
     files: Files,
     pictures: Pictures,
-    names: set[str],
     splits: dict[str, str | None],
     labels: dict[str, str],
     classes: Sequence[str],
@@ -117,10 +118,13 @@ def _items(
             continue
         yield from problems
         yield Item(name, pictures.reader(name), pictures.files.uri(name), size, used, split=split)
-    # Of all pictures, those too that no split names.
-    used_files = {_labels_of(name, names) for name in pictures.names()}
-    orphans = {file for file in names if file.endswith(".txt") and "/labels/" in f"/{file}"}
-    for file in sorted(orphans - used_files):
+
+
+def _orphans(names: set[str], pictures: Pictures) -> Iterator[Problem]:
+    """Label files of no picture, be it one that no split names."""
+    used = {_labels_of(name, names) for name in pictures.names()}
+    found = {file for file in names if file.endswith(".txt") and "/labels/" in f"/{file}"}
+    for file in sorted(found - used):
         yield Problem(file, "there is no image of this label file")
 
 

@@ -254,3 +254,4 @@ def test_labels_are_found_by_another_folder_images_than_the_last(tmp_path: Path)
     items, problems = read(YOLO, put(tmp_path, files | {"labels/gone/d.txt": "0 .5 .5 1 1"}))
     assert items["images/train/images/c.jpg"].boxes == (Box("cat", 0, 0, 200, 100),)
     assert [one.where for one in problems] == ["labels/gone/d.txt"]
+    assert read(YOLO, put(tmp_path, {}), ReadOptions(sets=["train"]))[1] == []
