@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 PROGRAM = "python -m include.loop"
+DAGS = "airflow dags"
 # Set by ``python -m include.stack run``: how it was called. Without it a command has no credentials.
 BEGINNING = "NIGHTLOOP_BEGINNING"
 
@@ -15,5 +16,5 @@ def runnable(command: str) -> str:
 
 
 def with_commands_runnable(text: str) -> str:
-    """A text of any module, with each command of this program in it as it has to be typed here."""
-    return text.replace(PROGRAM, runnable(PROGRAM))
+    """A text of any module, with each command of this program or of Airflow as it has to be typed here."""
+    return text.replace(PROGRAM, runnable(PROGRAM)).replace(DAGS, runnable(DAGS))

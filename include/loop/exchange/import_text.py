@@ -49,7 +49,7 @@ def tell(workspace: Workspace, record: Import, notes: Notes, *, changed: bool, p
     lines += [f"  {name:11} {uri}" for name, uri in record.manifests.items()]
     if not planned:
         lines.append(f"  on record   {workspace.storage.uri(layout.import_file(record.name))}")
-        lines.append(_next(workspace, record, notes))
+        lines += _next(workspace, record, notes)
     return lines
 
 
@@ -111,21 +111,31 @@ def _notes(record: Import, notes: Notes) -> Iterator[str]:
     yield from (f"  WARNING     {warning}" for warning in notes.warnings)
 
 
-def _next(workspace: Workspace, record: Import, notes: Notes) -> str:
+def _next(workspace: Workspace, record: Import, notes: Notes) -> list[str]:
     name = workspace.pipeline.name
     if notes.discarded:
-        return (
+        return [
             f"No model learns from it: {record.name} was discarded, which "
             f"{workspace.storage.uri(layout.discarded_file(record.name))} says. Importing it again does not "
             "undo that; deleting this object does."
-        )
+        ]
     if record.target == "labels" and notes.outdated == record.images:
-        return "Nothing of it will be learned as things are: all of its images have newer labels."
+        return ["Nothing of it will be learned as things are: all of its images have newer labels."]
     if record.target == "initial":
-        return f"Next: the DAG initial_training__{name} trains the first model from it."
+        return [
+            "Next: train the first model from it (Airflow shows a new pipeline file within a minute):",
+            *_start(f"initial_training__{name}"),
+        ]
     if record.target == "labels":
-        return (
+        return [
             f"Next: the DAG incremental_training__{name} learns it in its next round, as batch "
-            f"{record.name}; python -m include.loop discard-labels {record.name} --why … keeps it from that."
-        )
-    return "Next: every evaluation measures with it from now on."
+            f"{record.name}; python -m include.loop discard-labels {record.name} --why … keeps it from that. "
+            "A round at once:",
+            *_start(f"incremental_training__{name}"),
+        ]
+    return ["Next: every evaluation measures with it from now on."]
+
+
+def _start(dag: str) -> list[str]:
+    """A DAG that is paused, as all are at first, would leave its run waiting without a word."""
+    return [f"  airflow dags unpause {dag}", f"  airflow dags trigger {dag}"]

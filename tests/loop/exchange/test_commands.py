@@ -44,6 +44,8 @@ def test_an_import_reports_what_it_brought_and_what_is_next(
     assert "refused     1 images" in told
     assert "set/b?.jpg: " in told  # no control character reaches the terminal
     assert f"as batch {name}" in told
+    dag = f"incremental_training__{place.name}"
+    assert told.splitlines()[-2:] == [f"  airflow dags {word} {dag}" for word in ("unpause", "trigger")]
     assert main([*command, "--json"]) == 0
     record = Import.from_value(json.loads(capsys.readouterr().out))
     assert (record.name, record.problems) == (name, {"dropped": 1, "mended": 1, "refused": 1})
