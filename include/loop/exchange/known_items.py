@@ -17,6 +17,7 @@ from include.loop.core import layout
 from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.core.identity import content_hash
 from include.loop.core.records.dataset import Dataset, RejectedLine
+from include.loop.core.records.imports import Import
 from include.loop.core.records.splits import Entry, Split
 from include.loop.core.storage import MOST_BYTES, Storage, in_parallel
 from include.loop.dataset.candidates import read_candidates
@@ -101,6 +102,12 @@ def _of_dataset(workspace: Workspace, dataset_id: str, rejected: list[RejectedLi
 
 def _of_batch(workspace: Workspace, batch: str, rejected: list[RejectedLine]) -> dict[str, Candidate]:
     if not workspace.storage.exists(layout.summary_file(batch)):
+        imported = Import.find(workspace.storage, batch)
+        if imported is not None:
+            raise ConfigurationError(
+                f"{batch} is no batch: it went into {imported.target}. Take --all, or --dataset of what was "
+                "built of it"
+            )
         there = ", ".join(name for name, _ in committed_shards(workspace.storage)) or "none yet"
         raise ConfigurationError(f"there are no committed labels of {batch!r}; there are those of {there}")
     return _newest(workspace, [(shard_manifest(batch), None)], rejected)

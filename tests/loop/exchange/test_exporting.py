@@ -134,6 +134,17 @@ def test_what_a_format_does_not_hold_is_told_and_pictures_are_those_that_were_la
     assert f"{inside} cannot be written: Not a directory" in capsys.readouterr().err
 
 
+def test_an_import_that_is_no_batch_is_told_with_where_it_went(
+    make_place: Callable[..., Place], tmp_path: Path
+) -> None:
+    place = make_place(test_sets={"night": "tests/night.manifest"})
+    shard(place, NIGHT, [line(place, "a.jpg")])
+    export(place.workspace, EVERYTHING, "coco", str(tmp_path / "out"))
+    name = import_data(place.workspace, Request(str(tmp_path / "out"), "test:night")).record.name
+    with pytest.raises(ConfigurationError, match=f"{name} is no batch: it went into test:night. Take --all"):
+        export(place.workspace, Choice(batch=name), "coco", str(tmp_path / "again"))
+
+
 def test_an_export_that_fails_leaves_nothing(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
