@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +23,23 @@ class LogPatterns:
     values: tuple[re.Pattern[str], ...]
     fields: Mapping[str, str]
     throughput: re.Pattern[str]
+
+
+def unknown_names(given: Iterable[str], names: frozenset[str]) -> Iterator[str]:
+    """What is wrong with each name that is none of an algorithm's."""
+    for name in sorted({*given} - names):
+        near = difflib.get_close_matches(name, names, 1)
+        yield f"{name} is none of its hyperparameters: " + (
+            f"{near[0]} is meant, perhaps" if near else ", ".join(sorted(names))
+        )
+
+
+def wrong_counts(given: Mapping[str, str], least: Mapping[str, int]) -> Iterator[str]:
+    """What is wrong with each value that has to be a whole number, and so large at least."""
+    for name, low in least.items():
+        text = given.get(name)
+        if text is not None and not (text.isascii() and text.isdigit() and int(text) >= low):
+            yield f"{name} must be a whole number of {low} or more, not {text}"
 
 
 class Algorithm(Protocol):
@@ -57,6 +75,11 @@ class Algorithm(Protocol):
     def computed(self, settings: TrainingSettings, classes: int, images: int, most: int) -> dict[str, Any]:
         """The hyperparameters that the loop counts or decides: for so many classes and training images, of
         which the fullest has ``most`` labelled things.
+        """
+
+    def check_values(self, given: Mapping[str, str]) -> None:
+        """ConfigurationError for names that are no hyperparameters, and for values that the algorithm takes
+        nowhere, be it SageMaker's image or ours.
         """
 
     def check_limits(self, hyperparameters: Mapping[str, str]) -> None:

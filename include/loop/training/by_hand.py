@@ -70,6 +70,8 @@ def plan(clients: Clients, environment: Environment, pipeline: Pipeline | None, 
     for found in (train, validation):
         _check(pipeline, found)
     workspace = Workspace(pipeline, _with_last_word(environment, wish), anywhere, clients)
+    if environment.image is None:  # one's own may take others
+        workspace.task.algorithm.check_values(wish.hyperparameters)
     dataset = Dataset(dataset_id=NAME, train=train.images, max_boxes=train.most)
     parent = _parent(workspace, wish.parent, dataset) if wish.parent else None
     channels = [train.channel(workspace, "train"), validation.channel(workspace, "validation")]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from include import recordio
+from include.algorithms.image_classification import hyperparameters as image_classification
+from include.algorithms.object_detection import hyperparameters as object_detection
 from include.loop import config
 from include.loop.core.errors import ConfigurationError
+from include.loop.tasks.classification import algorithm as classification
+from include.loop.tasks.detection import algorithm as detection
 from include.loop.training.by_hand import Plan, Wish, plan
 from include.loop.training.learned import check_task, pipeline_of
 from tests.loop.manifests.lines import boxes, grade
@@ -200,6 +205,27 @@ def test_an_artifact_of_nobody_knows_is_gone_on_from_gently(hand: Hand):
     assert request["InputDataConfig"][2]["DataSource"]["S3DataSource"]["S3Uri"] == model_data
     assert request["HyperParameters"]["learning_rate"] == "0.0001"
     assert request["HyperParameters"]["use_pretrained_model"] == "0"
+
+
+def test_names_and_values_that_no_algorithm_takes_are_refused_before_the_job(hand: Hand):
+    hand.place.environment = hand.place.environment.model_copy(update={"image": None})
+    for given, message in (
+        ({"epoch": "30"}, "object detection: epoch is none of its hyperparameters: epochs is meant"),
+        ({"mini_batch_size": "x"}, "mini_batch_size must be a whole number of 1 or more, not x"),
+        ({"learning_rate": "fast"}, "learning_rate must be above 0 and at most 1, not fast"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            hand.plan(hyperparameters=given)
+    hand.train = hand.validation = [grade("s3://b/1.jpg", 0, "good")]
+    with pytest.raises(ConfigurationError, match="image_shape must be 3,height,width in pixels, not 64"):
+        hand.plan(hyperparameters={"image_shape": "64"})
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(detection, object_detection), (classification, image_classification)]
+)
+def test_the_names_that_are_let_through_are_those_of_the_algorithm(ours, theirs):
+    assert {field.name for field in fields(theirs.Hyperparameters)} == ours.NAMES
 
 
 def test_the_environment_and_then_the_person_have_the_last_word(hand: Hand):

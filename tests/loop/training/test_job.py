@@ -92,7 +92,7 @@ def test_another_network_or_other_classes_than_the_parents_are_refused(place: Pl
 @pytest.mark.parametrize(
     ("hyperparameters", "message"),
     [
-        ({"image_shape": 128}, "image_shape must be at least 300, not 128"),
+        ({"image_shape": 128}, "image_shape must be a whole number of 300 or more, not 128"),
         ({"learning_rate": 2}, "learning_rate must be above 0 and at most 1, not 2"),
         ({"lr_scheduler_step": "3;6"}, "lr_scheduler_step must be epochs like 3,6, not 3;6"),
         ({"optimizer": "lion"}, "optimizer must be one of adadelta, adam, rmsprop, sgd, not lion"),

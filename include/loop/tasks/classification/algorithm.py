@@ -12,7 +12,7 @@ from typing import Any
 
 from include.loop.config import Environment, TrainingSettings
 from include.loop.core.errors import ConfigurationError
-from include.loop.tasks.algorithm import LogPatterns
+from include.loop.tasks.algorithm import LogPatterns, unknown_names, wrong_counts
 
 # Where a pipeline says nothing. SageMaker's default of 152 layers is for millions of images.
 NUM_LAYERS, SMALL_NUM_LAYERS, IMAGE_SHAPE = 18, 20, 224
@@ -48,8 +48,23 @@ LEAST = {
     "mini_batch_size": 1,
     "top_k": 2,
 }
+NAMES = (
+    frozenset(SHARES)
+    | CHOICES.keys()
+    | LEAST.keys()
+    | {
+        "image_shape",
+        "kv_store",
+        "lr_scheduler_step",
+        "num_classes",
+        "num_layers",
+        "num_training_samples",
+        "resize",
+    }
+)
 GPUS = re.compile(r"ml\.(p2|p3|p3dn|g4dn|g5)\.")
 
+_SHAPE = re.compile(r"3,(\d{1,5}),(\d{1,5})")
 _ACCURACY = re.compile(r"Epoch\[(?P<epoch>\d+)\] (?P<name>Train|Validation)-accuracy=(?P<value>\S+)")
 _SPEED = re.compile(r"Epoch\[\d+\] Batch ?\[\d+\].*?Speed: (?P<value>\S+) samples/sec")
 
@@ -91,8 +106,12 @@ class ClassificationAlgorithm:
             "resize": side,
         }
 
+    def check_values(self, given: Mapping[str, str]) -> None:
+        if problems := [*unknown_names(given, NAMES), *_problems(given)]:
+            raise ConfigurationError("image classification: " + "; ".join(problems))
+
     def check_limits(self, hyperparameters: Mapping[str, str]) -> None:
-        if problems := list(_problems(hyperparameters)):
+        if problems := [*_problems(hyperparameters), *_shape_problems(hyperparameters)]:
             raise ConfigurationError("SageMaker's image classification: " + "; ".join(problems))
 
     def check_machines(self, environment: Environment) -> None:
@@ -113,20 +132,17 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
         text = values.get(name)
         if text is not None and text not in allowed:
             yield f"{name} must be one of {', '.join(allowed)}, not {text}"
-    for name, least in LEAST.items():
-        text = values.get(name)
-        if text is not None and not (text.isascii() and text.isdigit() and int(text) >= least):
-            yield f"{name} must be a whole number of {least} or more, not {text}"
+    yield from wrong_counts(values, LEAST)
     steps = values.get("lr_scheduler_step", "")
     if steps and not re.fullmatch(r"\d+(,\d+)*", steps):
         yield f"lr_scheduler_step must be epochs like 3,6, not {steps}"
-    yield from _shape_problems(values)
+    if "image_shape" in values and not _SHAPE.fullmatch(values["image_shape"]):
+        yield f"image_shape must be 3,height,width in pixels, not {values['image_shape']}"
 
 
 def _shape_problems(values: Mapping[str, str]) -> Iterator[str]:
-    shape = re.fullmatch(r"3,(\d{1,5}),(\d{1,5})", values["image_shape"])
+    shape = _SHAPE.fullmatch(values["image_shape"])
     if shape is None:
-        yield f"image_shape must be 3,height,width in pixels, not {values['image_shape']}"
         return
     height, width = int(shape[1]), int(shape[2])
     allowed = SMALL_LAYERS if height <= SMALL_SIDE else LAYERS

@@ -6,12 +6,12 @@ The numbers are those of its hyperparameter reference and of its page on instanc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from include.loop.config import Environment, TrainingSettings
 from include.loop.core.errors import ConfigurationError
-from include.loop.tasks.algorithm import LogPatterns
+from include.loop.tasks.algorithm import LogPatterns, unknown_names, wrong_counts
 
 MIN_IMAGE_SHAPE = 300
 # Where a pipeline says nothing.
@@ -24,6 +24,31 @@ RANGES: dict[str, tuple[float, float]] = {
     "nms_threshold": (0, 1),
     "overlap_threshold": (0, 1),
 }
+LEAST = {
+    "early_stopping_min_epochs": 1,
+    "early_stopping_patience": 1,
+    "epochs": 1,
+    "image_shape": 1,
+    "label_width": 1,
+    "mini_batch_size": 1,
+}
+NETWORKS = ("resnet-50", "vgg-16")
+NAMES = (
+    frozenset(RANGES)
+    | LEAST.keys()
+    | {
+        "base_network",
+        "early_stopping",
+        "early_stopping_tolerance",
+        "freeze_layer_pattern",
+        "kv_store",
+        "lr_scheduler_step",
+        "num_classes",
+        "num_training_samples",
+        "optimizer",
+        "use_pretrained_model",
+    }
+)
 OPTIMIZERS = frozenset({"sgd", "adam", "rmsprop", "adadelta"})
 GPUS = re.compile(r"ml\.(p2|p3|p3dn|g4dn|g5)\.")
 # The default of label_width, which must hold five numbers per box of the fullest image, and two more.
@@ -65,22 +90,13 @@ class DetectionAlgorithm:
             "label_width": max(MIN_LABEL_WIDTH, NUMBERS_PER_BOX * most + 2),
         }
 
+    def check_values(self, given: Mapping[str, str]) -> None:
+        if problems := [*unknown_names(given, NAMES), *_problems(given)]:
+            raise ConfigurationError("object detection: " + "; ".join(problems))
+
     def check_limits(self, hyperparameters: Mapping[str, str]) -> None:
-        problems = []
-        shape = int(hyperparameters["image_shape"])
-        if shape < MIN_IMAGE_SHAPE:
-            problems.append(f"image_shape must be at least {MIN_IMAGE_SHAPE}, not {shape}")
-        for name, (low, high) in RANGES.items():
-            text = hyperparameters.get(name)
-            if text is not None and not low < float(text) <= high:
-                problems.append(f"{name} must be above {low:g} and at most {high:g}, not {text}")
-        optimizer = hyperparameters.get("optimizer", "sgd")
-        if optimizer not in OPTIMIZERS:
-            problems.append(f"optimizer must be one of {', '.join(sorted(OPTIMIZERS))}, not {optimizer}")
-        steps = hyperparameters.get("lr_scheduler_step", "")
-        if steps and not re.fullmatch(r"\d+(,\d+)*", steps):
-            problems.append(f"lr_scheduler_step must be epochs like 3,6, not {steps}")
-        if problems:
+        shape = wrong_counts(hyperparameters, {"image_shape": MIN_IMAGE_SHAPE})
+        if problems := [*shape, *_problems(hyperparameters)]:
             raise ConfigurationError("SageMaker's object detection: " + "; ".join(problems))
 
     def check_machines(self, environment: Environment) -> None:
@@ -90,3 +106,28 @@ class DetectionAlgorithm:
                 f"{environment.path}: training.instance_type: SageMaker's object detection trains on ml.p2, "
                 f"ml.p3, ml.g4dn and ml.g5 only, not on {instance}"
             )
+
+
+def _problems(values: Mapping[str, str]) -> Iterator[str]:
+    for name, (low, high) in RANGES.items():
+        text = values.get(name)
+        if text is not None and not low < _number(text) <= high:
+            yield f"{name} must be above {low:g} and at most {high:g}, not {text}"
+    yield from wrong_counts(values, LEAST)
+    network = values.get("base_network", BASE_NETWORK)
+    if network not in NETWORKS:
+        yield f"base_network must be one of {', '.join(NETWORKS)}, not {network}"
+    optimizer = values.get("optimizer", "sgd")
+    if optimizer not in OPTIMIZERS:
+        yield f"optimizer must be one of {', '.join(sorted(OPTIMIZERS))}, not {optimizer}"
+    steps = values.get("lr_scheduler_step", "")
+    if steps and not re.fullmatch(r"\d+(,\d+)*", steps):
+        yield f"lr_scheduler_step must be epochs like 3,6, not {steps}"
+
+
+def _number(text: str) -> float:
+    """Not a number is in no range."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
