@@ -122,6 +122,15 @@ def test_help_tells_every_command(capsys: pytest.CaptureFixture):
     assert "batches" in shown
 
 
+def test_a_bucket_that_is_not_there_is_named_with_the_line_that_names_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    at_terminal(place, monkeypatch, tmp_path, bucket="no-such-bucket-1")
+    assert main(["batches"]) == 1
+    path = tmp_path / "environments/test.yaml"
+    assert f"The environment's is no-such-bucket-1 (bucket: in {path}): make it" in capsys.readouterr().err
+
+
 def test_ctrl_c_while_the_program_is_read_leaves_no_traceback(monkeypatch, capsys: pytest.CaptureFixture):
     class Impatient:
         def find_spec(self, name: str, path: Any, target: Any = None) -> None:

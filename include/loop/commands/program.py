@@ -9,7 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from include.loop.commands import batches, data, evaluate, lineage, predict, train
 from include.loop.commands.hints import with_commands_runnable
+from include.loop.config import load_environment
 from include.loop.core.errors import Fatal, Retryable
+from include.loop.core.storage import error_code
 from include.loop.lineage.text import printable
 
 # In the order in which --help tells them.
@@ -43,9 +45,23 @@ def _run(options: argparse.Namespace) -> int:
         )
         return 1
     except (Fatal, Retryable, BotoCoreError, ClientError) as error:
-        text = "\n".join(map(printable, str(error).split("\n")))
+        text = "\n".join(map(printable, f"{error}{_which_bucket(error)}".split("\n")))
         print("error:", with_commands_runnable(text), file=sys.stderr)
         return 1
+
+
+def _which_bucket(error: Exception) -> str:
+    """S3 says that a bucket is missing, and not always which; mostly it is the environment's."""
+    if not isinstance(error, ClientError) or error_code(error) != "NoSuchBucket":
+        return ""
+    named = error.response["Error"].get("BucketName")
+    environment = load_environment()
+    if named not in (None, environment.bucket):
+        return f": {named}"
+    return (
+        f". The environment's is {environment.bucket} (bucket: in {environment.path}): make it, or write "
+        "there which one is meant"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
