@@ -14,7 +14,13 @@ from unittest import mock
 from docs.generators import code, first_paragraph, table
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("include.loop", "include.stack", "include.review_server", "include.local_cloud")
+# Each with the module that has its parser.
+PROGRAMS = {
+    "include.loop": "include.loop.commands.program",
+    "include.stack": "include.stack.__main__",
+    "include.review_server": "include.review_server.__main__",
+    "include.local_cloud": "include.local_cloud.__main__",
+}
 INTRODUCTION = """# Command line
 
 Every program runs by `.venv/bin/python -m` in the root of the repository. What speaks to AWS runs on the
@@ -36,7 +42,7 @@ def _targets() -> str:
 
 
 def _program(name: str) -> Iterator[str]:
-    parser: argparse.ArgumentParser = import_module(f"{name}.__main__")._parser()
+    parser: argparse.ArgumentParser = import_module(PROGRAMS[name])._parser()
     for depth, title, each in _commands(name, parser):
         yield f"{'#' * depth} {title}\n\n```text\n{each.format_help().strip()}\n```"
 
