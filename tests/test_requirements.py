@@ -115,7 +115,11 @@ def test_airflow_takes_every_command_of_compose(told: Any) -> None:
 def test_dags_and_plugin_load_for_an_account_of_ones_own(told: Any) -> None:
     assert told["dags"] == {
         "errors": {},
-        "ids": sorted(f"{path.stem}__digits" for path in (ROOT / "dags").glob("*.py")),
+        "ids": sorted(
+            f"{flow.stem}__{pipeline.stem}"
+            for flow in (ROOT / "dags").glob("*.py")
+            for pipeline in (ROOT / "include" / "pipelines").glob("*.yaml")
+        ),
     }
     assert told["plugins"]["errors"] == {}
     assert "/reports/{pipeline}/index.html" in told["plugins"]["routes"]

@@ -90,7 +90,7 @@ def test_people_teach_a_model_of_many_labels_what_it_gets_wrong(make_place):
         classes=list(CLASSES),
         initial={"train": "initial/train.manifest", "validation": "initial/validation.manifest"},
         test_sets={"day": "test/day.manifest", "night": "test/night.manifest"},
-        triage={"strategy": "margin", "threshold": 1, "audit_share": 0, "cap": 32},
+        triage={"strategy": "margin", "threshold": 1, "audit_share": 0, "cap": 40},
         training={
             "num_layers": 20,
             "image_shape": SIDE,
@@ -110,7 +110,7 @@ def test_people_teach_a_model_of_many_labels_what_it_gets_wrong(make_place):
     assert learn(place, build.build_initial(place.workspace).dataset_id).promoted
     before = scores(place)
     assert before["day"] > 0.9
-    assert before["night"] < 0.8
+    assert before["night"] < before["day"] - 0.1
 
     place.set_up_review()
     shown = add(place, f"images/dt={NIGHT}", "night", 40, 400)
@@ -120,13 +120,12 @@ def test_people_teach_a_model_of_many_labels_what_it_gets_wrong(make_place):
         return review(task, truth, Noise(0, 0, 0, 0), Random(0), 7.0).content
 
     report = place.night(respond=answer)
-    assert (report.answers, report.labels) == (32, 32)
-    assert 0 < report.negatives < 32
+    assert (report.answers, report.labels, report.negatives) == (40, 40, 40 // len(SETS))
     for line in place.manifest():
         assert tuple(CLASSES[index] for index in line["review"]) == shown[line["source-ref"]]
 
     learned = learn(place, build.build(place.workspace).dataset_id)
     assert learned.promoted, Verdict.read(place.storage, learned.training_job).reasons
     after = scores(place)
-    assert after["night"] > before["night"] + 0.1
+    assert after["night"] > before["night"] + 0.05
     assert after["day"] > 0.85

@@ -163,9 +163,10 @@ def test_only_a_web_address_is_a_portals(own: Path) -> None:
 
 
 def test_a_file_whose_name_no_pipeline_can_have_is_none(own: Path) -> None:
+    before = config.pipeline_names()
     for name in ('x"><img src=x onerror=alert(1)>', "..", "a b", "Pets", "x" * 25, "pets"):
         (own / "pipelines" / f"{name}.yaml").write_text(PIPELINE)
-    assert config.pipeline_names() == ["digits", "pets"]
+    assert config.pipeline_names() == sorted([*before, "pets"])
 
 
 @pytest.mark.parametrize(
