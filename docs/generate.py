@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "plugins")) if path not in sys.path]
 
-from docs.generators import commands, dags, permissions, records, settings  # noqa: E402 -- found from here on
+from docs.generators import commands, dags, formats, permissions, records, settings  # noqa: E402 -- found from here on
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -26,6 +26,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/records.md": records.page,
     "reference/dags.md": dags.page,
     "reference/commands.md": commands.page,
+    "reference/formats.md": formats.page,
     "reference/permissions.md": permissions.page,
 }
 # Pages of the site that are files beside README.md, where people and code hosts look for them.

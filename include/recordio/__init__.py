@@ -2,8 +2,7 @@
 
 ``framing`` cuts a stream into records; ``records`` are labelled images, ``labels`` what their numbers mean,
 ``lists`` the ``.lst`` and ``.idx`` beside them, ``class_names`` the list of classes; ``packing`` writes and
-reads whole files, ``survey`` counts and shows them. All of it streams. Knows none of our rooms; the loop, the
-local cloud and the algorithms use it.
+reads whole files, ``survey`` counts and shows them. All of it streams.
 """
 
 from include.recordio.class_names import find_class_names, format_class_names

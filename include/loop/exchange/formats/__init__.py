@@ -59,6 +59,7 @@ class Format:
     ``read`` streams a source's images and what of it cannot be used; it raises BadRecord only where the
     source as a whole is unusable, before the first item. ``write`` is told the items and a new, empty folder;
     it gives what the format cannot hold. ``writes_images`` is False where pictures stay where they are.
+    ``notes`` are what a person should know of it.
     """
 
     title: str
