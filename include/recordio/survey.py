@@ -28,11 +28,6 @@ class Survey:
     refused: list[tuple[int, str]] = field(default_factory=list)
     refusals: int = 0
 
-    @property
-    def max_class(self) -> int | None:
-        """The highest class index; None when there is none."""
-        return max(self.classes, default=None)
-
     def add(self, label: Label) -> None:
         """RecordError for a label that cannot be used."""
         kind = kind_of(label)

@@ -215,7 +215,7 @@ def test_a_file_is_counted_and_shown():
     recordio.write(stream, b"broken")
     stream.seek(0)
     found = survey.survey(stream)
-    assert (found.records, found.widest, found.empty, found.max_class) == (4, 7, 1, 2)
+    assert (found.records, found.widest, found.empty, max(found.classes)) == (4, 7, 1, 2)
     assert found.kinds == {"objects": 2, "one class": 1, "classes": 1}
     assert found.refused == [(5, "6 bytes are too few for a record's header of 24")]
     stream.seek(0)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 Scalar = str | int | float | bool
-NO_MARKS: Mapping[str, Scalar] = {}
 
 
 @dataclass(frozen=True)
