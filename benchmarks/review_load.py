@@ -36,8 +36,8 @@ from sqlalchemy import func, select
 
 from include.review_server.clock import utc_now
 from include.review_server.db.database import Database
-from include.review_server.db.models import FlowDefinition, HumanLoop, LoopInput
-from include.review_server.db.statuses import LoopStatus
+from include.review_server.db.models import FlowDefinition, HumanLoop, ItemInput
+from include.review_server.db.statuses import ItemStatus
 from include.review_server.people.accounts import Accounts
 from include.review_server.portal.worker_api import COOKIE
 from include.review_server.settings import ReviewSettings
@@ -139,8 +139,8 @@ def _prepare(cloud: LocalCloud, url: str, database: Database) -> None:
             loops = [
                 HumanLoop(
                     name=f"{flow.name}-{number:05}",
-                    flow_id=flow.id,
-                    status=LoopStatus.IN_PROGRESS,
+                    queue_id=flow.id,
+                    status=ItemStatus.IN_PROGRESS,
                     vacancies=1,
                     created_at=now,
                     available_until=now.replace(year=now.year + 1),
@@ -150,7 +150,7 @@ def _prepare(cloud: LocalCloud, url: str, database: Database) -> None:
             ]
             session.add_all(loops)
             session.flush()
-            session.add_all(LoopInput(loop_id=loop.id, content=content) for loop in loops)
+            session.add_all(ItemInput(item_id=loop.id, content=content) for loop in loops)
 
 
 def _is_active(sagemaker: Any, name: str) -> bool:
@@ -195,7 +195,9 @@ async def _worker(
         results.began += 1
         mark = results.began
         taken = time.perf_counter()
-        async with http.post("/worker/tasks", json={"flow_definition": flow}, headers=headers) as reply:
+        async with http.post(
+            "/worker/tasks", json={"queue": f"flow-definition/{flow}"}, headers=headers
+        ) as reply:
             task: dict[str, Any] = await reply.json() if reply.status == 201 else {}
             results.takes.append(time.perf_counter() - taken)
         if not task:
@@ -214,7 +216,7 @@ async def _worker(
 
 
 def _all_written(database: Database, answers: int) -> int:
-    completed = select(func.count()).where(HumanLoop.status == LoopStatus.COMPLETED)
+    completed = select(func.count()).where(HumanLoop.status == ItemStatus.COMPLETED)
     with database.read() as session:
         count = session.scalars(completed).one()
     return count if count >= answers else 0

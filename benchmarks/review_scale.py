@@ -85,7 +85,8 @@ def _fill(review: Review, loops: int) -> str:
                 human_task_ui_id=1,
                 title="t",
                 description="d",
-                task_count=1,
+                workers_per_item=1,
+                is_open=True,
                 availability_seconds=864_000,
                 time_limit_seconds=3_600,
                 output_path="s3://bucket/out",
@@ -114,14 +115,16 @@ def _fill(review: Review, loops: int) -> str:
 
 
 _FILL = (
-    """INSERT INTO human_loops (id, name, flow_id, status, vacancies, created_at, available_until,
-       finished_at, input_sha256) NUMBERS SELECT n, 'loop-' || n, 1,
+    """INSERT INTO work_items (id, kind, queue_id, status, vacancies, created_at, available_until,
+       finished_at) NUMBERS SELECT n, 'FlowDefinition', 1,
        CASE WHEN n <= :ended THEN 'Completed' ELSE 'InProgress' END,
        CASE WHEN n <= :ended THEN 0 ELSE 1 END, :now - 1000000000 + n * 100, :now + 864000000,
-       CASE WHEN n <= :ended THEN :now END, '0' FROM numbers""",
-    """INSERT INTO loop_inputs (loop_id, content) NUMBERS
+       CASE WHEN n <= :ended THEN :now END FROM numbers""",
+    """INSERT INTO human_loops (id, name, input_sha256) NUMBERS
+       SELECT n, 'loop-' || n, '0' FROM numbers""",
+    """INSERT INTO item_inputs (item_id, content) NUMBERS
        SELECT n, '{"taskObject": "s3://photos/' || n || '.jpg", "labels": ["0", "1"]}' FROM numbers""",
-    """INSERT INTO tasks (id, loop_id, flow_id, worker_id, status, accepted_at, expires_at, ended_at) NUMBERS
+    """INSERT INTO tasks (id, item_id, queue_id, worker_id, status, accepted_at, expires_at, ended_at) NUMBERS
        SELECT 'task-' || n, n, 1, :ben, 'Answered', :now, :now, :now FROM numbers WHERE n <= :ended""",
     """INSERT INTO answers (task_id, content) NUMBERS
        SELECT 'task-' || n, '{"annotatedResult": {"boundingBoxes": []}}' FROM numbers WHERE n <= :ended""",
@@ -139,7 +142,7 @@ def _measure(review: Review, worker_id: str) -> list[str]:
 
     def take() -> None:
         nonlocal taken
-        found = review.tasks.take(worker_id, "flow")
+        found = review.tasks.take(worker_id, "flow-definition/flow")
         assert found
         assert found[1]
         taken = iter([found[0].id])

@@ -34,6 +34,7 @@ from include.review_server.arns import Arns
 from include.review_server.bodies import CONTROL_BODY, LARGEST_BODY, bounded_body
 from include.review_server.clock import Clock, utc_now
 from include.review_server.db.database import Database
+from include.review_server.db.statuses import QueueKind
 from include.review_server.errors import BodyTooLarge, DatabaseAway
 from include.review_server.health import Health, disk_problem
 from include.review_server.metrics import OTHERS, TOKEN, Metrics, note_operation
@@ -48,10 +49,12 @@ from include.review_server.settings import ReviewSettings
 from include.review_server.templates.component_files import component_routes
 from include.review_server.templates.grants import ReadAccess
 from include.review_server.templates.render_pool import RenderPool
+from include.review_server.work.answers import Identities
 from include.review_server.work.background import BackgroundWorker
 from include.review_server.work.deadlines import Deadlines
 from include.review_server.work.delivery import Deliveries
 from include.review_server.work.events import LoopEvents
+from include.review_server.work.outputs import LoopOutputs
 from include.review_server.work.tasks import Tasks
 from include.wire import AwsError
 
@@ -95,7 +98,9 @@ class Review:
         self.tasks = Tasks(self.database, clock, self.wake, self.metrics.answered)
         self.deadlines = Deadlines(self.database, clock)
         self.flow_jobs = FlowJobs(self.database, clock, store)
-        self.deliveries = Deliveries(self.database, clock, arns, store, url)
+        self.deliveries = Deliveries(
+            self.database, clock, store, {QueueKind.FLOW_DEFINITION: LoopOutputs(arns, Identities(url))}
+        )
         self.events = LoopEvents(self.database, clock, arns, settings)
         self.control = Control(
             TaskUiOperations(self.database, clock, arns, self._trials, access, url),

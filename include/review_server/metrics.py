@@ -3,7 +3,7 @@
 What this process has done since it started is counted (answers, reviewers' seconds, requests); what waits
 (tasks, open human loops, outputs and events that nobody has yet) is read from the database when somebody
 asks, so every server on one database says the same of it. Labels come from short lists: operations that are
-implemented, routes by their pattern, the newest flow definitions, and one name for all the rest.
+implemented, routes by their pattern, the newest queues, and one name for all the rest.
 
 It is served on the server's only port, where a scraper of another machine or container reaches it through
 the proxy, and shows flow definitions by name: unlike health it is for the operator alone. Whoever asks must
@@ -31,17 +31,16 @@ from starlette.routing import BaseRoute
 
 from include.review_server import private_files
 from include.review_server.db.database import Database
-from include.review_server.db.models import Delivery, FlowDefinition, HumanLoop, LoopEvent, Task, inline
+from include.review_server.db.models import Delivery, Event, FlowDefinition, Task, WorkItem, WorkQueue, inline
 from include.review_server.db.statuses import FlowStatus, TaskStatus
 from include.review_server.errors import DatabaseAway
 
 TOKEN = "metrics-token"  # noqa: S105 -- the file's name
 OTHERS = "(others)"  # no flow definition and no operation can have that name
-_MOST_FLOWS = 100
+_MOST_QUEUES = 100
 _OPERATION = "nightloop.operation"  # in ASGI's scope
-_BY_FLOW = {
-    "open_human_loops": "Human loops that are not terminal.",
-    "tasks_waiting": "Places of human loops that workers can take now.",
+_BY_QUEUE = {
+    "tasks_waiting": "Places of human loops and of objects of labeling jobs that workers can take now.",
     "tasks_leased": "Tasks that workers have in hand.",
 }
 
@@ -140,38 +139,44 @@ class _Waiting(Collector):
             .order_by(FlowDefinition.id.desc())
         )
         waiting = (
-            select(HumanLoop.flow_id, func.sum(HumanLoop.vacancies))
-            .where(HumanLoop.vacancies > inline(0))
-            .group_by(HumanLoop.flow_id)
+            select(WorkItem.queue_id, func.sum(WorkItem.vacancies))
+            .where(WorkItem.vacancies > inline(0))
+            .group_by(WorkItem.queue_id)
         )
         leased = (
-            select(Task.flow_id, func.count())
+            select(Task.queue_id, func.count())
             .where(Task.status == inline(TaskStatus.IN_HAND))
-            .group_by(Task.flow_id)
+            .group_by(Task.queue_id)
         )
         with self._database.read() as session:
             found = session.execute(flows).all()
+            newest = (
+                select(WorkQueue).where(WorkQueue.is_open).order_by(WorkQueue.id.desc()).limit(_MOST_QUEUES)
+            )
+            queues = {queue.id: queue.key for queue in session.scalars(newest.limit(_MOST_QUEUES))}
             counted = {
-                "open_human_loops": {row.id: row.in_flight for row in found},
                 "tasks_waiting": {row[0]: row[1] for row in session.execute(waiting)},
                 "tasks_leased": {row[0]: row[1] for row in session.execute(leased)},
             }
             outputs = session.scalar(select(func.count()).select_from(Delivery)) or 0
-            events = session.scalar(select(func.count()).select_from(LoopEvent)) or 0
-        names = {row.id: row.name for row in found[:_MOST_FLOWS]}
+            events = session.scalar(select(func.count()).select_from(Event)) or 0
+        names = {row.id: row.name for row in found[:_MOST_QUEUES]}
+        in_flight = {row.id: row.in_flight for row in found}
+        text = "Human loops that are not terminal."
+        yield _gauge("open_human_loops", text, "flow_definition", _by_name(names, in_flight))
         for name, counts in counted.items():
-            yield _gauge(name, _BY_FLOW[name], "flow_definition", _by_name(names, counts))
-        text = "Outputs of human loops that S3 does not have yet."
+            yield _gauge(name, _BY_QUEUE[name], "queue", _by_name(queues, counts))
+        text = "Results of human loops and of objects that S3 does not have yet."
         yield GaugeMetricFamily("nightloop_review_outputs_waiting", text, outputs)
-        text = "Ends of human loops that the queue or bus has not been told yet."
+        text = "Ends of human loops and labeling jobs that the queue or bus has not been told yet."
         yield GaugeMetricFamily("nightloop_review_events_waiting", text, events)
 
 
 def _by_name(names: Mapping[int, str], counts: Mapping[int, float]) -> dict[str, float]:
     """Counts by id as counts by name: 0 for a name without any; what has no name together."""
     summed = dict.fromkeys(names.values(), 0.0)
-    for flow_id, count in counts.items():
-        name = names.get(flow_id, OTHERS)
+    for number, count in counts.items():
+        name = names.get(number, OTHERS)
         summed[name] = summed.get(name, 0.0) + float(count)
     return summed
 

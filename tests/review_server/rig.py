@@ -196,7 +196,7 @@ class Person:
 
     def take(self, flow: Flow | None = None) -> Any:
         """The task in hand or the next one; None when nothing waits."""
-        body = {"flow_definition": flow.name} if flow else {}
+        body = {"queue": f"flow-definition/{flow.name}"} if flow else {}
         reply = self.http.post("/worker/tasks", json=body)
         assert reply.status_code in (200, 201, 204), reply.text
         return None if reply.status_code == 204 else reply.json()
@@ -234,12 +234,13 @@ def insert_flow(database: Database, **changes: Any) -> None:
     values: dict[str, Any] = {
         "name": "flow",
         "status": FlowStatus.ACTIVE,
+        "is_open": True,
         "created_at": utc_now(),
         "workteam_name": "team",
         "human_task_ui_id": 1,
         "title": "t",
         "description": "d",
-        "task_count": 1,
+        "workers_per_item": 1,
         "availability_seconds": 9_999,
         "time_limit_seconds": 9_999,
         "output_path": "s3://bucket/out",

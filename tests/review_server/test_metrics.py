@@ -40,8 +40,12 @@ def value_of(label: str, key: tuple[str, Labels]) -> str:
 
 def waiting(told: dict[tuple[str, Labels], float], flow: str) -> list[float]:
     """Open human loops of a flow definition, tasks that wait, and tasks in hand."""
-    labels = frozenset({("flow_definition", flow)})
-    return [told[name, labels] for name in ("open_human_loops", "tasks_waiting", "tasks_leased")]
+    queue = frozenset({("queue", f"flow-definition/{flow}")})
+    return [
+        told["open_human_loops", frozenset({("flow_definition", flow)})],
+        told["tasks_waiting", queue],
+        told["tasks_leased", queue],
+    ]
 
 
 def requests(operation: str, status: int) -> tuple[str, Labels]:
@@ -84,7 +88,7 @@ def test_what_waits_is_told_by_flow_definition_and_what_was_done_is_counted(rig:
 def test_labels_are_few_whatever_is_asked_and_however_many_flow_definitions_there_are(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(metrics, "_MOST_FLOWS", 1)
+    monkeypatch.setattr(metrics, "_MOST_QUEUES", 1)
     flows = [rig.flow(), rig.flow()]
     for flow in flows:
         flow.start()
@@ -98,7 +102,7 @@ def test_labels_are_few_whatever_is_asked_and_however_many_flow_definitions_ther
     assert new == {"(others)"}
     named = {value_of("flow_definition", key) for key in now if key[0] == "open_human_loops"}
     assert named == {flows[-1].name, "(others)"}
-    assert now["tasks_waiting", frozenset({("flow_definition", "(others)")})] >= 1
+    assert now["tasks_waiting", frozenset({("queue", "(others)")})] >= 1
 
 
 def test_an_ill_job_and_a_database_that_is_away_are_told(rig: Rig, monkeypatch: pytest.MonkeyPatch):

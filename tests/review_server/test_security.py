@@ -207,5 +207,7 @@ def test_a_team_made_by_an_attacker_opens_no_loop_of_another(rig: Rig):
     rig.sagemaker.create_workteam(WorkteamName=rig.name("team"), Description="d", MemberDefinitions=MEMBERS)
     stranger = rig.worker(rig.name("no-such-team"))
     assert stranger.take() is None
-    assert stranger.http.post("/worker/tasks", json={"flow_definition": flow.name}).status_code == 404
-    assert stranger.http.get("/worker/queue").json()["flows"] == []
+    assert (
+        stranger.http.post("/worker/tasks", json={"queue": f"flow-definition/{flow.name}"}).status_code == 404
+    )
+    assert stranger.http.get("/worker/queue").json()["queues"] == []

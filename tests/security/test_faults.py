@@ -98,7 +98,7 @@ def test_an_s3_that_hangs_stops_neither_reviewers_nor_leases(cloud: LocalCloud, 
             ann.answer(flow=flow)
             assert ben.http.get("/worker/queue").status_code == 200
         rig.clock.advance(601)
-        eventually(lambda: ben.answer(flow=flow) if ben.http.get("/worker/queue").json()["flows"] else None)
+        eventually(lambda: ben.answer(flow=flow) if ben.http.get("/worker/queue").json()["queues"] else None)
         waiting = [start for start in starts if not start.done()]
         assert waiting, "the work above was done while the callers waited"
         # What cannot be told about a bucket holds no loop up, as at Amazon.
@@ -205,7 +205,7 @@ def test_a_clock_that_is_put_back_holds_no_output_up(cloud: LocalCloud, tmp_path
         )
         assert ben.take(flow) is None
         rig.clock.advance(301)
-        eventually(lambda: ben.http.get("/worker/queue").json()["flows"][0]["waiting"] == 1)
+        eventually(lambda: ben.http.get("/worker/queue").json()["queues"][0]["waiting"] == 1)
         ben.answer(flow=flow)
         assert flow.output(held)["humanAnswers"][0]["workerId"] == ben.id
 
@@ -289,7 +289,7 @@ def test_restarts_of_postgresql_under_load_lose_no_answer_and_count_none_twice(
                 task, mark = reply.json(), next(marks)
                 reply = patiently(partial(person.do, "answer", task, {"mark": mark}))
                 assert reply.status_code == 200, reply.text
-                assert accepted.setdefault((task["human_loop_name"], person.id), mark) == mark
+                assert accepted.setdefault((task["item"], person.id), mark) == mark
 
         jobs = [pool.submit(work, person) for person in people]
         jobs += [pool.submit(start, range(part, loops, 2)) for part in range(2)]

@@ -96,7 +96,7 @@ def test_with_a_session_only_an_answer_may_be_large(rig: Rig):
     flow = rig.flow()
     name = flow.start()
     worker = rig.worker(flow.team)
-    padded = json.dumps({"flow_definition": "x" * SMALL_BODY})
+    padded = json.dumps({"queue": "x" * SMALL_BODY})
     assert worker.http.post("/worker/tasks", content=padded, headers=_json()).status_code == 413
     task = worker.take(flow)
     address = f"/worker/tasks/{task['task_id']}"

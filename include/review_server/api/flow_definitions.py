@@ -22,7 +22,7 @@ from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import FlowDefinition, HumanLoop, Workteam, inline
 from include.review_server.db.pages import page
-from include.review_server.db.statuses import FlowStatus, LoopStatus
+from include.review_server.db.statuses import FlowStatus, ItemStatus
 from include.review_server.s3 import S3_ERRORS, ObjectStore
 from include.review_server.s3_location import S3Location
 from include.review_server.work.lifecycle import locked_all, stop
@@ -77,12 +77,13 @@ class FlowDefinitionOperations:
                 flow = FlowDefinition(
                     name=name,
                     status=FlowStatus.INITIALIZING,
+                    is_open=False,
                     created_at=self._clock(),
                     workteam_name=self._workteam(session, config["WorkteamArn"]),
                     human_task_ui_id=self._task_ui(session, config["HumanTaskUiArn"]),
                     title=config["TaskTitle"],
                     description=config["TaskDescription"],
-                    task_count=config["TaskCount"],
+                    workers_per_item=config["TaskCount"],
                     availability_seconds=config.get(
                         "TaskAvailabilityLifetimeInSeconds", _AVAILABILITY_SECONDS
                     ),
@@ -134,7 +135,7 @@ class FlowDefinitionOperations:
                 raise AwsError(
                     "ResourceInUse", f"Flow definition {flow.name} is {flow.status}, not Active: wait"
                 )
-            flow.status = FlowStatus.DELETING
+            flow.status, flow.is_open = FlowStatus.DELETING, False
         self._wake()
 
     def _existing(self, session: Session, name: str) -> FlowDefinition:
@@ -190,6 +191,7 @@ class FlowJobs:
                 flow = session.get(FlowDefinition, flow_id, with_for_update=True)
                 if flow and flow.status is FlowStatus.INITIALIZING:
                     flow.status = FlowStatus.FAILED if problem else FlowStatus.ACTIVE
+                    flow.is_open = not problem
                     flow.failure_reason = f"S3OutputPath: {problem}" if problem else None
         return False
 
@@ -199,7 +201,7 @@ class FlowJobs:
         for flow_id, _ in self._with_status(FlowStatus.DELETING):
             with self._database.write() as session:
                 query = select(HumanLoop.id).where(
-                    HumanLoop.flow_id == flow_id, HumanLoop.status == inline(LoopStatus.IN_PROGRESS)
+                    HumanLoop.queue_id == flow_id, HumanLoop.status == inline(ItemStatus.IN_PROGRESS)
                 )
                 open_loops = list(session.scalars(query.order_by(HumanLoop.id).limit(self._steps)))
                 for loop in locked_all(session, open_loops):

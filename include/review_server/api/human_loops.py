@@ -26,10 +26,11 @@ from include.review_server.db.models import (
     FlowDefinition,
     HumanLoop,
     HumanTaskUi,
-    LoopInput,
+    ItemInput,
+    WorkItem,
 )
 from include.review_server.db.pages import page
-from include.review_server.db.statuses import FlowStatus, LoopStatus
+from include.review_server.db.statuses import FlowStatus, ItemStatus
 from include.review_server.s3 import ObjectStore, image_buckets
 from include.review_server.work.lifecycle import locked, stop
 from include.review_server.work.outputs import has_output, output_location
@@ -84,7 +85,7 @@ class HumanLoopOperations:
     def describe_human_loop(self, params: dict[str, Any]) -> dict[str, Any]:
         with self._database.read() as session:
             loop = _existing(session, params["HumanLoopName"])
-            flow = session.get_one(FlowDefinition, loop.flow_id)
+            flow = session.get_one(FlowDefinition, loop.queue_id)
             written = has_output(session, loop)
             return {
                 "CreationTime": loop.created_at,
@@ -104,7 +105,7 @@ class HumanLoopOperations:
             flow = live_flow(session, name) if name else None
             if flow is None:
                 raise AwsError("ResourceNotFoundException", f"Could not find flow definition {arn}")
-            of_flow = select(HumanLoop).where(HumanLoop.flow_id == flow.id)
+            of_flow = select(HumanLoop).where(HumanLoop.queue_id == flow.id)
             loops, token = page(session, of_flow, HumanLoop, params)
             return {
                 "HumanLoopSummaries": [
@@ -126,7 +127,7 @@ class HumanLoopOperations:
             loop = locked(session, _existing(session, name).id)
             if loop is None:
                 raise _not_found(name)
-            if loop.status in (LoopStatus.COMPLETED, LoopStatus.FAILED):
+            if loop.status in (ItemStatus.COMPLETED, ItemStatus.FAILED):
                 raise _invalid(f"Human loop {name} is {loop.status}: only a loop in progress can be stopped")
             stop(session, loop, self._clock())
         self._wake()
@@ -143,7 +144,7 @@ class HumanLoopOperations:
                     f"Human loop {name} is {loop.status.shown}: stop it first; only Completed, Stopped and "
                     "Failed loops can be deleted"
                 )
-            session.execute(delete(HumanLoop).where(HumanLoop.id == loop.id))
+            session.execute(delete(WorkItem).where(WorkItem.id == loop.id))
 
     def _is_replay(self, name: str, flow_name: str, sha256: str) -> bool:
         """Whether the very same loop was started before. ``ConflictException`` when another one was."""
@@ -151,7 +152,7 @@ class HumanLoopOperations:
             loop = session.scalars(select(HumanLoop).where(HumanLoop.name == name)).one_or_none()
             if loop is None:
                 return False
-            flow = session.get_one(FlowDefinition, loop.flow_id)
+            flow = session.get_one(FlowDefinition, loop.queue_id)
         if loop.input_sha256 == sha256 and flow.name == flow_name:
             return True
         other = "flow definition" if flow.name != flow_name else "input"
@@ -184,17 +185,17 @@ class HumanLoopOperations:
             now = self._clock()
             loop = HumanLoop(
                 name=name,
-                flow_id=flow.id,
-                status=LoopStatus.IN_PROGRESS,
-                vacancies=flow.task_count,
+                queue_id=flow.id,
+                status=ItemStatus.IN_PROGRESS,
+                vacancies=flow.workers_per_item,
                 created_at=now,
                 available_until=now + timedelta(seconds=flow.availability_seconds),
                 input_sha256=sha256,
             )
             session.add(loop)
             session.flush()
-            session.add(LoopInput(loop_id=loop.id, content=content))
-            session.add_all(EarlierAnswer(loop_id=loop.id, worker_id=worker) for worker in before)
+            session.add(ItemInput(item_id=loop.id, content=content))
+            session.add_all(EarlierAnswer(item_id=loop.id, worker_id=worker) for worker in before)
 
     def _image_buckets(self, value: Any) -> list[str]:
         try:

@@ -73,6 +73,7 @@ class Database:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
         self._write_engine = self._engine.execution_options(nightloop_write=True)
+        self._migrate_engine = self._engine.execution_options(nightloop_write=True, nightloop_migrate=True)
         # Who wants to know in the same transaction that a loop ended (``events``); usually nobody.
         self.on_loop_end: Callable[[Session, HumanLoop], None] | None = None
 
@@ -113,14 +114,20 @@ class Database:
         """Bring the tables to a revision, forwards or back."""
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with _said_plainly(), self._writer, self._write_engine.begin() as connection:
-            if not self.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            config.attributes["connection"] = connection
-            if revision == "head":
-                command.upgrade(config, revision)
-            else:
-                command.downgrade(config, revision)
+        with _said_plainly(), self._writer, self._migrate_engine.connect() as connection:
+            try:
+                with connection.begin():
+                    if not self.is_sqlite:
+                        lock = text("SELECT pg_advisory_xact_lock(:key)")
+                        connection.execute(lock, {"key": _MIGRATION_LOCK})
+                    config.attributes["connection"] = connection
+                    if revision == "head":
+                        command.upgrade(config, revision)
+                    else:
+                        command.downgrade(config, revision)
+            finally:
+                # Its foreign keys are off: it must not go back to those who rely on them.
+                connection.invalidate()
 
     @property
     def engine(self) -> Engine:
@@ -175,5 +182,10 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("nightloop_write", False)
+    options = connection.get_execution_options()
+    if options.get("nightloop_migrate"):
+        # A table that is rebuilt is dropped, which would take along what refers to it. Only before the
+        # transaction can this be said.
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    write = options.get("nightloop_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,6 +1,8 @@
-"""The tables. Names follow the API: human task UI, work team, flow definition, human loop, task, answer.
+"""The tables. Names follow the API: human task UI, work team, flow definition, human loop, labeling job,
+task, answer. Flow definitions and labeling jobs own a work queue each, loops and objects a work item each:
+what workers do knows only queues and items.
 
-What grows large (a loop's input, an answer) has a table of its own, so that a page of a hundred loops never
+What grows large (an item's input, an answer) has a table of its own, so that a page of a hundred loops never
 reads it. Every question asked often has an index, the partial ones so small as the work that is open. Changes
 here need a revision in ``migrations/versions``; a test compares the two. One file, because it is one schema:
 what refers to what, and which index serves which table, is read together.
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -29,7 +31,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from include.review_server.db.statuses import FlowStatus, LoopStatus, TaskStatus
+from include.review_server.db.statuses import (
+    FlowStatus,
+    ItemStatus,
+    LabelingStatus,
+    ObjectStatus,
+    QueueKind,
+    TaskStatus,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -72,7 +81,10 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it from the class)
         datetime: Moment,
         FlowStatus: _status(FlowStatus),
-        LoopStatus: _status(LoopStatus),
+        LabelingStatus: _status(LabelingStatus),
+        ObjectStatus: _status(ObjectStatus),
+        QueueKind: _status(QueueKind),
+        ItemStatus: _status(ItemStatus),
         TaskStatus: _status(TaskStatus),
     }
 
@@ -116,7 +128,45 @@ class Workteam(Base):
     updated_at: Mapped[datetime]
 
 
-class FlowDefinition(Base):
+class WorkQueue(Base):
+    """Work of one kind for one team: what is shown to workers, how many are asked about each item, and how
+    long they have. It is owned by a flow definition or by a labeling job (``kind``), whose row has its id.
+
+    ``output_path`` is where the owner writes. Workers are offered what waits while ``is_open``.
+    """
+
+    __tablename__ = "work_queues"
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    kind: Mapped[QueueKind]
+    is_open: Mapped[bool]
+    created_at: Mapped[datetime]
+    workteam_name: Mapped[str] = mapped_column(String(63))
+    human_task_ui_id: Mapped[int] = mapped_column(ForeignKey("human_task_uis.id"))
+    title: Mapped[str] = mapped_column(String(128))
+    description: Mapped[str] = mapped_column(String(255))
+    workers_per_item: Mapped[int]
+    availability_seconds: Mapped[int] = mapped_column(BigInteger)
+    time_limit_seconds: Mapped[int] = mapped_column(BigInteger)
+    output_path: Mapped[str] = mapped_column(String(1024))
+    kms_key_id: Mapped[str | None] = mapped_column(String(2048))
+
+    __mapper_args__ = {"polymorphic_on": "kind"}  # noqa: RUF012 (SQLAlchemy reads it from the class)
+    __table_args__: tuple[Any, ...] = (
+        Index("work_queues_by_team", "workteam_name", "is_open"),
+        Index("work_queues_by_template", "human_task_ui_id"),
+    )
+
+    if TYPE_CHECKING:  # each kind has its own column
+        name: Mapped[str]
+
+    @property
+    def key(self) -> str:
+        """What workers' programs call the queue: the resource part of the owner's ARN."""
+        return f"{self.kind.resource}/{self.name}"
+
+
+class FlowDefinition(WorkQueue):
     """How loops of one kind are reviewed. Immutable but for its status and the number of loops in flight.
 
     ``in_flight`` counts loops that are not terminal. It is kept, not counted, because the quota must hold
@@ -125,23 +175,14 @@ class FlowDefinition(Base):
 
     __tablename__ = "flow_definitions"
 
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(ForeignKey("work_queues.id"), primary_key=True)
     name: Mapped[str] = mapped_column(String(63))
     status: Mapped[FlowStatus]
     failure_reason: Mapped[str | None] = mapped_column(String(1024))
-    created_at: Mapped[datetime]
-    workteam_name: Mapped[str] = mapped_column(String(63))
-    human_task_ui_id: Mapped[int] = mapped_column(ForeignKey("human_task_uis.id"))
-    title: Mapped[str] = mapped_column(String(128))
-    description: Mapped[str] = mapped_column(String(255))
-    task_count: Mapped[int]
-    availability_seconds: Mapped[int] = mapped_column(BigInteger)
-    time_limit_seconds: Mapped[int] = mapped_column(BigInteger)
-    output_path: Mapped[str] = mapped_column(String(1024))
-    kms_key_id: Mapped[str | None] = mapped_column(String(2048))
     request: Mapped[str] = mapped_column(Text)
     in_flight: Mapped[int] = mapped_column(default=0)
 
+    __mapper_args__ = {"polymorphic_identity": QueueKind.FLOW_DEFINITION}  # noqa: RUF012
     __table_args__ = (
         Index(
             "flow_definitions_live_name",
@@ -150,84 +191,191 @@ class FlowDefinition(Base):
             sqlite_where=text("status != 'Deleted'"),
             postgresql_where=text("status != 'Deleted'"),
         ),
-        Index("flow_definitions_by_team", "workteam_name", "status"),
         Index("flow_definitions_by_status", "status"),
-        Index("flow_definitions_by_template", "human_task_ui_id"),
     )
 
 
-class HumanLoop(Base):
-    """One thing that people are asked about. ``vacancies``: how many more workers may take it just now."""
+class LabelingJob(WorkQueue):
+    """A labeling job. ``request`` is the modelled request as JSON, to be echoed; ``key_name`` is the name
+    without its case, by which names are unique. The counters are those of the API, kept as objects end.
 
-    __tablename__ = "human_loops"
+    ``iteration`` is the number of the batch that is out, from 1; 0 before the first.
+    """
+
+    __tablename__ = "labeling_jobs"
+
+    id: Mapped[int] = mapped_column(ForeignKey("work_queues.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(63))
+    key_name: Mapped[str] = mapped_column(String(63), unique=True)
+    status: Mapped[LabelingStatus]
+    failure_reason: Mapped[str | None] = mapped_column(String(1024))
+    modified_at: Mapped[datetime]
+    reference_code: Mapped[str] = mapped_column(String(64))
+    request: Mapped[str] = mapped_column(Text)
+    # The name in the ARN of the annotation functions; None with functions of the caller's own, or none.
+    task_type: Mapped[str | None] = mapped_column(String(64))
+    label_attribute: Mapped[str] = mapped_column(String(127))
+    categories: Mapped[str] = mapped_column(Text)  # names as a JSON list: the index is the class id
+    iteration: Mapped[int] = mapped_column(default=0)
+    objects: Mapped[int] = mapped_column(default=0)
+    human_labeled: Mapped[int] = mapped_column(default=0)
+    machine_labeled: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    final_model_arn: Mapped[str | None] = mapped_column(String(2048))
+
+    __mapper_args__ = {"polymorphic_identity": QueueKind.LABELING_JOB}  # noqa: RUF012
+    __table_args__: tuple[Any, ...] = (Index("labeling_jobs_by_status", "status"),)
+
+
+class DataObject(Base):
+    """One line of a labeling job's manifest; ``number`` counts from 0, as in the output's keys."""
+
+    __tablename__ = "data_objects"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("labeling_jobs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    status: Mapped[ObjectStatus]
+    iteration: Mapped[int | None]
+    failure_reason: Mapped[str | None] = mapped_column(String(1024))
+
+    __table_args__ = (Index("data_objects_by_status", "job_id", "status", "number"),)
+
+
+class ObjectLine(Base):
+    """The line of the manifest, as it came: read once, so that a changed manifest changes nothing."""
+
+    __tablename__ = "object_lines"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("labeling_jobs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[str] = mapped_column(Text)
+
+
+class ObjectLabel(Base):
+    """What an object was found to be: the label attribute and its metadata, as a JSON object."""
+
+    __tablename__ = "object_labels"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("labeling_jobs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[str] = mapped_column(Text)
+
+
+class WorkItem(Base):
+    """One thing that people are asked about, owned by a human loop or by an object of a labeling job.
+
+    ``vacancies``: how many more workers may take it just now.
+    """
+
+    __tablename__ = "work_items"
 
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
-    name: Mapped[str] = mapped_column(String(63), unique=True)
-    flow_id: Mapped[int] = mapped_column(ForeignKey("flow_definitions.id"))
-    status: Mapped[LoopStatus]
+    kind: Mapped[QueueKind]
+    queue_id: Mapped[int] = mapped_column(ForeignKey("work_queues.id"))
+    status: Mapped[ItemStatus]
     vacancies: Mapped[int]
     created_at: Mapped[datetime]
     available_until: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     failure_code: Mapped[str | None] = mapped_column(String(32))
     failure_reason: Mapped[str | None] = mapped_column(String(1024))
-    input_sha256: Mapped[str] = mapped_column(String(64))
 
-    __table_args__ = (
-        Index("human_loops_by_creation", "flow_id", "created_at", "id"),
-        Index("human_loops_by_status", "flow_id", "status"),
+    __mapper_args__ = {"polymorphic_on": "kind"}  # noqa: RUF012
+    __table_args__: tuple[Any, ...] = (
+        Index("work_items_by_creation", "queue_id", "created_at", "id"),
+        Index("work_items_by_status", "queue_id", "status"),
         Index(
-            "human_loops_offered",
-            "flow_id",
+            "work_items_offered",
+            "queue_id",
             "id",
             sqlite_where=text("vacancies > 0"),
             postgresql_where=text("vacancies > 0"),
         ),
         Index(
-            "human_loops_open",
-            "flow_id",
+            "work_items_open",
+            "queue_id",
             "id",
             sqlite_where=text("status = 'InProgress'"),
             postgresql_where=text("status = 'InProgress'"),
         ),
         Index(
-            "human_loops_by_deadline",
+            "work_items_by_deadline",
             "available_until",
             sqlite_where=text("status = 'InProgress'"),
             postgresql_where=text("status = 'InProgress'"),
         ),
     )
 
+    if TYPE_CHECKING:  # each kind says what to call it before people
 
-class LoopInput(Base):
-    """The InputContent of a loop, byte for byte as it came."""
+        @property
+        def title(self) -> str: ...
 
-    __tablename__ = "loop_inputs"
 
-    loop_id: Mapped[int] = mapped_column(ForeignKey("human_loops.id", ondelete="CASCADE"), primary_key=True)
+class HumanLoop(WorkItem):
+    """A human loop of A2I: an item with a name and the caller's own input."""
+
+    __tablename__ = "human_loops"
+
+    id: Mapped[int] = mapped_column(ForeignKey("work_items.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(63), unique=True)
+    input_sha256: Mapped[str] = mapped_column(String(64))
+
+    __mapper_args__ = {"polymorphic_identity": QueueKind.FLOW_DEFINITION}  # noqa: RUF012
+
+    @property
+    def title(self) -> str:
+        """What to call it before people."""
+        return self.name
+
+
+class ObjectItem(WorkItem):
+    """An object of a labeling job that is out with people. An object goes out once."""
+
+    __tablename__ = "object_items"
+
+    id: Mapped[int] = mapped_column(ForeignKey("work_items.id", ondelete="CASCADE"), primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("labeling_jobs.id"))
+    number: Mapped[int]
+
+    __mapper_args__ = {"polymorphic_identity": QueueKind.LABELING_JOB}  # noqa: RUF012
+    __table_args__ = (Index("object_items_by_object", "job_id", "number", unique=True),)
+
+    @property
+    def title(self) -> str:
+        """What to call it before people."""
+        return f"object {self.number}"
+
+
+class ItemInput(Base):
+    """What the template is given about an item, as JSON: a loop's InputContent is here byte for byte."""
+
+    __tablename__ = "item_inputs"
+
+    item_id: Mapped[int] = mapped_column(ForeignKey("work_items.id", ondelete="CASCADE"), primary_key=True)
     content: Mapped[str] = mapped_column(Text)
 
 
 class EarlierAnswer(Base):
-    """A worker who has answered a loop's question before, in another loop: others come first.
+    """A worker who has answered an item's question before, in another item: others come first.
 
     Whoever starts a loop says so (``answeredBefore`` in its input); the worker need not be one of ours.
     """
 
     __tablename__ = "earlier_answers"
 
-    loop_id: Mapped[int] = mapped_column(ForeignKey("human_loops.id", ondelete="CASCADE"), primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("work_items.id", ondelete="CASCADE"), primary_key=True)
     worker_id: Mapped[str] = mapped_column(String(16), primary_key=True)
 
 
 class Task(Base):
-    """One worker's turn at one loop: a lease until ``expires_at``, and how it ended."""
+    """One worker's turn at one item: a lease until ``expires_at``, and how it ended."""
 
     __tablename__ = "tasks"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    loop_id: Mapped[int] = mapped_column(ForeignKey("human_loops.id", ondelete="CASCADE"))
-    flow_id: Mapped[int] = mapped_column(ForeignKey("flow_definitions.id"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("work_items.id", ondelete="CASCADE"))
+    queue_id: Mapped[int] = mapped_column(ForeignKey("work_queues.id"))
     worker_id: Mapped[str] = mapped_column(ForeignKey("workers.id"))
     status: Mapped[TaskStatus]
     accepted_at: Mapped[datetime]
@@ -237,10 +385,10 @@ class Task(Base):
     active_milliseconds: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
-        # Distinct workers per loop, and one task in hand per worker and flow definition, whatever races.
+        # Distinct workers per item, and one task in hand per worker and queue, whatever races.
         Index(
-            "tasks_one_per_worker_and_loop",
-            "loop_id",
+            "tasks_one_per_worker_and_item",
+            "item_id",
             "worker_id",
             unique=True,
             sqlite_where=text("status IN ('InHand', 'Answered', 'Declined')"),
@@ -249,7 +397,7 @@ class Task(Base):
         Index(
             "tasks_one_in_hand",
             "worker_id",
-            "flow_id",
+            "queue_id",
             unique=True,
             sqlite_where=text("status = 'InHand'"),
             postgresql_where=text("status = 'InHand'"),
@@ -260,7 +408,7 @@ class Task(Base):
             sqlite_where=text("status = 'InHand'"),
             postgresql_where=text("status = 'InHand'"),
         ),
-        Index("tasks_by_loop", "loop_id"),
+        Index("tasks_by_item", "item_id"),
         Index(
             "tasks_answered_by_worker",
             "worker_id",
@@ -269,8 +417,8 @@ class Task(Base):
             postgresql_where=text("status = 'Answered'"),
         ),
         Index(
-            "tasks_answered_by_flow",
-            "flow_id",
+            "tasks_answered_by_queue",
+            "queue_id",
             "ended_at",
             sqlite_where=text("status = 'Answered'"),
             postgresql_where=text("status = 'Answered'"),
@@ -288,11 +436,11 @@ class Answer(Base):
 
 
 class Delivery(Base):
-    """An ``output.json`` that S3 does not have yet. The row goes in the transaction that ends its loop."""
+    """An item's result that S3 does not have yet. The row goes in the transaction that ends the item."""
 
     __tablename__ = "deliveries"
 
-    loop_id: Mapped[int] = mapped_column(ForeignKey("human_loops.id", ondelete="CASCADE"), primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("work_items.id", ondelete="CASCADE"), primary_key=True)
     due_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(String(1024))
@@ -300,10 +448,10 @@ class Delivery(Base):
     __table_args__ = (Index("deliveries_by_due_time", "due_at"),)
 
 
-class LoopEvent(Base):
-    """A loop's end that has not been told yet. Written together with the end; outlives the loop."""
+class Event(Base):
+    """The end of a loop or a job that has not been told yet. Written together with it; outlives it."""
 
-    __tablename__ = "loop_events"
+    __tablename__ = "events"
 
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     body: Mapped[str] = mapped_column(Text)
@@ -311,7 +459,7 @@ class LoopEvent(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(String(1024))
 
-    __table_args__ = (Index("loop_events_by_due_time", "due_at"),)
+    __table_args__ = (Index("events_by_due_time", "due_at"),)
 
 
 class Worker(Base):

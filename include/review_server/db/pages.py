@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Select, literal, tuple_
+from sqlalchemy import BigInteger, Select, inspect, literal, tuple_
 from sqlalchemy.orm import Session
 
 from include.review_server.db.models import FlowDefinition, HumanLoop, HumanTaskUi, Moment
@@ -32,17 +32,19 @@ def page(
     ``params`` are the API's own: CreationTimeAfter (inclusive), CreationTimeBefore (exclusive, so that
     neighbouring windows share no row), SortOrder (newest first unless Ascending), NextToken, MaxResults.
     """
+    # The columns that the index is on: those of a kind's own table are the same and would have to be sorted.
+    base = inspect(table).base_mapper.class_
     if after := params.get("CreationTimeAfter"):
-        query = query.where(table.created_at >= after)
+        query = query.where(base.created_at >= after)
     if before := params.get("CreationTimeBefore"):
-        query = query.where(table.created_at < before)
-    key = tuple_(table.created_at, table.id)
+        query = query.where(base.created_at < before)
+    key = tuple_(base.created_at, base.id)
     ascending = params.get("SortOrder") == "Ascending"
     if token := params.get("NextToken"):
         created_at, last_id = _position(token)
         last = tuple_(literal(created_at, Moment), literal(last_id, BigInteger))
         query = query.where(key > last if ascending else key < last)
-    order = (table.created_at, table.id) if ascending else (table.created_at.desc(), table.id.desc())
+    order = (base.created_at, base.id) if ascending else (base.created_at.desc(), base.id.desc())
     limit = params.get("MaxResults", _MOST)
     rows = list(session.scalars(query.order_by(*order).limit(limit + 1)))
     more = len(rows) > limit

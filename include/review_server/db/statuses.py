@@ -1,4 +1,4 @@
-"""The states of flow definitions, human loops and tasks, their groups, and the questions asked of them.
+"""The states of flow definitions, labeling jobs, items and tasks, their groups, and what is asked of them.
 
 Values are those of the API where the API has them; a state that only the server knows says so here.
 """
@@ -6,6 +6,49 @@ Values are those of the API where the API has them; a state that only the server
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+class QueueKind(StrEnum):
+    """Who owns a work queue and its items."""
+
+    FLOW_DEFINITION = "FlowDefinition"
+    LABELING_JOB = "LabelingJob"
+
+    @property
+    def resource(self) -> str:
+        """The kind as ARNs write it."""
+        return {"FlowDefinition": "flow-definition", "LabelingJob": "labeling-job"}[self.value]
+
+
+class LabelingStatus(StrEnum):
+    """Status of a labeling job, in the API's words."""
+
+    INITIALIZING = "Initializing"
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing will change any more."""
+        return self in (LabelingStatus.COMPLETED, LabelingStatus.FAILED, LabelingStatus.STOPPED)
+
+
+class ObjectStatus(StrEnum):
+    """Where an object of a labeling job stands.
+
+    ``ASKED``: it is out with people. ``ANSWERED``: their answers are in S3 and wait to be consolidated.
+    ``EXISTING``: its line had the label already, and keeps it. Who labelled it is in the label's metadata.
+    """
+
+    UNLABELED = "Unlabeled"
+    ASKED = "Asked"
+    ANSWERED = "Answered"
+    LABELED = "Labeled"
+    FAILED = "Failed"
+    EXISTING = "Existing"
 
 
 class FlowStatus(StrEnum):
@@ -18,10 +61,10 @@ class FlowStatus(StrEnum):
     DELETED = "Deleted"
 
 
-class LoopStatus(StrEnum):
-    """Status of a human loop.
+class ItemStatus(StrEnum):
+    """Status of a human loop, and of an object that a labeling job has sent to people.
 
-    ``WRITING`` is ours: every answer is in and ``output.json`` is on its way to S3. The API shows it as
+    ``WRITING`` is ours: every answer is in and the result is on its way to S3. The API shows it as
     InProgress, so that Completed always means that the object is there.
     """
 
@@ -35,15 +78,15 @@ class LoopStatus(StrEnum):
     @property
     def shown(self) -> str:
         """The status as the API shows it."""
-        return LoopStatus.IN_PROGRESS.value if self is LoopStatus.WRITING else self.value
+        return ItemStatus.IN_PROGRESS.value if self is ItemStatus.WRITING else self.value
 
     @property
     def is_terminal(self) -> bool:
         """Whether nothing will change any more: the loop may be deleted and holds no quota."""
-        return self in TERMINAL_LOOPS
+        return self in TERMINAL_ITEMS
 
 
-TERMINAL_LOOPS = frozenset({LoopStatus.COMPLETED, LoopStatus.STOPPED, LoopStatus.FAILED})
+TERMINAL_ITEMS = frozenset({ItemStatus.COMPLETED, ItemStatus.STOPPED, ItemStatus.FAILED})
 
 
 class TaskStatus(StrEnum):

@@ -19,12 +19,12 @@ from sqlalchemy.orm import Session
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import (
-    FlowDefinition,
     Invitation,
     Membership,
     Task,
     Worker,
     WorkerSession,
+    WorkQueue,
 )
 from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import BadInvitation, NotSignedIn
@@ -149,7 +149,7 @@ class Accounts:
             session.execute(gone if team is None else gone.where(Membership.workteam_name == team))
             teams = _member(session, worker).teams
             held = [task for task, of_team in _tasks_in_hand(session, worker.id) if of_team not in teams]
-            loops = locked_all(session, [task.loop_id for task in held])
+            loops = locked_all(session, [task.item_id for task in held])
             for task in held:
                 end_task(session, task, TaskStatus.RETURNED, now)
             for loop in loops:
@@ -292,9 +292,9 @@ def _member(session: Session, worker: Worker) -> Member:
 
 def _tasks_in_hand(session: Session, worker_id: str) -> list[tuple[Task, str]]:
     query = (
-        select(Task, FlowDefinition.workteam_name)
-        .join(FlowDefinition, FlowDefinition.id == Task.flow_id)
+        select(Task, WorkQueue.workteam_name)
+        .join(WorkQueue, WorkQueue.id == Task.queue_id)
         .where(Task.worker_id == worker_id, Task.status == TaskStatus.IN_HAND)
-        .order_by(Task.loop_id)
+        .order_by(Task.item_id)
     )
     return [(row[0], row[1]) for row in session.execute(query)]

@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, Response
 
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
-from include.review_server.db.models import FlowDefinition, HumanTaskUi, Task
+from include.review_server.db.models import HumanTaskUi, Task, WorkQueue
 from include.review_server.errors import Forbidden, UnknownTask
 from include.review_server.people.accounts import SignedIn
 from include.review_server.portal.turns import Turns
@@ -107,11 +107,11 @@ class Frames:
             return checked.findings
 
     def _template_of(self, task_id: str) -> tuple[str, str]:
-        """The worker task template of a task, and where its flow definition writes."""
+        """The worker task template of a task, and where its queue's owner writes."""
         query = (
-            select(HumanTaskUi.content, FlowDefinition.output_path)
-            .join(FlowDefinition, FlowDefinition.human_task_ui_id == HumanTaskUi.id)
-            .join(Task, Task.flow_id == FlowDefinition.id)
+            select(HumanTaskUi.content, WorkQueue.output_path)
+            .join(WorkQueue, WorkQueue.human_task_ui_id == HumanTaskUi.id)
+            .join(Task, Task.queue_id == WorkQueue.id)
             .where(Task.id == task_id)
         )
         with self._database.read() as session:

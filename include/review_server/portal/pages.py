@@ -96,15 +96,15 @@ class WorkerPages(PersonalPages):
 
     async def _queue(self, request: Request) -> Response:
         person = await self._person(request)
-        flows = await run_in_threadpool(self._tasks.queue, person.worker_id)
+        queues = await run_in_threadpool(self._tasks.queue, person.worker_id)
         in_hand = await run_in_threadpool(self._tasks.in_hand, person.worker_id)
-        busy = {task.flow_definition for task in in_hand}
+        busy = {task.queue for task in in_hand}
         return self._pages.page(
             "queue",
             person=person,
-            flows=[flow for flow in flows if flow.waiting and flow.flow_definition not in busy],
+            queues=[queue for queue in queues if queue.waiting and queue.queue not in busy],
             in_hand=in_hand,
-            has_teams=bool(flows),
+            has_teams=bool(queues),
             now=self._clock(),
         )
 

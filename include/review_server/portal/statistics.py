@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import Answer, FlowDefinition, HumanLoop, Task, Worker, inline
-from include.review_server.db.statuses import FlowStatus, LoopStatus, TaskStatus
+from include.review_server.db.statuses import FlowStatus, ItemStatus, TaskStatus
 
 SAMPLE = 1000
 _HOURS = 24
@@ -103,7 +103,7 @@ class Statistics:
         number = (milliseconds - int(first.timestamp() * 1000)) // 3_600_000
         query = (
             select(number.label("number"), func.count())
-            .join(FlowDefinition, FlowDefinition.id == Task.flow_id)
+            .join(FlowDefinition, FlowDefinition.id == Task.queue_id)
             .where(
                 FlowDefinition.name == name,
                 FlowDefinition.status != FlowStatus.DELETED,
@@ -124,7 +124,7 @@ class Statistics:
         """Who gave the newest thousand answers, busiest first."""
         newest = (
             select(Task.id, Task.worker_id, Task.accepted_at, Task.ended_at, Task.active_milliseconds)
-            .join(FlowDefinition, FlowDefinition.id == Task.flow_id)
+            .join(FlowDefinition, FlowDefinition.id == Task.queue_id)
             .where(
                 FlowDefinition.name == name,
                 FlowDefinition.status != FlowStatus.DELETED,
@@ -163,20 +163,20 @@ class Statistics:
         loops: dict[str, int] = {}
         for status, count in session.execute(
             select(HumanLoop.status, func.count())
-            .where(HumanLoop.flow_id == flow.id)
+            .where(HumanLoop.queue_id == flow.id)
             .group_by(HumanLoop.status)
         ):
             loops[status.shown] = loops.get(status.shown, 0) + count
         # Loops come in order of their creation, so the oldest open one is the first of the open ones.
         oldest = session.scalar(
             select(HumanLoop.created_at)
-            .where(HumanLoop.flow_id == flow.id, HumanLoop.status == inline(LoopStatus.IN_PROGRESS))
+            .where(HumanLoop.queue_id == flow.id, HumanLoop.status == inline(ItemStatus.IN_PROGRESS))
             .order_by(HumanLoop.id)
             .limit(1)
         )
         last_hour = session.scalar(
             select(func.count()).where(
-                Task.flow_id == flow.id,
+                Task.queue_id == flow.id,
                 Task.status == inline(TaskStatus.ANSWERED),
                 Task.ended_at >= now - timedelta(hours=1),
             )

@@ -144,20 +144,20 @@ class WorkerApi:
 
     async def _queue(self, request: Request) -> Response:
         worker = await self._signed_in(request)
-        flows = await run_in_threadpool(self._tasks.queue, worker.worker_id)
+        queues = await run_in_threadpool(self._tasks.queue, worker.worker_id)
         in_hand = await run_in_threadpool(self._tasks.in_hand, worker.worker_id)
         return _json(
             200,
             {
-                "flows": [
+                "queues": [
                     {
-                        "flow_definition": flow.flow_definition,
-                        "title": flow.title,
-                        "description": flow.description,
-                        "waiting": flow.waiting,
-                        "available_until": iso(flow.available_until) if flow.available_until else None,
+                        "queue": queue.queue,
+                        "title": queue.title,
+                        "description": queue.description,
+                        "waiting": queue.waiting,
+                        "available_until": iso(queue.available_until) if queue.available_until else None,
                     }
-                    for flow in flows
+                    for queue in queues
                 ],
                 "in_hand": [_summary(task) for task in in_hand],
                 "server_time": iso(self._clock()),
@@ -172,10 +172,10 @@ class WorkerApi:
 
     async def _take(self, request: Request) -> Response:
         worker = await self._writer(request)
-        flow = (await json_object(request)).get("flow_definition")
-        if flow is not None and not isinstance(flow, str):
-            raise BadAnswer("flow_definition must be the name of a flow definition")
-        taken = await run_in_threadpool(self._tasks.take, worker.worker_id, flow)
+        queue = (await json_object(request)).get("queue")
+        if queue is not None and not isinstance(queue, str):
+            raise BadAnswer("queue must be one of GET /worker/queue, such as flow-definition/NAME")
+        taken = await run_in_threadpool(self._tasks.take, worker.worker_id, queue)
         if taken is None:
             return Response(status_code=204)
         task, is_new = taken
@@ -298,8 +298,8 @@ def _summary(task: TaskView) -> dict[str, Any]:
     return {
         "task_id": task.id,
         "status": task.status,
-        "human_loop_name": task.human_loop_name,
-        "flow_definition": task.flow_definition,
+        "item": task.item,
+        "queue": task.queue,
         "title": task.title,
         "description": task.description,
         "accepted_at": iso(task.accepted_at),

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from include.review_server import jsontext
 from include.review_server.db.database import Database
-from include.review_server.db.models import FlowDefinition, HumanLoop, LoopInput
+from include.review_server.db.models import FlowDefinition, HumanLoop, ItemInput
 from include.review_server.db.statuses import FlowStatus
 from include.review_server.s3 import S3_ERRORS, ObjectStore
 from include.review_server.s3_location import S3Location
@@ -67,9 +67,9 @@ class ReadAccess:
             folders = set(_outputs(flow.output_path for flow in flows).folders)
             for flow in flows:
                 recent = (
-                    select(LoopInput.content)
-                    .join(HumanLoop, HumanLoop.id == LoopInput.loop_id)
-                    .where(HumanLoop.flow_id == flow.id, func.length(LoopInput.content) <= _LARGEST_RECENT)
+                    select(ItemInput.content)
+                    .join(HumanLoop, HumanLoop.id == ItemInput.item_id)
+                    .where(HumanLoop.queue_id == flow.id, func.length(ItemInput.content) <= _LARGEST_RECENT)
                     .order_by(HumanLoop.created_at.desc(), HumanLoop.id.desc())
                     .limit(_RECENT_LOOPS)
                 )

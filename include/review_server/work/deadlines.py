@@ -1,4 +1,4 @@
-"""What time ends: leases that have run out, and human loops whose availability is over.
+"""What time ends: leases that have run out, and items whose availability is over.
 
 Two jobs of the background; both ends are also looked at where a worker asks, so nobody waits for the jobs.
 """
@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
-from include.review_server.db.models import HumanLoop, Task, inline
-from include.review_server.db.statuses import LoopStatus, TaskStatus
+from include.review_server.db.models import Task, WorkItem, inline
+from include.review_server.db.statuses import ItemStatus, TaskStatus
 from include.review_server.work.lifecycle import end_task, locked_all, settle
 
 # How far the clocks of servers on one database may be apart.
@@ -51,30 +51,30 @@ class Deadlines:
             Task.accepted_at > now + _OTHER_CLOCKS,
         )
         with self._database.read() as session:
-            loops = [task.loop_id for task in session.scalars(ahead)]
-        if not loops:
+            items = [task.item_id for task in session.scalars(ahead)]
+        if not items:
             return
         with self._database.write() as session:
-            locked_all(session, loops)
-            for task in session.scalars(ahead.where(Task.loop_id.in_(loops))):
+            locked_all(session, items)
+            for task in session.scalars(ahead.where(Task.item_id.in_(items))):
                 task.expires_at = now + (task.expires_at - task.accepted_at)
                 task.accepted_at = now
 
     def end_availability(self, steps: int = 200) -> bool:
-        """Job: fail the loops whose availability has ended. Whether more are waiting."""
+        """Job: end the items whose availability has ended. Whether more are waiting."""
         now = self._clock()
         query = (
-            select(HumanLoop.id)
-            .where(HumanLoop.status == inline(LoopStatus.IN_PROGRESS), HumanLoop.available_until <= now)
-            .order_by(HumanLoop.available_until)
+            select(WorkItem.id)
+            .where(WorkItem.status == inline(ItemStatus.IN_PROGRESS), WorkItem.available_until <= now)
+            .order_by(WorkItem.available_until)
             .limit(steps)
         )
         with self._database.read() as session:
             due = list(session.scalars(query))
         if due:
             with self._database.write() as session:
-                for loop in locked_all(session, due):
-                    settle(session, loop, now)
+                for item in locked_all(session, due):
+                    settle(session, item, now)
         return len(due) == steps
 
 
@@ -85,9 +85,9 @@ def run_out(now: datetime) -> Select[Task]:
 
 def end_run_out(session: Session, leases: Select[Task], now: datetime) -> None:
     """End these leases and offer their places."""
-    loops = locked_all(session, [task.loop_id for task in session.scalars(leases)])
+    items = locked_all(session, [task.item_id for task in session.scalars(leases)])
     # Asked again under the locks: an answer may have come first.
     for task in session.scalars(leases.execution_options(populate_existing=True)):
         end_task(session, task, TaskStatus.EXPIRED, now)
-    for loop in loops:
-        settle(session, loop, now)
+    for item in items:
+        settle(session, item, now)

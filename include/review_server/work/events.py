@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from include.review_server.arns import Arns
 from include.review_server.clock import Clock, iso
 from include.review_server.db.database import Database
-from include.review_server.db.models import FlowDefinition, HumanLoop, LoopEvent
+from include.review_server.db.models import Event, FlowDefinition, HumanLoop
 from include.review_server.reach import Reach
 from include.review_server.settings import ReviewSettings
 from include.review_server.work.outputs import has_output, output_location
@@ -54,16 +54,16 @@ class LoopEvents:
 
     def write_down(self, session: Session, loop: HumanLoop) -> None:
         """Record the end of a loop, in the transaction that ends it."""
-        flow = session.get_one(FlowDefinition, loop.flow_id)
-        session.add(LoopEvent(body=json.dumps(self._event(session, flow, loop)), due_at=loop.finished_at))
+        flow = session.get_one(FlowDefinition, loop.queue_id)
+        session.add(Event(body=json.dumps(self._event(session, flow, loop)), due_at=loop.finished_at))
 
     def send(self, steps: int = 100) -> bool:
         """Job: send the events that are due, oldest first. Whether more are waiting."""
         if self._target is None:
             return False
-        query = select(LoopEvent.id, LoopEvent.body).where(is_due(LoopEvent.due_at, self._clock()))
+        query = select(Event.id, Event.body).where(is_due(Event.due_at, self._clock()))
         with self._database.read() as session:
-            due = list(session.execute(query.order_by(LoopEvent.due_at).limit(steps)))
+            due = list(session.execute(query.order_by(Event.due_at).limit(steps)))
         failed = 0
         for start in range(0, len(due), _PER_CALL):
             batch = due[start : start + _PER_CALL]
@@ -87,7 +87,7 @@ class LoopEvents:
         if problem := next(filter(None, errors.values()), None):
             log.warning("events are not sent yet, will try again: %s", problem)
         with self._database.write() as session:
-            for event in session.scalars(select(LoopEvent).where(LoopEvent.id.in_(errors))):
+            for event in session.scalars(select(Event).where(Event.id.in_(errors))):
                 if errors[event.id] is None:
                     session.delete(event)
                 else:

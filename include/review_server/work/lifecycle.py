@@ -1,6 +1,6 @@
-"""The life of a human loop, in one place: what it becomes after a task of it ended or time has passed.
+"""The life of a work item, in one place: what it becomes after a task of it ended or time has passed.
 
-Every function works in the caller's transaction on a loop that the caller has locked, and takes the server's
+Every function works in the caller's transaction on an item that the caller has locked, and takes the server's
 time. It knows the tables and nothing of HTTP, S3 or AWS.
 """
 
@@ -12,98 +12,105 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from include.review_server.db.models import Delivery, FlowDefinition, HumanLoop, Task
-from include.review_server.db.statuses import SEATED_TASKS, FailureCode, LoopStatus, TaskStatus
+from include.review_server.db.models import Delivery, FlowDefinition, HumanLoop, Task, WorkItem, WorkQueue
+from include.review_server.db.statuses import SEATED_TASKS, FailureCode, ItemStatus, TaskStatus
 
 
-def locked(session: Session, loop_id: int) -> HumanLoop | None:
-    """The loop, fresh and locked until the transaction ends. Always lock a loop before its tasks."""
-    return session.get(HumanLoop, loop_id, with_for_update=True, populate_existing=True)
+def locked(session: Session, item_id: int) -> WorkItem | None:
+    """The item, fresh and locked until the transaction ends. Always lock an item before its tasks."""
+    return session.get(WorkItem, item_id, with_for_update=True, populate_existing=True)
 
 
-def locked_all(session: Session, loop_ids: Iterable[int]) -> list[HumanLoop]:
-    """The loops that are still there, locked by one statement in one order.
+def locked_all(session: Session, item_ids: Iterable[int]) -> list[WorkItem]:
+    """The items that are still there, locked by one statement in one order.
 
-    Lock all loops of a batch before the first is moved on: ending a loop locks its flow definition's row, and
+    Lock all items of a batch before the first is moved on: ending a loop locks its flow definition's row, and
     whoever waited for another loop while holding that row could wait for ever.
     """
-    query = select(HumanLoop).where(HumanLoop.id.in_(set(loop_ids))).order_by(HumanLoop.id).with_for_update()
+    query = select(WorkItem).where(WorkItem.id.in_(set(item_ids))).order_by(WorkItem.id).with_for_update()
     return list(session.scalars(query.execution_options(populate_existing=True)))
 
 
-def settle(session: Session, loop: HumanLoop, now: datetime) -> None:
-    """Move the loop on as far as its tasks and the clock say, and offer the places that are free."""
-    if loop.status.is_terminal or loop.status is LoopStatus.WRITING:
+def settle(session: Session, item: WorkItem, now: datetime) -> None:
+    """Move the item on as far as its tasks and the clock say, and offer the places that are free."""
+    if item.status.is_terminal or item.status is ItemStatus.WRITING:
         return
     session.flush()
-    statuses = list(session.scalars(select(Task.status).where(Task.loop_id == loop.id)))
+    statuses = list(session.scalars(select(Task.status).where(Task.item_id == item.id)))
     answered = statuses.count(TaskStatus.ANSWERED)
     in_hand = statuses.count(TaskStatus.IN_HAND)
-    if loop.status is LoopStatus.STOPPING:
-        loop.vacancies = 0
+    if item.status is ItemStatus.STOPPING:
+        item.vacancies = 0
         if not in_hand and not answered:
-            finish(session, loop, LoopStatus.STOPPED, now)
+            finish(session, item, ItemStatus.STOPPED, now)
         elif not in_hand:
-            # What was submitted before the stop is still written; the delivery then ends the loop.
-            _write_output(session, loop, now)
+            # What was submitted before the stop is still written; the delivery then ends the item.
+            _write_result(session, item, now)
         return
-    wanted = session.get_one(FlowDefinition, loop.flow_id).task_count
+    wanted = session.get_one(WorkQueue, item.queue_id).workers_per_item
+    # A loop's place that was declined is offered to somebody else for as long as it is available. An object
+    # that as many workers as were asked have declined has come to its end.
+    declined = 0 if isinstance(item, HumanLoop) else statuses.count(TaskStatus.DECLINED)
     if answered >= wanted:
-        loop.status, loop.vacancies = LoopStatus.WRITING, 0
-        _write_output(session, loop, now)
-    elif now >= loop.available_until:
-        _withdraw(session, loop, now)
-        finish(
-            session,
-            loop,
-            LoopStatus.FAILED,
-            now,
-            FailureCode.EXPIRED,
-            f"{answered} of {wanted} answers had come when the task's availability ended",
-        )
+        _write(session, item, now)
+    elif now >= item.available_until or (declined >= wanted and not in_hand):
+        _withdraw(session, item, now)
+        if answered and not isinstance(item, HumanLoop):
+            _write(session, item, now)
+            return
+        why = "the task's availability ended" if now >= item.available_until else f"{declined} had declined"
+        reason = f"{answered} of {wanted} answers had come when {why}"
+        finish(session, item, ItemStatus.FAILED, now, FailureCode.EXPIRED, reason)
     else:
-        loop.vacancies = wanted - sum(status in SEATED_TASKS for status in statuses)
+        item.vacancies = wanted - sum(status in SEATED_TASKS for status in statuses)
 
 
-def stop(session: Session, loop: HumanLoop, now: datetime) -> None:
-    """Withdraw the loop. A task in hand may still be answered; one that is being written stays as it is."""
-    if loop.status is LoopStatus.IN_PROGRESS:
-        loop.status = LoopStatus.STOPPING
-        settle(session, loop, now)
+def stop(session: Session, item: WorkItem, now: datetime) -> None:
+    """Withdraw the item. A task in hand may still be answered; one that is being written stays as it is."""
+    if item.status is ItemStatus.IN_PROGRESS:
+        item.status = ItemStatus.STOPPING
+        settle(session, item, now)
 
 
 def finish(
     session: Session,
-    loop: HumanLoop,
-    status: LoopStatus,
+    item: WorkItem,
+    status: ItemStatus,
     now: datetime,
     failure_code: FailureCode | None = None,
     failure_reason: str | None = None,
 ) -> None:
-    """Bring the loop to a terminal status. The one place where a loop leaves flight."""
-    loop.status, loop.vacancies, loop.finished_at = status, 0, now
-    loop.failure_code, loop.failure_reason = failure_code, failure_reason
+    """Bring the item to a terminal status. The one place where it leaves flight."""
+    item.status, item.vacancies, item.finished_at = status, 0, now
+    item.failure_code, item.failure_reason = failure_code, failure_reason
+    if not isinstance(item, HumanLoop):
+        return
     session.execute(
         update(FlowDefinition)
-        .where(FlowDefinition.id == loop.flow_id)
+        .where(FlowDefinition.id == item.queue_id)
         .values(in_flight=FlowDefinition.in_flight - 1)
         .execution_options(synchronize_session=False)
     )
     if on_loop_end := session.info.get("on_loop_end"):
-        on_loop_end(session, loop)
+        on_loop_end(session, item)
 
 
 def end_task(session: Session, task: Task, status: TaskStatus, now: datetime) -> None:
-    """End a worker's turn; ``settle`` the loop afterwards."""
+    """End a worker's turn; ``settle`` the item afterwards."""
     task.status, task.ended_at = status, now
 
 
-def _withdraw(session: Session, loop: HumanLoop, now: datetime) -> None:
-    held = select(Task).where(Task.loop_id == loop.id, Task.status == TaskStatus.IN_HAND)
+def _withdraw(session: Session, item: WorkItem, now: datetime) -> None:
+    held = select(Task).where(Task.item_id == item.id, Task.status == TaskStatus.IN_HAND)
     for task in session.scalars(held):
         end_task(session, task, TaskStatus.WITHDRAWN, now)
 
 
-def _write_output(session: Session, loop: HumanLoop, now: datetime) -> None:
-    if session.get(Delivery, loop.id) is None:
-        session.add(Delivery(loop_id=loop.id, due_at=now, attempts=0))
+def _write(session: Session, item: WorkItem, now: datetime) -> None:
+    item.status, item.vacancies = ItemStatus.WRITING, 0
+    _write_result(session, item, now)
+
+
+def _write_result(session: Session, item: WorkItem, now: datetime) -> None:
+    if session.get(Delivery, item.id) is None:
+        session.add(Delivery(item_id=item.id, due_at=now, attempts=0))

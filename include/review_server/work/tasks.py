@@ -1,8 +1,8 @@
 """Taking, answering and giving back: leases on tasks, for workers who are known already.
 
-A task is one worker's turn at one loop. The lease ends by the server's clock; what comes later is refused and
-the place is offered again. Two workers never get the same place: on PostgreSQL by row locks, on SQLite
-because writers queue, and on both the unique indexes of ``models.Task`` have the last word.
+A task is one worker's turn at one item of a queue. The lease ends by the server's clock; what comes later is
+refused and the place is offered again. Two workers never get the same place: on PostgreSQL by row locks, on
+SQLite because writers queue, and on both the unique indexes of ``models.Task`` have the last word.
 """
 
 from __future__ import annotations
@@ -20,28 +20,30 @@ from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import (
     Answer,
-    FlowDefinition,
-    HumanLoop,
-    LoopInput,
+    ItemInput,
     Task,
     Worker,
+    WorkItem,
+    WorkQueue,
     inline,
 )
 from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import TaskNotInHand, UnknownTask
 from include.review_server.work.deadlines import end_run_out, run_out
 from include.review_server.work.lifecycle import end_task, locked, settle
-from include.review_server.work.offers import flows_of, offered
+from include.review_server.work.offers import offered, queues_of
 
 
 @dataclass(frozen=True)
 class TaskView:
-    """A task as its worker sees it. ``input`` is the loop's InputContent as JSON text."""
+    """A task as its worker sees it. ``input`` is what the template is given, as JSON text; ``queue`` its
+    queue's key and ``item`` what the item is called.
+    """
 
     id: str
     status: TaskStatus
-    human_loop_name: str
-    flow_definition: str
+    item: str
+    queue: str
     title: str
     description: str
     input: str
@@ -51,9 +53,9 @@ class TaskView:
 
 @dataclass(frozen=True)
 class QueueView:
-    """What waits for a worker in one flow definition. ``available_until``: when the first of it is gone."""
+    """What waits for a worker in one queue. ``available_until``: when the first of it is gone."""
 
-    flow_definition: str
+    queue: str
     title: str
     description: str
     waiting: int
@@ -61,8 +63,8 @@ class QueueView:
 
 
 class Tasks:
-    """What workers do with human loops. ``wake`` tells the background that an output is to be written;
-    ``answered`` is told of each answer, with the seconds that its worker spent on it.
+    """What workers do with the items of their teams' queues. ``wake`` tells the background that a result is
+    to be written; ``answered`` is told of each answer, with the seconds that its worker spent on it.
     """
 
     def __init__(
@@ -78,16 +80,16 @@ class Tasks:
         self._answered = answered
 
     def queue(self, worker_id: str) -> list[QueueView]:
-        """What the worker could take, by flow definition."""
+        """What the worker could take, by queue."""
         now = self._clock()
         with self._database.read() as session:
             views = []
-            for flow in flows_of(session, worker_id, None):
-                loops = offered(flow.id, worker_id, now).with_only_columns(
-                    func.count(), func.min(HumanLoop.available_until)
+            for queue in queues_of(session, worker_id):
+                items = offered(queue.id, worker_id, now).with_only_columns(
+                    func.count(), func.min(WorkItem.available_until)
                 )
-                waiting, until = session.execute(loops).one()
-                views.append(QueueView(flow.name, flow.title, flow.description, waiting, until))
+                waiting, until = session.execute(items).one()
+                views.append(QueueView(queue.key, queue.title, queue.description, waiting, until))
             return views
 
     def in_hand(self, worker_id: str) -> list[TaskView]:
@@ -96,15 +98,16 @@ class Tasks:
             held = _held(worker_id, self._clock()).order_by(Task.accepted_at)
             return [_view(session, task) for task in session.scalars(held)]
 
-    def take(self, worker_id: str, flow_name: str | None = None) -> tuple[TaskView, bool] | None:
+    def take(self, worker_id: str, key: str | None = None) -> tuple[TaskView, bool] | None:
         """The next task and True; the one in hand already and False; None when nothing waits.
 
         Asking again gives the same task until it has ended, so that a lost reply or a second tab never holds
-        a second place. Raises ``UnknownTask`` when the worker's teams do not have that flow definition.
+        a second place. ``key`` names one queue. Raises ``UnknownTask`` when the worker's
+        teams do not have it.
         """
         for _ in range(3):
             try:
-                return self._take(worker_id, flow_name)
+                return self._take(worker_id, key)
             except IntegrityError:
                 # The same worker asked twice at once, and the other request won: look again.
                 continue
@@ -119,22 +122,22 @@ class Tasks:
         """A task of this worker whose lease has run out or that was given back, anew, if nobody else has it.
 
         So that someone whose time ran out can still send what is on the page. None when the place is taken,
-        the loop has ended, or the worker holds another task of that flow definition.
+        the item has ended, or the worker holds another task of that queue.
         """
         try:
             with self._database.write() as session:
-                loop, task = self._locked(session, worker_id, task_id)
+                item, task = self._locked(session, worker_id, task_id)
                 now = self._clock()
                 if task.status is TaskStatus.IN_HAND and now < task.expires_at:
                     return _view(session, task)
                 if task.status is TaskStatus.IN_HAND:
                     end_task(session, task, TaskStatus.EXPIRED, now)
-                    settle(session, loop, now)
-                flow = session.get_one(FlowDefinition, loop.flow_id)
-                place = offered(flow.id, worker_id, now).where(HumanLoop.id == loop.id)
-                if not flows_of(session, worker_id, flow.name) or session.scalars(place).first() is None:
+                    settle(session, item, now)
+                queues = [queue for queue in queues_of(session, worker_id) if queue.id == item.queue_id]
+                place = offered(item.queue_id, worker_id, now).where(WorkItem.id == item.id)
+                if not queues or session.scalars(place).first() is None:
                     return None
-                return _view(session, _seat(session, flow, loop, worker_id, now))
+                return _view(session, _seat(session, queues[0], item, worker_id, now))
         except IntegrityError:
             return None
 
@@ -146,7 +149,7 @@ class Tasks:
         ``TaskNotInHand`` otherwise.
         """
         with self._database.write() as session:
-            loop, task = self._locked(session, worker_id, task_id)
+            item, task = self._locked(session, worker_id, task_id)
             if task.status is TaskStatus.ANSWERED and session.get_one(Answer, task_id).content == content:
                 return
             now = self._check_in_hand(task)
@@ -155,7 +158,7 @@ class Tasks:
             if active_seconds is not None:
                 spent = task.active_milliseconds = int(min(max(active_seconds * 1000, 0), spent))
             end_task(session, task, TaskStatus.ANSWERED, now)
-            settle(session, loop, now)
+            settle(session, item, now)
         self._answered(spent / 1000)
         self._wake()
 
@@ -167,48 +170,46 @@ class Tasks:
         """Return the task to the queue; the worker may take it again."""
         self._let_go(worker_id, task_id, TaskStatus.RETURNED)
 
-    def _take(self, worker_id: str, flow_name: str | None) -> tuple[TaskView, bool] | None:
+    def _take(self, worker_id: str, key: str | None) -> tuple[TaskView, bool] | None:
         with self._database.write() as session:
-            # A worker's own tabs queue here; else each would hold a loop and find the others' taken.
+            # A worker's own tabs queue here; else each would hold an item and find the others' taken.
             session.execute(select(Worker.id).where(Worker.id == worker_id).with_for_update())
             now = self._clock()
             # The worker's own run-out leases only; the job ends everyone's.
             end_run_out(session, run_out(now).where(Task.worker_id == worker_id), now)
-            flows = flows_of(session, worker_id, flow_name)
-            if flow_name is not None and not flows:
-                raise UnknownTask(f"your teams have no active flow definition {flow_name}")
-            names = [flow.id for flow in flows]
-            held = _held(worker_id, now).where(Task.flow_id.in_(names)).order_by(Task.accepted_at).limit(1)
+            queues = [queue for queue in queues_of(session, worker_id) if key in (None, queue.key)]
+            if key is not None and not queues:
+                raise UnknownTask(f"your teams have no open queue {key}")
+            numbers = [queue.id for queue in queues]
+            held = _held(worker_id, now).where(Task.queue_id.in_(numbers)).order_by(Task.accepted_at).limit(1)
             if task := session.scalars(held).one_or_none():
                 return _view(session, task), False
-            for flow in flows:
+            for queue in queues:
                 # Oldest first; a row that another worker is taking at this moment is passed over.
-                next_loop = offered(flow.id, worker_id, now).order_by(HumanLoop.id).limit(1)
-                loop = session.scalars(
-                    next_loop.with_for_update(skip_locked=True, of=HumanLoop)
-                ).one_or_none()
-                if loop is None:
+                next_item = offered(queue.id, worker_id, now).order_by(WorkItem.id).limit(1)
+                item = session.scalars(next_item.with_for_update(skip_locked=True, of=WorkItem)).one_or_none()
+                if item is None:
                     continue
-                return _view(session, _seat(session, flow, loop, worker_id, now)), True
+                return _view(session, _seat(session, queue, item, worker_id, now)), True
             return None
 
     def _let_go(self, worker_id: str, task_id: str, status: TaskStatus) -> None:
         with self._database.write() as session:
-            loop, task = self._locked(session, worker_id, task_id)
+            item, task = self._locked(session, worker_id, task_id)
             if task.status is status:
                 return
             now = self._check_in_hand(task)
             end_task(session, task, status, now)
-            settle(session, loop, now)
+            settle(session, item, now)
         self._wake()
 
-    def _locked(self, session: Session, worker_id: str, task_id: str) -> tuple[HumanLoop, Task]:
+    def _locked(self, session: Session, worker_id: str, task_id: str) -> tuple[WorkItem, Task]:
         task = _own_task(session, worker_id, task_id)
-        loop = locked(session, task.loop_id)
-        if loop is None:
+        item = locked(session, task.item_id)
+        if item is None:
             raise UnknownTask(f"no task {task_id}")
         session.refresh(task)
-        return loop, task
+        return item, task
 
     def _check_in_hand(self, task: Task) -> datetime:
         now = self._clock()
@@ -218,20 +219,20 @@ class Tasks:
         raise TaskNotInHand(f"the task is no longer yours: {status}")
 
 
-def _seat(session: Session, flow: FlowDefinition, loop: HumanLoop, worker_id: str, now: datetime) -> Task:
-    """A lease on the loop, which the caller has locked and found to be offered."""
+def _seat(session: Session, queue: WorkQueue, item: WorkItem, worker_id: str, now: datetime) -> Task:
+    """A lease on the item, which the caller has locked and found to be offered."""
     task = Task(
         id=secrets.token_hex(16),
-        loop_id=loop.id,
-        flow_id=flow.id,
+        item_id=item.id,
+        queue_id=queue.id,
         worker_id=worker_id,
         status=TaskStatus.IN_HAND,
         accepted_at=now,
-        # Nothing is worth answering after the loop has failed.
-        expires_at=min(now + timedelta(seconds=flow.time_limit_seconds), loop.available_until),
+        # Nothing is worth answering after the item has ended.
+        expires_at=min(now + timedelta(seconds=queue.time_limit_seconds), item.available_until),
     )
     session.add(task)
-    settle(session, loop, now)
+    settle(session, item, now)
     return task
 
 
@@ -249,16 +250,16 @@ def _own_task(session: Session, worker_id: str, task_id: str) -> Task:
 
 
 def _view(session: Session, task: Task) -> TaskView:
-    loop = session.get_one(HumanLoop, task.loop_id)
-    flow = session.get_one(FlowDefinition, task.flow_id)
+    item = session.get_one(WorkItem, task.item_id)
+    queue = session.get_one(WorkQueue, task.queue_id)
     return TaskView(
         id=task.id,
         status=task.status,
-        human_loop_name=loop.name,
-        flow_definition=flow.name,
-        title=flow.title,
-        description=flow.description,
-        input=session.get_one(LoopInput, loop.id).content,
+        item=item.title,
+        queue=queue.key,
+        title=queue.title,
+        description=queue.description,
+        input=session.get_one(ItemInput, item.id).content,
         accepted_at=task.accepted_at,
         expires_at=task.expires_at,
     )

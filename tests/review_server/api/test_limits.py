@@ -193,7 +193,7 @@ def test_a_task_is_available_to_the_millisecond(rig: Rig):
     rig.clock.advance(58)
     worker = rig.worker(flow.team)
     task = worker.take(flow)
-    assert task["human_loop_name"] == name
+    assert task["item"] == name
     rig.clock.advance(2)
     assert worker.do("answer", task, {"a": 1}).status_code == 409
     eventually(lambda: flow.loop(name)["HumanLoopStatus"] == "Failed")

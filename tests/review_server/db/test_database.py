@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from include.review_server.app import Review, create_review
 from include.review_server.clock import utc_now
 from include.review_server.db.database import Database
-from include.review_server.db.models import Base, Worker
+from include.review_server.db.models import Answer, Base, FlowDefinition, HumanLoop, ItemInput, Worker
+from include.review_server.db.statuses import ItemStatus
 from include.review_server.people.accounts import Accounts
 from include.review_server.settings import ReviewSettings
+from include.review_server.work.tasks import Tasks
 from tests.review_server.rig import insert_flow
+
+_GROWING = ["work_items", "human_loops", "tasks", "answers", "item_inputs", "deliveries", "worker_sessions"]
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database):
@@ -38,12 +43,44 @@ def test_servers_that_start_together_migrate_once(database_url: str):
 
 
 def test_the_migrations_lead_back_and_forth_with_the_data_in_place(database: Database):
-    Accounts(database, utc_now).add("ann", "reviewers")
+    _, password = Accounts(database, utc_now).add("ann", "team")
+    worker = Accounts(database, utc_now).sign_in("ann", password or "").worker_id
+    insert_flow(database)
+    tasks, now = Tasks(database, utc_now), utc_now()
+    with database.write() as session:
+        session.add_all(
+            HumanLoop(
+                name=name,
+                queue_id=session.scalars(select(FlowDefinition.id)).one(),
+                status=ItemStatus.IN_PROGRESS,
+                vacancies=1,
+                created_at=now,
+                available_until=now + timedelta(hours=1),
+                input_sha256="0",
+            )
+            for name in ("a", "b", "c")
+        )
+        session.flush()
+        session.add_all(
+            ItemInput(item_id=loop.id, content="{}") for loop in session.scalars(select(HumanLoop))
+        )
+    for answer in ('{"x": 1}', None):
+        taken = tasks.take(worker)
+        assert taken
+        if answer:
+            tasks.answer(worker, taken[0].id, answer)
     for revision in ("0001", "head"):
         database.migrate(revision)
     with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        if database.is_sqlite:
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
     assert [member.name for member in Accounts(database, utc_now).members()] == ["ann"]
+    assert [(task.item, task.queue) for task in tasks.in_hand(worker)] == [("b", "flow-definition/flow")]
+    (queue,) = tasks.queue(worker)
+    assert queue.waiting == 1
+    with database.read() as session:
+        assert session.scalars(select(Answer.content)).one() == '{"x": 1}'
 
 
 def test_what_a_reading_session_changes_is_thrown_away(database: Database):
@@ -63,11 +100,17 @@ def test_no_question_of_a_worker_or_a_caller_scans_a_table(tmp_path: Path):
     for statement, steps in plans.items():
         for step in steps:
             # Tables of at most a hundred rows may be scanned; those that grow with loops and people may not.
-            for table in ("human_loops", "tasks", "answers", "loop_inputs", "deliveries", "worker_sessions"):
+            for table in (
+                "work_items",
+                "human_loops",
+                "tasks",
+                "answers",
+                "item_inputs",
+                "deliveries",
+                "worker_sessions",
+            ):
                 assert not step.startswith(f"SCAN {table}") or "INDEX" in step, f"{step}\n{statement}"
-        assert not any("TEMP B-TREE FOR ORDER BY" in s for s in steps if "human_loops" in statement), (
-            statement
-        )
+        assert not any("TEMP B-TREE FOR ORDER BY" in s for s in steps if "work_items" in statement), statement
 
 
 def _plans_of_everything(review: Review) -> dict[str, list[str]]:

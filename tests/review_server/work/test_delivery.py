@@ -196,7 +196,7 @@ def test_kills_at_any_moment_lose_no_answer_and_count_none_twice(cloud: LocalClo
                     continue
                 mark = next(counter)
                 if person.do("answer", task, {"mark": mark}).status_code == 200:
-                    key = (task["human_loop_name"], person.id)
+                    key = (task["item"], person.id)
                     assert key not in accepted
                     accepted[key] = mark
             except httpx.TransportError:
@@ -252,7 +252,7 @@ def test_a_kill_at_every_step_leaves_each_accepted_answer_in_the_output_exactly_
             task = eventually(lambda: _patiently(person.take))
             answer = partial(person.do, "answer", task, {"mark": mark})
             assert _patiently(answer).status_code == 200
-            accepted[task["human_loop_name"], person.id] = mark
+            accepted[task["item"], person.id] = mark
 
     with cell.server, ThreadPoolExecutor(3) as pool:
         for name in names:

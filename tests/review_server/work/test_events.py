@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from include.review_server.db.models import LoopEvent
+from include.review_server.db.models import Event
 from include.review_server.settings import ReviewSettings
 from include.review_server.work.events import DETAIL_TYPE, SOURCE
 from tests.review_server.rig import Rig
@@ -105,9 +105,9 @@ def test_an_event_waits_for_its_queue(telling: Rig, inbox: Inbox):
     eventually(lambda: not _waiting(telling))
 
 
-def _waiting(rig: Rig) -> list[LoopEvent]:
+def _waiting(rig: Rig) -> list[Event]:
     with rig.review.database.read() as session:
-        return list(session.scalars(select(LoopEvent)))
+        return list(session.scalars(select(Event)))
 
 
 def _last_error(rig: Rig) -> str | None:

@@ -16,12 +16,14 @@ from include.review_server.api.human_loops import HumanLoopOperations
 from include.review_server.arns import Arns
 from include.review_server.db.database import Database
 from include.review_server.db.models import Delivery, FlowDefinition, HumanLoop, Membership, Task, Worker
-from include.review_server.db.statuses import BARRING_TASKS, SEATED_TASKS, LoopStatus, TaskStatus
+from include.review_server.db.statuses import BARRING_TASKS, SEATED_TASKS, ItemStatus, QueueKind, TaskStatus
 from include.review_server.errors import TaskNotInHand
 from include.review_server.s3 import ObjectStore
 from include.review_server.settings import ReviewSettings
+from include.review_server.work.answers import Identities
 from include.review_server.work.deadlines import Deadlines
 from include.review_server.work.delivery import Deliveries
+from include.review_server.work.outputs import LoopOutputs
 from include.review_server.work.tasks import Tasks
 from include.wire import AwsError
 from tests.review_server.rig import MovableClock, insert_flow
@@ -54,7 +56,9 @@ def test_the_bookkeeping_stays_true(cloud: LocalCloud):
             self.tasks = Tasks(self.database, self.clock)
             self.runtime = HumanLoopOperations(self.database, self.clock, arns, store)
             self.deadlines = Deadlines(self.database, self.clock)
-            self.deliveries = Deliveries(self.database, self.clock, arns, store, "http://127.0.0.1")
+            writer = LoopOutputs(arns, Identities("http://127.0.0.1"))
+            writers = {QueueKind.FLOW_DEFINITION: writer}
+            self.deliveries = Deliveries(self.database, self.clock, store, writers)
             self.workers = [f"{i:016x}" for i in range(3)]
             with self.database.write() as session:
                 session.add_all(Worker(id=i, name=i, created_at=self.clock()) for i in self.workers)
@@ -62,7 +66,7 @@ def test_the_bookkeeping_stays_true(cloud: LocalCloud):
                 session.add_all(Membership(worker_id=i, workteam_name="team") for i in self.workers)
             insert_flow(
                 self.database,
-                task_count=_COUNT,
+                workers_per_item=_COUNT,
                 availability_seconds=_AVAILABLE,
                 time_limit_seconds=_LIMIT,
                 output_path="s3://lifecycle-outputs/out",
@@ -120,22 +124,22 @@ def test_the_bookkeeping_stays_true(cloud: LocalCloud):
                 flow = session.scalars(select(FlowDefinition)).one()
                 assert flow.in_flight == sum(not loop.status.is_terminal for loop in loops)
                 for loop in loops:
-                    tasks = list(session.scalars(select(Task).where(Task.loop_id == loop.id)))
+                    tasks = list(session.scalars(select(Task).where(Task.item_id == loop.id)))
                     seated = sum(task.status in SEATED_TASKS for task in tasks)
                     answered = sum(task.status is TaskStatus.ANSWERED for task in tasks)
                     barred = [task.worker_id for task in tasks if task.status in BARRING_TASKS]
                     assert len(barred) == len(set(barred)), "workers are distinct"
                     assert answered <= _COUNT
-                    free = _COUNT - seated if loop.status is LoopStatus.IN_PROGRESS else 0
+                    free = _COUNT - seated if loop.status is ItemStatus.IN_PROGRESS else 0
                     assert loop.vacancies == free
-                    if loop.status in (LoopStatus.COMPLETED, LoopStatus.WRITING):
+                    if loop.status in (ItemStatus.COMPLETED, ItemStatus.WRITING):
                         assert answered == _COUNT
                     if loop.status.is_terminal:
                         assert not any(task.status is TaskStatus.IN_HAND for task in tasks)
                     waiting = session.get(Delivery, loop.id) is not None
                     assert waiting == (
-                        loop.status is LoopStatus.WRITING
-                        or (loop.status is LoopStatus.STOPPING and answered > 0 and seated == answered)
+                        loop.status is ItemStatus.WRITING
+                        or (loop.status is ItemStatus.STOPPING and answered > 0 and seated == answered)
                     )
                 held = select(func.count()).where(Task.status == TaskStatus.IN_HAND).group_by(Task.worker_id)
                 assert all(count == 1 for count in session.scalars(held))

@@ -22,8 +22,8 @@ def test_a_taken_task_carries_the_input_and_a_lease_by_the_servers_clock(rig: Ri
     flow = rig.flow(TaskTimeLimitInSeconds=900)
     name = flow.start(content={"taskObject": "s3://photos/1.txt", "labels": ["cat"]})
     task = rig.worker(flow.team).take()
-    assert task["human_loop_name"] == name
-    assert task["flow_definition"] == flow.name
+    assert task["item"] == name
+    assert task["queue"] == f"flow-definition/{flow.name}"
     assert (task["title"], task["description"]) == ("Check the boxes", "Mend what is wrong")
     assert task["input"] == {"taskObject": "s3://photos/1.txt", "labels": ["cat"]}
     assert (_time(task["expires_at"]) - _time(task["accepted_at"])).total_seconds() == 900
@@ -64,8 +64,8 @@ def test_the_queue_tells_what_waits_and_for_how_long(rig: Rig):
     worker = rig.worker(flow.team)
     task = worker.take()
     queue = worker.http.get("/worker/queue").json()
-    assert [(f["flow_definition"], f["waiting"]) for f in queue["flows"]] == [(flow.name, 2)]
-    left = _time(queue["flows"][0]["available_until"]) - _time(queue["server_time"])
+    assert [(f["queue"], f["waiting"]) for f in queue["queues"]] == [(f"flow-definition/{flow.name}", 2)]
+    left = _time(queue["queues"][0]["available_until"]) - _time(queue["server_time"])
     assert 3_500 < left.total_seconds() <= 3_600
     assert [t["task_id"] for t in queue["in_hand"]] == [task["task_id"]]
 
@@ -79,7 +79,7 @@ def test_each_loop_is_answered_by_distinct_workers_however_many_ask_at_once(rig:
         done = []
         while task := worker.take(flow):
             assert worker.do("answer", task, {"by": worker.name}).status_code == 200
-            done.append(task["human_loop_name"])
+            done.append(task["item"])
         return done
 
     with ThreadPoolExecutor(len(workers)) as pool:
@@ -102,7 +102,7 @@ def test_an_expired_lease_is_refused_and_offered_again(rig: Rig):
     assert late.status_code == 409
     assert late.json()["error"]["code"] == "TaskNotInHand"
     again = eventually(lambda: other.take(flow))
-    assert again["human_loop_name"] == name
+    assert again["item"] == name
     assert again["task_id"] != task["task_id"]
     assert other.do("answer", again, {"a": 2}).status_code == 200
     assert [a["answerContent"] for a in flow.output(name)["humanAnswers"]] == [{"a": 2}]
@@ -115,10 +115,10 @@ def test_a_worker_may_take_an_own_expired_or_returned_task_again(rig: Rig):
     worker.take(flow)
     rig.clock.advance(31)
     second = worker.take(flow)
-    assert second["human_loop_name"] == name
+    assert second["item"] == name
     assert worker.do("return", second).status_code == 200
     assert worker.do("return", second).status_code == 200, "a lost reply can be asked for again"
-    assert worker.take(flow)["human_loop_name"] == name
+    assert worker.take(flow)["item"] == name
 
 
 def test_a_declined_task_goes_to_someone_else_for_good(rig: Rig):
@@ -127,7 +127,7 @@ def test_a_declined_task_goes_to_someone_else_for_good(rig: Rig):
     picky, other = rig.worker(flow.team), rig.worker(flow.team)
     assert picky.do("decline", picky.take(flow)).status_code == 200
     assert picky.take(flow) is None
-    assert other.answer(flow=flow)["human_loop_name"] == name
+    assert other.answer(flow=flow)["item"] == name
 
 
 def test_a_question_is_asked_again_of_others_as_long_as_one_is_left(rig: Rig):
@@ -135,12 +135,12 @@ def test_a_question_is_asked_again_of_others_as_long_as_one_is_left(rig: Rig):
     ann, ben, cid = (rig.worker(flow.team) for _ in range(3))
     again = flow.start(content={"taskObject": "text", "answeredBefore": [ann.id, ben.id, "somebody"]})
     other = flow.start()
-    assert ann.take()["human_loop_name"] == other
+    assert ann.take()["item"] == other
     ann.do("give-back", ann.take())
-    assert cid.take()["human_loop_name"] == again
+    assert cid.take()["item"] == again
     # Of the two who are wanted one is missing, and nobody else could be the other.
-    assert ben.answer()["human_loop_name"] == again
-    assert cid.answer()["human_loop_name"] == again
+    assert ben.answer()["item"] == again
+    assert cid.answer()["item"] == again
     answers = flow.output(again)["humanAnswers"]
     assert [answer["workerId"] for answer in answers] == [ben.id, cid.id]
 
@@ -150,8 +150,8 @@ def test_whoever_is_alone_is_asked_again_at_once(rig: Rig):
     ann = rig.worker(flow.team)
     rig.review.accounts.invite(rig.name("worker"), flow.team)  # has not come yet
     name = flow.start(content={"answeredBefore": [ann.id]})
-    assert ann.http.get("/worker/queue").json()["flows"][0]["waiting"] == 1
-    assert ann.answer()["human_loop_name"] == name
+    assert ann.http.get("/worker/queue").json()["queues"][0]["waiting"] == 1
+    assert ann.answer()["item"] == name
 
 
 def test_when_the_others_do_not_come_for_half_of_the_time_anybody_may_answer(rig: Rig):
@@ -173,7 +173,7 @@ def test_an_input_that_means_something_else_keeps_nobody_away(rig: Rig):
         {"answeredBefore": [None, 3, ["x"], "é" * 99, "0" * 17, "\u0000"]},
     ):
         name = flow.start(content=content)
-        assert worker.answer()["human_loop_name"] == name
+        assert worker.answer()["item"] == name
 
 
 def test_an_answer_counts_once_however_often_it_is_sent(rig: Rig):
@@ -256,8 +256,8 @@ def test_a_worker_sees_nothing_of_others(rig: Rig, held):
     assert stranger.http.get(f"/worker/tasks/{task['task_id']}").status_code == 404
     assert stranger.take() is None
     queue = stranger.http.get("/worker/queue").json()
-    assert [flow["flow_definition"] for flow in queue["flows"]] == [colleague_flow.name]
-    asked = stranger.http.post("/worker/tasks", json={"flow_definition": task["flow_definition"]})
+    assert [q["queue"] for q in queue["queues"]] == [f"flow-definition/{colleague_flow.name}"]
+    asked = stranger.http.post("/worker/tasks", json={"queue": task["queue"]})
     assert asked.status_code == 404
 
 
@@ -307,7 +307,7 @@ def test_a_removed_member_gives_the_task_back_and_is_signed_out(rig: Rig):
     assert leaver.take(flow)
     rig.review.accounts.remove(leaver.name)
     assert leaver.http.get("/worker/queue").status_code == 401
-    assert stayer.take(flow)["human_loop_name"] == name
+    assert stayer.take(flow)["item"] == name
 
 
 def test_one_answer_is_asked_for_once_when_everybody_asks_at_once(rig: Rig):
@@ -319,7 +319,7 @@ def test_one_answer_is_asked_for_once_when_everybody_asks_at_once(rig: Rig):
         done = []
         while task := worker.take(flow):
             assert worker.do("answer", task, {"by": worker.name}).status_code == 200
-            done.append(task["human_loop_name"])
+            done.append(task["item"])
         return done
 
     with ThreadPoolExecutor(len(workers)) as pool:
@@ -350,7 +350,7 @@ def test_a_task_whose_time_ran_out_may_be_taken_again_unless_somebody_else_has_i
     rig.clock.advance(31)
     new = again(slow.id, task["task_id"])
     assert new is not None
-    assert (new.human_loop_name, new.id != task["task_id"]) == (name, True)
+    assert (new.item, new.id != task["task_id"]) == (name, True)
     assert again(slow.id, new.id) == new, "it is in hand"
     rig.clock.advance(31)
     eventually(lambda: other.take(flow))
@@ -364,5 +364,5 @@ def test_a_task_whose_time_ran_out_may_be_taken_again_unless_somebody_else_has_i
 def test_a_name_with_a_nul_is_no_fault_of_the_server(rig: Rig):
     worker = rig.worker(rig.name("team"))
     asked = [worker.http.get(path) for path in ("/worker/tasks/%00", "/work/%00")]
-    asked.append(worker.http.post("/worker/tasks", json={"flow_definition": "\0"}))
+    asked.append(worker.http.post("/worker/tasks", json={"queue": "\0"}))
     assert {reply.status_code for reply in asked} <= {400, 404}

@@ -10,7 +10,7 @@ const buttons = [...taking];
 async function take(button) {
   for (const other of buttons) other.disabled = true;
   try {
-    const task = await call("POST", "/worker/tasks", { flow_definition: button.dataset.take });
+    const task = await call("POST", "/worker/tasks", { queue: button.dataset.take });
     if (task) return location.assign(`/work/${task.task_id}`);
     say("Somebody was faster: nothing waits there any more.");
     setTimeout(() => location.reload(), 1500);

@@ -14,7 +14,7 @@ const left = document.getElementById("left");
 const spoken = document.getElementById("spoken");
 const stopping = /** @type {HTMLDialogElement} */ (document.getElementById("stopping"));
 const cover = document.getElementById("cover");
-const flow = frame.dataset.flow;
+const queue = frame.dataset.queue;
 
 let task = frame.dataset.task;
 let touched = false;
@@ -118,7 +118,7 @@ async function notSent(error, content, tries) {
 async function next(message = "Saved. Here is the next one.") {
   let address = "/";
   try {
-    const taken = await call("POST", "/worker/tasks", { flow_definition: flow });
+    const taken = await call("POST", "/worker/tasks", { queue });
     sayNext(taken ? message : "Saved. That was the last one for now: thank you.");
     if (taken) address = `/work/${taken.task_id}`;
   } catch {
