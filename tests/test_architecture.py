@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "include.recordio": set(),
     "include.consensus": set(),
     "include.wire": set(),
-    "include.review_server": {"include.wire"},
+    "include.review_server": {"include.wire", "include.consensus", "include.pictures"},
     "include.local_cloud": {
         "include.wire",
         "include.review_server",
@@ -58,6 +58,7 @@ LAYERS = {
         {"app"},
         {"api", "portal", "health", "metrics"},
         {"people"},
+        {"labeling"},
         {"work", "templates"},
         {"s3"},
         {"db", "settings", "reach", "bodies"},
