@@ -88,9 +88,10 @@ def _escaping(text: str) -> Iterator[Finding]:
             yield Finding("unescaped-output", message, line)
         elif place is Place.COMMENT:
             continue
-        elif "to_json" in filters and place in (Place.DOUBLE_QUOTED, Place.BARE) and "escape" not in filters:
-            why = "ends at the first quote of the JSON" if place is Place.DOUBLE_QUOTED else "has no quotes"
-            message = f"{shown}: the attribute {why}; write | to_json | escape in double quotes"
+        elif "to_json" in filters and place is Place.BARE:
+            message = (
+                f"{shown}: the attribute has no quotes and ends at the JSON's first space; put it in quotes"
+            )
             yield Finding("unescaped-output", message, line)
         elif place is Place.SCRIPT and "to_json" not in filters:
             message = f"{shown} in a script is escaped for HTML, not for JavaScript; write | to_json"

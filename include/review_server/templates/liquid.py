@@ -1,7 +1,7 @@
 """Worker task templates: Liquid as AWS speaks it, rendered with a task's input.
 
 Takes a template's text and the parsed input, gives HTML and a list of errors. Everything is escaped on its
-way out; ``to_json`` and ``skip_autoescape`` are the documented exceptions. It knows S3 only through the
+way out but for ``skip_autoescape``, and ``to_json`` in a script. It knows S3 only through the
 function that signs a location. ``frame_document`` makes the HTML a page that runs with our components.
 """
 
@@ -12,17 +12,21 @@ import json
 import re
 from collections.abc import Callable, ItemsView, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from liquid import Environment, Undefined
+from liquid import Environment, RenderContext, Undefined
+from liquid.builtin.output import Output, OutputNode
+from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
 from liquid.exceptions import FilterArgumentError, LiquidError
+from liquid.stringify import to_liquid_string
 from markupsafe import Markup
 
 from include.review_server.s3_location import S3Location
 from include.review_server.templates import elements
 from include.review_server.templates.html_tokens import Kind, Token, tokens
-from include.review_server.templates.places import never_closed
+from include.review_server.templates.places import Place, Places, never_closed
 
 _CONFINE = (Path(__file__).parents[1] / "components" / "confine.js").read_text("utf-8")
 # Where templates load Amazon's elements from; whatever the host, the file's name tells it.
@@ -98,6 +102,8 @@ class Templates:
         self._sign = sign
         undefined = _reporting(missing) if missing else Undefined
         self._environment = _BoundedEnvironment(autoescape=True, undefined=undefined)
+        self._environment.add_tag(_Output)
+        self._environment.add_tag(_Echo)
         self._environment.add_filter("to_json", to_json)
         self._environment.add_filter("skip_autoescape", _skip_autoescape)
         self._environment.add_filter("grant_read_access", self._grant_read_access)
@@ -170,16 +176,51 @@ def _reporting(missing: Callable[[int], None]) -> type[Undefined]:
     return Reporting
 
 
-def to_json(value: object) -> Markup:
-    """JSON that is not escaped further, as documented: it is meant for script blocks and quoted attributes.
+class Json(str):
+    """JSON text: escaped like any other text, but in a script, where nothing would undo it."""
 
-    The characters that could end a script block or a single-quoted attribute are written as JSON escapes. In
-    a double-quoted attribute chain ``| escape``.
-    """
+    __slots__ = ()
+
+
+def to_json(value: object) -> Json:
+    """A value as JSON. The characters that could end a script block are written as JSON escapes."""
     text = json.dumps(value, default=str)
     for character in "<>&'":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704 -- escaped above
+    return Json(text)
+
+
+class _OutputNode(OutputNode):
+    """An output that writes JSON as it is where it stands in a script.
+
+    Everywhere else JSON is escaped: AWS's own templates write ``"{{ labels | to_json }}"`` in double-quoted
+    attributes.
+    """
+
+    __slots__ = ()
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        value = self.expression.evaluate(context)
+        source = self.token.source
+        if isinstance(value, Json) and _places_of(source).at(self.token.start_index) is Place.SCRIPT:
+            return buffer.write(value)
+        return buffer.write(to_liquid_string(value, context.autoescape))
+
+
+class _Output(Output):
+    node_class = _OutputNode
+
+
+class _EchoNode(_OutputNode, EchoNode):
+    pass
+
+
+class _Echo(EchoTag):
+    node_class = _EchoNode
+
+
+# Of the template that is being rendered: each of its outputs asks.
+_places_of = lru_cache(maxsize=1)(Places)
 
 
 def _skip_autoescape(value: object) -> Markup:

@@ -68,13 +68,23 @@ def _read(text: str) -> tuple[list[Span], list[int]]:
 
 
 def outputs(text: str) -> Iterator[tuple[Span, Place]]:
-    """Every output and the place it stands in; Liquid's own quotes and brackets count for nothing."""
-    spans = liquid_spans(text)
-    starts, places = _places(_without(text, spans))
-    for span in spans:
+    """Every output and the place it stands in."""
+    places = Places(text)
+    for span in places.spans:
         if span.is_output:
-            index = bisect_right(starts, span.start) - 1
-            yield span, places[index] if index >= 0 else Place.TEXT
+            yield span, places.at(span.start)
+
+
+class Places:
+    """What a browser makes of each position; Liquid's own quotes and brackets count for nothing."""
+
+    def __init__(self, text: str) -> None:
+        self.spans = liquid_spans(text)
+        self._starts, self._places = _places(_without(text, self.spans))
+
+    def at(self, position: int) -> Place:
+        index = bisect_right(self._starts, position) - 1
+        return self._places[index] if index >= 0 else Place.TEXT
 
 
 def _without(text: str, spans: list[Span]) -> str:

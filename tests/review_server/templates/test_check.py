@@ -70,7 +70,7 @@ def test_the_shipped_templates_are_clean(name, labels):
             "image-not-granted",
         ),
         ("<p>{{ task.input.text | skip_autoescape }}</p>", "unescaped-output"),
-        ('<crowd-classifier name="x" categories="{{ task.input.labels | to_json }}">', "unescaped-output"),
+        ("<crowd-classifier name='x' categories={{ task.input.labels | to_json }}>", "unescaped-output"),
         ('<script>const a = "{{ task.input.text }}";</script>', "unescaped-output"),
         ("<p>{{ task.input.nothing }}</p>", "missing-input"),
         ("{% for x in task.input.nothing %}{{ x }}{% endfor %}", "missing-input"),
@@ -92,6 +92,7 @@ def test_each_fault_is_found_on_its_line(inner: str, code: str):
         "{{ task.input.nothing | default: 'x' }}",
         "<script>const a = {{ task.input.labels | to_json }};</script>",
         "<crowd-classifier name='x' categories='{{ task.input.labels | to_json }}'></crowd-classifier>",
+        '<crowd-classifier name="x" categories="{{ task.input.labels | to_json }}"></crowd-classifier>',
         '<crowd-classifier name="x" categories="{{ task.input.labels | to_json | escape }}">'
         "</crowd-classifier>",
         "<!-- <crowd-nothing> {{ task.input.labels | to_json }} -->",

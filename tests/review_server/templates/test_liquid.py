@@ -33,8 +33,13 @@ def _render(content: str, task_input: Any = None) -> str:
         ("{{ task.input.text | escape }}", "&lt;b&gt; &amp; &#39;x&#39;"),
         ("{{ task.input.text | escape | escape_once }}", "&lt;b&gt; &amp; &#39;x&#39;"),
         ("{{ task.input.text | skip_autoescape }}", "<b> & 'x'"),
-        ("{{ task.input.labels | to_json }}", '["a", "b\\u0027"]'),
+        ("<i x='{{ task.input.labels | to_json }}'>", "<i x='[&#34;a&#34;, &#34;b\\u0027&#34;]'>"),
         ("{{ task.input.labels | to_json | escape }}", "[&#34;a&#34;, &#34;b\\u0027&#34;]"),
+        ("{{ task.input.box-metadata | to_json | skip_autoescape }}", '{"x": 1}'),
+        (
+            "{% assign j = task.input.labels | to_json %}<script>{{ j }}{% echo j %}</script>{{ j }}",
+            '<script>["a", "b\\u0027"]["a", "b\\u0027"]</script>[&#34;a&#34;, &#34;b\\u0027&#34;]',
+        ),
         ("{{ task.input.image | grant_read_access }}", "https://signed/photos/a b.jpg?a=1&amp;b=2"),
         ("{{ task.input.missing.deeper }}", ""),
         ("{% for pair in task.input.box %}{{ pair[0] }}={{ pair[1] }};{% endfor %}", "left=1;top=2;"),
@@ -48,6 +53,7 @@ def test_filters_do_what_aws_documents(template: str, html_text: str):
         "labels": ["a", "b'"],
         "image": "s3://photos/a b.jpg",
         "box": {"left": 1, "top": 2},
+        "box-metadata": {"x": 1},
     }
     assert _render(template, task_input) == html_text
 
@@ -60,12 +66,13 @@ _json = st.recursive(
 
 @given(_json)
 def test_json_in_a_script_or_attribute_is_the_value_and_ends_neither(value: Any):
-    text = _render("{{ task.input | to_json }}", value)
+    text = _render("<script>{{ task.input | to_json }}</script>", value)[8:-9]
     assert json.loads(text) == value
     assert not set("<>&'") & set(text)
-    attribute = _render("{{ task.input | to_json | escape }}", value)
+    attribute = _render("{{ task.input | to_json }}", value)
     assert '"' not in attribute
     assert json.loads(html.unescape(attribute)) == value
+    assert _render("{{ task.input | to_json | escape }}", value) == attribute
 
 
 @pytest.mark.parametrize(
