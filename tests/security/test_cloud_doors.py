@@ -450,7 +450,9 @@ def test_the_review_servers_key_opens_no_other_service(
         ("sqs", "list_queues", {}),
         ("events", "list_rules", {}),
         ("logs", "describe_log_groups", {}),
+        ("logs", "delete_log_group", {"logGroupName": "/aws/sagemaker/TrainingJobs"}),
         ("sagemaker", "list_training_jobs", {}),
+        ("sagemaker", "delete_model", {"ModelName": "m"}),
         ("sagemaker-runtime", "invoke_endpoint", {"EndpointName": "e", "Body": b"x"}),
         ("sagemaker-a2i-runtime", "list_human_loops", {"FlowDefinitionArn": flow}),
     ):
@@ -459,6 +461,20 @@ def test_the_review_servers_key_opens_no_other_service(
     for service, operation in (("sagemaker", "list_flow_definitions"), ("sagemaker", "list_workteams")):
         at_review = client(cloud, service, review_key, cloud.review_url)
         denied(getattr(at_review, operation), "UnrecognizedClientException")
+
+
+def test_but_it_writes_the_log_of_a_labeling_job_and_has_models_trained(
+    cloud: LocalCloud, files: str, review_key: tuple[str, str]
+) -> None:
+    logs, place = client(cloud, "logs", review_key), {"logGroupName": f"/of/{files}", "logStreamName": "a"}
+    logs.create_log_group(logGroupName=place["logGroupName"])
+    logs.create_log_stream(**place)
+    logs.put_log_events(**place, logEvents=[{"timestamp": 1_000, "message": "m"}])
+    # A path of another API does not change what the header's operation is allowed for.
+    target = {"X-Amz-Target": "SageMaker.DescribeModel"}
+    door = Door(cloud, review_key)
+    assert door.call("POST", "/", target, body=b'{"ModelName": "none"}', service="sagemaker").status == 400
+    assert door.call("POST", "/human-loops", target, body=b"{}", service="sagemaker").status == 403
 
 
 def test_a_templates_addresses_are_signed_with_the_review_servers_key(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 from include.local_cloud.store import TAGS, AlreadyExists, Document, Store
 from include.wire import AwsError
 
 MAX_TAGS = 50
+# On AWS only Ground Truth itself can say for which labeling job it has a model trained or asked. Here a labeling
+# job does that by the API, and says so with this tag.
+LABELING_JOB = "nightloop:labeling-job"
+_LABELING_JOB_ARN = re.compile(r"arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:labeling-job/.+")
 
 
 class Tags:
@@ -52,3 +57,9 @@ class Tags:
 
 def _as_list(tags: Document) -> list[Document]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def labeling_job(params: Document) -> Document:
+    """The member of Describe that says for which labeling job a training or transform job was made, if any."""
+    arns = [tag["Value"] for tag in params.get("Tags", []) if tag["Key"] == LABELING_JOB]
+    return {"LabelingJobArn": arn for arn in arns if _LABELING_JOB_ARN.fullmatch(arn)}

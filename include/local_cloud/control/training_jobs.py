@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from include.local_cloud.control import listing, request_members, variables
 from include.local_cloud.control.algorithms import Algorithms
-from include.local_cloud.control.tags import Tags
+from include.local_cloud.control.tags import Tags, labeling_job
 from include.local_cloud.settings import arn
 from include.local_cloud.store import TRAINING_JOB, AlreadyExists, Document, Store
 from include.wire import AwsError
@@ -50,6 +50,7 @@ class TrainingJobs:
             "ModelArtifacts": {"S3ModelArtifacts": ""},
             **({"WarmPoolStatus": {"Status": "InUse"}} if _keeps_warm(params) else {}),
             "CreationTime": now,
+            **labeling_job(params),
         }
         try:
             self._store.create(TRAINING_JOB, name, document)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from include.local_cloud.control import listing, request_members, variables
 from include.local_cloud.control.models import model_named
-from include.local_cloud.control.tags import Tags
+from include.local_cloud.control.tags import Tags, labeling_job
 from include.local_cloud.settings import arn
 from include.local_cloud.store import TRANSFORM_JOB, AlreadyExists, Document, Store
 from include.wire import AwsError
@@ -36,6 +36,7 @@ class TransformJobs:
             "TransformJobArn": job_arn,
             "TransformJobStatus": "InProgress",
             "CreationTime": datetime.now(UTC),
+            **labeling_job(params),
         }
         try:
             self._store.create(TRANSFORM_JOB, name, document)

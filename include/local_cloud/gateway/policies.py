@@ -1,12 +1,13 @@
 """What each key of the cloud may do: one frozen table, looked up once a signature is checked.
 
 ``Policy.allows`` takes the service that a request is signed for and the request; for S3 the operation is
-read off it as S3 itself tells operations apart. A bucket or prefix is not part of a policy: a flow may name
+read off it as S3 itself tells operations apart, for services of one path off its signed target. A bucket or prefix is not part of a policy: a flow may name
 any bucket of the team for its tasks and its answers, and only the review server knows its flows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -15,13 +16,16 @@ from include.wire import Request
 
 @dataclass(frozen=True)
 class Policy:
-    """``operations`` is None where everything is allowed; no other policy goes beyond S3."""
+    """``operations`` has those of each service, and is None where everything is allowed."""
 
     name: str
-    operations: frozenset[str] | None
+    operations: Mapping[str, frozenset[str]] | None
 
     def allows(self, service: str, request: Request) -> bool:
-        return self.operations is None or (service == "s3" and s3_operation(request) in self.operations)
+        if self.operations is None:
+            return True
+        operation = s3_operation(request) if service == "s3" else _target(request)
+        return operation in self.operations.get(service, ())
 
     @property
     def is_unlimited(self) -> bool:
@@ -33,9 +37,18 @@ class Policy:
 ADMINISTRATOR = Policy("administrator", None)
 
 # The review server inside the cloud, and with it every address that a reviewer's browser is given.
+# Its labeling jobs write logs, and have models trained and asked.
 REVIEW_SERVER = Policy(
     "review-server",
-    frozenset({"GetObject", "HeadObject", "PutObject", "HeadBucket", "GetBucketCors", "GetBucketLocation"}),
+    {
+        service: frozenset(operations.split())
+        for service, operations in {
+            "s3": "GetObject HeadObject PutObject HeadBucket GetBucketCors GetBucketLocation",
+            "logs": "CreateLogGroup CreateLogStream PutLogEvents",
+            "sagemaker": "CreateTrainingJob DescribeTrainingJob StopTrainingJob CreateTransformJob "
+            "DescribeTransformJob StopTransformJob CreateModel DescribeModel AddTags",
+        }.items()
+    },
 )
 
 # (method, whether there is a key, subresource) → operation. What is not here, no limited key may do.
@@ -59,3 +72,9 @@ def s3_operation(request: Request) -> str | None:
     if not bucket or len(asked) > 1 or "x-amz-copy-source" in request.headers:
         return None
     return _S3.get((request.method, key != "", "".join(asked)))
+
+
+def _target(request: Request) -> str | None:
+    """The operation of a request to a service that tells operations apart by a header alone."""
+    # A path could name an operation of another API of the same service.
+    return request.headers.get("x-amz-target", "").rpartition(".")[2] if request.path == "/" else None

@@ -37,6 +37,7 @@ def test_a_job_leaves_artifacts_metrics_transitions_and_a_log(cloud: LocalCloud,
 
     job = trained(cloud, name)
 
+    assert "LabelingJobArn" not in job
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     uri = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert uri == f"s3://{bucket}/models/{name}/output/model.tar.gz"

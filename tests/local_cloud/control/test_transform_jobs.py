@@ -31,10 +31,13 @@ def test_each_object_becomes_one_out(cloud: LocalCloud, bucket: str) -> None:
     fill(cloud, bucket, a=b"one", deep__b=b"three")
     model = make_model(cloud, bucket, f"{bucket}-m", ECHO="from the model")
     name = f"{bucket}-t"
-    cloud.client("sagemaker").create_transform_job(**transform_request(name, bucket, model))
+    labeling_job = "arn:aws:sagemaker:us-east-1:000000000000:labeling-job/birds"
+    tags = [{"Key": "nightloop:labeling-job", "Value": labeling_job}]
+    cloud.client("sagemaker").create_transform_job(**transform_request(name, bucket, model), Tags=tags)
 
     job = transformed(cloud, name)
 
+    assert job["LabelingJobArn"] == labeling_job, "a tag says for which labeling job it was made"
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     assert job["TransformEndTime"] >= job["TransformStartTime"] >= job["CreationTime"]
     found = outputs(cloud, bucket)
