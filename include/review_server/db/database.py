@@ -126,8 +126,9 @@ class Database:
                     else:
                         command.downgrade(config, revision)
             finally:
-                # Its foreign keys are off: it must not go back to those who rely on them.
-                connection.invalidate()
+                if self.is_sqlite:
+                    # Its foreign keys are off: it must not so go back to those who rely on them.
+                    connection.connection.cursor().execute("PRAGMA foreign_keys = ON")
 
     @property
     def engine(self) -> Engine:
