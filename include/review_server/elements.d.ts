@@ -27,8 +27,8 @@ declare module "./components/core/element.js" {
   }
 }
 
-declare module "./components/annotate/annotator.js" {
-  interface Annotator {
+declare module "./components/annotate/image-stage.js" {
+  interface ImageStage {
     header: Mirrored;
     src: Mirrored;
   }

@@ -4,32 +4,17 @@
  * written in the answer. All coordinates are stored pixels of the unrotated image, as integers.
  */
 
-import { CrowdElement } from "../core/element.js";
-import { h, storedSize, svg } from "../core/dom.js";
 import { colourOf } from "../core/colours.js";
-import { keysFor } from "../core/shortcuts.js";
-import { tell } from "../core/bridge.js";
-import { panelStyle } from "../layout/instructions.js";
 import { listenToPointers } from "./gestures.js";
-import { keyHelp, listenToKeys } from "./keyboard.js";
+import { ImageStage } from "./image-stage.js";
+import { keyHelp, listenToKeys, press } from "./keyboard.js";
 import { layOut } from "./layout.js";
 import { paint } from "./paint.js";
 import { Shapes } from "./shapes.js";
-import { View } from "./view.js";
-import { annotatorStyle } from "./annotator-style.js";
 
 const NEAR = 8;
 
-export class Annotator extends CrowdElement {
-  static answers = true;
-  static properties = ["header", "src"];
-  static regions = ["full-instructions", "short-instructions"];
-  static style = annotatorStyle;
-
-  static get observedAttributes() {
-    return [...super.observedAttributes, "labels", "label-colors", "initial-value"];
-  }
-
+export class Annotator extends ImageStage {
   /** The geometry of a shape (kinds.js). @type {any} */
   kind = null;
   /** The answer's key for the list of shapes. */
@@ -46,82 +31,14 @@ export class Annotator extends CrowdElement {
   }
 
   /** @param {ShadowRoot} root */
-  build(root) {
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, panelStyle];
-    this.view = new View();
+  buildStage(root) {
     this.shapes = new Shapes(() => this.changed());
-    /** Stored pixels of the image; null until it is there. @type {{width: number, height: number} | null} */
-    this.size = null;
     /** A shape that is being drawn. @type {{points: any[], tip?: any} | null} */
     this.draft = null;
-    /** Where the crosshair is on the stage. */
-    this.pointer = null;
-    /** The cross that the keyboard moves, in image pixels. */
-    this.cursor = null;
-    /** Whether the shapes are hidden, to see what is under them. */
-    this.hides = false;
     this.showLabels = true;
-    this.spaceHeld = false;
-    this.label = "";
-    this.keys = [];
-    this.shownLabels = [];
-    this.image = h("img", { crossorigin: "anonymous", alt: "", draggable: "false" });
-    this.image.style.imageOrientation = "none";
-    this.image.addEventListener("load", () => this.loaded());
-    this.image.addEventListener("error", () => this.failed());
-    this.overlay = svg("svg", { "aria-hidden": "true" });
-    this.stage = h("div", {
-      class: "stage", tabindex: "0", role: "application", "aria-roledescription": "image annotation",
-    }, this.image, this.overlay);
     this.panel = layOut(this, root, keyHelp(this.kind));
     listenToPointers(this);
-    listenToKeys(this);
-    new ResizeObserver(() => {
-      // An image that came while the element was out of sight is measured now.
-      if (!this.size && this.image.complete && this.image.naturalWidth) this.loaded();
-      this.fitStage();
-      this.redraw();
-    }).observe(this.stage);
-  }
-
-  update() {
-    this.panel.header(this.header ?? "");
-    const labels = this.labels;
-    if (JSON.stringify(labels) !== JSON.stringify(this.shownLabels)) {
-      this.shownLabels = labels;
-      this.keys = keysFor(labels);
-      if (!labels.includes(this.label)) this.label = labels[0] ?? "";
-    }
-    const initial = this.given.get("initial-value") ?? this.getAttribute("initial-value");
-    if (initial !== this.shownInitial) {
-      this.shownInitial = initial;
-      this.begin();
-    }
-    if (this.src && this.src !== this.image.getAttribute("src")) {
-      this.size = null;
-      this.panel.waiting("Loading the image…");
-      this.image.src = this.src;
-    }
-    this.changed();
-  }
-
-  /** @returns {string[]} the classes; a template may set another list at any time */
-  get labels() {
-    return this.texts("labels");
-  }
-
-  set labels(value) {
-    this.given.set("labels", value);
-    if (this.built) this.update();
-  }
-
-  get initialValue() {
-    return this.structure("initial-value", null);
-  }
-
-  set initialValue(value) {
-    this.given.set("initial-value", value);
-    if (this.built) this.update();
+    listenToKeys(this, press);
   }
 
   /** Begin (again) with the initial value. */
@@ -144,45 +61,10 @@ export class Annotator extends CrowdElement {
     this.setDraft(null);
   }
 
-  get preset() {
-    return this.given.has("initial-value") || Boolean(this.getAttribute("initial-value")?.trim());
-  }
-
-  loaded() {
-    this.size = storedSize(this.image);
-    if (!this.size) return;
-    this.view.image = this.size;
-    this.panel.waiting("");
-    this.fitStage();
-    this.view.fit();
-    this.redraw();
-    this.dispatchEvent(new Event("load"));
-  }
-
-  /** The stage is no higher than its image needs: what stands below stays in sight on a narrow screen. */
-  fitStage() {
-    const { clientWidth, clientHeight } = this.stage;
-    if (this.size) {
-      this.stage.style.maxHeight = `${Math.max(320, Math.ceil((clientWidth / this.size.width) * this.size.height) + 26)}px`;
-    }
-    this.view.resize(clientWidth, this.stage.clientHeight || clientHeight);
-  }
-
-  failed() {
-    const message = "The image could not be loaded. Its address may have expired (load the page again), or its bucket "
-      + "does not allow reading by CORS.";
-    this.panel.waiting(message);
-    tell("error", { message });
-  }
-
   // -- the answer ----------------------------------------------------------------------------------------------
 
   written() {
     return this.shapes.items.map((shape) => this.write(shape));
-  }
-
-  get value() {
-    return this.answer();
   }
 
   answer() {
@@ -195,31 +77,11 @@ export class Annotator extends CrowdElement {
   }
 
   problem() {
-    if (!this.src) return `${this.localName} has no image (src is empty)`;
-    if (!this.size) return "The image has not been loaded: nothing can be submitted without having seen it";
     if (this.draft?.points.length) return `Finish the ${this.kind.noun} you are drawing, or press Escape`;
-    return null;
-  }
-
-  reset() {
-    this.begin();
-  }
-
-  focus() {
-    this.focusStage();
+    return super.problem();
   }
 
   // -- what gestures, keys and buttons do ------------------------------------------------------------------------
-
-  /** Whether keys are for this element: it has the focus, or nothing has and it is the page's only annotator. */
-  hasKeys() {
-    const focus = document.activeElement;
-    if (focus === this) return true;
-    if (focus && focus !== document.body && focus.localName.startsWith("crowd-") && focus.localName !== "crowd-button") {
-      return false;
-    }
-    return [...document.querySelectorAll("*")].filter((element) => element instanceof Annotator).length === 1;
-  }
 
   addShape(points) {
     const shape = this.shapes.add(this.label, points);
@@ -306,12 +168,6 @@ export class Annotator extends CrowdElement {
     return true;
   }
 
-  stepLabel(step) {
-    const { labels } = this;
-    if (!labels.length) return false;
-    return this.chooseLabel(labels.at((labels.indexOf(this.label) + step) % labels.length));
-  }
-
   /** Select the next shape. @returns {boolean} false after the last: the focus then goes on */
   cycle(step) {
     const { items } = this.shapes;
@@ -357,11 +213,6 @@ export class Annotator extends CrowdElement {
     return true;
   }
 
-  help() {
-    this.panel.help();
-    return true;
-  }
-
   // -- drawing ---------------------------------------------------------------------------------------------------
 
   /** Begin by keyboard: a box in the middle of what is seen, or a cross for the first point. */
@@ -370,9 +221,7 @@ export class Annotator extends CrowdElement {
     this.focusStage();
     const { stage } = this.view;
     const { width, height } = this.size;
-    const middle = this.view.toImage(stage.width / 2, stage.height / 2);
-    const x = Math.round(Math.min(Math.max(middle.x, 0), width - 1));
-    const y = Math.round(Math.min(Math.max(middle.y, 0), height - 1));
+    const { x, y } = this.middle();
     if (this.kind.drawing === "drag") {
       const half = Math.max(2, Math.round(Math.min(width, height, stage.width / this.view.scale) / 10));
       this.addShape([
@@ -469,28 +318,7 @@ export class Annotator extends CrowdElement {
     return `${count} ${count === 1 ? this.kind.noun : this.kind.plural}`;
   }
 
-  changed() {
-    this.panel.show();
-    this.redraw();
-  }
-
-  redraw() {
-    const { view } = this;
-    this.image.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
-    this.image.style.imageRendering = view.scale >= 3 ? "pixelated" : "auto";
-    this.panel?.zoom(view.scale);
-    if (this.size) paint(this);
-  }
-
-  edited() {
-    this.dispatchEvent(new Event("change", { bubbles: true }));
-  }
-
-  focusStage() {
-    this.stage.focus({ preventScroll: true });
-  }
-
-  say(text) {
-    this.panel.say(text);
+  draw() {
+    paint(this);
   }
 }

@@ -28,22 +28,41 @@ export function keyHelp(kind) {
   ];
 }
 
-/** @param {import("./annotator.js").Annotator} annotator */
-export function listenToKeys(annotator) {
+/**
+ * Hand keys to `press` while they are for the element.
+ * @param {any} element
+ * @param {(element: any, event: KeyboardEvent) => boolean} press whether the key meant anything
+ */
+export function listenToKeys(element, press) {
   document.addEventListener("keydown", (event) => {
-    if (!annotator.isConnected || event.defaultPrevented || isTyping(event) || !annotator.hasKeys()) return;
-    if (annotator.shadowRoot.querySelector("dialog[open]")) return;
-    if (press(annotator, event)) event.preventDefault();
+    if (!element.isConnected || event.defaultPrevented || isTyping(event) || !element.hasKeys()) return;
+    if (element.shadowRoot.querySelector("dialog[open]")) return;
+    if (press(element, event)) event.preventDefault();
   });
   document.addEventListener("keyup", (event) => {
-    if (event.key === " ") annotator.spaceHeld = false;
+    if (event.key === " ") element.spaceHeld = false;
   });
-  window.addEventListener("blur", () => (annotator.spaceHeld = false));
+  window.addEventListener("blur", () => (element.spaceHeld = false));
+}
+
+/** What keys do on every stage. @param {any} element @returns {Record<string, () => boolean>} */
+export function stageActs(element) {
+  const { view } = element;
+  const zoom = (factor) => () => (view.zoom(factor), element.redraw(), true);
+  return {
+    h: () => element.toggleHidden(),
+    f: () => (view.fit(), element.redraw(), true),
+    "+": zoom(ZOOM),
+    "=": zoom(ZOOM),
+    "-": zoom(1 / ZOOM),
+    "?": () => element.help(),
+    "[": () => element.stepLabel(-1),
+    "]": () => element.stepLabel(1),
+  };
 }
 
 /** Act on a key. @returns {boolean} whether it meant anything */
-function press(annotator, event) {
-  const { view } = annotator;
+export function press(annotator, event) {
   const command = event.ctrlKey || event.metaKey;
   const onStage = annotator.shadowRoot.activeElement === annotator.stage;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -67,15 +86,8 @@ function press(annotator, event) {
     Escape: () => annotator.escape(),
     n: () => annotator.drawByKeys(),
     v: () => annotator.nextVertex(),
-    h: () => annotator.toggleHidden(),
     l: () => annotator.toggleLabels(),
-    f: () => (view.fit(), annotator.redraw(), true),
-    "+": () => (view.zoom(ZOOM), annotator.redraw(), true),
-    "=": () => (view.zoom(ZOOM), annotator.redraw(), true),
-    "-": () => (view.zoom(1 / ZOOM), annotator.redraw(), true),
-    "?": () => annotator.help(),
-    "[": () => annotator.stepLabel(-1),
-    "]": () => annotator.stepLabel(1),
+    ...stageActs(annotator),
   };
   return acts[key]?.() ?? false;
 }

@@ -1,8 +1,8 @@
-/** The look of the annotation elements. */
+/** The look of the elements that work on an image. */
 
 import { sheet } from "../core/style.js";
 
-export const annotatorStyle = sheet(`
+export const stageStyle = sheet(`
   .head { margin: 0 0 8px; font-size: 1.2em; line-height: 1.3; }
   .head:empty { display: none; }
   .columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(200px, 260px); gap: 14px; align-items: start; }

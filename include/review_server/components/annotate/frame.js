@@ -1,0 +1,94 @@
+/**
+ * What stands around every stage: header, toolbar with zoom, instructions, classes, the spoken status and the help.
+ * It reads the element and calls its acts; it keeps no state of its own.
+ */
+
+import { h } from "../core/dom.js";
+import { instructionsPanel } from "../layout/instructions.js";
+
+/**
+ * Build it, once.
+ * @param {import("./image-stage.js").ImageStage} element
+ * @param {ShadowRoot} root
+ * @param {{keys: string[][], tools: any[], last?: any[], side?: any[]}} parts the help's rows (keys, what they do);
+ *   tools before and after those of the zoom; what stands below the classes
+ */
+export function frame(element, root, { keys, tools, last = [], side = [] }) {
+  const header = h("h2", { class: "head" });
+  const zoomed = h("output", { class: "zoom", "aria-label": "Zoom" });
+  const zoom = (factor) => () => {
+    if (factor) element.view.zoom(factor);
+    else element.view.fit();
+    element.redraw();
+  };
+  const help = h("dialog", { "aria-label": "Keys" },
+    h("h2", { style: "margin-top: 0" }, "Keys"),
+    h("table", { class: "keys" }, h("tbody", {}, ...keys.map(([key, act]) =>
+      h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, act))))),
+    h("button", { type: "button", class: "button", onclick: () => help.close() }, "Close"));
+  const palette = h("div", { class: "palette", role: "group", "aria-label": "Classes" });
+  const status = h("div", { class: "seen-by-readers", role: "status", "aria-live": "polite" });
+  const waiting = h("div", { class: "waiting", role: "status" });
+  const hint = h("span");
+  const position = h("span", { class: "position" });
+  element.stage.append(waiting);
+  root.append(
+    header,
+    h("div", { class: "columns" },
+      h("div", { class: "main" },
+        h("div", { class: "tools", role: "toolbar", "aria-label": "Tools" },
+          ...tools, gap(), tool("−", "Zoom out (−)", zoom(0.8)), zoomed, tool("+", "Zoom in (+)", zoom(1.25)),
+          tool("Fit", "Show the whole image (F)", zoom(0)), gap(), ...last, h("span", { class: "fill" }),
+          tool("Keys ?", "Show all keys (?)", () => help.showModal())),
+        element.stage, h("div", { class: "foot" }, hint, position)),
+      h("div", { class: "side" }, instructionsPanel(element), h("section", {}, h("h3", {}, "Classes"), palette), ...side)),
+    status, help);
+
+  return {
+    palette,
+    header: (text) => (header.textContent = text),
+    waiting: (text) => (waiting.textContent = text),
+    hint: (text) => (hint.textContent = text),
+    zoom: (scale) => (zoomed.textContent = `${Math.round(scale * 100)} %`),
+    position: (at) => (position.textContent = at ? `${Math.floor(at.x)}, ${Math.floor(at.y)}` : ""),
+    help: () => help.showModal(),
+    say(text) {
+      // The same words twice are only spoken again when the text changes.
+      status.textContent = status.textContent === text ? `${text}\u00a0` : text;
+    },
+  };
+}
+
+/** A button of the toolbar. */
+export function tool(text, title, act) {
+  return h("button", { type: "button", class: "tool", title, "aria-label": title, onclick: act }, text);
+}
+
+export function gap() {
+  return h("span", { class: "gap" });
+}
+
+/**
+ * The button of a class.
+ * @param {any} element
+ * @param {{label: string, index: number, chosen: boolean, count: string, counted: string}} what `counted`: `count` as
+ *   a screen reader says it
+ */
+export function classButton(element, { label, index, chosen, count, counted }) {
+  return h("button", {
+    type: "button", class: "class", "data-key": `class ${label}`, "aria-pressed": String(chosen),
+    onclick: () => element.chooseLabel(label),
+  },
+  h("span", { class: "swatch", style: `background: ${element.colour(label)}` }),
+  h("span", { class: "text" }, label),
+  count ? h("span", { class: "count", "aria-label": counted }, count) : null,
+  element.keys[index] ? h("kbd", { "aria-hidden": "true" }, element.keys[index]) : null);
+}
+
+/** Rebuild a list without taking the keyboard's place in it away. */
+export function keepingFocus(list, rebuild) {
+  const focused = list.getRootNode().activeElement;
+  const key = focused && list.contains(focused) ? focused.dataset.key : null;
+  rebuild();
+  if (key) [...list.querySelectorAll("[data-key]")].find((button) => button.dataset.key === key)?.focus();
+}
