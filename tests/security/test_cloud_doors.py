@@ -407,6 +407,12 @@ def test_the_review_servers_key_reads_and_writes_objects(
     s3.head_bucket(Bucket=files)
     s3.put_object(Bucket=files, Key="out/output.json", Body=b"{}", ContentType="application/json")
     cloud.client("s3").delete_object(Bucket=files, Key="out/output.json")
+    parts = {"Bucket": files, "Key": "out/output.manifest"}
+    parts["UploadId"] = s3.create_multipart_upload(**parts)["UploadId"]
+    s3.upload_part(**parts, PartNumber=1, Body=b"{}")
+    (found,) = s3.list_multipart_uploads(Bucket=files, Prefix="out/output.manifest")["Uploads"]
+    assert found["UploadId"] == parts["UploadId"]
+    s3.abort_multipart_upload(**parts)
     address = s3.generate_presigned_url("get_object", Params={"Bucket": files, "Key": "a.jpg"})
     assert Door(cloud).ask("GET", "/" + address.split("/", 3)[3]).body == b"pixels"
 
@@ -429,7 +435,8 @@ def test_and_nothing_else(cloud: LocalCloud, files: str, review_key: tuple[str, 
         (s3.put_object_acl, {**here, "ACL": "public-read"}),
         (s3.put_object_tagging, {**here, "Tagging": {"TagSet": []}}),
         (s3.get_object_tagging, here),
-        (s3.create_multipart_upload, here),
+        (s3.list_parts, {**here, "UploadId": "u"}),
+        (s3.upload_part_copy, {**here, "CopySource": f"{files}/secret", "PartNumber": 1, "UploadId": "u"}),
     ):
         denied(call, "AccessDenied", **arguments)
 

@@ -9,8 +9,8 @@ from include.local_cloud.store import TAGS, AlreadyExists, Document, Store
 from include.wire import AwsError
 
 MAX_TAGS = 50
-# On AWS only Ground Truth itself can say for which labeling job it has a model trained or asked. Here a labeling
-# job does that by the API, and says so with this tag.
+# On AWS only Ground Truth itself can say for which labeling job it has a model trained or asked. Here a
+# labeling job does that by the API, and says so with this tag.
 LABELING_JOB = "nightloop:labeling-job"
 _LABELING_JOB_ARN = re.compile(r"arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:labeling-job/.+")
 
@@ -60,6 +60,8 @@ def _as_list(tags: Document) -> list[Document]:
 
 
 def labeling_job(params: Document) -> Document:
-    """The member of Describe that says for which labeling job a training or transform job was made, if any."""
-    arns = [tag["Value"] for tag in params.get("Tags", []) if tag["Key"] == LABELING_JOB]
-    return {"LabelingJobArn": arn for arn in arns if _LABELING_JOB_ARN.fullmatch(arn)}
+    """The member of Describe that says for which labeling job a job was made; empty when for none."""
+    for tag in params.get("Tags", []):
+        if tag["Key"] == LABELING_JOB and _LABELING_JOB_ARN.fullmatch(tag["Value"]):
+            return {"LabelingJobArn": tag["Value"]}
+    return {}

@@ -1,8 +1,9 @@
 """What each key of the cloud may do: one frozen table, looked up once a signature is checked.
 
 ``Policy.allows`` takes the service that a request is signed for and the request; for S3 the operation is
-read off it as S3 itself tells operations apart, for services of one path off its signed target. A bucket or prefix is not part of a policy: a flow may name
-any bucket of the team for its tasks and its answers, and only the review server knows its flows.
+read off it as S3 itself tells operations apart, for services of one path off its signed target. A bucket or
+prefix is not part of a policy: a flow may name any bucket of the team for its tasks and its answers, and only
+the review server knows its flows.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ REVIEW_SERVER = Policy(
     {
         service: frozenset(operations.split())
         for service, operations in {
-            "s3": "GetObject HeadObject PutObject HeadBucket GetBucketCors GetBucketLocation",
+            "s3": "GetObject HeadObject PutObject HeadBucket GetBucketCors GetBucketLocation "
+            "CreateMultipartUpload UploadPart CompleteMultipartUpload AbortMultipartUpload "
+            "ListMultipartUploads",
             "logs": "CreateLogGroup CreateLogStream PutLogEvents",
             "sagemaker": "CreateTrainingJob DescribeTrainingJob StopTrainingJob CreateTransformJob "
             "DescribeTransformJob StopTransformJob CreateModel DescribeModel AddTags",
@@ -51,7 +54,7 @@ REVIEW_SERVER = Policy(
     },
 )
 
-# (method, whether there is a key, subresource) → operation. What is not here, no limited key may do.
+# (method, whether there is a key, what the query asks) → operation. What is not here, no limited key may do.
 _S3 = {
     ("GET", True, ""): "GetObject",
     ("HEAD", True, ""): "HeadObject",
@@ -59,6 +62,11 @@ _S3 = {
     ("HEAD", False, ""): "HeadBucket",
     ("GET", False, "cors"): "GetBucketCors",
     ("GET", False, "location"): "GetBucketLocation",
+    ("POST", True, "uploads"): "CreateMultipartUpload",
+    ("PUT", True, "partNumber uploadId"): "UploadPart",
+    ("POST", True, "uploadId"): "CompleteMultipartUpload",
+    ("DELETE", True, "uploadId"): "AbortMultipartUpload",
+    ("GET", False, "prefix uploads"): "ListMultipartUploads",
 }
 _SIGNATURE = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
 _SAYS_NOTHING = {"x-id", *(f"X-Amz-{name}" for name in _SIGNATURE)}
@@ -69,9 +77,9 @@ def s3_operation(request: Request) -> str | None:
     bucket, _, key = request.path.removeprefix("/").partition("/")
     names = [name for name, _ in parse_qsl(request.query, keep_blank_values=True)]
     asked = [name for name in names if name not in _SAYS_NOTHING and not name.startswith("response-")]
-    if not bucket or len(asked) > 1 or "x-amz-copy-source" in request.headers:
+    if not bucket or "x-amz-copy-source" in request.headers:
         return None
-    return _S3.get((request.method, key != "", "".join(asked)))
+    return _S3.get((request.method, key != "", " ".join(sorted(asked))))
 
 
 def _target(request: Request) -> str | None:
