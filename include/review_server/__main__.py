@@ -83,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         help="s3://bucket/prefix/ below which any template may show objects, besides what its own loop names "
         f"and where its flow definition writes; may be repeated (also by the variable {READ_PREFIXES})",
     )
+    serve.add_argument(
+        "--logs-endpoint",
+        metavar="URL",
+        help="CloudWatch Logs for the logs of labeling jobs and of their workers: a URL, or aws for AWS's "
+        "own (default: no such logs)",
+    )
     serve.set_defaults(run=_serve)
 
     bench.add_commands(commands)
@@ -124,6 +130,7 @@ def _serve(options: argparse.Namespace) -> int:
                 events_to=options.events_to,
                 events_endpoint_url=options.events_endpoint_url,
                 trusted_proxies=tuple(part.strip() for part in options.trusted_proxies.split(",") if part),
+                logs_endpoint=options.logs_endpoint,
                 read_prefixes=(*options.read_prefix, *read_prefixes(os.environ)),
             )
         )

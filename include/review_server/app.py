@@ -37,6 +37,8 @@ from include.review_server.db.database import Database
 from include.review_server.db.statuses import QueueKind
 from include.review_server.errors import BodyTooLarge, DatabaseAway
 from include.review_server.health import Health, disk_problem
+from include.review_server.labeling.cloud_logs import CloudLogs
+from include.review_server.labeling.logs import WorkerLog
 from include.review_server.metrics import OTHERS, TOKEN, Metrics, note_operation
 from include.review_server.people.accounts import Accounts
 from include.review_server.portal.away import database_away, no_text
@@ -102,6 +104,8 @@ class Review:
             self.database, clock, store, {QueueKind.FLOW_DEFINITION: LoopOutputs(arns, Identities(url))}
         )
         self.events = LoopEvents(self.database, clock, arns, settings)
+        self._logs = CloudLogs(settings)
+        self.database.on_turn = WorkerLog(self._logs, arns, clock).note
         self.control = Control(
             TaskUiOperations(self.database, clock, arns, self._trials, access, url),
             WorkteamOperations(self.database, clock, arns, url),
@@ -173,6 +177,7 @@ class Review:
             self.database.upgrade()
             self._renderers.start()
             self._trials.start(ready=0)
+            self._logs.start()
             self.background.start()
 
     def stop(self) -> None:
@@ -180,6 +185,7 @@ class Review:
         self.background.stop()
         self._renderers.stop()
         self._trials.stop()
+        self._logs.stop()
 
     def wake(self) -> None:
         """There is something for the background to do."""

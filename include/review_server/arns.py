@@ -20,6 +20,10 @@ class Arns:
     def flow_definition(self, name: str) -> str:
         return self._arn("flow-definition", name)
 
+    def labeling_job(self, name: str) -> str:
+        # In lower case, as real output has it: the names are unique without regard to case.
+        return self._arn("labeling-job", name.lower())
+
     def human_task_ui(self, name: str) -> str:
         return self._arn("human-task-ui", name)
 

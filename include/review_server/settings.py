@@ -17,6 +17,8 @@ from include.review_server.s3_location import S3Location
 
 # S3 URIs, separated by spaces or commas: the setting ``read_prefixes`` as a variable.
 READ_PREFIXES = "NIGHTLOOP_REVIEW_READ_PREFIXES"
+# Instead of an endpoint's URL: the service of AWS itself.
+OF_AWS = "aws"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class ReviewSettings:
     calls for (X-Forwarded-For) and how that one came (X-Forwarded-Proto).
     ``read_prefixes`` are S3 URIs below which any template may show objects, besides what its own loop names
     and where its flow definition writes (``grants``).
+    ``labeling_functions`` are callables that labeling jobs may name as their functions (``callables``).
+    ``lambda_endpoint`` and ``logs_endpoint`` are where AWS Lambda is, which has their other functions, and
+    CloudWatch Logs, which their logs are sent to: a URL, or ``OF_AWS``; without one there is none.
     """
 
     data_dir: Path
@@ -47,6 +52,9 @@ class ReviewSettings:
     events_endpoint_url: str | None = None
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     read_prefixes: tuple[str, ...] = ()
+    labeling_functions: tuple[str, ...] = ()
+    lambda_endpoint: str | None = None
+    logs_endpoint: str | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d{12}", self.account_id):
@@ -60,6 +68,10 @@ class ReviewSettings:
             url = getattr(self, name)
             if url is not None and urlsplit(url).scheme not in ("http", "https"):
                 raise ValueError(f"{name} must be an http or https URL, not {url!r}")
+        for name in ("lambda_endpoint", "logs_endpoint"):
+            url = getattr(self, name)
+            if url not in (None, OF_AWS) and urlsplit(url).scheme not in ("http", "https"):
+                raise ValueError(f"{name} must be an http or https URL, or {OF_AWS}, not {url!r}")
         for proxy in self.trusted_proxies:
             try:
                 ipaddress.ip_network(proxy)

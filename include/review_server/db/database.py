@@ -24,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from include.review_server import private_files
-from include.review_server.db.models import HumanLoop
+from include.review_server.db.models import HumanLoop, Task
 from include.review_server.errors import DatabaseAway
 
 # Any fixed number: servers that start together take turns at migrating.
@@ -76,6 +76,8 @@ class Database:
         self._migrate_engine = self._engine.execution_options(nightloop_write=True, nightloop_migrate=True)
         # Who wants to know in the same transaction that a loop ended (``events``); usually nobody.
         self.on_loop_end: Callable[[Session, HumanLoop], None] | None = None
+        # The same for the begin and the end of a worker's turn (``labeling.logs``).
+        self.on_turn: Callable[[Session, Task], None] | None = None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -86,7 +88,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes are on disk when the block ends, or gone when it raises."""
-        info = {"on_loop_end": self.on_loop_end}
+        info = {"on_loop_end": self.on_loop_end, "on_turn": self.on_turn}
         with (
             _said_plainly(),
             self._writer,

@@ -98,6 +98,13 @@ def finish(
 def end_task(session: Session, task: Task, status: TaskStatus, now: datetime) -> None:
     """End a worker's turn; ``settle`` the item afterwards."""
     task.status, task.ended_at = status, now
+    tell_turn(session, task)
+
+
+def tell_turn(session: Session, task: Task) -> None:
+    """A worker's turn has begun or ended: for whoever wants to know in the same transaction."""
+    if on_turn := session.info.get("on_turn"):
+        on_turn(session, task)
 
 
 def _withdraw(session: Session, item: WorkItem, now: datetime) -> None:

@@ -30,7 +30,7 @@ from include.review_server.db.models import (
 from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import TaskNotInHand, UnknownTask
 from include.review_server.work.deadlines import end_run_out, run_out
-from include.review_server.work.lifecycle import end_task, locked, settle
+from include.review_server.work.lifecycle import end_task, locked, settle, tell_turn
 from include.review_server.work.offers import offered, queues_of
 
 
@@ -233,6 +233,7 @@ def _seat(session: Session, queue: WorkQueue, item: WorkItem, worker_id: str, no
     )
     session.add(task)
     settle(session, item, now)
+    tell_turn(session, task)
     return task
 
 
