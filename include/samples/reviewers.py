@@ -3,10 +3,10 @@
     python -m include.samples.reviewers --review-url http://127.0.0.1:4567 --truth truth.jsonl \\
         --credentials reviewers.json --until-idle 20
 
-They sign in as members do, take tasks, correct the pre-labels towards the truth (or choose the classes) with
-settable errors, and answer; an image that the truth does not know is declined. Every answer says that it is
-simulated. Time is modelled (``reviewer_seconds``) and only waited for with --pace. The last line is a JSON
-summary.
+They sign in as members do, take tasks of human loops and of labeling jobs, correct the pre-labels towards the
+truth (or choose the classes) with settable errors, and answer; an image that the truth does not know is
+declined. Every answer says that it is simulated. Time is modelled (``reviewer_seconds``) and only waited for
+with --pace. The last line is a JSON summary.
 """
 
 from __future__ import annotations
@@ -132,7 +132,9 @@ class Reviewer:
             return
         # By name and image, so that neither threads nor the order of tasks change an answer.
         random = Random(f"{self._plan.seed}/{self._name}/{source}")  # noqa: S311 -- repeatable
-        reviewed = review(task["input"], truth, self._plan.noise, random, self._plan.seconds_per_box)
+        # A2I's templates call their element so; those of labeling jobs must call it by what it is.
+        element = truth.element if task["queue"].startswith("labeling-job/") else "annotatedResult"
+        reviewed = review(task["input"], truth, self._plan.noise, random, self._plan.seconds_per_box, element)
         self._crew.going_home.wait(reviewed.seconds * self._plan.pace)
         content = reviewed.content | {"reviewer": f"simulated: {self._name}, seed {self._plan.seed}"}
         reply = self._call("POST", f"{address}/answer", {"answer_content": content})

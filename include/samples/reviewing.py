@@ -7,7 +7,7 @@ order and thread the work is done. Takes the input of a task and a line of truth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -58,11 +58,14 @@ def review(
     noise: Noise,
     random: Random,
     seconds_per_box: float,
+    element: str = "annotatedResult",
 ) -> Reviewed:
-    """The answer that the element of the task gives: boxes, or classes."""
+    """The answer that the element of this name in the task's template gives: boxes, or classes."""
     if isinstance(truth, TrueClasses):
-        return _choose(task_input, truth, noise, random, seconds_per_box)
-    return _correct(task_input, truth, noise, random, seconds_per_box)
+        done = _choose(task_input, truth, noise, random, seconds_per_box)
+    else:
+        done = _correct(task_input, truth, noise, random, seconds_per_box)
+    return replace(done, content={element: done.content})
 
 
 def _choose(
@@ -89,7 +92,7 @@ def _choose(
         texts = [label for label in labels if label in names] or ([nothing] if nothing else [])
         chosen, result = len(texts), {"labels": texts}
     effort = _LOOK + _CHOICE * chosen
-    return Reviewed({"annotatedResult": result}, {"chosen": chosen}, effort * seconds_per_box)
+    return Reviewed(result, {"chosen": chosen}, effort * seconds_per_box)
 
 
 def _correct(
@@ -126,7 +129,7 @@ def _correct(
     if "initialValue" in task_input:
         result["initialValueModified"] = boxes != sorted((_plain(box) for box in offered), key=_order)
     effort = _LOOK + sum(_EFFORT[action] * count for action, count in actions.items())
-    return Reviewed({"annotatedResult": result}, actions, effort * seconds_per_box)
+    return Reviewed(result, actions, effort * seconds_per_box)
 
 
 def _seen(box: Box, truth: Truth, labels: list[str], noise: Noise, random: Random) -> Box:

@@ -19,6 +19,8 @@ class Truth:
     height: int
     boxes: tuple[Box, ...]
 
+    element = "boundingBox"  # under which the templates of labeling jobs answer
+
 
 @dataclass(frozen=True)
 class TrueClasses:
@@ -26,6 +28,11 @@ class TrueClasses:
 
     names: tuple[str, ...]
     many: bool
+
+    @property
+    def element(self) -> str:
+        """The name under which the templates of labeling jobs answer."""
+        return f"crowd-image-classifier{'-multi-select' if self.many else ''}"
 
 
 class Truths:

@@ -202,3 +202,11 @@ def test_a_wrong_password_is_told_by_name(cloud: LocalCloud, tmp_path: Path):
         )  # fmt: skip
         assert done.returncode == 1
         assert "nobody cannot sign in" in done.stderr
+
+
+def test_in_a_labeling_job_the_answer_is_under_the_elements_own_name():
+    for truth in (TRUTH, TrueClasses(("1",), many=False), TrueClasses(("1", "2"), many=True)):
+        plain = review({"labels": LABELS}, truth, FAULTLESS, Random(0), 10.0)
+        named = review({"labels": LABELS}, truth, FAULTLESS, Random(0), 10.0, truth.element)
+        assert named.content == {truth.element: plain.content["annotatedResult"]}
+    assert [truth.element, TRUTH.element] == ["crowd-image-classifier-multi-select", "boundingBox"]
