@@ -18,6 +18,7 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     Dialect,
+    Double,
     Enum,
     ForeignKey,
     Index,
@@ -37,6 +38,7 @@ from include.review_server.db.statuses import (
     LabelingStatus,
     ObjectStatus,
     QueueKind,
+    RoundStage,
     TaskStatus,
 )
 
@@ -83,6 +85,7 @@ class Base(DeclarativeBase):
         FlowStatus: _status(FlowStatus),
         LabelingStatus: _status(LabelingStatus),
         ObjectStatus: _status(ObjectStatus),
+        RoundStage: _status(RoundStage),
         QueueKind: _status(QueueKind),
         ItemStatus: _status(ItemStatus),
         TaskStatus: _status(TaskStatus),
@@ -259,6 +262,37 @@ class ObjectLabel(Base):
     job_id: Mapped[int] = mapped_column(ForeignKey("labeling_jobs.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     content: Mapped[str] = mapped_column(Text)
+
+
+class LearningRound(Base):
+    """One round of automated labeling: a model is trained, judged and asked, before people's next batch.
+
+    ``threshold`` and ``passed`` are JSON: what the model's confidence was found to be worth, and the objects
+    of the validation sample that reach it, by which later rounds are not judged. ``labeled_at`` is when
+    its labels were made: the same after a kill.
+    """
+
+    __tablename__ = "learning_rounds"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("labeling_jobs.id"), primary_key=True)
+    iteration: Mapped[int] = mapped_column(primary_key=True)
+    stage: Mapped[RoundStage]
+    threshold: Mapped[str | None] = mapped_column(Text)
+    passed: Mapped[str] = mapped_column(Text, default="[]")
+    labeled_at: Mapped[datetime | None]
+
+
+class Prediction(Base):
+    """What the model of the latest round says of an object without a label: JSON, and its confidence."""
+
+    __tablename__ = "predictions"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("labeling_jobs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    confidence: Mapped[float] = mapped_column(Double)
+    content: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (Index("predictions_by_confidence", "job_id", "confidence", "number"),)
 
 
 class WorkItem(Base):

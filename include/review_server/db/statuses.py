@@ -51,6 +51,20 @@ class ObjectStatus(StrEnum):
     EXISTING = "Existing"
 
 
+class RoundStage(StrEnum):
+    """How far a round of automated labeling is, in its order.
+
+    ``ASKING``: the machine has labelled what it is sure of, and people are to have the next batch.
+    """
+
+    TRAINING = "Training"
+    VALIDATING = "Validating"
+    PREDICTING = "Predicting"
+    READING = "Reading"
+    LABELING = "Labeling"
+    ASKING = "Asking"
+
+
 class FlowStatus(StrEnum):
     """Status of a flow definition. ``DELETED`` is ours: the API answers as if it had never been."""
 

@@ -176,6 +176,7 @@ def _create_labeling_jobs() -> None:
     _index("data_objects_by_status", ["job_id", "status", "number"])
     for table in ("object_lines", "object_labels"):
         op.create_table(table, *_of_job(), sa.Column("content", sa.Text, nullable=False))
+    _create_automated_labeling()
     op.create_table(
         "object_items",
         _of("work_items"),
@@ -183,6 +184,26 @@ def _create_labeling_jobs() -> None:
         sa.Column("number", sa.Integer, nullable=False),
     )
     _index("object_items_by_object", ["job_id", "number"], unique=True)
+
+
+def _create_automated_labeling() -> None:
+    job, _ = _of_job()
+    op.create_table(
+        "learning_rounds",
+        job,
+        sa.Column("iteration", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("stage", sa.String(16), nullable=False),
+        sa.Column("threshold", sa.Text),
+        sa.Column("passed", sa.Text, nullable=False),
+        sa.Column("labeled_at", sa.BigInteger),
+    )
+    op.create_table(
+        "predictions",
+        *_of_job(),
+        sa.Column("confidence", sa.Double, nullable=False),
+        sa.Column("content", sa.Text),
+    )
+    _index("predictions_by_confidence", ["job_id", "confidence", "number"])
 
 
 def _drop_labeling_jobs() -> None:
@@ -194,7 +215,14 @@ def _drop_labeling_jobs() -> None:
     ):
         op.execute(f"DELETE FROM {table} WHERE {key}")  # noqa: S608 -- names of this file
     op.drop_table("object_items")
-    for table in ("object_labels", "object_lines", "data_objects", "labeling_jobs"):
+    for table in (
+        "predictions",
+        "learning_rounds",
+        "object_labels",
+        "object_lines",
+        "data_objects",
+        "labeling_jobs",
+    ):
         op.drop_table(table)
     op.execute("DELETE FROM work_items WHERE kind = 'LabelingJob'")
     op.execute("DELETE FROM work_queues WHERE kind = 'LabelingJob'")
@@ -261,4 +289,5 @@ _INDEXED = (
     "labeling_jobs",
     "data_objects",
     "object_items",
+    "predictions",
 )
