@@ -39,6 +39,7 @@ LOOP_LAYERS = [
     {"lineage"},
     {"serving"},
     {"evaluation"},
+    {"analysis"},
     {"training", "exchange"},
     {"dataset", "nightly", "report", "manifests"},
     {"trials"},

@@ -1,0 +1,1 @@
+"""How good labels are: beside reference labels, beside the workers' answers, and for what money."""
