@@ -39,6 +39,7 @@ LOOP_LAYERS = [
     {"lineage"},
     {"serving"},
     {"evaluation"},
+    {"labeling"},
     {"analysis"},
     {"training", "exchange"},
     {"dataset", "nightly", "report", "manifests"},

@@ -24,13 +24,18 @@ ACTIONS = {
     "PutBucketCors": "PutBucketCORS",
 }
 # What AWS asks for beside the operation itself.
-BESIDE = {"CreateTrainingJob": ["AddTags"], "CreateFlowDefinition": ["PassRole"]}
+BESIDE = {
+    "CreateTrainingJob": ["AddTags"],
+    "CreateFlowDefinition": ["PassRole"],
+    "CreateLabelingJob": ["PassRole"],
+}
 NAMED = "names that begin with the pipeline's"
 # Group → the words in an action that belong to it, in this order; and on what it is needed.
 GROUPS: dict[str, tuple[tuple[str, ...], str]] = {
     "S3": (("Object", "Bucket"), "the bucket"),
     "Review runtime": (("HumanLoop",), "the flow definitions"),
     "Review control": (("FlowDefinition", "HumanTaskUi", "Workteam"), NAMED),
+    "Labeling jobs": (("LabelingJob",), NAMED),
     "Model registry": (("ModelPackage",), "the group of the pipeline's name"),
     "Endpoints, for `teardown` alone": (
         ("DeleteEndpointConfig", "ListEndpointConfigs", "DeleteModel", "ListModels"),
@@ -44,8 +49,8 @@ GROUPS: dict[str, tuple[tuple[str, ...], str]] = {
 INTRODUCTION = """# Permissions on AWS
 
 What Airflow's identity may have to do, by the operations that `include/loop` and `plugins/nightloop` call.
-Where a review server of your own is asked (`aws_review`), the two rows of the review plane are its keys'
-business, not IAM's.
+Where a review server of your own is asked (`aws_review`), the two rows of the review plane and that of
+labeling jobs are its keys' business, not IAM's.
 """
 END = """
 The execution role (`role_arn`) is trusted by `sagemaker.amazonaws.com` and may read and write the bucket,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from include.loop.config.environment import (
     DeploymentSettings,
     Environment,
+    LabelingPrices,
     NetworkSettings,
     TrainingInstances,
 )
@@ -21,6 +22,7 @@ from include.loop.config.pipeline import (
     METRICS,
     EvaluationSettings,
     GateSettings,
+    LabelingSettings,
     Pipeline,
     ReplaySettings,
     ReviewSettings,
@@ -37,6 +39,8 @@ __all__ = [
     "Environment",
     "EvaluationSettings",
     "GateSettings",
+    "LabelingPrices",
+    "LabelingSettings",
     "NetworkSettings",
     "NotifyEvent",
     "NotifySettings",

@@ -99,6 +99,15 @@ class ReviewTeamSettings(Strict):
     poll_seconds: float = Field(default=60, gt=0)
 
 
+class LabelingPrices(Strict):
+    """What a labeling job costs here, in dollars: for each image with a label, by a person or by a model, and
+    for each answer of a person. What an hour of a person costs is the pipeline's ``review.dollars_per_hour``.
+    """
+
+    service_dollars: float = Field(default=0, ge=0)
+    answer_dollars: float = Field(default=0, ge=0)
+
+
 class Environment(Strict):
     """One place to run. ``name`` is the file's name, chosen by ``NIGHTLOOP_ENVIRONMENT``; ``tags`` go on all
     jobs, models and endpoints.
@@ -121,6 +130,7 @@ class Environment(Strict):
         None  # None: models are registered and promoted, and served nowhere
     )
     review: ReviewTeamSettings = ReviewTeamSettings()
+    labeling: LabelingPrices = LabelingPrices()
     airflow: AirflowSettings = AirflowSettings()
     notify: NotifySettings | None = None  # None: nobody is told
 

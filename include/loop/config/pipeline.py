@@ -35,6 +35,19 @@ METRICS: dict[tuple[TaskName, bool], tuple[str, ...]] = {
     ("image-classification", False): ("accuracy", "top-k-accuracy", "macro-f1", "auroc", "auprc"),
     ("image-classification", True): ("auprc", "auroc", "macro-f1", "micro-f1", "accuracy", "exact-match"),
 }
+# What people are shown in a labeling job where a pipeline says nothing, likewise.
+LABELINGS: dict[tuple[TaskName, bool], dict[str, str]] = {
+    ("image-classification", False): {
+        "title": "Name the picture",
+        "description": "Choose what the picture shows",
+        "template": "templates/labeling/image-classification.liquid.html",
+    },
+    ("image-classification", True): {
+        "title": "Name what is in the picture",
+        "description": "Choose all that the picture shows",
+        "template": "templates/labeling/multi-label.liquid.html",
+    },
+}
 # What the reviewers are shown where a pipeline says nothing, by task and whether an image has many labels.
 REVIEWS: dict[tuple[TaskName, bool], dict[str, str]] = {
     ("image-classification", False): {
@@ -113,6 +126,22 @@ class ReviewSettings(Strict):
     prelabel_threshold: SHARE = 0.3
     seconds_per_image: float = Field(default=20, gt=0)
     dollars_per_hour: float = Field(default=15, ge=0)
+
+
+class LabelingSettings(Strict):
+    """A labeling job over images that nobody has labelled yet: what people see, how many of them label each
+    image, and for how long. Limits are those of Ground Truth; None: the instructions of ``review``.
+    """
+
+    title: str = Field(default="Draw the boxes", min_length=1, max_length=128)
+    description: str = Field(
+        default="Draw a tight box around every object and choose its label", min_length=1, max_length=255
+    )
+    template: str = "templates/labeling/bounding-box.liquid.html"
+    instructions: str | None = None
+    workers: int = Field(default=1, ge=1, le=9)
+    images_at_once: int = Field(default=1000, ge=1, le=5000)
+    availability_seconds: int = Field(default=864_000, ge=60, le=2_592_000)
 
 
 class StageSettings(Strict):
@@ -214,6 +243,7 @@ class Pipeline(Strict):
     test_sets: dict[Name, str] = Field(default={})
     triage: TriageSettings = TriageSettings()
     review: ReviewSettings = ReviewSettings()
+    labeling: LabelingSettings = LabelingSettings()
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     gate: GateSettings = GateSettings()
@@ -235,11 +265,16 @@ class Pipeline(Strict):
     @model_validator(mode="before")
     @classmethod
     def _as_the_task_has_it(cls, value: Any) -> Any:
-        """What reviewers are shown depends on the task, wherever the file does not say it."""
-        if not isinstance(value, dict) or not isinstance(value.get("review", {}), dict):
+        """What people are shown depends on the task, wherever the file does not say it."""
+        if not isinstance(value, dict):
             return value
         task = value.get("task", "object-detection"), value.get("multi_label", False) is True
-        return value | {"review": REVIEWS.get(task, {}) | value.get("review", {})}
+        shown = {"review": REVIEWS.get(task, {}), "labeling": LABELINGS.get(task, {})}
+        return value | {
+            name: usual | value.get(name, {})
+            for name, usual in shown.items()
+            if isinstance(value.get(name, {}), dict)
+        }
 
     @model_validator(mode="after")
     def _settings_are_of_the_task(self) -> Self:
@@ -307,10 +342,15 @@ class Pipeline(Strict):
 
     def template(self) -> str:
         """The worker task template's text: 1 to 128,000 characters (CreateHumanTaskUi)."""
-        places = [self.path.parent / self.review.template, SHIPPED / self.review.template]
+        return self._text("review.template", self.review.template)
+
+    def labeling_template(self) -> str:
+        """The text of the worker task template of labeling jobs."""
+        return self._text("labeling.template", self.labeling.template)
+
+    def _text(self, field: str, name: str) -> str:
+        places = [self.path.parent / name, SHIPPED / name]
         for place in places:
             if place.is_file():
                 return read_text(place, MOST_TEMPLATE_BYTES)
-        raise ConfigurationError(
-            f"{self.path}: review.template: no such file: {self.review.template} (looked for {places[0]})"
-        )
+        raise ConfigurationError(f"{self.path}: {field}: no such file: {name} (looked for {places[0]})")

@@ -17,6 +17,7 @@ DISCARDED = "discarded/"
 RELEASED = "released/"
 TRIALS = "trials/"
 SPLITS = "splits/"
+LABELING = "labeling/"
 IMPORTS = "imports/"
 IMPORTED = "imported/"
 MODELS = "models/"
@@ -162,6 +163,34 @@ def import_problems(name: str) -> str:
 def imported_image(sha256: str, suffix: str) -> str:
     """A picture that lay in no S3 bucket, named after its bytes: imported twice, it lies there once."""
     return f"{IMPORTED}{sha256}{suffix}"
+
+
+# Labeling jobs: what people are asked about all at once. Ground Truth writes beside it, below the job's name.
+
+
+def labeling_file(name: str) -> str:
+    """What a labeling job is made of; written last, so it says that the rest is there."""
+    return _labeling(name, "job.json")
+
+
+def labeling_manifest(name: str) -> str:
+    """Its input manifest."""
+    return _labeling(name, "input.manifest")
+
+
+def labeling_categories(name: str) -> str:
+    """Its label category file."""
+    return _labeling(name, "categories.json")
+
+
+def labeling_template(name: str) -> str:
+    """Its worker task template."""
+    return _labeling(name, "template.liquid.html")
+
+
+def labeling_left_out(name: str) -> str:
+    """What of its source nobody is asked about, with the reason."""
+    return _labeling(name, "left-out.jsonl")
 
 
 # Datasets, and the replay that goes into them.
@@ -360,6 +389,10 @@ def _run(batch: str, name: str) -> str:
 
 def _labels(batch: str, name: str) -> str:
     return f"{LABELS}{BATCH_FOLDER}{batch}/{name}"
+
+
+def _labeling(name: str, file: str) -> str:
+    return f"{LABELING}{name}/{file}"
 
 
 def _dataset(dataset_id: str, name: str) -> str:

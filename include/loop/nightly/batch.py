@@ -87,7 +87,7 @@ def list_images(workspace: Workspace, batch: str) -> Batch:
     for item in workspace.storage.list(prefix):
         if item.uri.endswith("/") and item.size == 0:
             continue  # a console's "folder" marker is no record of anybody's
-        if reason := _why_no_image(workspace, item):
+        if reason := why_no_image(workspace, item):
             rejected.append(RejectedObject(uri=item.uri, reason=reason))
         else:
             images.append(PinnedImage(uri=item.uri, etag=item.etag, size=item.size))
@@ -98,7 +98,7 @@ def list_images(workspace: Workspace, batch: str) -> Batch:
     return Batch(batch=batch, prefix=prefix, images=tuple(images), rejected=tuple(rejected), champion=model)
 
 
-def _why_no_image(workspace: Workspace, item: StoredObject) -> str | None:
+def why_no_image(workspace: Workspace, item: StoredObject) -> str | None:
     """Why an object cannot be an image of the batch, from what a listing tells; None when it may be one."""
     suffixes = workspace.pipeline.batch.suffixes
     if not item.uri.lower().endswith(tuple(suffix.lower() for suffix in suffixes)):

@@ -9,6 +9,7 @@ again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,12 +81,15 @@ class ReviewPortal:
     flow_definition_arn: str
 
 
-def setup_bucket(workspace: Workspace) -> ImageBuckets:
-    """Let browsers read the images: add the CORS rule to their buckets, and keep the rules that are there."""
+def setup_bucket(workspace: Workspace, buckets: Iterable[str] = ()) -> ImageBuckets:
+    """Let browsers read the images: add the CORS rule to their buckets, and keep the rules that are there.
+    ``buckets`` hold images beside those of the pipeline's batches.
+    """
     s3 = workspace.storage.s3
     images, _ = workspace.storage.resolve(workspace.pipeline.batch.prefix)
+    every = sorted({workspace.environment.bucket, images, *buckets})
     changed = []
-    for bucket in sorted({workspace.environment.bucket, images}):
+    for bucket in every:
         try:
             rules = s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
         except ClientError as error:
@@ -95,7 +99,7 @@ def setup_bucket(workspace: Workspace) -> ImageBuckets:
         if not any("GET" in rule["AllowedMethods"] and "*" in rule["AllowedOrigins"] for rule in rules):
             s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [*rules, CORS_RULE]})
             changed.append(bucket)
-    return ImageBuckets(sorted({workspace.environment.bucket, images}), changed)
+    return ImageBuckets(every, changed)
 
 
 def setup_workteam(workspace: Workspace) -> Workteam:

@@ -42,6 +42,10 @@ def _found(inner: str, task_input: Any = INPUT) -> list[tuple[str, int | None]]:
         ("image-classification", 11),  # more than crowd-image-classifier takes
         ("multi-label", 2),
         ("multi-label", 60),
+        ("labeling/bounding-box", 2),
+        ("labeling/image-classification", 10),
+        ("labeling/image-classification", 11),
+        ("labeling/multi-label", 2),
     ],
 )
 def test_the_shipped_templates_are_clean(name, labels):
