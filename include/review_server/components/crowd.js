@@ -20,6 +20,7 @@ import {
   CrowdClassifier, CrowdClassifierMultiSelect, CrowdImageClassifier, CrowdImageClassifierMultiSelect,
 } from "./classify/classifier.js";
 import { CrowdBoundingBox, CrowdKeypoint, CrowdLine, CrowdPolygon, CrowdPolyline } from "./annotate/elements.js";
+import { CrowdSemanticSegmentation } from "./segment/segmentation.js";
 
 const PORTAL_KEYS = ["KeyS", "KeyT", "KeyW", "KeyQ"];
 
@@ -52,6 +53,7 @@ define({
   "crowd-polyline": CrowdPolyline,
   "crowd-line": CrowdLine,
   "crowd-keypoint": CrowdKeypoint,
+  "crowd-semantic-segmentation": CrowdSemanticSegmentation,
 });
 customElements.define("crowd-form", CrowdForm);
 

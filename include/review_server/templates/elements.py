@@ -57,6 +57,8 @@ ELEMENTS: dict[str, Element] = {
     "crowd-polyline": _annotation(at_most=10, colours=True),
     "crowd-line": _annotation(at_most=10, colours=True),
     "crowd-keypoint": _annotation(),
+    # A mask has a byte a pixel. The labels of a job with automated labeling are limited there.
+    "crowd-semantic-segmentation": _annotation(at_most=255),
     "crowd-image-classifier": _classifier(image=True, many=False),
     "crowd-image-classifier-multi-select": _classifier(image=True, many=True),
     "crowd-classifier": _classifier(image=False, many=False),

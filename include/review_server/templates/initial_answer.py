@@ -41,6 +41,8 @@ def immediate_answer(text: str, task_input: Any) -> Immediate:
             continue
         if tag.name in _SHAPES:
             answer.content[name] = _shapes(tag)
+        elif tag.name == "crowd-semantic-segmentation":
+            answer.content[name] = _mask(tag)
         elif "classifier" in tag.name and tag.name.startswith("crowd-"):
             answer.first.append(f"choose a category of {name!r}")
         elif tag.name in _CHOICES or (tag.name == "input" and _kind(tag) in ("checkbox", "radio")):
@@ -76,6 +78,22 @@ def _shapes(tag: Tag) -> dict[str, Any]:
     answer: dict[str, Any] = {
         key: [_whole(item) for item in items if isinstance(item, dict)],
         "inputImageProperties": {"height": None, "width": None},
+    }
+    if tag.has("initial-value"):
+        answer["initialValueModified"] = False
+    return answer
+
+
+def _mask(tag: Tag) -> dict[str, Any]:
+    try:
+        labels = parse_relaxed(tag.attributes.get("labels", ""))
+    except ValueError:
+        labels = []
+    labels = labels if isinstance(labels, list) else []
+    answer: dict[str, Any] = {
+        "inputImageProperties": {"height": None, "width": None},
+        "labelMappings": {str(label): {"color": None} for label in labels},
+        "labeledImage": {"pngImageData": None},
     }
     if tag.has("initial-value"):
         answer["initialValueModified"] = False

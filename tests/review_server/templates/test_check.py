@@ -56,7 +56,7 @@ def test_the_shipped_templates_are_clean(name, labels):
 @pytest.mark.parametrize(
     ("inner", "code"),
     [
-        ("<crowd-semantic-segmentation name='x'></crowd-semantic-segmentation>", "unknown-element"),
+        ("<crowd-instance-segmentation name='x'></crowd-instance-segmentation>", "unknown-element"),
         ("<crowd-input></crowd-input>", "missing-name"),
         (f"<crowd-bounding-box name='x' {IMAGE}></crowd-bounding-box>", "bad-labels"),
         (f"<crowd-bounding-box name='x' {IMAGE} labels='[]'></crowd-bounding-box>", "bad-labels"),

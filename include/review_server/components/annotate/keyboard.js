@@ -6,8 +6,8 @@
 import { isTyping } from "../core/dom.js";
 import { moved, settled } from "./kinds.js";
 
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const FAST = 10;
+export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+export const FAST = 10;
 const ZOOM = 1.25;
 
 /** The keys, as the help shows them. @param {any} kind */

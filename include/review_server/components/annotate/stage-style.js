@@ -17,7 +17,6 @@ export const stageStyle = sheet(`
   .tool:hover { background: var(--crowd-wash); }
   .tool[aria-disabled="true"] { opacity: 0.5; cursor: default; }
   .tool[aria-pressed="true"] { background: var(--crowd-accent); color: var(--crowd-accent-ink); }
-  .tool[hidden] { display: none; }
   .zoom { min-width: 4.2em; text-align: center; font-variant-numeric: tabular-nums; color: var(--crowd-quiet); }
   .stage {
     position: relative; overflow: hidden; height: max(320px, calc(100vh - 205px)); border: 1px solid var(--crowd-edge);
@@ -26,6 +25,8 @@ export const stageStyle = sheet(`
   }
   .stage:focus-visible { outline-offset: 1px; }
   .stage img { position: absolute; left: 0; top: 0; max-width: none; transform-origin: 0 0; image-orientation: none; pointer-events: none; }
+  .stage .mask { position: absolute; left: 0; top: 0; transform-origin: 0 0; opacity: 0.6; pointer-events: none; }
+  .stage .mask[hidden], .tools [hidden] { display: none; }
   .stage svg { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; }
   .stage text { font: 600 12px sans-serif; }
   .waiting { position: absolute; inset: 0; display: grid; place-items: center; padding: 24px; text-align: center; pointer-events: none; }

@@ -232,4 +232,5 @@ export class CrowdImageClassifierMultiSelect extends ImageClassifier {
 
 // Elements that take number keys.
 const ALL = "crowd-classifier, crowd-classifier-multi-select, crowd-image-classifier, crowd-image-classifier-multi-select, "
-  + "crowd-bounding-box, crowd-polygon, crowd-polyline, crowd-line, crowd-keypoint";
+  + "crowd-bounding-box, crowd-polygon, crowd-polyline, crowd-line, crowd-keypoint, "
+  + "crowd-semantic-segmentation";

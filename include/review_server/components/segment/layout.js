@@ -1,0 +1,70 @@
+/** What stands around the stage of a segmentation: tools with the brush's size, and classes with their share. */
+
+import { h } from "../core/dom.js";
+import { classButton, frame, gap, keepingFocus, tool } from "../annotate/frame.js";
+
+export const LARGEST_BRUSH = 200; // pixels of the image
+
+const TOOLS = { brush: "Brush", eraser: "Eraser", polygon: "Polygon" };
+
+/**
+ * Build it, once.
+ * @param {import("./segmentation.js").CrowdSemanticSegmentation} element
+ * @param {ShadowRoot} root
+ * @param {string[][]} keys the help's rows: keys, what they do
+ */
+export function layOut(element, root, keys) {
+  const undo = tool("↶", "Undo (Ctrl+Z)", () => element.undo());
+  const redo = tool("↷", "Redo (Ctrl+Y)", () => element.redo());
+  const tools = Object.entries(TOOLS).map(([name, text]) =>
+    [name, tool(text, `${text} (${text[0]})`, () => element.chooseTool(name))]);
+  const size = h("input", {
+    type: "range", min: 1, max: LARGEST_BRUSH, title: "Size of the brush (, and .)", "aria-label": "Size of the brush",
+    oninput: () => element.chooseBrush(size.valueAsNumber), onchange: () => element.focusStage(),
+  });
+  const pixels = h("output", { class: "zoom" });
+  const finish = tool("Fill", "Fill the polygon (Enter)", () => element.finish());
+  const hide = tool("Hide", "Hide or show the mask (H)", () => element.toggleHidden());
+  const around = frame(element, root, {
+    keys, tools: [undo, redo, gap(), ...tools.map(([, button]) => button), size, pixels, finish], last: [hide],
+  });
+
+  return {
+    ...around,
+    show() {
+      const { mask, corners } = element;
+      undo.setAttribute("aria-disabled", String(!mask?.past.length && !corners.length));
+      redo.setAttribute("aria-disabled", String(!mask?.future.length));
+      for (const [name, button] of tools) button.setAttribute("aria-pressed", String(element.tool === name));
+      size.hidden = pixels.hidden = element.tool === "polygon";
+      size.value = String(element.brush);
+      pixels.textContent = `${element.brush} px`;
+      finish.hidden = element.tool !== "polygon";
+      finish.setAttribute("aria-disabled", String(corners.length < 3));
+      hide.setAttribute("aria-pressed", String(element.hides));
+      around.hint(hintFor(element));
+      element.stage.setAttribute("aria-label",
+        `${element.header || "Image"}. ${TOOLS[element.tool]}. N: paint by keys. Question mark: all keys.`);
+      const { palette } = around;
+      keepingFocus(palette, () => palette.replaceChildren(...classButtons(element)));
+    },
+  };
+}
+
+/** The classes to choose from, and others that a mask to correct has. */
+function classButtons(element) {
+  const { mask, labels } = element;
+  const others = element.classes.filter((label, index) => !labels.includes(label) && mask?.counts[index + 1]);
+  return [...labels, ...others].map((label, index) => {
+    const share = mask ? element.shareOf(label) : "";
+    const chosen = label === element.label && element.tool !== "eraser";
+    return classButton(element, { label, index, chosen, count: share, counted: `${share} of the image` });
+  });
+}
+
+function hintFor(element) {
+  if (!element.labels.length) return "There are no classes to choose from.";
+  if (element.tool === "eraser") return "Drag over what nobody's class shall be.";
+  if (element.tool === "brush") return `Drag over the image to paint ${element.label}.`;
+  return element.corners.length ? "Click each corner; click the first one to fill." : "Click to begin a polygon.";
+}

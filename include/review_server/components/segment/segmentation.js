@@ -1,0 +1,335 @@
+/**
+ * crowd-semantic-segmentation: each pixel of an image gets a class, by brush, eraser and filled polygon. The answer
+ * holds the mask as a PNG in the classes' colours; an initial value is a mask to correct. Memory grows with the image:
+ * a byte a pixel for the mask, four for showing it.
+ */
+
+import { h } from "../core/dom.js";
+import { ImageStage } from "../annotate/image-stage.js";
+import { listenToKeys } from "../annotate/keyboard.js";
+import { maskColours } from "./colours.js";
+import { listenToStrokes } from "./gestures.js";
+import { keyHelp, press } from "./keyboard.js";
+import { LARGEST_BRUSH, layOut } from "./layout.js";
+import { Mask, same } from "./mask.js";
+import { paint } from "./paint.js";
+import { pngOf } from "./png.js";
+import { valuesOf } from "./reading.js";
+
+// A byte a pixel: 0 is nobody's.
+const MOST_CLASSES = 255;
+const NEAR = 8;
+
+export class CrowdSemanticSegmentation extends ImageStage {
+  /** @param {ShadowRoot} root */
+  buildStage(root) {
+    /** @type {Mask | null} null until the image is there */
+    this.mask = null;
+    /** Classes by their value in the mask, less one. It only grows: values keep their meaning. @type {string[]} */
+    this.classes = [];
+    /** @type {Map<string, string>} */
+    this.colours = new Map();
+    /** @type {"brush" | "eraser" | "polygon"} */
+    this.tool = "brush";
+    this.brush = 0;
+    /** Corners of a polygon that is being drawn. @type {import("./mask.js").Point[]} */
+    this.corners = [];
+    /** What keeps the answer from being given: a mask to correct that is not there. */
+    this.missing = "";
+    /** The mask to correct, as it was. @type {Uint8Array | null} */
+    this.initial = null;
+    this.canvas = h("canvas", { class: "mask", "aria-hidden": "true" });
+    this.image.after(this.canvas);
+    this.panel = layOut(this, root, keyHelp());
+    listenToStrokes(this);
+    listenToKeys(this, press);
+  }
+
+  update() {
+    const mappings = this.preset ? this.initialValue?.labelMappings ?? {} : {};
+    for (const label of [...Object.keys(mappings), ...this.labels]) {
+      if (!this.classes.includes(label)) this.classes.push(label);
+    }
+    if (this.classes.length > MOST_CLASSES) this.complain(`labels of ${this.localName}: at most ${MOST_CLASSES} are possible`);
+    const given = Object.entries(mappings).map(([label, { color } = {}]) => [label, String(color ?? "").toLowerCase()])
+      .filter(([, colour]) => /^#[0-9a-f]{6}$/.test(colour));
+    this.colours = new Map(/** @type {[string, string][]} */ (given));
+    const rest = this.classes.filter((label) => !this.colours.has(label));
+    maskColours(rest.length, this.colours.values()).forEach((colour, index) => this.colours.set(rest[index], colour));
+    super.update();
+    this.show();
+  }
+
+  loaded() {
+    super.loaded();
+    if (!this.size) return;
+    const { width, height } = this.size;
+    if (this.mask?.width === width && this.mask.height === height) return;
+    this.mask = new Mask(width, height);
+    this.canvas.width = width;
+    this.canvas.height = height;
+    this.brush ||= Math.min(Math.max(Math.round(Math.min(width, height) / 25), 3), LARGEST_BRUSH);
+    this.begin();
+    this.changed();
+  }
+
+  /** Begin (again) with the initial value. */
+  begin() {
+    this.corners = [];
+    this.initial = null;
+    if (!this.mask) return;
+    this.mask.load(new Uint8Array(this.mask.pixels.length));
+    const source = this.preset ? this.initialValue?.src : null;
+    if (source) {
+      const { initialValue } = this;
+      this.read(source, initialValue.labelMappings ?? {}).then((pixels) => {
+        if (pixels) this.initial = pixels;
+      });
+    }
+    this.show();
+  }
+
+  /**
+   * Begin with a mask from a file.
+   * @param {string} source its address @param {Record<string, {color: string}>} mappings
+   * @returns {Promise<Uint8Array | null>} its values; null when it cannot be had, which is said
+   */
+  async read(source, mappings) {
+    const { mask } = this;
+    this.missing = "The mask to begin with is still being loaded";
+    this.panel.waiting(`${this.missing}…`);
+    const values = Object.entries(mappings).map(([label, { color } = { color: "" }]) => {
+      return /** @type {[string, number]} */ ([color, this.classes.indexOf(label) + 1]);
+    });
+    try {
+      const pixels = await valuesOf(source, mask, values);
+      if (mask !== this.mask) return null;
+      mask.load(pixels);
+      this.missing = "";
+      this.show();
+      this.changed();
+      return pixels;
+    } catch (error) {
+      this.missing = `The mask to begin with could not be read: ${error.message}`;
+      this.complain(this.missing);
+      return null;
+    } finally {
+      this.panel.waiting("");
+    }
+  }
+
+  // -- the answer ----------------------------------------------------------------------------------------------
+
+  answer() {
+    const { width, height } = this.size ?? { width: 0, height: 0 };
+    const used = this.classes.filter((label, index) => this.labels.includes(label) || this.mask?.counts[index + 1]);
+    const labelMappings = Object.fromEntries(used.map((label) => [label, { color: this.colour(label) }]));
+    const palette = ["#ffffff", ...this.classes.map((label) => this.colour(label))];
+    /** @type {Record<string, any>} */
+    const answer = {
+      inputImageProperties: { height, width },
+      labelMappings,
+      labeledImage: { pngImageData: this.mask ? pngOf(this.mask.pixels, width, height, palette) : "" },
+    };
+    if (this.preset) answer.initialValueModified = !this.initial || !same(this.initial, this.mask.pixels);
+    return answer;
+  }
+
+  problem() {
+    if (this.missing) return this.missing;
+    if (this.corners.length) return "Finish the polygon you are drawing, or press Escape";
+    return super.problem();
+  }
+
+  // -- what gestures, keys and buttons do ------------------------------------------------------------------------
+
+  /** The value that the tool paints. */
+  get painted() {
+    return this.tool === "eraser" ? 0 : this.classes.indexOf(this.label) + 1;
+  }
+
+  /** Paint from one point to another; `settle` ends the stroke. */
+  stroke(from, to) {
+    if (!this.mask || (this.tool === "brush" && !this.label)) return;
+    this.show(this.mask.stroke(from, to, this.brush, this.painted));
+  }
+
+  settle() {
+    if (!this.mask?.settle()) return;
+    this.changed();
+    this.edited();
+    this.say(this.tool === "eraser" ? "Erased" : `${this.label} painted, ${this.shareOf(this.label)}`);
+  }
+
+  abandon() {
+    const area = this.mask?.abandon();
+    if (area) this.show(area);
+  }
+
+  /** One more corner. On the last one, or on the first, it finishes the polygon. */
+  placePoint(point) {
+    const near = (other) => other && Math.hypot(other.x - point.x, other.y - point.y) * this.view.scale <= NEAR;
+    if (near(this.corners.at(-1)) || (this.corners.length >= 3 && near(this.corners[0]))) {
+      this.finish();
+    } else if (this.label) {
+      this.corners = [...this.corners, point];
+      this.changed();
+      this.say(`corner ${this.corners.length} set`);
+    }
+  }
+
+  finish() {
+    if (this.corners.length < 3) {
+      this.say("A polygon needs 3 corners");
+      return true;
+    }
+    const area = this.mask.fill(this.corners, this.painted);
+    this.corners = [];
+    this.show(area);
+    this.settle();
+    this.changed();
+    return true;
+  }
+
+  dropPoint() {
+    this.corners = this.corners.slice(0, -1);
+    this.changed();
+    return true;
+  }
+
+  undo() {
+    if (this.corners.length) return this.dropPoint();
+    return this.travelled(this.mask?.undo(), "Undone", "Nothing to undo");
+  }
+
+  redo() {
+    return this.travelled(this.mask?.redo(), "Done again", "Nothing to redo");
+  }
+
+  travelled(area, done, nothing) {
+    this.say(area ? done : nothing);
+    if (area) this.show(area);
+    this.changed();
+    this.edited();
+    return true;
+  }
+
+  chooseTool(tool) {
+    this.tool = tool;
+    if (tool !== "polygon") this.corners = [];
+    this.changed();
+    this.say(tool === "polygon" ? "Polygon" : `${tool === "brush" ? "Brush" : "Eraser"}, ${this.brush} pixels`);
+    return true;
+  }
+
+  chooseBrush(diameter) {
+    this.brush = Math.min(Math.max(Math.round(diameter), 1), LARGEST_BRUSH);
+    this.changed();
+    this.say(`${this.brush} pixels`);
+    return true;
+  }
+
+  chooseLabel(label) {
+    if (this.tool === "eraser") this.tool = "brush";
+    return super.chooseLabel(label);
+  }
+
+  escape() {
+    const busy = this.corners.length || this.cursor;
+    this.abandon();
+    this.corners = [];
+    this.cursor = null;
+    this.pointer = null;
+    this.changed();
+    return Boolean(busy);
+  }
+
+  toggleHidden() {
+    this.hides = !this.hides;
+    this.canvas.hidden = this.hides;
+    this.changed();
+    this.say(`the mask is ${this.hides ? "hidden" : "shown"}`);
+    return true;
+  }
+
+  /** A cross in the middle of what is seen, which the arrow keys move. */
+  drawByKeys() {
+    if (!this.size) return false;
+    this.focusStage();
+    return this.moveCursor(this.cursor ?? this.middle());
+  }
+
+  moveCursor(point) {
+    this.cursor = point;
+    this.pointer = this.view.toStage(point);
+    this.view.reveal([point]);
+    this.redraw();
+    this.say(`${point.x}, ${point.y}`);
+    return true;
+  }
+
+  /** What the tool does where the cross is. */
+  placeCursor() {
+    if (this.tool === "polygon") {
+      if (this.cursor) this.placePoint(this.cursor);
+      else if (this.corners.length) this.finish();
+      else return false;
+    } else if (this.cursor) {
+      this.stroke(this.cursor, this.cursor);
+      this.settle();
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  hover(place) {
+    if (this.cursor) return;
+    this.pointer = place && { x: place.x, y: place.y };
+    this.panel.position(place && this.size ? place.at : null);
+    this.redraw();
+  }
+
+  // -- what is shown ---------------------------------------------------------------------------------------------
+
+  colour(label) {
+    return this.colours.get(label) ?? "#ffffff";
+  }
+
+  /** "12 % of the image". */
+  shareOf(label) {
+    const { counts, pixels } = this.mask;
+    const share = (counts[this.classes.indexOf(label) + 1] / pixels.length) * 100;
+    return share ? `${share < 1 ? "<1" : Math.round(share)} %` : "";
+  }
+
+  /** Show an area of the mask as it is now; all of it without one. @param {import("./mask.js").Area} [area] */
+  show(area) {
+    const { mask } = this;
+    if (!mask) return;
+    const { left, top, right, bottom } = area ?? { left: 0, top: 0, right: mask.width, bottom: mask.height };
+    if (right <= left || bottom <= top) return;
+    const colours = ["#ffffff", ...this.classes.map((label) => this.colour(label))]
+      .map((colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)));
+    const shown = new ImageData(right - left, bottom - top);
+    let at = 0;
+    for (let y = top; y < bottom; y += 1) {
+      for (let index = y * mask.width + left; index < y * mask.width + right; index += 1, at += 4) {
+        const value = mask.pixels[index];
+        if (!value) continue;
+        const colour = colours[value];
+        shown.data[at] = colour[0];
+        shown.data[at + 1] = colour[1];
+        shown.data[at + 2] = colour[2];
+        shown.data[at + 3] = 255;
+      }
+    }
+    this.canvas.getContext("2d").putImageData(shown, left, top);
+  }
+
+  draw() {
+    this.canvas.style.transform = this.image.style.transform;
+    this.canvas.style.imageRendering = this.image.style.imageRendering;
+    paint(this);
+  }
+}

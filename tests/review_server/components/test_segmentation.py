@@ -1,0 +1,123 @@
+"""crowd-semantic-segmentation: painted by mouse and by keyboard, answered and corrected as documented."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.review_server.components.conftest import HEIGHT, WIDTH, Task, as_attribute
+
+ROAD, TREE = "#1f77b4", "#ff7f0e"
+
+
+def _template(initial: Any = None) -> str:
+    preset = f'initial-value="{as_attribute(initial)}"' if initial is not None else ""
+    return f"""<crowd-form><crowd-semantic-segmentation name="result" header="Paint" {preset}
+      labels="['road', 'tree']" src="{{{{ task.input.image | grant_read_access }}}}">
+      <full-instructions header="How">All of it</full-instructions>
+      <short-instructions>Shortly</short-instructions></crowd-semantic-segmentation></crowd-form>"""
+
+
+def _mask(answer: dict[str, Any]) -> Any:
+    """The answer's picture as palette indices."""
+    image = Image.open(io.BytesIO(base64.b64decode(answer["labeledImage"]["pngImageData"])))
+    assert image.mode == "P"
+    assert image.size == (WIDTH, HEIGHT)
+    # What is nobody's is transparent; the other colours are the classes'.
+    shown = np.asarray(image.convert("RGBA")).reshape(-1, 4)
+    colours = {"#" + bytes(colour[:3]).hex() for colour in np.unique(shown, axis=0) if colour[3]}
+    assert colours <= {mapping["color"] for mapping in answer["labelMappings"].values()}
+    return np.asarray(image)
+
+
+def _brush(task: Task, pixels: int) -> None:
+    task.page.locator("[name=result]").evaluate("(element, size) => element.chooseBrush(size)", pixels)
+
+
+def test_painted_by_mouse(task: Task):
+    page = task.open(_template())
+    page.get_by_role("button", name="Polygon (P)").click()
+    for x, y in [(10, 20), (60, 20), (60, 80), (10, 80), (10, 20)]:
+        task.click(x, y)
+    page.get_by_role("button", name="tree").click()
+    page.get_by_role("button", name="Brush (B)").click()
+    _brush(task, 21)
+    task.drag((100, 100), (200, 100))
+    page.get_by_role("button", name="Eraser (E)").click()
+    task.drag((20, 30), (20, 30))
+    answer = task.submit()["result"]
+    assert answer["labelMappings"] == {"road": {"color": ROAD}, "tree": {"color": TREE}}
+    assert answer["inputImageProperties"] == {"height": HEIGHT, "width": WIDTH}
+    assert "initialValueModified" not in answer
+    mask = _mask(answer)
+    assert mask[79, 59] == mask[50, 10] == 1
+    assert mask[19, 10] == mask[80, 30] == mask[50, 60] == mask[30, 20] == 0
+    assert (mask == 1).sum() + (mask[:80, :60] == 0)[20:, 10:].sum() == 50 * 60
+    assert mask[100, 92] == mask[109, 150] == mask[91, 150] == mask[100, 208] == 2
+    assert mask[112, 150] == mask[100, 88] == 0
+
+
+def test_undo_and_redo_give_the_same_pixels(task: Task):
+    page = task.open(_template())
+    _brush(task, 40)
+    task.drag((50, 50), (120, 90))
+    first = _mask(task.value())
+    task.keys("2")
+    task.drag((60, 60), (300, 20))
+    second = _mask(task.value())
+    assert (second != first).any()
+    task.keys("Control+z")
+    assert (_mask(task.value()) == first).all()
+    task.keys("Control+y")
+    assert (_mask(task.value()) == second).all()
+    task.keys("Control+z", "Control+z")
+    assert not _mask(task.value()).any()
+    assert page.get_by_role("button", name="Undo").get_attribute("aria-disabled") == "true"
+
+
+def test_painted_by_keyboard(task: Task):
+    page = task.open(_template())
+    page.locator(".stage").focus()
+    _brush(task, 3)
+    task.keys(
+        "2", "n", "Enter", *["Shift+Alt+ArrowRight"] * 3, "e", *[","] * 5, "Alt+ArrowLeft", "Enter", "p", "1"
+    )
+    task.keys("Enter", "ArrowUp", *["Alt+ArrowUp"] * 2, "Enter", *["Alt+ArrowRight"] * 3, "Enter", "Enter")
+    mask = _mask(task.submit()["result"])
+    row, column = HEIGHT // 2, WIDTH // 2
+    assert mask[row, column] == mask[row, column + 9] == 2
+    assert mask[row, column + 20] == 0
+    assert mask[row - 15, column + 23] == 1
+
+
+def test_a_mask_is_corrected(task: Task):
+    pixels = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    pixels[:50, :100] = (0x2C, 0xA0, 0x2C)
+    pixels[60:70, :100] = (1, 2, 3)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    source = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    mappings = {"tree": {"color": "#2ca02c"}, "kerb": {"color": "#010203"}}
+    task.open(_template({"src": source, "labelMappings": mappings}))
+    task.page.wait_for_function("document.querySelector('[name=result]').initial")
+    answer = task.submit()["result"]
+    assert answer["initialValueModified"] is False
+    assert answer["labelMappings"] == {**mappings, "road": {"color": ROAD}}
+    mask = _mask(answer)
+    assert (mask[:50, :100] == 1).all()
+    assert (mask == 1).sum() == 5000
+    assert (mask[60:70, :100] == 2).all()
+    task.drag((200, 100), (220, 100))
+    assert task.submit()["result"]["initialValueModified"] is True
+
+
+def test_nothing_is_submitted_without_the_mask_to_correct(task: Task):
+    page = task.open(_template({"src": "data:image/png;base64,AAAA", "labelMappings": {}}))
+    page.locator("nightloop-notice", has_text="could not be loaded").wait_for()
+    page.locator("crowd-button[form-action=submit]").click()
+    assert "could not be loaded" in page.get_by_role("alert").inner_text()
+    assert task.messages("answer") == []
