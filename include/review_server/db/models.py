@@ -200,7 +200,8 @@ class FlowDefinition(WorkQueue):
 
 class LabelingJob(WorkQueue):
     """A labeling job. ``request`` is the modelled request as JSON, to be echoed; ``key_name`` is the name
-    without its case, by which names are unique. The counters are those of the API, kept as objects end.
+    without its case, by which names are unique. The counters are those of the API, kept as objects end;
+    ``existing`` objects had their label in the manifest. ``objects`` is 0 until the manifest is read.
 
     ``iteration`` is the number of the batch that is out, from 1; 0 before the first.
     """
@@ -219,8 +220,13 @@ class LabelingJob(WorkQueue):
     task_type: Mapped[str | None] = mapped_column(String(64))
     label_attribute: Mapped[str] = mapped_column(String(127))
     categories: Mapped[str] = mapped_column(Text)  # names as a JSON list: the index is the class id
+    # The manifest is pinned by its ETag while it is read, piece by piece; both are in bytes.
+    manifest_etag: Mapped[str | None] = mapped_column(String(128))
+    manifest_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    manifest_read: Mapped[int] = mapped_column(BigInteger, default=0)
     iteration: Mapped[int] = mapped_column(default=0)
     objects: Mapped[int] = mapped_column(default=0)
+    existing: Mapped[int] = mapped_column(default=0)
     human_labeled: Mapped[int] = mapped_column(default=0)
     machine_labeled: Mapped[int] = mapped_column(default=0)
     failed: Mapped[int] = mapped_column(default=0)
@@ -228,6 +234,11 @@ class LabelingJob(WorkQueue):
 
     __mapper_args__ = {"polymorphic_identity": QueueKind.LABELING_JOB}  # noqa: RUF012
     __table_args__: tuple[Any, ...] = (Index("labeling_jobs_by_status", "status"),)
+
+    @property
+    def unlabeled(self) -> int:
+        """How many objects have no label yet and may get one."""
+        return self.objects - self.existing - self.human_labeled - self.machine_labeled - self.failed
 
 
 class DataObject(Base):

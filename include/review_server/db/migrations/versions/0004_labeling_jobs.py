@@ -159,9 +159,11 @@ def _create_labeling_jobs() -> None:
         sa.Column("task_type", sa.String(64)),
         sa.Column("label_attribute", sa.String(127), nullable=False),
         sa.Column("categories", sa.Text, nullable=False),
+        sa.Column("manifest_etag", sa.String(128)),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("manifest_bytes", "manifest_read")),
         *(
             sa.Column(name, sa.Integer, nullable=False)
-            for name in ("iteration", "objects", "human_labeled", "machine_labeled", "failed")
+            for name in ("iteration", "objects", "existing", "human_labeled", "machine_labeled", "failed")
         ),
         sa.Column("final_model_arn", sa.String(2048)),
     )
