@@ -1,0 +1,193 @@
+"""What CreateLabelingJob must be beyond its model: the rules that the API reference states in prose.
+
+Takes the request's members, which the wire has checked against the model, and gives a ``LabelingRequest``, or
+``ValidationException`` with the field, what is wrong and what to write. Pure: what only S3 or the database
+know (is the team there, what do the files say) is asked by others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.review_server.labeling.task_types import TASK_TYPES, TaskType, UnknownTaskType, task_type
+from include.review_server.s3_location import S3Location
+from include.wire import AwsError
+
+# For a private team, "default and maximum" of the reference; and the longest turn at images and texts.
+AVAILABILITY_SECONDS = 2_592_000
+MOST_TIME_LIMIT_SECONDS = 28_800
+BATCH_OBJECTS = 1_000
+
+# Algorithm of automated labeling → the task type that it labels by itself.
+AUTOMATED = {"image-classification": "ImageMultiClass", "object-detection": "BoundingBox"}
+
+_ALGORITHM = re.compile(
+    r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:labeling-job-algorithm-specification/(.+)"
+)
+_WORKER_UI = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:human-task-ui/(.+)")
+_SHARED_CROWD = re.compile(r":workteam/(public-crowd|vendor-crowd)/")
+
+
+@dataclass(frozen=True)
+class LabelingRequest:
+    """A labeling job as it was asked for. ``task_type`` is None for a custom task; times are in seconds."""
+
+    name: str
+    attribute: str
+    task_type: TaskType | None
+    manifest: S3Location
+    categories: S3Location | None
+    template: S3Location
+    output_path: str
+    workers: int
+    time_limit: int
+    availability: int
+    batch: int
+
+    @property
+    def key(self) -> str:
+        """The name as it is unique in an account and Region, for good: without regard to case."""
+        return self.name.lower()
+
+
+def checked(params: Mapping[str, Any]) -> LabelingRequest:
+    """The request. Raises ``AwsError`` (ValidationException) for the first rule that it breaks."""
+    task = params["HumanTaskConfig"]
+    kind = _task_type(task)
+    _check_attribute(params["LabelAttributeName"], kind)
+    _check_team(task["WorkteamArn"])
+    _check_times(task)
+    _check_algorithm(params.get("LabelingJobAlgorithmsConfig"), kind)
+    output_path = params["OutputConfig"]["S3OutputPath"]
+    _location("OutputConfig.S3OutputPath", output_path, S3Location.parse)
+    return LabelingRequest(
+        name=params["LabelingJobName"],
+        attribute=params["LabelAttributeName"],
+        task_type=kind,
+        manifest=_manifest(params),
+        categories=_categories(params, kind),
+        template=_template(task["UiConfig"]),
+        output_path=output_path,
+        workers=task["NumberOfHumanWorkersPerDataObject"],
+        time_limit=task["TaskTimeLimitInSeconds"],
+        availability=task.get("TaskAvailabilityLifetimeInSeconds", AVAILABILITY_SECONDS),
+        batch=task.get("MaxConcurrentTaskCount", BATCH_OBJECTS),
+    )
+
+
+def _task_type(task: Mapping[str, Any]) -> TaskType | None:
+    pre = task.get("PreHumanTaskLambdaArn")
+    acs = task.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn")
+    try:
+        return task_type(pre, acs)
+    except UnknownTaskType as error:
+        raise _invalid(
+            f"HumanTaskConfig.PreHumanTaskLambdaArn and AnnotationConsolidationLambdaArn: {error}"
+        ) from None
+
+
+def _check_attribute(name: str, kind: TaskType | None) -> None:
+    """The rules of LabelAttributeName that a job's lines need not be known for."""
+    where = f"LabelAttributeName {name!r}"
+    if name in ("source", "source-ref"):
+        raise _invalid(f"{where} is the key of the objects themselves: give the labels a name of their own")
+    if name.endswith("-metadata"):
+        raise _invalid(f"{where} must not end with -metadata: what is known about a label is stored there")
+    if kind is None:
+        return  # a custom task's function may write a file's address or a value
+    if kind.attribute_ends_ref and not name.endswith("-ref"):
+        raise _invalid(f"{where} must end with -ref: the labels of {kind.name} are files, as in {name}-ref")
+    if not kind.attribute_ends_ref and name.endswith("-ref"):
+        raise _invalid(f"{where} must not end with -ref: the labels of {kind.name} are values, and no files")
+
+
+def _check_team(arn: str) -> None:
+    if crowd := _SHARED_CROWD.search(arn):
+        others = "Amazon Mechanical Turk" if crowd[1] == "public-crowd" else "a vendor of the Marketplace"
+        raise _invalid(
+            f"HumanTaskConfig.WorkteamArn: {arn} is a team of {others}, whom this server cannot reach. "
+            "Name a private team: ListWorkteams shows them, CreateWorkteam makes one"
+        )
+
+
+def _check_times(task: Mapping[str, Any]) -> None:
+    for name, most in (
+        ("TaskTimeLimitInSeconds", MOST_TIME_LIMIT_SECONDS),
+        ("TaskAvailabilityLifetimeInSeconds", AVAILABILITY_SECONDS),
+    ):
+        if task.get(name, 0) > most:
+            raise _invalid(f"HumanTaskConfig.{name} is at most {most:,} here, not {task[name]:,}")
+
+
+def _check_algorithm(config: Mapping[str, Any] | None, kind: TaskType | None) -> None:
+    """Automated labeling: only for a type that an algorithm can learn, and only with that algorithm."""
+    if config is None:
+        return
+    arn = config["LabelingJobAlgorithmSpecificationArn"]
+    where = "LabelingJobAlgorithmsConfig.LabelingJobAlgorithmSpecificationArn"
+    found = _ALGORITHM.search(arn)
+    if found is None or found[1] not in AUTOMATED:
+        raise _invalid(
+            f"{where}: {arn} is no algorithm of automated labeling; there are "
+            + ", ".join(f"labeling-job-algorithm-specification/{name}" for name in AUTOMATED)
+        )
+    if kind is None or kind.name != AUTOMATED[found[1]]:
+        asked = kind.name if kind else "a custom task"
+        raise _invalid(
+            f"{where}: {found[1]} labels {AUTOMATED[found[1]]} and not {asked}; leave "
+            "LabelingJobAlgorithmsConfig out, and people label every object"
+        )
+
+
+def _manifest(params: Mapping[str, Any]) -> S3Location:
+    source = params["InputConfig"]["DataSource"]
+    if "SnsDataSource" in source or "SnsTopicArn" in params["OutputConfig"]:
+        raise _invalid(
+            "streaming labeling jobs (InputConfig.DataSource.SnsDataSource, OutputConfig.SnsTopicArn) are "
+            "not supported: put the objects into a manifest, name it as S3DataSource.ManifestS3Uri, and "
+            "start a job for each manifest"
+        )
+    if "S3DataSource" not in source:
+        raise _invalid("InputConfig.DataSource: name the manifest as S3DataSource.ManifestS3Uri")
+    uri = source["S3DataSource"]["ManifestS3Uri"]
+    return _location("InputConfig.DataSource.S3DataSource.ManifestS3Uri", uri, S3Location.of_object)
+
+
+def _categories(params: Mapping[str, Any], kind: TaskType | None) -> S3Location | None:
+    uri = params.get("LabelCategoryConfigS3Uri")
+    if uri is None and kind is not None:
+        raise _invalid(
+            f"LabelCategoryConfigS3Uri is required for {kind.name}: an object in S3 such as "
+            '{"document-version": "2018-11-28", "labels": [{"label": "dent"}, {"label": "rust"}]}'
+        )
+    return None if uri is None else _location("LabelCategoryConfigS3Uri", uri, S3Location.of_object)
+
+
+def _template(ui: Mapping[str, Any]) -> S3Location:
+    if len(ui) == 2:
+        raise _invalid("HumanTaskConfig.UiConfig: give either UiTemplateS3Uri or HumanTaskUiArn, not both")
+    if arn := ui.get("HumanTaskUiArn"):
+        found = _WORKER_UI.search(arn)
+        raise _invalid(
+            f"HumanTaskConfig.UiConfig.HumanTaskUiArn: the worker interface {found[1] if found else arn} is "
+            "AWS's own and not here: put a worker task template into S3 and name it as UiTemplateS3Uri. "
+            f"Video frames and point clouds are not supported; task types are {', '.join(TASK_TYPES)}"
+        )
+    if "UiTemplateS3Uri" not in ui:
+        raise _invalid("HumanTaskConfig.UiConfig: name the worker task template as UiTemplateS3Uri")
+    return _location("HumanTaskConfig.UiConfig.UiTemplateS3Uri", ui["UiTemplateS3Uri"], S3Location.of_object)
+
+
+def _location(where: str, uri: str, parse: Any) -> S3Location:
+    try:
+        location: S3Location = parse(uri)
+    except ValueError as error:
+        raise _invalid(f"{where}: {error}") from None
+    return location
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("ValidationException", message)
