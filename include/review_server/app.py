@@ -39,6 +39,7 @@ from include.review_server.errors import BodyTooLarge, DatabaseAway
 from include.review_server.health import Health, disk_problem
 from include.review_server.labeling.cloud_logs import CloudLogs
 from include.review_server.labeling.logs import WorkerLog
+from include.review_server.labeling.responses import WorkerResponses, worker_prefix
 from include.review_server.metrics import OTHERS, TOKEN, Metrics, note_operation
 from include.review_server.people.accounts import Accounts
 from include.review_server.portal.away import database_away, no_text
@@ -101,7 +102,13 @@ class Review:
         self.deadlines = Deadlines(self.database, clock)
         self.flow_jobs = FlowJobs(self.database, clock, store)
         self.deliveries = Deliveries(
-            self.database, clock, store, {QueueKind.FLOW_DEFINITION: LoopOutputs(arns, Identities(url))}
+            self.database,
+            clock,
+            store,
+            {
+                QueueKind.FLOW_DEFINITION: LoopOutputs(arns, Identities(url)),
+                QueueKind.LABELING_JOB: WorkerResponses(Identities(url, worker_prefix(arns.region))),
+            },
         )
         self.events = LoopEvents(self.database, clock, arns, settings)
         self._logs = CloudLogs(settings)

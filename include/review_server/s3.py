@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import boto3
@@ -21,6 +23,9 @@ from include.review_server.settings import ReviewSettings
 
 # What can go wrong on the way to S3 and may go right later.
 S3_ERRORS = (BotoCoreError, ClientError)
+
+# S3 takes 5 MiB to 5 GiB, and ten thousand of them.
+_PART_BYTES = 8 * 1024 * 1024
 
 _SIGNED_SECONDS = 900
 _CORS_TRUSTED_SECONDS = 600
@@ -40,15 +45,67 @@ class ObjectStore:
 
     def put_json(self, location: S3Location, text: str, kms_key_id: str | None) -> None:
         """Write a JSON object. Raises one of ``S3_ERRORS``."""
-        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
+        self.put_bytes(location, text.encode(), "application/json", kms_key_id)
+
+    def put_bytes(self, location: S3Location, body: bytes, kind: str, kms_key_id: str | None) -> None:
+        """Write an object of a content type. Raises one of ``S3_ERRORS``."""
         with self.reach.used(f"bucket {location.bucket}"):
             self._client.put_object(
                 Bucket=location.bucket,
                 Key=location.key,
-                Body=text.encode(),
-                ContentType="application/json",
-                **encryption,
+                Body=body,
+                ContentType=kind,
+                **_encryption(kms_key_id),
             )
+
+    def put_lines(
+        self, location: S3Location, lines: Iterable[str], kind: str, kms_key_id: str | None
+    ) -> None:
+        """Write an object of lines, in parts as they come: memory holds one part. Raises ``S3_ERRORS``.
+
+        Readers see the object that was there before until the last part is in.
+        """
+        parts = _parts(lines)
+        first, second = next(parts, b""), next(parts, None)
+        if second is None:
+            self.put_bytes(location, first, kind, kms_key_id)
+            return
+        with self.reach.used(f"bucket {location.bucket}"):
+            self._put_parts(location, chain([first, second], parts), kind, kms_key_id)
+
+    def _put_parts(
+        self, location: S3Location, parts: Iterable[bytes], kind: str, kms_key_id: str | None
+    ) -> None:
+        name = {"Bucket": location.bucket, "Key": location.key}
+        self._abort_unfinished(location)
+        upload = name | {
+            "UploadId": self._client.create_multipart_upload(
+                **name, ContentType=kind, **_encryption(kms_key_id)
+            )["UploadId"]
+        }
+        done = []
+        try:
+            for number, body in enumerate(parts, 1):
+                tag = self._client.upload_part(**upload, PartNumber=number, Body=body)["ETag"]
+                done.append({"PartNumber": number, "ETag": tag})
+            self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": done})
+        except BaseException:
+            with suppress(*S3_ERRORS):
+                self._client.abort_multipart_upload(**upload)
+            raise
+
+    def _abort_unfinished(self, location: S3Location) -> None:
+        """Parts that a killed server left behind are paid for, and seen by nobody."""
+        try:
+            listed = self._client.list_multipart_uploads(Bucket=location.bucket, Prefix=location.key)
+        except ClientError:
+            return  # looking is not allowed to everyone who may write
+        for upload in listed.get("Uploads", []):
+            if upload["Key"] == location.key:
+                with suppress(ClientError):
+                    self._client.abort_multipart_upload(
+                        Bucket=location.bucket, Key=location.key, UploadId=upload["UploadId"]
+                    )
 
     def bucket_problem(self, bucket: str) -> str | None:
         """Why nothing can be written to the bucket, or None. Raises one of ``S3_ERRORS`` when S3 is away."""
@@ -98,6 +155,22 @@ class ObjectStore:
     def _allows_reading(self, rule: dict[str, Any]) -> bool:
         origins = rule.get("AllowedOrigins", [])
         return "GET" in rule.get("AllowedMethods", []) and ("*" in origins or self._origin in origins)
+
+
+def _encryption(kms_key_id: str | None) -> dict[str, str]:
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
+
+
+def _parts(lines: Iterable[str]) -> Iterator[bytes]:
+    """The lines, each with its end, in pieces of the size of a part."""
+    part = bytearray()
+    for line in lines:
+        part += line.encode() + b"\n"
+        if len(part) >= _PART_BYTES:
+            yield bytes(part)
+            part.clear()
+    if part:
+        yield bytes(part)
 
 
 def _client(settings: ReviewSettings, connect_timeout: int, read_timeout: int, attempts: int) -> Any:

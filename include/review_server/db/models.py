@@ -203,7 +203,10 @@ class LabelingJob(WorkQueue):
     without its case, by which names are unique. The counters are those of the API, kept as objects end;
     ``existing`` objects had their label in the manifest. ``objects`` is 0 until the manifest is read.
 
-    ``iteration`` is the number of the batch that is out, from 1; 0 before the first.
+    ``iteration`` is the number of the batch that is out, from 1; 0 before the first. ``ends_as``: it is
+    closed for people, and gets this status once everything is written. ``changes`` grows with every label and
+    failure; output.manifest in S3 shows ``published`` of them, and the files of the batches up to
+    ``published_iteration`` are as they were then.
     """
 
     __tablename__ = "labeling_jobs"
@@ -231,6 +234,10 @@ class LabelingJob(WorkQueue):
     machine_labeled: Mapped[int] = mapped_column(default=0)
     failed: Mapped[int] = mapped_column(default=0)
     final_model_arn: Mapped[str | None] = mapped_column(String(2048))
+    ends_as: Mapped[LabelingStatus | None]
+    changes: Mapped[int] = mapped_column(default=0)
+    published: Mapped[int] = mapped_column(default=0)
+    published_iteration: Mapped[int] = mapped_column(default=0)
 
     __mapper_args__ = {"polymorphic_identity": QueueKind.LABELING_JOB}  # noqa: RUF012
     __table_args__: tuple[Any, ...] = (Index("labeling_jobs_by_status", "status"),)
@@ -251,8 +258,39 @@ class DataObject(Base):
     status: Mapped[ObjectStatus]
     iteration: Mapped[int | None]
     failure_reason: Mapped[str | None] = mapped_column(String(1024))
+    consolidation_id: Mapped[int | None] = mapped_column(ForeignKey("consolidations.id"))
 
-    __table_args__ = (Index("data_objects_by_status", "job_id", "status", "number"),)
+    __table_args__ = (
+        Index("data_objects_by_status", "job_id", "status", "number"),
+        Index("data_objects_by_iteration", "job_id", "iteration", "number"),
+        Index("data_objects_by_consolidation", "consolidation_id"),
+    )
+
+
+class Consolidation(Base):
+    """A group of objects whose answers are consolidated together. It is fixed before anything is written for
+    it; ``stamp`` (whole seconds, no two of a job alike) names its files, ``started_at`` dates its labels.
+    """
+
+    __tablename__ = "consolidations"
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("labeling_jobs.id"))
+    iteration: Mapped[int]
+    started_at: Mapped[datetime]
+    stamp: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("consolidations_by_stamp", "job_id", "stamp", unique=True),
+        Index(
+            "consolidations_open",
+            "job_id",
+            "id",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
 
 
 class ObjectLine(Base):

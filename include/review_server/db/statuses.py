@@ -40,6 +40,7 @@ class ObjectStatus(StrEnum):
     """Where an object of a labeling job stands.
 
     ``ASKED``: it is out with people. ``ANSWERED``: their answers are in S3 and wait to be consolidated.
+    ``PASSED``: its pre-annotation function said that nobody need look at it; it goes on without a label.
     ``EXISTING``: its line had the label already, and keeps it. Who labelled it is in the label's metadata.
     """
 
@@ -48,6 +49,7 @@ class ObjectStatus(StrEnum):
     ANSWERED = "Answered"
     LABELED = "Labeled"
     FAILED = "Failed"
+    PASSED = "Passed"
     EXISTING = "Existing"
 
 

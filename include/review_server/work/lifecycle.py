@@ -12,8 +12,24 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from include.review_server.db.models import Delivery, FlowDefinition, HumanLoop, Task, WorkItem, WorkQueue
-from include.review_server.db.statuses import SEATED_TASKS, FailureCode, ItemStatus, TaskStatus
+from include.review_server.db.models import (
+    DataObject,
+    Delivery,
+    FlowDefinition,
+    HumanLoop,
+    LabelingJob,
+    ObjectItem,
+    Task,
+    WorkItem,
+    WorkQueue,
+)
+from include.review_server.db.statuses import (
+    SEATED_TASKS,
+    FailureCode,
+    ItemStatus,
+    ObjectStatus,
+    TaskStatus,
+)
 
 
 def locked(session: Session, item_id: int) -> WorkItem | None:
@@ -54,7 +70,7 @@ def settle(session: Session, item: WorkItem, now: datetime) -> None:
     if answered >= wanted:
         _write(session, item, now)
     elif now >= item.available_until or (declined >= wanted and not in_hand):
-        _withdraw(session, item, now)
+        withdraw(session, item, now)
         if answered and not isinstance(item, HumanLoop):
             _write(session, item, now)
             return
@@ -83,7 +99,8 @@ def finish(
     """Bring the item to a terminal status. The one place where it leaves flight."""
     item.status, item.vacancies, item.finished_at = status, 0, now
     item.failure_code, item.failure_reason = failure_code, failure_reason
-    if not isinstance(item, HumanLoop):
+    if isinstance(item, ObjectItem):
+        _end_object(session, item, status, failure_reason)
         return
     session.execute(
         update(FlowDefinition)
@@ -107,10 +124,26 @@ def tell_turn(session: Session, task: Task) -> None:
         on_turn(session, task)
 
 
-def _withdraw(session: Session, item: WorkItem, now: datetime) -> None:
+def withdraw(session: Session, item: WorkItem, now: datetime) -> None:
+    """Take the tasks in hand away from their workers; ``settle`` or ``stop`` the item afterwards."""
     held = select(Task).where(Task.item_id == item.id, Task.status == TaskStatus.IN_HAND)
     for task in session.scalars(held):
         end_task(session, task, TaskStatus.WITHDRAWN, now)
+
+
+def _end_object(session: Session, item: ObjectItem, status: ItemStatus, failure_reason: str | None) -> None:
+    """What the end of an item is to its object. One whose answers are in S3 is their writer's to move on."""
+    data_object = session.get_one(DataObject, (item.job_id, item.number))
+    if status is ItemStatus.STOPPED:
+        data_object.status = ObjectStatus.UNLABELED
+    elif status is ItemStatus.FAILED:
+        data_object.status, data_object.failure_reason = ObjectStatus.FAILED, failure_reason
+        session.execute(
+            update(LabelingJob)
+            .where(LabelingJob.id == item.job_id)
+            .values(failed=LabelingJob.failed + 1, changes=LabelingJob.changes + 1)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _write(session: Session, item: WorkItem, now: datetime) -> None:

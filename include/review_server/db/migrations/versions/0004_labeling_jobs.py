@@ -166,16 +166,35 @@ def _create_labeling_jobs() -> None:
             for name in ("iteration", "objects", "existing", "human_labeled", "machine_labeled", "failed")
         ),
         sa.Column("final_model_arn", sa.String(2048)),
+        sa.Column("ends_as", sa.String(16)),
+        *(
+            sa.Column(name, sa.Integer, nullable=False)
+            for name in ("changes", "published", "published_iteration")
+        ),
     )
     _index("labeling_jobs_by_status", ["status"])
+    op.create_table(
+        "consolidations",
+        sa.Column("id", _big(), primary_key=True),
+        sa.Column("job_id", _big(), sa.ForeignKey("labeling_jobs.id"), nullable=False),
+        sa.Column("iteration", sa.Integer, nullable=False),
+        sa.Column("started_at", sa.BigInteger, nullable=False),
+        sa.Column("stamp", sa.BigInteger, nullable=False),
+        sa.Column("ended_at", sa.BigInteger),
+    )
+    _index("consolidations_by_stamp", ["job_id", "stamp"], unique=True)
+    _index("consolidations_open", ["job_id", "id"], where="ended_at IS NULL")
     op.create_table(
         "data_objects",
         *_of_job(),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("iteration", sa.Integer),
         sa.Column("failure_reason", sa.String(1024)),
+        sa.Column("consolidation_id", _big(), sa.ForeignKey("consolidations.id")),
     )
     _index("data_objects_by_status", ["job_id", "status", "number"])
+    _index("data_objects_by_iteration", ["job_id", "iteration", "number"])
+    _index("data_objects_by_consolidation", ["consolidation_id"])
     for table in ("object_lines", "object_labels"):
         op.create_table(table, *_of_job(), sa.Column("content", sa.Text, nullable=False))
     _create_automated_labeling()
@@ -223,6 +242,7 @@ def _drop_labeling_jobs() -> None:
         "object_labels",
         "object_lines",
         "data_objects",
+        "consolidations",
         "labeling_jobs",
     ):
         op.drop_table(table)
@@ -289,6 +309,7 @@ _INDEXED = (
     "work_items",
     "tasks",
     "labeling_jobs",
+    "consolidations",
     "data_objects",
     "object_items",
     "predictions",

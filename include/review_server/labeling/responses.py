@@ -1,0 +1,119 @@
+"""What people answered about the objects of a labeling job: as worker-response files, as the payload of a
+consolidation request, and as values for the consolidation.
+
+Answers leave byte for byte as they were submitted. Everything here follows from the tables alone, so that
+writing it again after a crash changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from include.review_server import jsontext
+from include.review_server.db.models import Answer, DataObject, LabelingJob, ObjectItem, Task, WorkItem
+from include.review_server.db.statuses import ObjectStatus, TaskStatus
+from include.review_server.labeling.layout import Layout
+from include.review_server.work.answers import Identities, answers_of
+from include.review_server.work.outputs import Output
+
+
+@dataclass(frozen=True)
+class Given:
+    """What people answered about one object: worker id to ``answerContent`` as JSON text, in the order in
+    which the answers came; ``last`` is when the last one did.
+    """
+
+    answers: Mapping[str, str]
+    last: datetime
+
+
+class WorkerResponses:
+    """Makes the worker-response files of objects: the results of their items."""
+
+    def __init__(self, identities: Identities) -> None:
+        self._identities = identities
+
+    def output(self, session: Session, item: WorkItem) -> Output:
+        job = session.get_one(LabelingJob, item.queue_id)
+        data_object = _object_of(session, item)
+        number, iteration = data_object.number, data_object.iteration or 0
+        last = given(session, job.id, [number], "")[number].last
+        return Output(
+            Layout.of(job.output_path, job.name).worker_response(iteration, number, last),
+            f'{{"answers":{jsontext.array(answers_of(session, item.id, self._identities))}}}',
+            job.kms_key_id,
+        )
+
+    def written(self, session: Session, item: WorkItem, now: datetime) -> None:
+        """The answers are in S3: they can be consolidated."""
+        _object_of(session, item).status = ObjectStatus.ANSWERED
+
+
+def given(session: Session, job_id: int, numbers: Iterable[int], prefix: str) -> dict[int, Given]:
+    """What people answered about these objects. Workers are named with ``prefix`` before their id."""
+    rows = session.execute(
+        select(ObjectItem.number, Task, Answer.content)
+        .join(Task, Task.item_id == ObjectItem.id)
+        .join(Answer, Answer.task_id == Task.id)
+        .where(
+            ObjectItem.job_id == job_id,
+            ObjectItem.number.in_(list(numbers)),
+            Task.status == TaskStatus.ANSWERED,
+        )
+        .order_by(ObjectItem.number, Task.ended_at, Task.id)
+    )
+    answers: dict[int, dict[str, str]] = defaultdict(dict)
+    last: dict[int, datetime] = {}
+    for number, task, content in rows:
+        answers[number][f"{prefix}{task.worker_id}"] = content
+        last[number] = task.ended_at or task.accepted_at
+    return {number: Given(answers[number], last[number]) for number in answers}
+
+
+def worker_prefix(region: str) -> str:
+    """What stands before a worker's 16 hex digits in the files of labeling jobs."""
+    return f"private.{region}."
+
+
+def request_payload(lines: Mapping[int, dict[str, Any]], answered: Sequence[tuple[int, Given]]) -> str:
+    """A consolidation request, as post-annotation functions read it: the answers are JSON within JSON."""
+    return jsontext.dump(
+        [
+            {
+                "datasetObjectId": str(number),
+                "dataObject": _data_object(lines[number]),
+                "annotations": [
+                    {"workerId": worker, "annotationData": {"content": content}}
+                    for worker, content in one.answers.items()
+                ],
+            }
+            for number, one in answered
+        ]
+    )
+
+
+def _data_object(line: dict[str, Any]) -> dict[str, Any]:
+    return {"s3Uri": line["source-ref"]} if "source-ref" in line else {"content": line.get("source")}
+
+
+def response_payload(contents: Mapping[int, dict[str, Any]]) -> str:
+    """A consolidation response: the labels that a group's answers came to."""
+    return json.dumps(
+        [
+            {"datasetObjectId": str(number), "consolidatedAnnotation": {"content": content}}
+            for number, content in contents.items()
+        ]
+    )
+
+
+def _object_of(session: Session, item: WorkItem) -> DataObject:
+    asked = session.get_one(ObjectItem, item.id)
+    return session.get_one(DataObject, (asked.job_id, asked.number))
