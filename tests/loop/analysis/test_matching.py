@@ -13,8 +13,8 @@ A, B, EMPTY = (10, 10, 40, 40), (60, 60, 20, 20), ()
 
 
 def matched(boxes: tuple, references: tuple, confidences: tuple = ()) -> Match:
-    rows = [np.array(side, dtype=float).reshape(-1, 4) for side in (boxes, references)]
-    return match(*rows, confidences)
+    ours, theirs = (np.array(side, dtype=float).reshape(-1, 4) for side in (boxes, references))
+    return match(ours, theirs, confidences)
 
 
 @pytest.mark.parametrize(
