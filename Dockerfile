@@ -17,9 +17,11 @@ ENV PYTHONPATH=/opt/airflow
 FROM python:3.11-slim AS review
 COPY constraints.txt /opt/nightloop/
 RUN pip install --no-cache-dir -c /opt/nightloop/constraints.txt \
-    alembic argon2-cffi boto3 httptools itsdangerous jinja2 prometheus-client "psycopg[binary]" python-liquid sqlalchemy starlette uvicorn
+    alembic argon2-cffi boto3 httptools itsdangerous jinja2 numpy pillow prometheus-client "psycopg[binary]" python-liquid sqlalchemy starlette uvicorn
 RUN useradd --create-home --uid 10001 review && install -d -o review /var/lib/review
 COPY include/__init__.py /opt/nightloop/include/__init__.py
+COPY include/consensus /opt/nightloop/include/consensus
+COPY include/pictures /opt/nightloop/include/pictures
 COPY include/wire /opt/nightloop/include/wire
 COPY include/review_server /opt/nightloop/include/review_server
 ENV PYTHONPATH=/opt/nightloop PYTHONUNBUFFERED=1

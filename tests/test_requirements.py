@@ -28,6 +28,8 @@ from tests.test_setup import ROOT, compose, constraints, dockerfile, own_service
 # Long enough to make the environment on a busy machine, where ``make test`` has not made it before.
 pytestmark = pytest.mark.timeout(1_200)
 
+# The review server and whom it may know (tests/test_architecture.py).
+REVIEW_ROOMS = {"consensus", "pictures", "review_server", "wire"}
 # Packages of the local cloud that no requirement of a worker brings along.
 LOCAL_ONLY = {
     "ministack",
@@ -138,7 +140,9 @@ def test_the_review_image_has_every_package_that_its_server_imports() -> None:
     assert listed is not None
     there = set(_closure(Requirement(word.strip('"')) for word in listed[1].split()))
     providers = metadata.packages_distributions()
-    wanted = {name for room in ("review_server", "wire") for name in _imported(ROOT / "include" / room)}
+    copied = re.findall(r"COPY include/(\w+) ", dockerfile().split(" AS review")[1])
+    assert set(copied) == REVIEW_ROOMS
+    wanted = {name for room in REVIEW_ROOMS for name in _imported(ROOT / "include" / room)}
     foreign = wanted - sys.stdlib_module_names - {"include"}
     assert {"starlette", "sqlalchemy", "botocore"} <= foreign
     missing = {name for name in foreign if not there & {canonicalize_name(item) for item in providers[name]}}
