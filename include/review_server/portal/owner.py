@@ -1,7 +1,8 @@
-"""The owners' pages: how the work goes, one flow definition at a time, and the bench for templates.
+"""The owners' pages: how the work goes, one flow definition or labeling job at a time, and the bench for
+templates.
 
-Owners are members whom the operator made one; everybody else gets 403. ``/owner/flows/{name}`` is an address
-to keep: Airflow's tasks link to it.
+Owners are members whom the operator made one; everybody else gets 403. ``/owner/flows/{name}`` and
+``/owner/labeling-jobs/{name}`` are addresses to keep: Airflow's tasks link to them.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from starlette.routing import BaseRoute, Route
 
 from include.review_server import jsontext
 from include.review_server.bodies import CONTROL_BODY, bounded_body
-from include.review_server.clock import Clock
 from include.review_server.errors import BadAnswer, Forbidden, RenderBusy, UnknownTask
 from include.review_server.people.accounts import Accounts, SignedIn
 from include.review_server.portal.frames import Frames, message_frame
+from include.review_server.portal.job_statistics import JobStatistics
 from include.review_server.portal.pages import PersonalPages
 from include.review_server.portal.rendering import PAGE_HEADERS, Pages
 from include.review_server.portal.statistics import SAMPLE, Statistics
@@ -39,17 +40,23 @@ class OwnerPages(PersonalPages):
     """The routes below ``/owner``."""
 
     def __init__(
-        self, accounts: Accounts, statistics: Statistics, frames: Frames, pages: Pages, clock: Clock
+        self,
+        accounts: Accounts,
+        statistics: Statistics,
+        jobs: JobStatistics,
+        frames: Frames,
+        pages: Pages,
     ) -> None:
         super().__init__(accounts, pages)
         self._statistics = statistics
+        self._jobs = jobs
         self._frames = frames
-        self._clock = clock
 
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/owner", self._shown(self._overview)),
             Route("/owner/flows/{name}", self._shown(self._flow)),
+            Route("/owner/labeling-jobs/{name}", self._shown(self._job)),
             Route("/owner/templates", self._shown(self._bench)),
             Route("/owner/templates/check", self._shown(self._check), methods=["POST"]),
             Route("/owner/templates/preview", self._shown(self._preview), methods=["POST"]),
@@ -58,7 +65,8 @@ class OwnerPages(PersonalPages):
     async def _overview(self, request: Request) -> Response:
         owner = await self._owner(request)
         flows = await run_in_threadpool(self._statistics.flows)
-        return self._pages.page("owner", person=owner, flows=flows, statuses=_STATUSES, now=self._clock())
+        jobs = await run_in_threadpool(self._jobs.jobs)
+        return self._pages.page("owner", person=owner, flows=flows, jobs=jobs, statuses=_STATUSES)
 
     async def _flow(self, request: Request) -> Response:
         owner = await self._owner(request)
@@ -66,18 +74,23 @@ class OwnerPages(PersonalPages):
         flow = await run_in_threadpool(self._statistics.flow, name)
         if flow is None:
             raise UnknownTask(name)
-        hours = await run_in_threadpool(self._statistics.hours, name)
-        workers = await run_in_threadpool(self._statistics.workers, name)
         return self._pages.page(
-            "flow",
-            person=owner,
-            flow=flow,
-            hours=hours,
-            workers=workers,
-            statuses=_STATUSES,
-            sample=SAMPLE,
-            now=self._clock(),
+            "flow", person=owner, flow=flow, statuses=_STATUSES, **await self._work(flow.queue_id)
         )
+
+    async def _job(self, request: Request) -> Response:
+        owner = await self._owner(request)
+        name = request.path_params["name"]
+        job = await run_in_threadpool(self._jobs.job, name)
+        if job is None:
+            raise UnknownTask(name)
+        return self._pages.page("labeling_job", person=owner, job=job, **await self._work(job.queue_id))
+
+    async def _work(self, queue_id: int) -> dict[str, Any]:
+        """What both kinds of page say about the people who work."""
+        hours = await run_in_threadpool(self._statistics.hours, queue_id)
+        workers = await run_in_threadpool(self._statistics.workers, queue_id)
+        return {"hours": hours, "workers": workers, "sample": SAMPLE}
 
     async def _bench(self, request: Request) -> Response:
         owner = await self._owner(request)

@@ -8,6 +8,7 @@ from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.people.accounts import Accounts
 from include.review_server.portal.frames import Frames
+from include.review_server.portal.job_statistics import JobStatistics
 from include.review_server.portal.owner import OwnerPages
 from include.review_server.portal.pages import WorkerPages
 from include.review_server.portal.rendering import Pages
@@ -24,5 +25,5 @@ def portal_routes(
     return [
         *pages.routes(),
         *WorkerPages(accounts, tasks, frames, pages, clock).routes(),
-        *OwnerPages(accounts, statistics, frames, pages, clock).routes(),
+        *OwnerPages(accounts, statistics, JobStatistics(database, clock), frames, pages).routes(),
     ]

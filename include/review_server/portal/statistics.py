@@ -1,4 +1,4 @@
-"""What the pages count: what a worker has done, and how the work of a flow definition goes.
+"""What the pages count: what a worker has done, and how the work of a queue goes.
 
 Takes the database and the clock, gives frozen values. Only reads. Every question is answered from an index;
 where answers themselves must be looked into, the newest thousand stand for the rest.
@@ -26,8 +26,12 @@ _UNMODIFIED = '%"initialValueModified":false%'
 
 @dataclass(frozen=True)
 class FlowCounts:
-    """One flow definition: loops by status as the API shows it; the oldest open one's age in seconds."""
+    """One flow definition: loops by status as the API shows it; the oldest open one's age in seconds.
 
+    ``queue_id`` is what ``hours`` and ``workers`` are asked with.
+    """
+
+    queue_id: int
     name: str
     title: str
     workteam: str
@@ -94,7 +98,7 @@ class Statistics:
             flow = session.scalars(query).one_or_none()
             return self._counts(session, flow) if flow else None
 
-    def hours(self, name: str) -> list[Hour]:
+    def hours(self, queue_id: int) -> list[Hour]:
         """From the current hour back to the first with an answer within 24; empty without an answer."""
         now = self._clock()
         current = now.replace(minute=0, second=0, microsecond=0)
@@ -103,10 +107,8 @@ class Statistics:
         number = (milliseconds - int(first.timestamp() * 1000)) // 3_600_000
         query = (
             select(number.label("number"), func.count())
-            .join(FlowDefinition, FlowDefinition.id == Task.queue_id)
             .where(
-                FlowDefinition.name == name,
-                FlowDefinition.status != FlowStatus.DELETED,
+                Task.queue_id == queue_id,
                 Task.status == inline(TaskStatus.ANSWERED),
                 Task.ended_at >= first,
             )
@@ -120,16 +122,11 @@ class Statistics:
             for i in reversed(range(oldest, _HOURS))
         ]
 
-    def workers(self, name: str) -> list[WorkerCounts]:
+    def workers(self, queue_id: int) -> list[WorkerCounts]:
         """Who gave the newest thousand answers, busiest first."""
         newest = (
             select(Task.id, Task.worker_id, Task.accepted_at, Task.ended_at, Task.active_milliseconds)
-            .join(FlowDefinition, FlowDefinition.id == Task.queue_id)
-            .where(
-                FlowDefinition.name == name,
-                FlowDefinition.status != FlowStatus.DELETED,
-                Task.status == inline(TaskStatus.ANSWERED),
-            )
+            .where(Task.queue_id == queue_id, Task.status == inline(TaskStatus.ANSWERED))
             .order_by(Task.ended_at.desc())
             .limit(SAMPLE)
             .subquery()
@@ -174,22 +171,25 @@ class Statistics:
             .order_by(HumanLoop.id)
             .limit(1)
         )
-        last_hour = session.scalar(
-            select(func.count()).where(
-                Task.queue_id == flow.id,
-                Task.status == inline(TaskStatus.ANSWERED),
-                Task.ended_at >= now - timedelta(hours=1),
-            )
-        )
+        last_hour = answers_since(session, flow.id, now - timedelta(hours=1))
         return FlowCounts(
+            flow.id,
             flow.name,
             flow.title,
             flow.workteam_name,
             flow.created_at,
             loops,
             (now - oldest).total_seconds() if oldest else None,
-            last_hour or 0,
+            last_hour,
         )
+
+
+def answers_since(session: Session, queue_id: int, moment: datetime) -> int:
+    """How many answers a queue was given since then."""
+    query = select(func.count()).where(
+        Task.queue_id == queue_id, Task.status == inline(TaskStatus.ANSWERED), Task.ended_at >= moment
+    )
+    return session.scalar(query) or 0
 
 
 def _number(value: object) -> float | None:

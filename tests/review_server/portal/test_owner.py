@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.review_server.portal.conftest import Visitor
+from tests.review_server.portal.conftest import Visitor, insert_job
 from tests.review_server.rig import Rig
 
 Visit = Callable[..., Visitor]
@@ -41,9 +42,34 @@ def test_how_the_work_of_a_flow_goes(rig: Rig, visit: Visit):
     assert sum(int(text) for text in answers if text.strip()) == 3
 
 
-def test_a_flow_that_is_not_there(rig: Rig, visit: Visit):
+def test_how_a_labeling_job_goes(rig: Rig, visit: Visit):
+    flow = rig.flow()
+    job = insert_job(rig, flow, objects=40, human_labeled=10, machine_labeled=5, failed=1, ask=2)
+    reviewer = rig.worker(flow.team)
+    for _ in range(2):
+        task = reviewer.take()
+        assert task["queue"] == f"labeling-job/{job}"
+        body = {"answer_content": {"boundingBox": {}}, "active_seconds": 0.0}
+        assert reviewer.http.post(f"/worker/tasks/{task['task_id']}/answer", json=body).status_code == 200
+    page = visit(flow, owner=True).page
+    page.get_by_role("link", name="How it goes").click()
+    page.get_by_role("link", name=job).click()
+    page.wait_for_url(f"{rig.url}/owner/labeling-jobs/{job}")
+    expect(page.get_by_role("heading", level=2).first).to_have_text("InProgress: 15 of 40 objects labelled")
+    tiles = page.locator(".tiles div")
+    for name, number in [("By people", 10), ("By machine", 5), ("Failed", 1), ("Remaining", 24)]:
+        expect(tiles.filter(has_text=name).locator("dd")).to_have_text(str(number))
+    # Two answers to one person's tasks in the first hour: two objects an hour, so twelve hours for 24.
+    hours = tiles.filter(has_text="Estimated end").locator("time").get_attribute("datetime")
+    assert hours is not None
+    assert 11.9 < (datetime.fromisoformat(hours) - rig.clock()) / timedelta(hours=1) < 12.1
+    expect(page.get_by_role("row", name=reviewer.name).get_by_role("cell").nth(1)).to_have_text("0.0")
+
+
+@pytest.mark.parametrize("what", ["flows", "labeling-jobs"])
+def test_what_is_not_there(rig: Rig, visit: Visit, what: str):
     owner = visit(rig.flow(), owner=True)
-    reply = owner.page.goto(f"{rig.url}/owner/flows/no-such-flow")
+    reply = owner.page.goto(f"{rig.url}/owner/{what}/no-such-one")
     assert reply is not None
     assert reply.status == 404
 
