@@ -11,6 +11,7 @@ from pathlib import Path
 
 from include.local_cloud.server import AlreadyRunning, DispatcherDied, serve
 from include.local_cloud.settings import Settings
+from include.review_server.labeling.callables import CallableMissing
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -23,6 +24,8 @@ def main() -> int:
         port=arguments.port,
         review_port=arguments.review_port,
         algorithms=tuple(arguments.algorithm),
+        labeling_functions=tuple(arguments.labeling_function),
+        lambda_endpoint=arguments.lambda_endpoint,
         jobs_at_once=arguments.jobs,
         stop_grace=arguments.stop_grace,
         orphan_grace=arguments.orphan_grace,
@@ -32,7 +35,7 @@ def main() -> int:
     logging.getLogger("include").setLevel(logging.INFO)
     try:
         asyncio.run(serve(settings))
-    except (AlreadyRunning, DispatcherDied, OSError) as error:
+    except (AlreadyRunning, CallableMissing, DispatcherDied, OSError) as error:
         print(f"local cloud: {error}", file=sys.stderr)
         return 1
     return 0
@@ -73,6 +76,21 @@ def _parser() -> argparse.ArgumentParser:
         help="a further training image: its repository name, and the Python package run with train or serve",
     )
     parser.add_argument(
+        "--labeling-function",
+        action="append",
+        default=[],
+        metavar="NAME=MODULE:CALLABLE",
+        help="a Python callable that labeling jobs may name as their pre-annotation or consolidation "
+        "function, by an ARN that ends with :function:NAME; may be repeated",
+    )
+    parser.add_argument(
+        "--lambda-endpoint",
+        type=_address,
+        metavar="URL",
+        help="an endpoint that answers as AWS Lambda does, for the other functions of labeling jobs "
+        "(default: there are none)",
+    )
+    parser.add_argument(
         "--stop-grace",
         type=float,
         default=120,
@@ -85,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
         help="seconds that jobs go on when the cloud is gone (default 60)",
     )
     return parser
+
+
+def _address(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text!r} is no URL, such as http://127.0.0.1:3001")
+    return text
 
 
 def _algorithm(text: str) -> tuple[str, str]:

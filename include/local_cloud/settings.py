@@ -25,6 +25,8 @@ class Settings:
     port: int = 4566
     review_port: int = 4567
     algorithms: tuple[tuple[str, str], ...] = ()  # further training images: (repository name, Python package)
+    labeling_functions: tuple[str, ...] = ()  # callables of labeling jobs, as NAME=MODULE:CALLABLE
+    lambda_endpoint: str | None = None  # a URL
     jobs_at_once: int = max(1, os.cpu_count() or 1)
     stop_grace: float = 120.0  # SageMaker's time between SIGTERM and SIGKILL
     orphan_grace: float = 60.0  # how long an instance goes on without its cloud

@@ -84,6 +84,20 @@ def _parser() -> argparse.ArgumentParser:
         f"and where its flow definition writes; may be repeated (also by the variable {READ_PREFIXES})",
     )
     serve.add_argument(
+        "--labeling-function",
+        action="append",
+        default=[],
+        metavar="NAME=MODULE:CALLABLE",
+        help="a Python callable that labeling jobs may name as their pre-annotation or consolidation "
+        "function, by an ARN that ends with :function:NAME; called as a Lambda handler is; may be repeated",
+    )
+    serve.add_argument(
+        "--lambda-endpoint",
+        metavar="URL",
+        help="where the other functions of labeling jobs are: the URL of an endpoint that answers as AWS "
+        "Lambda does, or aws for AWS's own (default: nowhere)",
+    )
+    serve.add_argument(
         "--logs-endpoint",
         metavar="URL",
         help="CloudWatch Logs for the logs of labeling jobs and of their workers: a URL, or aws for AWS's "
@@ -130,6 +144,8 @@ def _serve(options: argparse.Namespace) -> int:
                 events_to=options.events_to,
                 events_endpoint_url=options.events_endpoint_url,
                 trusted_proxies=tuple(part.strip() for part in options.trusted_proxies.split(",") if part),
+                labeling_functions=tuple(options.labeling_function),
+                lambda_endpoint=options.lambda_endpoint,
                 logs_endpoint=options.logs_endpoint,
                 read_prefixes=(*options.read_prefix, *read_prefixes(os.environ)),
             )

@@ -38,6 +38,7 @@ from include.review_server.db.statuses import QueueKind
 from include.review_server.errors import BodyTooLarge, DatabaseAway
 from include.review_server.health import Health, disk_problem
 from include.review_server.labeling.cloud_logs import CloudLogs
+from include.review_server.labeling.functions import Functions
 from include.review_server.labeling.logs import WorkerLog
 from include.review_server.labeling.responses import WorkerResponses, worker_prefix
 from include.review_server.metrics import OTHERS, TOKEN, Metrics, note_operation
@@ -111,6 +112,7 @@ class Review:
             },
         )
         self.events = LoopEvents(self.database, clock, arns, settings)
+        self.functions = Functions(settings, store)
         self._logs = CloudLogs(settings)
         self.database.on_turn = WorkerLog(self._logs, arns, clock).note
         self.control = Control(

@@ -43,6 +43,11 @@ class ObjectStore:
         self._origin = settings.public_url.rstrip("/")
         self._cors_seen: dict[str, float] = {}
 
+    @property
+    def client(self) -> Any:
+        """The boto3 client itself, for code of the operator's own."""
+        return self._client
+
     def put_json(self, location: S3Location, text: str, kms_key_id: str | None) -> None:
         """Write a JSON object. Raises one of ``S3_ERRORS``."""
         self.put_bytes(location, text.encode(), "application/json", kms_key_id)

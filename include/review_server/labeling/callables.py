@@ -26,6 +26,10 @@ _NAMED = re.compile(r"(?P<name>[a-zA-Z0-9_-]{1,64})=(?P<module>[\w.]+):(?P<calla
 _FUNCTION = re.compile(r":function:([^:]+)(?::[^:]+)?\Z")
 
 
+class CallableMissing(ValueError):
+    """A callable that the operator has named cannot be had; the text says which, and why."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What a callable gets second, as a Lambda handler does. ``s3`` is a boto3 client of the S3 in which the
@@ -64,16 +68,16 @@ class Callables:
 
 
 def load(named: tuple[str, ...]) -> dict[str, Callable[[Any, Any], Any]]:
-    """The callables of texts NAME=MODULE:CALLABLE. Raises ``ValueError`` that says which cannot be had."""
+    """The callables of texts NAME=MODULE:CALLABLE. Raises ``CallableMissing``."""
     found: dict[str, Callable[[Any, Any], Any]] = {}
     for text in named:
         parts = _NAMED.fullmatch(text)
         if parts is None:
-            raise ValueError(
+            raise CallableMissing(
                 f"--labeling-function {text!r}: write NAME=MODULE:CALLABLE, such as crops=our.crops:before"
             )
         if parts["name"] in found:
-            raise ValueError(f"--labeling-function: two callables are named {parts['name']!r}")
+            raise CallableMissing(f"--labeling-function: two callables are named {parts['name']!r}")
         found[parts["name"]] = _imported(text, parts["module"], parts["callable"])
     return found
 
@@ -84,9 +88,9 @@ def _imported(text: str, module: str, path: str) -> Callable[[Any, Any], Any]:
         for part in path.split("."):
             value = getattr(value, part)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"--labeling-function {text!r}: {error}") from error
+        raise CallableMissing(f"--labeling-function {text!r}: {error}") from error
     if not callable(value):
-        raise ValueError(f"--labeling-function {text!r}: {module}:{path} is no callable")
+        raise CallableMissing(f"--labeling-function {text!r}: {module}:{path} is no callable")
     return value
 
 
