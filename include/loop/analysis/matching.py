@@ -65,4 +65,5 @@ def _overlaps(boxes: Floats, others: Floats) -> Floats:
     end = np.minimum(boxes[:, None, :2] + boxes[:, None, 2:], others[None, :, :2] + others[None, :, 2:])
     shared = np.clip(end - start, 0, None).prod(axis=2)
     union = boxes[:, 2:].prod(axis=1)[:, None] + others[:, 2:].prod(axis=1)[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    # Of one box with itself it may come to a hair more than 1.
+    return np.minimum(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0), 1.0)

@@ -86,7 +86,7 @@ def pair(
 ) -> Pair | None:
     """An example as each model sees it; None where its image cannot be read."""
     try:
-        scene = _scene(read(example.image), LONGEST)
+        scene = scene_of(read(example.image), LONGEST)
     except _UNREADABLE:
         return None
     name = example.image.rsplit("/", 1)[-1]
@@ -94,7 +94,7 @@ def pair(
     for model, prediction in predictions.items():
         drawn = task.draw(scene, label, prediction, threshold)
         told = _WHEN.get(model, "") + drawn.told
-        views.append(Seen(told, _data_uri(drawn.picture), f"{name} {told}"))
+        views.append(Seen(told, data_uri(drawn.picture), f"{name} {told}"))
     return Pair(example, tuple(views))
 
 
@@ -103,17 +103,17 @@ def thumbnails(read: Callable[[str], bytes], cell: CellFacts) -> list[Seen]:
 
     def look(example: Example) -> Seen | None:
         try:
-            scene = _scene(read(example.image), SMALL)
+            scene = scene_of(read(example.image), SMALL)
         except _UNREADABLE:
             return None
         score = f"{example.mistake.score:.2f}" if example.mistake else ""
         name = example.image.rsplit("/", 1)[-1]
-        return Seen(score, _data_uri(scene), f"{name}: {cell.true} → {cell.said} {score}")
+        return Seen(score, data_uri(scene), f"{name}: {cell.true} → {cell.said} {score}")
 
     return [seen for seen in storage.in_parallel(look, cell.examples) if seen is not None]
 
 
-def _scene(body: bytes, side: int) -> Image.Image:
+def scene_of(body: bytes, side: int) -> Image.Image:
     """A picture with this longer side or a little less: larger ones made smaller, small ones enlarged by a
     whole number, so that their pixels stay pixels.
     """
@@ -128,7 +128,8 @@ def _scene(body: bytes, side: int) -> Image.Image:
     return scene.resize((scene.width * times, scene.height * times), Image.Resampling.NEAREST)
 
 
-def _data_uri(picture: Image.Image) -> str:
+def data_uri(picture: Image.Image) -> str:
+    """A picture as a page has it in itself."""
     stream = io.BytesIO()
     picture.save(stream, "WEBP", quality=82)
     return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()

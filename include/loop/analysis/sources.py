@@ -1,0 +1,119 @@
+"""Where labels, reference labels and workers' answers lie.
+
+Ground Truth writes below ``{S3OutputPath}/{job}/``: ``manifests/output/output.manifest``, and every object's
+answers as ``annotations/worker-response/iteration-{N}/{line, from 0}/{time}.json``. Any other augmented
+manifest has labels only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from include.loop.analysis.costs import Prices
+from include.loop.core.errors import ConfigurationError
+from include.loop.core.storage import Storage
+
+_RESPONSE = re.compile(r"iteration-(?P<iteration>\d{1,6})/(?P<number>\d{1,9})/[^/]+\.json")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """``manifest`` and ``references`` are files or S3 URIs; ``label`` and ``reference_label`` the attributes
+    to read there, None where there is one only. ``responses`` is the folder of workers' answers in S3.
+    ``workers`` is how many were asked about an object, ``answer_price`` what the job pays for an answer;
+    both None where nobody says. ``job`` is the labeling job that has made the labels, if it is known.
+    """
+
+    manifest: str
+    label: str | None = None
+    references: str | None = None
+    reference_label: str | None = None
+    responses: str | None = None
+    workers: int | None = None
+    answer_price: float | None = None
+    job: str | None = None
+
+    @classmethod
+    def of_job(cls, described: Mapping[str, Any], references: str | None = None) -> Sources:
+        """Of a labeling job, as DescribeLabelingJob tells of it; its manifest is there while it runs, too."""
+        human = described["HumanTaskConfig"]
+        folder = job_folder(described)
+        return replace(
+            cls.of_folder(folder),
+            label=described.get("LabelAttributeName"),
+            references=references,
+            workers=human.get("NumberOfHumanWorkersPerDataObject"),
+            answer_price=_price(human.get("PublicWorkforceTaskPrice")),
+            job=described["LabelingJobName"],
+        )
+
+    @classmethod
+    def of_folder(cls, folder: str) -> Sources:
+        """Of the folder that a labeling job has written."""
+        folder = folder.rstrip("/")
+        return cls(
+            f"{folder}/manifests/output/output.manifest",
+            responses=f"{folder}/annotations/worker-response/",
+        )
+
+    def is_of_job(self, job_name: str) -> bool:
+        """Whether a label whose metadata has this ``job-name`` is one of the job's own."""
+        return self.job is None or job_name.rpartition("/")[2].lower() == self.job.lower()
+
+    def prices(self, prices: Prices) -> Prices:
+        """As they are given, but for an answer what the job itself pays."""
+        return prices if self.answer_price is None else replace(prices, answer=self.answer_price)
+
+
+def job_folder(described: Mapping[str, Any]) -> str:
+    """Where a labeling job writes, without a slash at its end."""
+    path = str(described["OutputConfig"]["S3OutputPath"]).rstrip("/")
+    return f"{path}/{described['LabelingJobName']}"
+
+
+@dataclass(frozen=True)
+class Responses:
+    """The newest file of answers of every object that has one, by the number of its line; and in which
+    iteration people were asked about it.
+    """
+
+    folder: str
+    files: Mapping[int, tuple[int, str]] = field(default_factory=dict)
+
+    def location(self, number: int) -> str | None:
+        found = self.files.get(number)
+        return f"{self.folder}iteration-{found[0]}/{number}/{found[1]}" if found else None
+
+    def iteration(self, number: int) -> int | None:
+        found = self.files.get(number)
+        return found[0] if found else None
+
+
+def list_responses(storage: Storage, folder: str | None) -> Responses:
+    """By one listing; the files are read when they are wanted."""
+    if folder is None:
+        return Responses("")
+    files: dict[int, tuple[int, str]] = {}
+    for item in storage.list(folder):
+        if found := _RESPONSE.fullmatch(item.uri.removeprefix(folder)):
+            number, name = int(found["number"]), item.uri.rpartition("/")[2]
+            files[number] = max((int(found["iteration"]), name), files.get(number, (0, "")))
+    return Responses(folder, files)
+
+
+def check_folder(folder: str) -> str:
+    """ConfigurationError unless it is one in S3; with a slash at its end."""
+    if not folder.startswith("s3://"):
+        raise ConfigurationError(f"{folder}: workers' answers are read from a folder in S3 (s3://…/)")
+    return folder.rstrip("/") + "/"
+
+
+def _price(said: Any) -> float | None:
+    amount = said.get("AmountInUsd") if isinstance(said, Mapping) else None
+    if not isinstance(amount, Mapping):
+        return None
+    parts = (("Dollars", 1), ("Cents", 100), ("TenthFractionsOfACent", 1000))
+    return sum(int(amount.get(name) or 0) / of for name, of in parts)
