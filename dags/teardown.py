@@ -1,8 +1,9 @@
 """
 # Delete what costs money
 
-Deletes the pipeline's endpoints, their configurations, and the SageMaker models behind them. Images,
-labels, datasets, model artifacts, packages and reports stay: `deployment` serves the champion again.
+Deletes the pipeline's endpoints, their configurations, and the SageMaker models behind them, and stops
+labeling jobs that still ask people. Images, labels, datasets, model artifacts, packages and reports stay:
+`deployment` serves the champion again, `labeling_job` goes on where it was.
 
 | Task | What it does |
 |---|---|

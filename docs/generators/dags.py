@@ -9,8 +9,8 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parents[2] / "dags"
 # In the order in which a pipeline meets them.
 ORDER = (
-    "review_setup", "import_dataset", "initial_training", "nightly_review", "incremental_training",
-    "deployment", "teardown",
+    "review_setup", "labeling_job", "import_dataset", "initial_training", "nightly_review",
+    "incremental_training", "deployment", "teardown",
 )  # fmt: skip
 INTRODUCTION = """# DAG manuals
 

@@ -13,6 +13,7 @@ from tests.support.cloud import ROOT
 
 FLOWS = [
     "review_setup",
+    "labeling_job",
     "import_dataset",
     "initial_training",
     "nightly_review",
@@ -191,6 +192,7 @@ def test_the_asset_graph_leads_from_labels_to_the_champion_and_back_to_predictio
     assert ends("outlets") == {
         ("nightly_review", "notify_training", "labels"),
         ("import_dataset", "notify_training", "labels"),
+        ("labeling_job", "notify_training", "labels"),
         *((flow, "build_dataset", "datasets") for flow in trainings),
         *((flow, "promote", "champion.json") for flow in (*trainings, "deployment")),
         ("deployment", "rollback", "champion.json"),

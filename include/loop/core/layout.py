@@ -193,6 +193,11 @@ def labeling_left_out(name: str) -> str:
     return _labeling(name, "left-out.jsonl")
 
 
+def labeling_output(job: str) -> str:
+    """The labels of one job as far as it is, as Ground Truth writes them."""
+    return _labeling(job, "manifests/output/output.manifest")
+
+
 # Datasets, and the replay that goes into them.
 
 

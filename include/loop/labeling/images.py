@@ -18,17 +18,17 @@ from include.loop.workspace import Workspace
 
 # Ground Truth's quota for an image (developer guide, sms-data-input).
 MOST_IMAGE_BYTES = 40 << 20
+ETAG = "etag"  # as in the lines that the loop writes
 TOLD = 5  # objects that are named in a message
 
 
 @dataclass
 class Images:
-    """``lines`` are those of an input manifest. ``versions`` are the ETags, where a listing has told them;
-    ``labelled`` counts the lines that have the label already, which nobody is asked about.
+    """``lines`` are those of an input manifest, of a folder with the ETag of each image beside it;
+    ``labelled`` counts those that have the label already, which nobody is asked about.
     """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
-    versions: list[str] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     labelled: int = 0
 
@@ -73,8 +73,7 @@ def _of_folder(workspace: Workspace, source: str) -> Images:
         if reason:
             found.left_out.append(LeftOut(where=item.uri, reason=reason))
             continue
-        found.lines.append({"source-ref": item.uri})
-        found.versions.append(item.etag)
+        found.lines.append({"source-ref": item.uri, ETAG: item.etag})
     return found
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -119,6 +119,21 @@ def stop(review: SageMakerClient, job: str) -> None:
     except ClientError as error:
         if not is_missing(error):
             raise
+
+
+def asking_jobs(workspace: Workspace) -> Iterator[str]:
+    """The jobs of this pipeline, planned in this bucket, that still ask people."""
+    ours = set(workspace.storage.list_folders(layout.LABELING))
+    if not ours:
+        return  # a review plane of before has no labeling jobs to list
+    pages = workspace.clients.review.get_paginator("list_labeling_jobs")
+    asking: tuple[Literal["Initializing", "InProgress"], ...] = ("Initializing", "InProgress")
+    for status in asking:
+        names = pages.paginate(NameContains=f"{workspace.pipeline.name}-labeling-", StatusEquals=status)
+        for page in names:
+            for item in page["LabelingJobSummaryList"]:
+                if item["LabelingJobName"].rpartition("-")[0] in ours:
+                    yield item["LabelingJobName"]
 
 
 def _as_it_is(

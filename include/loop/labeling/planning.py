@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 from include.loop.core import layout
-from include.loop.core.errors import ConfigurationError
+from include.loop.core.errors import ConfigurationError, NoImages
 from include.loop.core.identity import check_name, content_hash
 from include.loop.core.records.labeling import LabelingRequest, LeftOut, Target
 from include.loop.core.storage import dump
 from include.loop.labeling import built_in
 from include.loop.labeling.images import Images, read_images
+from include.loop.labeling.known import without_known
 from include.loop.labeling.progress import rates_of
 from include.loop.labeling.template import with_instructions
 from include.loop.nightly.template_lists import warnings
@@ -62,6 +64,10 @@ def plan_labeling(workspace: Workspace, wish: Wish, keep: bool = False) -> Label
     made = _request(workspace, wish, images, template)
     record = LabelingRequest.find(workspace.storage, made.name)
     if record is None:
+        images = without_known(workspace, images, made.question)
+        if not images.lines:
+            raise NoImages(f"{wish.source}: every image has been asked about: {images.told()[0]}")
+        made = made.model_copy(update=_counts(images))
         record = _write(workspace, made, images, template) if keep else made
     return _plan(workspace, record, images, warnings(template, workspace.pipeline.classes))
 
@@ -80,22 +86,28 @@ def _request(workspace: Workspace, wish: Wish, images: Images, template: str) ->
     if wish.automatic:
         built_in.algorithm(workspace.environment.region, pipeline)
     workers = wish.workers or pipeline.labeling.workers
-    asked = [pipeline.label_attribute, pipeline.classes, built_in.task_type(pipeline), template]
-    limits = [workers, wish.automatic, wish.most_images]
+    asked = [pipeline.label_attribute, pipeline.classes, built_in.task_type(pipeline), template, workers]
     digest = hashlib.sha256(b"\n".join(map(dump, images.lines))).hexdigest()
-    name = f"{pipeline.name}-labeling-{content_hash(digest, images.versions, asked, limits)}"
+    name = f"{pipeline.name}-labeling-{content_hash(digest, asked, wish.automatic, wish.most_images)}"
     return LabelingRequest(
         name=check_name(name),
         source=wish.source,
-        images=len(images.lines),
-        labelled=images.labelled,
-        left_out=len(images.left_out),
-        buckets=tuple(images.buckets),
         workers=workers,
         automatic=wish.automatic,
         most_images=wish.most_images,
+        question=content_hash(asked),
         target=_target(workspace),
+        **_counts(images),
     )
+
+
+def _counts(images: Images) -> dict[str, Any]:
+    return {
+        "images": len(images.lines),
+        "labelled": images.labelled,
+        "left_out": len(images.left_out),
+        "buckets": tuple(images.buckets),
+    }
 
 
 def _target(workspace: Workspace) -> Target:

@@ -1,8 +1,9 @@
-"""Away with what costs money: the pipeline's endpoints, and the configurations and models they were made of.
+"""Away with what costs money: the pipeline's endpoints, the configurations and models they were made of, and
+labeling jobs that still ask people.
 
 Takes nothing but the workspace, and deletes nothing that was learned: images, labels, datasets, artifacts and
-packages stay, and the next deployment makes the rest anew. Only what carries the name of a training job of
-this bucket is touched.
+packages stay, and the next deployment makes the rest anew. Only what carries the name of a training job or a
+labeling job of this bucket is touched.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from botocore.exceptions import ClientError
 
 from include.loop.aws.jobs import ENDPOINT_BUSY, Pending, ResourceKind, is_missing
 from include.loop.core import layout
+from include.loop.labeling.job import asking_jobs, stop
 from include.loop.serving.endpoint import candidate_name, describe_endpoint, endpoint_name, is_named_after
 from include.loop.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class TeardownResult:
-    """The names of what was deleted or, with ``dry_run``, of what there is."""
+    """The names of what was deleted or, of ``labeling_jobs``, stopped; with ``dry_run``, of what there is."""
 
+    labeling_jobs: list[str]
     endpoints: list[str]
     endpoint_configs: list[str]
     models: list[str]
@@ -45,14 +48,17 @@ def teardown(
         _named_after(workspace.clients.sagemaker, "list_endpoint_configs", "EndpointConfig", jobs, workspace)
     )
     models = list(_named_after(workspace.clients.sagemaker, "list_models", "Model", jobs, workspace))
+    asking = list(asking_jobs(workspace))
     if not dry_run:
+        for job in asking:
+            stop(workspace.clients.review, job)
         # Configurations first: one whose model is gone would look whole to the next deployment.
         for name in configs:
             _delete(workspace.clients.sagemaker.delete_endpoint_config, EndpointConfigName=name)
         for name in models:
             _delete(workspace.clients.sagemaker.delete_model, ModelName=name)
     endpoints = list(found) if dry_run or waited_for is None else list(waited_for.names)
-    return TeardownResult(endpoints, configs, models, dry_run)
+    return TeardownResult(asking, endpoints, configs, models, dry_run)
 
 
 def _endpoints(workspace: Workspace) -> dict[str, str]:

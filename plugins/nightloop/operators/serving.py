@@ -159,8 +159,8 @@ class RollbackOperator(EndpointOperator):
 
 
 class TearDownOperator(EndpointOperator):
-    """Deletes the pipeline's endpoints, endpoint configurations and models, which cost money; nothing that
-    was learned.
+    """Deletes the pipeline's endpoints, endpoint configurations and models, and stops its labeling jobs, all
+    of which cost money; nothing that was learned.
 
     :param only_list: delete nothing, say what would be deleted.
     :param confirm: the pipeline's name, typed by a person: without it nothing is deleted.
@@ -191,3 +191,5 @@ class TearDownOperator(EndpointOperator):
         for kind in ("endpoints", "endpoint_configs", "models"):
             names = ", ".join(result[kind]) or "none"
             self.log.info("%s that %s deleted: %s", kind.replace("_", " ").capitalize(), verb, names)
+        asking = ", ".join(result["labeling_jobs"]) or "none"
+        self.log.info("Labeling jobs that %s stopped: %s", verb, asking)

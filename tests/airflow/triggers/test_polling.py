@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
+from include.loop.analysis.costs import Prices
+from include.loop.labeling.progress import Rates, Watch
 from nightloop.triggers.jobs_ended import SageMakerJobsTrigger
+from nightloop.triggers.labeling_ended import LabelingJobTrigger
 from nightloop.triggers.loops_answered import HumanLoopsTrigger
 from nightloop.triggers.polling import is_passing
 from tests.airflow.place import Place, again, first_event
@@ -30,6 +33,9 @@ TRIGGERS = [
         seconds=60,
         interval=5,
         aws_conn_id="aws_default",
+    ),
+    LabelingJobTrigger(
+        watch=Watch("pets-labeling-1", Rates(1, 20, Prices())).to_dict(), interval=5, aws_conn_id="aws_review"
     ),
 ]
 

@@ -31,7 +31,8 @@ def test_a_folder_becomes_a_manifest_categories_and_a_template_under_a_name_of_i
     plan = plan_labeling(place.workspace, Wish(source), keep=True)
     assert (plan.images, plan.asked, plan.left_out) == (3, 3, 3)
     lines = list(place.storage.read_lines(layout.labeling_manifest(plan.name)))
-    assert lines == [{"source-ref": f"{source}{number}.jpg"} for number in range(3)]
+    assert [line["source-ref"] for line in lines] == [f"{source}{number}.jpg" for number in range(3)]
+    assert len({line["etag"] for line in lines}) == 3
     assert place.storage.read_json(layout.labeling_categories(plan.name)) == {
         "document-version": "2018-11-28",
         "labels": [{"label": "cat"}, {"label": "dog"}],

@@ -33,7 +33,7 @@ def test_endpoint_configs_and_models_go_and_everything_else_stays(place: Place):
     assert describe_endpoint(serving.sagemaker, serving.endpoint) is None
     assert {item.uri for item in place.storage.list("")} == objects
     assert registry.read_package(serving.workspace, job).status == "Approved"
-    assert teardown(serving.workspace) == TeardownResult([], [], [], dry_run=False)
+    assert teardown(serving.workspace) == TeardownResult([], [], [], [], dry_run=False)
 
     # The images that it answered before are on record: it serves again without another candidate.
     before = place.cloud.requests()["CreateEndpoint"]

@@ -16,7 +16,8 @@ class LabelingRequest(Record):
 
     ``images`` has all lines of its input manifest, ``labelled`` those that have a label already, ``left_out``
     what of the source is not in it. ``buckets`` hold the images. ``workers`` label each image; with
-    ``automatic`` a model labels those that it is sure of; people label at most ``most_images``.
+    ``automatic`` a model labels those that it is sure of; people label at most ``most_images``. ``question``
+    is a digest of what they are asked: jobs that have the same one count each other's labels.
     """
 
     LOCATION: ClassVar[Location] = staticmethod(layout.labeling_file)
@@ -29,6 +30,7 @@ class LabelingRequest(Record):
     buckets: tuple[str, ...]
     workers: int
     automatic: bool
+    question: str
     most_images: int | None = None
     target: Target
 

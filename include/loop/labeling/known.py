@@ -1,0 +1,82 @@
+"""What earlier labeling jobs of a pipeline have labelled, or ask about now: a folder that has grown is asked
+about where it is new.
+
+An image is its S3 URI and ETag. Only jobs count that have asked the same question: the same classes, the same
+instructions, as many people. Labels of a job that is complete are the pipeline's already; those of one that
+was stopped go into the new job's manifest, where they are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from include.loop.core import layout
+from include.loop.core.errors import BadRecord
+from include.loop.core.records.labeling import LabelingRequest, LeftOut
+from include.loop.labeling.images import ETAG, Images
+from include.loop.labeling.job import find_attempt
+from include.loop.labeling.progress import LabelingStatus
+from include.loop.tasks.manifest_lines import parse_line, read_metadata
+from include.loop.workspace import Workspace
+
+_ATTEMPT = re.compile(r"(?P<name>.+-labeling-[0-9a-f]+)-(?P<number>\d+)")
+
+
+def without_known(workspace: Workspace, images: Images, question: str) -> Images:
+    """The images that nobody has been asked about. Lines that bring a label of their own stay."""
+    known = dict(_known(workspace, question))
+    found = Images(left_out=list(images.left_out), labelled=images.labelled)
+    for line in images.lines:
+        is_new = workspace.pipeline.label_attribute not in line and ETAG in line
+        before = known.get((line["source-ref"], line[ETAG])) if is_new else None
+        if isinstance(before, str):
+            found.left_out.append(LeftOut(where=line["source-ref"], reason=f"labeling job {before} has it"))
+            continue
+        found.lines.append(before or line)
+        found.labelled += before is not None
+    return found
+
+
+def _known(workspace: Workspace, question: str) -> Iterator[tuple[tuple[str, str], str | dict[str, Any]]]:
+    """By image the job that has it, or the line with the label that nobody has taken from a job."""
+    attribute = workspace.pipeline.label_attribute
+    for name, number in _last_attempts(workspace, question).items():
+        job = find_attempt(workspace.clients.review, name, number)
+        asks = job is not None and not job.status.ended
+        is_complete = job is not None and job.status is LabelingStatus.COMPLETED
+        output = layout.labeling_output(f"{name}-{number}")
+        for value in _lines(workspace, layout.labeling_manifest(name) if asks else output):
+            try:
+                if not asks:
+                    read_metadata(value, attribute)
+                yield (value["source-ref"], value[ETAG]), f"{name}-{number}" if asks or is_complete else value
+            except (BadRecord, KeyError):
+                continue  # an image without a label, or one whose version nobody knows
+
+
+def _last_attempts(workspace: Workspace, question: str) -> dict[str, int]:
+    """By the name of each plan with this question the number of its newest job, which has all its labels."""
+    numbers: dict[str, int] = {}
+    for folder in workspace.storage.list_folders(layout.LABELING):
+        if match := _ATTEMPT.fullmatch(folder):
+            numbers[match["name"]] = max(numbers.get(match["name"], 0), int(match["number"]))
+    records = {name: LabelingRequest.find(workspace.storage, name) for name in numbers}
+    return {
+        name: number
+        for name, number in numbers.items()
+        if (record := records[name]) and record.question == question
+    }
+
+
+def _lines(workspace: Workspace, location: str) -> Iterator[dict[str, Any]]:
+    if not workspace.storage.exists(location):
+        return  # it has not labelled anything yet
+    for line in workspace.storage.read_raw_lines(location):
+        try:
+            value = parse_line(line)
+        except BadRecord:
+            continue
+        if isinstance(value, dict):
+            yield value
