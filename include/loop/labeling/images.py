@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.loop.core.errors import BadRecord, ConfigurationError, NoImages
+from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.core.records.labeling import LeftOut
 from include.loop.core.storage import StoredObject, split_uri
 from include.loop.nightly.batch import why_no_image
@@ -44,9 +44,7 @@ class Images:
 
 
 def read_images(workspace: Workspace, source: str) -> Images:
-    """What is there now. NoImages when nothing of it can be used, ConfigurationError when the source is no
-    S3 URI, or there is nothing.
-    """
+    """What is there now. ConfigurationError when the source is no S3 URI, or nothing of it can be used."""
     if not source.startswith("s3://") or not split_uri(source):
         raise ConfigurationError(
             f"images: must be the S3 URI of a folder or a manifest (s3://bucket/folder/), not {source!r}"
@@ -54,7 +52,7 @@ def read_images(workspace: Workspace, source: str) -> Images:
     is_manifest = not source.endswith("/") and workspace.storage.exists(source)
     found = _of_manifest(workspace, source) if is_manifest else _of_folder(workspace, source)
     if not found.lines:
-        raise NoImages("; ".join([f"{source} has no image to be labelled", *found.told()]))
+        raise ConfigurationError("; ".join([f"{source} has no image to be labelled", *found.told()]))
     return found
 
 

@@ -96,7 +96,7 @@ class AugmentedAIHook(LoopAwsHook):
 
     Uses the connection `aws_review`; where it is not defined, `aws_default`. `client_type` is
     "sagemaker-a2i-runtime" (human loops) unless "sagemaker" is asked for (flow definitions, task
-    templates, work teams of the same plane).
+    templates, work teams and labeling jobs of the same plane).
 
     >>> loops = AugmentedAIHook().get_conn()  # doctest: +SKIP
     >>> loops.list_human_loops(FlowDefinitionArn=arn, MaxResults=100)  # doctest: +SKIP

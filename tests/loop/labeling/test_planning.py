@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from include.loop.core import layout
-from include.loop.core.errors import ConfigurationError, NoImages
+from include.loop.core.errors import ConfigurationError
 from include.loop.core.records.labeling import LabelingRequest, LeftOut
 from include.loop.labeling.planning import Wish, plan_labeling
 from tests.loop.place import Place, labelled, picture
@@ -131,30 +131,31 @@ def test_labels_become_the_first_models_where_there_is_a_place_for_them_and_noth
 
 
 @pytest.mark.parametrize(
-    ("source", "settings", "error", "told"),
+    ("source", "settings", "told"),
     [
-        ("new/", {}, ConfigurationError, "must be the S3 URI of a folder or a manifest"),
-        ("s3://bucket", {}, ConfigurationError, "not an S3 URI"),
-        (None, {"task": "image-classification", "classes": ["cat"]}, ConfigurationError, "a choice of two"),
+        ("new/", {}, "must be the S3 URI of a folder or a manifest"),
+        ("s3://bucket", {}, "not an S3 URI"),
+        (None, {"task": "image-classification", "classes": ["cat"]}, "a choice of two"),
         (
             None,
             {"labeling": {"template": "none.html"}},
-            ConfigurationError,
             "labeling.template: no such file",
         ),
     ],
 )
 def test_what_cannot_be_asked_is_said_before_anything_is_written(
-    place: Place, source: str | None, settings: dict[str, Any], error: type[Exception], told: str
+    place: Place, source: str | None, settings: dict[str, Any], told: str
 ):
     place.settings |= settings
     place.load()
-    with pytest.raises(error, match=told):
+    with pytest.raises(ConfigurationError, match=told):
         plan_labeling(place.workspace, Wish(source or folder(place)), keep=True)
     assert not list(place.storage.list(layout.LABELING))
 
 
 def test_a_folder_without_images_is_told_with_what_lies_there(place: Place):
     place.put("new/notes.txt", b"none")
-    with pytest.raises(NoImages, match=r"has no image to be labelled; 's3://.*notes.txt': suffix is none of"):
+    with pytest.raises(
+        ConfigurationError, match=r"has no image to be labelled; 's3://.*notes.txt': suffix is none of"
+    ):
         plan_labeling(place.workspace, Wish(place.storage.uri("new/")))
