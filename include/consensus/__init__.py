@@ -1,4 +1,5 @@
 """What several people's answers to one question come to, as Ground Truth consolidates them.
 
-Pure functions; the loop uses them for the answers of human loops.
+Pure functions that know nobody; the loop uses them for the answers of human loops, the review server for
+those of labeling jobs.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from include.loop.tasks.detection.consensus import MIN_IOU
+from include.consensus.boxes import MIN_IOU, iou
 from include.loop.tasks.detection.learnable import ManifestBox
 from include.loop.tasks.values import Agreement
 
@@ -25,7 +25,7 @@ def _pairs(first: Sequence[ManifestBox], second: Sequence[ManifestBox]) -> list[
             (overlap, i, j)
             for i, one in enumerate(first)
             for j, other in enumerate(second)
-            if one.class_id == other.class_id and (overlap := _iou(one, other)) > 0
+            if one.class_id == other.class_id and (overlap := iou(one, other)) > 0
         ),
         reverse=True,
     )
@@ -36,10 +36,3 @@ def _pairs(first: Sequence[ManifestBox], second: Sequence[ManifestBox]) -> list[
             others.add(j)
             overlaps.append(overlap)
     return overlaps
-
-
-def _iou(one: ManifestBox, other: ManifestBox) -> float:
-    width = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
-    height = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
-    both = max(width, 0.0) * max(height, 0.0)
-    return both / (one.width * one.height + other.width * other.height - both)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.tasks.detection.answers import Box, BoxAnswer
-from include.loop.tasks.detection.consensus import AgreedBox, BoxesInDoubt, agree, iou
+from include.loop.tasks.detection.consensus import AgreedBox, BoxesInDoubt, agree
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 BOXES = st.builds(
@@ -147,10 +147,3 @@ def test_workers_who_draw_the_same_get_what_they_drew(boxes, workers):
     agreed = agree([answer(f"w{number}", *boxes) for number in range(workers)])
     assert [item.box for item in agreed] == sorted(boxes)
     assert all(item.confidence == 1 for item in agreed)
-
-
-@given(BOXES, BOXES)
-def test_overlap_is_symmetric_and_whole_only_with_itself(one, other):
-    assert iou(one, other) == iou(other, one)
-    assert 0 <= iou(one, other) <= 1
-    assert iou(one, one) == 1
