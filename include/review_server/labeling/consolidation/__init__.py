@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from include.review_server.labeling.consolidation.boxes import label_boxes
 from include.review_server.labeling.consolidation.classes import label_classes
 from include.review_server.labeling.consolidation.values import (
     AnsweredObject,
@@ -29,6 +30,7 @@ _FAMILIES: dict[str, Callable[[Question, Sequence[AnsweredObject]], list[Label |
     "groundtruth/image-classification": label_classes,
     "groundtruth/text-classification": label_classes,
     "groundtruth/label-verification": label_classes,
+    "groundtruth/object-detection": label_boxes,
 }
 
 

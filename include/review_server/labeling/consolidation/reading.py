@@ -8,10 +8,11 @@ or shows one at length.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from include.review_server.labeling.consolidation.values import AnsweredObject, BadAnswer, Question
+from include.pictures import MAX_PIXELS
+from include.review_server.labeling.consolidation.values import AnsweredObject, BadAnswer, Label, Question
 
 # Farther than any side of an image or any text reaches, and exact as a float.
 FARTHEST = 1_000_000_000
@@ -19,6 +20,22 @@ _MOST_SHOWN = 60
 _MOST_CATEGORIES = 10
 
 T = TypeVar("T")
+
+
+def one_by_one(
+    label: Callable[[Question, AnsweredObject], Label], question: Question, objects: Sequence[AnsweredObject]
+) -> list[Label | BadAnswer]:
+    """The labels of objects that have nothing to do with each other."""
+    return [_label_or_reason(label, question, item) for item in objects]
+
+
+def _label_or_reason(
+    label: Callable[[Question, AnsweredObject], Label], question: Question, item: AnsweredObject
+) -> Label | BadAnswer:
+    try:
+        return label(question, item)
+    except BadAnswer as error:
+        return error
 
 
 def read_answers(question: Question, item: AnsweredObject, read: Callable[[Any], T]) -> dict[str, T]:
@@ -65,6 +82,38 @@ def class_of(question: Question, text: Any) -> int:
     raise BadAnswer(
         f"label {shown(text)} is none of the job's categories: {first}" + f" and {more} more" * (more > 0)
     )
+
+
+def image_size(content: Any) -> tuple[int, int]:
+    """Width and height of the picture that a worker saw, in pixels."""
+    properties = member(content, "inputImageProperties", dict)
+    width, height = (number(properties, name, "inputImageProperties") for name in ("width", "height"))
+    if int(width) != width or int(height) != height or min(width, height) < 1:
+        raise BadAnswer(f"an image of {width:g} x {height:g} pixels is none")
+    if width * height > MAX_PIXELS:
+        raise BadAnswer(f"an image of {width:g} x {height:g} pixels is larger than {MAX_PIXELS:,} pixels")
+    return int(width), int(height)
+
+
+def same_size(sizes: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """The size that all workers saw."""
+    found = list(dict.fromkeys(sizes))
+    if len(found) > 1:
+        told = " and ".join(f"{width} x {height}" for width, height in found[:2])
+        raise BadAnswer(f"the workers saw images of different sizes, {told} pixels")
+    return found[0]
+
+
+def adjustment(question: Question, modified: Iterable[bool]) -> dict[str, str]:
+    """What the metadata of an adjusted label says more: whether any worker changed what was there."""
+    if question.task_type.reviews != "adjustment":
+        return {}
+    return {"adjustment-status": "adjusted" if any(modified) else "unadjusted"}
+
+
+def plain(value: float) -> float:
+    """A whole number without a fraction, as Ground Truth writes the sides of boxes."""
+    return int(value) if value == int(value) else value
 
 
 def shown(value: Any) -> str:
