@@ -103,6 +103,8 @@ function forward(event) {
 /** @param {any} message */
 function receive(message) {
   if (message.nightloop === "submit") document.querySelector("crowd-form")?.submit();
+  if (message.nightloop === "keep") tell("draft", { content: document.querySelector("crowd-form")?.value ?? null });
+  if (message.nightloop === "restore") document.querySelector("crowd-form")?.restore(message.content);
   if (message.nightloop === "theme") document.documentElement.style.colorScheme = message.dark ? "dark" : "light";
   if (message.nightloop === "pause") {
     document.body.inert = Boolean(message.paused);

@@ -518,6 +518,15 @@ class Answer(Base):
     content: Mapped[str] = mapped_column(Text)
 
 
+class Draft(Base):
+    """What a worker who will come back had on the page, as an ``answerContent``. It ends with the task."""
+
+    __tablename__ = "drafts"
+
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    content: Mapped[str] = mapped_column(Text)
+
+
 class Delivery(Base):
     """An item's result that S3 does not have yet. The row goes in the transaction that ends the item."""
 

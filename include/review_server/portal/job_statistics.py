@@ -25,7 +25,8 @@ _ENDED = (LabelingStatus.COMPLETED, LabelingStatus.FAILED, LabelingStatus.STOPPE
 
 @dataclass(frozen=True)
 class JobCounts:
-    """One labeling job. ``out``: objects that people are asked about now, of the ``remaining`` ones.
+    """One labeling job. ``out``: objects that people are asked about now, of the ``remaining`` ones;
+    ``existing`` ones had the label in the manifest.
 
     ``per_hour``: objects that people's answers of the last hour suffice for; None when there are none.
     ``ends_at``: when the remaining ones are done at that rate; None without a rate or after the end.
@@ -45,6 +46,7 @@ class JobCounts:
     human: int
     machine: int
     failed: int
+    existing: int
     remaining: int
     out: int
     answers_last_hour: int
@@ -84,9 +86,10 @@ class JobStatistics:
         # Of a job that is younger than the window, what there is of it.
         hours = min(max((now - job.created_at) / timedelta(hours=1), 1 / 60), _WINDOW / timedelta(hours=1))
         per_hour = answers / hours / job.workers_per_item
-        remaining = max(job.objects - job.human_labeled - job.machine_labeled - job.failed, 0)
         runs = job.status not in _ENDED
-        ends_at = now + timedelta(hours=remaining / per_hour) if runs and per_hour and remaining else None
+        ends_at = (
+            now + timedelta(hours=job.unlabeled / per_hour) if runs and per_hour and job.unlabeled else None
+        )
         return JobCounts(
             queue_id=job.id,
             name=job.name,
@@ -102,7 +105,8 @@ class JobStatistics:
             human=job.human_labeled,
             machine=job.machine_labeled,
             failed=job.failed,
-            remaining=remaining,
+            existing=job.existing,
+            remaining=job.unlabeled,
             out=out or 0,
             answers_last_hour=answers,
             per_hour=per_hour or None,

@@ -1,4 +1,5 @@
-"""The workers' HTTP interface: sign in, see the queue, take a task, answer, decline or give it back. JSON.
+"""The workers' HTTP interface: sign in, see the queue, take a task, keep what is done of it,
+answer, decline or give it back. JSON.
 
 It turns requests into calls of ``Accounts`` and ``Tasks`` and their refusals into 4xx replies. Writes need
 the session's CSRF token in a header, so that another site's page cannot act with a worker's cookie. The
@@ -89,6 +90,8 @@ class WorkerApi:
             Route(f"{_PREFIX}/done", _refusals(self._done), methods=["GET"]),
             Route(f"{_PREFIX}/tasks", _refusals(self._take), methods=["POST"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}", _refusals(self._task), methods=["GET"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}/draft", _refusals(self._draft), methods=["GET"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}/draft", _refusals(self._keep_draft), methods=["PUT"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}/answer", _refusals(self._answer), methods=["POST"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}/again", _refusals(self._again), methods=["POST"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}/decline", _refusals(self._decline), methods=["POST"]),
@@ -189,18 +192,31 @@ class WorkerApi:
     async def _answer(self, request: Request) -> Response:
         worker = await self._writer(request)
         body = await json_object(request, LARGEST_BODY, lone_surrogates=True)
-        content, active = body.get("answer_content"), body.get("active_seconds")
+        active = body.get("active_seconds")
         if active is not None and (isinstance(active, bool) or not isinstance(active, int | float)):
             raise BadAnswer("active_seconds must be a number: the time at work without pauses")
-        if not isinstance(content, dict):
-            raise BadAnswer('the body must be {"answer_content": {…}}: a JSON object, as a form gives it')
-        try:
-            text = await run_in_threadpool(jsontext.dump, content)
-        except ValueError as error:
-            raise BadAnswer(f"answer_content: {error}") from None
+        text = await run_in_threadpool(_content, body)
         task_id = request.path_params["task_id"]
         await run_in_threadpool(self._tasks.answer, worker.worker_id, task_id, text, active)
         return self._ended(task_id, TaskStatus.ANSWERED)
+
+    async def _draft(self, request: Request) -> Response:
+        worker = await self._signed_in(request)
+        task_id = request.path_params["task_id"]
+        draft = await run_in_threadpool(self._tasks.draft, worker.worker_id, task_id)
+        if draft is None:
+            return Response(status_code=204)
+        body = jsontext.splice({"task_id": task_id}, {"answer_content": draft})
+        return Response(body, media_type="application/json")
+
+    async def _keep_draft(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        body = await json_object(request, LARGEST_BODY, lone_surrogates=True)
+        text = await run_in_threadpool(_content, body)
+        await run_in_threadpool(
+            self._tasks.keep_draft, worker.worker_id, request.path_params["task_id"], text
+        )
+        return Response(status_code=204)
 
     async def _again(self, request: Request) -> Response:
         worker = await self._writer(request)
@@ -259,6 +275,17 @@ def _refusals(handler: Handler) -> Handler:
             return reply
 
     return answer
+
+
+def _content(body: dict[str, Any]) -> str:
+    """The answer of a body, as the JSON text that is kept."""
+    content = body.get("answer_content")
+    if not isinstance(content, dict):
+        raise BadAnswer('the body must be {"answer_content": {…}}: a JSON object, as a form gives it')
+    try:
+        return jsontext.dump(content)
+    except ValueError as error:
+        raise BadAnswer(f"answer_content: {error}") from None
 
 
 def _remember_device(reply: Response, mark: str | None, secure: bool) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from include.review_server.db.models import (
     DataObject,
     Delivery,
+    Draft,
     FlowDefinition,
     HumanLoop,
     LabelingJob,
@@ -113,8 +114,9 @@ def finish(
 
 
 def end_task(session: Session, task: Task, status: TaskStatus, now: datetime) -> None:
-    """End a worker's turn; ``settle`` the item afterwards."""
+    """End a worker's turn, and what was kept of it; ``settle`` the item afterwards."""
     task.status, task.ended_at = status, now
+    session.execute(delete(Draft).where(Draft.task_id == task.id))
     tell_turn(session, task)
 
 

@@ -20,6 +20,7 @@ from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import (
     Answer,
+    Draft,
     ItemInput,
     Task,
     Worker,
@@ -161,6 +162,23 @@ class Tasks:
             settle(session, item, now)
         self._answered(spent / 1000)
         self._wake()
+
+    def keep_draft(self, worker_id: str, task_id: str, content: str) -> None:
+        """Keep what the worker has on the page (as an ``answerContent``, JSON text) until the task ends.
+
+        The last one counts. Raises ``TaskNotInHand`` when the task is not in hand any more.
+        """
+        with self._database.write() as session:
+            _, task = self._locked(session, worker_id, task_id)
+            self._check_in_hand(task)
+            session.merge(Draft(task_id=task_id, content=content))
+
+    def draft(self, worker_id: str, task_id: str) -> str | None:
+        """What was kept last; None when nothing was, or the task has ended."""
+        with self._database.read() as session:
+            _own_task(session, worker_id, task_id)
+            draft = session.get(Draft, task_id)
+            return draft.content if draft else None
 
     def decline(self, worker_id: str, task_id: str) -> None:
         """Give the task to someone else for good."""

@@ -318,6 +318,43 @@ def test_it_runs_in_a_frame_without_an_origin(page: Page, site: Site):
     assert refused == []
 
 
+def test_a_kept_answer_is_shown_again(task: Task):
+    image = 'src="{{ task.input.image | grant_read_access }}"'
+    template = _form(
+        f"""<crowd-bounding-box name="boxes" labels="['a', 'b']" {image}></crowd-bounding-box>
+        <crowd-semantic-segmentation name="mask" labels="['a', 'b']" {image}></crowd-semantic-segmentation>
+        <crowd-image-classifier name="kind" categories="['x', 'y']" {image}><worker-comment></worker-comment>
+        </crowd-image-classifier>
+        <crowd-classifier-multi-select name="kinds" categories="['x', 'y']"></crowd-classifier-multi-select>
+        <crowd-input name="text" value="before"></crowd-input><crowd-text-area name="more"></crowd-text-area>
+        <crowd-checkbox name="c" value="p" checked></crowd-checkbox>
+        <crowd-checkbox name="c" value="q"></crowd-checkbox>
+        <crowd-slider name="much" min="1" max="5"></crowd-slider><select name="s"><option>1<option>2</select>
+        <input name="plain"><input type="checkbox" name="native" value="n">"""
+    )
+    page = task.open(template)
+    page.evaluate(
+        """() => {
+            const by = (name) => document.querySelector(`[name=${name}]`);
+            by("boxes").addShape([{x: 3, y: 4}, {x: 30, y: 40}]);
+            by("mask").stroke({x: 40, y: 50}, {x: 90, y: 60});
+            by("kind").choose("y", true); by("kind").comment.value = "why";
+            by("kinds").choose("x", true);
+            by("text").value = ""; by("more").value = "é, z";
+            by("c").checked = false; by("much").value = 4; by("s").value = "2";
+            by("plain").value = "v"; by("native").checked = true;
+        }"""
+    )
+    kept = task.value("crowd-form")
+    assert "text" not in kept
+    assert kept["much"] == 4
+    page = task.open(template)
+    assert task.value("crowd-form") != kept
+    page.evaluate("(content) => window.postMessage({nightloop: 'restore', content}, '*')", kept)
+    page.wait_for_function("document.querySelector('[name=mask]').mask.counts[1]")
+    assert task.value("crowd-form") == kept
+
+
 def test_the_components_are_ours_and_complete(task: Task, site: Site):
     page = task.open(_form(""))
     known = page.evaluate("(names) => names.filter((name) => customElements.get(name))", sorted(ELEMENTS))

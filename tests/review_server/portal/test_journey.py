@@ -92,6 +92,10 @@ def test_by_keyboard_alone(rig: Rig, boxes: Flow, visit: Visit):
     page.wait_for_url(lambda url: "/work/" in url and url != address)
     expect(page.get_by_role("status")).to_contain_text("Saved. Here is the next one.")
     reviewer.frame()
+    page.frames[-1].wait_for_function("() => document.querySelector('crowd-bounding-box').size")
+    page.frames[-1].locator(".stage").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("1")
     page.keyboard.press("Alt+s")
     stopping = page.get_by_role("dialog", name="Stop working on this task")
     expect(stopping.get_by_role("button", name="Come back later")).to_be_focused()
@@ -99,14 +103,16 @@ def test_by_keyboard_alone(rig: Rig, boxes: Flow, visit: Visit):
     page.wait_for_url(f"{rig.url}/")
     page.keyboard.press("Alt+n")
     reviewer.frame()
+    expect(page.get_by_role("status")).to_contain_text("Here is what you had done.")
     page.keyboard.press("Control+Enter")
     page.wait_for_url(f"{rig.url}/")
 
     changed = boxes.output(first)["humanAnswers"][0]["answerContent"]["annotatedResult"]
     assert changed["boundingBoxes"] == [{"height": 80, "label": "bird", "left": 41, "top": 50, "width": 100}]
     assert changed["initialValueModified"] is True
-    unchanged = boxes.output(second)["humanAnswers"][0]["answerContent"]["annotatedResult"]
-    assert unchanged["initialValueModified"] is False
+    resumed = boxes.output(second)["humanAnswers"][0]["answerContent"]["annotatedResult"]
+    assert resumed["boundingBoxes"] == [{"height": 80, "label": "cat", "left": 40, "top": 50, "width": 100}]
+    assert resumed["initialValueModified"] is True
 
 
 def test_classifying(rig: Rig, visit: Visit):

@@ -130,6 +130,24 @@ def test_a_declined_task_goes_to_someone_else_for_good(rig: Rig):
     assert other.answer(flow=flow)["item"] == name
 
 
+def test_a_draft_is_kept_until_the_task_ends(rig: Rig):
+    flow = rig.flow()
+    flow.start()
+    worker, other = rig.worker(flow.team), rig.worker(flow.team)
+    task = worker.take(flow)
+    draft = f"/worker/tasks/{task['task_id']}/draft"
+    assert worker.http.get(draft).status_code == 204
+    for content in ({"a": 1}, {"a": "é", "b": [1.50]}):
+        assert worker.http.put(draft, json={"answer_content": content}).status_code == 204
+    assert worker.http.get(draft).json()["answer_content"] == {"a": "é", "b": [1.50]}
+    assert worker.http.put(draft, json={"answer_content": []}).status_code == 400
+    assert other.http.get(draft).status_code == 404
+    assert other.http.put(draft, json={"answer_content": {}}).status_code == 404
+    assert worker.do("return", task).status_code == 200
+    assert worker.http.get(draft).status_code == 204
+    assert worker.http.put(draft, json={"answer_content": {}}).status_code == 409
+
+
 def test_a_question_is_asked_again_of_others_as_long_as_one_is_left(rig: Rig):
     flow = rig.flow(TaskCount=2)
     ann, ben, cid = (rig.worker(flow.team) for _ in range(3))

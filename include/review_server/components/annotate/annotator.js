@@ -43,8 +43,18 @@ export class Annotator extends ImageStage {
 
   /** Begin (again) with the initial value. */
   begin() {
-    const initial = this.initialValue;
-    const items = Array.isArray(initial) ? initial : initial?.[this.collection] ?? [];
+    this.load(this.initialValue, "initial-value");
+    this.initialText = this.preset ? JSON.stringify(this.written()) : "";
+    this.setDraft(null);
+  }
+
+  restore(answer) {
+    if (Array.isArray(answer?.[this.collection])) this.load(answer, "the kept answer");
+  }
+
+  /** Begin with the shapes of a list, or of an answer. @param {any} value @param {string} what as a complaint names it */
+  load(value, what) {
+    const items = Array.isArray(value) ? value : value?.[this.collection] ?? [];
     const shapes = [];
     for (const item of items) {
       try {
@@ -53,12 +63,10 @@ export class Annotator extends ImageStage {
         if (whole.some(({ x, y }) => !Number.isFinite(x) || !Number.isFinite(y))) throw new TypeError("not numbers");
         shapes.push({ label: String(shape.label ?? ""), points: whole });
       } catch {
-        this.complain(`initial-value of ${this.localName}: ${JSON.stringify(item)} is not a ${this.kind.noun}`);
+        this.complain(`${what} of ${this.localName}: ${JSON.stringify(item)} is not a ${this.kind.noun}`);
       }
     }
     this.shapes.load(shapes);
-    this.initialText = this.preset ? JSON.stringify(this.written()) : "";
-    this.setDraft(null);
   }
 
   // -- the answer ----------------------------------------------------------------------------------------------

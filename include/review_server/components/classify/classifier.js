@@ -152,6 +152,15 @@ export class Classifier extends CrowdElement {
     return answer;
   }
 
+  restore(answer) {
+    this.reset();
+    const kept = this.constructor.many ? answer?.labels : [answer?.label];
+    const known = [...this.categories, ...(this.exclusion ? [this.exclusion] : [])];
+    for (const text of Array.isArray(kept) ? kept : []) if (known.includes(text)) this.chosen.add(text);
+    if (this.comment && typeof answer?.workerComment === "string") this.comment.value = answer.workerComment;
+    this.show();
+  }
+
   problem() {
     if (this.chosen.size) return null;
     this.error.textContent = this.constructor.many ? "Choose at least one." : "Choose one.";

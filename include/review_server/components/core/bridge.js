@@ -2,8 +2,8 @@
  * What the page and its parent tell each other, by messages. The page runs on an opaque origin and cannot know
  * its parent's, so it sends to "*" (frame-ancestors names the only possible parent) and listens to it alone.
  *
- * page → parent: {nightloop: "ready" | "answer" | "size" | "activity" | "key" | "error", …}
- * parent → page: {nightloop: "hello" | "submit" | "pause" | "theme", …}
+ * page → parent: {nightloop: "ready" | "answer" | "draft" | "size" | "activity" | "key" | "error", …}
+ * parent → page: {nightloop: "hello" | "submit" | "keep" | "restore" | "pause" | "theme", …}
  */
 
 const ACTIVITY_EVERY = 1000;

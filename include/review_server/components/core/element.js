@@ -141,6 +141,12 @@ export class CrowdElement extends HTMLElement {
   /** Back to how the template set it. */
   reset() {}
 
+  /**
+   * Show an answer of this element that was kept, to go on with it; what is not of its kind changes nothing.
+   * @param {any} _answer undefined when it had none
+   */
+  restore(_answer) {}
+
   get _submittableValue() {
     return this.answer();
   }

@@ -75,6 +75,11 @@ export class Choice extends CrowdElement {
     return { [this.value]: this.checked };
   }
 
+  restore(answer) {
+    const checked = answer?.[this.value];
+    if (typeof checked === "boolean") this.box.checked = checked;
+  }
+
   problem() {
     const missing = this.hasAttribute("required") && !this.checked;
     this.box.setAttribute("aria-invalid", String(missing));

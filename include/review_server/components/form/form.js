@@ -70,6 +70,16 @@ export class CrowdForm extends HTMLElement {
     return answer;
   }
 
+  /** Show an answer that was kept, to go on with it. @param {Record<string, any>} answer */
+  restore(answer) {
+    for (const field of this.fields) {
+      if (!field.name || field.disabled) continue;
+      const value = Object.getOwnPropertyDescriptor(answer, field.name)?.value;
+      if (field instanceof CrowdElement) field.restore(value);
+      else restoreNative(field, value);
+    }
+  }
+
   get _submittableValue() {
     return this.value;
   }
@@ -208,6 +218,16 @@ function nativeValue(field) {
   if (isChoice(field)) return { [field.value]: field.checked };
   if (field.type === "select-multiple") return [...field.selectedOptions].map((option) => option.value);
   return field.value;
+}
+
+function restoreNative(field, value) {
+  if (isChoice(field)) {
+    if (typeof value?.[field.value] === "boolean") field.checked = value[field.value];
+  } else if (field.type === "select-multiple") {
+    if (Array.isArray(value)) for (const option of field.options) option.selected = value.includes(option.value);
+  } else if (typeof value === "string" && !NO_ANSWER.includes(field.type)) {
+    field.value = value;
+  }
 }
 
 function resetNative(field) {

@@ -68,6 +68,13 @@ export class CrowdSlider extends CrowdElement {
     return this.value;
   }
 
+  restore(answer) {
+    if (typeof answer !== "number") return;
+    // Whether it had been set by hand is not told by its value.
+    this.touched ||= answer !== this.value;
+    this.value = answer;
+  }
+
   problem() {
     return this.hasAttribute("required") && !this.touched ? `Please set "${this.name}"` : null;
   }

@@ -78,6 +78,10 @@ export class Text extends CrowdElement {
     return this.value === "" ? undefined : this.value;
   }
 
+  restore(answer) {
+    if (answer === undefined || typeof answer === "string") this.value = answer ?? "";
+  }
+
   problem() {
     return this.validate();
   }

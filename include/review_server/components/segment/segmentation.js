@@ -36,6 +36,10 @@ export class CrowdSemanticSegmentation extends ImageStage {
     this.corners = [];
     /** What keeps the answer from being given: a mask to correct that is not there. */
     this.missing = "";
+    /** The masks that are being read, one after the other. */
+    this.reading = Promise.resolve();
+    /** A mask that was kept, until it is read. @type {{source: string, mappings: any} | null} */
+    this.kept = null;
     /** The mask to correct, as it was. @type {Uint8Array | null} */
     this.initial = null;
     this.canvas = h("canvas", { class: "mask", "aria-hidden": "true" });
@@ -47,17 +51,21 @@ export class CrowdSemanticSegmentation extends ImageStage {
 
   update() {
     const mappings = this.preset ? this.initialValue?.labelMappings ?? {} : {};
-    for (const label of [...Object.keys(mappings), ...this.labels]) {
-      if (!this.classes.includes(label)) this.classes.push(label);
-    }
-    if (this.classes.length > MOST_CLASSES) this.complain(`labels of ${this.localName}: at most ${MOST_CLASSES} are possible`);
+    this.know([...Object.keys(mappings), ...this.labels]);
     const given = Object.entries(mappings).map(([label, { color } = {}]) => [label, String(color ?? "").toLowerCase()])
       .filter(([, colour]) => /^#[0-9a-f]{6}$/.test(colour));
     this.colours = new Map(/** @type {[string, string][]} */ (given));
-    const rest = this.classes.filter((label) => !this.colours.has(label));
-    maskColours(rest.length, this.colours.values()).forEach((colour, index) => this.colours.set(rest[index], colour));
+    this.know([]);
     super.update();
     this.show();
+  }
+
+  /** Give each class a value in the mask and a colour. @param {string[]} labels */
+  know(labels) {
+    this.classes.push(...new Set(labels.filter((label) => !this.classes.includes(label))));
+    if (this.classes.length > MOST_CLASSES) this.complain(`labels of ${this.localName}: at most ${MOST_CLASSES} are possible`);
+    const rest = this.classes.filter((label) => !this.colours.has(label));
+    maskColours(rest.length, this.colours.values()).forEach((colour, index) => this.colours.set(rest[index], colour));
   }
 
   loaded() {
@@ -76,17 +84,23 @@ export class CrowdSemanticSegmentation extends ImageStage {
   /** Begin (again) with the initial value. */
   begin() {
     this.corners = [];
-    this.initial = null;
     if (!this.mask) return;
-    this.mask.load(new Uint8Array(this.mask.pixels.length));
-    const source = this.preset ? this.initialValue?.src : null;
-    if (source) {
-      const { initialValue } = this;
-      this.read(source, initialValue.labelMappings ?? {}).then((pixels) => {
-        if (pixels) this.initial = pixels;
-      });
-    }
+    const nothing = new Uint8Array(this.mask.pixels.length);
+    this.mask.load(nothing);
+    this.initial = this.initialValue?.src ? null : nothing;
+    this.reading = this.readInitial().then(() => this.readKept());
     this.show();
+  }
+
+  async readInitial() {
+    const initial = this.initialValue;
+    if (initial?.src) this.initial = await this.read(initial.src, initial.labelMappings ?? {});
+  }
+
+  async readKept() {
+    const { kept } = this;
+    this.kept = null;
+    if (kept) await this.read(kept.source, kept.mappings);
   }
 
   /**
@@ -96,6 +110,7 @@ export class CrowdSemanticSegmentation extends ImageStage {
    */
   async read(source, mappings) {
     const { mask } = this;
+    this.know(Object.keys(mappings));
     this.missing = "The mask to begin with is still being loaded";
     this.panel.waiting(`${this.missing}…`);
     const values = Object.entries(mappings).map(([label, { color } = { color: "" }]) => {
@@ -133,6 +148,13 @@ export class CrowdSemanticSegmentation extends ImageStage {
     };
     if (this.preset) answer.initialValueModified = !this.initial || !same(this.initial, this.mask.pixels);
     return answer;
+  }
+
+  restore(answer) {
+    const data = answer?.labeledImage?.pngImageData;
+    if (typeof data !== "string" || !data) return;
+    this.kept = { source: `data:image/png;base64,${data}`, mappings: answer.labelMappings ?? {} };
+    if (this.mask) this.reading = this.reading.then(() => this.readKept());
   }
 
   problem() {

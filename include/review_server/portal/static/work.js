@@ -21,6 +21,8 @@ let touched = false;
 let leaving = false;
 let sending = false;
 let kept = null; // an answer that the server has not accepted yet
+let unsaved = false; // whether something was done since the draft was kept
+let takeDraft = null; // who waits for the frame's draft
 
 const active = new ActiveTime();
 const countdown = new Countdown(frame.dataset.now, frame.dataset.expires, {
@@ -43,7 +45,7 @@ window.addEventListener("message", ({ source, data }) => {
 });
 
 const messages = {
-  ready({ unsupported }) {
+  async ready({ unsupported }) {
     if (frame.dataset.ready) return;
     frame.dataset.ready = "yes";
     theme();
@@ -52,9 +54,16 @@ const messages = {
       complain(`This task uses parts that this portal does not have (${unsupported.map(String).join(", ")}). ` +
         "If you cannot answer without them, choose Stop, then Decline.");
     }
+    const draft = await call("GET", `/worker/tasks/${task}/draft`).catch(() => null);
+    if (!draft) return;
+    tell("restore", { content: draft.answer_content });
+    say("Here is what you had done.");
+  },
+  draft({ content }) {
+    takeDraft?.(content);
   },
   activity() {
-    touched = true;
+    touched = unsaved = true;
     active.note();
   },
   answer({ content }) {
@@ -191,7 +200,30 @@ others.addEventListener("message", ({ data }) => {
 });
 others.postMessage({ kind: "opened", task });
 
-/* Stopping */
+/* Stopping, and what is kept until somebody comes back */
+
+const KEEP_EVERY = 30_000;
+const FRAME_ANSWERS = 5_000;
+
+/** Have the server keep what is on the page. Throws what the server refuses. */
+async function keepDraft() {
+  if (!unsaved) return;
+  unsaved = false;
+  const content = await new Promise((resolve) => {
+    takeDraft = resolve;
+    tell("keep");
+    setTimeout(() => resolve(null), FRAME_ANSWERS);
+  });
+  try {
+    if (content) await call("PUT", `/worker/tasks/${task}/draft`, { answer_content: content });
+  } catch (error) {
+    unsaved = true;
+    throw error;
+  }
+}
+
+// A browser that goes down takes half a minute of work with it, no more. What fails is tried again.
+setInterval(() => !sending && !leaving && cover.hidden && keepDraft().catch(() => {}), KEEP_EVERY);
 
 document.getElementById("stop").addEventListener("click", () => {
   document.getElementById("until").textContent = `for ${inWords(countdown.left)}`;
@@ -202,11 +234,12 @@ const ways = stopping.querySelectorAll("[data-stop]");
 for (const button of ways) {
   button.addEventListener("click", async () => {
     const how = button.dataset.stop;
-    if (how === "later") {
-      sayNext("The task is still yours: resume it before its time is up.");
-      return go("/");
-    }
     try {
+      if (how === "later") {
+        await keepDraft();
+        sayNext("The task is still yours, with what you did: resume it before its time is up.");
+        return go("/");
+      }
       await call("POST", `/worker/tasks/${task}/${how}`, {});
       sayNext(how === "return" ? "The task is back in the list." : "You declined the task. Somebody else will be asked.");
       ended(how);

@@ -79,10 +79,16 @@ def upgrade() -> None:
     _index("work_items_open", ["queue_id", "id"], where="status = 'InProgress'")
     _index("work_items_by_deadline", ["available_until"], where="status = 'InProgress'")
     _index_tasks("item", "queue")
+    op.create_table(
+        "drafts",
+        sa.Column("task_id", sa.String(32), sa.ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("content", sa.Text, nullable=False),
+    )
     _create_labeling_jobs()
 
 
 def downgrade() -> None:
+    op.drop_table("drafts")
     _drop_labeling_jobs()
     _drop_indexes("flow_definitions", "live_name", "by_status")
     _drop_indexes("work_queues", "by_team", "by_template")
