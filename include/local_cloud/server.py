@@ -20,6 +20,7 @@ from include.local_cloud import credentials
 from include.local_cloud.base.services import BaseServices
 from include.local_cloud.control.algorithms import Algorithms
 from include.local_cloud.control.sagemaker import SageMaker
+from include.local_cloud.control.tags import Tags
 from include.local_cloud.dispatcher import Dispatcher
 from include.local_cloud.gateway.access import Access
 from include.local_cloud.gateway.admission import Admission
@@ -93,6 +94,7 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
             logs_endpoint=cloud_url,
         ),
         secret_of=access.caller_secret,
+        tags=Tags(store),
     )
     jobs = SageMaker(store, Algorithms(settings.algorithms), dispatcher.wake, human.control)
     control = AwsService("sagemaker", jobs)

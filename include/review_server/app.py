@@ -28,6 +28,8 @@ from include.review_server.api.api_keys import ApiKeys
 from include.review_server.api.callers import Callers
 from include.review_server.api.flow_definitions import FlowDefinitionOperations, FlowJobs
 from include.review_server.api.human_loops import WAIT_FOR_S3, HumanLoopOperations
+from include.review_server.api.labeling_jobs import LabelingJobOperations
+from include.review_server.api.tags import TagOperations, Tags
 from include.review_server.api.task_uis import TaskUiOperations
 from include.review_server.api.work_teams import WorkteamOperations
 from include.review_server.arns import Arns
@@ -39,6 +41,7 @@ from include.review_server.errors import BodyTooLarge, DatabaseAway
 from include.review_server.health import Health, disk_problem
 from include.review_server.labeling.cloud_logs import CloudLogs
 from include.review_server.labeling.functions import Functions
+from include.review_server.labeling.initializing import Initializing
 from include.review_server.labeling.logs import WorkerLog
 from include.review_server.labeling.responses import WorkerResponses, worker_prefix
 from include.review_server.metrics import OTHERS, TOKEN, Metrics, note_operation
@@ -57,7 +60,7 @@ from include.review_server.work.answers import Identities
 from include.review_server.work.background import BackgroundWorker
 from include.review_server.work.deadlines import Deadlines
 from include.review_server.work.delivery import Deliveries
-from include.review_server.work.events import LoopEvents
+from include.review_server.work.events import EndEvents
 from include.review_server.work.outputs import LoopOutputs
 from include.review_server.work.tasks import Tasks
 from include.wire import AwsError
@@ -84,7 +87,13 @@ class Control:
 class Review:
     """A review server. Made by ``create_review``; does nothing until it is started."""
 
-    def __init__(self, settings: ReviewSettings, clock: Clock, secret_of: SecretOf | None) -> None:
+    def __init__(
+        self,
+        settings: ReviewSettings,
+        clock: Clock,
+        secret_of: SecretOf | None,
+        tags: TagOperations | None,
+    ) -> None:
         self.settings = settings
         self.database = Database(settings.database)
         keys = ApiKeys(settings.api_keys_file)
@@ -111,15 +120,19 @@ class Review:
                 QueueKind.LABELING_JOB: WorkerResponses(Identities(url, worker_prefix(arns.region))),
             },
         )
-        self.events = LoopEvents(self.database, clock, arns, settings)
+        self.events = EndEvents(self.database, clock, arns, settings)
         self.functions = Functions(settings, store)
         self._logs = CloudLogs(settings)
         self.database.on_turn = WorkerLog(self._logs, arns, clock).note
+        tags = tags or Tags(self.database)
         self.control = Control(
             TaskUiOperations(self.database, clock, arns, self._trials, access, url),
             WorkteamOperations(self.database, clock, arns, url),
             FlowDefinitionOperations(self.database, clock, arns, self.wake),
+            LabelingJobOperations(self.database, clock, arns, tags, self.functions, self.wake),
+            tags,
         )
+        self.initializing = Initializing(self.database, clock, store, self._trials, self.wake)
         self.runtime = HumanLoopOperations(self.database, clock, arns, store, self.wake)
         # Calls of programs have threads of their own, and those that wait for S3 others again: whatever hangs
         # there, reviewers' requests find theirs free.
@@ -129,6 +142,7 @@ class Review:
             [
                 self.flow_jobs.activate,
                 self.flow_jobs.delete,
+                self.initializing.initialize,
                 self.deadlines.end_leases,
                 self.deadlines.end_availability,
                 self.deliveries.deliver,
@@ -244,14 +258,18 @@ class Review:
 
 
 def create_review(
-    settings: ReviewSettings, clock: Clock = utc_now, secret_of: SecretOf | None = None
+    settings: ReviewSettings,
+    clock: Clock = utc_now,
+    secret_of: SecretOf | None = None,
+    tags: TagOperations | None = None,
 ) -> Review:
     """A review server by its settings.
 
     ``clock`` is there for tests that cannot wait for a lease to end. ``secret_of`` gives the secret of an API
-    caller's key to a server that is mounted where keys exist already; alone, it keeps its own (``api_keys``).
+    caller's key to a server that is mounted where keys exist already, and ``tags`` are the tags of that
+    place; alone, it keeps its own (``api_keys``, ``api.tags``).
     """
-    return Review(settings, clock, secret_of)
+    return Review(settings, clock, secret_of, tags)
 
 
 def _aws_error(error: AwsError) -> Response:

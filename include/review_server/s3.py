@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import chain
 from typing import Any
 
@@ -111,6 +111,38 @@ class ObjectStore:
                     self._client.abort_multipart_upload(
                         Bucket=location.bucket, Key=location.key, UploadId=upload["UploadId"]
                     )
+
+    def get(self, location: S3Location, most: int) -> bytes:
+        """A small object. ``ValueError`` when it has more than ``most`` bytes; raises ``S3_ERRORS`` too."""
+        with self.reach.used(f"bucket {location.bucket}"):
+            body = self._client.get_object(Bucket=location.bucket, Key=location.key)["Body"]
+            with closing(body):
+                content: bytes = body.read(most + 1)
+        if len(content) > most:
+            raise ValueError(f"{location.uri} has more than {most:,} bytes")
+        return content
+
+    def version(self, location: S3Location) -> tuple[str, int]:
+        """The ETag of an object and its size in bytes. Raises one of ``S3_ERRORS``."""
+        with self.reach.used(f"bucket {location.bucket}"):
+            head = self._client.head_object(Bucket=location.bucket, Key=location.key)
+        return head["ETag"], head["ContentLength"]
+
+    def get_piece(self, location: S3Location, etag: str, start: int, most: int) -> bytes:
+        """At most so many bytes from ``start`` on, which is inside of the object.
+
+        Raises one of ``S3_ERRORS``: status 412 when the object is no more the one of that ETag.
+        """
+        with self.reach.used(f"bucket {location.bucket}"):
+            body = self._client.get_object(
+                Bucket=location.bucket,
+                Key=location.key,
+                IfMatch=etag,
+                Range=f"bytes={start}-{start + most - 1}",
+            )["Body"]
+            with closing(body):
+                piece: bytes = body.read(most)
+        return piece
 
     def bucket_problem(self, bucket: str) -> str | None:
         """Why nothing can be written to the bucket, or None. Raises one of ``S3_ERRORS`` when S3 is away."""

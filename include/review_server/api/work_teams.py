@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from include.review_server.arns import WORKFORCE, Arns
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
-from include.review_server.db.models import FlowDefinition, Workteam
-from include.review_server.db.statuses import FlowStatus
+from include.review_server.db.models import FlowDefinition, LabelingJob, Workteam
+from include.review_server.db.statuses import LABELING_AT_WORK, FlowStatus
 from include.wire import AwsError
 
 _MOST = 25  # the account's quota
@@ -92,16 +92,8 @@ class WorkteamOperations:
     def delete_workteam(self, params: dict[str, Any]) -> dict[str, Any]:
         with self._database.write() as session:
             team = self._existing(session, params["WorkteamName"])
-            using = session.scalars(
-                select(FlowDefinition.name).where(
-                    FlowDefinition.workteam_name == team.name, FlowDefinition.status != FlowStatus.DELETED
-                )
-            ).first()
-            if using:
-                raise AwsError(
-                    "ValidationException",
-                    f"Work team {team.name} answers for flow definition {using}: delete that first",
-                )
+            if using := _at_work_for(session, team.name):
+                raise AwsError("ValidationException", f"Work team {team.name} answers for {using} first")
             session.delete(team)
         return {"Success": True}
 
@@ -111,8 +103,18 @@ class WorkteamOperations:
         return {"Workforce": self._workforce()}
 
     def list_workforces(self, params: dict[str, Any]) -> dict[str, Any]:
-        fits = params.get("NameContains", "") in WORKFORCE
+        fits = params.get("NameContains", "").lower() in WORKFORCE
         return {"Workforces": [self._workforce()] if fits else []}
+
+    def list_subscribed_workteams(self, _params: dict[str, Any]) -> dict[str, Any]:
+        """None: teams of vendors come with a subscription in the AWS Marketplace."""
+        return {"SubscribedWorkteams": []}
+
+    def describe_subscribed_workteam(self, params: dict[str, Any]) -> dict[str, Any]:
+        # The model declares no ResourceNotFound for it.
+        raise AwsError(
+            "ValidationException", f"Could not find a subscription to work team {params['WorkteamArn']}"
+        )
 
     def _existing(self, session: Session, name: str) -> Workteam:
         team = session.get(Workteam, name)
@@ -140,6 +142,23 @@ class WorkteamOperations:
             "LastUpdatedDate": self._started_at,
             "Status": "Active",
         }
+
+
+def _at_work_for(session: Session, name: str) -> str | None:
+    """What a team answers for, and what to do before it can go."""
+    flow = session.scalars(
+        select(FlowDefinition.name).where(
+            FlowDefinition.workteam_name == name, FlowDefinition.status != FlowStatus.DELETED
+        )
+    ).first()
+    if flow is not None:
+        return f"flow definition {flow}: delete that"
+    job = session.scalars(
+        select(LabelingJob.name)
+        .where(LabelingJob.workteam_name == name, LabelingJob.status.in_(LABELING_AT_WORK))
+        .order_by(LabelingJob.id)
+    ).first()
+    return None if job is None else f"labeling job {job}: stop that"
 
 
 def _echo(params: dict[str, Any]) -> str:

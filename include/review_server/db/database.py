@@ -24,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from include.review_server import private_files
-from include.review_server.db.models import HumanLoop, Task
+from include.review_server.db.models import HumanLoop, LabelingJob, Task
 from include.review_server.errors import DatabaseAway
 
 # Any fixed number: servers that start together take turns at migrating.
@@ -74,8 +74,9 @@ class Database:
             event.listen(self._engine, "begin", _begin_sqlite)
         self._write_engine = self._engine.execution_options(nightloop_write=True)
         self._migrate_engine = self._engine.execution_options(nightloop_write=True, nightloop_migrate=True)
-        # Who wants to know in the same transaction that a loop ended (``events``); usually nobody.
+        # Who wants to know in the same transaction that a loop or job ended (``events``); usually nobody.
         self.on_loop_end: Callable[[Session, HumanLoop], None] | None = None
+        self.on_job_end: Callable[[Session, LabelingJob], None] | None = None
         # The same for the begin and the end of a worker's turn (``labeling.logs``).
         self.on_turn: Callable[[Session, Task], None] | None = None
 
@@ -88,7 +89,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes are on disk when the block ends, or gone when it raises."""
-        info = {"on_loop_end": self.on_loop_end, "on_turn": self.on_turn}
+        info = {
+            "on_loop_end": self.on_loop_end,
+            "on_job_end": self.on_job_end,
+            "on_turn": self.on_turn,
+        }
         with (
             _said_plainly(),
             self._writer,

@@ -344,6 +344,16 @@ class Prediction(Base):
     __table_args__ = (Index("predictions_by_confidence", "job_id", "confidence", "number"),)
 
 
+class ResourceTag(Base):
+    """A tag of a resource, by its ARN in lower case: names of labeling jobs know no case."""
+
+    __tablename__ = "resource_tags"
+
+    arn: Mapped[str] = mapped_column(String(256), primary_key=True)
+    key: Mapped[str] = mapped_column(String(128), primary_key=True)
+    value: Mapped[str] = mapped_column(String(256))
+
+
 class WorkItem(Base):
     """One thing that people are asked about, owned by a human loop or by an object of a labeling job.
 

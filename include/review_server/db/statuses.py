@@ -33,7 +33,12 @@ class LabelingStatus(StrEnum):
     @property
     def is_terminal(self) -> bool:
         """Whether nothing will change any more."""
-        return self in (LabelingStatus.COMPLETED, LabelingStatus.FAILED, LabelingStatus.STOPPED)
+        return self not in LABELING_AT_WORK
+
+
+LABELING_AT_WORK = frozenset(
+    {LabelingStatus.INITIALIZING, LabelingStatus.IN_PROGRESS, LabelingStatus.STOPPING}
+)
 
 
 class ObjectStatus(StrEnum):

@@ -33,11 +33,15 @@ _SHARED_CROWD = re.compile(r":workteam/(public-crowd|vendor-crowd)/")
 
 @dataclass(frozen=True)
 class LabelingRequest:
-    """A labeling job as it was asked for. ``task_type`` is None for a custom task; times are in seconds."""
+    """A labeling job as it was asked for. ``task_type`` is None for a custom task; times are in seconds.
+
+    ``functions`` are the ARNs of the one before people are asked and of the one after.
+    """
 
     name: str
     attribute: str
     task_type: TaskType | None
+    functions: tuple[str | None, str | None]
     manifest: S3Location
     categories: S3Location | None
     template: S3Location
@@ -56,7 +60,8 @@ class LabelingRequest:
 def checked(params: Mapping[str, Any]) -> LabelingRequest:
     """The request. Raises ``AwsError`` (ValidationException) for the first rule that it breaks."""
     task = params["HumanTaskConfig"]
-    kind = _task_type(task)
+    functions = _functions(task)
+    kind = _task_type(*functions)
     _check_attribute(params["LabelAttributeName"], kind)
     _check_team(task["WorkteamArn"])
     _check_times(task)
@@ -67,6 +72,7 @@ def checked(params: Mapping[str, Any]) -> LabelingRequest:
         name=params["LabelingJobName"],
         attribute=params["LabelAttributeName"],
         task_type=kind,
+        functions=functions,
         manifest=_manifest(params),
         categories=_categories(params, kind),
         template=_template(task["UiConfig"]),
@@ -78,9 +84,12 @@ def checked(params: Mapping[str, Any]) -> LabelingRequest:
     )
 
 
-def _task_type(task: Mapping[str, Any]) -> TaskType | None:
-    pre = task.get("PreHumanTaskLambdaArn")
-    acs = task.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn")
+def _functions(task: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    consolidation = task.get("AnnotationConsolidationConfig", {})
+    return task.get("PreHumanTaskLambdaArn"), consolidation.get("AnnotationConsolidationLambdaArn")
+
+
+def _task_type(pre: str | None, acs: str | None) -> TaskType | None:
     try:
         return task_type(pre, acs)
     except UnknownTaskType as error:

@@ -1,10 +1,10 @@
-"""The EventBridge event of a human loop's end, told at least once to a queue or an event bus.
+"""The EventBridge events of the ends of human loops and labeling jobs, told at least once to a queue or bus.
 
-Off unless a target is set. The event is written in the transaction that ends the loop and sent by the
+Off unless a target is set. The event is written in the transaction that ends the loop or job and sent by the
 background until the target has it; it outlives a loop that is deleted meanwhile. A listener that sees one
-twice knows it by its ``id``. An SQS queue gets the documented event, byte for byte as A2I's rule would put it
-there. To a bus, AWS lets nobody send in the name of ``aws.sagemaker``: there the source is ``SOURCE``, and
-detail-type, resources and detail are the documented ones.
+twice knows it by its ``id``. An SQS queue gets the documented event, byte for byte as a rule of EventBridge
+would put it there. To a bus, AWS lets nobody send in the name of ``aws.sagemaker``: there the source is
+``SOURCE``, and detail-type, resources and detail are the documented ones.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import logging
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
@@ -26,7 +27,7 @@ from sqlalchemy.orm import Session
 from include.review_server.arns import Arns
 from include.review_server.clock import Clock, iso
 from include.review_server.db.database import Database
-from include.review_server.db.models import Event, FlowDefinition, HumanLoop
+from include.review_server.db.models import Event, FlowDefinition, HumanLoop, LabelingJob
 from include.review_server.reach import Reach
 from include.review_server.settings import ReviewSettings
 from include.review_server.work.outputs import has_output, output_location
@@ -35,12 +36,13 @@ from include.review_server.work.retries import is_due, next_attempt
 log = logging.getLogger(__name__)
 
 DETAIL_TYPE = "SageMaker A2I HumanLoop Status Change"
+JOB_DETAIL_TYPE = "SageMaker Ground Truth Labeling Job State Change"
 SOURCE = "nightloop.sagemaker"  # on a bus; a queue gets aws.sagemaker
 
 _PER_CALL = 10  # both SendMessageBatch and PutEvents take ten
 
 
-class LoopEvents:
+class EndEvents:
     """Writes events down and sends them. ``target`` is a queue's URL, or the name or ARN of a bus."""
 
     def __init__(self, database: Database, clock: Clock, arns: Arns, settings: ReviewSettings) -> None:
@@ -48,14 +50,19 @@ class LoopEvents:
         self._clock = clock
         self._arns = arns
         self._target = _target(settings) if settings.events_to else None
-        self.reach = Reach("the queue or bus of loops' ends")
+        self.reach = Reach("the queue or bus of the ends of loops and jobs")
         if self._target:
             database.on_loop_end = self.write_down
+            database.on_job_end = self.write_down_job
 
     def write_down(self, session: Session, loop: HumanLoop) -> None:
         """Record the end of a loop, in the transaction that ends it."""
         flow = session.get_one(FlowDefinition, loop.queue_id)
         session.add(Event(body=json.dumps(self._event(session, flow, loop)), due_at=loop.finished_at))
+
+    def write_down_job(self, session: Session, job: LabelingJob) -> None:
+        """Record the end of a labeling job, in the transaction that ends it."""
+        session.add(Event(body=json.dumps(self._job_event(job)), due_at=job.modified_at))
 
     def send(self, steps: int = 100) -> bool:
         """Job: send the events that are due, oldest first. Whether more are waiting."""
@@ -99,16 +106,8 @@ class LoopEvents:
         """The event as the developer guide shows it ("Use Amazon CloudWatch Events in Amazon A2I")."""
         arn = self._arns.human_loop(loop.name)
         output = {"outputS3Uri": output_location(flow, loop).uri} if has_output(session, loop) else None
-        return {
-            "version": "0",
-            # The same event has the same id however often it is sent.
-            "id": str(uuid5(NAMESPACE_URL, f"{arn} {iso(loop.created_at)} {loop.status}")),
-            "detail-type": DETAIL_TYPE,
-            "source": "aws.sagemaker",
-            "account": self._arns.account_id,
-            "time": f"{loop.finished_at:%Y-%m-%dT%H:%M:%SZ}",
-            "region": self._arns.region,
-            "resources": [arn],
+        event = self._envelope(DETAIL_TYPE, arn, f"{iso(loop.created_at)} {loop.status}", loop.finished_at)
+        return event | {
             "detail": {
                 "creationTime": iso(loop.created_at),
                 "failureCode": loop.failure_code,
@@ -119,6 +118,25 @@ class LoopEvents:
                 "humanLoopOutput": output,
                 "humanLoopStatus": loop.status.value,
             },
+        }
+
+    def _job_event(self, job: LabelingJob) -> dict[str, Any]:
+        """The event as the developer guide shows it ("Monitor Labeling Job Status")."""
+        arn = self._arns.labeling_job(job.name)
+        event = self._envelope(JOB_DETAIL_TYPE, arn, job.status, job.modified_at)
+        return event | {"detail": {"LabelingJobStatus": job.status.value}}
+
+    def _envelope(self, kind: str, arn: str, end: str, moment: datetime | None) -> dict[str, Any]:
+        return {
+            "version": "0",
+            # The same event has the same id however often it is sent.
+            "id": str(uuid5(NAMESPACE_URL, f"{arn} {end}")),
+            "detail-type": kind,
+            "source": "aws.sagemaker",
+            "account": self._arns.account_id,
+            "time": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+            "region": self._arns.region,
+            "resources": [arn],
         }
 
 

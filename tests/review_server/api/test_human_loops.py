@@ -281,9 +281,9 @@ def test_an_unsigned_call_is_refused(rig: Rig, flow: Flow):
 
 
 def test_what_is_not_implemented_says_so(rig: Rig):
-    code, status, message = refused(rig.sagemaker.list_labeling_jobs)
+    code, status, message = refused(rig.sagemaker.list_training_jobs)
     assert (code, status) == ("NotImplementedException", 501)
-    assert "ListLabelingJobs" in message
+    assert "ListTrainingJobs" in message
 
 
 def test_aiobotocore_starts_and_pages_loops_too(rig: Rig):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from sqlalchemy import select
 from include.review_server.db.models import Event
 from include.review_server.settings import ReviewSettings
 from include.review_server.work.events import DETAIL_TYPE, SOURCE
-from tests.review_server.rig import Rig
+from tests.review_server.labeling.jobs import labeling_request
+from tests.review_server.rig import MEMBERS, Rig
 from tests.support.cloud import LocalCloud, eventually
 
 
@@ -29,12 +31,12 @@ class Inbox:
         self._seen: list[dict[str, Any]] = []
 
     def about(self, loop: str) -> dict[str, Any]:
-        """The first event about a loop, once it has come."""
+        """The first event about a loop or job, once it has come."""
 
         def found() -> dict[str, Any] | None:
             reply = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10)
             self._seen += [json.loads(message["Body"]) for message in reply.get("Messages", [])]
-            return next((event for event in self._seen if event["detail"]["humanLoopName"] == loop), None)
+            return next((event for event in self._seen if event["resources"][0].endswith(f"/{loop}")), None)
 
         return eventually(found)
 
@@ -48,6 +50,24 @@ def inbox(cloud: LocalCloud) -> Inbox:
 def telling(cloud: LocalCloud, inbox: Inbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with Rig(cloud, tmp_path_factory.mktemp("telling"), events_to=inbox.url) as running:
         yield running
+
+
+def test_the_end_of_a_labeling_job_is_told_as_documented(telling: Rig, inbox: Inbox):
+    telling.sagemaker.create_workteam(WorkteamName="reviewers", Description="d", MemberDefinitions=MEMBERS)
+    telling.sagemaker.create_labeling_job(**labeling_request("Ended", telling.bucket()))
+    event = inbox.about("ended")
+    job = telling.sagemaker.describe_labeling_job(LabelingJobName="ended")
+    assert event.pop("time") == f"{job['LastModifiedTime'].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    assert event.pop("id")
+    assert event == {
+        "version": "0",
+        "detail-type": "SageMaker Ground Truth Labeling Job State Change",
+        "source": "aws.sagemaker",
+        "account": "000000000000",
+        "region": "us-east-1",
+        "resources": ["arn:aws:sagemaker:us-east-1:000000000000:labeling-job/ended"],
+        "detail": {"LabelingJobStatus": "Failed"},
+    }
 
 
 def test_a_completed_loop_is_told_exactly_as_documented(telling: Rig, inbox: Inbox):

@@ -211,6 +211,12 @@ def _create_labeling_jobs() -> None:
         sa.Column("number", sa.Integer, nullable=False),
     )
     _index("object_items_by_object", ["job_id", "number"], unique=True)
+    op.create_table(
+        "resource_tags",
+        sa.Column("arn", sa.String(256), primary_key=True),
+        sa.Column("key", sa.String(128), primary_key=True),
+        sa.Column("value", sa.String(256), nullable=False),
+    )
 
 
 def _create_automated_labeling() -> None:
@@ -241,6 +247,7 @@ def _drop_labeling_jobs() -> None:
         ("deliveries", "item_id IN (SELECT id FROM object_items)"),
     ):
         op.execute(f"DELETE FROM {table} WHERE {key}")  # noqa: S608 -- names of this file
+    op.drop_table("resource_tags")
     op.drop_table("object_items")
     for table in (
         "predictions",
