@@ -10,14 +10,23 @@ import sys
 from pathlib import Path
 
 from include.local_cloud.server import AlreadyRunning, DispatcherDied, serve
-from include.local_cloud.settings import Settings
+from include.local_cloud.settings import SMALL_MODELS, Settings
+from include.review_server.labeling.auto.options import auto_labeling_option, changed_by
 from include.review_server.labeling.callables import CallableMissing
+from include.review_server.settings import AutoLabelingSettings
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def main() -> int:
     arguments = _parser().parse_args()
+    try:
+        auto_labeling = changed_by(
+            arguments.auto_labeling, AutoLabelingSettings(hyperparameters=SMALL_MODELS)
+        )
+    except (OSError, ValueError) as error:
+        print(f"local cloud: {error}", file=sys.stderr)
+        return 1
     settings = Settings(
         data=arguments.data.resolve(),
         host=arguments.host,
@@ -29,6 +38,7 @@ def main() -> int:
         jobs_at_once=arguments.jobs,
         stop_grace=arguments.stop_grace,
         orphan_grace=arguments.orphan_grace,
+        auto_labeling=auto_labeling,
     )
     # What we do ourselves is worth a line, what the libraries below us do is not.
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -102,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         default=60,
         help="seconds that jobs go on when the cloud is gone (default 60)",
     )
+    auto_labeling_option(parser)
     return parser
 
 

@@ -92,6 +92,7 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
             labeling_functions=settings.labeling_functions,
             lambda_endpoint=settings.lambda_endpoint,
             logs_endpoint=cloud_url,
+            auto_labeling=replace(settings.auto_labeling, endpoint=cloud_url),
         ),
         secret_of=access.caller_secret,
         tags=Tags(store),

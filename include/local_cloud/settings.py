@@ -8,9 +8,33 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from include.review_server.settings import AutoLabelingSettings
+
+# Networks that learn from a few hundred images in a minute of this machine, from nothing.
+SMALL_MODELS = {
+    "image-classification": {
+        "image_shape": "3,64,64",
+        "resize": "64",
+        "use_pretrained_model": "0",
+        "epochs": "30",
+        "learning_rate": "0.004",
+        "lr_scheduler_step": "18,25",
+        "lr_scheduler_factor": "0.3",
+    },
+    "object-detection": {
+        "image_shape": "128",
+        "use_pretrained_model": "0",
+        "epochs": "30",
+        "optimizer": "adam",
+        "learning_rate": "0.002",
+        "lr_scheduler_step": "18,25",
+        "lr_scheduler_factor": "0.3",
+        "mini_batch_size": "8",
+    },
+}
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +54,9 @@ class Settings:
     jobs_at_once: int = max(1, os.cpu_count() or 1)
     stop_grace: float = 120.0  # SageMaker's time between SIGTERM and SIGKILL
     orphan_grace: float = 60.0  # how long an instance goes on without its cloud
+    auto_labeling: AutoLabelingSettings = field(
+        default_factory=lambda: AutoLabelingSettings(hyperparameters=SMALL_MODELS)
+    )
 
     def __post_init__(self) -> None:
         if self.jobs_at_once < 1:

@@ -12,8 +12,14 @@ from pathlib import Path
 from include.review_server.api import key_commands
 from include.review_server.app import create_review
 from include.review_server.errors import DatabaseAway
+from include.review_server.labeling.auto.options import auto_labeling_option, changed_by
 from include.review_server.people import member_commands
-from include.review_server.settings import READ_PREFIXES, ReviewSettings, read_prefixes
+from include.review_server.settings import (
+    READ_PREFIXES,
+    AutoLabelingSettings,
+    ReviewSettings,
+    read_prefixes,
+)
 from include.review_server.templates import bench
 from include.wire import listening
 
@@ -103,6 +109,13 @@ def _parser() -> argparse.ArgumentParser:
         help="CloudWatch Logs for the logs of labeling jobs and of their workers: a URL, or aws for AWS's "
         "own (default: no such logs)",
     )
+    serve.add_argument(
+        "--sagemaker-endpoint",
+        metavar="URL",
+        help="SageMaker, which trains and asks the models of automated labeling: a URL, or aws for AWS's own "
+        "(default: labeling jobs with LabelingJobAlgorithmsConfig are refused)",
+    )
+    auto_labeling_option(serve)
     serve.set_defaults(run=_serve)
 
     bench.add_commands(commands)
@@ -147,6 +160,9 @@ def _serve(options: argparse.Namespace) -> int:
                 labeling_functions=tuple(options.labeling_function),
                 lambda_endpoint=options.lambda_endpoint,
                 logs_endpoint=options.logs_endpoint,
+                auto_labeling=changed_by(
+                    options.auto_labeling, AutoLabelingSettings(endpoint=options.sagemaker_endpoint)
+                ),
                 read_prefixes=(*options.read_prefix, *read_prefixes(os.environ)),
             )
         )

@@ -183,6 +183,20 @@ class ObjectStore:
             '({"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]})'
         )
 
+    def read(self, location: S3Location, most: int) -> bytes | None:
+        """An object's bytes; None when it is not there, or has more than ``most``. Raises ``S3_ERRORS``."""
+        try:
+            with self.reach.used(f"bucket {location.bucket}"):
+                found = self._client.get_object(Bucket=location.bucket, Key=location.key)
+                with found["Body"] as body:
+                    content: bytes = body.read(most + 1)
+        except ClientError as error:
+            # 403: whoever may not list a bucket is told that of what is not there.
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+                return None
+            raise
+        return content if len(content) <= most else None
+
     def signed_url(self, location: S3Location) -> str:
         """A URL by which a browser may GET the object for a quarter of an hour. May raise ``S3_ERRORS``."""
         params = {"Bucket": location.bucket, "Key": location.key}

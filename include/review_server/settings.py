@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +19,26 @@ from include.review_server.s3_location import S3Location
 READ_PREFIXES = "NIGHTLOOP_REVIEW_READ_PREFIXES"
 # Instead of an endpoint's URL: the service of AWS itself.
 OF_AWS = "aws"
+
+
+@dataclass(frozen=True)
+class AutoLabelingSettings:
+    """Automated data labeling of labeling jobs.
+
+    ``endpoint`` is where SageMaker is, which trains and asks the models: a URL, or ``OF_AWS``; without one
+    jobs with LabelingJobAlgorithmsConfig are refused. They need ``minimum_objects`` to label. ``images`` and
+    ``hyperparameters`` are by the algorithm's name: training images in the place of SageMaker's own, and
+    values that go before those of the server.
+    """
+
+    endpoint: str | None = None
+    minimum_objects: int = 1_250
+    images: Mapping[str, str] = field(default_factory=dict)
+    hyperparameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.minimum_objects < 1:
+            raise ValueError(f"minimum_objects must be 1 or more, not {self.minimum_objects}")
 
 
 @dataclass(frozen=True)
@@ -37,6 +57,7 @@ class ReviewSettings:
     ``labeling_functions`` are callables that labeling jobs may name as their functions (``callables``).
     ``lambda_endpoint`` and ``logs_endpoint`` are where AWS Lambda is, which has their other functions, and
     CloudWatch Logs, which their logs are sent to: a URL, or ``OF_AWS``; without one there is none.
+    ``auto_labeling`` is how a model labels along with people.
     """
 
     data_dir: Path
@@ -55,6 +76,7 @@ class ReviewSettings:
     labeling_functions: tuple[str, ...] = ()
     lambda_endpoint: str | None = None
     logs_endpoint: str | None = None
+    auto_labeling: AutoLabelingSettings = field(default_factory=AutoLabelingSettings)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d{12}", self.account_id):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from include.review_server.labeling.auto.algorithms import CLASSIFICATION, DETECTION, refusal, too_few
+from include.review_server.labeling.auto.options import changed_by
 from include.review_server.labeling.auto.predictions import agrees, label, overlaps, read_prediction
 from include.review_server.labeling.auto.registries import training_image
 from include.review_server.labeling.auto.sampling import draw
 from include.review_server.labeling.task_types import TASK_TYPES
+from include.review_server.settings import AutoLabelingSettings
 
 ARN = "arn:aws:sagemaker:us-east-1:027400017018:labeling-job-algorithm-specification/"
 NOW = datetime(2026, 2, 11, 9, 14, 3, 120551, UTC)
@@ -134,3 +137,22 @@ def test_missed_boxes_and_wrong_classes_count_with_nothing() -> None:
     }
     sums, counts = overlaps(prediction, truth, 2)
     assert (sums.tolist(), counts.tolist()) == ([1.0, 0.0], [2.0, 2.0])
+
+
+def test_a_file_of_settings_changes_hyperparameters_one_by_one(tmp_path: Path) -> None:
+    before = AutoLabelingSettings(
+        hyperparameters={"object-detection": {"epochs": "30", "image_shape": "128"}}
+    )
+    file = tmp_path / "auto.json"
+    file.write_text(
+        '{"minimum_objects": 300, "object-detection": {"image": "x:1", "hyperparameters": {"epochs": 5}}}'
+    )
+    after = changed_by(file, before)
+    assert after.minimum_objects == 300
+    assert after.images == {"object-detection": "x:1"}
+    assert after.hyperparameters["object-detection"] == {"epochs": "5", "image_shape": "128"}
+    assert changed_by(None, before) == before
+    for wrong in ("[]", "{", '{"minimum": 3}', '{"minimum_objects": "3"}', '{"object-detection": 7}'):
+        file.write_text(wrong)
+        with pytest.raises(ValueError, match="NIGHTLOOP_AUTO_LABELING"):
+            changed_by(file, before)
