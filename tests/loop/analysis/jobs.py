@@ -106,6 +106,7 @@ def described(place: Place) -> dict[str, Any]:
     """As much of DescribeLabelingJob's reply as is read."""
     return {
         "LabelingJobName": JOB,
+        "LabelingJobStatus": "InProgress",
         "LabelAttributeName": "box",
         "OutputConfig": {"S3OutputPath": place.storage.uri("gt") + "/"},
         "HumanTaskConfig": {"NumberOfHumanWorkersPerDataObject": 3},
