@@ -52,11 +52,10 @@ class Attempt:
     def reason(self) -> str:
         return str(self.details.get("FailureReason") or "no reason given")
 
-    @property
-    def manifest(self) -> str | None:
-        """The S3 URI of its labels, as far as it came."""
-        uri = self.details.get("LabelingJobOutput", {}).get("OutputDatasetS3Uri")
-        return str(uri) if uri else None
+    def manifest(self, workspace: Workspace) -> str:
+        """The S3 URI of its labels, as far as it came: there may be none yet."""
+        said = self.details.get("LabelingJobOutput", {}).get("OutputDatasetS3Uri")
+        return str(said) if said else workspace.storage.uri(layout.labeling_output(self.name))
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def label(workspace: Workspace, name: str, waited_for: Watch | None = None) -> W
     last = tried[-1] if tried else None
     if last is None or (last.status.ended and last.status is not LabelingStatus.COMPLETED):
         if last and waited_for and waited_for.job == last.name and not waited_for.goes_on:
-            raise _ended_early(last)
+            raise _ended_early(workspace, last)
         _create(workspace, record, tried)
         tried = list(attempts(workspace.clients.review, name))
         if not tried:
@@ -145,8 +144,6 @@ def _as_it_is(
     watch = Watch(last.name, rates, round(spent, 2), goes_on=last.status is LabelingStatus.STOPPING)
     if last.status is not LabelingStatus.COMPLETED:
         return watch
-    if last.manifest is None:
-        raise Fatal(f"labeling job {last.name} is {last.status}, and does not say where its labels lie")
     return LabelledImages(
         job=last.name,
         human=sum(one.counts.human for one in tried),
@@ -154,21 +151,19 @@ def _as_it_is(
         failed=last.counts.failed,
         unlabeled=last.counts.unlabeled,
         dollars=watch.dollars(last.counts),
-        manifest_uri=last.manifest,
+        manifest_uri=last.manifest(workspace),
     )
 
 
-def _ended_early(job: Attempt) -> JobRejected:
-    counts = job.counts
+def _ended_early(workspace: Workspace, job: Attempt) -> JobRejected:
     what = (
         f"labeling job {job.name} was stopped"
         if job.status is LabelingStatus.STOPPED
         else f"labeling job {job.name} has failed: {job.reason}"
     )
-    labels = f"{counts.labelled} images have a label" + (f" in {job.manifest}" if job.manifest else "")
     return JobRejected(
-        f"{what}. {labels}. Clear this task to go on with the others, or take what is there: import_dataset "
-        "reads the manifest"
+        f"{what}. {job.counts.labelled} images have a label in {job.manifest(workspace)}. Clear this task to "
+        "go on with the others, or take what is there: import_dataset reads the manifest"
     )
 
 
@@ -225,8 +220,8 @@ def _request(workspace: Workspace, record: LabelingRequest, tried: Sequence[Atte
 def _input(workspace: Workspace, record: LabelingRequest, tried: Sequence[Attempt]) -> str:
     """The manifest to begin with: the newest that has labels of this job, or else the plan's."""
     for one in reversed(tried):
-        if one.manifest and workspace.storage.exists(one.manifest):
-            return one.manifest
+        if workspace.storage.exists(place := one.manifest(workspace)):
+            return place
     return workspace.storage.uri(layout.labeling_manifest(record.name))
 
 
