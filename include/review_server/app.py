@@ -42,8 +42,9 @@ from include.review_server.health import Health, disk_problem
 from include.review_server.labeling.cloud_logs import CloudLogs
 from include.review_server.labeling.functions import Functions
 from include.review_server.labeling.initializing import Initializing
-from include.review_server.labeling.logs import WorkerLog
+from include.review_server.labeling.logs import JobLog, WorkerLog
 from include.review_server.labeling.responses import WorkerResponses, worker_prefix
+from include.review_server.labeling.steps import labeling_steps
 from include.review_server.metrics import OTHERS, TOKEN, Metrics, note_operation
 from include.review_server.people.accounts import Accounts
 from include.review_server.portal.away import database_away, no_text
@@ -119,6 +120,7 @@ class Review:
                 QueueKind.FLOW_DEFINITION: LoopOutputs(arns, Identities(url)),
                 QueueKind.LABELING_JOB: WorkerResponses(Identities(url, worker_prefix(arns.region))),
             },
+            self.wake,
         )
         self.events = EndEvents(self.database, clock, arns, settings)
         self.functions = Functions(settings, store)
@@ -147,6 +149,9 @@ class Review:
                 self.deadlines.end_availability,
                 self.deliveries.deliver,
                 self.events.send,
+                *labeling_steps(
+                    self.database, clock, arns, store, self.functions, JobLog(self._logs), self.wake
+                ),
             ]
         )
         self.health = Health(

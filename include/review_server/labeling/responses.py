@@ -83,7 +83,7 @@ def worker_prefix(region: str) -> str:
     return f"private.{region}."
 
 
-def request_payload(lines: Mapping[int, dict[str, Any]], answered: Sequence[tuple[int, Given]]) -> str:
+def request_payload(lines: Mapping[int, Mapping[str, Any]], answered: Sequence[tuple[int, Given]]) -> str:
     """A consolidation request, as post-annotation functions read it: the answers are JSON within JSON."""
     return jsontext.dump(
         [
@@ -100,7 +100,7 @@ def request_payload(lines: Mapping[int, dict[str, Any]], answered: Sequence[tupl
     )
 
 
-def _data_object(line: dict[str, Any]) -> dict[str, Any]:
+def _data_object(line: Mapping[str, Any]) -> dict[str, Any]:
     return {"s3Uri": line["source-ref"]} if "source-ref" in line else {"content": line.get("source")}
 
 

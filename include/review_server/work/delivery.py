@@ -9,7 +9,7 @@ changes nothing. It knows the tables and ``ObjectStore``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Protocol
@@ -42,15 +42,21 @@ class Writer(Protocol):
 
 
 class Deliveries:
-    """The background half of an answer. ``writers`` are by the kind of item."""
+    """The background half of an answer. ``writers`` are by the kind of item; ``wake`` is told of results."""
 
     def __init__(
-        self, database: Database, clock: Clock, store: ObjectStore, writers: Mapping[QueueKind, Writer]
+        self,
+        database: Database,
+        clock: Clock,
+        store: ObjectStore,
+        writers: Mapping[QueueKind, Writer],
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._store = store
         self._writers = writers
+        self._wake = wake
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="review-delivery")
 
     def deliver(self, steps: int = 64) -> bool:
@@ -61,6 +67,8 @@ class Deliveries:
         errors = dict(zip(due, self._pool.map(self._write, due), strict=True))
         if due:
             self._settle(errors)
+            # What follows from a result in S3 need not wait for its turn.
+            self._wake()
         if failed := [error for error in errors.values() if error]:
             log.warning("%d outputs are not written yet, will try again: %s", len(failed), failed[0])
         return len(due) == steps and len(failed) < steps

@@ -143,7 +143,9 @@ def _end_object(session: Session, item: ObjectItem, status: ItemStatus, failure_
         session.execute(
             update(LabelingJob)
             .where(LabelingJob.id == item.job_id)
-            .values(failed=LabelingJob.failed + 1, changes=LabelingJob.changes + 1)
+            .values(
+                failed=LabelingJob.failed + 1, changes=LabelingJob.changes + 1, modified_at=item.finished_at
+            )
             .execution_options(synchronize_session=False)
         )
 
