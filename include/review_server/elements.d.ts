@@ -76,6 +76,13 @@ declare module "./components/form/text.js" {
   }
 }
 
+declare module "./components/text/entities.js" {
+  interface CrowdEntityAnnotation {
+    header: Mirrored;
+    text: Mirrored;
+  }
+}
+
 declare module "./components/layout/instructions.js" {
   interface CrowdInstructions {
     linkText: Mirrored;

@@ -21,6 +21,7 @@ import {
 } from "./classify/classifier.js";
 import { CrowdBoundingBox, CrowdKeypoint, CrowdLine, CrowdPolygon, CrowdPolyline } from "./annotate/elements.js";
 import { CrowdSemanticSegmentation } from "./segment/segmentation.js";
+import { CrowdEntityAnnotation } from "./text/entities.js";
 
 const PORTAL_KEYS = ["KeyS", "KeyT", "KeyW", "KeyQ"];
 
@@ -54,6 +55,7 @@ define({
   "crowd-line": CrowdLine,
   "crowd-keypoint": CrowdKeypoint,
   "crowd-semantic-segmentation": CrowdSemanticSegmentation,
+  "crowd-entity-annotation": CrowdEntityAnnotation,
 });
 customElements.define("crowd-form", CrowdForm);
 
@@ -72,6 +74,12 @@ function begin() {
     if (element instanceof CrowdElement && element.constructor.answers && !element.name) {
       notice(element, `<${element.localName}> has no name: its answer would be lost`);
     }
+  }
+  for (const element of document.querySelectorAll("crowd-entity-annotation")) {
+    if (element.closest("crowd-form")) continue;
+    const form = document.createElement("crowd-form");
+    element.before(form);
+    form.append(element);
   }
   const forms = [...document.querySelectorAll("crowd-form")];
   for (const form of forms) form.complete();

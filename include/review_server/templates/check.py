@@ -115,11 +115,11 @@ def _structure(found: list[Tag], *, scripted: bool) -> Iterator[Finding]:
 
 def _form(found: list[Tag]) -> Iterator[Finding]:
     forms = [tag for tag in found if tag.name == "crowd-form"]
-    if not forms:
+    if not forms and not any(tag.name in ELEMENTS and ELEMENTS[tag.name].alone for tag in found):
         yield Finding("no-submit", "there is no <crowd-form>: nothing can be submitted")
     for tag in found:
-        answers = tag.name in ELEMENTS and ELEMENTS[tag.name].answers
-        if forms and answers and not tag.in_form:
+        element = ELEMENTS.get(tag.name)
+        if forms and element and element.answers and not element.alone and not tag.in_form:
             message = f"<{tag.name}> is outside <crowd-form>: its answer would be lost"
             yield Finding("outside-form", message, line_of(tag))
         if tag.name == "crowd-form" and tag.in_form:
@@ -135,9 +135,11 @@ def _element(tag: Tag, element: elements.Element, *, scripted: bool) -> Iterator
     for attribute in element.lists:
         # A script may fill the list later.
         if not scripted or tag.attributes.get(attribute, "").strip(" []"):
-            yield from _list(tag, attribute, element.at_most)
+            yield from _list(tag, attribute, element)
     for attribute in element.structures:
         yield from _initial(tag, attribute)
+    if element.text and not tag.has("text"):
+        yield Finding("missing-text", f"<{tag.name}> has no text", line)
     if element.image:
         source = tag.attributes.get("src", "").strip()
         if not source:
@@ -147,7 +149,7 @@ def _element(tag: Tag, element: elements.Element, *, scripted: bool) -> Iterator
             yield Finding("image-not-granted", message + "a task's page shows no other image", line)
 
 
-def _list(tag: Tag, attribute: str, at_most: int | None) -> Iterator[Finding]:
+def _list(tag: Tag, attribute: str, element: elements.Element) -> Iterator[Finding]:
     line = line_of(tag)
     code = f"bad-{attribute}"
     if not tag.has(attribute):
@@ -161,14 +163,17 @@ def _list(tag: Tag, attribute: str, at_most: int | None) -> Iterator[Finding]:
     if not isinstance(value, list) or not value:
         yield Finding(code, f"{attribute} of <{tag.name}> must be a list with at least one text", line)
         return
+    if element.text:
+        value = [item.get("label") if isinstance(item, dict) else item for item in value]
     if not all(isinstance(item, str) and item.strip() for item in value):
         yield Finding(code, f"{attribute} of <{tag.name}> must be texts that are not empty", line)
         return
     twice = [text for text, count in Counter(value).items() if count > 1]
     if twice:
         yield Finding(code, f"{attribute} of <{tag.name}> has {twice[0]!r} more than once", line)
-    if at_most and len(value) > at_most:
-        yield Finding(code, f"{attribute} of <{tag.name}>: {len(value)}, and {at_most} are allowed", line)
+    if element.at_most and len(value) > element.at_most:
+        message = f"{attribute} of <{tag.name}>: {len(value)}, and {element.at_most} are allowed"
+        yield Finding(code, message, line)
 
 
 def _initial(tag: Tag, attribute: str) -> Iterator[Finding]:

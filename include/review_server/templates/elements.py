@@ -18,9 +18,12 @@ class Element:
     """What a template must give an element for it to work."""
 
     answers: bool = False
-    lists: tuple[str, ...] = ()  # attributes that must be lists of texts, with at least one
+    # Attributes that must be lists of texts, with at least one; of a text, also of objects with a label.
+    lists: tuple[str, ...] = ()
     structures: tuple[str, ...] = ()  # attributes that hold structure and may be absent
     image: bool = False
+    text: bool = False
+    alone: bool = False  # it carries its own submit and needs no crowd-form
     regions: tuple[str, ...] = ()  # child elements with a meaning
     at_most: int | None = None  # documented number of labels or categories
 
@@ -59,6 +62,14 @@ ELEMENTS: dict[str, Element] = {
     "crowd-keypoint": _annotation(),
     # A mask has a byte a pixel. The labels of a job with automated labeling are limited there.
     "crowd-semantic-segmentation": _annotation(at_most=255),
+    "crowd-entity-annotation": Element(
+        answers=True,
+        lists=("labels",),
+        structures=("initial-value",),
+        text=True,
+        alone=True,
+        regions=_INSTRUCTIONS,
+    ),
     "crowd-image-classifier": _classifier(image=True, many=False),
     "crowd-image-classifier-multi-select": _classifier(image=True, many=True),
     "crowd-classifier": _classifier(image=False, many=False),

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.review_server.templates.elements import Tag, tags
+from include.review_server.templates.elements import ELEMENTS, Tag, tags
 from include.review_server.templates.marked import render_for_check
 from include.review_server.templates.values import parse_relaxed
 
@@ -37,10 +37,14 @@ def immediate_answer(text: str, task_input: Any) -> Immediate:
     answer = Immediate()
     for tag in tags(render_for_check(text, task_input).content):
         name = tag.attributes.get("name", "")
-        if not name or "disabled" in tag.attributes or not tag.in_form:
+        element = ELEMENTS.get(tag.name)
+        alone = element is not None and element.alone
+        if not name or "disabled" in tag.attributes or not (tag.in_form or alone):
             continue
         if tag.name in _SHAPES:
             answer.content[name] = _shapes(tag)
+        elif tag.name == "crowd-entity-annotation":
+            answer.content[name] = {"entities": _initial(tag)}
         elif tag.name == "crowd-semantic-segmentation":
             answer.content[name] = _mask(tag)
         elif "classifier" in tag.name and tag.name.startswith("crowd-"):
@@ -70,11 +74,8 @@ def _kind(tag: Tag) -> str:
 
 def _shapes(tag: Tag) -> dict[str, Any]:
     key = _SHAPES[tag.name]
-    try:
-        initial = parse_relaxed(tag.attributes.get("initial-value", ""))
-    except ValueError:
-        initial = []
-    items = initial.get(key, []) if isinstance(initial, dict) else initial or []
+    initial = _initial(tag)
+    items = initial.get(key, []) if isinstance(initial, dict) else initial
     answer: dict[str, Any] = {
         key: [_whole(item) for item in items if isinstance(item, dict)],
         "inputImageProperties": {"height": None, "width": None},
@@ -82,6 +83,13 @@ def _shapes(tag: Tag) -> dict[str, Any]:
     if tag.has("initial-value"):
         answer["initialValueModified"] = False
     return answer
+
+
+def _initial(tag: Tag) -> Any:
+    try:
+        return parse_relaxed(tag.attributes.get("initial-value", "")) or []
+    except ValueError:
+        return []
 
 
 def _mask(tag: Tag) -> dict[str, Any]:

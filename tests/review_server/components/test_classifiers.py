@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import base64
+import io
 
-from tests.review_server.components.conftest import Task
+import pytest
+from PIL import Image
+
+from tests.review_server.components.conftest import HEIGHT, WIDTH, Task, as_attribute
 
 
 def _image(element: str, inside: str = "", extra: str = "") -> str:
@@ -57,6 +61,21 @@ def test_boxes_over_the_image(task: Task):
     page = task.open(_image("image-classifier", extra=f'overlay="{overlay}"'))
     page.locator("crowd-image-classifier svg text", has_text="car").wait_for()
     assert page.locator("crowd-image-classifier svg").get_attribute("viewBox") == "0 0 320 200"
+
+
+def test_a_mask_over_the_image(task: Task):
+    mask = Image.new("RGB", (WIDTH, HEIGHT), "white")
+    mask.paste("#2ca02c", (0, 0, 100, 50))
+    stream = io.BytesIO()
+    mask.save(stream, "PNG")
+    source = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    overlay = {"semanticSegmentation": {"src": source, "labelMappings": {"tree": {"color": "#2ca02c"}}}}
+    page = task.open(_image("image-classifier", extra=f'overlay="{as_attribute(overlay)}"'))
+    page.locator("crowd-image-classifier li", has_text="tree").wait_for()
+    shown = page.locator("crowd-image-classifier canvas").evaluate(
+        "(c) => [[5, 5], [200, 5]].map(([x, y]) => [...c.getContext('2d').getImageData(x, y, 1, 1).data])"
+    )
+    assert shown == [[0x2C, 0xA0, 0x2C, 255], [0, 0, 0, 0]]
 
 
 @pytest.mark.parametrize("element", ["classifier", "classifier-multi-select"])

@@ -69,6 +69,11 @@ def test_the_shipped_templates_are_clean(name, labels):
             "bad-value",
         ),
         ("<crowd-polygon name='x' labels=\"['a']\"></crowd-polygon>", "missing-image"),
+        ("<crowd-entity-annotation name='x' labels=\"['a']\"></crowd-entity-annotation>", "missing-text"),
+        (
+            "<crowd-entity-annotation name='x' text='t' labels=\"[{}]\"></crowd-entity-annotation>",
+            "bad-labels",
+        ),
         (
             "<crowd-polygon name='x' labels=\"['a']\" src='https://x.org/a.jpg'></crowd-polygon>",
             "image-not-granted",
@@ -115,6 +120,11 @@ def test_the_whole_template():
     assert [f.code for f in check("<p>text</p>", {})] == ["no-submit"]
     assert "too-long" in [f.code for f in check("x" * (MOST_CHARACTERS + 1), {})]
     assert "too-long" not in [f.code for f in check("x" * MOST_CHARACTERS, {})]
+    entity = (
+        "<crowd-entity-annotation name='e' text='t' labels=\"[{label: 'a'}, 'b']\"></crowd-entity-annotation>"
+    )
+    assert check(entity, {}) == []
+    assert immediate_answer(entity, {}).content == {"e": {"entities": []}}
     outside = "<crowd-form></crowd-form><crowd-input name='a'></crowd-input>"
     assert [f.code for f in check(outside, {})] == ["outside-form"]
 

@@ -71,16 +71,16 @@ export function gap() {
 /**
  * The button of a class.
  * @param {any} element
- * @param {{label: string, index: number, chosen: boolean, count: string, counted: string}} what `counted`: `count` as
- *   a screen reader says it
+ * @param {{label: string, name?: string, index: number, chosen: boolean, count: string, counted: string}} what `name`:
+ *   the label before people; `counted`: `count` as a screen reader says it
  */
-export function classButton(element, { label, index, chosen, count, counted }) {
+export function classButton(element, { label, name = label, index, chosen, count, counted }) {
   return h("button", {
     type: "button", class: "class", "data-key": `class ${label}`, "aria-pressed": String(chosen),
     onclick: () => element.chooseLabel(label),
   },
   h("span", { class: "swatch", style: `background: ${element.colour(label)}` }),
-  h("span", { class: "text" }, label),
+  h("span", { class: "text" }, name),
   count ? h("span", { class: "count", "aria-label": counted }, count) : null,
   element.keys[index] ? h("kbd", { "aria-hidden": "true" }, element.keys[index]) : null);
 }

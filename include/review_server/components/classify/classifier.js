@@ -1,6 +1,7 @@
 /**
  * crowd-classifier, crowd-image-classifier and their multi-select forms: categories to choose one or several from,
- * by mouse or by number key; an exclusion category that stands alone; a comment region; boxes laid over the image.
+ * by mouse or by number key; an exclusion category that stands alone; a comment region; boxes or a mask laid over the
+ * image, to be judged.
  */
 
 import { CrowdElement } from "../core/element.js";
@@ -9,6 +10,8 @@ import { sheet } from "../core/style.js";
 import { tell } from "../core/bridge.js";
 import { colourOf, inkOn } from "../core/colours.js";
 import { keysFor } from "../core/shortcuts.js";
+import { pictureOf } from "../segment/colours.js";
+import { valuesOf } from "../segment/reading.js";
 import { instructionsPanel, panelStyle } from "../layout/instructions.js";
 
 const style = sheet(`
@@ -19,6 +22,9 @@ const style = sheet(`
   .target { min-width: 0; }
   figure { position: relative; margin: 0; line-height: 0; background: var(--crowd-sunken); border-radius: 6px; overflow: hidden; }
   figure img { display: block; width: 100%; max-height: max(300px, calc(100vh - 150px)); object-fit: contain; image-orientation: none; }
+  figure canvas { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; opacity: 0.6; }
+  .legend { display: flex; flex-wrap: wrap; gap: 4px 14px; margin: 6px 0 0; padding: 0; list-style: none; }
+  .legend i { display: inline-block; width: 14px; height: 14px; margin-right: 6px; border: 1px solid #000; border-radius: 3px; vertical-align: -2px; }
   figure svg { position: absolute; inset: 0; width: 100%; height: 100%; }
   .side { display: grid; gap: 12px; }
   fieldset { margin: 0; padding: 0; border: 0; }
@@ -202,11 +208,15 @@ class ImageClassifier extends Classifier {
   drawOverlay() {
     const overlay = this.structure("overlay", null);
     if (!overlay) return;
-    if (!overlay.boundingBox) {
-      this.complain(`overlay of ${this.localName}: only boundingBox is supported`);
+    const size = storedSize(this.image);
+    if (overlay.semanticSegmentation) {
+      if (size) this.drawMask(overlay.semanticSegmentation, size);
       return;
     }
-    const size = storedSize(this.image);
+    if (!overlay.boundingBox) {
+      this.complain(`overlay of ${this.localName}: only boundingBox and semanticSegmentation are supported`);
+      return;
+    }
     if (!size) return;
     const { width, height } = size;
     const labels = overlay.boundingBox.labels ?? [];
@@ -225,6 +235,32 @@ class ImageClassifier extends Classifier {
         svg("text", { x: Number(box.left) + size * 0.3, y: top - size * 0.35, "font-size": size, fill: inkOn(colour) }, String(box.label)));
     }));
   }
+
+  /** Lay a mask over the image, in its colours, with their names below. */
+  async drawMask({ src, labelMappings }, { width, height }) {
+    if (src === this.shownMask) return;
+    this.shownMask = src;
+    const labels = mapped(labelMappings);
+    try {
+      const pixels = await valuesOf(src, { width, height }, labels.map(([, colour], index) => [colour, index + 1]));
+      const canvas = h("canvas", { width, height, "aria-hidden": "true" });
+      const area = { left: 0, top: 0, right: width, bottom: height };
+      canvas.getContext("2d").putImageData(pictureOf(pixels, width, area, labels.map(([, colour]) => colour)), 0, 0);
+      this.target.querySelector("canvas")?.remove();
+      this.image.after(canvas);
+    } catch (error) {
+      this.complain(`overlay of ${this.localName}: the mask could not be read: ${error.message}`);
+    }
+    this.target.querySelector("ul")?.remove();
+    this.target.append(h("ul", { class: "legend" }, ...labels.map(([label, colour]) =>
+      h("li", {}, h("i", { style: `background: ${colour}` }), label))));
+  }
+}
+
+/** @param {any} labelMappings @returns {[string, string][]} labels with their colours, as far as these are colours */
+function mapped(labelMappings) {
+  return Object.entries(labelMappings ?? {}).map(([label, at]) => /** @type {[string, string]} */ ([label, String(at?.color).toLowerCase()]))
+    .filter(([, colour]) => /^#[0-9a-f]{6}$/.test(colour));
 }
 
 export class CrowdClassifier extends Classifier {}

@@ -31,3 +31,26 @@ function turned(index) {
   };
   return `#${part(0)}${part(8)}${part(4)}`;
 }
+
+/**
+ * What to show of a mask: nobody's pixels are transparent.
+ * @param {Uint8Array} pixels @param {number} width of a row @param {import("./mask.js").Area} area
+ * @param {string[]} colours of the values from 1
+ */
+export function pictureOf(pixels, width, { left, top, right, bottom }, colours) {
+  const channels = colours.map((colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)));
+  const picture = new ImageData(right - left, bottom - top);
+  let at = 0;
+  for (let y = top; y < bottom; y += 1) {
+    for (let index = y * width + left; index < y * width + right; index += 1, at += 4) {
+      const value = pixels[index];
+      if (!value) continue;
+      const [red, green, blue] = channels[value - 1];
+      picture.data[at] = red;
+      picture.data[at + 1] = green;
+      picture.data[at + 2] = blue;
+      picture.data[at + 3] = 255;
+    }
+  }
+  return picture;
+}

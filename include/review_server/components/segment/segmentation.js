@@ -7,7 +7,7 @@
 import { h } from "../core/dom.js";
 import { ImageStage } from "../annotate/image-stage.js";
 import { listenToKeys } from "../annotate/keyboard.js";
-import { maskColours } from "./colours.js";
+import { maskColours, pictureOf } from "./colours.js";
 import { listenToStrokes } from "./gestures.js";
 import { keyHelp, press } from "./keyboard.js";
 import { LARGEST_BRUSH, layOut } from "./layout.js";
@@ -331,21 +331,8 @@ export class CrowdSemanticSegmentation extends ImageStage {
     if (!mask) return;
     const { left, top, right, bottom } = area ?? { left: 0, top: 0, right: mask.width, bottom: mask.height };
     if (right <= left || bottom <= top) return;
-    const colours = ["#ffffff", ...this.classes.map((label) => this.colour(label))]
-      .map((colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)));
-    const shown = new ImageData(right - left, bottom - top);
-    let at = 0;
-    for (let y = top; y < bottom; y += 1) {
-      for (let index = y * mask.width + left; index < y * mask.width + right; index += 1, at += 4) {
-        const value = mask.pixels[index];
-        if (!value) continue;
-        const colour = colours[value];
-        shown.data[at] = colour[0];
-        shown.data[at + 1] = colour[1];
-        shown.data[at + 2] = colour[2];
-        shown.data[at + 3] = 255;
-      }
-    }
+    const colours = this.classes.map((label) => this.colour(label));
+    const shown = pictureOf(mask.pixels, mask.width, { left, top, right, bottom }, colours);
     this.canvas.getContext("2d").putImageData(shown, left, top);
   }
 
