@@ -8,7 +8,7 @@ know (is the team there, what do the files say) is asked by others.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,6 @@ from include.wire import AwsError
 # For a private team, "default and maximum" of the reference; and the longest turn at images and texts.
 AVAILABILITY_SECONDS = 2_592_000
 MOST_TIME_LIMIT_SECONDS = 28_800
-BATCH_OBJECTS = 1_000
 
 # Algorithm of automated labeling → the task type that it labels by itself.
 AUTOMATED = {"image-classification": "ImageMultiClass", "object-detection": "BoundingBox"}
@@ -42,14 +41,10 @@ class LabelingRequest:
     attribute: str
     task_type: TaskType | None
     functions: tuple[str | None, str | None]
-    manifest: S3Location
-    categories: S3Location | None
-    template: S3Location
     output_path: str
     workers: int
     time_limit: int
     availability: int
-    batch: int
 
     @property
     def key(self) -> str:
@@ -67,20 +62,19 @@ def checked(params: Mapping[str, Any]) -> LabelingRequest:
     _check_times(task)
     _check_algorithm(params.get("LabelingJobAlgorithmsConfig"), kind)
     output_path = params["OutputConfig"]["S3OutputPath"]
-    _location("OutputConfig.S3OutputPath", output_path, S3Location.parse)
+    _check_location("OutputConfig.S3OutputPath", output_path, S3Location.parse)
+    _check_source(params)
+    _check_categories(params.get("LabelCategoryConfigS3Uri"), kind)
+    _check_template(task["UiConfig"])
     return LabelingRequest(
         name=params["LabelingJobName"],
         attribute=params["LabelAttributeName"],
         task_type=kind,
         functions=functions,
-        manifest=_manifest(params),
-        categories=_categories(params, kind),
-        template=_template(task["UiConfig"]),
         output_path=output_path,
         workers=task["NumberOfHumanWorkersPerDataObject"],
         time_limit=task["TaskTimeLimitInSeconds"],
         availability=task.get("TaskAvailabilityLifetimeInSeconds", AVAILABILITY_SECONDS),
-        batch=task.get("MaxConcurrentTaskCount", BATCH_OBJECTS),
     )
 
 
@@ -151,7 +145,7 @@ def _check_algorithm(config: Mapping[str, Any] | None, kind: TaskType | None) ->
         )
 
 
-def _manifest(params: Mapping[str, Any]) -> S3Location:
+def _check_source(params: Mapping[str, Any]) -> None:
     source = params["InputConfig"]["DataSource"]
     if "SnsDataSource" in source or "SnsTopicArn" in params["OutputConfig"]:
         raise _invalid(
@@ -162,20 +156,20 @@ def _manifest(params: Mapping[str, Any]) -> S3Location:
     if "S3DataSource" not in source:
         raise _invalid("InputConfig.DataSource: name the manifest as S3DataSource.ManifestS3Uri")
     uri = source["S3DataSource"]["ManifestS3Uri"]
-    return _location("InputConfig.DataSource.S3DataSource.ManifestS3Uri", uri, S3Location.of_object)
+    _check_location("InputConfig.DataSource.S3DataSource.ManifestS3Uri", uri, S3Location.of_object)
 
 
-def _categories(params: Mapping[str, Any], kind: TaskType | None) -> S3Location | None:
-    uri = params.get("LabelCategoryConfigS3Uri")
+def _check_categories(uri: str | None, kind: TaskType | None) -> None:
     if uri is None and kind is not None:
         raise _invalid(
             f"LabelCategoryConfigS3Uri is required for {kind.name}: an object in S3 such as "
             '{"document-version": "2018-11-28", "labels": [{"label": "dent"}, {"label": "rust"}]}'
         )
-    return None if uri is None else _location("LabelCategoryConfigS3Uri", uri, S3Location.of_object)
+    if uri is not None:
+        _check_location("LabelCategoryConfigS3Uri", uri, S3Location.of_object)
 
 
-def _template(ui: Mapping[str, Any]) -> S3Location:
+def _check_template(ui: Mapping[str, Any]) -> None:
     if len(ui) == 2:
         raise _invalid("HumanTaskConfig.UiConfig: give either UiTemplateS3Uri or HumanTaskUiArn, not both")
     if arn := ui.get("HumanTaskUiArn"):
@@ -187,15 +181,14 @@ def _template(ui: Mapping[str, Any]) -> S3Location:
         )
     if "UiTemplateS3Uri" not in ui:
         raise _invalid("HumanTaskConfig.UiConfig: name the worker task template as UiTemplateS3Uri")
-    return _location("HumanTaskConfig.UiConfig.UiTemplateS3Uri", ui["UiTemplateS3Uri"], S3Location.of_object)
+    _check_location("HumanTaskConfig.UiConfig.UiTemplateS3Uri", ui["UiTemplateS3Uri"], S3Location.of_object)
 
 
-def _location(where: str, uri: str, parse: Any) -> S3Location:
+def _check_location(where: str, uri: str, parse: Callable[[str], S3Location]) -> None:
     try:
-        location: S3Location = parse(uri)
+        parse(uri)
     except ValueError as error:
         raise _invalid(f"{where}: {error}") from None
-    return location
 
 
 def _invalid(message: str) -> AwsError:

@@ -32,7 +32,7 @@ def test_a_request_is_read_with_the_defaults_of_a_private_team():
     assert request.key == "box-r1"
     assert (request.task_type and request.task_type.name, request.attribute) == ("BoundingBox", "box")
     assert request.output_path == "s3://bucket/gt/"
-    assert (request.availability, request.batch, request.workers) == (2_592_000, 1_000, 1)
+    assert (request.availability, request.workers) == (2_592_000, 1)
 
 
 def _arn(kind: str, name: str) -> str:
@@ -70,7 +70,7 @@ def test_a_custom_task_needs_no_categories_and_may_write_files():
     params["HumanTaskConfig"] |= _functions("prepare", "merge")
     request = checked(params)
     assert request.task_type is None
-    assert request.categories is None
+    assert [arn and arn.rpartition(":")[2] for arn in request.functions] == ["prepare", "merge"]
 
 
 @pytest.mark.parametrize(
