@@ -71,10 +71,12 @@ class Trial:
         self._insert(f"{bucket}-shades", request)
         self.restart()
 
-    def step(self) -> Step:
+    def job(self) -> JobView:
         with self.database.read() as session:
-            job = JobView.of(session.get_one(LabelingJob, self.id), Arns("us-east-1", "0" * 12))
-        return self.auto.next_step(job)
+            return JobView.of(session.get_one(LabelingJob, self.id), Arns("us-east-1", "0" * 12))
+
+    def step(self) -> Step:
+        return self.auto.next_step(self.job())
 
     def restart(self, **settings: Any) -> None:
         """A kill: what is remembered is in the tables, in S3 and in the names of jobs."""
@@ -258,7 +260,11 @@ def test_what_would_not_come_right_fails_the_job_with_the_reason(trial: Trial) -
         StoppingCondition={"MaxRuntimeInSeconds": 60},
     )
     assert "not of this labeling job" in reason()
-    trial.cloud.client("sagemaker").stop_training_job(TrainingJobName=job_stem(trial.name, 4))
+    # A labeling job that ends stops what runs for it.
+    trial.auto.stop(trial.job())
+    named = {"TrainingJobName": job_stem(trial.name, 4)}
+    ended = trial.cloud.client("sagemaker").describe_training_job(**named)["TrainingJobStatus"]
+    assert ended in ("Stopping", "Stopped")
     with trial.database.write() as session:
         job = session.get_one(LabelingJob, trial.id)
         job.iteration += 1
