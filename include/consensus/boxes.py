@@ -94,7 +94,7 @@ def group_boxes(answers: Sequence[Sequence[B]]) -> list[Group[B]]:
     drawn = [(worker, box) for worker, boxes in enumerate(answers) for box in boxes]
     workers = np.array([worker for worker, _ in drawn], dtype=np.int64)
     labels = _ranks([box.label for _, box in drawn])
-    ones, others, overlap = near([box for _, box in drawn], _of_union, MIN_IOU)
+    ones, others, overlap = near([box for _, box in drawn], of_union, MIN_IOU)
     fit = (workers[ones] != workers[others]) & (labels[ones] == labels[others])
     ones, others, overlap = ones[fit], others[fit], overlap[fit]
     # Between pairs that overlap alike the boxes decide, so that the order of the answers does not.
@@ -143,7 +143,8 @@ def _touching(boxes: Sequence[Rectangle]) -> Iterator[tuple[int, Ints, Floats, F
         yield int(one), others, shared, areas[one], areas[others]
 
 
-def _of_union(shared: Floats, area: Floats, areas: Floats) -> Floats:
+def of_union(shared: Floats, area: Floats, areas: Floats) -> Floats:
+    """Intersection over union, from the areas that ``near`` knows."""
     return shared / (area + areas - shared)
 
 

@@ -22,6 +22,11 @@ FIRST_ACCURACY = 0.7
 # Closer than this, two classes are equally probable: the rest is the rounding of the last bits.
 TIE = 1e-9
 
+# What a person answers with many labels when no class fits: the exclusion category of the shipped template,
+# and what AWS's own examples write there.
+NONE = "none of these"
+NONES = frozenset({NONE, "none of the above", "none"})
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 T = TypeVar("T")

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from include.consensus.classes import NONE, NONES
 from include.loop.core.errors import BadRecord
 from include.loop.tasks import a2i_output
 from include.loop.tasks.a2i_output import Envelope
-from include.loop.tasks.classification.names import NONE, NONES, class_index
+from include.loop.tasks.classification.names import class_index
 from include.loop.tasks.values import RejectedAnswer
 
 # The name of the template's element.

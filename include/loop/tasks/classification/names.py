@@ -12,11 +12,6 @@ from collections.abc import Sequence
 
 from include.loop.core.errors import BadRecord
 
-# What a person answers with many labels per image when no class fits: the exclusion category of the shipped
-# template, and what AWS's own examples write there.
-NONE = "none of these"
-NONES = frozenset({NONE, "none of the above", "none"})
-
 _NUMBERED = re.compile(r"(\d{1,9}):(.+)", re.DOTALL)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from include.loop.tasks.classification.names import NONE
+from include.consensus.classes import NONE
 from include.loop.tasks.classification.values import ClassScore
 
 

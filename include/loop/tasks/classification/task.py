@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from include import recordio
+from include.consensus.classes import NONES
 from include.loop.core.errors import ConfigurationError
 from include.loop.tasks.classification import manifest, records
 from include.loop.tasks.classification.agreement import compare_classes
@@ -14,7 +15,6 @@ from include.loop.tasks.classification.answers import ClassAnswer, read_output
 from include.loop.tasks.classification.consensus import agree
 from include.loop.tasks.classification.difficulty import difficulty
 from include.loop.tasks.classification.measuring import ClassificationMeasuring
-from include.loop.tasks.classification.names import NONES
 from include.loop.tasks.classification.predictions import read_scores
 from include.loop.tasks.classification.question import make_question
 from include.loop.tasks.classification.values import ClassScore, LabelledImage

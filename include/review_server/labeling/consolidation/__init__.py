@@ -13,6 +13,8 @@ from datetime import datetime
 
 from include.review_server.labeling.consolidation.boxes import label_boxes
 from include.review_server.labeling.consolidation.classes import label_classes
+from include.review_server.labeling.consolidation.multi_label import label_multi
+from include.review_server.labeling.consolidation.spans import label_spans
 from include.review_server.labeling.consolidation.values import (
     AnsweredObject,
     BadAnswer,
@@ -31,6 +33,9 @@ _FAMILIES: dict[str, Callable[[Question, Sequence[AnsweredObject]], list[Label |
     "groundtruth/text-classification": label_classes,
     "groundtruth/label-verification": label_classes,
     "groundtruth/object-detection": label_boxes,
+    "groundtruth/image-classification-multilabel": label_multi,
+    "groundtruth/text-classification-multilabel": label_multi,
+    "groundtruth/text-span": label_spans,
 }
 
 
