@@ -21,6 +21,8 @@ from include.pictures.errors import PictureError, check_size
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+Mode = Literal["L", "RGB", "RGBA"]
+
 # 12 bits in 16 reach 16 of the 256 levels that people, browsers and models see: a black plane to all of them.
 # Grey files of 16 bits are measurements, and most that use so little are no pictures yet (a thermal camera's
 # kelvins); colour is a photograph, which may be of fog or of a white page.
@@ -51,7 +53,7 @@ class Picture:
     height: int
 
 
-def read(body: bytes, mode: Literal["L", "RGB"] = "RGB", side: int | None = None) -> Picture:
+def read(body: bytes, mode: Mode = "RGB", side: int | None = None) -> Picture:
     """Decode a whole image. PictureError, and nothing else, says why it is not used.
 
     With ``side`` a large JPEG is decoded at a half, quarter or eighth of its size, but not below so many
@@ -71,7 +73,7 @@ def read(body: bytes, mode: Literal["L", "RGB"] = "RGB", side: int | None = None
         raise PictureError(f"damaged image: {_CLEARER.get(said, said)}") from error
 
 
-def _read(body: bytes, mode: Literal["L", "RGB"], side: int | None) -> Picture:
+def _read(body: bytes, mode: Mode, side: int | None) -> Picture:
     format = formats.name(body)
     if format is None:
         raise PictureError("not an image" if body else "not an image: no bytes")
@@ -96,6 +98,8 @@ def _decoded(image: Image, mode: str, depth: int) -> Image:
     # Another package in this process may have told Pillow to fill what is missing with grey.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     image.load()
+    if mode == "RGBA":
+        return image.convert(mode)
     if image.has_transparency_data and (depth <= 8 or image.mode == "RGBA"):
         _check_transparency(image)
     image.info.pop("transparency", None)  # the colours behind it are what is wanted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.consensus import boxes
@@ -77,6 +77,7 @@ def test_overlap_is_symmetric_and_whole_only_with_itself(one, other):
     assert iou(one, one) == 1
 
 
+@settings(max_examples=40)
 @given(st.lists(st.lists(BOXES, max_size=4, unique=True), min_size=1, max_size=9), st.randoms())
 def test_the_order_of_workers_and_boxes_does_not_matter(answers, random):
     mixed = [random.sample(drawn, len(drawn)) for drawn in random.sample(answers, len(answers))]

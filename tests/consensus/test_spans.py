@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.consensus.spans import Span, agree_on_spans
@@ -39,6 +39,7 @@ def test_limits_labels_and_shares(answers, agreed):
     assert told(*answers) == agreed
 
 
+@settings(max_examples=40)
 @given(st.lists(st.lists(SPANS, max_size=4, unique=True), min_size=1, max_size=9), st.randoms())
 def test_the_order_does_not_matter_and_nothing_agreed_is_empty(answers, random):
     mixed = [random.sample(marks, len(marks)) for marks in random.sample(answers, len(answers))]

@@ -41,6 +41,8 @@ class UnknownTaskType(ValueError):
     """The functions name no task type that there is."""
 
 
+# An indexed PNG has 256 colours, and the first is what nobody painted.
+_MOST_COLOURS = 255
 _CLASSIFIER = "crowd-image-classifier"
 _MASK = "crowd-semantic-segmentation"
 
@@ -56,7 +58,13 @@ TASK_TYPES: dict[str, TaskType] = {
             most_labels=50,
         ),
         TaskType("BoundingBox", "boundingBox", "groundtruth/object-detection", most_labels=50),
-        TaskType("SemanticSegmentation", _MASK, "groundtruth/semantic-segmentation", attribute_ends_ref=True),
+        TaskType(
+            "SemanticSegmentation",
+            _MASK,
+            "groundtruth/semantic-segmentation",
+            attribute_ends_ref=True,
+            most_labels=_MOST_COLOURS,
+        ),
         TaskType("TextMultiClass", "crowd-classifier", "groundtruth/text-classification", least_labels=2),
         TaskType(
             "TextMultiClassMultiLabel",
@@ -93,6 +101,7 @@ TASK_TYPES: dict[str, TaskType] = {
             "groundtruth/semantic-segmentation",
             attribute_ends_ref=True,
             reviews="adjustment",
+            most_labels=_MOST_COLOURS,
         ),
     )
 }

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from include.review_server.labeling.consolidation.boxes import label_boxes
 from include.review_server.labeling.consolidation.classes import label_classes
+from include.review_server.labeling.consolidation.masks import label_masks
 from include.review_server.labeling.consolidation.multi_label import label_multi
 from include.review_server.labeling.consolidation.spans import label_spans
 from include.review_server.labeling.consolidation.values import (
@@ -35,6 +36,7 @@ _FAMILIES: dict[str, Callable[[Question, Sequence[AnsweredObject]], list[Label |
     "groundtruth/object-detection": label_boxes,
     "groundtruth/image-classification-multilabel": label_multi,
     "groundtruth/text-classification-multilabel": label_multi,
+    "groundtruth/semantic-segmentation": label_masks,
     "groundtruth/text-span": label_spans,
 }
 
