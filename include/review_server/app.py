@@ -131,10 +131,13 @@ class Review:
             TaskUiOperations(self.database, clock, arns, self._trials, access, url),
             WorkteamOperations(self.database, clock, arns, url),
             FlowDefinitionOperations(self.database, clock, arns, self.wake),
-            LabelingJobOperations(self.database, clock, arns, tags, self.functions, self.wake),
+            LabelingJobOperations(
+                self.database, clock, arns, tags, self.functions, settings.auto_labeling, self.wake
+            ),
             tags,
         )
-        self.initializing = Initializing(self.database, clock, store, self._trials, self.wake)
+        least = settings.auto_labeling.minimum_objects
+        self.initializing = Initializing(self.database, clock, store, self._trials, least, self.wake)
         self.runtime = HumanLoopOperations(self.database, clock, arns, store, self.wake)
         # Calls of programs have threads of their own, and those that wait for S3 others again: whatever hangs
         # there, reviewers' requests find theirs free.

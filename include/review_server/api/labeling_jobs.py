@@ -23,9 +23,11 @@ from include.review_server.db.database import Database
 from include.review_server.db.models import HumanTaskUi, LabelingJob, Workteam
 from include.review_server.db.pages import page
 from include.review_server.db.statuses import LABELING_AT_WORK, LabelingStatus
+from include.review_server.labeling.auto.algorithms import NO_SAGEMAKER
 from include.review_server.labeling.functions import Functions
 from include.review_server.labeling.layout import Layout
 from include.review_server.labeling.requests import LabelingRequest, checked
+from include.review_server.settings import AutoLabelingSettings
 from include.wire import AwsError
 
 # Of jobs that have not ended. AWS begins with one, and raises it on request.
@@ -44,6 +46,7 @@ class LabelingJobOperations:
         arns: Arns,
         tags: TagOperations,
         functions: Functions,
+        auto_labeling: AutoLabelingSettings,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
@@ -51,12 +54,15 @@ class LabelingJobOperations:
         self._arns = arns
         self._tags = tags
         self._functions = functions
+        self._auto_labeling = auto_labeling
         self._wake = wake
 
     def create_labeling_job(self, params: dict[str, Any]) -> dict[str, Any]:
         request = checked(params)
         if problem := self._functions.problem(*request.functions):
             raise AwsError("ValidationException", f"HumanTaskConfig: {problem}")
+        if "LabelingJobAlgorithmsConfig" in params and self._auto_labeling.endpoint is None:
+            raise AwsError("ValidationException", f"LabelingJobAlgorithmsConfig: {NO_SAGEMAKER}")
         arn = self._arns.labeling_job(request.name)
         taken = AwsError(
             "ResourceInUse",

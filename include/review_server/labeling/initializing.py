@@ -28,6 +28,7 @@ from include.review_server.db.database import Database
 from include.review_server.db.models import DataObject, HumanTaskUi, LabelingJob, ObjectLine
 from include.review_server.db.statuses import LabelingStatus, ObjectStatus
 from include.review_server.errors import RenderBusy
+from include.review_server.labeling.auto.algorithms import too_few
 from include.review_server.labeling.ends import end_job
 from include.review_server.labeling.input_files import CannotLabel, InputFiles
 from include.review_server.labeling.input_lines import BadManifest, InputLine, cut, judged
@@ -54,6 +55,7 @@ class _Job:
     status: LabelingStatus
     kind: TaskType | None
     attribute: str
+    automated: bool
     files: InputFiles
     etag: str | None
     size: int
@@ -73,6 +75,7 @@ class Initializing:
         clock: Clock,
         store: ObjectStore,
         renderers: RenderPool,
+        least_automated: int,
         wake: Callable[[], None] = lambda: None,
         piece_bytes: int = PIECE_BYTES,
     ) -> None:
@@ -80,6 +83,7 @@ class Initializing:
         self._clock = clock
         self._store = store
         self._renderers = renderers
+        self._least_automated = least_automated
         self._wake = wake
         self._piece_bytes = piece_bytes
         self._told: set[int] = set()
@@ -92,12 +96,14 @@ class Initializing:
         return any(more)
 
     def _job(self, row: LabelingJob) -> _Job:
+        request = json.loads(row.request)
         return _Job(
             id=row.id,
             status=row.status,
             kind=TASK_TYPES.get(row.task_type or ""),
             attribute=row.label_attribute,
-            files=InputFiles(self._store, self._renderers, json.loads(row.request)),
+            automated="LabelingJobAlgorithmsConfig" in request,
+            files=InputFiles(self._store, self._renderers, request),
             etag=row.manifest_etag,
             size=row.manifest_bytes,
             read=row.manifest_read,
@@ -183,6 +189,9 @@ class Initializing:
                 raise CannotLabel(
                     f"none of the {total:,} objects of {job.where} can be labeled; the first: {reason}"
                 )
+            unlabeled = counts.get(ObjectStatus.UNLABELED, 0)
+            if job.automated and (problem := too_few(unlabeled, self._least_automated)):
+                raise CannotLabel(f"{job.where}: {problem}")
             row.objects, row.existing, row.failed = total, counts.get(ObjectStatus.EXISTING, 0), failed
             row.status, row.is_open, row.modified_at = LabelingStatus.IN_PROGRESS, True, self._clock()
         self._wake()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from include.review_server.labeling.auto.algorithms import ALGORITHMS
 from include.review_server.labeling.task_types import TASK_TYPES, TaskType, UnknownTaskType, task_type
 from include.review_server.s3_location import S3Location
 from include.wire import AwsError
@@ -19,9 +20,6 @@ from include.wire import AwsError
 # For a private team, "default and maximum" of the reference; and the longest turn at images and texts.
 AVAILABILITY_SECONDS = 2_592_000
 MOST_TIME_LIMIT_SECONDS = 28_800
-
-# Algorithm of automated labeling → the task type that it labels by itself.
-AUTOMATED = {"image-classification": "ImageMultiClass", "object-detection": "BoundingBox"}
 
 _ALGORITHM = re.compile(
     r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:labeling-job-algorithm-specification/(.+)"
@@ -132,15 +130,16 @@ def _check_algorithm(config: Mapping[str, Any] | None, kind: TaskType | None) ->
     arn = config["LabelingJobAlgorithmSpecificationArn"]
     where = "LabelingJobAlgorithmsConfig.LabelingJobAlgorithmSpecificationArn"
     found = _ALGORITHM.search(arn)
-    if found is None or found[1] not in AUTOMATED:
+    if found is None or found[1] not in ALGORITHMS:
         raise _invalid(
             f"{where}: {arn} is no algorithm of automated labeling; there are "
-            + ", ".join(f"labeling-job-algorithm-specification/{name}" for name in AUTOMATED)
+            + ", ".join(f"labeling-job-algorithm-specification/{name}" for name in ALGORITHMS)
         )
-    if kind is None or kind.name != AUTOMATED[found[1]]:
+    labels = ALGORITHMS[found[1]].task_type
+    if kind is None or kind.name != labels:
         asked = kind.name if kind else "a custom task"
         raise _invalid(
-            f"{where}: {found[1]} labels {AUTOMATED[found[1]]} and not {asked}; leave "
+            f"{where}: {found[1]} labels {labels} and not {asked}; leave "
             "LabelingJobAlgorithmsConfig out, and people label every object"
         )
 

@@ -203,3 +203,26 @@ def test_a_job_mounted_in_the_local_cloud_shares_the_clouds_tags(rig: Rig):
     )
     assert job["Tags"] == [{"Key": "a", "Value": "2"}]
     assert "there is no such object" in job["FailureReason"]
+
+
+def test_automated_labeling_needs_sagemaker_and_enough_objects(rig: Rig, bucket: str):
+    """The rig is told of no SageMaker; the local cloud is one."""
+    arn = "arn:aws:sagemaker:us-east-1:027400017018:labeling-job-algorithm-specification/object-detection"
+    algorithm = {"LabelingJobAlgorithmsConfig": {"LabelingJobAlgorithmSpecificationArn": arn}}
+    code, _, message = refused(
+        rig.sagemaker.create_labeling_job, **labeling_request("automated", bucket) | algorithm
+    )
+    assert code == "ValidationException"
+    assert "--sagemaker-endpoint" in message
+
+    cloud = rig.cloud.client("sagemaker")
+    cloud.create_workteam(WorkteamName="few", Description="d", MemberDefinitions=MEMBERS)
+    cloud.create_labeling_job(**labeling_request("automated", bucket, team="few") | algorithm)
+    job = eventually(
+        lambda: (
+            (job := cloud.describe_labeling_job(LabelingJobName="automated"))["LabelingJobStatus"] == "Failed"
+            and job
+        )
+    )
+    assert "1,250 objects" in job["FailureReason"]
+    assert "there are 3" in job["FailureReason"]

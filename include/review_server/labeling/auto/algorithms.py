@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from include.review_server.labeling.task_types import TaskType
-
-LEAST_OBJECTS = 1_250
+NO_SAGEMAKER = (
+    "automated labeling trains models, and this server is not told where SageMaker is: start it with "
+    "--sagemaker-endpoint, or leave LabelingJobAlgorithmsConfig out, and people label every object"
+)
 # Of a job's objects people label so many to judge models by: a fifth of a small set, a tenth of a large one.
 _LARGE = 5_000
 _SPECIFICATION = re.compile(r":labeling-job-algorithm-specification/([a-z-]+)\Z")
@@ -108,31 +109,14 @@ def algorithm_of(request: Mapping[str, Any]) -> Algorithm | None:
     return _named(config["LabelingJobAlgorithmSpecificationArn"]) if config else None
 
 
-def refusal(algorithm_arn: str, task_type: TaskType | None) -> str | None:
-    """Why a job of this type (None: a custom one) cannot be labelled by this algorithm, or None."""
-    algorithm = _named(algorithm_arn)
-    if algorithm is None:
-        return (
-            f"LabelingJobAlgorithmSpecificationArn: {algorithm_arn!r} is no algorithm here; it ends in "
-            f"labeling-job-algorithm-specification/ and one of {', '.join(ALGORITHMS)}"
-        )
-    if task_type is None or task_type.name != algorithm.task_type:
-        kind = "a custom task" if task_type is None else f"the task type {task_type.name}"
-        return (
-            f"LabelingJobAlgorithmSpecificationArn: {algorithm.name} labels the task type "
-            f"{algorithm.task_type} and not {kind}: without LabelingJobAlgorithmsConfig people label all"
-        )
-    return None
-
-
 def too_few(objects: int, minimum: int) -> str | None:
     """Why a job with so many objects to label cannot be labelled by machine, or None."""
     if objects >= minimum:
         return None
     return (
-        f"ClientError: Automated data labeling needs at least {minimum:,} objects without a label, and this "
-        f"job has {objects:,}. Create it without LabelingJobAlgorithmsConfig, or give the server a lower "
-        "minimum_objects in its settings of automated labeling."
+        f"automated labeling takes {minimum:,} objects without a label or more, and there are {objects:,}: "
+        "create the job without LabelingJobAlgorithmsConfig, or give the server a lower minimum_objects "
+        "(--auto-labeling)"
     )
 
 

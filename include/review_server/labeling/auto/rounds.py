@@ -31,7 +31,7 @@ from include.review_server.db.database import Database
 from include.review_server.db.models import LabelingJob, LearningRound
 from include.review_server.db.statuses import RoundStage
 from include.review_server.labeling.auto import records, thresholds
-from include.review_server.labeling.auto.algorithms import CLASSIFICATION, algorithm_of
+from include.review_server.labeling.auto.algorithms import CLASSIFICATION, NO_SAGEMAKER, algorithm_of
 from include.review_server.labeling.auto.place import Job, Kind, Place, Rejected, failure
 from include.review_server.labeling.auto.predictions import (
     Prediction,
@@ -97,10 +97,7 @@ class AutoLabeling:
         if round_ is None:
             return Fail("ClientError: LabelingJobAlgorithmsConfig: this server has no such algorithm")
         if not self._place.is_there:
-            return Fail(
-                "ClientError: automated data labeling needs SageMaker, and the server is not told where it "
-                "is: start it with --sagemaker-endpoint"
-            )
+            return Fail(f"ClientError: {NO_SAGEMAKER}")
         try:
             return self._next(round_)
         except (Rejected, LookupError) as error:

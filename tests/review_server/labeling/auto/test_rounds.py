@@ -247,7 +247,7 @@ def test_what_would_not_come_right_fails_the_job_with_the_reason(trial: Trial) -
         return step.reason
 
     trial.restart(endpoint=None)
-    assert "not told where it is" in reason()
+    assert "not told where SageMaker is" in reason()
     trial.restart(images={"image-classification": "0.dkr.ecr.eu-west-1.amazonaws.com/none:1"})
     assert "Unknown image" in reason()
     trial.restart()

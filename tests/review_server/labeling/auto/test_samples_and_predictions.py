@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 
-from include.review_server.labeling.auto.algorithms import CLASSIFICATION, DETECTION, refusal, too_few
+from include.review_server.labeling.auto.algorithms import CLASSIFICATION, DETECTION, too_few
 from include.review_server.labeling.auto.options import changed_by
 from include.review_server.labeling.auto.predictions import agrees, label, overlaps, read_prediction
 from include.review_server.labeling.auto.registries import training_image
 from include.review_server.labeling.auto.sampling import draw
-from include.review_server.labeling.task_types import TASK_TYPES
 from include.review_server.settings import AutoLabelingSettings
 
-ARN = "arn:aws:sagemaker:us-east-1:027400017018:labeling-job-algorithm-specification/"
 NOW = datetime(2026, 2, 11, 9, 14, 3, 120551, UTC)
 
 
@@ -38,13 +36,8 @@ def test_a_tenth_of_a_large_set_judges_models(objects: int, batch: int, sizes: t
     assert (len(samples.training), len(samples.validation)) == sizes
 
 
-@pytest.mark.parametrize("name", sorted(TASK_TYPES.keys() - {"ImageMultiClass", "BoundingBox"}))
-def test_other_task_types_are_refused_with_what_to_do(name: str) -> None:
-    for algorithm in ("image-classification", "object-detection"):
-        assert "people label all" in (refusal(ARN + algorithm, TASK_TYPES[name]) or "")
-    assert refusal(ARN + "text-classification", TASK_TYPES[name]) is not None
-    assert refusal(ARN + "object-detection", TASK_TYPES["BoundingBox"]) is None
-    assert too_few(1249, 1250) is not None
+def test_a_job_needs_enough_objects_and_hears_what_else_to_do() -> None:
+    assert "--auto-labeling" in (too_few(1249, 1250) or "")
     assert too_few(1250, 1250) is None
 
 
