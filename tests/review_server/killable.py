@@ -38,12 +38,12 @@ STEPS = (
 _here = threading.local()
 
 
-def _reached(step: str) -> None:
+def reached(step: str) -> None:
     if os.environ.get(VARIABLE) == step:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _during(owner: type, name: str, what: str) -> None:
+def during(owner: type, name: str, what: str) -> None:
     """While the function runs, this thread's transactions are called ``what``."""
     function: Callable[..., Any] = getattr(owner, name)
 
@@ -59,28 +59,28 @@ def _during(owner: type, name: str, what: str) -> None:
 
 def _write(put: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*arguments: Any) -> None:
-        _reached("write-not-begun")
+        reached("write-not-begun")
         put(*arguments)
-        _reached("write-done")
+        reached("write-done")
 
     return wrapped
 
 
-def _watch() -> None:
-    _during(Tasks, "_take", "take")
-    _during(Tasks, "answer", "answer")
-    _during(Deliveries, "_settle", "settle")
+def watch() -> None:
+    during(Tasks, "_take", "take")
+    during(Tasks, "answer", "answer")
+    during(Deliveries, "_settle", "settle")
     ObjectStore.put_json = _write(ObjectStore.put_json)  # type: ignore[method-assign]
 
     @event.listens_for(Engine, "commit")
     def uncommitted(_connection: Any) -> None:
-        _reached(f"{getattr(_here, 'what', None)}-uncommitted")
+        reached(f"{getattr(_here, 'what', None)}-uncommitted")
 
     @event.listens_for(Session, "after_commit")
     def committed(_session: Any) -> None:
-        _reached(f"{getattr(_here, 'what', None)}-committed")
+        reached(f"{getattr(_here, 'what', None)}-committed")
 
 
 if __name__ == "__main__":
-    _watch()
+    watch()
     sys.exit(main())
