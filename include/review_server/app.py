@@ -39,6 +39,7 @@ from include.review_server.db.database import Database
 from include.review_server.db.statuses import QueueKind
 from include.review_server.errors import BodyTooLarge, DatabaseAway
 from include.review_server.health import Health, disk_problem
+from include.review_server.labeling.auto.rounds import AutoLabeling
 from include.review_server.labeling.cloud_logs import CloudLogs
 from include.review_server.labeling.functions import Functions
 from include.review_server.labeling.initializing import Initializing
@@ -143,6 +144,8 @@ class Review:
         # there, reviewers' requests find theirs free.
         self._calls = ThreadPoolExecutor(16, "review-calls")
         self._waiting_calls = ThreadPoolExecutor(8, "review-calls-s3")
+        job_log = JobLog(self._logs)
+        machine = AutoLabeling(self.database, clock, settings, store, job_log.say)
         self.background = BackgroundWorker(
             [
                 self.flow_jobs.activate,
@@ -153,7 +156,7 @@ class Review:
                 self.deliveries.deliver,
                 self.events.send,
                 *labeling_steps(
-                    self.database, clock, arns, store, self.functions, JobLog(self._logs), self.wake
+                    self.database, clock, arns, store, self.functions, machine, job_log, self.wake
                 ),
             ]
         )

@@ -19,6 +19,7 @@ from include.review_server.db.statuses import LabelingStatus
 from include.review_server.labeling.ends import end_job
 from include.review_server.labeling.jobs import JobView
 from include.review_server.labeling.logs import JobLog
+from include.review_server.labeling.machine import Machine
 from include.review_server.labeling.output import Manifests
 from include.review_server.labeling.patience import Patience
 from include.review_server.labeling.stages import is_busy, locked, running_jobs
@@ -33,12 +34,19 @@ class Publishing:
     """Writes manifests, and ends jobs."""
 
     def __init__(
-        self, database: Database, clock: Clock, arns: Arns, manifests: Manifests, job_log: JobLog
+        self,
+        database: Database,
+        clock: Clock,
+        arns: Arns,
+        manifests: Manifests,
+        machine: Machine,
+        job_log: JobLog,
     ) -> None:
         self._database = database
         self._clock = clock
         self._arns = arns
         self._manifests = manifests
+        self._machine = machine
         self._job_log = job_log
         self._patience = Patience("writing its manifests")
         self._next: dict[int, float] = {}
@@ -70,6 +78,9 @@ class Publishing:
         self._patience.worked(job.id)
         self._next[job.id] = time.monotonic() + max(_PAUSE_SECONDS, _SHARE * (time.monotonic() - began))
         self._job_log.say(job.name, "EXPORTED_LABELED_MANIFEST", view.output.output_manifest.uri)
+        if over and view.is_automated:
+            # Before the end is stored: after it, nobody would look at the job again.
+            self._machine.stop(view)
         with self._database.write() as session:
             row = locked(session, job.id)
             row.published, row.published_iteration = job.changes, job.iteration

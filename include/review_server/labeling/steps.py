@@ -10,6 +10,7 @@ from include.review_server.db.database import Database
 from include.review_server.labeling.consolidating import Consolidations
 from include.review_server.labeling.functions import Functions
 from include.review_server.labeling.logs import JobLog
+from include.review_server.labeling.machine import Machine, MachineSteps
 from include.review_server.labeling.offering import Offering
 from include.review_server.labeling.output import Manifests
 from include.review_server.labeling.publishing import Publishing
@@ -23,6 +24,7 @@ def labeling_steps(
     arns: Arns,
     store: ObjectStore,
     functions: Functions,
+    machine: Machine,
     job_log: JobLog,
     wake: Callable[[], None],
 ) -> list[Callable[[], bool]]:
@@ -31,5 +33,6 @@ def labeling_steps(
         LabelingRuns(database, clock, arns, job_log, wake).advance,
         Offering(database, clock, arns, functions, wake).offer,
         Consolidations(database, clock, arns, store, functions, wake).consolidate,
-        Publishing(database, clock, arns, Manifests(database, store), job_log).publish,
+        MachineSteps(database, clock, arns, machine, wake).ask,
+        Publishing(database, clock, arns, Manifests(database, store), machine, job_log).publish,
     ]
