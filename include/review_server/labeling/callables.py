@@ -87,8 +87,9 @@ def _imported(text: str, module: str, path: str) -> Callable[[Any, Any], Any]:
         value: Any = importlib.import_module(module)
         for part in path.split("."):
             value = getattr(value, part)
-    except (ImportError, AttributeError) as error:
-        raise CallableMissing(f"--labeling-function {text!r}: {error}") from error
+    except Exception as error:  # the operator's own module may raise whatever it likes
+        why = f"{type(error).__name__}: {error}"
+        raise CallableMissing(f"--labeling-function {text!r} cannot be had: {why}") from error
     if not callable(value):
         raise CallableMissing(f"--labeling-function {text!r}: {module}:{path} is no callable")
     return value
