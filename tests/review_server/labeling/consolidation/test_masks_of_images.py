@@ -139,7 +139,7 @@ def test_adjusted_is_what_any_worker_changed():
         ({"labelMappings": {"river": {"color": BLUE}}}, "label 'river' is none of the job's categories"),
         ({"labelMappings": {"road": GREEN}}, "label 'road' is '#2ca02c', not an object"),
         ({"labelMappings": {"road": {"color": "green"}}}, "color of label 'road' is 'green', not like"),
-        ({"labelMappings": dict.fromkeys(ROADS, {"color": GREEN})}, "two labels have the same color"),
+        ({"labelMappings": {key: {"color": GREEN} for key in ROADS}}, "two labels have the same color"),
         ({"labelMappings": {str(number): {} for number in range(10**5)}}, "labelMappings has 100,000 labels"),
         ({"inputImageProperties": {"width": 9_000, "height": 9_000}}, "for an image of 9000 x 9000"),
     ],
