@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from pathlib import Path
+
 import pytest
 
 from include.consensus.classes import MOST_OBJECTS, agree_on_class, agree_on_labels
@@ -90,3 +93,17 @@ def test_no_label_at_all_is_an_answer_as_well():
     assert {label: (item.label, item.confidence) for label, item in alone.items()} == {0: (1, 0), 2: (1, 0)}
     (tied,) = agree_on_labels([{"a": {1}, "b": set()}])
     assert tied[1].tied
+
+
+def test_a_published_job_comes_out_label_by_label_and_confidence_by_confidence():
+    text = Path(__file__).with_name("published_job.txt").read_text()
+    rows = [line.split() for line in text.split("\n") if line and not line.startswith("#")]
+    found, published = [], []
+    for _, request in groupby(rows, key=lambda row: row[0]):
+        objects = list(request)
+        published += [(int(label), float(confidence)) for *_, label, confidence in objects]
+        answers = [dict(answer.split(":") for answer in row[1:-2]) for row in objects]
+        told = [{worker: int(label) for worker, label in item.items()} for item in answers]
+        found += [(item.label, item.confidence) for item in agree_on_class(told, 10)]
+    assert len(published) == 302
+    assert found == published
