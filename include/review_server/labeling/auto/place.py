@@ -1,4 +1,4 @@
-"""SageMaker as automated labeling needs it: training jobs, models and transform jobs, and their files in S3.
+"""SageMaker as automated labeling needs it: training jobs, models and transform jobs.
 
 Each job has a name that follows from the labeling job and its iteration: it is described, else created, and
 whoever created it, attached to. Nothing waits. ``Rejected`` says what will not come right by itself; what may
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import boto3
@@ -68,23 +69,30 @@ class Job:
 
 
 class Place:
-    """SageMaker and S3 of the server's settings. ``None`` as its endpoint means that there is none."""
+    """SageMaker where the server's settings say that it is."""
 
     def __init__(self, settings: ReviewSettings) -> None:
-        endpoint = settings.auto_labeling.endpoint
-        self.is_there = endpoint is not None
-        self._session = boto3.session.Session(
-            aws_access_key_id=settings.access_key_id,
-            aws_secret_access_key=settings.secret_access_key,
-            region_name=settings.region,
-        )
-        config = Config(
-            connect_timeout=3, read_timeout=20, retries={"total_max_attempts": 2, "mode": "standard"}
-        )
-        self._sagemaker = self._session.client(
-            "sagemaker", endpoint_url=None if endpoint == OF_AWS else endpoint, config=config
-        )
+        self._settings, self._endpoint = settings, settings.auto_labeling.endpoint
         self._reach = Reach("SageMaker")
+
+    @property
+    def is_there(self) -> bool:
+        return self._endpoint is not None
+
+    @cached_property
+    def _sagemaker(self) -> Any:
+        # Half a second of reading its service model: only where a job needs it.
+        return boto3.session.Session(
+            aws_access_key_id=self._settings.access_key_id,
+            aws_secret_access_key=self._settings.secret_access_key,
+            region_name=self._settings.region,
+        ).client(
+            "sagemaker",
+            endpoint_url=None if self._endpoint == OF_AWS else self._endpoint,
+            config=Config(
+                connect_timeout=3, read_timeout=20, retries={"total_max_attempts": 2, "mode": "standard"}
+            ),
+        )
 
     def attach(self, kind: Kind, stem: str, output: str, request: Callable[[], dict[str, Any]]) -> Job:
         """The latest job of this stem, which writes below ``output``; created when there is none.
