@@ -5,8 +5,7 @@ Takes a ``Summary`` and ``Tables``, gives drawings. People are blue circles, the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -117,6 +116,7 @@ def boxes(summary: Summary) -> tuple[Figure, str]:
     axes.bar(
         [item.boxes for item in shown], [item.images for item in shown], color=PALETTE["series-1"], zorder=2
     )
+    _whole_numbers(axes)
     axes.set_xlabel("boxes on an image")
     axes.set_ylabel("images")
     told = ", ".join(f"{item.boxes}: {item.images:,}" for item in shown)
@@ -137,6 +137,7 @@ def by_boxes(summary: Summary) -> tuple[Figure, str]:
             axes.plot(x, y, color=PALETTE[color], marker=marker, markersize=5, linewidth=1.5, label=label)
             told.append(f"{label} {', '.join(f'{a}: {b:.2f}' for a, b in points)}")
     axes.set_ylim(0, 1.03)
+    _whole_numbers(axes)
     axes.set_xlabel("boxes on an image")
     if told:
         axes.legend(loc="best")
@@ -146,24 +147,20 @@ def by_boxes(summary: Summary) -> tuple[Figure, str]:
 @drawn
 def costs(summary: Summary) -> tuple[Figure, str]:
     """What people and the machine have cost."""
-    return _bars({"people": summary.costs.people, "machine": summary.costs.machine}, "dollars", "Costs")
-
-
-@drawn
-def counts(values: Mapping[str, float], what: str, title: str) -> tuple[Figure, str]:
-    """A bar for each name."""
-    return _bars(values, what, title)
-
-
-def _bars(values: Mapping[str, float], what: str, title: str) -> tuple[Figure, str]:
-    figure, axes = new_figure(0.7 + 0.34 * max(2, len(values)))
-    names = list(values)
-    axes.barh(range(len(names)), list(values.values()), color=PALETTE["series-1"], height=0.6, zorder=2)
-    axes.set_yticks(range(len(names)), [name if len(name) < 24 else name[:22] + "…" for name in names])
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlabel(what)
+    values = {"people": summary.costs.people, "machine": summary.costs.machine}
+    figure, axes = new_figure(1.4)
+    axes.barh(range(2), list(values.values()), color=PALETTE["series-1"], height=0.6, zorder=2)
+    axes.set_yticks(range(2), list(values))
+    axes.set_ylim(1.5, -0.5)
+    axes.set_xlabel("dollars")
     axes.grid(visible=False, axis="y")
-    return figure, f"{title}: {', '.join(f'{name} {value:,.6g}' for name, value in values.items())}."
+    return figure, f"Dollars: {', '.join(f'{name} {value:,.2f}' for name, value in values.items())}."
+
+
+def _whole_numbers(axes: Any) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _measure(summary: Summary) -> str:

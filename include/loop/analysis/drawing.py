@@ -30,6 +30,12 @@ def with_reference(scene: Image.Image, label: Label) -> Image.Image:
     return _draw(scene, [(label, TRUE, "")])
 
 
+def with_both(scene: Image.Image, label: Label, reference: Label | None) -> Image.Image:
+    """The label over what is true, whose boxes have no names."""
+    below = [(reference, TRUE, None)] if reference else []
+    return _draw(scene, [*below, (label, RIGHT, "")])
+
+
 def with_answers(scene: Image.Image, labels: Sequence[Label]) -> Image.Image:
     """What each worker has said: one colour and number for each."""
     return _draw(
@@ -41,23 +47,30 @@ def with_answers(scene: Image.Image, labels: Sequence[Label]) -> Image.Image:
     )  # fmt: skip
 
 
-def _draw(scene: Image.Image, labels: Sequence[tuple[Label, str, str]]) -> Image.Image:
+def _draw(scene: Image.Image, labels: Sequence[tuple[Label, str, str | None]]) -> Image.Image:
     from PIL import ImageDraw
 
     picture = scene.copy()
     brush = ImageDraw.Draw(picture)
     line = 0
-    for label, color, whose in labels:
+    for label, color, whose in labels:  # without a name where nobody's is said
         for number, (left, top, width, height) in enumerate(label.boxes):
             # What lies outside the picture is not seen; numbers of millions are no matter for the brush.
             x0, x1 = sorted(min(max(x, -1), 2) * picture.width for x in (left, left + width))
             y0, y1 = sorted(min(max(y, -1), 2) * picture.height for y in (top, top + height))
             brush.rectangle((x0, y0, x1, y1), outline=DARK, width=4)
             brush.rectangle((x0, y0, x1, y1), outline=color, width=2)
-            if number < len(label.classes):
+            if whose is not None:
                 _tag(brush, f"{whose}{label.classes[number]}", x0, y0 - 18, picture.size, color)
         if label.kind == "classes":
-            _tag(brush, f"{whose}{label.said}", 0, line * 20, picture.size, color)
+            _tag(
+                brush,
+                f"{'true: ' if whose is None else whose}{label.said}",
+                0,
+                line * 20,
+                picture.size,
+                color,
+            )
             line += 1
     return picture
 

@@ -37,15 +37,18 @@ class Row:
 
 def choose(tables: Tables) -> dict[str, list[int]]:
     """The lines of each gallery, by its title; only galleries that have some."""
-    scored = tables.scored.sort_values(["score", "line"], kind="stable")
+    # Of equal scores the image on which there is more to see comes first.
+    seen = tables.scored.assign(seen=tables.scored.boxes + tables.scored.true_boxes.fillna(0))
+    worst = seen.sort_values(["score", "seen", "line"], ascending=[True, False, True], kind="stable")
+    best = seen.sort_values(["score", "seen", "line"], ascending=[False, False, True], kind="stable")
     sure = tables.labelled.dropna(subset=["confidence"])
     sure = sure.sort_values(["confidence", "line"], ascending=[False, True], kind="stable")
     labelled = tables.labelled
     human = labelled.human.astype(bool)
-    half = min(EXTREMES, (len(scored) + 1) // 2)  # no image is among the best and the worst
+    highest = [int(line) for line in best.line[: min(EXTREMES, (len(seen) + 1) // 2)]]
     found = {
-        "Best": [int(line) for line in scored.line.iloc[::-1][:half]],
-        "Worst": [int(line) for line in scored.line[: min(half, len(scored) - half)]],
+        "Best": highest,
+        "Worst": [line for line in map(int, worst.line[: 2 * EXTREMES]) if line not in highest][:EXTREMES],
         "Surest": [int(line) for line in sure.line[:SUREST]] if sure.confidence.nunique() > 1 else [],
         "By people, chosen by chance": _by_chance(labelled[human].line),
         "By machine, chosen by chance": _by_chance(labelled[~human].line),
