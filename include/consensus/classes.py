@@ -86,8 +86,9 @@ def _agree(batch: Sequence[Mapping[str, int]], classes: int) -> list[ClassConsen
     found = []
     for answers, row in zip(batch, _posterior(batch, classes), strict=True):
         alone = len(answers) == 1
-        label = next(iter(answers.values())) if alone else int(np.argmax(row))
-        tied = not alone and int(np.sum(row > row[label] - TIE)) > 1
+        best = np.flatnonzero(row > row.max() - TIE)
+        label = next(iter(answers.values())) if alone else int(best[0])
+        tied = not alone and len(best) > 1
         found.append(ClassConsensus(label, float(row[label]), _confidence(float(row[label])), tied))
     return found
 
@@ -105,43 +106,58 @@ def _posterior(batch: Sequence[Mapping[str, int]], classes: int) -> Floats:
     """The probability of each class for each object, O x K."""
     seen: dict[str, list[tuple[int, int]]] = {}
     for place, answers in enumerate(batch):
-        for worker, label in answers.items():
-            seen.setdefault(worker, []).append((place, label))
+        for name, label in answers.items():
+            seen.setdefault(name, []).append((place, label))
     # By worker: which objects, and as what. In the order of their names, so that sums round the same way.
-    votes = [np.array(seen[worker]).T for worker in sorted(seen)]
-    first = _answering(FIRST_ACCURACY, classes)
+    votes = [_Votes(*np.array(seen[name]).T) for name in sorted(seen)]
     likelihood = np.ones((len(batch), classes))
-    for places, labels in votes:
-        likelihood[places] *= first[:, labels].T
+    for worker in votes:
+        likelihood[worker.objects] *= worker.said(_answering(FIRST_ACCURACY, classes, worker.labels))
     posterior = _normalised(likelihood)
     usual = FIRST_ACCURACY
     for _ in range(ROUNDS - 1):
         likelihood, accuracies = np.ones_like(posterior), []
-        for places, labels in votes:
-            accuracy, table = _estimate(posterior[places], labels, usual)
+        for worker in votes:
+            accuracy, table = _estimate(posterior[worker.objects], worker, usual)
             accuracies.append(accuracy)
-            likelihood[places] *= table[:, labels].T
+            likelihood[worker.objects] *= worker.said(table)
         usual = float(np.mean(accuracies))
         posterior = _normalised(posterior.mean(axis=0) * likelihood)
     return posterior
 
 
-def _estimate(posterior: Floats, labels: Ints, usual: float) -> tuple[float, Floats]:
-    """A worker's accuracy, and how probable each answer is when each class is true (K x K): what was counted,
-    smoothed with as much of the worker's own accuracy, and half as much of all workers' ``usual`` one.
+class _Votes:
+    """A worker's answers: the objects, the ``labels`` that were given, and the column of each object's label
+    in a table that has no others. Of a thousand classes a worker gives a few, and K x K tables would not fit.
     """
-    classes = posterior.shape[1]
-    counted = np.zeros((classes, classes))
-    np.add.at(counted.T, labels, posterior)
-    accuracy = float(np.trace(counted)) / len(labels)
-    table = counted + len(labels) * (_answering(accuracy, classes) + _answering(usual, classes) / 2)
-    return accuracy, _normalised(table)
+
+    def __init__(self, objects: Ints, answers: Ints) -> None:
+        self.objects = objects
+        self.labels, self.columns = np.unique(answers, return_inverse=True)
+
+    def said(self, table: Floats) -> Floats:
+        """How probable each answer is by a table of true classes and given labels, objects x K."""
+        return table[:, self.columns].T
 
 
-def _answering(accuracy: float, classes: int) -> Floats:
-    """Answers of somebody who is right so often, and else takes any other class."""
-    table = np.full((classes, classes), (1 - accuracy) / max(classes - 1, 1))
-    np.fill_diagonal(table, accuracy)
+def _estimate(posterior: Floats, worker: _Votes, usual: float) -> tuple[float, Floats]:
+    """A worker's accuracy, and how probable each answer is when each class is true (K x the given labels):
+    what was counted, smoothed with as much of the worker's own accuracy, and half as much of all workers'
+    ``usual`` one.
+    """
+    count, classes = posterior.shape
+    counted = np.zeros((classes, len(worker.labels)))
+    np.add.at(counted.T, worker.columns, posterior)
+    accuracy = float(counted[worker.labels, np.arange(len(worker.labels))].sum()) / count
+    smooth = _answering(accuracy, classes, worker.labels) + _answering(usual, classes, worker.labels) / 2
+    # Over all classes, those included that this worker never said, a row of what smooths sums up to 1.5.
+    return accuracy, (counted + count * smooth) / (counted.sum(axis=1, keepdims=True) + 1.5 * count)
+
+
+def _answering(accuracy: float, classes: int, labels: Ints) -> Floats:
+    """Answers (these labels of them) of somebody who is right so often, and else takes any other class."""
+    table = np.full((classes, len(labels)), (1 - accuracy) / max(classes - 1, 1))
+    table[labels, np.arange(len(labels))] = accuracy
     return table
 
 

@@ -71,9 +71,12 @@ def _verified(question: Question, item: AnsweredObject, found: ClassConsensus) -
 
 def _comments(question: Question, item: AnsweredObject) -> list[str]:
     """What the workers wrote beside their answers."""
-    return [text[:MOST_COMMENT] for text in read_answers(question, item, _comment).values() if text.strip()]
+    return [text for text in read_answers(question, item, _comment).values() if text.strip()]
 
 
 def _comment(content: Any) -> str:
     text = content.get("workerComment")
-    return text if isinstance(text, str) else ""  # a broken comment spoils no class
+    if not isinstance(text, str):
+        return ""  # a broken comment spoils no class
+    # Half a character, or none at all (U+0000), would spoil the line that it stands in.
+    return text[:MOST_COMMENT].replace("\0", "").encode(errors="replace").decode()

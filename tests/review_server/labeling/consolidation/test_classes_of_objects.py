@@ -55,6 +55,14 @@ def test_a_verification_has_its_class_as_a_text_and_what_the_workers_remarked():
     assert "worker-feedback" not in silent  # and a broken comment spoils no class
 
 
+def test_a_remark_is_cut_and_has_whole_characters_only():
+    told = {"label": "bad", "workerComment": "a\0b\ud800" + "c" * 100_000}
+    ((_, metadata),) = labels("VerificationBoundingBox", ("good", "bad"), [told])
+    ((_, comment),) = metadata["worker-feedback"][0].items()
+    assert comment.startswith("ab?ccc")
+    assert len(comment) < 1_000
+
+
 def deep(levels: int) -> Any:
     value: Any = "fine"
     for _ in range(levels):
