@@ -1,4 +1,5 @@
-"""The answers of all workers about one object, as a labeling job keeps them in a worker-response file.
+"""The answers of all workers about one object: a labeling job's worker-response file, or a human loop's
+output.json.
 
 Takes the bytes of the file; one answer that cannot be read costs none of the others.
 """
@@ -37,7 +38,7 @@ def read_answers(body: bytes) -> tuple[list[Answer], list[str]]:
         value = parse_loosely(body)
     except ValueError as error:
         raise BadRecord(f"worker response is not JSON: {error}") from None
-    items = value.get("answers") if isinstance(value, dict) else None
+    items = value.get("answers", value.get("humanAnswers")) if isinstance(value, dict) else None
     if not isinstance(items, list):
         raise BadRecord("worker response has no answers")
     found: dict[str, Answer] = {}

@@ -1,8 +1,9 @@
 """Where labels, reference labels and workers' answers lie.
 
 Ground Truth writes below ``{S3OutputPath}/{job}/``: ``manifests/output/output.manifest``, and every object's
-answers as ``annotations/worker-response/iteration-{N}/{line, from 0}/{time}.json``. Any other augmented
-manifest has labels only.
+answers as ``annotations/worker-response/iteration-{N}/{line, from 0}/{time}.json``. A2I writes those of a
+human loop as ``…/{loop}/output.json``, and the lines of this product's own labels name their loop. Any other
+augmented manifest has labels only.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from include.loop.analysis.costs import Prices
 from include.loop.core.errors import ConfigurationError
 from include.loop.core.storage import Storage
 
+_LOOP = re.compile(r"(?:.*/)?(?P<loop>[^/]+)/output\.json", re.DOTALL)
 _RESPONSE = re.compile(r"iteration-(?P<iteration>\d{1,6})/(?P<number>\d{1,9})/[^/]+\.json")
 
 
@@ -76,16 +78,19 @@ def job_folder(described: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Responses:
-    """The newest file of answers of every object that has one, by the number of its line; and in which
-    iteration people were asked about it.
+    """The newest file of answers of every object that has one: by the number of its line, with the iteration
+    in which people were asked about it, or by its human loop.
     """
 
     folder: str
     files: Mapping[int, tuple[int, str]] = field(default_factory=dict)
+    loops: Mapping[str, str] = field(default_factory=dict)
 
-    def location(self, number: int) -> str | None:
-        found = self.files.get(number)
-        return f"{self.folder}iteration-{found[0]}/{number}/{found[1]}" if found else None
+    def location(self, number: int, loop: str | None) -> str | None:
+        """Of the object with this number, from 0, whose line names this loop."""
+        if found := self.files.get(number):
+            return f"{self.folder}iteration-{found[0]}/{number}/{found[1]}"
+        return self.loops.get(loop) if loop else None
 
     def iteration(self, number: int) -> int | None:
         found = self.files.get(number)
@@ -97,11 +102,14 @@ def list_responses(storage: Storage, folder: str | None) -> Responses:
     if folder is None:
         return Responses("")
     files: dict[int, tuple[int, str]] = {}
+    loops: dict[str, str] = {}
     for item in storage.list(folder):
         if found := _RESPONSE.fullmatch(item.uri.removeprefix(folder)):
             number, name = int(found["number"]), item.uri.rpartition("/")[2]
             files[number] = max((int(found["iteration"]), name), files.get(number, (0, "")))
-    return Responses(folder, files)
+        elif found := _LOOP.fullmatch(item.uri.removeprefix(folder)):
+            loops[found["loop"]] = item.uri
+    return Responses(folder, files, loops)
 
 
 def check_folder(folder: str) -> str:

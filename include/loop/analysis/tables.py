@@ -193,12 +193,13 @@ class Reader:
         number, line = item
         attribute = str(self.sources.label)
         metadata: Mapping[str, Any] = {}
-        label = reference = None
+        label = reference = loop = None
         source = ""
         state = LABELLED
         try:
             value = parse_object(line)
             source, metadata = source_of(value) or "", metadata_of(value, attribute)
+            loop = value["loop"] if isinstance(value.get("loop"), str) else None
             label = read_line(value, attribute)
             if self._beside:
                 reference = self._beside_it(value)
@@ -211,7 +212,7 @@ class Reader:
         if not self._beside:
             reference = self._references.get(source)
         return Image(
-            number, source, state, metadata, label, reference, self._answers(number - 1),
+            number, source, state, metadata, label, reference, self._answers(number - 1, loop),
             self._responses.iteration(number - 1), self.has_references,
         )  # fmt: skip
 
@@ -231,8 +232,8 @@ class Reader:
             except BadRecord as error:
                 self._note(f"reference: {error}")
 
-    def _answers(self, number: int) -> list[Answer]:
-        location = self._responses.location(number)
+    def _answers(self, number: int, loop: str | None) -> list[Answer]:
+        location = self._responses.location(number, loop)
         if location is None or self._storage is None:
             return []
         try:

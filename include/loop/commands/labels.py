@@ -65,7 +65,9 @@ def _add_analyze(commands: Any) -> None:
         help="the true label, there or, without --references, in the same lines; default: the only one",
     )
     parser.add_argument(
-        "--answers", metavar="FOLDER", help="worker-response/ in S3; default: the labeling job's"
+        "--answers",
+        metavar="FOLDER",
+        help="of the workers, in S3: a job's worker-response/ (its default), or where A2I wrote human loops",
     )
     parser.add_argument(
         "--workers", type=count, metavar="N", help="answers per label, where none can be read"

@@ -49,7 +49,7 @@ def grade(source: str, said: str, confidence: float, *, name: str = "grade") -> 
     """A manifest line with one class."""
     return {
         "source-ref": source,
-        name: ["good", "bad"].index(said),
+        name: int(said == "bad"),
         f"{name}-metadata": {
             "class-name": said,
             "confidence": confidence,

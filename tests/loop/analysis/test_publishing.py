@@ -10,8 +10,8 @@ import pytest
 from include.loop.analysis.costs import Prices
 from include.loop.analysis.publishing import publish
 from include.loop.analysis.sources import Sources
-from tests.loop.analysis.jobs import JOB, described, write_job
-from tests.loop.place import Place
+from tests.loop.analysis.jobs import JOB, TRUE, boxes, described, drawn, grade, response, write_job
+from tests.loop.place import Place, picture
 
 SHIFTED = (60 / 140 + 48 / 144) / 2  # 10 and 8 wide, 4 to the right
 
@@ -51,3 +51,35 @@ def test_without_references_the_workers_are_compared_with_each_other(place: Plac
     pairs = (SHIFTED, 0.5, 60 / 140 / 2)
     assert found.mean_score == pytest.approx(sum(pairs) / 3, abs=1e-5)
     assert "IoU of the workers" in found.headline
+
+
+def test_labels_of_human_loops_find_the_answers_by_their_loop(place: Place) -> None:
+    sources = [place.put(f"in/{n}.jpg", picture(100)) for n in range(2)]
+    lines = [boxes(source, TRUE) | {"loop": f"loop-{n}"} for n, source in enumerate(sources)]
+    place.storage.write_lines("labels/labels.manifest", lines)
+    body = json.loads(response({"a": drawn(*TRUE), "b": drawn(TRUE[0])}))
+    body = {"humanAnswers": [*body["answers"], {"workerId": "c"}], "humanLoopName": "loop-1"}
+    place.put("reviews/flow/2026/11/01/02/03/04/loop-1/output.json", json.dumps(body).encode())
+    read = Sources(place.storage.uri("labels/labels.manifest"), responses=place.storage.uri("reviews/"))
+    found = publish(place.storage, read, "analysis/index.html", title="own")
+    assert (found.labels, found.mean_score) == (2, 0.5)
+    numbers = json.loads(place.storage.read("analysis/index.json"))
+    assert [item["answers"] for item in numbers["workers"]] == [1, 1]
+    assert numbers["problems"] == {"answer: the answer has neither boxes nor classes": 1}
+
+
+def test_classes_and_labels_that_nothing_can_be_said_of_have_a_page_too(place: Place) -> None:
+    source = place.put("in/0.jpg", picture(100))
+    lines = [grade(source, "<b>good", 0.9), {"source-ref": source}]
+    true = [grade(source, "bad", 1)]
+    for name, values in (("labels", lines), ("true", true)):
+        place.storage.write_lines(f"{name}.manifest", values)
+    manifest = place.storage.uri("labels.manifest")
+    publish(place.storage, Sources(manifest, label="grade"), "index.html", title="alone")
+    assert "Nothing can be said of it" in place.storage.read("index.html").decode()
+    judged = Sources(manifest, label="grade", references=place.storage.uri("true.manifest"))
+    found = publish(place.storage, judged, "index.html", title="judged")
+    assert found.mean_score == 0
+    page = place.storage.read("index.html").decode()
+    assert "&lt;b&gt;good" in page
+    assert "<b>good" not in page
