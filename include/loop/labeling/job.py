@@ -141,7 +141,7 @@ def _as_it_is(
     *earlier, last = tried
     rates = rates_of(workspace.pipeline, workspace.environment, record.workers)
     spent = sum(rates.dollars(one.counts.human, one.counts.machine) for one in earlier)
-    watch = Watch(last.name, rates, round(spent, 2), goes_on=last.status is LabelingStatus.STOPPING)
+    watch = Watch(last.name, rates, spent, goes_on=last.status is LabelingStatus.STOPPING)
     if last.status is not LabelingStatus.COMPLETED:
         return watch
     return LabelledImages(
@@ -150,7 +150,7 @@ def _as_it_is(
         machine=sum(one.counts.machine for one in tried),
         failed=last.counts.failed,
         unlabeled=last.counts.unlabeled,
-        dollars=watch.dollars(last.counts),
+        dollars=round(watch.dollars(last.counts), 2),
         manifest_uri=last.manifest(workspace),
     )
 

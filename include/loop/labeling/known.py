@@ -16,12 +16,12 @@ from include.loop.core import layout
 from include.loop.core.errors import BadRecord
 from include.loop.core.records.labeling import LabelingRequest, LeftOut
 from include.loop.labeling.images import ETAG, Images
-from include.loop.labeling.job import find_attempt
+from include.loop.labeling.job import attempts
 from include.loop.labeling.progress import LabelingStatus
 from include.loop.tasks.manifest_lines import parse_line, read_metadata
 from include.loop.workspace import Workspace
 
-_ATTEMPT = re.compile(r"(?P<name>.+-labeling-[0-9a-f]+)-(?P<number>\d+)")
+_PLAN = re.compile(r".+-labeling-[0-9a-f]+")  # and not one of its jobs, which a number follows
 
 
 def without_known(workspace: Workspace, images: Images, question: str) -> Images:
@@ -41,33 +41,29 @@ def without_known(workspace: Workspace, images: Images, question: str) -> Images
 
 def _known(workspace: Workspace, question: str) -> Iterator[tuple[tuple[str, str], str | dict[str, Any]]]:
     """By image the job that has it, or the line with the label that nobody has taken from a job."""
-    attribute = workspace.pipeline.label_attribute
-    for name, number in _last_attempts(workspace, question).items():
-        job = find_attempt(workspace.clients.review, name, number)
-        asks = job is not None and not job.status.ended
-        is_complete = job is not None and job.status is LabelingStatus.COMPLETED
-        output = layout.labeling_output(f"{name}-{number}")
-        for value in _lines(workspace, layout.labeling_manifest(name) if asks else output):
+    for name in _plans(workspace, question):
+        tried = list(attempts(workspace.clients.review, name))
+        if not tried:
+            continue  # planned, and never begun
+        job = tried[-1]  # begins with the labels of those before
+        asks, is_complete = not job.status.ended, job.status is LabelingStatus.COMPLETED
+        place = layout.labeling_manifest(name) if asks else job.manifest(workspace)
+        for value in _lines(workspace, place):
             try:
                 if not asks:
-                    read_metadata(value, attribute)
-                yield (value["source-ref"], value[ETAG]), f"{name}-{number}" if asks or is_complete else value
+                    read_metadata(value, workspace.pipeline.label_attribute)
+                yield (value["source-ref"], value[ETAG]), job.name if asks or is_complete else value
             except (BadRecord, KeyError):
                 continue  # an image without a label, or one whose version nobody knows
 
 
-def _last_attempts(workspace: Workspace, question: str) -> dict[str, int]:
-    """By the name of each plan with this question the number of its newest job, which has all its labels."""
-    numbers: dict[str, int] = {}
+def _plans(workspace: Workspace, question: str) -> Iterator[str]:
+    """The names of the plans with this question."""
     for folder in workspace.storage.list_folders(layout.LABELING):
-        if match := _ATTEMPT.fullmatch(folder):
-            numbers[match["name"]] = max(numbers.get(match["name"], 0), int(match["number"]))
-    records = {name: LabelingRequest.find(workspace.storage, name) for name in numbers}
-    return {
-        name: number
-        for name, number in numbers.items()
-        if (record := records[name]) and record.question == question
-    }
+        if _PLAN.fullmatch(folder):
+            record = LabelingRequest.find(workspace.storage, folder)
+            if record is not None and record.question == question:
+                yield folder
 
 
 def _lines(workspace: Workspace, location: str) -> Iterator[dict[str, Any]]:

@@ -158,7 +158,7 @@ def _plan(
         asked=record.asked,
         workers=record.workers,
         expected_seconds=round(seconds, 1),
-        expected_dollars=dollars,
+        expected_dollars=round(dollars, 2),
         target=record.target,
         first_left_out=images.told(),
         warnings=template_warnings,

@@ -76,7 +76,7 @@ class Rates:
         answers = human * self.workers
         seconds = answers * self.seconds
         found = ledger(self.prices, human=human, machine=machine, answers=answers, seconds=seconds)
-        return round(found.total, 2)
+        return found.total
 
 
 def rates_of(pipeline: Pipeline, environment: Environment, workers: int) -> Rates:
@@ -110,7 +110,7 @@ class Watch:
         return cls(**{**value, "rates": Rates(**{**rates, "prices": prices})})
 
     def dollars(self, counts: Counts) -> float:
-        return round(self.spent + self.rates.dollars(counts.human, counts.machine), 2)
+        return self.spent + self.rates.dollars(counts.human, counts.machine)
 
 
 def tell(watch: Watch, described: Mapping[str, Any], now: datetime) -> str:

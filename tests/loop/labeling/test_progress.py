@@ -20,7 +20,7 @@ def described(status: str = "InProgress", **counters: int) -> dict[str, Any]:
 
 
 def test_twelve_images_by_three_people_cost_what_amazons_price_list_says():
-    assert RATES.dollars(12) == 2.26  # 12 x (0.08 + 3 x 0.036) = 2.256
+    assert RATES.dollars(12) == 2.256  # 12 x (0.08 + 3 x 0.036)
     assert RATES.dollars(0, machine=100) == 8.0, "a model costs the service's fee alone"
     by_the_hour = Rates(workers=2, seconds=30, prices=Prices(service=0, answer=0, hour=15))
     assert by_the_hour.dollars(60) == 15.0  # 60 images x 2 people x 30 s are an hour
