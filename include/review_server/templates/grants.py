@@ -1,9 +1,9 @@
-"""Which objects of S3 a template may show: what its loop is about, its flow definition's output, and what
-the operator named.
+"""Which objects of S3 a template may show: what its loop or data object is about, where its queue's results
+are written, and what the operator named.
 
-Takes a loop's input and output, or nothing for a template on the bench; gives the function that signs a
-location or says why not. The server's identity may read more than a template's author, or an owner at the
-bench, ever should. It knows the tables and S3's signer, and no web.
+Takes an item's input and its queue's output, or nothing for a template on the bench; gives the function that
+signs a location or says why not. The server's identity may read more than a template's author, or an owner at
+the bench, ever should. It knows the tables and S3's signer, and no web.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from include.review_server import jsontext
 from include.review_server.db.database import Database
-from include.review_server.db.models import FlowDefinition, HumanLoop, ItemInput
+from include.review_server.db.models import FlowDefinition, ItemInput, WorkItem, WorkQueue
 from include.review_server.db.statuses import FlowStatus
 from include.review_server.s3 import S3_ERRORS, ObjectStore
 from include.review_server.s3_location import S3Location
 from include.review_server.settings import READ_PREFIXES
 
-# What the bench looks at to tell where a flow definition's images are.
-_RECENT_LOOPS = 5
+# What the bench looks at to tell where a queue's images are.
+_RECENT_ITEMS = 5
 _LARGEST_RECENT = 64 * 1024
 
 
@@ -47,7 +47,7 @@ class ReadAccess:
         self._named = below(read_prefixes)
 
     def for_loop(self, task_input: str, output_path: str) -> Grant:
-        """For a template at work on a loop's input (JSON text)."""
+        """For a template at work on an item's input (JSON text)."""
         return Grant(self._store, self._named, _outputs([output_path]), lambda: named_in(task_input))
 
     def for_caller(self, task_input: str) -> Grant:
@@ -56,22 +56,25 @@ class ReadAccess:
 
     def for_bench(self) -> Grant:
         """For a template on the bench: its input is whatever an owner types, and opens nothing."""
-        return Grant(self._store, self._named, self._of_flows)
+        return Grant(self._store, self._named, self._of_queues)
 
-    def _of_flows(self) -> Places:
-        """What workers are shown already: where flow definitions write, what their last loops are about."""
+    def _of_queues(self) -> Places:
+        """What workers are shown already: where flow definitions and open labeling jobs write, and what they
+        asked about last.
+        """
         objects: set[S3Location] = set()
         with self._database.read() as session:
-            live = select(FlowDefinition).where(FlowDefinition.status != FlowStatus.DELETED)
-            flows = session.scalars(live).all()
-            folders = set(_outputs(flow.output_path for flow in flows).folders)
-            for flow in flows:
+            flows = select(FlowDefinition.id).where(FlowDefinition.status != FlowStatus.DELETED)
+            live = or_(WorkQueue.is_open, WorkQueue.id.in_(flows))
+            queues = session.execute(select(WorkQueue.id, WorkQueue.output_path).where(live)).all()
+            folders = set(_outputs(queue.output_path for queue in queues).folders)
+            for queue in queues:
                 recent = (
                     select(ItemInput.content)
-                    .join(HumanLoop, HumanLoop.id == ItemInput.item_id)
-                    .where(HumanLoop.queue_id == flow.id, func.length(ItemInput.content) <= _LARGEST_RECENT)
-                    .order_by(HumanLoop.created_at.desc(), HumanLoop.id.desc())
-                    .limit(_RECENT_LOOPS)
+                    .join(WorkItem, WorkItem.id == ItemInput.item_id)
+                    .where(WorkItem.queue_id == queue.id, func.length(ItemInput.content) <= _LARGEST_RECENT)
+                    .order_by(WorkItem.created_at.desc(), WorkItem.id.desc())
+                    .limit(_RECENT_ITEMS)
                 )
                 for content in session.scalars(recent):
                     places = named_in(content)
@@ -97,8 +100,8 @@ class Grant:
             folder = location.uri.rpartition("/")[0]
             raise ValueError(
                 f"{location.uri} may not be shown by this template: neither the input of the task nor the "
-                f"output of its flow definition lies there. Whoever runs the server allows more with "
-                f"--read-prefix {folder}/ (or the variable {READ_PREFIXES})"
+                f"output of its flow definition or labeling job lies there. Whoever runs the server allows "
+                f"more with --read-prefix {folder}/ (or the variable {READ_PREFIXES})"
             )
         try:
             url = self._store.signed_url(location)
@@ -128,7 +131,7 @@ def below(uris: Iterable[str]) -> Places:
 
 
 def _outputs(paths: Iterable[str]) -> Places:
-    """Where flow definitions write. One that writes at a bucket's root opens not the whole bucket."""
+    """Where queues' results are written. One that writes at a bucket's root opens not the whole bucket."""
     return Places(folders=frozenset(folder for folder in below(paths).folders if folder.key))
 
 

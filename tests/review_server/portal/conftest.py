@@ -5,18 +5,19 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from include.review_server.db.models import FlowDefinition, ItemInput, LabelingJob, ObjectItem
-from include.review_server.db.statuses import ItemStatus, LabelingStatus
+from include.review_server.db.models import LabelingJob, ObjectItem
+from tests.review_server.labeling.jobs import labeling_request, put_files
+from tests.review_server.labeling.runs import Output
 from tests.review_server.rig import Flow, Rig
+from tests.support.cloud import eventually
 
 BOXES = (Path(__file__).parents[3] / "include/pipelines/templates/bounding-box.liquid.html").read_text()
 LABELS = ["cat", "dog", "bird"]
@@ -126,33 +127,35 @@ def ask(flow: Flow, **more: Any) -> str:
     )
 
 
-def insert_job(rig: Rig, flow: Flow, ask: int, task_input: Any = None, **changes: Any) -> str:
-    """A labeling job an hour old for the flow definition's team, ``ask`` objects out; its name."""
-    now = rig.clock()
+def label(rig: Rig, flow: Flow, count: int, template: str, kind: str, attribute: str) -> str:
+    """Start a labeling job for the flow definition's team over that many lines with the picture; its name.
+
+    It is back when the objects are out with people.
+    """
     name = rig.name("job")
-    with rig.review.database.write() as session:
-        queue = session.scalars(select(FlowDefinition).where(FlowDefinition.name == flow.name)).one()
-        values: dict[str, Any] = {
-            "name": name, "key_name": name, "status": LabelingStatus.IN_PROGRESS, "is_open": True,
-            "created_at": now - timedelta(hours=1), "modified_at": now, "reference_code": "0" * 28,
-            "workteam_name": queue.workteam_name, "human_task_ui_id": queue.human_task_ui_id,
-            "title": "Draw boxes", "description": "Around every animal", "workers_per_item": 1,
-            "availability_seconds": 9_999, "time_limit_seconds": 9_999, "request": "{}", "iteration": 1,
-            "output_path": f"s3://{flow.bucket}/gt/", "task_type": "BoundingBox", "label_attribute": "box",
-            "categories": json.dumps(LABELS), "objects": ask,
-        }  # fmt: skip
-        job = LabelingJob(**values | changes)
-        session.add(job)
-        session.flush()
-        for number in range(ask):
-            item = ObjectItem(
-                queue_id=job.id, job_id=job.id, number=number, status=ItemStatus.IN_PROGRESS, vacancies=1,
-                created_at=now, available_until=now + timedelta(days=1),
-            )  # fmt: skip
-            session.add(item)
-            session.flush()
-            session.add(ItemInput(item_id=item.id, content=json.dumps(task_input or {"taskObject": "text"})))
+    image = f"s3://{flow.bucket}/in/1.jpg"
+    rig.s3.put_object(Bucket=flow.bucket, Key="in/1.jpg", Body=picture())
+    put_files(rig.s3, flow.bucket, [json.dumps({"source-ref": image})] * count, tuple(LABELS))
+    rig.s3.put_object(Bucket=flow.bucket, Key="template.liquid.html", Body=template.encode())
+    rig.sagemaker.create_labeling_job(**labeling_request(name, flow.bucket, kind, attribute, flow.team))
+    out = select(func.count()).select_from(ObjectItem).join(LabelingJob).where(LabelingJob.name == name)
+
+    def asked() -> bool:
+        with rig.review.database.read() as session:
+            return session.scalar(out) == count
+
+    eventually(asked)
     return name
+
+
+def labeled(rig: Rig, flow: Flow, job: str) -> list[dict[str, Any]]:
+    """The lines of the job's output manifest, once it is Completed."""
+    eventually(lambda: _status(rig, job) == "Completed")
+    return Output(rig.s3, flow.bucket, job).manifest()
+
+
+def _status(rig: Rig, job: str) -> str:
+    return str(rig.sagemaker.describe_labeling_job(LabelingJobName=job)["LabelingJobStatus"])
 
 
 def picture() -> bytes:

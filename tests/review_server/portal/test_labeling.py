@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from playwright.sync_api import expect
-from sqlalchemy import select
 
-from include.review_server.db.models import Answer, LabelingJob, Task
-from tests.review_server.portal.conftest import HEIGHT, LABELS, WIDTH, Visitor, insert_job, picture
-from tests.review_server.rig import Flow, Rig
+from tests.review_server.portal.conftest import HEIGHT, WIDTH, Visitor, label, labeled
+from tests.review_server.rig import Rig
 
 Visit = Callable[..., Visitor]
 
@@ -32,51 +28,50 @@ MASK = """
 </crowd-form>"""
 
 
-def _job(rig: Rig, template: str, ask: int) -> tuple[Flow, str]:
-    flow = rig.flow(content=template)
-    rig.s3.put_object(Bucket=flow.bucket, Key="in/1.jpg", Body=picture())
-    image = f"s3://{flow.bucket}/in/1.jpg"
-    shown = {"taskObject": image, "labels": LABELS, "manifestLine": {"source-ref": image}}
-    return flow, insert_job(rig, flow, ask, shown)
-
-
-def _answers(rig: Rig, job: str) -> list[dict[str, Any]]:
-    query = (
-        select(Answer.content)
-        .join(Task, Task.id == Answer.task_id)
-        .join(LabelingJob, LabelingJob.id == Task.queue_id)
-        .where(LabelingJob.name == job)
-        .order_by(Task.ended_at)
-    )
-    with rig.review.database.read() as session:
-        return [json.loads(content) for content in session.scalars(query)]
+def test_the_bench_shows_what_a_labeling_job_asks_about(rig: Rig, visit: Visit):
+    flow = rig.flow()
+    label(rig, flow, 1, MASK, "SemanticSegmentation", "seg-ref")
+    page = visit(flow, owner=True).page
+    page.get_by_role("link", name="Template bench").click()
+    page.get_by_label("Template (HTML").fill('<img src="{{ task.input.image | grant_read_access }}">')
+    for key, shown in (("in/1.jpg", True), ("elsewhere/1.jpg", False)):
+        page.get_by_label("Input (").fill(json.dumps({"image": f"s3://{flow.bucket}/{key}"}))
+        page.get_by_role("button", name="Try it").click()
+        preview = page.frame_locator("#preview")
+        expect(preview.locator("img") if shown else preview.get_by_text("may not be shown")).to_be_attached()
 
 
 def test_boxes_by_keyboard_alone(rig: Rig, visit: Visit):
-    flow, job = _job(rig, BOXES.read_text(), ask=2)
+    flow = rig.flow()
+    job = label(rig, flow, 2, BOXES.read_text(), "BoundingBox", "box")
     page = visit(flow).page
     expect(page.get_by_text(f"labeling-job/{job}")).to_be_visible()
     expect(page.get_by_text("2 waiting")).to_be_visible()
     page.keyboard.press("Alt+n")
-    for label in ("2", None):
+    for digit in ("2", None):
         page.wait_for_url("**/work/*")
         address = page.url
         expect(page.locator("#frame[data-ready=yes]")).to_be_visible()
         page.frames[-1].wait_for_function("() => document.querySelector('crowd-bounding-box').size")
-        for key in [label, "n", "Alt+ArrowLeft", "Shift+Alt+ArrowRight"] if label else []:
+        for key in [digit, "n", "Alt+ArrowLeft", "Shift+Alt+ArrowRight"] if digit else []:
             page.keyboard.press(key)
         page.keyboard.press("Control+Enter")
         expect(page).not_to_have_url(address)
     page.wait_for_url(f"{rig.url}/")
-    drawn, empty = _answers(rig, job)
-    box = {"height": 80, "label": "dog", "left": 270, "top": 160, "width": 90}
-    properties = {"height": HEIGHT, "width": WIDTH}
-    assert drawn == {"boundingBox": {"boundingBoxes": [box], "inputImageProperties": properties}}
-    assert empty == {"boundingBox": {"boundingBoxes": [], "inputImageProperties": properties}}
+    drawn, empty = sorted((line["box"] for line in labeled(rig, flow, job)), key=_boxes, reverse=True)
+    size = [{"width": WIDTH, "height": HEIGHT, "depth": 3}]
+    box = {"class_id": 1, "top": 160, "left": 270, "height": 80, "width": 90}
+    assert drawn == {"image_size": size, "annotations": [box]}
+    assert empty == {"image_size": size, "annotations": []}
+
+
+def _boxes(label: dict[str, Any]) -> int:
+    return len(label["annotations"])
 
 
 def test_a_segmentation_by_mouse(rig: Rig, visit: Visit):
-    flow, job = _job(rig, MASK, ask=1)
+    flow = rig.flow()
+    job = label(rig, flow, 1, MASK, "SemanticSegmentation", "seg-ref")
     reviewer = visit(flow)
     frame = reviewer.take()
     reviewer.drag((60, 90), (120, 90))
@@ -92,11 +87,10 @@ def test_a_segmentation_by_mouse(rig: Rig, visit: Visit):
     inner.wait_for_function("() => document.querySelector('crowd-semantic-segmentation').mask?.counts[3]")
     reviewer.submit()
     reviewer.page.wait_for_url(f"{rig.url}/")
-    (answer,) = _answers(rig, job)
-    mask = answer["crowd-semantic-segmentation"]
-    assert list(mask["labelMappings"]) == LABELS
-    file = io.BytesIO(base64.b64decode(mask["labeledImage"]["pngImageData"]))
-    values = np.asarray(Image.open(file))
-    assert values[90, 90] == 1
-    assert values[190, 360] == 3
-    assert values[10, 10] == 0
+    (line,) = labeled(rig, flow, job)
+    colours = line["seg-ref-metadata"]["internal-color-map"].values()
+    by_name = {colour["class-name"]: colour["hex-color"] for colour in colours}
+    key = line["seg-ref"].removeprefix(f"s3://{flow.bucket}/")
+    mask = np.asarray(Image.open(rig.s3.get_object(Bucket=flow.bucket, Key=key)["Body"]).convert("RGB"))
+    found = ["#" + mask[row, column].tobytes().hex() for row, column in [(90, 90), (190, 360), (10, 10)]]
+    assert found == [by_name["cat"], by_name["bird"], by_name["BACKGROUND"]]

@@ -8,9 +8,12 @@ from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import select
 
-from tests.review_server.portal.conftest import Visitor, insert_job
+from include.review_server.db.models import LabelingJob
+from tests.review_server.portal.conftest import Visitor, label
 from tests.review_server.rig import Rig
+from tests.support.cloud import eventually
 
 Visit = Callable[..., Visitor]
 
@@ -44,26 +47,34 @@ def test_how_the_work_of_a_flow_goes(rig: Rig, visit: Visit):
 
 def test_how_a_labeling_job_goes(rig: Rig, visit: Visit):
     flow = rig.flow()
-    job = insert_job(rig, flow, objects=40, human_labeled=10, machine_labeled=5, failed=1, ask=2)
+    job = label(rig, flow, 3, "<crowd-form></crowd-form>", "ImageMultiClass", "kind")
     reviewer = rig.worker(flow.team)
-    for _ in range(2):
-        task = reviewer.take()
-        assert task["queue"] == f"labeling-job/{job}"
-        body = {"answer_content": {"boundingBox": {}}, "active_seconds": 0.0}
-        assert reviewer.http.post(f"/worker/tasks/{task['task_id']}/answer", json=body).status_code == 200
+    task = reviewer.take()
+    assert task["queue"] == f"labeling-job/{job}"
+    reviewer.do("answer", task, {"crowd-image-classifier": {"label": "cat"}})
+    with rig.review.database.write() as session:
+        made = session.scalars(select(LabelingJob).where(LabelingJob.name == job)).one()
+        made.created_at -= timedelta(hours=1)
+
+    def counts() -> dict[str, int]:
+        described = rig.sagemaker.describe_labeling_job(LabelingJobName=job)
+        return dict(described["LabelCounters"])
+
+    eventually(lambda: counts()["HumanLabeled"] == 1)
     page = visit(flow, owner=True).page
     page.get_by_role("link", name="How it goes").click()
     page.get_by_role("link", name=job).click()
     page.wait_for_url(f"{rig.url}/owner/labeling-jobs/{job}")
-    expect(page.get_by_role("heading", level=2).first).to_have_text("InProgress: 15 of 40 objects labelled")
+    heading = page.get_by_role("heading", level=2).first
+    expect(heading).to_have_text("InProgress, batch 1: 1 of 3 objects labelled")
     tiles = page.locator(".tiles div")
-    for name, number in [("By people", 10), ("By machine", 5), ("Failed", 1), ("Remaining", 24)]:
+    for name, number in [("By people", 1), ("By machine", 0), ("Remaining", 2), ("Out with people", 2)]:
         expect(tiles.filter(has_text=name).locator("dd")).to_have_text(str(number))
-    # Two answers to one person's tasks in the first hour: two objects an hour, so twelve hours for 24.
-    hours = tiles.filter(has_text="Estimated end").locator("time").get_attribute("datetime")
-    assert hours is not None
-    assert 11.9 < (datetime.fromisoformat(hours) - rig.clock()) / timedelta(hours=1) < 12.1
-    expect(page.get_by_role("row", name=reviewer.name).get_by_role("cell").nth(1)).to_have_text("0.0")
+    # One answer in its first hour, from one person per object: two hours for the two that are left.
+    until = page.get_by_text("an hour; if they").locator("time").get_attribute("datetime")
+    assert until is not None
+    assert 1.9 < (datetime.fromisoformat(until) - rig.clock()) / timedelta(hours=1) < 2.1
+    expect(page.get_by_role("row", name=reviewer.name).get_by_role("cell").nth(0)).to_have_text("1")
 
 
 @pytest.mark.parametrize("what", ["flows", "labeling-jobs"])
