@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.review_server.labeling import categories
+from include.review_server.labeling import categories, worker_uis
 from include.review_server.labeling.task_types import TaskType
 from include.review_server.s3 import ObjectStore
 from include.review_server.s3_location import S3Location
@@ -55,16 +55,18 @@ class InputFiles:
 
     def categories(self, kind: TaskType | None) -> list[str]:
         """The names of the classes; none without a label category file."""
-        uri = self._request.get("LabelCategoryConfigS3Uri")
-        if uri is None:
+        location = self._category_file
+        if location is None:
             return []
-        location = S3Location.of_object(uri)
         with _said_of("LabelCategoryConfigS3Uri", location):
             return categories.parse(self._store.get(location, categories.MOST_BYTES), kind)
 
     def template(self) -> str:
         """The worker task template; one that can never be rendered is refused."""
-        location = S3Location.of_object(self._request["HumanTaskConfig"]["UiConfig"]["UiTemplateS3Uri"])
+        task = self._request["HumanTaskConfig"]
+        if "HumanTaskUiArn" in task["UiConfig"]:
+            return self._own_template(task["TaskTitle"])
+        location = S3Location.of_object(task["UiConfig"]["UiTemplateS3Uri"])
         with _said_of("UiTemplateS3Uri", location):
             try:
                 text = self._store.get(location, MOST_TEMPLATE_BYTES).decode().removeprefix("\ufeff")
@@ -74,6 +76,17 @@ class InputFiles:
                 raise ValueError("it is no text: it has a NUL character")
             self._try(text)
         return text
+
+    def _own_template(self, title: str) -> str:
+        if (location := self._category_file) is None:
+            raise CannotLabel("LabelCategoryConfigS3Uri is missing")
+        with _said_of("LabelCategoryConfigS3Uri", location):
+            return worker_uis.named_entities(title, self._store.get(location, categories.MOST_BYTES))
+
+    @property
+    def _category_file(self) -> S3Location | None:
+        uri = self._request.get("LabelCategoryConfigS3Uri")
+        return None if uri is None else S3Location.of_object(uri)
 
     def pin_manifest(self) -> tuple[str, int]:
         """Which version of the manifest is read: its ETag, and its size in bytes."""

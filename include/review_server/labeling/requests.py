@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from include.review_server.labeling import worker_uis
 from include.review_server.labeling.auto.algorithms import ALGORITHMS
-from include.review_server.labeling.task_types import TASK_TYPES, TaskType, UnknownTaskType, task_type
+from include.review_server.labeling.task_types import TaskType, UnknownTaskType, task_type
 from include.review_server.s3_location import S3Location
 from include.wire import AwsError
 
@@ -24,7 +25,6 @@ MOST_TIME_LIMIT_SECONDS = 28_800
 _ALGORITHM = re.compile(
     r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:labeling-job-algorithm-specification/(.+)"
 )
-_WORKER_UI = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:human-task-ui/(.+)")
 _SHARED_CROWD = re.compile(r":workteam/(public-crowd|vendor-crowd)/")
 
 
@@ -63,7 +63,7 @@ def checked(params: Mapping[str, Any]) -> LabelingRequest:
     _check_location("OutputConfig.S3OutputPath", output_path, S3Location.parse)
     _check_source(params)
     _check_categories(params.get("LabelCategoryConfigS3Uri"), kind)
-    _check_template(task["UiConfig"])
+    _check_template(task["UiConfig"], kind)
     return LabelingRequest(
         name=params["LabelingJobName"],
         attribute=params["LabelAttributeName"],
@@ -168,16 +168,13 @@ def _check_categories(uri: str | None, kind: TaskType | None) -> None:
         _check_location("LabelCategoryConfigS3Uri", uri, S3Location.of_object)
 
 
-def _check_template(ui: Mapping[str, Any]) -> None:
+def _check_template(ui: Mapping[str, Any], kind: TaskType | None) -> None:
     if len(ui) == 2:
         raise _invalid("HumanTaskConfig.UiConfig: give either UiTemplateS3Uri or HumanTaskUiArn, not both")
     if arn := ui.get("HumanTaskUiArn"):
-        found = _WORKER_UI.search(arn)
-        raise _invalid(
-            f"HumanTaskConfig.UiConfig.HumanTaskUiArn: the worker interface {found[1] if found else arn} is "
-            "AWS's own and not here: put a worker task template into S3 and name it as UiTemplateS3Uri. "
-            f"Video frames and point clouds are not supported; task types are {', '.join(TASK_TYPES)}"
-        )
+        if why := worker_uis.problem(arn, kind):
+            raise _invalid(f"HumanTaskConfig.UiConfig.HumanTaskUiArn: {why}")
+        return
     if "UiTemplateS3Uri" not in ui:
         raise _invalid("HumanTaskConfig.UiConfig: name the worker task template as UiTemplateS3Uri")
     _check_location("HumanTaskConfig.UiConfig.UiTemplateS3Uri", ui["UiTemplateS3Uri"], S3Location.of_object)

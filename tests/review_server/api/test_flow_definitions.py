@@ -256,3 +256,7 @@ def test_the_one_workforce_is_told(rig: Rig):
     told = rig.sagemaker.describe_workforce(WorkforceName="private-crowd")["Workforce"]
     assert told["Status"] == "Active"
     assert refused(rig.sagemaker.describe_workforce, WorkforceName="other")[0] == "ValidationException"
+    vendors = rig.sagemaker.get_paginator("list_subscribed_workteams").paginate()
+    assert vendors.build_full_result() == {"SubscribedWorkteams": []}
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:workteam/vendor-crowd/them"
+    assert "subscription" in refused(rig.sagemaker.describe_subscribed_workteam, WorkteamArn=arn)[2]

@@ -163,6 +163,17 @@ def test_a_chain_whose_every_object_has_its_label_has_nothing_to_ask(job: Job):
     assert (row.status, row.unlabeled, row.existing) == (LabelingStatus.IN_PROGRESS, 0, 1)
 
 
+def test_named_entities_need_no_template(job: Job):
+    request = labeling_request(job.name, job.bucket, kind="NamedEntityRecognition", attribute="ents")
+    arn = "arn:aws:sagemaker:us-east-1:394669845002:human-task-ui/NamedEntityRecognition"
+    config = request["HumanTaskConfig"] | {"UiConfig": {"HumanTaskUiArn": arn}}
+    job.create(['{"source": "Nina flew to Oslo"}'], HumanTaskConfig=config, LabelAttributeName="ents")
+    row = job.run()
+    assert (row.status, row.unlabeled) == (LabelingStatus.IN_PROGRESS, 1)
+    with job.server.database.read() as session:
+        assert "crowd-entity-annotation" in session.get_one(HumanTaskUi, row.human_task_ui_id).content
+
+
 @pytest.mark.parametrize(
     ("key", "body", "reason"),
     [
