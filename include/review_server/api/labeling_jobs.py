@@ -121,6 +121,7 @@ class LabelingJobOperations:
                 raise AwsError("ResourceNotFound", f"Could not find work team {arn}")
             query: Select[LabelingJob] = select(LabelingJob).where(LabelingJob.workteam_name == name)
             if part := params.get("JobReferenceCodeContains"):
+                part = part.replace("\0", "%")  # neither is in any code, and only one may be asked for
                 query = query.where(LabelingJob.reference_code.contains(part, autoescape=True))
             jobs, token = page(session, query, LabelingJob, params, first="Ascending")
             return {

@@ -6,6 +6,7 @@ handed those (``app.create_review``), so that every resource of the place has th
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -50,6 +51,12 @@ class Tags:
         return {}
 
     def put(self, arn: str, tags: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for tag in tags:
+            if not all(_is_allowed(character) for character in tag["Key"] + tag["Value"]):
+                raise AwsError(
+                    "ValidationException",
+                    f"The tag {tag['Key']!r} has other characters than letters, digits, spaces and _.:/=+-@",
+                )
         with self._database.write() as session:
             for tag in tags:
                 session.merge(ResourceTag(arn=arn.lower(), key=tag["Key"], value=tag["Value"]))
@@ -58,3 +65,8 @@ class Tags:
             if (kept := session.scalars(count).one()) > _MOST:
                 raise AwsError("ValidationException", f"A resource has at most {_MOST} tags, not {kept}")
         return tags
+
+
+def _is_allowed(character: str) -> bool:
+    """The model's pattern, which is in a dialect that Python does not read."""
+    return character in "_.:/=+-@" or unicodedata.category(character)[0] in "LZN"

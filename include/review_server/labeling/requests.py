@@ -53,13 +53,19 @@ class LabelingRequest:
 def checked(params: Mapping[str, Any]) -> LabelingRequest:
     """The request. Raises ``AwsError`` (ValidationException) for the first rule that it breaks."""
     task = params["HumanTaskConfig"]
+    output_path = params["OutputConfig"]["S3OutputPath"]
+    for where, text in (
+        ("HumanTaskConfig.TaskDescription", task["TaskDescription"]),
+        ("OutputConfig.S3OutputPath", output_path),
+    ):
+        if "\0" in text:  # the model's patterns allow it, and no text of a database can hold it
+            raise _invalid(f"{where} has a NUL character")
     functions = _functions(task)
     kind = _task_type(*functions)
     _check_attribute(params["LabelAttributeName"], kind)
     _check_team(task["WorkteamArn"])
     _check_times(task)
     _check_algorithm(params.get("LabelingJobAlgorithmsConfig"), kind)
-    output_path = params["OutputConfig"]["S3OutputPath"]
     _check_location("OutputConfig.S3OutputPath", output_path, S3Location.parse)
     _check_source(params)
     _check_categories(params.get("LabelCategoryConfigS3Uri"), kind)

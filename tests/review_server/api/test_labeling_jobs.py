@@ -152,6 +152,7 @@ def test_a_team_sees_its_jobs_by_their_reference_codes(rig: Rig, bucket: str):
     assert first["LabelCounters"] == {"HumanLabeled": 0, "PendingHuman": 3, "Total": 3}
     found = lists(WorkteamArn=team, JobReferenceCodeContains=second["JobReferenceCode"][-8:])
     assert [job["LabelingJobName"] for job in found["LabelingJobSummaryList"]] == ["team-2"]
+    assert lists(WorkteamArn=team, JobReferenceCodeContains="\0")["LabelingJobSummaryList"] == []
     unknown = team.replace("other-team", "nobody")
     assert refused(lists, WorkteamArn=unknown)[0] == "ResourceNotFound"
     code, _, message = refused(rig.sagemaker.delete_workteam, WorkteamName="other-team")
@@ -181,6 +182,8 @@ def test_tags_of_a_job_can_be_changed(rig: Rig, bucket: str):
     assert _described(rig, "tagged")["Tags"] == [{"Key": "a", "Value": "2"}, {"Key": "b", "Value": ""}]
     many = [{"Key": f"k{n}", "Value": ""} for n in range(49)]
     assert refused(rig.sagemaker.add_tags, ResourceArn=arn, Tags=many)[0] == "ValidationException"
+    odd = [{"Key": "a\0", "Value": "1"}]
+    assert "other characters" in refused(rig.sagemaker.add_tags, ResourceArn=arn, Tags=odd)[2]
     rig.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["a", "absent"])
     assert rig.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": ""}]
     rig.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["b"])

@@ -88,6 +88,8 @@ def test_a_custom_task_needs_no_categories_and_may_write_files():
         ("InputConfig.DataSource.S3DataSource.ManifestS3Uri", "s3://bucket/", "names a bucket and no object"),
         ("OutputConfig.S3OutputPath", "https://example.com/out", "not an S3 location"),
         ("OutputConfig.S3OutputPath", "s3://bucket/a/../b", "has . or .. as a part"),
+        ("OutputConfig.S3OutputPath", "s3://bucket/a\0b", "NUL"),
+        ("HumanTaskConfig.TaskDescription", "a\0b", "NUL"),
         ("HumanTaskConfig.WorkteamArn", _arn("workteam", "public-crowd/default"), "ListWorkteams"),
         ("HumanTaskConfig.WorkteamArn", _arn("workteam", "vendor-crowd/them"), "Marketplace"),
         ("HumanTaskConfig.TaskTimeLimitInSeconds", 28_801, "28,800"),
