@@ -87,12 +87,15 @@ class Consolidations:
     def consolidate(self) -> bool:
         """Job: a group of each job. Whether more is waiting."""
         with self._database.read() as session:
-            views = [JobView.of(job, self._arns) for job in session.scalars(running_jobs())]
+            jobs = [
+                (JobView.of(job, self._arns), job.ends_as is LabelingStatus.FAILED)
+                for job in session.scalars(running_jobs())
+            ]
         # All of them, not up to the first: jobs take turns.
-        more = [self._one(view) for view in views if self._patience.is_over(view.id)]
+        more = [self._one(view, failing) for view, failing in jobs if self._patience.is_over(view.id)]
         return any(more)
 
-    def _one(self, view: JobView) -> bool:
+    def _one(self, view: JobView, failing: bool) -> bool:
         with self._database.read() as session:
             group = self._open_group(session, view)
             ready = group is not None or self._is_ready(session, view)
@@ -107,6 +110,11 @@ class Consolidations:
             self._wake()
             return True
         except (FunctionAway, *S3_ERRORS) as error:
+            if failing and isinstance(error, FunctionAway):
+                # A job that fails, as after thirty days, does not wait for ever for its function.
+                self._give_up(view, group, str(error))
+                self._wake()
+                return True
             self._patience.failed(view.id, view.name, error)
             return False
         self._patience.worked(view.id)
