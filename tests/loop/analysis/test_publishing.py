@@ -44,15 +44,6 @@ def test_a_job_is_judged_beside_what_is_true(place: Place) -> None:
         assert f">{title}</h2>" in page
 
 
-def test_without_references_the_workers_are_compared_with_each_other(place: Place) -> None:
-    write_job(place)
-    found = publish(place.storage, Sources.of_job(described(place)), "analysis/index.html", title=JOB)
-    # a with b, a with c, and b with c, who has drawn one of the two boxes.
-    pairs = (SHIFTED, 0.5, 60 / 140 / 2)
-    assert found.mean_score == pytest.approx(sum(pairs) / 3, abs=1e-5)
-    assert "IoU of the workers" in found.headline
-
-
 def test_labels_of_human_loops_find_the_answers_by_their_loop(place: Place) -> None:
     sources = [place.put(f"in/{n}.jpg", picture(100)) for n in range(2)]
     lines = [boxes(source, TRUE) | {"loop": f"loop-{n}"} for n, source in enumerate(sources)]
