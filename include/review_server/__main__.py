@@ -68,8 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--events-to",
         metavar="TARGET",
-        help="tell of every loop's end: the URL of an SQS queue, which gets A2I's documented event, or the "
-        "name or ARN of an event bus, where its source is nightloop.sagemaker (default: nobody)",
+        help="tell of the end of every human loop and labeling job: the URL of an SQS queue, which gets the "
+        "documented events, or the name or ARN of an event bus, where their source is nightloop.sagemaker "
+        "(default: nobody)",
     )
     serve.add_argument(
         "--events-endpoint-url", metavar="URL", help="where that bus is (default: AWS's own EventBridge)"

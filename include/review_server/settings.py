@@ -47,7 +47,7 @@ class ReviewSettings:
 
     ``data_dir`` holds the SQLite database unless ``database_url`` names another (a SQLAlchemy URL).
     ``s3_endpoint_url`` is None for real S3. ``public_url`` is where workers' browsers reach the server.
-    ``events_to`` is told of every loop's end: the URL of an SQS queue, or the name or ARN of an event bus
+    ``events_to`` is told of the end of loops and jobs: the URL of an SQS queue, or the name or ARN of a bus
     (at ``events_endpoint_url``, AWS's own when left out); None tells nobody.
     ``api_keys`` is the file of the keys that API callers sign with (``data_dir``/api-keys when left out).
     ``trusted_proxies`` are addresses and networks (CIDR): who calls from there is believed about whom it
