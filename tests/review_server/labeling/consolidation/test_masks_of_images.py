@@ -133,7 +133,7 @@ def test_adjusted_is_what_any_worker_changed():
         ({"labeledImage": {"pngImageData": "§"}}, "pngImageData cannot be read: it is no base64"),
         ({"labeledImage": {"pngImageData": "AAAA"}}, "a label map must be a PNG; this is no image"),
         ({"labeledImage": {"pngImageData": png("rr", "rr")}}, "label map of 2 x 2 pixels for an image"),
-        ({"labeledImage": {"pngImageData": png("x")}}, "1 pixels have colors of no label in labelMap"),
+        ({"labeledImage": {"pngImageData": png("x")}}, "colors of no label in labelMappings, as #123456"),
         ({"labeledImage": {"pngImageData": png("r")[:-40]}}, "pngImageData cannot be read: damaged image"),
         ({"labelMappings": None}, "labelMappings of answer is null, not an object"),
         ({"labelMappings": {"river": {"color": BLUE}}}, "label 'river' is none of the job's categories"),
