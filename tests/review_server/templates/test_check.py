@@ -12,8 +12,10 @@ import pytest
 
 from include.review_server.__main__ import main
 from include.review_server.templates.check import MOST_CHARACTERS, check
+from include.review_server.templates.elements import tags
 from include.review_server.templates.initial_answer import immediate_answer
 from include.review_server.templates.liquid import frame_document
+from include.review_server.templates.marked import GRANTED, render_for_check
 from include.review_server.templates.values import parse_relaxed
 
 SHIPPED = Path("include/pipelines/templates")
@@ -139,6 +141,46 @@ def test_the_answer_of_an_immediate_submit():
         }
     }
     assert answer.first == []
+
+
+def test_templates_of_adjustments_read_the_reviewed_label_of_the_manifests_line():
+    # As AWS's own are written: JSON piece by piece in a quoted attribute, keys with hyphens.
+    boxes = f"""<crowd-form><crowd-bounding-box name="boundingBox" {IMAGE} header="h"
+      labels="{{{{ task.input.labels | to_json }}}}"
+      initial-value="[{{% for box in task.input.manifestLine.box.annotations %}}
+        {{% capture class_id %}}{{{{ box.class_id }}}}{{% endcapture %}}
+        {{% assign label = task.input.manifestLine.box-metadata.class-map[class_id] %}}
+        {{ label: {{{{ label | to_json }}}}, left: {{{{ box.left }}}}, top: {{{{ box.top }}}},
+          width: {{{{ box.width }}}}, height: {{{{ box.height }}}} }},
+      {{% endfor %}}]"></crowd-bounding-box></crowd-form>"""
+    mask = f"""<crowd-form><crowd-semantic-segmentation name="mask" {IMAGE} header="h"
+      labels="{{{{ task.input.labels | to_json }}}}"
+      initial-value="{{ src: {{{{ task.input.manifestLine.seg-ref | grant_read_access | to_json }}}},
+        labelMappings: {{ {{% for entry in task.input.manifestLine.seg-ref-metadata.internal-color-map %}}
+          {{% if entry[1].class-name != 'BACKGROUND' %}}
+            {{{{ entry[1].class-name | to_json }}}}: {{ color: {{{{ entry[1].hex-color | to_json }}}} }},
+          {{% endif %}} {{% endfor %}} }} }}"></crowd-semantic-segmentation></crowd-form>"""
+    names = ['a "quoted" one', "b's"]
+    colours = {"0": {"class-name": "BACKGROUND", "hex-color": "#ffffff"}} | {
+        str(number + 1): {"class-name": name, "hex-color": f"#00000{number}"}
+        for number, name in enumerate(names)
+    }
+    line = {
+        "box": {"annotations": [{"class_id": 1, "left": 1, "top": 2, "width": 3.5, "height": 4}]},
+        "box-metadata": {"class-map": {"1": names[1]}},
+        "seg-ref": "s3://masks/m.png",
+        "seg-ref-metadata": {"internal-color-map": colours},
+    }
+    asked = {"taskObject": "s3://photos/x.jpg", "labels": names, "manifestLine": line}
+    assert check(boxes, asked) == check(mask, asked) == []
+    assert immediate_answer(boxes, asked).content["boundingBox"]["boundingBoxes"] == [
+        {"label": "b's", "left": 1, "top": 2, "width": 4, "height": 4}
+    ]
+    (tag,) = [tag for tag in tags(render_for_check(mask, asked).content) if tag.name.endswith("segmentation")]
+    assert parse_relaxed(tag.attributes["initial-value"]) == {
+        "src": f"{GRANTED}masks/m.png",
+        "labelMappings": {names[0]: {"color": "#000000"}, names[1]: {"color": "#000001"}},
+    }
 
 
 @pytest.mark.parametrize(
