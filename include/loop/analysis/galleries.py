@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from include.loop.analysis import drawing
 from include.loop.analysis.tables import Image, Tables
 from include.loop.core.errors import BadRecord, ConfigurationError
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 EXTREMES, SUREST, BY_CHANCE = 6, 5, 5
 SIDE = 320  # pixels of the longer side
-_UNREADABLE = (BadRecord, ConfigurationError, FileNotFoundError, OSError, ValueError)
+# A bucket that is gone or not ours included: labels can be judged without their pictures.
+_UNREADABLE = (BadRecord, ConfigurationError, OSError, ValueError, BotoCoreError, ClientError)
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ def choose(tables: Tables) -> dict[str, list[int]]:
     return {title: lines for title, lines in found.items() if lines}
 
 
-def draw(tables: Tables, connect: Connect) -> dict[str, list[Row]]:
-    """The galleries that have a picture which can be shown."""
+def draw(tables: Tables, connect: Connect) -> tuple[dict[str, list[Row]], int]:
+    """The galleries that have a picture which can be shown, and how many pictures cannot be."""
     chosen = choose(tables)
     lines = {line for each in chosen.values() for line in each}
     rows: dict[int, Row] = {}
@@ -70,7 +73,7 @@ def draw(tables: Tables, connect: Connect) -> dict[str, list[Row]]:
         if row:
             rows[line] = row
     found = {title: [rows[line] for line in each if line in rows] for title, each in chosen.items()}
-    return {title: each for title, each in found.items() if each}
+    return {title: each for title, each in found.items() if each}, len(lines) - len(rows)
 
 
 def read_scene(source: str, connect: Connect, side: int) -> Picture | None:

@@ -17,13 +17,15 @@ MOST_ROWS = 50
 
 def render(summary: Summary, tables: Tables, connect: Connect) -> str:
     """The page as HTML."""
+    shown, missing = galleries.draw(tables, connect)
     return (
         environment()
         .get_template("labels.html.jinja")
         .render(
             summary=summary,
             drawings=charts.draw(summary, tables),
-            galleries=galleries.draw(tables, connect),
+            galleries=shown,
+            missing=missing,
             most=MOST_ROWS,
         )
     )

@@ -15,7 +15,7 @@ from include.loop.analysis import pdf
 from include.loop.analysis.costs import Prices
 from include.loop.analysis.page import render
 from include.loop.analysis.progress import read_progress, tell
-from include.loop.analysis.publishing import dump
+from include.loop.analysis.publishing import dump, numbers_place
 from include.loop.analysis.sources import Sources, check_folder
 from include.loop.analysis.summary import summarize, text
 from include.loop.analysis.tables import read_tables
@@ -75,7 +75,10 @@ def _add_analyze(commands: Any) -> None:
     _add_prices(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
-        "--page", metavar="FILE", help="write a page with figures and pictures here: a file, or an S3 URI"
+        "--page",
+        metavar="FILE",
+        help="write a page with figures and pictures here, and its numbers beside it as .json: a file, or an "
+        "S3 URI",
     )
     parser.add_argument(
         "--pdf",
@@ -115,6 +118,8 @@ def _analyze(options: argparse.Namespace) -> int:
     for order, _ in options.pdf:
         if order not in pdf.ORDERS:
             raise ConfigurationError(f"--pdf sorts by {' or '.join(pdf.ORDERS)}, not {order!r}")
+    if options.page and not options.page.endswith(".html"):
+        raise ConfigurationError(f"--page writes HTML: {options.page} must end with .html")
     sources = _sources(options)
     prices, _ = _prices(options)
     progress = Progress()
@@ -128,8 +133,10 @@ def _analyze(options: argparse.Namespace) -> int:
             print(printable(line))
     written = []
     if options.page:
-        _write_page(options.page, render(summary, tables, anywhere).encode())
-        written.append(options.page)
+        numbers = numbers_place(options.page)
+        _write(numbers, dump(summary), "application/json")
+        _write(options.page, render(summary, tables, anywhere).encode(), HTML)
+        written += [numbers, options.page]
     for order, place in options.pdf:
         with drafts([place], anywhere) as (file,):
             pdf.write_pdf(tables, summary, order, file, anywhere, progress)
@@ -200,9 +207,9 @@ def _title(place: str) -> str:
     return place.rstrip("/").rpartition("/")[2]
 
 
-def _write_page(place: str, body: bytes) -> None:
+def _write(place: str, body: bytes, content_type: str) -> None:
     if is_in_s3(place):
-        anywhere().write(place, body, HTML)  # a browser shows what is said to be HTML
+        anywhere().write(place, body, content_type)  # a browser shows what is said to be HTML
         return
     with drafts([place], anywhere) as (file,):
         file.write(body)

@@ -61,7 +61,8 @@ def test_labels_of_human_loops_find_the_answers_by_their_loop(place: Place) -> N
 
 def test_classes_and_labels_that_nothing_can_be_said_of_have_a_page_too(place: Place) -> None:
     source = place.put("in/0.jpg", picture(100))
-    lines = [grade(source, "<b>good", 0.9), {"source-ref": source}]
+    gone = grade(f"s3://{place.bucket}-gone/1.jpg", "bad", 0.8)
+    lines = [grade(source, "<b>good", 0.9), {"source-ref": source}, gone]
     true = [grade(source, "bad", 1)]
     for name, values in (("labels", lines), ("true", true)):
         place.storage.write_lines(f"{name}.manifest", values)
@@ -70,7 +71,8 @@ def test_classes_and_labels_that_nothing_can_be_said_of_have_a_page_too(place: P
     assert "Nothing can be said of it" in place.storage.read("index.html").decode()
     judged = Sources(manifest, label="grade", references=place.storage.uri("true.manifest"))
     found = publish(place.storage, judged, "index.html", title="judged")
-    assert found.mean_score == 0
+    assert found.mean_score == 0  # of the one image that has a reference
     page = place.storage.read("index.html").decode()
     assert "&lt;b&gt;good" in page
     assert "<b>good" not in page
+    assert "1 of the chosen pictures could not be read" in page

@@ -61,5 +61,6 @@ def test_a_manifest_on_this_machine_needs_no_cloud(
         paper = tmp_path / "x.pdf"
         assert message in said(capsys, "analyze", labels, "--pdf", order, str(paper), status=1)
         assert not paper.exists()
+    assert "must end with .html" in said(capsys, "analyze", labels, "--page", labels, status=1)
     assert "cannot be read" in said(capsys, "analyze", str(tmp_path / "none"), status=1)
     assert "price hour: must be dollars from 0" in said(capsys, "analyze", labels, "--hour", "-1", status=1)
