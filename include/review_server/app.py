@@ -166,6 +166,7 @@ class Review:
                 lambda: self.background.failing,
                 lambda: store.reach.problems,
                 lambda: self.events.reach.problems,
+                lambda: self.functions.ill,
             ],
         )
         statistics = Statistics(self.database, clock)

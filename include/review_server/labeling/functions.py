@@ -43,9 +43,10 @@ class Functions:
 
     def __init__(self, settings: ReviewSettings, store: ObjectStore) -> None:
         named = callables.load(settings.labeling_functions)
+        self._lambda = Lambda(settings) if settings.lambda_endpoint is not None else None
         self._places: list[Place] = [callables.Callables(named, store.client)]
-        if settings.lambda_endpoint is not None:
-            self._places.append(Lambda(settings))
+        if self._lambda is not None:
+            self._places.append(self._lambda)
 
     def problem(self, *arns: str | None) -> str | None:
         """Why a job with these functions could not run here, or None."""
@@ -57,6 +58,11 @@ class Functions:
                     "given (--lambda-endpoint)"
                 )
         return None
+
+    @property
+    def ill(self) -> list[str]:
+        """What was wrong with the last call of Lambda, for health; empty when it went well."""
+        return self._lambda.reach.problems if self._lambda else []
 
     def task_input(self, job: JobView, line: Mapping[str, Any]) -> dict[str, Any] | None:
         """What the template is given as ``task.input`` about the object of a manifest's line; None when

@@ -312,5 +312,8 @@ def test_lambda_is_asked_for_what_is_no_callable(lambda_endpoint: str):
 
 
 def test_an_endpoint_that_does_not_answer_is_asked_again_later():
+    asked = functions(lambda_endpoint="http://127.0.0.1:9")
+    assert asked.ill == []
     with pytest.raises(FunctionAway, match="Lambda cannot be asked"):
-        functions(lambda_endpoint="http://127.0.0.1:9").task_input(view(pre=f"{OURS}before"), LINE)
+        asked.task_input(view(pre=f"{OURS}before"), LINE)
+    assert "Lambda did not answer" in asked.ill[0], "and health says so"
