@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SIDE = 5  # pictures beside and below each other
 PER_PAGE = SIDE * SIDE
-MOST_IMAGES = 1_000  # matplotlib keeps all pictures until the file is closed: 200 MB
+MOST_IMAGES = 1_000  # matplotlib keeps all pictures until the file is closed
 _PIXELS = 220  # of a picture's longer side
 _PAPER = (11.69, 8.27)  # A4 in inches
 # The column of each order, and its name on paper.
