@@ -30,6 +30,7 @@ from include.review_server.db.models import (
 )
 from include.review_server.db.statuses import LabelingStatus, ObjectStatus
 from include.review_server.labeling.consolidation import AnsweredObject, Consolidated
+from include.review_server.labeling.ends import storable
 from include.review_server.labeling.function_errors import FunctionAway, FunctionFailed
 from include.review_server.labeling.functions import Functions
 from include.review_server.labeling.jobs import JobView
@@ -276,6 +277,6 @@ def _label(session: Session, job: LabelingJob, number: int, content: dict[str, A
 
 def _fail(session: Session, job: LabelingJob, number: int, reason: str) -> None:
     data_object = session.get_one(DataObject, (job.id, number))
-    data_object.status, data_object.failure_reason = ObjectStatus.FAILED, reason[:1024]
+    data_object.status, data_object.failure_reason = ObjectStatus.FAILED, storable(reason)
     job.failed += 1
     job.changes += 1

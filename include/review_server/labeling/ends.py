@@ -15,6 +15,13 @@ from include.review_server.db.statuses import LabelingStatus
 MOST_REASON_CHARACTERS = 1024
 
 
+def storable(reason: str) -> str:
+    """A reason as the tables hold and the API shows it: cut, and of whole characters. What it quotes comes
+    from strangers' files, answers and functions, and a reason that cannot be stored would be tried for ever.
+    """
+    return reason.replace("\0", "").encode(errors="replace").decode()[:MOST_REASON_CHARACTERS]
+
+
 def end_job(
     session: Session,
     job: LabelingJob,
@@ -30,6 +37,6 @@ def end_job(
         raise ValueError(f"{status} ends no job")
     job.status, job.is_open, job.modified_at = status, False, now
     if failure_reason is not None:
-        job.failure_reason = failure_reason[:MOST_REASON_CHARACTERS]
+        job.failure_reason = storable(failure_reason)
     if on_job_end := session.info.get("on_job_end"):
         on_job_end(session, job)

@@ -29,7 +29,7 @@ from include.review_server.db.models import DataObject, HumanTaskUi, LabelingJob
 from include.review_server.db.statuses import LabelingStatus, ObjectStatus
 from include.review_server.errors import RenderBusy
 from include.review_server.labeling.auto.algorithms import too_few
-from include.review_server.labeling.ends import end_job
+from include.review_server.labeling.ends import end_job, storable
 from include.review_server.labeling.input_files import CannotLabel, InputFiles
 from include.review_server.labeling.input_lines import BadManifest, InputLine, cut, judged
 from include.review_server.labeling.task_types import TASK_TYPES, TaskType
@@ -44,7 +44,8 @@ MOST_SEGMENTATION_OBJECTS = 20_000
 # A piece of the manifest, larger than the longest line that is allowed.
 PIECE_BYTES = 1024 * 1024
 
-_REASON_CHARACTERS = 1024
+# Of one piece. S3 is asked about each, and other jobs wait meanwhile.
+MOST_BUCKETS = 100
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,11 @@ class Initializing:
     def _with_readable_images(self, lines: Sequence[InputLine]) -> list[InputLine]:
         """The same lines; objects whose picture no browser may read fail."""
         buckets = {line.image.bucket for line in lines if line.image}
+        if len(buckets) > MOST_BUCKETS:
+            raise CannotLabel(
+                f"the images of one part of the manifest lie in {len(buckets):,} buckets; {MOST_BUCKETS} are "
+                "allowed"
+            )
         problems = {bucket: self._store.cors_problem(bucket) for bucket in buckets}
         return [
             InputLine(line.text, problem=f"source-ref: {problem}")
@@ -239,7 +245,7 @@ def _insert(session: Session, job_id: int, first: int, lines: Sequence[InputLine
             "job_id": job_id,
             "number": number,
             "status": _status(line),
-            "failure_reason": line.problem and line.problem[:_REASON_CHARACTERS],
+            "failure_reason": line.problem and storable(line.problem),
         }
         for number, line in enumerate(lines, first)
     ]

@@ -134,6 +134,9 @@ def _source(line: dict[str, Any], kind: TaskType | None) -> S3Location | None:
         return None
     try:
         location = S3Location.of_object(value)
+        location.key.encode()
+    except UnicodeEncodeError:
+        raise ValueError("source-ref: no key in S3 has half a character (a lone surrogate)") from None
     except ValueError as error:
         raise ValueError(f"source-ref: {error}") from None
     # Of custom tasks' objects, which may be sounds or documents, those that A2I takes for images too.
@@ -179,6 +182,6 @@ def _check_colours(name: str, colours: Any) -> None:
     rows = colours.values() if isinstance(colours, dict) else [None]
     if not all(isinstance(row, dict) and isinstance(row.get("hex-color"), str) for row in rows):
         raise BadManifest(
-            f"the internal-color-map in {name}-metadata has no hex-color for every class, so that its mask "
-            "cannot be shown"
+            f"the internal-color-map in {name + '-metadata'!r} has no hex-color for every class, so "
+            "that its mask cannot be shown"
         )

@@ -15,13 +15,12 @@ from sqlalchemy.orm import Session
 
 from include.review_server.db.models import DataObject, LabelingJob, ObjectItem
 from include.review_server.db.statuses import LabelingStatus, ObjectStatus
+from include.review_server.labeling.ends import storable
 from include.review_server.labeling.jobs import JobView
 
 # Of a job with auto-labeling: a model learns nothing from a data set whose objects cannot be labelled.
 MOST_OF_PROBE_FAILED = 0.1
 LONGEST = timedelta(days=30)
-
-_REASON_CHARACTERS = 1024
 
 _TOO_OLD = (
     "ClientError: a labeling job may take 30 days, and this one has. What is labelled is in its output "
@@ -113,7 +112,7 @@ def begin_end(
     if job.ends_as is not None or job.status.is_terminal:
         return
     job.ends_as, job.is_open, job.modified_at = status, False, now
-    job.failure_reason = failure_reason[:_REASON_CHARACTERS] if failure_reason else None
+    job.failure_reason = storable(failure_reason) if failure_reason else None
     session.flush()
     session.execute(
         update(DataObject)

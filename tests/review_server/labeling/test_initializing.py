@@ -29,6 +29,8 @@ from tests.review_server.labeling.jobs import TEMPLATE, labeling_request, put_fi
 from tests.review_server.rig import CORS
 from tests.support.cloud import LocalCloud
 
+ELSEWHERE = [f'{{"source-ref": "s3://bucket-{number}/1.jpg"}}\n' for number in range(4)]
+
 
 class Server:
     """What initializes jobs, without what goes on with them."""
@@ -192,12 +194,14 @@ def test_named_entities_need_no_template(job: Job):
         ),
         ("input.manifest", '{"source-ref":' + " " * 2000, "a line of it has more than 1,024 bytes"),
         ("input.manifest", "x\n" * 12, "has more than 10 objects: split it"),
+        ("input.manifest", "".join(ELSEWHERE), "lie in 4 buckets; 3 are allowed"),
     ],
 )
 def test_what_nobody_could_work_with_fails_the_job_with_the_reason(
     job: Job, key: str, body: str | None, reason: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(initializing, "MOST_OBJECTS", 10)
+    monkeypatch.setattr(initializing, "MOST_BUCKETS", 3)
     job.create([job.ref(0)])
     if body is None:
         job.s3.delete_object(Bucket=job.bucket, Key=key)

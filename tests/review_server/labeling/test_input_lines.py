@@ -65,6 +65,7 @@ def test_a_good_line_goes_out_as_it_came():
         ('{"source-ref": 7}', "must be a text"),
         ('{"source-ref": ""}', "must be a text"),
         ('{"source-ref": "/home/me/1.jpg"}', "is not an S3 location"),
+        ('{"source-ref": "s3://bucket/\\ud800.jpg"}', "half a character"),
         ('{"source-ref": "s3://bucket"}', "names a bucket and no object"),
         ('{"source": "words"}', "an object of BoundingBox is an image in S3"),
         ('{"source-ref": "s3://bucket/1.jpg", "$x": 1}', "begins with $"),
