@@ -1,8 +1,9 @@
 """From what people answered to labels: groups of objects are consolidated, and the labels stored.
 
 A group is fixed in the database, with its time, before anything is written for it: at most fifty objects
-whose answers are in S3. So a server that was killed does the same group again, under the same keys and with
-the same bytes, and what has been stored is not done twice. A job of the background.
+whose answers are in S3, fewer where they are large. So a server that was killed does the same group again,
+under the same keys and with the same bytes, and what has been stored is not done twice. A job of the
+background.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from include.review_server.labeling.jobs import JobView
 from include.review_server.labeling.patience import Patience
 from include.review_server.labeling.responses import (
     Given,
+    fitting,
     given,
     request_payload,
     response_payload,
@@ -159,6 +161,7 @@ class Consolidations:
             )
             if not numbers:
                 return None
+            numbers = fitting(session, job.id, numbers)
             now = self._clock()
             last = session.scalars(
                 select(func.max(Consolidation.stamp)).where(Consolidation.job_id == job.id)

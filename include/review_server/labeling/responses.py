@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from include.review_server import jsontext
@@ -23,6 +23,10 @@ from include.review_server.db.statuses import ObjectStatus, TaskStatus
 from include.review_server.labeling.layout import Layout
 from include.review_server.work.answers import Identities, answers_of
 from include.review_server.work.outputs import Output
+
+# Of the answers that are consolidated together: they are in memory several times over, and a worker may send
+# sixteen megabytes (a label map, or anything else).
+MOST_CHARACTERS = 32_000_000
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,24 @@ def given(session: Session, job_id: int, numbers: Iterable[int], prefix: str) ->
         answers[number][f"{prefix}{task.worker_id}"] = content
         last[number] = task.ended_at or task.accepted_at
     return {number: Given(answers[number], last[number]) for number in answers}
+
+
+def fitting(session: Session, job_id: int, numbers: Sequence[int]) -> list[int]:
+    """The first of these objects whose answers fit into memory together, one at least."""
+    query = (
+        select(ObjectItem.number, func.sum(func.length(Answer.content)))
+        .join(Task, Task.item_id == ObjectItem.id)
+        .join(Answer, Answer.task_id == Task.id)
+        .where(ObjectItem.job_id == job_id, ObjectItem.number.in_(list(numbers)))
+        .group_by(ObjectItem.number)
+    )
+    sizes: dict[int, int] = {row[0]: row[1] for row in session.execute(query)}
+    total = 0
+    for place, number in enumerate(numbers):
+        total += sizes.get(number, 0)
+        if place and total > MOST_CHARACTERS:
+            return list(numbers[:place])
+    return list(numbers)
 
 
 def worker_prefix(region: str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from include.review_server.db.models import LabelingJob, ObjectItem
 from include.review_server.db.statuses import LabelingStatus
+from include.review_server.labeling import responses
 from tests.review_server.labeling.runs import Output, insert_job, lines
 from tests.review_server.rig import Person, Rig
 from tests.support.cloud import eventually
@@ -124,6 +125,19 @@ def _groups_are_those_of_the_responses(output: Output, count: int) -> None:
     assert sorted(seen) == list(range(count))
     names = [key.rpartition("/")[2] for key in requests]
     assert len(set(names)) == len(names)
+
+
+def test_large_answers_are_consolidated_in_groups_that_fit_into_memory(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(responses, "MOST_CHARACTERS", 2 * len('{"verdict":{"label":"good"}}'))
+    run = Run(rig, lines(5))
+    run.work()
+    assert [one["verdict"] for one in run.output.manifest()] == [{}] * 5
+    requests = run.output.keys("annotations/consolidated-annotation/consolidation-request/")
+    groups = [[int(one["datasetObjectId"]) for one in run.output.json(key)] for key in requests]
+    assert sorted(number for group in groups for number in group) == list(range(5))
+    assert max(map(len, groups)) <= 2
 
 
 def test_what_expires_is_labelled_by_the_answers_at_hand_and_fails_without_any(rig: Rig):
