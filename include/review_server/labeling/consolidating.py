@@ -127,25 +127,25 @@ class Consolidations:
 
     def _is_ready(self, session: Session, view: JobView) -> bool:
         """Whether a group is full, nothing more will come to it, or its first object has waited enough."""
+        # The tables alone: for the class SQLite reads all items of all batches first.
+        asked, items = ObjectItem.__table__, WorkItem.__table__
         waiting = (
-            select(func.count(), func.min(WorkItem.finished_at))
+            select(func.count(), func.min(items.c.finished_at))
             .select_from(DataObject)
-            .join(
-                ObjectItem,
-                and_(ObjectItem.job_id == DataObject.job_id, ObjectItem.number == DataObject.number),
-            )
+            .join(asked, and_(asked.c.job_id == DataObject.job_id, asked.c.number == DataObject.number))
+            .join(items, items.c.id == asked.c.id)
             .where(*_answered(view.id))
         )
         count, oldest = session.execute(waiting).one()
         if count == 0:
             return False
-        asked = select(DataObject.number).where(
+        out = select(DataObject.number).where(
             DataObject.job_id == view.id, DataObject.status == ObjectStatus.ASKED
         )
         return (
             count >= MOST
             or (oldest is not None and oldest <= self._clock() - _GATHER)
-            or session.scalars(asked.limit(1)).first() is None
+            or session.scalars(out.limit(1)).first() is None
         )
 
     def _begin_group(self, view: JobView) -> _Group | None:

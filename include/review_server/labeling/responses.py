@@ -63,16 +63,17 @@ class WorkerResponses:
 
 def given(session: Session, job_id: int, numbers: Iterable[int], prefix: str) -> dict[int, Given]:
     """What people answered about these objects. Workers are named with ``prefix`` before their id."""
+    asked = ObjectItem.__table__
     rows = session.execute(
-        select(ObjectItem.number, Task, Answer.content)
-        .join(Task, Task.item_id == ObjectItem.id)
+        select(asked.c.number, Task, Answer.content)
+        .join(Task, Task.item_id == asked.c.id)
         .join(Answer, Answer.task_id == Task.id)
         .where(
-            ObjectItem.job_id == job_id,
-            ObjectItem.number.in_(list(numbers)),
+            asked.c.job_id == job_id,
+            asked.c.number.in_(list(numbers)),
             Task.status == TaskStatus.ANSWERED,
         )
-        .order_by(ObjectItem.number, Task.ended_at, Task.id)
+        .order_by(asked.c.number, Task.ended_at, Task.id)
     )
     answers: dict[int, dict[str, str]] = defaultdict(dict)
     last: dict[int, datetime] = {}

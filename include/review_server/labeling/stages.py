@@ -128,12 +128,12 @@ def begin_end(
 
 def not_offered(job_id: int) -> Select[int]:
     """The numbers of a batch's objects that no item offers to people yet, in their order."""
+    # The table alone: with its parent's, SQLite reads all items of all batches first.
+    items = ObjectItem.__table__
     return (
         select(DataObject.number)
-        .outerjoin(
-            ObjectItem, and_(ObjectItem.job_id == DataObject.job_id, ObjectItem.number == DataObject.number)
-        )
-        .where(DataObject.job_id == job_id, DataObject.status == ObjectStatus.ASKED, ObjectItem.id.is_(None))
+        .outerjoin(items, and_(items.c.job_id == DataObject.job_id, items.c.number == DataObject.number))
+        .where(DataObject.job_id == job_id, DataObject.status == ObjectStatus.ASKED, items.c.id.is_(None))
         .order_by(DataObject.number)
     )
 
