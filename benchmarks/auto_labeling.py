@@ -4,8 +4,8 @@
 
 A local cloud of its own, three simulated reviewers who answer through the worker's interface, and a labeling
 job with an algorithm: its models are really trained and asked. Prints a row for each of people and machine,
-the threshold of each round, and dollars beside those of a job that people label alone. About ten minutes on
-two cores.
+the threshold of each round, and dollars beside those of a job that people label alone. It takes a quarter of
+an hour on two cores.
 """
 
 from __future__ import annotations
