@@ -51,7 +51,8 @@ from include.review_server.s3 import S3_ERRORS, ObjectStore
 # groups make better labels: with fewer objects, the next answers are waited for this long.
 MOST = 50
 _GATHER = timedelta(seconds=30)
-_JSON = "application/json"
+# How often a stopped job's function is asked while it is away: for about ten minutes.
+LAST_ATTEMPT = 14
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,12 @@ class Consolidations:
     def consolidate(self) -> bool:
         """Job: a group of each job. Whether more is waiting."""
         with self._database.read() as session:
-            jobs = [
-                (JobView.of(job, self._arns), job.ends_as is LabelingStatus.FAILED)
-                for job in session.scalars(running_jobs())
-            ]
+            jobs = [(JobView.of(job, self._arns), job.ends_as) for job in session.scalars(running_jobs())]
         # All of them, not up to the first: jobs take turns.
-        more = [self._one(view, failing) for view, failing in jobs if self._patience.is_over(view.id)]
+        more = [self._one(view, ends_as) for view, ends_as in jobs if self._patience.is_over(view.id)]
         return any(more)
 
-    def _one(self, view: JobView, failing: bool) -> bool:
+    def _one(self, view: JobView, ends_as: LabelingStatus | None) -> bool:
         with self._database.read() as session:
             group = self._open_group(session, view)
             ready = group is not None or self._is_ready(session, view)
@@ -113,8 +111,7 @@ class Consolidations:
             self._wake()
             return True
         except (FunctionAway, *S3_ERRORS) as error:
-            if failing and isinstance(error, FunctionAway):
-                # A job that fails, as after thirty days, does not wait for ever for its function.
+            if isinstance(error, FunctionAway) and self._is_enough(view, ends_as):
                 self._give_up(view, group, str(error))
                 self._wake()
                 return True
@@ -124,6 +121,13 @@ class Consolidations:
         self._store_labels(view, group, labels)
         self._wake()
         return True
+
+    def _is_enough(self, view: JobView, ends_as: LabelingStatus | None) -> bool:
+        """Whether a job that is to end waits no more for its function: one that fails, as after thirty days,
+        and one that was stopped, perhaps because the function will never come back.
+        """
+        stopped = ends_as is LabelingStatus.STOPPED and self._patience.attempts(view.id) >= LAST_ATTEMPT
+        return stopped or ends_as is LabelingStatus.FAILED
 
     def _is_ready(self, session: Session, view: JobView) -> bool:
         """Whether a group is full, nothing more will come to it, or its first object has waited enough."""

@@ -31,5 +31,9 @@ class Patience:
             "labeling job %s: %s failed, will try again in %.0f s: %s", job_name, self._what, wait, why
         )
 
+    def attempts(self, job_id: int) -> int:
+        """How often it has failed in a row, with this process."""
+        return self._waits.get(job_id, (0, 0.0))[0]
+
     def worked(self, job_id: int) -> None:
         self._waits.pop(job_id, None)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from include.review_server.labeling import consolidating
+from include.review_server.labeling.function_errors import FunctionAway
 from tests.review_server.labeling.jobs import labeling_request, put_files
 from tests.review_server.labeling.runs import Output
 from tests.review_server.rig import MEMBERS, Rig, refused
@@ -41,9 +43,13 @@ def broken(event: Any, context: Any) -> Any:
     raise RuntimeError("half a character (\ud800), and none at all (\0)")  # which no database can store
 
 
+def away(event: Any, context: Any) -> Any:
+    raise FunctionAway("nobody is at home")
+
+
 @pytest.fixture(scope="module")
 def rig(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    named = tuple(f"{name}={__name__}:{name}" for name in ("before", "after", "broken"))
+    named = tuple(f"{name}={__name__}:{name}" for name in ("before", "after", "broken", "away"))
     with Rig(cloud, tmp_path_factory.mktemp("review"), labeling_functions=named) as running:
         running.sagemaker.create_workteam(WorkteamName="us", Description="d", MemberDefinitions=MEMBERS)
         yield running
@@ -70,7 +76,7 @@ def started(rig: Rig, bucket: str, name: str, pre: str | None, acs: str | None) 
 def ended(rig: Rig, name: str) -> dict[str, Any]:
     def job() -> dict[str, Any] | None:
         described: dict[str, Any] = rig.sagemaker.describe_labeling_job(LabelingJobName=name)
-        return described if described["LabelingJobStatus"] in ("Completed", "Failed") else None
+        return described if described["LabelingJobStatus"] in ("Completed", "Failed", "Stopped") else None
 
     return eventually(job)
 
@@ -122,6 +128,19 @@ def test_a_function_that_raises_fails_the_job_and_says_why(rig: Rig):
         f"Unhandled. Ensure the Lambda function exists, that the role {request['RoleArn']} has permissions"
     )
     assert job["FailureReason"].endswith("It said: RuntimeError: half a character (?), and none at all ()")
+
+
+def test_a_stopped_job_does_not_wait_for_ever_for_a_function_that_is_away(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(consolidating, "LAST_ATTEMPT", 1)
+    started(rig, bucket := rig.bucket(), "left", None, "away")
+    work(rig, 3)
+    rig.sagemaker.stop_labeling_job(LabelingJobName="left")
+    job = ended(rig, "left")
+    assert (job["LabelingJobStatus"], job["LabelCounters"]["FailedNonRetryableError"]) == ("Stopped", 3)
+    for line in Output(rig.s3, bucket, "left").manifest():
+        assert "nobody is at home" in line["mood-metadata"]["failure-reason"]
 
 
 def test_a_function_that_nobody_has_named_is_refused_at_once(rig: Rig):
