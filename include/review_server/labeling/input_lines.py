@@ -9,6 +9,7 @@ manifest as a whole raises ``BadManifest``. The limits are the developer guide's
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from include.review_server.s3_location import S3Location
 MOST_CHARACTERS = 100_000
 MOST_ATTRIBUTE_CHARACTERS = 20_000
 
+# What may be a number beyond all floats: it is read as infinity, and no template could be given it.
+_HUGE = re.compile(r"\d[eE]\+?\d{3}|\d{300}")
 _BYTE_ORDER_MARK = "\ufeff"
 _BOXES, _MASKS = "groundtruth/object-detection", "groundtruth/semantic-segmentation"
 _REVIEWED = {
@@ -92,6 +95,11 @@ def _parsed(text: str) -> dict[str, Any]:
         line = jsontext.parse(text)
     except ValueError as error:
         raise ValueError(f"the line is not JSON: {error}") from None
+    if _HUGE.search(text):
+        try:
+            jsontext.dump(line)
+        except ValueError:
+            raise ValueError("the line has a number that is too large") from None
     if not isinstance(line, dict):
         raise ValueError("the line is no JSON object")
     for key, value in line.items():

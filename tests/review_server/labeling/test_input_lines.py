@@ -45,7 +45,7 @@ def test_what_is_no_text_of_lines_is_no_manifest(piece: bytes, says: str):
 
 
 def test_a_good_line_goes_out_as_it_came():
-    text = '{ "source-ref" : "s3://bucket/1.jpg",  "camera": 3.00 }'
+    text = '{ "source-ref" : "s3://bucket/1.jpg",  "camera": 3.00, "id": "9e999", "small": 1e-999 }'
     line = judged(text, "box", BOXES)
     assert (line.text, line.problem, line.is_labeled) == (text, None, False)
     assert line.image
@@ -62,6 +62,8 @@ def test_a_good_line_goes_out_as_it_came():
         ('{"source-ref": NaN}', "not JSON"),
         ("{}", "neither source-ref nor source"),
         ('{"source-ref": "s3://b2b/k", "source": "t"}', "both source-ref and source"),
+        ('{"source-ref": "s3://bucket/1.jpg", "x": 1e999}', "a number that is too large"),
+        ('{"source-ref": "s3://bucket/1.jpg", "x": [-1' + "0" * 400 + ".5]}", "a number that is too large"),
         ('{"source-ref": 7}', "must be a text"),
         ('{"source-ref": ""}', "must be a text"),
         ('{"source-ref": "/home/me/1.jpg"}', "is not an S3 location"),
