@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from botocore.validate import ParamValidator
 from include.loop.core import layout
 from include.loop.core.errors import JobRejected, NoImages, NotSetUp
 from include.loop.core.records.labeling import LabelingRequest, LeftOut
+from include.loop.exchange.importing import Request, import_data
 from include.loop.labeling import job
 from include.loop.labeling.job import LabelledImages, asking_jobs, attempts, label, stop
 from include.loop.labeling.planning import Wish, plan_labeling
@@ -19,6 +21,8 @@ from include.loop.labeling.progress import LabelingStatus, Watch
 from include.loop.serving.teardown import TeardownResult, teardown
 from tests.loop.place import SIZE, Place, box, picture
 from tests.support.cloud import eventually
+
+MULTI_SELECT = "crowd-image-classifier-multi-select"
 
 
 class Job:
@@ -159,6 +163,25 @@ def test_a_folder_that_has_grown_is_asked_about_where_it_is_new(place: Place):
     assert more.done(second).human == 3
     with pytest.raises(NoImages, match=rf"every image has been asked about: .*{second.job} has it"):
         plan_labeling(place.workspace, Wish(place.storage.uri("new/"), most_images=9))
+
+
+def test_many_classes_of_an_image_and_none_of_them_come_in_as_the_pipeline_reads_them(
+    make_place: Callable[..., Place],
+):
+    place = make_place(task="image-classification", multi_label=True, training={})
+    planned = Job(place, 2)
+    watch = planned.label()
+    left = [["cat", "dog"], ["none of these"]]
+
+    def answered() -> bool:
+        place.answer(lambda _: {MULTI_SELECT: {"labels": left.pop()}}, at_most=1)
+        return not left
+
+    eventually(answered)
+    request = Request(planned.done(watch).manifest_uri, "labels", format="ground-truth", label="review")
+    record = import_data(place.workspace, request, keep=False).record
+    assert (record.images, record.negatives, record.labels) == (2, 1, {"cat": 1, "dog": 1})
+    assert record.problems == {}
 
 
 def test_without_a_plan_there_is_no_job(place: Place):
