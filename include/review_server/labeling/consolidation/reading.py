@@ -8,11 +8,14 @@ or shows one at length.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from include.pictures import MAX_PIXELS
 from include.review_server.labeling.consolidation.values import AnsweredObject, BadAnswer, Label, Question
+
+log = logging.getLogger(__name__)
 
 # Farther than any side of an image or any text reaches, and exact as a float.
 FARTHEST = 1_000_000_000
@@ -39,18 +42,27 @@ def _label_or_reason(
 
 
 def read_answers(question: Question, item: AnsweredObject, read: Callable[[Any], T]) -> dict[str, T]:
-    """What each worker's element says, by worker, in the order of submission."""
+    """What each worker's element says, by worker, in the order of submission.
+
+    An answer that cannot be read is left out, and the log says so: one stranger's answer shall not cost those
+    of the others. ``BadAnswer`` says what is wrong with the first one when none can be read.
+    """
     if not item.answers:
         raise BadAnswer("nobody answered")
     name = question.task_type.element
-    told = {}
+    told: dict[str, T] = {}
+    wrong: list[str] = []
     for worker, content in item.answers.items():
         try:
             if not isinstance(content, Mapping) or name not in content:
                 raise BadAnswer(f"there is no {name!r}: the template's element must have this name")
             told[worker] = read(content[name])
         except BadAnswer as error:
-            raise BadAnswer(f"answer of worker {worker}: {error}") from None
+            wrong.append(f"answer of worker {worker}: {error}")
+    if not told:
+        raise BadAnswer(wrong[0])
+    for reason in wrong:
+        log.warning("%s, object %d: left out, %s", question.job_name, item.number, reason)
     return told
 
 

@@ -48,3 +48,14 @@ def reason(task: str, categories: Sequence[str], *answers: Any, **line: Any) -> 
     assert len(item.failure_reason) < 500
     assert "\n" not in item.failure_reason
     return item.failure_reason
+
+
+def check_bad_answer(task: str, categories: Sequence[str], good: Any, bad: Any, says: str) -> None:
+    """A bad answer fails its object when it is the only one; beside a good one it is as if nobody gave it."""
+    first, spoilt, saved, last = outcome(task, categories, [good], [bad], [good, bad], [good])
+    assert spoilt.content is None
+    assert not spoilt.files
+    assert says in str(spoilt.failure_reason)
+    alone = outcome(task, categories, [good], [], [good], [good])
+    assert (first, saved, last) == (alone[0], alone[2], alone[3])
+    assert None not in (first.content, saved.content, last.content)

@@ -9,7 +9,7 @@ import pytest
 
 from include.review_server.labeling.consolidation import AnsweredObject, JobFacts, consolidate
 from include.review_server.labeling.task_types import TASK_TYPES
-from tests.review_server.labeling.consolidation.asking import NOW, labels, outcome, reason
+from tests.review_server.labeling.consolidation.asking import NOW, check_bad_answer, labels, reason
 
 GRADES = ("fine", "scratched", "bad")
 
@@ -73,7 +73,7 @@ def deep(levels: int) -> Any:
 @pytest.mark.parametrize(
     ("told", "says"),
     [
-        ({"label": "worse"}, "worker w1: label 'worse' is none of the job's categories: 'fine', 'scratched'"),
+        ({"label": "worse"}, "worker w0: label 'worse' is none of the job's categories: 'fine', 'scratched'"),
         ({"label": "x" * 10**6}, "is none of the job's categories"),
         ({"label": deep(10_000)}, "label a list is none"),
         ({"label": 1}, "label 1 is none"),
@@ -84,15 +84,8 @@ def deep(levels: int) -> Any:
         ("fine", "answer is 'fine', not an object"),
     ],
 )  # fmt: skip
-def test_a_bad_answer_fails_its_object_and_no_other(told, says):
-    first, spoilt, last = outcome(
-        "ImageMultiClass", GRADES, chosen("00"), [{"label": "bad"}, told], chosen("11")
-    )
-    assert spoilt.content is None
-    assert says in str(spoilt.failure_reason)
-    assert None not in (first.content, last.content)
-    alone = outcome("ImageMultiClass", GRADES, chosen("00"), [], chosen("11"))
-    assert (first, last) == (alone[0], alone[2])  # as if the object had not been there
+def test_a_bad_answer_costs_no_other_answer_and_no_other_object(told, says):
+    check_bad_answer("ImageMultiClass", GRADES, {"label": "bad"}, told, says)
 
 
 def test_without_an_answer_or_the_element_the_reason_says_so():

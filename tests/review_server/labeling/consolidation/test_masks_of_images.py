@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from include.pictures import read
-from tests.review_server.labeling.consolidation.asking import labels, outcome
+from tests.review_server.labeling.consolidation.asking import check_bad_answer, labels, outcome
 
 ROADS = ("road", "house")
 GREEN, BLUE = "#2ca02c", "#1f77b4"
@@ -144,13 +144,9 @@ def test_adjusted_is_what_any_worker_changed():
         ({"inputImageProperties": {"width": 9_000, "height": 9_000}}, "for an image of 9000 x 9000"),
     ],
 )  # fmt: skip
-def test_a_bad_answer_fails_its_object_and_no_other(wrong, says):
+def test_a_bad_answer_costs_no_other_answer_and_no_other_object(wrong, says):
     good = painted("r")
-    first, spoilt, last = outcome("SemanticSegmentation", ROADS, [good], [good, good | wrong], [good])
-    assert spoilt.content is None
-    assert not spoilt.files
-    assert says in str(spoilt.failure_reason)
-    assert None not in (first.content, last.content)
+    check_bad_answer("SemanticSegmentation", ROADS, good, good | wrong, says)
 
 
 def test_a_label_map_larger_than_memory_is_refused_unread(monkeypatch):
