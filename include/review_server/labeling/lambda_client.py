@@ -16,6 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from include.review_server import jsontext
 from include.review_server.labeling.function_errors import FunctionAway, LambdaFailed
 from include.review_server.reach import Reach
 from include.review_server.settings import OF_AWS, ReviewSettings
@@ -63,7 +64,9 @@ class Lambda:
         if len(payload) > _LARGEST_REPLY:
             raise LambdaFailed("Function.ResponseSizeTooLarge", f"It may return {_LARGEST_REPLY} bytes.")
         try:
-            return strictjson.loads(payload)
+            value = strictjson.loads(payload)
+            jsontext.dump(value)  # it will be stored: 1e999 is read as infinity, and cannot be written
+            return value
         except ValueError as error:
             raise LambdaFailed("Runtime.MarshalError", f"What it returned is not JSON: {error}") from error
 

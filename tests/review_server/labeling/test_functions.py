@@ -7,10 +7,12 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +311,29 @@ def test_lambda_is_asked_for_what_is_no_callable(lambda_endpoint: str):
         asked.task_input(job, {"raise": True})
     with pytest.raises(FunctionFailed, match="LambdaErrorCode: ResourceNotFoundException"):
         asked.task_input(view(pre=f"{OURS}none"), LINE)
+
+
+class Unwritable(BaseHTTPRequestHandler):
+    """A program that answers as Lambda does, with a number that no float holds."""
+
+    def do_POST(self) -> None:
+        body = b'{"taskInput": {"x": 1e999}}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def test_what_lambda_returns_and_nobody_could_store_fails_the_job():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Unwritable) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        asked = functions(lambda_endpoint=f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(FunctionFailed, match=r"MarshalError.*is not JSON"):
+            asked.task_input(view(pre=f"{OURS}before"), LINE)
+        server.shutdown()
 
 
 def test_an_endpoint_that_does_not_answer_is_asked_again_later():
