@@ -3,8 +3,8 @@
 Takes the built-in task type, the job's facts and up to fifty objects with their answers; gives for each
 object a label with its metadata, or why there is none. An answer that cannot be read is left out; an object
 that has no other fails alone. One module for each family of tasks; how answers are weighed is in
-include/consensus. Pure: the same answers and the same ``now`` give the same bytes, so that a consolidation can
-be done again after a crash.
+include/consensus. Pure: the same answers and the same ``now`` give the same bytes, so that a consolidation
+can be done again after a crash.
 """
 
 from __future__ import annotations
