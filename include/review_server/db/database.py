@@ -8,6 +8,7 @@ could fail with "database is locked" however long it waited. A database that is 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import sqlite3
 import threading
@@ -101,6 +102,22 @@ class Database:
             session.begin(),
         ):
             yield session
+
+    @contextmanager
+    def alone(self, what: str) -> Iterator[bool]:
+        """Whether no other server on this database is at ``what``; then none will be until the block ends.
+
+        For what must not happen twice at once outside of the database: a file in S3 that each would write as
+        it found the tables, a function that is paid for. It is no transaction of the block's, and holds up
+        nobody who does not ask. PostgreSQL lets go when the process or its connection is gone. A database of
+        SQLite has one server.
+        """
+        if self.is_sqlite:
+            yield True
+            return
+        key = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], signed=True)
+        with _said_plainly(), self._engine.connect() as connection:
+            yield bool(connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": key}))
 
     def problem(self) -> str | None:
         """Why the database can store nothing now, or None. May take as long as the database does."""

@@ -2,8 +2,9 @@
 
 A group is fixed in the database, with its time, before anything is written for it: at most fifty objects
 whose answers are in S3, fewer where they are large. So a server that was killed does the same group again,
-under the same keys and with the same bytes, and what has been stored is not done twice. A job of the
-background.
+under the same keys and with the same bytes, and what has been stored is not done twice. Of several servers on
+one database one consolidates a job's answers at a time: a function's second reply may differ, and the files
+would not be those of the labels. A job of the background.
 """
 
 from __future__ import annotations
@@ -93,8 +94,12 @@ class Consolidations:
         with self._database.read() as session:
             jobs = [(JobView.of(job, self._arns), job.ends_as) for job in session.scalars(running_jobs())]
         # All of them, not up to the first: jobs take turns.
-        more = [self._one(view, ends_as) for view, ends_as in jobs if self._patience.is_over(view.id)]
+        more = [self._alone(view, ends_as) for view, ends_as in jobs if self._patience.is_over(view.id)]
         return any(more)
+
+    def _alone(self, view: JobView, ends_as: LabelingStatus | None) -> bool:
+        with self._database.alone(f"consolidating labeling job {view.id}") as is_ours:
+            return is_ours and self._one(view, ends_as)
 
     def _one(self, view: JobView, ends_as: LabelingStatus | None) -> bool:
         with self._database.read() as session:

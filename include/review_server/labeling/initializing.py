@@ -136,7 +136,8 @@ class Initializing:
         names, template = job.files.categories(job.kind), job.files.template()
         etag, size = job.files.pin_manifest()
         with self._locked(job) as (session, row):
-            if row is None:
+            # Another server of the same database may be reading the version that it found.
+            if row is None or row.manifest_etag is not None:
                 return
             ui = session.get_one(HumanTaskUi, row.human_task_ui_id)
             ui.content, ui.content_sha256 = template, hashlib.sha256(template.encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Auto-labeling as the run of a job sees it: asked for its next step when no people are at work.
 
-It is asked outside of any transaction; what it says is applied in one, if it still fits. A job of the
-background.
+It is asked outside of any transaction; what it says is applied in one, if it still fits. Of several servers
+on one database one asks at a time, as its answers follow from what it has begun. A job of the background.
 """
 
 from __future__ import annotations
@@ -69,8 +69,18 @@ class MachineSteps:
 
     def _ask(self, view: JobView) -> bool:
         is_time = time.monotonic() >= self._ask_at.get(view.id, 0.0) and self._patience.is_over(view.id)
-        if not is_time or not self._may(view):
+        if not is_time:
             return False
+        with self._database.alone(f"the next step of labeling job {view.id}") as is_ours:
+            return is_ours and self._apply_next(view.id)
+
+    def _apply_next(self, job_id: int) -> bool:
+        with self._database.read() as session:
+            # Read again: another server may have sent the next batch out meanwhile.
+            job = session.get_one(LabelingJob, job_id)
+            if self._stage(session, job) is not Stage.ASK_MACHINE:
+                return False
+            view = JobView.of(job, self._arns)
         try:
             step = self._machine.next_step(view)
         except S3_ERRORS as error:
@@ -98,10 +108,6 @@ class MachineSteps:
                     begin_end(session, job, LabelingStatus.COMPLETED, now)
         self._wake()
         return True
-
-    def _may(self, view: JobView) -> bool:
-        with self._database.read() as session:
-            return self._stage(session, session.get_one(LabelingJob, view.id)) is Stage.ASK_MACHINE
 
     def _stage(self, session: Session, job: LabelingJob) -> Stage | None:
         return next_stage(session, JobView.of(job, self._arns), job, self._clock())

@@ -1,7 +1,8 @@
 """The objects of a batch on their way to people: each with what its pre-annotation function says of it.
 
 The function may be slow or away (a Lambda): it is asked outside of any transaction, and its reply is stored
-with the item that offers the object, once for good. A job of the background.
+with the item that offers the object, once for good. It is paid for, too: of several servers on one database
+one asks at a time. A job of the background.
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ class Offering:
     def _offer(self, view: JobView) -> bool:
         if not self._patience.is_over(view.id):
             return False
+        with self._database.alone(f"offering objects of labeling job {view.id}") as is_ours:
+            return is_ours and self._offer_some(view)
+
+    def _offer_some(self, view: JobView) -> bool:
         lines = self._lines(view)
         if not lines:
             self._out[view.id] = view.iteration

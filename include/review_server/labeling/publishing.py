@@ -1,7 +1,9 @@
 """The manifests of running jobs in S3, and the end of a job once the last of them is there.
 
 A manifest is rewritten when labels have changed, but only as often as that is a small part of the time: with
-a hundred thousand objects a rewrite takes seconds, and a label comes every few. A job of the background.
+a hundred thousand objects a rewrite takes seconds, and a label comes every few. Of several servers on one
+database one writes at a time: a slow one would put older manifests over the newer ones of another, and after
+the job's end nobody would write them again. A job of the background.
 """
 
 from __future__ import annotations
@@ -56,15 +58,21 @@ class Publishing:
         with self._database.read() as session:
             jobs = [(job, is_over(session, job)) for job in session.scalars(running_jobs())]
         for job, over in jobs:
-            if over or self._is_due(job):
-                self._publish(job, over)
+            if (over or self._is_due(job)) and self._patience.is_over(job.id):
+                with self._database.alone(f"writing the manifests of labeling job {job.id}") as is_ours:
+                    if is_ours:
+                        self._publish(job.id)
         return False
 
     def _is_due(self, job: LabelingJob) -> bool:
         return job.changes != job.published and time.monotonic() >= self._next.get(job.id, 0.0)
 
-    def _publish(self, job: LabelingJob, over: bool) -> None:
-        if not self._patience.is_over(job.id):
+    def _publish(self, job_id: int) -> None:
+        with self._database.read() as session:
+            # Read again: another server may have written, and even ended the job, meanwhile.
+            job = session.get_one(LabelingJob, job_id)
+            over = is_over(session, job)
+        if job.status.is_terminal:
             return
         view, began = JobView.of(job, self._arns), time.monotonic()
         try:
