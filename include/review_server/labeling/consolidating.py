@@ -47,6 +47,7 @@ from include.review_server.labeling.responses import (
 )
 from include.review_server.labeling.stages import begin_end, locked, running_jobs
 from include.review_server.s3 import S3_ERRORS, ObjectStore
+from include.review_server.work.background import in_turn
 
 # As in the output of real jobs. How good each worker is gets estimated from a group's answers, so that larger
 # groups make better labels: with fewer objects, the next answers are waited for this long.
@@ -93,9 +94,9 @@ class Consolidations:
         """Job: a group of each job. Whether more is waiting."""
         with self._database.read() as session:
             jobs = [(JobView.of(job, self._arns), job.ends_as) for job in session.scalars(running_jobs())]
-        # All of them, not up to the first: jobs take turns.
-        more = [self._alone(view, ends_as) for view, ends_as in jobs if self._patience.is_over(view.id)]
-        return any(more)
+        return in_turn(
+            [job for job in jobs if self._patience.is_over(job[0].id)], lambda job: self._alone(*job)
+        )
 
     def _alone(self, view: JobView, ends_as: LabelingStatus | None) -> bool:
         with self._database.alone(f"consolidating labeling job {view.id}") as is_ours:

@@ -35,6 +35,7 @@ from include.review_server.labeling.input_lines import BadManifest, InputLine, c
 from include.review_server.labeling.task_types import TASK_TYPES, TaskType
 from include.review_server.s3 import S3_ERRORS, ObjectStore
 from include.review_server.templates.render_pool import RenderPool
+from include.review_server.work.background import in_turn
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +94,7 @@ class Initializing:
         """Job: one step of each job that is not initialized. Whether more is waiting."""
         with self._database.read() as session:
             jobs = [self._job(row) for row in session.scalars(_uninitialized())]
-        more = [self._step(job) for job in jobs]
-        return any(more)
+        return in_turn(jobs, self._step)
 
     def _job(self, row: LabelingJob) -> _Job:
         request = json.loads(row.request)

@@ -31,6 +31,7 @@ from include.review_server.labeling.stages import (
     send_batch,
 )
 from include.review_server.s3 import S3_ERRORS
+from include.review_server.work.background import in_turn
 
 _ASK_SECONDS = 2.0
 
@@ -64,8 +65,7 @@ class MachineSteps:
         with self._database.read() as session:
             jobs = list(session.scalars(running_jobs()))
         views = [JobView.of(job, self._arns) for job in jobs if job.ends_as is None]
-        more = [self._ask(view) for view in views if view.is_automated]
-        return any(more)
+        return in_turn([view for view in views if view.is_automated], self._ask)
 
     def _ask(self, view: JobView) -> bool:
         is_time = time.monotonic() >= self._ask_at.get(view.id, 0.0) and self._patience.is_over(view.id)

@@ -26,6 +26,7 @@ from include.review_server.labeling.jobs import JobView
 from include.review_server.labeling.patience import Patience
 from include.review_server.labeling.stages import begin_end, locked, not_offered, running_jobs
 from include.review_server.s3 import S3_ERRORS
+from include.review_server.work.background import in_turn
 
 _AT_ONCE = 50
 
@@ -51,8 +52,7 @@ class Offering:
             views = [
                 JobView.of(job, self._arns) for job in session.scalars(running_jobs()) if job.ends_as is None
             ]
-        more = [self._offer(view) for view in views if self._out.get(view.id, 0) != view.iteration]
-        return any(more)
+        return in_turn([view for view in views if self._out.get(view.id, 0) != view.iteration], self._offer)
 
     def _offer(self, view: JobView) -> bool:
         if not self._patience.is_over(view.id):

@@ -26,6 +26,7 @@ from include.review_server.labeling.output import Manifests
 from include.review_server.labeling.patience import Patience
 from include.review_server.labeling.stages import is_busy, locked, running_jobs
 from include.review_server.s3 import S3_ERRORS
+from include.review_server.work.background import in_turn
 
 # Between two rewrites of one job at least this long, and twenty times as long as the last one took.
 _PAUSE_SECONDS = 5.0
@@ -57,11 +58,14 @@ class Publishing:
         """Job: rewrite what has changed, and end the jobs that are done. Whether more is waiting."""
         with self._database.read() as session:
             jobs = [(job, is_over(session, job)) for job in session.scalars(running_jobs())]
-        for job, over in jobs:
-            if (over or self._is_due(job)) and self._patience.is_over(job.id):
-                with self._database.alone(f"writing the manifests of labeling job {job.id}") as is_ours:
-                    if is_ours:
-                        self._publish(job.id)
+        due = [job.id for job, over in jobs if over or self._is_due(job)]
+        return in_turn([job_id for job_id in due if self._patience.is_over(job_id)], self._alone)
+
+    def _alone(self, job_id: int) -> bool:
+        """Whether more is waiting: never, what changes meanwhile is due later."""
+        with self._database.alone(f"writing the manifests of labeling job {job_id}") as is_ours:
+            if is_ours:
+                self._publish(job_id)
         return False
 
     def _is_due(self, job: LabelingJob) -> bool:

@@ -29,6 +29,7 @@ from include.review_server.labeling.stages import (
     running_jobs,
     send_batch,
 )
+from include.review_server.work.background import in_turn
 from include.review_server.work.lifecycle import locked_all, stop, withdraw
 
 # Whatever is wrong with a template or a data set shows in ten objects, before a thousand people-hours.
@@ -51,11 +52,9 @@ class LabelingRuns:
         """Job: send the next batches out, and close the jobs that are due. Whether more is waiting."""
         with self._database.read() as session:
             jobs = [(job.id, job.ends_as) for job in session.scalars(running_jobs())]
-        more = [
-            self._advance(job_id) if ends_as is None else self._withdraw(job_id, ends_as)
-            for job_id, ends_as in jobs
-        ]
-        return any(more)
+        return in_turn(
+            jobs, lambda job: self._advance(job[0]) if job[1] is None else self._withdraw(job[0], job[1])
+        )
 
     def _advance(self, job_id: int) -> bool:
         with self._database.read() as session:

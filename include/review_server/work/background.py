@@ -10,13 +10,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from include.review_server.errors import DatabaseAway
 
 log = logging.getLogger(__name__)
 
 Job = Callable[[], bool]
+_Thing = TypeVar("_Thing")
 
 # Deadlines by the clock are seen within this time even when nobody wakes the worker.
 _LOOK_SECONDS = 0.5
@@ -30,6 +32,25 @@ _DATABASE_PAUSE = 2.0
 _HANGS_SECONDS = 120.0
 
 _STOP_SECONDS = 30.0
+
+
+def in_turn(things: Iterable[_Thing], step: Callable[[_Thing], bool]) -> bool:
+    """A job's piece of work for each of these; whether more is waiting.
+
+    A fault with one of them is raised when all have had their turn: else it would hold up the others for as
+    long as it lasts, and these belong to other people.
+    """
+    more, fault = False, None
+    for thing in things:
+        try:
+            more = step(thing) or more
+        except DatabaseAway:
+            raise
+        except Exception as error:
+            fault = fault or error
+    if fault is not None:
+        raise fault
+    return more
 
 
 class BackgroundWorker:

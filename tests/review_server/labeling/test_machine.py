@@ -117,3 +117,16 @@ def test_the_learner_sends_no_more_to_people_than_a_stopping_condition_allows(tm
         session.get_one(LabelingJob, case.id).human_labeled = 10
     assert case.ask()
     assert case.numbers(ObjectStatus.ASKED) == waiting[:4]
+
+
+def test_a_fault_in_one_jobs_step_holds_up_no_other_job(tmp_path: Path):
+    case = Case(tmp_path)
+    with case.database.write() as session:
+        faulty = session.get_one(LabelingJob, case.id)
+        faulty.request, faulty.iteration = json.dumps({"HumanTaskConfig": 7}), 0
+        session.execute(update(DataObject).values(status=ObjectStatus.UNLABELED, iteration=None))
+    other = insert_job(case.database, "other", "bucket", lines(1), **AUTOMATED)
+    with pytest.raises(AttributeError):
+        case.advance()
+    with case.database.read() as session:
+        assert session.get_one(LabelingJob, other).iteration == 1, "its batch is out"

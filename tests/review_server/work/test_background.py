@@ -6,10 +6,11 @@ import itertools
 import threading
 
 import httpx
+import pytest
 
 from include.review_server.errors import DatabaseAway
 from include.review_server.work import background
-from include.review_server.work.background import BackgroundWorker
+from include.review_server.work.background import BackgroundWorker, in_turn
 from tests.review_server.rig import Rig
 from tests.support.cloud import eventually
 
@@ -47,6 +48,22 @@ def test_a_faulty_job_is_tried_again_ever_later_while_the_others_go_on():
     finally:
         worker.stop()
     assert not worker.is_alive
+
+
+def test_a_fault_with_one_thing_is_told_when_all_others_have_had_their_turn():
+    done = []
+
+    def step(thing: int) -> bool:
+        if thing in (1, 3):
+            raise KeyError(thing)
+        done.append(thing)
+        return thing == 0
+
+    with pytest.raises(KeyError, match="1"):
+        in_turn(range(5), step)
+    assert done == [0, 2, 4]
+    assert in_turn([0, 2], step), "the first has more"
+    assert not in_turn([2, 4], step)
 
 
 def test_a_job_that_hangs_holds_none_of_the_others_up_and_is_told_of(monkeypatch):
