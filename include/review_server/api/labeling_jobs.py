@@ -16,7 +16,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from include.review_server.api.tags import TagOperations
+from include.review_server.api.tags import TagOperations, check_characters
 from include.review_server.arns import Arns
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
@@ -58,7 +58,8 @@ class LabelingJobOperations:
         self._wake = wake
 
     def create_labeling_job(self, params: dict[str, Any]) -> dict[str, Any]:
-        request = checked(params)
+        request, tags = checked(params), params.get("Tags", [])
+        check_characters(tags)
         if problem := self._functions.problem(*request.functions):
             raise AwsError("ValidationException", f"HumanTaskConfig: {problem}")
         if "LabelingJobAlgorithmsConfig" in params and self._auto_labeling.endpoint is None:
@@ -76,7 +77,7 @@ class LabelingJobOperations:
                 session.add(self._job(session, request, params))
         except IntegrityError:
             raise taken from None
-        self._tags.put(arn, params.get("Tags", []))
+        self._tags.put(arn, tags)
         self._wake()
         return {"LabelingJobArn": arn}
 

@@ -51,12 +51,7 @@ class Tags:
         return {}
 
     def put(self, arn: str, tags: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        for tag in tags:
-            if not all(_is_allowed(character) for character in tag["Key"] + tag["Value"]):
-                raise AwsError(
-                    "ValidationException",
-                    f"The tag {tag['Key']!r} has other characters than letters, digits, spaces and _.:/=+-@",
-                )
+        check_characters(tags)
         with self._database.write() as session:
             for tag in tags:
                 session.merge(ResourceTag(arn=arn.lower(), key=tag["Key"], value=tag["Value"]))
@@ -65,6 +60,16 @@ class Tags:
             if (kept := session.scalars(count).one()) > _MOST:
                 raise AwsError("ValidationException", f"A resource has at most {_MOST} tags, not {kept}")
         return tags
+
+
+def check_characters(tags: Sequence[Mapping[str, Any]]) -> None:
+    """Raises ``AwsError``. For a Create too, before it makes what its tags are refused for."""
+    for tag in tags:
+        if not all(_is_allowed(character) for character in tag["Key"] + tag["Value"]):
+            raise AwsError(
+                "ValidationException",
+                f"The tag {tag['Key']!r} has other characters than letters, digits, spaces and _.:/=+-@",
+            )
 
 
 def _is_allowed(character: str) -> bool:

@@ -188,6 +188,10 @@ def test_tags_of_a_job_can_be_changed(rig: Rig, bucket: str):
     assert rig.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": ""}]
     rig.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["b"])
     assert "Tags" not in _described(rig, "tagged")
+    request = labeling_request("Oddly-tagged", bucket) | {"Tags": odd}
+    assert "other characters" in refused(rig.sagemaker.create_labeling_job, **request)[2]
+    missing = refused(rig.sagemaker.describe_labeling_job, LabelingJobName="oddly-tagged")
+    assert missing[0] == "ResourceNotFound", "nothing was made"
 
 
 def test_a_job_mounted_in_the_local_cloud_shares_the_clouds_tags(rig: Rig):
