@@ -21,6 +21,7 @@ from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import Delivery, WorkItem
 from include.review_server.db.statuses import ItemStatus, QueueKind
+from include.review_server.errors import DatabaseAway
 from include.review_server.s3 import S3_ERRORS, ObjectStore
 from include.review_server.work.lifecycle import finish, locked_all
 from include.review_server.work.outputs import Output
@@ -78,8 +79,15 @@ class Deliveries:
 
     def _write(self, item_id: int) -> str | None:
         """Put one output to S3; what went wrong, or None."""
-        with self._database.read() as session:
-            output = self._output(session, item_id)
+        try:
+            with self._database.read() as session:
+                output = self._output(session, item_id)
+        except DatabaseAway:
+            raise
+        except Exception as fault:
+            # Whatever is wrong with one item's result, those of all others are written.
+            log.exception("the result of work item %d has a fault", item_id)
+            return type(fault).__name__
         if output is None:
             return None
         try:

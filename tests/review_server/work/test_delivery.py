@@ -20,12 +20,14 @@ import httpx
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from include.review_server.clock import utc_now
 from include.review_server.db.database import Database
-from include.review_server.db.models import Delivery
+from include.review_server.db.models import Delivery, HumanLoop, WorkItem
 from include.review_server.people.accounts import Accounts
 from include.review_server.settings import ReviewSettings
+from include.review_server.work.outputs import LoopOutputs, Output
 from tests.review_server.killable import STEPS
 from tests.review_server.process import Process
 from tests.review_server.rig import CORS, MEMBERS, TEMPLATE, Person, Rig, checked_client, read_output
@@ -94,6 +96,28 @@ def test_completed_means_that_the_object_is_there_also_when_s3_comes_back_late(r
     assert flow.loop(name)["HumanLoopStatus"] == "InProgress"
     rig.s3.create_bucket(Bucket=flow.bucket)
     assert len(flow.output(name)["humanAnswers"]) == 1
+
+
+def test_a_fault_with_one_result_keeps_no_other_back(rig: Rig, monkeypatch: pytest.MonkeyPatch):
+    flow = rig.flow()
+    faulty, sound = flow.start(), flow.start()
+    made = LoopOutputs.output
+
+    def output(self: LoopOutputs, session: Session, item: WorkItem) -> Output:
+        if isinstance(item, HumanLoop) and item.name == faulty:
+            raise KeyError(faulty)
+        return made(self, session, item)
+
+    monkeypatch.setattr(LoopOutputs, "output", output)
+    person = rig.worker(flow.team)
+    person.answer(flow=flow)
+    person.answer(flow=flow)
+    flow.until(sound, "Completed")
+    assert eventually(lambda: _delivery_error(rig)) == "KeyError"
+    assert flow.loop(faulty)["HumanLoopStatus"] == "InProgress"
+    monkeypatch.undo()
+    rig.clock.advance(10)
+    flow.until(faulty, "Completed")
 
 
 def _delivery_error(rig: Rig) -> str | None:
