@@ -28,6 +28,7 @@ _SEND_SECONDS = 0.5
 _PAUSE_SECONDS = 10.0  # after a failure, before the next try
 _STOP_SECONDS = 5.0
 _WAITING = 20_000
+_DAY = 86_400_000  # milliseconds
 _AT_ONCE = 100  # PutLogEvents takes 10,000 events, and 1 MiB
 
 
@@ -81,7 +82,7 @@ class CloudLogs:
         batch = [self._lines[index] for index in range(min(_AT_ONCE, len(self._lines)))]
         try:
             # A sort that keeps the order of equals: what is of one stream stays in its order.
-            for (group, stream), lines in groupby(sorted(batch, key=_place), _place):
+            for (group, stream, _), lines in groupby(sorted(batch, key=_place), _place):
                 self._put(group, stream, list(lines))
         except (BotoCoreError, ClientError) as error:
             if not self._is_away:
@@ -124,5 +125,8 @@ class CloudLogs:
         return self._client
 
 
-def _place(line: _Line) -> tuple[str, str]:
-    return line.group, line.stream
+def _place(line: _Line) -> tuple[str, str, int]:
+    """Lines of one place go out together, and none with those of another day: a call that spans more than 24
+    hours is refused, so that a log that was away for longer would never be caught up with.
+    """
+    return line.group, line.stream, line.timestamp // _DAY

@@ -119,6 +119,29 @@ def test_a_job_has_a_stream_of_its_own(cloud: LocalCloud, logs: CloudLogs):
         assert numbers == list(range(first, 150, 2))
 
 
+def test_what_waited_for_days_goes_out_day_by_day(
+    cloud: LocalCloud, logs: CloudLogs, monkeypatch: pytest.MonkeyPatch
+):
+    """A call whose lines span more than 24 hours is refused, and would be for ever."""
+    logs.stop()
+    spans: list[int] = []
+
+    def note(params: dict, **_: object) -> None:
+        times = [line["timestamp"] for line in params["logEvents"]]
+        spans.append(max(times) - min(times))
+
+    logs._logs().meta.events.register("provide-client-params.logs.PutLogEvents", note)
+    stream, now = f"days-{time.time_ns()}", time.time()
+    for hours in (50, 49, 1, 0):
+        monkeypatch.setattr(time, "time", lambda ago=hours: now - ago * 3600)
+        logs.say(JOB_GROUP, stream, {"hours": hours})
+    monkeypatch.undo()
+    logs.start()
+    eventually(lambda: len(log_of(cloud, JOB_GROUP, stream)) == 4)
+    assert spans
+    assert max(spans) < 86_400_000
+
+
 def test_nobody_waits_for_a_log_that_is_away():
     logs = CloudLogs(ReviewSettings(data_dir=Path("unused"), logs_endpoint="http://127.0.0.1:9"))
     logs.start()
