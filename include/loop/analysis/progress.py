@@ -215,7 +215,7 @@ def _auto_objects(storage: Storage, uri: str, attribute: str) -> Objects:
         number, _, rest = line.strip().partition(b" ")
         try:
             found[int(number)] = _boxes(parse_line(rest), attribute)
-        except ValueError:
+        except (TypeError, ValueError):
             continue
     return found
 

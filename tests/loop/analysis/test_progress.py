@@ -52,7 +52,7 @@ def add_auto_labeling(place: Place, job: str) -> str:
     """What a twelfth iteration by machine writes, and the log of the model that it trained."""
     below = f"s3://{place.bucket}/gt/{job}"
     line = json.dumps(boxes("s3://b/x", TRUE[:1], human="no"))
-    output = "".join(f"{n} {line}\n" for n in (12, 13, 14)) + "15 no label\n"
+    output = "".join(f"{n} {line}\n" for n in (12, 13, 14)) + '15 no label\n16 {"box-metadata": 5}\n'
     place.storage.write(f"{below}/activelearning/12/xyz/auto_annotator_output.txt", output.encode())
     training_job = f"{job}-12"
     place.storage.write(f"{below}/training/12/xyz/{training_job}/output/model.tar.gz", b"x")

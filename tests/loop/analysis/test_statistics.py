@@ -47,6 +47,10 @@ def test_a_mean_over_boxes_weighs_boxes_and_a_mean_over_images_weighs_images(tmp
         [boxes("s3://b/1", [LEFT, RIGHT, (0, 10, 4, 4)]), boxes("s3://b/2", [LEFT])],
     )
     groups = statistics.groups(tables)
+    assert [(item.boxes, item.images, item.mean) for item in statistics.by_boxes(tables)] == [
+        (0, 1, 0.0),
+        (3, 1, 1.0),
+    ]
     assert (groups["all"].mean, groups["all"].by_box) == pytest.approx((0.5, 0.75))
     assert (groups["human"].mean, groups["machine"].mean) == pytest.approx((0.0, 1.0))
 
