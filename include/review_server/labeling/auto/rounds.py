@@ -104,7 +104,7 @@ class AutoLabeling:
             return Fail(str(error))
 
     def stop(self, job: JobView) -> None:
-        """Stop what runs for a job that ends. Never raises."""
+        """Stop what runs for a job that ends, and forget it. Never raises."""
         round_ = self._round(job)
         if round_ is None or not self._place.is_there:
             return
@@ -117,6 +117,8 @@ class AutoLabeling:
                     self._place.stop("transform", piece.stem)
         except S3_ERRORS as error:
             log.warning("labeling job %s: its SageMaker job may go on: %s", job.name, error)
+        self._samples.pop(job.id, None)
+        self._running.pop(job.id, None)
 
     def _round(self, job: JobView) -> Round | None:
         """The round before people's next batch."""

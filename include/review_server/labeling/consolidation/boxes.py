@@ -1,7 +1,7 @@
 """Boxes of one image from several workers' boxes, drawn anew or adjusted (include/consensus/boxes.py).
 
 A worker's mouse may leave the image by a pixel, which is cut off; what lies farther outside, or has no area,
-belongs to some other image, and fails the object.
+belongs to some other image, and makes the whole answer one that cannot be read.
 """
 
 from __future__ import annotations
