@@ -4,7 +4,7 @@ A job of the background, in bounded steps: first the categories, the template an
 manifest it is; then the manifest, a piece at a time, each in the transaction that says how far it has been
 read. So memory holds one piece, and a server that is killed goes on with the next one. What is wrong with a
 line fails its object; what nobody could work with fails the job, with a reason for whoever made it. An S3
-that does not answer is asked again.
+that does not answer is asked again, for thirty days.
 
 A job that is left InProgress has a ``DataObject`` and an ``ObjectLine`` for each line, numbered from 0
 without gaps; ``objects``, ``existing`` and ``failed`` are counted, ``iteration`` is 0, and it is open for
@@ -19,6 +19,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Select, and_, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
@@ -32,6 +33,7 @@ from include.review_server.labeling.auto.algorithms import too_few
 from include.review_server.labeling.ends import end_job, storable
 from include.review_server.labeling.input_files import CannotLabel, InputFiles
 from include.review_server.labeling.input_lines import BadManifest, InputLine, cut, judged
+from include.review_server.labeling.stages import LONGEST
 from include.review_server.labeling.task_types import TASK_TYPES, TaskType
 from include.review_server.s3 import S3_ERRORS, ObjectStore
 from include.review_server.templates.render_pool import RenderPool
@@ -45,6 +47,11 @@ MOST_SEGMENTATION_OBJECTS = 20_000
 # A piece of the manifest, larger than the longest line that is allowed.
 PIECE_BYTES = 1024 * 1024
 
+_NEVER_READ = (
+    "ClientError: a labeling job may take 30 days, and the files that it names could not be read in that "
+    "time. Nobody was asked: when S3 answers, start another job. The last error"
+)
+
 # Of one piece. S3 is asked about each, and other jobs wait meanwhile.
 MOST_BUCKETS = 100
 
@@ -55,6 +62,7 @@ class _Job:
 
     id: int
     status: LabelingStatus
+    created_at: datetime
     kind: TaskType | None
     attribute: str
     automated: bool
@@ -101,6 +109,7 @@ class Initializing:
         return _Job(
             id=row.id,
             status=row.status,
+            created_at=row.created_at,
             kind=TASK_TYPES.get(row.task_type or ""),
             attribute=row.label_attribute,
             automated="LabelingJobAlgorithmsConfig" in request,
@@ -123,6 +132,8 @@ class Initializing:
         except CannotLabel as error:
             return self._end(job, LabelingStatus.FAILED, f"ClientError: {error}")
         except (*S3_ERRORS, RenderBusy) as error:
+            if self._clock() - job.created_at >= LONGEST:
+                return self._end(job, LabelingStatus.FAILED, f"{_NEVER_READ}: {error}")
             if job.id not in self._told:  # asked again every time, told once
                 log.warning("a labeling job stays Initializing: %s", error)
                 self._told.add(job.id)

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy import select
 from include.review_server.api.labeling_jobs import LabelingJobOperations
 from include.review_server.api.tags import Tags
 from include.review_server.arns import Arns
-from include.review_server.clock import utc_now
+from include.review_server.clock import Clock, utc_now
 from include.review_server.db.database import Database
 from include.review_server.db.models import DataObject, HumanTaskUi, LabelingJob, ObjectLine, Workteam
 from include.review_server.db.statuses import LabelingStatus, ObjectStatus
@@ -61,10 +62,10 @@ class Server:
         with self.database.write() as session:
             session.add(Workteam(name="reviewers", request="{}", created_at=now, updated_at=now))
 
-    def step(self, piece_bytes: int, store: ObjectStore | None = None) -> bool:
+    def step(self, piece_bytes: int, store: ObjectStore | None = None, clock: Clock = utc_now) -> bool:
         """One step of a server that has just started: it knows what the database says and nothing more."""
         started = Initializing(
-            self.database, utc_now, store or self.store, self._renderers, 1250, piece_bytes=piece_bytes
+            self.database, clock, store or self.store, self._renderers, 1250, piece_bytes=piece_bytes
         )
         return started.initialize()
 
@@ -241,9 +242,18 @@ def test_a_job_that_is_stopped_meanwhile_has_asked_nobody(job: Job):
     assert job.objects() == []
 
 
-def test_an_s3_that_does_not_answer_is_asked_again(job: Job):
+def test_an_s3_that_does_not_answer_is_asked_again_for_thirty_days(job: Job):
     job.create([job.ref(0)])
     away = ObjectStore(dataclasses.replace(job.server.settings, s3_endpoint_url="http://127.0.0.1:9"))
     assert not job.step(store=away)
     assert job.row().status is LabelingStatus.INITIALIZING
     assert job.run().status is LabelingStatus.IN_PROGRESS
+
+    other = Job(job.server, next(_numbers))
+    other.create([other.ref(0)])
+    other.server.step(1024, away, lambda: utc_now() + timedelta(days=29))
+    assert other.row().status is LabelingStatus.INITIALIZING
+    other.server.step(1024, away, lambda: utc_now() + timedelta(days=30))
+    assert other.row().status is LabelingStatus.FAILED
+    assert "30 days" in str(other.row().failure_reason)
+    assert f"bucket {other.bucket}" in str(other.row().failure_reason)
