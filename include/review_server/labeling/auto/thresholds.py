@@ -49,7 +49,10 @@ class Threshold:
     def sentence(self) -> str:
         """For the job's log."""
         if self.quality is None:
-            return f"the validation sample of {self.sample} is too small for any threshold: people go on"
+            return (
+                f"the validation sample of {self.sample} is too small for any threshold, or the model finds "
+                "nothing in most of it: people go on"
+            )
         measured = (
             f"{self.quality:.3f} on the {self.images} of {self.sample} validation images that reach it, with "
             f"95 % confidence at least {self.low:.3f} (one-sided, over all looks)"
@@ -125,6 +128,8 @@ def _search(
             if count < least:
                 continue
             confidence = float(confidences[order[count - 1]])
+            if confidence <= 0:
+                break  # a model that knows nothing of an image does not label it, however good the others
             # Images that are equally sure are accepted together, whatever their order.
             chosen = np.flatnonzero(confidences >= confidence)
             quality, low = judge(chosen, _RISK / len(_STARTS))
