@@ -3,10 +3,10 @@
 Training reads its channels and writes what it saw to ``model/seen.json``; hyperparameters say what else it
 shall do, see ``train``. A model that was trained with a ``quality`` is served as a detector: it "sees" one
 object of class 0 in every image that is not black, with the image's brightness as its score, and the box fits
-as well as the quality says (1 is exact, 0 is beside it). One that was told of ``multi_label`` is a classifier
-of two classes: the brightness is the score of the first one (of the second where the quality is less than a
-half) and what is left to 1 that of the other. Any other model answers with the size and the digest
-of what it was sent, and refuses a body that says ``bad``.
+as well as the quality says (1 is exact, 0 is beside it); in pixels, where ``annotation=1`` is accepted. One
+that was told of ``multi_label`` is a classifier of two classes: the brightness is the score of the first one
+(of the second where the quality is less than a half) and what is left to 1 that of the other. Any other model
+answers with the size and the digest of what it was sent, and refuses a body that says ``bad``.
 """
 
 from __future__ import annotations
@@ -109,8 +109,11 @@ class Server(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         trained = _trained()
         if "quality" in trained:
-            see = _classify if "multi_label" in trained else _detect
-            self._reply(*see(body, float(trained["quality"])))
+            quality = float(trained["quality"])
+            if "multi_label" in trained:
+                self._reply(*_classify(body, quality))
+            else:
+                self._reply(*_detect(body, quality, "annotation=1" in self.headers["Accept"]))
         elif body == b"bad":
             self._reply(400, {"error": "unable to decode the image"})
         elif body == b"crash":
@@ -160,14 +163,20 @@ def _brightness(body: bytes) -> float:
     return float(ImageStat.Stat(read(body, "L").image).mean[0])
 
 
-def _detect(body: bytes, quality: float) -> tuple[int, object]:
+def _detect(body: bytes, quality: float, pixels: bool) -> tuple[int, object]:
     try:
         brightness = _brightness(body)
     except PictureError as error:
         return 400, {"error": f"unable to decode the image: {error}"}
     left = 0.25 + (1 - quality) * 0.5
     row = [0.0, round(brightness / 255, 3), left, 0.25, left + 0.5, 0.75]
-    return 200, {"prediction": [row] if brightness > BLACK else []}
+    if not pixels:
+        return 200, {"prediction": [row] if brightness > BLACK else []}
+    width, height = read(body, "L").image.size
+    box = {"left": left * width, "top": height / 4, "width": width / 2, "height": height / 2}
+    found = {"class_id": 0, "score": row[1]} | {side: round(value) for side, value in box.items()}
+    size = {"width": width, "height": height, "depth": 3}
+    return 200, {"image_size": [size], "annotations": [found] if brightness > BLACK else []}
 
 
 def serve() -> int:

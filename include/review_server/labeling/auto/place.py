@@ -128,16 +128,24 @@ class Place:
             raise Rejected(f"ClientError: model {name} was created and cannot be described")
         return str(found["ModelArn"])
 
-    def artifact(self, model_arn: str) -> str:
-        """Where a model's ``model.tar.gz`` is, as an S3 URI. Raises ``Rejected``."""
-        name = model_arn.rpartition("/")[2]
-        found = self._describe("model", name)
-        uri = found and (found.get("PrimaryContainer") or {}).get("ModelDataUrl")
-        if not uri:
+    def first_artifact(self, model_arn: str, image: str) -> str:
+        """Where the ``model.tar.gz`` of a model to begin with is, as an S3 URI.
+
+        Raises ``Rejected``, also for a model of another algorithm than that of ``image``.
+        """
+        name = model_name(model_arn)
+        container = (self._describe("model", name) or {}).get("PrimaryContainer") or {}
+        if not container.get("ModelDataUrl"):
             raise Rejected(
                 f"ClientError: InitialActiveLearningModelArn: there is no model {name!r} with an artifact"
             )
-        return str(uri)
+        wanted, found = _repository(image), _repository(str(container.get("Image", "")))
+        if found != wanted:
+            raise Rejected(
+                f"ClientError: InitialActiveLearningModelArn: model {name!r} is one of {found!r} and not of "
+                f"{wanted!r}: give the FinalActiveLearningModelArn of a job of the same task type"
+            )
+        return str(container["ModelDataUrl"])
 
     def latest_name(self, kind: Kind, stem: str) -> str:
         """The name of the latest job of this stem. Raises ``Rejected`` where there is none."""
@@ -212,6 +220,10 @@ def job_stem(labeling_job: str, iteration: int, part: str = "") -> str:
     return labeling_job + end
 
 
+def model_name(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
 def attempt_name(stem: str, attempt: int) -> str:
     """The first one has the name alone."""
     return stem if attempt == 1 else f"{stem}-{attempt}"
@@ -232,6 +244,11 @@ def _judged(error: ClientError, what: str) -> Exception:
     if _code(error) in ("ValidationException", "AccessDeniedException", "AccessDenied"):
         return Rejected(f"ClientError: {what} of automated labeling was refused: {error}")
     return error
+
+
+def _repository(image: str) -> str:
+    """The name of an image without its registry and tag: the same in every Region."""
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[0]
 
 
 def _code(error: ClientError) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from include.review_server.db.models import DataObject, LearningRound, ObjectLabel, ObjectLine, Prediction
@@ -96,6 +96,12 @@ def images(session: Session, job_id: int, numbers: Sequence[int]) -> dict[int, s
 def this_round(session: Session, job_id: int, iteration: int) -> LearningRound | None:
     """The round before people's batch of this number."""
     return session.get(LearningRound, (job_id, iteration), populate_existing=True)
+
+
+def is_first(session: Session, job_id: int, iteration: int) -> bool:
+    """Whether no round has begun before the one of this iteration."""
+    earlier = exists().where(LearningRound.job_id == job_id, LearningRound.iteration < iteration)
+    return not session.scalars(select(earlier)).one()
 
 
 def judged_before(session: Session, job_id: int, iteration: int) -> set[int]:

@@ -60,6 +60,11 @@ class Round:
         return self.job.output.activelearning(self.iteration).below("validation", "threshold.json")
 
     @property
+    def first_model(self) -> str | None:
+        """The ARN of the model that the job is to begin with."""
+        return self.job.request["LabelingJobAlgorithmsConfig"].get("InitialActiveLearningModelArn")
+
+    @property
     def image(self) -> str:
         """The training image. ``LookupError`` where SageMaker has none."""
         name = self.algorithm.name

@@ -3,6 +3,8 @@
 People label a sample to learn from and one to judge by. Then, before each of people's further batches, a
 round: a model is trained on what people have labelled, judged on the sample that it has not seen, and asked
 about the rest; what it is sure enough of gets its label, and the objects it is least sure of go to people.
+A job that is given a model (InitialActiveLearningModelArn) needs no sample to learn from: its first round is
+that model's.
 
 ``next_step`` is asked when nothing is out with people. It never waits for a job, and remembers all in the
 tables, in S3 and in the names of jobs: killed anywhere, the next call goes on.
@@ -24,15 +26,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sqlalchemy import exists, select
 
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
-from include.review_server.db.models import LabelingJob, LearningRound
+from include.review_server.db.models import LabelingJob
 from include.review_server.db.statuses import RoundStage
 from include.review_server.labeling.auto import records, thresholds
 from include.review_server.labeling.auto.algorithms import CLASSIFICATION, NO_SAGEMAKER, algorithm_of
-from include.review_server.labeling.auto.place import Job, Kind, Place, Rejected, failure
+from include.review_server.labeling.auto.place import Job, Kind, Place, Rejected, failure, model_name
 from include.review_server.labeling.auto.predictions import (
     Prediction,
     agrees,
@@ -152,15 +153,30 @@ class AutoLabeling:
         """People's samples, before the first round; then the round, unless nothing is left."""
         job, samples = round_.job, self._drawn(round_.job)
         with self._database.read() as session:
-            begun = session.scalars(select(exists().where(LearningRound.job_id == job.id))).one()
-            if not begun:
-                for sample in (samples.training, samples.validation):
+            is_first = records.is_first(session, job.id, round_.iteration)
+        given = round_.first_model if is_first else None
+        if given:
+            # Before people work for a job that could not go on.
+            self._place.first_artifact(given, round_.image)
+        with self._database.read() as session:
+            if is_first:
+                for sample in ([] if given else samples.training, samples.validation):
                     if numbers := records.unlabelled(session, job.id, sample, job.batch_size):
                         return AskPeople(numbers)
             if not records.rest(session, job.id):
                 return Done()
-        self._move(round_, RoundStage.TRAINING)
+        if given:
+            self._use(round_, given)
+        else:
+            self._move(round_, RoundStage.TRAINING)
         return None
+
+    def _use(self, round_: Round, model_arn: str) -> None:
+        """The model of this round is there."""
+        with self._database.write() as session:
+            row = session.get_one(LabelingJob, round_.job.id, with_for_update=True, populate_existing=True)
+            row.final_model_arn = model_arn
+            records.move(session, round_.job.id, round_.iteration, RoundStage.VALIDATING)
 
     def _drawn(self, job: JobView) -> Samples:
         if job.id not in self._samples:
@@ -190,11 +206,7 @@ class AutoLabeling:
         if not found.completed:
             raise failure(found)
         artifact = found.details["ModelArtifacts"]["S3ModelArtifacts"]
-        arn = self._place.model(found.name, round_.model_request(artifact))
-        with self._database.write() as session:
-            row = session.get_one(LabelingJob, job.id, with_for_update=True, populate_existing=True)
-            row.final_model_arn = arn
-            records.move(session, job.id, round_.iteration, RoundStage.VALIDATING)
+        self._use(round_, self._place.model(found.name, round_.model_request(artifact)))
         return None
 
     def _training(self, round_: Round) -> dict[str, Any]:
@@ -204,8 +216,10 @@ class AutoLabeling:
             chosen = learning_split(round_, people, self._drawn(job).validation)
         if not all(chosen.values()):
             raise _NothingToLearn
-        first = job.request["LabelingJobAlgorithmsConfig"].get("InitialActiveLearningModelArn")
-        request = round_.training_request(chosen, self._place.artifact(first) if first else None)
+        first = round_.first_model
+        request = round_.training_request(
+            chosen, self._place.first_artifact(first, round_.image) if first else None
+        )
         for channel, items in chosen.items():
             self._put(round_, round_.manifest(channel), manifest_text(items), _LINES)
         return request
@@ -317,6 +331,10 @@ class AutoLabeling:
 
     def _transform(self, round_: Round, piece: Piece) -> dict[str, Any]:
         self._put(round_, piece.list, piece.list_text, _JSON)
+        with self._database.read() as session:
+            is_first = records.is_first(session, round_.job.id, round_.iteration)
+        if round_.first_model and is_first:
+            return piece.request(model_name(round_.first_model))
         return piece.request(self._place.latest_name("training", round_.training_stem))
 
     def _check(self, found: Job, piece: Piece) -> None:

@@ -6,7 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from include.review_server.labeling.auto.algorithms import DETECTION
+import pytest
+
+from include.algorithms.image_classification import hyperparameters as image_classification
+from include.algorithms.object_detection import hyperparameters as object_detection
+from include.local_cloud.settings import SMALL_MODELS
+from include.review_server.labeling.auto.algorithms import CLASSIFICATION, DETECTION
 from include.review_server.labeling.auto.records import Labelled
 from include.review_server.labeling.auto.requests import Round, learning_split, pieces
 from include.review_server.labeling.jobs import JobView
@@ -84,6 +89,15 @@ def test_a_model_to_begin_with_takes_the_place_of_the_pretrained_one() -> None:
     assert channel["DataSource"]["S3DataSource"]["S3Uri"] == "s3://a/model.tar.gz"
     assert further["HyperParameters"]["use_pretrained_model"] == "0"
     assert further["ResourceConfig"]["InstanceType"] == "ml.p2.8xlarge"
+
+
+@pytest.mark.parametrize("place", [{}, SMALL_MODELS], ids=["sagemaker", "local cloud"])
+def test_both_algorithms_take_their_hyperparameters(place: dict[str, dict[str, str]]) -> None:
+    detection = DETECTION.settings(2, 7, 3, place.get("object-detection", {}))
+    boxes_of = object_detection.parse_hyperparameters(detection)
+    assert (boxes_of.num_classes, boxes_of.mini_batch_size) == (2, 7)
+    classification = CLASSIFICATION.settings(2, 40, 0, place.get("image-classification", {}))
+    assert image_classification.parse_hyperparameters(classification).num_training_samples == 40
 
 
 def test_images_of_two_buckets_are_two_jobs_and_a_key_that_is_too_long_is_in_none() -> None:
