@@ -113,7 +113,7 @@ class Server(BaseHTTPRequestHandler):
             if "multi_label" in trained:
                 self._reply(*_classify(body, quality))
             else:
-                self._reply(*_detect(body, quality, "annotation=1" in self.headers["Accept"]))
+                self._reply(*_detect(body, quality, "annotation=1" in (self.headers["Accept"] or "")))
         elif body == b"bad":
             self._reply(400, {"error": "unable to decode the image"})
         elif body == b"crash":
