@@ -105,16 +105,29 @@ class LabelingJobOperator(LoopOperator):
         return self._go_on(None)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        from include.loop.labeling.progress import Watch
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from include.loop.core.errors import JobRejected
+        from include.loop.labeling.progress import LabelingStatus, Watch
         from nightloop.triggers.polling import Ending
 
         watch = Watch.from_dict(event["watch"])
-        self._find_pages(watch.job)
         if event["ending"] != Ending.DONE:
+            self._find_pages(watch.job)
             what = event.get("message", f"it is still {event['status']} after a month")
             raise AirflowException(f"Could not watch {watch.job}: {what}")
         with domain_errors():
-            return self._go_on(watch)
+            try:
+                self._find_pages(watch.job)
+                return self._go_on(watch)
+            except (BotoCoreError, ClientError) as error:
+                if watch.goes_on or event["status"] == LabelingStatus.COMPLETED:
+                    raise
+                # No matter of a retry: that would make another job, of which nobody has said a word.
+                raise JobRejected(
+                    f"labeling job {watch.job} is {event['status']}, and could not be looked at: {error}. "
+                    "Clear this task to go on with the images that have no label yet"
+                ) from error
 
     def on_kill(self) -> None:
         from include.loop.labeling.job import stop

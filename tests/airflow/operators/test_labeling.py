@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from botocore.exceptions import EndpointConnectionError
 
 from include.loop.core import layout
 from include.loop.core.clients import Clients
+from include.loop.labeling import job
 from nightloop.links import OwnersViewLink, ReviewPortalLink
 from nightloop.operators.labeling import (
     AnalyseLabelsOperator,
@@ -108,7 +110,13 @@ def test_it_waits_without_a_slot_and_gives_counts_and_the_manifest(
     assert place.storage.exists(layout.report_page(found["job"]))
 
 
-def test_clearing_the_waiting_task_stops_the_job_and_the_next_try_goes_on(place: Place) -> None:
+def _no_connection(*_: object) -> NoReturn:
+    raise EndpointConnectionError(endpoint_url="https://nowhere")
+
+
+def test_clearing_the_waiting_task_stops_the_job_and_the_next_try_goes_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     labeling = Labeling(place)
     task = labeling.job()
     trigger = labeling.waiting(task)
@@ -125,6 +133,13 @@ def test_clearing_the_waiting_task_stops_the_job_and_the_next_try_goes_on(place:
     eventually(lambda: labeling.status(trigger.watch.job) == "Stopped")
     event = asyncio.run(first_event(trigger))
     assert (event["ending"], event["status"]) == ("done", "Stopped")
+    with monkeypatch.context() as away:
+        # A retry would make another job: so a network that fails just now ends the task, too.
+        away.setattr(job, "attempts", _no_connection)
+        with pytest.raises(
+            AirflowFailException, match=r"is Stopped, and could not be looked at.*Clear this task"
+        ):
+            task.execute_complete(place.context(), event)
     with pytest.raises(AirflowFailException, match=r"was stopped\. 0 images have a label.*Clear this task"):
         task.execute_complete(place.context(), event)
     again = labeling.job()
