@@ -57,8 +57,7 @@ class PlanTrainingOperator(LoopOperator):
 
         plan = asdict(plan_training(self.workspace))
         if self.plan_only:
-            context["ti"].xcom_push(key="plan", value=plan)
-            raise AirflowSkipException(f"plan_only: {plan['text']}")
+            self.end_with_plan(context, plan, plan["text"])
         self.log.info("%d labels in %d shards would be learned.", plan["new_labels"], plan["shards"])
         if plan["note"]:
             self.log.info("%s", plan["note"])

@@ -111,8 +111,7 @@ class StartHumanLoopsOperator(LoopOperator):
 
         if self.plan_only:
             plan = asdict(plan_review(self.workspace, self.batch))
-            context["ti"].xcom_push(key="plan", value=plan)
-            raise AirflowSkipException(f"plan_only: {plan['text']}")
+            self.end_with_plan(context, plan, plan["text"])
         prepared = asdict(prepare(self.workspace, self.batch))
         self.log.info(
             "%d questions (%d images have changed or gone since triage) in %s; asking by %s",

@@ -84,10 +84,9 @@ class ImportDatasetOperator(LoopOperator):
         found = import_data(self.workspace, self._request(), keep=not self.plan_only, progress=self._progress)
         record = found.record
         lines = tell(self.workspace, record, found.notes, changed=found.changed, planned=self.plan_only)
-        self.log.info("%s", "\n".join(lines))
         if self.plan_only:
-            context["ti"].xcom_push(key="plan", value=record.model_dump(mode="json"))
-            raise AirflowSkipException(f"plan_only: {lines[0]}")
+            self.end_with_plan(context, record.model_dump(mode="json"), *lines)
+        self.log.info("%s", "\n".join(lines))
         self.find_report(record.name)
         self.set_lineage([record.source], list(record.manifests.values()))
         return {

@@ -73,8 +73,7 @@ class PlanLabelingOperator(LoopOperator):
         for warning in plan.pop("warnings"):
             self.log.warning("%s", warning)
         if self.plan_only:
-            context["ti"].xcom_push(key="plan", value=plan)
-            raise AirflowSkipException(f"plan_only: {plan['text']} Nobody was asked.")
+            self.end_with_plan(context, plan, f"{plan['text']} Nobody was asked.")
         self.log.info("%s", plan["text"])
         storage = self.workspace.storage
         self.set_lineage([self.images], [storage.uri(layout.labeling_manifest(plan["name"]))])

@@ -13,7 +13,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -164,6 +164,14 @@ class LoopOperator(LoopClients, BaseOperator):
     @abstractmethod
     def execute_step(self, context: Context) -> dict[str, Any]:
         """Do the step, log what came of it, return counts and S3 URIs."""
+
+    def end_with_plan(self, context: Context, plan: dict[str, Any], *lines: str) -> NoReturn:
+        """End a run that was to look only: the plan as XCom and in the log, and skip."""
+        for line in lines:
+            # Airflow's page cuts the reason of a skip off at its edge.
+            self.log.info("%s", line)
+        context["ti"].xcom_push(key="plan", value=plan)
+        raise AirflowSkipException(f"plan_only: {lines[0]}")
 
 
 @contextmanager
