@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from code import InteractiveConsole
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from tests.review_server.labeling.jobs import labeling_request, put_files
 from tests.review_server.rig import MEMBERS, Rig, refused
 from tests.support.cloud import eventually
+from tests.test_setup import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -233,3 +236,40 @@ def test_automated_labeling_needs_sagemaker_and_enough_objects(rig: Rig, bucket:
     )
     assert "1,250 objects" in job["FailureReason"]
     assert "there are 3" in job["FailureReason"]
+
+
+def test_the_example_of_the_documentation_works_as_it_is_pasted(
+    rig: Rig, bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    keys = rig.cloud.keys()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", rig.cloud.endpoint_url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", rig.url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name, value in zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), keys, strict=True):
+        monkeypatch.setenv(name, value)
+    team = rig.flow().team
+    rig.s3.put_object(Bucket=bucket, Key="parts/one.png", Body=b"picture")
+    text = (ROOT / "docs/how-to/labeling-api.md").read_text()
+    make, wait = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    _, _, make = make.partition("\n")
+    console = InteractiveConsole()
+
+    def paste(lines: str) -> str:
+        for line in f"{lines}\n".split("\n"):
+            console.push(line)
+        told = capsys.readouterr()
+        assert "Error" not in told.err, told.err
+        return str(told.out)
+
+    arn = paste(f'bucket, folder, team = "{bucket}", "parts/", "{team}"\n{make}').split()[-1]
+    assert arn.endswith(":labeling-job/box-r1")
+    _until(rig, "box-r1", "InProgress")
+    box = {"left": 1, "top": 2, "width": 3, "height": 4, "label": "circle"}
+    drawn = {"boundingBoxes": [box], "inputImageProperties": {"width": 10, "height": 10}}
+    for _ in range(2):
+        worker = rig.worker(team)
+        task = eventually(worker.take)
+        assert worker.do("answer", task, {"boundingBox": drawn}).status_code == 200
+    _until(rig, "box-r1", "Completed")
+    line = json.loads(paste(wait).strip().split("\n")[-1])
+    assert line["box-metadata"]["class-map"] == {"0": "circle"}
