@@ -74,7 +74,9 @@ def test_plan_only_says_what_it_would_cost_and_asks_nobody(
         AirflowSkipException, match=r"plan_only: .* 3 of 3 images .* dollars.*Nobody was asked"
     ):
         run(task, context)
-    assert f"{context['ti']['plan']['text']} Nobody was asked." in capsys.readouterr().out, "a line of the log"
+    assert f"{context['ti']['plan']['text']} Nobody was asked." in capsys.readouterr().out, (
+        "a line of the log"
+    )
     assert context["ti"]["plan"]["asked"] == 3
     assert context["ti"]["plan"]["expected_dollars"] > 0
     assert not list(place.storage.list(layout.LABELING))
