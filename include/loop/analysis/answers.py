@@ -6,6 +6,7 @@ Takes the bytes of the file; one answer that cannot be read costs none of the ot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ MOST_BYTES = 8 << 20  # of a file; nine answers with a thousand boxes take one
 MOST_ANSWERS = 9  # Ground Truth asks no more people about an object
 MOST_SECONDS = 366 * 24 * 3600
 MOST_LETTERS = 200
+_PRIVATE = re.compile(r"private\.[a-z0-9-]{1,30}\.(?=.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ def read_answers(body: bytes) -> tuple[list[Answer], list[str]]:
         found.pop(answer.worker, None)
         found[answer.worker] = answer
     return list(found.values())[-MOST_ANSWERS:], problems
+
+
+def short_name(worker: str) -> str:
+    """The id of a private team's worker as portals show it: without ``private.{region}.``."""
+    return _PRIVATE.sub("", worker, count=1) if _PRIVATE.match(worker) else worker
 
 
 def _answer(item: Any) -> Answer:

@@ -28,15 +28,17 @@ def draw(summary: Summary, tables: Tables) -> dict[str, Drawing]:
     """Those for which there is something to draw, by name."""
     found: dict[str, Drawing] = {}
     if summary.measure and summary.groups["all"].images:
-        found["histogram"] = histogram(summary)
-        if summary.line:
+        # One bar, or a flat line, says no more than the number above it.
+        if sum(map(bool, map(sum, zip(*summary.histograms.values(), strict=True)))) > 1:
+            found["histogram"] = histogram(summary)
+        if summary.told_line:
             found["confidence"] = confidence(summary, tables)
-        if summary.surest:
+        if summary.told_surest:
             found["surest"] = surest(summary)
-    if summary.by_boxes:
+    if len(summary.by_boxes) > 1:
         found["boxes"] = boxes(summary)
         found["by_boxes"] = by_boxes(summary)
-    if summary.iterations or summary.labels:
+    if summary.human and summary.machine:
         found["costs"] = costs(summary)
     return found
 
@@ -79,7 +81,7 @@ def confidence(summary: Summary, tables: Tables) -> tuple[Figure, str]:
                 scored[part].confidence, scored[part].score, s=12, marker=marker, alpha=0.6, linewidths=0,
                 color=PALETTE[color], label=name, zorder=3,
             )  # fmt: skip
-    line = summary.line
+    line = summary.told_line
     assert line is not None  # noqa: S101 -- drawn for a line only
     ends = np.array([scored.confidence.min(), scored.confidence.max()])
     axes.plot(ends, line.start + line.slope * ends, color=PALETTE["ink"], linewidth=1.5, zorder=4)

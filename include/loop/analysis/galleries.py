@@ -1,4 +1,4 @@
-"""The pictures of an analysis: the best and the worst, the surest, and some by chance of either annotator.
+"""The pictures of an analysis: the worst and the best, the surest, and others by chance of either annotator.
 
 Takes ``Tables``, gives pictures with their boxes as data URIs: what each worker said, what the label says,
 what is true. The lines that are shown are read once more, and no picture is kept. A picture that cannot be
@@ -39,7 +39,9 @@ class Row:
 
 
 def choose(tables: Tables) -> dict[str, list[int]]:
-    """The lines of each gallery, by its title; only galleries that have some."""
+    """The lines of each gallery, by its title; only galleries that have some. What is chosen by chance is not
+    shown in another one.
+    """
     # Of equal scores the image on which there is more to see comes first.
     seen = tables.scored.assign(seen=tables.scored.boxes + tables.scored.true_boxes.fillna(0))
     worst = seen.sort_values(["score", "seen", "line"], ascending=[True, False, True], kind="stable")
@@ -49,12 +51,15 @@ def choose(tables: Tables) -> dict[str, list[int]]:
     labelled = tables.labelled
     human = labelled.human.astype(bool)
     highest = [int(line) for line in best.line[: min(EXTREMES, (len(seen) + 1) // 2)]]
+    lowest = [line for line in map(int, worst.line[: 2 * EXTREMES]) if line not in highest][:EXTREMES]
+    surest = [int(line) for line in sure.line[:SUREST]] if sure.confidence.nunique() > 1 else []
+    others = ~labelled.line.isin({*highest, *lowest, *surest})
     found = {
+        "Worst": lowest,
         "Best": highest,
-        "Worst": [line for line in map(int, worst.line[: 2 * EXTREMES]) if line not in highest][:EXTREMES],
-        "Surest": [int(line) for line in sure.line[:SUREST]] if sure.confidence.nunique() > 1 else [],
-        "By people, chosen by chance": _by_chance(labelled[human].line),
-        "By machine, chosen by chance": _by_chance(labelled[~human].line),
+        "Surest": surest,
+        "By people, chosen by chance": _by_chance(labelled[human & others].line),
+        "By machine, chosen by chance": _by_chance(labelled[~human & others].line),
     }
     return {title: lines for title, lines in found.items() if lines}
 

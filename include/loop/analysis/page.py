@@ -6,6 +6,7 @@ Takes a ``Summary`` and ``Tables``, gives HTML. Everything that comes from outsi
 from __future__ import annotations
 
 from include.loop.analysis import charts, galleries
+from include.loop.analysis.answers import short_name
 from include.loop.analysis.summary import Summary
 from include.loop.analysis.tables import Tables
 from include.loop.manifests.places import Connect
@@ -18,14 +19,12 @@ MOST_ROWS = 50
 def render(summary: Summary, tables: Tables, connect: Connect) -> str:
     """The page as HTML."""
     shown, missing = galleries.draw(tables, connect)
-    return (
-        environment()
-        .get_template("labels.html.jinja")
-        .render(
-            summary=summary,
-            drawings=charts.draw(summary, tables),
-            galleries=shown,
-            missing=missing,
-            most=MOST_ROWS,
-        )
+    template = environment().get_template("labels.html.jinja")
+    return template.render(
+        summary=summary,
+        drawings=charts.draw(summary, tables),
+        galleries=shown,
+        missing=missing,
+        most=MOST_ROWS,
+        short_name=short_name,
     )

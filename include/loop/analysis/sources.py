@@ -26,7 +26,8 @@ class Sources:
     """``manifest`` and ``references`` are files or S3 URIs; ``label`` and ``reference_label`` the attributes
     to read there, None where there is one only. ``responses`` is the folder of workers' answers in S3.
     ``workers`` is how many were asked about an object, ``answer_price`` what the job pays for an answer;
-    both None where nobody says. ``job`` is the labeling job that has made the labels, if it is known.
+    both None where nobody says. ``job`` is the labeling job that has made the labels, if it is known;
+    ``standing`` says how it stands where it is not Completed.
     """
 
     manifest: str
@@ -37,6 +38,7 @@ class Sources:
     workers: int | None = None
     answer_price: float | None = None
     job: str | None = None
+    standing: str | None = None
 
     @classmethod
     def of_job(cls, described: Mapping[str, Any], references: str | None = None) -> Sources:
@@ -50,6 +52,7 @@ class Sources:
             workers=human.get("NumberOfHumanWorkersPerDataObject"),
             answer_price=_price(human.get("PublicWorkforceTaskPrice")),
             job=described["LabelingJobName"],
+            standing=_standing(described),
         )
 
     @classmethod
@@ -68,6 +71,29 @@ class Sources:
     def prices(self, prices: Prices) -> Prices:
         """As they are given, but for an answer what the job itself pays."""
         return prices if self.answer_price is None else replace(prices, answer=self.answer_price)
+
+
+def check_kind(described: Mapping[str, Any]) -> None:
+    """ConfigurationError for a job whose labels are neither boxes nor classes."""
+    functions = str(described["HumanTaskConfig"].get("PreHumanTaskLambdaArn"))
+    masks = str(described["LabelAttributeName"]).endswith("-ref")
+    texts = functions.endswith("NamedEntityRecognition")
+    if not masks and not texts:
+        return
+    standing = _standing(described)
+    raise ConfigurationError(
+        f"{standing or described['LabelingJobName'] + ' is Completed'}. "
+        f"{'Masks' if masks else 'Marked spans of text'} are not analysed: boxes and classes are. "
+        f"labels progress {described['LabelingJobName']} says how many there are and what they cost"
+    )
+
+
+def _standing(described: Mapping[str, Any]) -> str | None:
+    """None of a job that is Completed."""
+    status, why = described["LabelingJobStatus"], described.get("FailureReason")
+    if status == "Completed":
+        return None
+    return f"{described['LabelingJobName']} is {status}" + (f": {why.rstrip('.')}" if why else "")
 
 
 def job_folder(described: Mapping[str, Any]) -> str:

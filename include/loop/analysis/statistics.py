@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BINS = 16
 TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
 _NORMAL = 1.96  # 95 % of a normal distribution
-_LEAST = 30  # images below which a mean gets no interval: it would be too narrow
+LEAST = 30  # images below which a mean gets no interval: it would be too narrow
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def mean_of(images: DataFrame) -> Mean:
     boxed = images.dropna(subset=["things"])
     things = float(boxed.things.sum())
     by_box = float(boxed.total.sum()) / things if things else None
-    if count < _LEAST:
+    if count < LEAST:
         return Mean(count, mean, by_box=by_box)
     half = _NORMAL * float(images.score.std(ddof=1)) / math.sqrt(count)
     return Mean(count, mean, max(0.0, mean - half), min(1.0, mean + half), by_box)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from include.loop.analysis import statistics
+from include.loop.analysis.answers import short_name
 from include.loop.analysis.costs import Ledger, Prices, ledger
 from include.loop.analysis.statistics import ByBoxes, Line, Mean, Share, Worker
 from include.loop.analysis.tables import FAILED, UNLABELLED_STATE, UNREADABLE, Tables
@@ -68,6 +69,23 @@ class Summary:
     @property
     def labels(self) -> int:
         return self.human + self.machine
+
+    @property
+    def told_groups(self) -> dict[str, Mean]:
+        """Those with images; all of them together only where people and the machine have both labelled."""
+        found = {name: mean for name, mean in self.groups.items() if mean.images}
+        return found if len(found) != 2 else {name: mean for name, mean in found.items() if name != "all"}
+
+    @property
+    def told_line(self) -> Line | None:
+        """None for few images, which lie beside almost any line."""
+        return self.line if self.groups["all"].images >= statistics.LEAST else None
+
+    @property
+    def told_surest(self) -> tuple[Share, ...]:
+        """None where it makes no difference how sure an image is."""
+        equal = len({item.confidence for item in self.surest}) < 2
+        return () if equal or len({round(item.mean, 3) for item in self.surest}) < 2 else self.surest
 
     @property
     def headline(self) -> str:
@@ -152,14 +170,15 @@ def text(summary: Summary) -> Iterator[str]:
         yield f"  {problem} ({count:,})"
     if summary.measure:
         yield ""
-        yield f"{summary.measure:44} images   mean  of 95 %          over boxes"
-        for name, mean in summary.groups.items():
-            if mean.images:
-                by_box = "" if summary.kind == "classes" else formats.score(mean.by_box)
-                yield (
-                    f"  {name:42} {mean.images:6,}  {formats.score(mean.mean)}  "
-                    f"{formats.interval(mean.low, mean.high):15}  {by_box}".rstrip()
-                )
+        groups = summary.told_groups
+        ranges = any(mean.low is not None for mean in groups.values())
+        by_box = summary.kind == "boxes" and any(mean.by_box is not None for mean in groups.values())
+        heading = f"{summary.measure:44} images   mean"
+        yield heading + ("  of 95 %        " if ranges else "") + ("  over boxes" if by_box else "")
+        for name, mean in groups.items():
+            between = f"  {formats.interval(mean.low, mean.high):15}" if ranges else ""
+            boxes = f"  {formats.score(mean.by_box)}" if by_box else ""
+            yield f"  {name:42} {mean.images:6,}  {formats.score(mean.mean)}{between}{boxes}".rstrip()
         yield from _confidence(summary)
     if summary.by_boxes:
         yield ""
@@ -180,24 +199,26 @@ def text(summary: Summary) -> Iterator[str]:
 def _confidence(summary: Summary) -> Iterator[str]:
     if summary.line is None:
         yield "  confidence says nothing: it is missing, or the same for all images"
-        return
-    line = summary.line
-    yield (
-        f"  score = {line.start:.3f} + {line.slope:.3f} × confidence (r = {line.r:.2f}); the surest "
-        + ", ".join(f"{100 * item.share:.0f} %: {item.mean:.3f}" for item in summary.surest[::3])
-    )
+    elif line := summary.told_line:
+        yield f"  score = {line.start:.3f} + {line.slope:.3f} × confidence (r = {line.r:.2f})"
+    if surest := summary.told_surest:
+        shares = ", ".join(f"{100 * item.share:.0f} %: {item.mean:.3f}" for item in surest[::3])
+        yield f"  the surest {shares}"
 
 
 def _workers(summary: Summary) -> Iterator[str]:
     if not summary.workers:
         return
     yield ""
-    yield "worker                                      answers  with labels  with references  seconds"
+    true = any(worker.true is not None for worker in summary.workers)
+    beside = "  with references" if true else ""
+    yield f"worker                                      answers  with labels{beside}  seconds"
     for worker in summary.workers[:_MOST_WORKERS]:
         seconds = "–" if worker.seconds is None else f"{worker.seconds:.1f}"
+        beside = f"  {formats.score(worker.true):>15}" if true else ""
         yield (
-            f"  {worker.worker:42} {worker.answers:6,}  {formats.score(worker.label):>11}  "
-            f"{formats.score(worker.true):>15}  {seconds:>7}"
+            f"  {short_name(worker.worker):42} {worker.answers:6,}  {formats.score(worker.label):>11}{beside}"
+            f"  {seconds:>7}"
         )
     if (more := len(summary.workers) - _MOST_WORKERS) > 0:
         yield f"  and {more:,} more"

@@ -16,7 +16,7 @@ from include.loop.analysis.costs import Prices
 from include.loop.analysis.page import render
 from include.loop.analysis.progress import read_progress, tell
 from include.loop.analysis.publishing import dump, numbers_place
-from include.loop.analysis.sources import Sources, check_folder
+from include.loop.analysis.sources import Sources, check_folder, check_kind
 from include.loop.analysis.summary import summarize, text
 from include.loop.analysis.tables import read_tables
 from include.loop.commands.base import add_pipeline, anywhere, clients, count
@@ -123,8 +123,14 @@ def _analyze(options: argparse.Namespace) -> int:
     sources = _sources(options)
     prices, _ = _prices(options)
     progress = Progress()
+    if sources.standing and not anywhere().exists(sources.manifest):
+        raise ConfigurationError(
+            f"{sources.standing}. It has no label yet; labels progress {sources.job} says how it goes"
+        )
     tables = read_tables(sources, anywhere, progress)
     progress.end()
+    if sources.standing:
+        print(f"{printable(sources.standing)}. These are its labels so far.", file=sys.stderr)
     summary = summarize(tables, _title(options.labels), prices)
     if options.json:
         print(dump(summary).decode())
@@ -179,9 +185,11 @@ def _sources(options: argparse.Namespace) -> Sources:
         found = Sources(place)
     else:
         try:
-            found = Sources.of_job(clients().review.describe_labeling_job(LabelingJobName=place))
+            described = clients().review.describe_labeling_job(LabelingJobName=place)
         except ClientError as error:
             raise _no_job(place, error) from None
+        check_kind(described)
+        found = Sources.of_job(described)
     return replace(
         found,
         label=options.label or found.label,

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from include.loop.analysis import statistics
+from include.loop.analysis import charts, statistics
 from include.loop.analysis.costs import Prices
+from include.loop.analysis.galleries import choose
+from include.loop.analysis.page import render
 from include.loop.analysis.sources import Sources
 from include.loop.analysis.summary import summarize, text
 from include.loop.analysis.tables import Tables, read_tables
@@ -156,3 +158,40 @@ def test_a_mean_of_many_images_has_an_interval(tmp_path: Path) -> None:
     assert found.mean == 0.75
     assert found.low == pytest.approx(0.6647, abs=1e-4)
     assert found.high == pytest.approx(0.8353, abs=1e-4)
+
+
+def test_what_says_nothing_is_left_out(tmp_path: Path) -> None:
+    """One annotator, the same confidence and one box everywhere: the mean says all of it."""
+    tables = judged(
+        tmp_path,
+        [boxes(f"{n}.jpg", [LEFT], (0.5,)) for n in range(9)],
+        [boxes(f"{n}.jpg", [LEFT]) for n in range(9)],
+    )
+    summary = summarize(tables, "equal", Prices())
+    assert (set(summary.told_groups), summary.told_line, summary.told_surest) == ({"human"}, None, ())
+    assert charts.draw(summary, tables) == {}
+    page = render(summary, tables, no_s3)
+    for text_ in ('<th scope="row">all', "Machine</th>", "The surest images", '<h2 id="workers"'):
+        assert text_ not in page
+
+
+def test_pictures_by_chance_are_none_of_the_best_and_the_worst(tmp_path: Path) -> None:
+    tables = judged(
+        tmp_path,
+        [
+            boxes(f"s3://b/{n}", [(n / 10, 0, 8, 8)], (n / 40,), human="no" if n % 2 else "yes")
+            for n in range(40)
+        ],
+        [boxes(f"s3://b/{n}", [LEFT]) for n in range(40)],
+    )
+    chosen = choose(tables)
+    assert list(chosen) == [
+        "Worst", "Best", "Surest", "By people, chosen by chance", "By machine, chosen by chance"
+    ]  # fmt: skip
+    told = {*chosen["Worst"], *chosen["Best"], *chosen["Surest"]}
+    for title in list(chosen)[3:]:
+        assert len(chosen[title]) == 5
+        assert not told & {*chosen[title]}
+    summary = summarize(tables, "many", Prices())
+    assert set(charts.draw(summary, tables)) >= {"histogram", "confidence", "surest", "costs"}
+    assert "× confidence" in "\n".join(text(summary))
