@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
-from include.review_server.db.models import LabelingJob, ObjectItem, inline
-from include.review_server.db.statuses import ItemStatus, LabelingStatus
+from include.review_server.db.models import DataObject, LabelingJob, ObjectItem, Task, inline
+from include.review_server.db.statuses import ItemStatus, ObjectStatus, TaskStatus
+from include.review_server.labeling.layout import Layout
 from include.review_server.portal.statistics import answers_since
 
 # What the rate is taken from.
 _WINDOW = timedelta(hours=1)
-_ENDED = (LabelingStatus.COMPLETED, LabelingStatus.FAILED, LabelingStatus.STOPPED)
+_FAILURES = 10  # told by name
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class JobCounts:
 
     ``per_hour``: objects that people's answers of the last hour suffice for; None when there are none.
     ``ends_at``: when the remaining ones are done at that rate; None without a rate or after the end.
+    ``output``: where its files lie, without a slash at its end.
     """
 
     queue_id: int
@@ -53,6 +55,23 @@ class JobCounts:
     per_hour: float | None
     ends_at: datetime | None
     final_model_arn: str | None
+    output: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An object that failed: its line in the manifest, from 1, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class InHand:
+    """What a stopping job waits for: tasks that people hold, and when the time of the last one is up."""
+
+    tasks: int
+    until: datetime
 
 
 class JobStatistics:
@@ -75,6 +94,26 @@ class JobStatistics:
             job = session.scalars(query).one_or_none()
             return self._counts(session, job) if job else None
 
+    def failures(self, queue_id: int) -> list[Failure]:
+        """The first objects of a job that failed."""
+        query = (
+            select(DataObject.number, DataObject.failure_reason)
+            .where(DataObject.job_id == queue_id, DataObject.status == inline(ObjectStatus.FAILED))
+            .order_by(DataObject.number)
+            .limit(_FAILURES)
+        )
+        with self._database.read() as session:
+            return [Failure(number + 1, reason or "") for number, reason in session.execute(query)]
+
+    def in_hand(self, queue_id: int) -> InHand | None:
+        """None when nobody holds a task of the queue."""
+        query = select(func.count(), func.max(Task.expires_at)).where(
+            Task.queue_id == queue_id, Task.status == inline(TaskStatus.IN_HAND)
+        )
+        with self._database.read() as session:
+            tasks, until = session.execute(query).one()
+            return InHand(tasks, until) if tasks else None
+
     def _counts(self, session: Session, job: LabelingJob) -> JobCounts:
         now = self._clock()
         out = session.scalar(
@@ -86,7 +125,7 @@ class JobStatistics:
         # Of a job that is younger than the window, what there is of it.
         hours = min(max((now - job.created_at) / timedelta(hours=1), 1 / 60), _WINDOW / timedelta(hours=1))
         per_hour = answers / hours / job.workers_per_item
-        runs = job.status not in _ENDED
+        runs = not job.status.is_terminal
         ends_at = (
             now + timedelta(hours=job.unlabeled / per_hour) if runs and per_hour and job.unlabeled else None
         )
@@ -112,4 +151,5 @@ class JobStatistics:
             per_hour=per_hour or None,
             ends_at=ends_at,
             final_model_arn=job.final_model_arn,
+            output=Layout.of(job.output_path, job.name).root.uri,
         )

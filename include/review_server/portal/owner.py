@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from include.review_server import jsontext
 from include.review_server.bodies import CONTROL_BODY, bounded_body
+from include.review_server.db.statuses import LabelingStatus
 from include.review_server.errors import BadAnswer, Forbidden, RenderBusy, UnknownTask
 from include.review_server.people.accounts import Accounts, SignedIn
 from include.review_server.portal.frames import Frames, message_frame
@@ -84,7 +85,13 @@ class OwnerPages(PersonalPages):
         job = await run_in_threadpool(self._jobs.job, name)
         if job is None:
             raise UnknownTask(name)
-        return self._pages.page("labeling_job", person=owner, job=job, **await self._work(job.queue_id))
+        failures = await run_in_threadpool(self._jobs.failures, job.queue_id) if job.failed else []
+        stopping = job.status == LabelingStatus.STOPPING
+        in_hand = await run_in_threadpool(self._jobs.in_hand, job.queue_id) if stopping else None
+        work = await self._work(job.queue_id)
+        return self._pages.page(
+            "labeling_job", person=owner, job=job, failures=failures, in_hand=in_hand, **work
+        )
 
     async def _work(self, queue_id: int) -> dict[str, Any]:
         """What both kinds of page say about the people who work."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -11,8 +12,9 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from include.review_server.db.models import LabelingJob
+from tests.review_server.labeling.jobs import labeling_request, put_files
 from tests.review_server.portal.conftest import Visitor, label
-from tests.review_server.rig import Rig
+from tests.review_server.rig import Person, Rig
 from tests.support.cloud import eventually
 
 Visit = Callable[..., Visitor]
@@ -75,6 +77,47 @@ def test_how_a_labeling_job_goes(rig: Rig, visit: Visit):
     assert until is not None
     assert 1.9 < (datetime.fromisoformat(until) - rig.clock()) / timedelta(hours=1) < 2.1
     expect(page.get_by_role("row", name=reviewer.name).get_by_role("cell").nth(0)).to_have_text("1")
+
+
+def test_a_stopping_job_says_what_it_waits_for_what_failed_and_what_it_keeps(rig: Rig):
+    flow, job = rig.flow(), rig.name("job")
+    image = {"source-ref": f"s3://{flow.bucket}/in/1.jpg"}
+    kept = {"class-name": "cat", "type": "groundtruth/image-classification", "human-annotated": "yes"}
+    put_files(
+        rig.s3,
+        flow.bucket,
+        [json.dumps(image), "no object", json.dumps(image | {"kind": 0, "kind-metadata": kept})],
+        ("cat", "dog"),
+    )
+    rig.s3.put_object(Bucket=flow.bucket, Key="template.liquid.html", Body=b"<crowd-form></crowd-form>")
+    request = labeling_request(job, flow.bucket, "ImageMultiClass", "kind", flow.team)
+    rig.sagemaker.create_labeling_job(**request)
+    worker = rig.worker(flow.team)
+    task = eventually(worker.take)
+    rig.sagemaker.stop_labeling_job(LabelingJobName=job)
+    owner = rig.name("owner")
+    password = rig.review.accounts.add(owner, flow.team, True)[1]
+    assert password is not None
+    page = Person(rig.url, owner, password).http.get(f"/owner/labeling-jobs/{job}").text
+    text = " ".join(page.split())
+    assert "It waits for 1 task in hand, until" in text
+    assert "Line 2 of the manifest: " in text
+    assert f"{request['OutputConfig']['S3OutputPath']}{job}/" in text
+    assert "1 more had the label" in text
+    worker.do("answer", task, {"crowd-image-classifier": {"label": "cat"}})
+    eventually(
+        lambda: rig.sagemaker.describe_labeling_job(LabelingJobName=job)["LabelingJobStatus"] == "Stopped"
+    )
+    http = Person(rig.url, owner, password).http
+    page = http.get(f"/owner/labeling-jobs/{job}").text
+    assert "It waits for" not in page
+    assert worker.name in page
+    assert "Pre-labels changed" not in page
+    table = http.get("/owner").text
+    row = table[table.index(f"/owner/labeling-jobs/{job}") :].split("</tr>")[0]
+    # Objects, kept, by people, by machine, failed, remaining: they add up.
+    numbers = [int(number) for number in re.findall(r'class="number">(\d+)<', row)]
+    assert numbers[:6] == [3, 1, 1, 0, 1, 0]
 
 
 @pytest.mark.parametrize("what", ["flows", "labeling-jobs"])
