@@ -246,7 +246,10 @@ def test_an_image_that_cannot_be_read_is_not_submitted(task: Task):
         if name == "missing":
             task.page.get_by_text("could not be loaded").wait_for()
             assert "has not been loaded" in task.refuses()
-            assert "CORS" in task.messages("error")[0]["message"]
+            message = task.messages("error")[0]["message"]
+            assert "may be no image, or its bucket does not allow reading by CORS" in message
+            assert "choose Stop…, then Decline" in message
+            assert task.page.get_by_label("Zoom", exact=True).inner_text() == ""
 
 
 def test_labels_may_be_set_by_a_script(task: Task):

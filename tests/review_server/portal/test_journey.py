@@ -92,10 +92,16 @@ def test_by_keyboard_alone(rig: Rig, boxes: Flow, visit: Visit):
     page.wait_for_url(lambda url: "/work/" in url and url != address)
     expect(page.get_by_role("status")).to_contain_text("Saved. Here is the next one.")
     reviewer.frame()
+    top = page.locator("#frame").bounding_box()
+    header = page.locator("header.top").bounding_box()
+    assert top is not None
+    assert header is not None
+    assert top["y"] - header["y"] - header["height"] < 2  # the message takes no room
     page.frames[-1].wait_for_function("() => document.querySelector('crowd-bounding-box').size")
     page.frames[-1].locator(".stage").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("1")
+    expect(page.locator("#status")).to_be_hidden()
     page.keyboard.press("Alt+s")
     stopping = page.get_by_role("dialog", name="Stop working on this task")
     expect(stopping.get_by_role("button", name="Come back later")).to_be_focused()

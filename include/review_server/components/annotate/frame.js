@@ -49,7 +49,8 @@ export function frame(element, root, { keys, tools, last = [], side = [] }) {
     header: (text) => (header.textContent = text),
     waiting: (text) => (waiting.textContent = text),
     hint: (text) => (hint.textContent = text),
-    zoom: (scale) => (zoomed.textContent = `${Math.round(scale * 100)} %`),
+    /** @param {number | null} scale null before the image is there */
+    zoom: (scale) => (zoomed.textContent = scale ? `${Math.round(scale * 100)} %` : ""),
     position: (at) => (position.textContent = at ? `${Math.floor(at.x)}, ${Math.floor(at.y)}` : ""),
     help: () => help.showModal(),
     say(text) {

@@ -129,8 +129,8 @@ export class ImageStage extends CrowdElement {
   }
 
   failed() {
-    const message = "The image could not be loaded. Its address may have expired (load the page again), or its bucket "
-      + "does not allow reading by CORS.";
+    const message = "The image could not be loaded. Its address may have expired: load the page again. If it stays away, "
+      + "it may be no image, or its bucket does not allow reading by CORS: choose Stop…, then Decline it.";
     this.panel.waiting(message);
     tell("error", { message });
   }
@@ -141,7 +141,7 @@ export class ImageStage extends CrowdElement {
 
   problem() {
     if (!this.src) return `${this.localName} has no image (src is empty)`;
-    if (!this.size) return "The image has not been loaded: nothing can be submitted without having seen it";
+    if (!this.size) return "The image has not been loaded: nothing can be submitted without having seen it. If it stays away, choose Stop…, then Decline it";
     return null;
   }
 
@@ -205,7 +205,7 @@ export class ImageStage extends CrowdElement {
     const { view } = this;
     this.image.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
     this.image.style.imageRendering = view.scale >= 3 ? "pixelated" : "auto";
-    this.panel?.zoom(view.scale);
+    this.panel?.zoom(this.size && view.scale);
     if (this.size) this.draw();
   }
 

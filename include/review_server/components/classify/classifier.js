@@ -191,7 +191,8 @@ class ImageClassifier extends Classifier {
     this.image.style.imageOrientation = "none";
     this.image.addEventListener("load", () => this.drawOverlay());
     this.image.addEventListener("error", () => {
-      const message = "The image could not be loaded (its bucket must allow reading by CORS).";
+      const message = "The image could not be loaded: load the page again. If it stays away, it may be no image, or its "
+        + "bucket does not allow reading by CORS: choose Stop…, then Decline it.";
       this.error.textContent = message;
       tell("error", { message });
     });

@@ -91,8 +91,9 @@ function help() {
   if (!document.querySelector("dialog[open]")) dialog.showModal();
 }
 
-function show(place, text) {
+function show(place, text, passing = false) {
   place.hidden = !text;
+  place.classList.toggle("passing", passing);
   place.textContent = text;
 }
 
@@ -156,5 +157,5 @@ const message = sessionStorage.getItem("nightloop-message");
 if (message) {
   sessionStorage.removeItem("nightloop-message");
   // A moment later than the page, or a screen reader does not take it for news.
-  setTimeout(() => say(message), 150);
+  setTimeout(() => show(document.getElementById("status"), message, true), 150);
 }

@@ -15,6 +15,7 @@ const spoken = document.getElementById("spoken");
 const stopping = /** @type {HTMLDialogElement} */ (document.getElementById("stopping"));
 const cover = document.getElementById("cover");
 const queue = frame.dataset.queue;
+const status = document.getElementById("status");
 
 let task = frame.dataset.task;
 let touched = false;
@@ -64,6 +65,8 @@ const messages = {
   },
   activity() {
     touched = unsaved = true;
+    // What the page before had to say is read at a glance.
+    if (status.classList.contains("passing")) say("");
     active.note();
   },
   answer({ content }) {
