@@ -322,6 +322,11 @@ def report_page(training_job: str) -> str:
     return _report(training_job, "index.html")
 
 
+def report_numbers(labeling_job: str) -> str:
+    """All numbers of a labeling job's page."""
+    return _report(labeling_job, "index.json")
+
+
 def report_facts(training_job: str) -> str:
     """What that page is made from."""
     return _report(training_job, "facts.json")

@@ -25,6 +25,7 @@ from include.loop.core.storage import MOST_BYTES
 from include.loop.report import advice, figures, formats, history, measures, pictures, standings, words
 from include.loop.report.facts import read_all
 from include.loop.report.gather import gather, has_changed, read_champions
+from include.loop.report.labelings import read_labelings
 from include.loop.report.reader import Reader
 from include.loop.workspace import Workspace
 
@@ -62,10 +63,8 @@ def publish(workspace: Workspace, training_job: str) -> PublishResult:
     for job in dict.fromkeys([*stale, training_job]):
         told[job] = gather(workspace, job, told.values())
         _write_round(workspace, told[job])
-    rounds = history.order(told.values())
     facts = told[training_job]
-    page = _render_history(workspace, rounds, facts.standings)
-    workspace.storage.write(layout.HISTORY_PAGE, page, HTML)
+    _write_history(workspace, told.values(), facts.standings)
     return PublishResult(
         training_job=training_job,
         outcome=facts.outcome.value,
@@ -74,6 +73,18 @@ def publish(workspace: Workspace, training_job: str) -> PublishResult:
         history_uri=workspace.storage.uri(layout.HISTORY_PAGE),
         path=f"/nightloop/reports/{workspace.pipeline.name}/{training_job}/index.html",
     )
+
+
+def publish_history(workspace: Workspace) -> None:
+    """Make the history alone anew: a labeling job was judged since."""
+    told = read_all(workspace)
+    newest = max(told, key=lambda facts: facts.judged_at, default=None)
+    _write_history(workspace, told, newest.standings if newest else ())
+
+
+def _write_history(workspace: Workspace, told: Iterable[Facts], now: Iterable[StandingFacts]) -> None:
+    page = _render_history(workspace, history.order(told), now)
+    workspace.storage.write(layout.HISTORY_PAGE, page, HTML)
 
 
 def _write_round(workspace: Workspace, facts: Facts) -> None:
@@ -114,6 +125,7 @@ def _render_history(workspace: Workspace, rounds: list[Facts], now: Iterable[Sta
     metric = workspace.task.metric
     alike = history.alike(rounds, metric.key)
     batches, slices = history.batches(rounds), history.slices(alike)
+    labelings = read_labelings(workspace, {facts.training_job for facts in rounds})
     discarded = {batch.batch: _discarded(workspace, batch.batch) for batch, _ in batches}
     return (
         environment()
@@ -129,6 +141,7 @@ def _render_history(workspace: Workspace, rounds: list[Facts], now: Iterable[Sta
             batches=list(reversed(batches)),
             discarded=discarded,
             standings={item.batch: item for item in now},
+            labelings=labelings,
             total=history.total(rounds, metric.key),
             slices=slices,
             drawings={

@@ -202,6 +202,7 @@ class AnalyseLabelsOperator(LoopOperator):
         from include.loop.analysis.publishing import publish
         from include.loop.analysis.sources import Sources
         from include.loop.labeling.progress import prices_of
+        from include.loop.report import publish_history
 
         workspace = self.workspace
         described = workspace.clients.review.describe_labeling_job(LabelingJobName=self.job)
@@ -209,7 +210,8 @@ class AnalyseLabelsOperator(LoopOperator):
         prices = prices_of(workspace.pipeline, workspace.environment)
         found = publish(workspace.storage, Sources.of_job(described), page, prices=prices, title=self.job)
         self.find_report(self.job)
-        self.log.info("%s; %s", found.headline, found.page_uri)
+        publish_history(workspace)
+        self.log.info("%s Page: %s", found.headline, found.page_uri)
         return asdict(found)
 
 

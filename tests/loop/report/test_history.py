@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from include.loop import report
+from include.loop.analysis.publishing import publish
+from include.loop.analysis.sources import Sources
+from include.loop.core import layout
 from include.loop.core.records.facts import EvaluationFacts, Facts
 from include.loop.report import history, words
 from include.loop.report.gather import gather
+from tests.loop.analysis.jobs import TRUE, boxes
 from tests.loop.report.rounds import Rounds
 
 
@@ -76,3 +80,25 @@ def test_a_round_that_another_number_decided_about_has_no_place_beside_the_other
     assert "measured by accuracy" in row
     assert "0.310" not in row
     assert "15.5 points of accuracy" in words.headline(other, rounds.workspace.task)
+
+
+def test_labels_of_labeling_jobs_stand_beside_those_of_batches(rounds: Rounds) -> None:
+    """Before the first model too, and without the words of batches where there was none."""
+    storage = rounds.storage
+    for job in ("pets-labeling-1", "pets-labeling-2"):
+        storage.write_lines(f"{job}/m", [boxes(f"{n}.jpg", TRUE) for n in range(3)])
+        publish(storage, Sources(storage.uri(f"{job}/m"), workers=2), layout.report_page(job), title=job)
+    storage.write(layout.report_numbers("broken"), b"[1]", "application/json")
+    report.publish_history(rounds.workspace)
+    alone = storage.read("reports/index.html").decode()
+    for job in ("pets-labeling-1", "pets-labeling-2"):
+        assert f'href="{job}/index.html"' in alone
+    assert "<dd>6 labels<small>12 answers" in alone
+    assert "Questions" not in alone
+    assert "Round by round" not in alone
+    assert "broken" not in alone
+    rounds.round("job-a", [], parent=None)
+    report.publish(rounds.workspace, "job-a")
+    text = storage.read("reports/index.html").decode()
+    assert 'href="pets-labeling-2/index.html"' in text
+    assert 'href="job-a/index.html"' in text
