@@ -7,8 +7,7 @@ links to each other work. Who may see a pipeline's DAG may see its reports. Runs
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
@@ -22,7 +21,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from include.loop.config import load_environment
 from include.loop.core.layout import HISTORY_PAGE, TRAINING_JOB, report_page
 from include.loop.core.storage import MISSING, error_code
-from include.loop.report import POLICY
+from include.loop.report import POLICY, choice
 from nightloop.dag_factory import dag_id, pipelines
 from nightloop.hooks.loop_aws import LoopAwsHook
 from nightloop.operators.loop_operator import AWS_CONN_ID
@@ -52,30 +51,30 @@ def make_app() -> FastAPI:
     @app.exception_handler(StarletteHTTPException)
     def refuse(request: Request, error: StarletteHTTPException) -> Response:
         text = "Sign in to Airflow, then open this page again." if error.status_code == 401 else error.detail
-        return HTMLResponse(page(html.escape(str(text))), error.status_code, HEADERS)
+        return HTMLResponse(choice((), str(text)), error.status_code, HEADERS)
 
     @app.exception_handler(RequestValidationError)
     def no_page(request: Request, error: RequestValidationError) -> Response:
-        return HTMLResponse(page("There is no such page."), 404, HEADERS)
+        return HTMLResponse(choice((), "There is no such page."), 404, HEADERS)
 
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> Response:
-        return HTMLResponse(page("Something went wrong; Airflow's log says what."), 500, HEADERS)
+        return HTMLResponse(choice((), "Something went wrong; Airflow's log says what."), 500, HEADERS)
 
     @app.get("/reports/")
     def choose(request: Request, user: GetUserDep) -> Response:
         mine = [name for name in pipelines() if may_read(request, user, name)]
         if len(mine) == 1:
             return RedirectResponse(f"{mine[0]}/index.html", headers=HEADERS)
-        names = map(html.escape, mine)
-        links = (f'<p><a href="{name}/index.html">{name}</a>' for name in names)
-        text = "".join(links) or "There is no pipeline whose DAGs you may see."
-        return HTMLResponse(page(text), headers=HEADERS)
+        message = "" if mine else "There is no pipeline whose DAGs you may see."
+        return HTMLResponse(choice(with_reports(mine), message), headers=HEADERS)
 
     @app.get("/reports/{pipeline}/index.html")
     def history(pipeline: str, request: Request, user: GetUserDep) -> Response:
         check(request, user, pipeline)
-        return send(pipeline, HISTORY_PAGE, "No round has a report yet: run initial_training.")
+        return send(
+            pipeline, HISTORY_PAGE, "No report yet: the first labeling job or the first model makes one."
+        )
 
     @app.get("/reports/{pipeline}/{training_job}/index.html")
     def round_page(pipeline: str, training_job: TrainingJob, request: Request, user: GetUserDep) -> Response:
@@ -90,12 +89,6 @@ def make_app() -> FastAPI:
         return RedirectResponse(f"{request.url.path.rstrip('/')}/index.html", headers=HEADERS)
 
     return app
-
-
-def page(body: str) -> str:
-    style = "body{font:16px/1.6 system-ui,sans-serif;margin:3rem;color-scheme:light dark}"
-    title = "<!doctype html><meta charset=utf-8><title>Nightloop reports</title>"
-    return f"{title}<style>{style}</style><h1>Nightloop reports</h1><p>{body}"
 
 
 def check(request: Request, user: Any, pipeline: str) -> None:
@@ -113,12 +106,36 @@ def may_read(request: Request, user: Any, pipeline: str) -> bool:
     return True
 
 
-def send(pipeline: str, location: str, missing: str) -> Response:
-    """An object of the pipeline's folder, piece by piece: pages with pictures are of several megabytes."""
+def with_reports(names: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Each pipeline, and whether it has a report. Where S3 does not say, the pipeline's page tells why, and
+    the others are not asked for: each would keep the reader waiting.
+    """
+    silent = False
+    for name in names:
+        try:
+            if not silent:
+                client, bucket = connect()
+                client.head_object(Bucket=bucket, Key=f"{name}/{HISTORY_PAGE}")
+            yield name, True
+        except ClientError as error:
+            yield name, error_code(error) not in MISSING
+        except BotoCoreError:
+            silent = True
+            yield name, True
+
+
+def connect() -> tuple[Any, str]:
+    """S3, and the bucket of all pipelines."""
     environment = load_environment()
     hook = LoopAwsHook(AWS_CONN_ID, client_type="s3", region_name=environment.region, config=IMPATIENT)
+    return hook.get_conn(), environment.bucket
+
+
+def send(pipeline: str, location: str, missing: str) -> Response:
+    """An object of the pipeline's folder, piece by piece: pages with pictures are of several megabytes."""
+    client, bucket = connect()
     try:
-        found = hook.get_conn().get_object(Bucket=environment.bucket, Key=f"{pipeline}/{location}")
+        found = client.get_object(Bucket=bucket, Key=f"{pipeline}/{location}")
     except ClientError as error:
         if error_code(error) in MISSING:
             raise HTTPException(404, missing) from None

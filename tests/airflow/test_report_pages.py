@@ -77,7 +77,7 @@ def test_nobody_reads_without_signing_in(server: TestClient, told: Place, path: 
     reply = server.get(f"/nightloop/reports{path.format(told.name)}")
     assert reply.status_code == 401
     assert "Sign in to Airflow" in reply.text
-    assert "round" not in reply.text
+    assert "<title>a" not in reply.text  # neither "a round" nor "all rounds"
     server.cookies.set("_token", "not.a.token")
     assert server.get(f"/nightloop/reports{path.format(told.name)}").status_code in (401, 403)
     server.cookies.clear()
@@ -97,7 +97,17 @@ def test_short_addresses_lead_to_the_pages(server: TestClient, told: Place) -> N
 
 
 def test_the_menu_leads_to_the_pipelines(server: TestClient, told: Place) -> None:
-    assert f'href="{told.name}/index.html"' in get(server, "/").text
+    text = get(server, "/").text
+    assert f'href="{told.name}/index.html"' in text
+    assert "--ink" in text  # in the reports' own style
+
+
+def test_a_pipeline_without_a_report_is_named_and_not_linked(server: TestClient, told: Place) -> None:
+    key = f"{told.name}/reports/index.html"
+    told.s3.delete_object(Bucket=told.bucket, Key=key)
+    text = get(server, "/").text
+    assert f"{told.name}: no report yet" in text
+    assert "href=" not in text.partition("<main>")[2]
 
 
 @pytest.mark.parametrize(

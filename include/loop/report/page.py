@@ -82,6 +82,12 @@ def publish_history(workspace: Workspace) -> None:
     _write_history(workspace, told, newest.standings if newest else ())
 
 
+def choice(pipelines: Iterable[tuple[str, bool]], message: str = "") -> str:
+    """The page above those of all pipelines, as HTML: their names, and whether each has a report."""
+    template = environment().get_template("reports.html.jinja")
+    return template.render(pipelines=list(pipelines), message=message)
+
+
 def _write_history(workspace: Workspace, told: Iterable[Facts], now: Iterable[StandingFacts]) -> None:
     page = _render_history(workspace, history.order(told), now)
     workspace.storage.write(layout.HISTORY_PAGE, page, HTML)
