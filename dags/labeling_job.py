@@ -18,12 +18,12 @@ is trained from what they say. Trigger it with the folder; `nightly_review` goes
 round, and trains the first model from when there is none. Either flow measures the model on images that it
 has not seen and deploys it. Both have to be unpaused.
 
-**Look first**: `plan_only` counts the images and says what asking would cost (log and XCom `plan` of the
-first task). Nobody is asked, and nothing is written.
+**Look first**: `plan_only` counts the images that would be asked about, says what is left out and why, and
+what asking would cost (log and XCom `plan` of the first task). Nobody is asked, and nothing is written.
 
 **Whom it asks** is the team of the environment's `review`; what they are told is in `labeling` and `review`
-of the pipeline's YAML. Links of `label` lead to the portal where they label and to the page that shows how
-far they are; its log has counts, the cost so far and the end at this pace.
+of the pipeline's YAML. The tab Details of `label` links to the portal where they label, and for owners to a
+page that shows how far they are; its log has counts, the cost so far and the end at this pace.
 
 **A manifest instead of a folder**: lines that have a label of the pipeline's attribute keep it, and nobody is
 asked about them. So the output manifest of another job is a good beginning.
@@ -55,8 +55,8 @@ from nightloop.operators.labeling import (
 
 PARAMS = {
     "images": Param(
-        None,
-        type=["null", "string"],
+        # Without a default the form asks for it, and no run starts without.
+        type="string",
         pattern="^s3://",
         maxLength=1100,
         title="Images",
@@ -124,6 +124,7 @@ def labeling_job(pipeline: str) -> None:
             target=output("plan", "target"),
             format="ground-truth",
             label_attribute=output("plan", "label_attribute"),
+            trains_itself=True,
             execution_timeout=timedelta(hours=2),
         )
         notify_training = NotifyOfImportOperator(

@@ -10,15 +10,17 @@ from include.pictures.errors import MAX_PIXELS, MAX_SIDE, PictureError
 from include.pictures.masks import CLEAR, read_colours, write_indexed
 from include.pictures.orientation import AS_STORED, read_orientation
 from include.pictures.reading import Picture, read
-from include.pictures.sizes import read_size
+from include.pictures.sizes import START_BYTES, check_format, read_size
 
 __all__ = [
     "AS_STORED",
     "CLEAR",
     "MAX_PIXELS",
     "MAX_SIDE",
+    "START_BYTES",
     "Picture",
     "PictureError",
+    "check_format",
     "read",
     "read_colours",
     "read_orientation",

@@ -17,13 +17,22 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _CUT = "damaged image: it ends before its header tells a size"
 
 
-def read_size(body: bytes) -> tuple[int, int]:
-    """Width and height. PictureError for what is neither format, or has no such header."""
-    format = formats.name(body)
+START_BYTES = 1024  # enough to tell a format by
+
+
+def check_format(start: bytes) -> str:
+    """The name of the format. PictureError for what is none that is read: the first ``START_BYTES`` tell."""
+    format = formats.name(start)
     if format not in formats.READ:
         raise PictureError(
             f"image is {format or 'of no known format'}; {' and '.join(formats.READ)} are read"
         )
+    return format
+
+
+def read_size(body: bytes) -> tuple[int, int]:
+    """Width and height. PictureError for what is neither format, or has no such header."""
+    format = check_format(body)
     try:
         if format == "PNG":
             png.read_header(body)  # that it is there

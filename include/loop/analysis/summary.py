@@ -97,8 +97,13 @@ class Summary:
             f"{self.labels:,} of {self.lines:,} labelled, {self.human:,} by people and "
             f"{self.machine:,} by machine"
             + (f", {failed:,} failed" if failed else "")
-            + f", for {formats.dollars(self.costs.total)}.{told}"
+            + f", for {formats.dollars(self.costs.total)}{self._basis}.{told}"
         )
+
+    @property
+    def _basis(self) -> str:
+        """What the sum stands on: the log of the running job has one of seconds that are expected."""
+        return " (measured)" if self.seconds else ""
 
     def to_value(self) -> dict[str, Any]:
         """As JSON has it."""

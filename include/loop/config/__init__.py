@@ -10,7 +10,7 @@ from __future__ import annotations
 from include.loop.config.environment import (
     DeploymentSettings,
     Environment,
-    LabelingPrices,
+    LabelingService,
     NetworkSettings,
     TrainingInstances,
 )
@@ -39,7 +39,7 @@ __all__ = [
     "Environment",
     "EvaluationSettings",
     "GateSettings",
-    "LabelingPrices",
+    "LabelingService",
     "LabelingSettings",
     "NetworkSettings",
     "NotifyEvent",

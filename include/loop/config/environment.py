@@ -99,13 +99,16 @@ class ReviewTeamSettings(Strict):
     poll_seconds: float = Field(default=60, gt=0)
 
 
-class LabelingPrices(Strict):
-    """What a labeling job costs here, in dollars: for each image with a label, by a person or by a model, and
+class LabelingService(Strict):
+    """What labeling jobs cost here, in dollars: for each image with a label, by a person or by a model, and
     for each answer of a person. What an hour of a person costs is the pipeline's ``review.dollars_per_hour``.
+    Automatic labeling takes ``automatic_images`` without a label or more.
     """
 
     service_dollars: float = Field(default=0, ge=0)
     answer_dollars: float = Field(default=0, ge=0)
+    # Ground Truth's minimum (developer guide, sms-automated-labeling).
+    automatic_images: int = Field(default=1_250, ge=1)
 
 
 class Environment(Strict):
@@ -130,7 +133,7 @@ class Environment(Strict):
         None  # None: models are registered and promoted, and served nowhere
     )
     review: ReviewTeamSettings = ReviewTeamSettings()
-    labeling: LabelingPrices = LabelingPrices()
+    labeling: LabelingService = LabelingService()
     airflow: AirflowSettings = AirflowSettings()
     notify: NotifySettings | None = None  # None: nobody is told
 

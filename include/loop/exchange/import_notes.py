@@ -71,16 +71,7 @@ def _too_few(pipeline: Pipeline, record: Import) -> Iterator[str]:
     """What the gate could not judge by: said before the first model is trained, not after the second."""
     least = pipeline.gate.min_images
     if record.target == "initial":
-        held_out = record.splits.get("validation", 0)
-        # Half of what is held out becomes the retention set (dataset/split_rules.py).
-        left = held_out - min(pipeline.training.retention_images, held_out // 2)
-        judged_by_it = not pipeline.test_sets or "validation" in pipeline.gate.improve_on
-        if left < least and judged_by_it:
-            yield (
-                f"{held_out:,} images validate, {left:,} of them after others became the retention set, and "
-                f"the gate judges by no fewer than {least:,} (gate.min_images): no later model could take "
-                "the first one's place. Bring more, add a test set, or lower gate.min_images"
-            )
+        yield from too_few_held_out(pipeline, record.splits.get("validation", 0))
     elif record.target != "labels" and record.images < least:
         yield (
             f"the test set has {record.images:,} images, and the gate judges by no fewer than {least:,} "
@@ -91,6 +82,20 @@ def _too_few(pipeline: Pipeline, record: Import) -> Iterator[str]:
         shown = ", ".join(without[:8]) + (f" and {len(without) - 8:,} more" if len(without) > 8 else "")
         verb = "is learned" if record.target == "initial" else "is measured"
         yield f"no label is of class {shown}: nothing {verb} of it"
+
+
+def too_few_held_out(pipeline: Pipeline, held_out: int) -> Iterator[str]:
+    """The warning, where so many images validate and the gate judges later models by no fewer than more."""
+    least = pipeline.gate.min_images
+    # Half of what is held out becomes the retention set (dataset/split_rules.py).
+    left = held_out - min(pipeline.training.retention_images, held_out // 2)
+    judged_by_it = not pipeline.test_sets or "validation" in pipeline.gate.improve_on
+    if left < least and judged_by_it:
+        yield (
+            f"{held_out:,} images validate, {left:,} of them after others became the retention set, and "
+            f"the gate judges by no fewer than {least:,} (gate.min_images): no later model could take "
+            "the first one's place. Bring more, add a test set, or lower gate.min_images"
+        )
 
 
 def _missing_tests(workspace: Workspace, record: Import) -> Iterator[str]:

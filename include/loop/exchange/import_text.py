@@ -20,9 +20,17 @@ KINDS = {
 }
 
 
-def tell(workspace: Workspace, record: Import, notes: Notes, *, changed: bool, planned: bool) -> list[str]:
+def tell(
+    workspace: Workspace,
+    record: Import,
+    notes: Notes,
+    *,
+    changed: bool,
+    planned: bool,
+    trains_itself: bool = False,
+) -> list[str]:
     """The lines of the report; ``planned`` when nothing was to be written, ``changed`` False when all of it
-    was there already.
+    was there already, ``trains_itself`` where nobody has to start the training that learns it.
     """
     lines = [
         _headline(record, changed=changed, planned=planned),
@@ -49,7 +57,7 @@ def tell(workspace: Workspace, record: Import, notes: Notes, *, changed: bool, p
     lines += [f"  {name:11} {uri}" for name, uri in record.manifests.items()]
     if not planned:
         lines.append(f"  on record   {workspace.storage.uri(layout.import_file(record.name))}")
-        lines += _next(workspace, record, notes)
+        lines += _next(workspace, record, notes, trains_itself)
     return lines
 
 
@@ -111,7 +119,7 @@ def _notes(record: Import, notes: Notes) -> Iterator[str]:
     yield from (f"  WARNING     {warning}" for warning in notes.warnings)
 
 
-def _next(workspace: Workspace, record: Import, notes: Notes) -> list[str]:
+def _next(workspace: Workspace, record: Import, notes: Notes, trains_itself: bool) -> list[str]:
     name = workspace.pipeline.name
     if notes.discarded:
         return [
@@ -121,6 +129,8 @@ def _next(workspace: Workspace, record: Import, notes: Notes) -> list[str]:
         ]
     if record.target == "labels" and notes.outdated == record.images:
         return ["Nothing of it will be learned as things are: all of its images have newer labels."]
+    if trains_itself:
+        return []
     if record.target == "initial":
         return [
             "Next: train the first model from it (Airflow shows a new pipeline file within a minute):",

@@ -1,36 +1,47 @@
 """The images of a labeling job: a folder in S3, or a manifest that somebody has made.
 
 Takes an S3 URI, gives the lines of the job's input manifest, each image once, and what of the source is left
-out, with the reason. Of a folder nothing but its listing is read.
+out, with the reason. Of a folder nothing but its listing is read; ``without_broken`` looks at how each image
+begins.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.core.records.labeling import LeftOut
-from include.loop.core.storage import StoredObject, split_uri
+from include.loop.core.storage import StoredObject, error_code, in_parallel, split_uri
 from include.loop.nightly.batch import why_no_image
 from include.loop.tasks.manifest_lines import parse_line, read_source
 from include.loop.workspace import Workspace
+from include.pictures import START_BYTES, PictureError, check_format
+
+log = logging.getLogger(__name__)
 
 # Ground Truth's quota for an image (developer guide, sms-data-input).
 MOST_IMAGE_BYTES = 40 << 20
 ETAG = "etag"  # as in the lines that the loop writes
 TOLD = 5  # objects that are named in a message
+LOGGED = 5_000  # images between two words in the log
+NOT_OURS = frozenset({"AccessDenied", "403", "NoSuchBucket", "InvalidObjectState"})
 
 
 @dataclass
 class Images:
     """``lines`` are those of an input manifest, of a folder with the ETag of each image beside it;
-    ``labelled`` counts those that have the label already, which nobody is asked about.
+    ``labelled`` counts those that have the label already, which nobody is asked about, and ``known`` those of
+    what is left out that earlier jobs have.
     """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     labelled: int = 0
+    known: int = 0
 
     @property
     def buckets(self) -> list[str]:
@@ -54,6 +65,40 @@ def read_images(workspace: Workspace, source: str) -> Images:
     if not found.lines:
         raise ConfigurationError("; ".join([f"{source} has no image to be labelled", *found.told()]))
     return found
+
+
+def without_broken(workspace: Workspace, images: Images, attribute: str) -> Images:
+    """The images that people can be shown, told by their first bytes: what is broken would cost the time of
+    everybody who is asked. A small read for each image that somebody is to be asked about, as a night's
+    transform job reads all of its own: no sample would find the one that is broken.
+    """
+
+    def why_broken(line: dict[str, Any]) -> str | None:
+        return None if attribute in line else _why_broken(workspace, line["source-ref"])
+
+    found = Images(left_out=list(images.left_out), labelled=images.labelled, known=images.known)
+    total = len(images.lines)
+    reasons = in_parallel(why_broken, images.lines)
+    for number, (line, reason) in enumerate(zip(images.lines, reasons, strict=True), 1):
+        if reason:
+            found.left_out.append(LeftOut(where=line["source-ref"], reason=reason))
+        else:
+            found.lines.append(line)
+        if number % LOGGED == 0:
+            log.info("%d of %d images looked at", number, total)
+    return found
+
+
+def _why_broken(workspace: Workspace, image: str) -> str | None:
+    try:
+        check_format(workspace.storage.read(image, last_byte=START_BYTES - 1))
+    except (PictureError, FileNotFoundError) as error:
+        return str(error)
+    except ClientError as error:
+        if error_code(error) in NOT_OURS:
+            return f"cannot be read: {error_code(error)}"
+        raise
+    return None
 
 
 def _of_folder(workspace: Workspace, source: str) -> Images:

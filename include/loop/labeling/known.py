@@ -27,12 +27,13 @@ _PLAN = re.compile(r".+-labeling-[0-9a-f]+")  # and not one of its jobs, which a
 def without_known(workspace: Workspace, images: Images, question: str) -> Images:
     """The images that nobody has been asked about. Lines that bring a label of their own stay."""
     known = dict(_known(workspace, question))
-    found = Images(left_out=list(images.left_out), labelled=images.labelled)
+    found = Images(left_out=list(images.left_out), labelled=images.labelled, known=images.known)
     for line in images.lines:
         is_new = workspace.pipeline.label_attribute not in line and ETAG in line
         before = known.get((line["source-ref"], line[ETAG])) if is_new else None
         if isinstance(before, str):
             found.left_out.append(LeftOut(where=line["source-ref"], reason=f"labeling job {before} has it"))
+            found.known += 1
             continue
         found.lines.append(before or line)
         found.labelled += before is not None

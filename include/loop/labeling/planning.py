@@ -7,6 +7,7 @@ are asked: the same wish again is the same job, and nobody is asked twice.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,12 @@ from include.loop.core.errors import ConfigurationError, NoImages
 from include.loop.core.identity import check_name, content_hash
 from include.loop.core.records.labeling import LabelingRequest, LeftOut, Target
 from include.loop.core.storage import dump
+from include.loop.exchange.import_notes import too_few_held_out
 from include.loop.labeling import built_in
-from include.loop.labeling.images import Images, read_images
+from include.loop.labeling.images import Images, read_images, without_broken
+from include.loop.labeling.job import Attempt, attempts
 from include.loop.labeling.known import without_known
-from include.loop.labeling.progress import rates_of
+from include.loop.labeling.progress import LabelingStatus, rates_of
 from include.loop.labeling.template import with_instructions
 from include.loop.nightly.template_lists import warnings
 from include.loop.workspace import Workspace
@@ -39,12 +42,15 @@ class Wish:
 
 @dataclass(frozen=True)
 class LabelingPlan:
-    """``asked`` images are asked about, ``workers`` people each; ``text`` says all of it to a person."""
+    """``asked`` images are still to be asked about, ``workers`` people each; ``known`` of what is left out
+    are an earlier job's; ``text`` says all of it to a person.
+    """
 
     name: str
     images: int
     labelled: int
     left_out: int
+    known: int
     asked: int
     workers: int
     expected_seconds: float
@@ -63,13 +69,31 @@ def plan_labeling(workspace: Workspace, wish: Wish, keep: bool = False) -> Label
     template = with_instructions(workspace.pipeline.labeling_template(), _instructions(workspace))
     made = _request(workspace, wish, images, template)
     record = LabelingRequest.find(workspace.storage, made.name)
-    if record is None:
-        images = without_known(workspace, images, made.question)
-        if not images.lines:
-            raise NoImages(f"{wish.source}: every image has been asked about: {images.told()[0]}")
-        made = made.model_copy(update=_counts(images))
-        record = _write(workspace, made, images, template) if keep else made
-    return _plan(workspace, record, images, warnings(template, workspace.pipeline.classes))
+    if record is not None:
+        tried = list(attempts(workspace.clients.review, record.name))
+        images = Images(left_out=list(LeftOut.read_all(workspace.storage, record.name)))
+        return _plan(workspace, record, images, template, tried)
+    images = without_known(workspace, images, made.question)
+    if not images.lines:
+        raise NoImages(f"{wish.source}: every image has been asked about: {images.told()[0]}")
+    images = without_broken(workspace, images, workspace.pipeline.label_attribute)
+    if not images.lines:
+        raise ConfigurationError("; ".join([f"{wish.source} has no image to be labelled", *images.told()]))
+    made = made.model_copy(update=_counts(images))
+    _check_automatic(workspace, made)
+    record = _write(workspace, made, images, template) if keep else made
+    return _plan(workspace, record, images, template, [])
+
+
+def _check_automatic(workspace: Workspace, made: LabelingRequest) -> None:
+    """Before anybody is asked: the service would fail the job after the ten images that it begins with."""
+    least, unlabelled = workspace.environment.labeling.automatic_images, made.images - made.labelled
+    if made.automatic and unlabelled < least:
+        raise ConfigurationError(
+            f"Automatic labeling: takes {least:,} images without a label or more, and there are "
+            f"{unlabelled:,}: switch it off in the form. A review server that takes fewer is named in "
+            f"{workspace.environment.path} (labeling.automatic_images)"
+        )
 
 
 def _instructions(workspace: Workspace) -> str:
@@ -106,6 +130,7 @@ def _counts(images: Images) -> dict[str, Any]:
         "images": len(images.lines),
         "labelled": images.labelled,
         "left_out": len(images.left_out),
+        "known": images.known,
         "buckets": tuple(images.buckets),
     }
 
@@ -132,35 +157,90 @@ def _write(workspace: Workspace, made: LabelingRequest, images: Images, template
 
 
 def _plan(
-    workspace: Workspace, record: LabelingRequest, images: Images, template_warnings: list[str]
+    workspace: Workspace,
+    record: LabelingRequest,
+    images: Images,
+    template: str,
+    tried: Sequence[Attempt],
 ) -> LabelingPlan:
+    asked = _left(record, tried)
     rates = rates_of(workspace.pipeline, workspace.environment, record.workers)
-    seconds, dollars = record.asked * record.workers * rates.seconds, rates.dollars(record.asked)
-    people = f"{record.workers} {'people' if record.workers > 1 else 'person'} each"
-    parts = [
-        f"{record.name}: {record.asked} of {record.images} images to be labelled by {people}: about "
-        f"{seconds / 60:.0f} minutes of work, {dollars:.2f} dollars"
-        + (", less what a model labels" if record.automatic else "")
-    ]
-    if record.labelled:
-        parts.append(f"{record.labelled} have a label already")
-    if record.left_out:
-        parts.append(f"{record.left_out} objects are left out")
-    then = {
-        "initial": "they become the first model's labels",
-        "labels": "the next training learns them",
-    }[record.target]
+    seconds, dollars = asked * record.workers * rates.seconds, rates.dollars(asked)
+    parts = [_told(record, asked, seconds, dollars, tried), *_not_asked(record)]
+    if asked or not tried:
+        parts.append(
+            {
+                "initial": "they become the first model's labels",
+                "labels": "the next training learns them",
+            }[record.target]
+        )
     return LabelingPlan(
         name=record.name,
         images=record.images,
         labelled=record.labelled,
         left_out=record.left_out,
-        asked=record.asked,
+        known=record.known,
+        asked=asked,
         workers=record.workers,
         expected_seconds=round(seconds, 1),
         expected_dollars=round(dollars, 2),
         target=record.target,
         first_left_out=images.told(),
-        warnings=template_warnings,
-        text="; ".join([*parts, then]) + ".",
+        warnings=[*warnings(template, workspace.pipeline.classes), *_too_few(workspace, record)],
+        text="; ".join(parts) + ".",
     )
+
+
+def _left(record: LabelingRequest, tried: Sequence[Attempt]) -> int:
+    """How many images people are still to be asked about: by the job that is there, or by the next one, which
+    asks about what the one before has failed, too.
+    """
+    if not tried:
+        return record.asked
+    last = tried[-1]
+    if last.status is LabelingStatus.COMPLETED:
+        return 0
+    left = last.counts.unlabeled + (last.counts.failed if last.status.ended else 0)
+    if record.most_images is None:
+        return left
+    return min(left, max(record.most_images - sum(one.counts.human for one in tried), 1))
+
+
+def _told(
+    record: LabelingRequest, asked: int, seconds: float, dollars: float, tried: Sequence[Attempt]
+) -> str:
+    people = f"{record.workers} {'people' if record.workers > 1 else 'person'} each"
+    work = f"by {people}: about {seconds / 60:.0f} minutes of work, {dollars:.2f} dollars (estimate)" + (
+        ", less what a model labels" if record.automatic else ""
+    )
+    if not tried:
+        return f"{record.name}: {asked} of {_images(record.images + record.known)} to be labelled {work}"
+    last = tried[-1]
+    if last.status is LabelingStatus.COMPLETED:
+        failed = f"; {last.counts.failed} failed" if last.counts.failed else ""
+        return f"nothing to ask: {last.name} has the labels of {_images(last.counts.labelled)}{failed}"
+    what = f"{last.name} was {'stopped' if last.status is LabelingStatus.STOPPED else 'ended by a failure'}"
+    begun = f"{what}: the next job asks about" if last.status.ended else f"{last.name} is under way, with"
+    return f"{begun} {asked} of {_images(record.images)} to be labelled {work}"
+
+
+def _not_asked(record: LabelingRequest) -> Iterator[str]:
+    if record.labelled:
+        yield f"{record.labelled} have a label already"
+    if record.known:
+        yield f"{record.known} are an earlier job's, labelled or asked about"
+    if others := record.left_out - record.known:
+        yield f"{others} {'other object is' if others == 1 else 'other objects are'} left out"
+
+
+def _images(count: int) -> str:
+    return f"{count} {'image' if count == 1 else 'images'}"
+
+
+def _too_few(workspace: Workspace, record: LabelingRequest) -> Iterator[str]:
+    """What the gate would say after all the work, said before it."""
+    if record.target == "initial":
+        pipeline = workspace.pipeline
+        held_out = round(record.images * pipeline.training.validation_share)
+        for warning in too_few_held_out(pipeline, held_out):
+            yield f"of {_images(record.images)} about {warning}"

@@ -118,10 +118,11 @@ def tell(watch: Watch, described: Mapping[str, Any], now: datetime) -> str:
     counts, status = Counts.of(described), LabelingStatus(described["LabelingJobStatus"])
     if status is LabelingStatus.INITIALIZING:
         return f"{watch.job} is being set up"
+    have = "image has" if counts.labelled == 1 else "images have"
     parts = [
-        f"{watch.job}: {counts.labelled} images have a label ({counts.human} by people, {counts.machine} by "
+        f"{watch.job}: {counts.labelled} {have} a label ({counts.human} by people, {counts.machine} by "
         f"machine), {counts.failed} failed, {counts.unlabeled} are left",
-        f"{watch.dollars(counts):.2f} dollars so far",
+        f"about {watch.dollars(counts):.2f} dollars so far (estimate)",
     ]
     if end := estimated_end(counts, described["CreationTime"], now):
         parts.append(f"at this pace it ends about {end.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
@@ -129,10 +130,10 @@ def tell(watch: Watch, described: Mapping[str, Any], now: datetime) -> str:
 
 
 def estimated_end(counts: Counts, began: datetime, now: datetime) -> datetime | None:
-    """When the images that are left will be done, if it goes on as it went; None before the first and after
-    the last one.
+    """When the images that are left will be done, if it goes on as it went; None before the first label and
+    after the last one.
     """
-    if not counts.done or not counts.unlabeled or now <= began:
+    if not counts.labelled or not counts.unlabeled or now <= began:
         return None
     seconds = (now - began).total_seconds() * counts.unlabeled / counts.done
     try:

@@ -37,6 +37,7 @@ class ImportDatasetOperator(LoopOperator):
     :param drop_others: leave out labels of classes that the pipeline has not.
     :param replace: write over other manifests that lie where these belong.
     :param plan_only: read everything, write nothing, and skip.
+    :param trains_itself: tasks behind this one start the training: nobody is told to.
     """
 
     template_fields: Sequence[str] = (
@@ -60,6 +61,7 @@ class ImportDatasetOperator(LoopOperator):
         drop_others: bool = False,
         replace: bool = False,
         plan_only: bool = False,
+        trains_itself: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -74,6 +76,7 @@ class ImportDatasetOperator(LoopOperator):
         self.drop_others = drop_others
         self.replace = replace
         self.plan_only = plan_only
+        self.trains_itself = trains_itself
         self._told = 0.0
 
     def execute_step(self, context: Context) -> dict[str, Any]:
@@ -83,7 +86,14 @@ class ImportDatasetOperator(LoopOperator):
         self._told = time.monotonic()
         found = import_data(self.workspace, self._request(), keep=not self.plan_only, progress=self._progress)
         record = found.record
-        lines = tell(self.workspace, record, found.notes, changed=found.changed, planned=self.plan_only)
+        lines = tell(
+            self.workspace,
+            record,
+            found.notes,
+            changed=found.changed,
+            planned=self.plan_only,
+            trains_itself=self.trains_itself,
+        )
         if self.plan_only:
             self.end_with_plan(context, record.model_dump(mode="json"), *lines)
         self.log.info("%s", "\n".join(lines))

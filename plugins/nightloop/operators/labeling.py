@@ -14,7 +14,6 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from include.loop.core import layout
-from include.loop.core.errors import ConfigurationError
 from nightloop.links import OwnersViewLink, ReportLink, ReviewPortalLink, SageMakerJobLink
 from nightloop.operators.loop_operator import LoopOperator, domain_errors
 from nightloop.seen_outside import gauge
@@ -47,7 +46,7 @@ class PlanLabelingOperator(LoopOperator):
     def __init__(
         self,
         *,
-        images: str | None,
+        images: str,
         workers: int | None = None,
         automatic: bool = False,
         most_images: int | None = None,
@@ -64,8 +63,6 @@ class PlanLabelingOperator(LoopOperator):
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.labeling.planning import Wish, plan_labeling
 
-        if not self.images:
-            raise ConfigurationError("images: say where they lie: the S3 URI of a folder or of a manifest")
         wish = Wish(self.images, self.workers, self.automatic, self.most_images)
         plan = asdict(plan_labeling(self.workspace, wish, keep=not self.plan_only))
         for reason in plan.pop("first_left_out"):
@@ -159,7 +156,7 @@ class LabelingJobOperator(LoopOperator):
 
     def _log_result(self, result: dict[str, Any]) -> dict[str, Any]:
         self.log.info(
-            "%s: %d images labelled by people, %d by machine; %.2f dollars; %s",
+            "%s: %d images labelled by people, %d by machine; about %.2f dollars (estimate); %s",
             result["job"], result["human"], result["machine"], result["dollars"], result["manifest_uri"],
         )  # fmt: skip
         if result["failed"] or result["unlabeled"]:
@@ -209,9 +206,10 @@ class AnalyseLabelsOperator(LoopOperator):
         page = layout.report_page(self.job)
         prices = prices_of(workspace.pipeline, workspace.environment)
         found = publish(workspace.storage, Sources.of_job(described), page, prices=prices, title=self.job)
-        self.find_report(self.job)
+        report = self.find_report(self.job)
         publish_history(workspace)
-        self.log.info("%s Page: %s", found.headline, found.page_uri)
+        self.log.info("%s", found.headline)
+        self.log.info("Its page: %s (link Report in the tab Details); in S3 %s", report, found.page_uri)
         return asdict(found)
 
 

@@ -82,10 +82,8 @@ def test_plan_only_says_what_it_would_cost_and_asks_nobody(
     assert not list(place.storage.list(layout.LABELING))
 
 
-def test_a_form_without_a_folder_and_a_folder_without_images_are_told_so(place: Place) -> None:
+def test_a_folder_without_images_is_told_so(place: Place) -> None:
     labeling = Labeling(place, 0)
-    with pytest.raises(AirflowFailException, match="images: say where they lie"):
-        labeling.plan(images=None)
     with pytest.raises(AirflowFailException, match="has no image to be labelled"):
         labeling.plan()
 
@@ -112,6 +110,7 @@ def test_it_waits_without_a_slot_and_gives_counts_and_the_manifest(
 
     analysed = place.run(labeling.task(AnalyseLabelsOperator, job=found["job"]))
     assert analysed["labels"] == 3
+    assert f"/nightloop/reports/{place.name}/{found['job']}/index.html" in capsys.readouterr().out
     assert place.storage.exists(layout.report_page(found["job"]))
 
 

@@ -24,7 +24,9 @@ def test_a_job_is_judged_beside_what_is_true(place: Place) -> None:
     assert found.mean_score == pytest.approx((10 + 2 * SHIFTED) / 12)
     # Thirty answers of twenty seconds, at eighteen dollars an hour.
     assert found.dollars == pytest.approx(12 * 0.08 + 30 * 0.036 + 30 * 20 / 3600 * 18)
-    assert found.headline.startswith("12 of 12 labelled, 10 by people and 2 by machine, for $5.04.")
+    assert found.headline.startswith(
+        "12 of 12 labelled, 10 by people and 2 by machine, for $5.04 (measured)."
+    )
     numbers = json.loads(place.storage.read("analysis/index.json"))
     assert numbers["groups"]["human"]["mean"] == 1
     assert numbers["groups"]["machine"]["by_box"] == pytest.approx(SHIFTED)

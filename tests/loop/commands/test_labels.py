@@ -35,8 +35,8 @@ def test_a_job_is_judged_at_a_terminal_on_a_page_and_on_paper(
     page, paper = place.storage.uri("out/labels.html"), tmp_path / "labels.pdf"
     command = ["analyze", f"{folder}/", "--references", references, "--answer", "0.036", "--hour", "0"]
     told = said(capsys, *command, "--page", page, "--pdf", "mIoU", str(paper))
-    assert "12 of 12 labelled, 10 by people and 2 by machine, for $2.04." in told
-    assert re.search(r"^  machine +2  0\.381  0\.381$", told, re.MULTILINE)
+    assert "12 of 12 labelled, 10 by people and 2 by machine, for $2.04 (measured)." in told
+    assert re.search(r"^  machine +2  0\.381 +0\.381$", told, re.MULTILINE)
     assert re.search(r"^  c +10 +0\.500 +0\.500 +20\.0$", told, re.MULTILINE)
     assert "of 95 %" not in told  # of twelve images
     assert "× confidence" not in told

@@ -110,6 +110,11 @@ def test_an_import_that_is_repeated_says_whether_its_labels_still_count(place: P
     again = import_data(place.workspace, source.request())
     assert (again.changed, again.notes.newer) == (False, {bad.record.name: 1})
     told = "\n".join(tell(place.workspace, again.record, again.notes, changed=False, planned=False))
+    assert "Next: the DAG incremental_training__" in told
+    told = "\n".join(
+        tell(place.workspace, again.record, again.notes, changed=False, planned=False, trains_itself=True)
+    )
+    assert "Next:" not in told, "where a task of the same run starts the training"
     assert f"1 of the images have newer labels, which count instead: {bad.record.name} (1)" in told
     discard(place.workspace, bad.record.name, "me", "wrong classes")
     assert import_data(place.workspace, source.request()).notes.newer == {}

@@ -94,6 +94,9 @@ def test_the_same_plan_attaches_to_its_job_running_or_done(place: Place):
     lines = list(place.storage.read_lines(done.manifest_uri))
     assert [line["source-ref"].rsplit("/", 1)[1] for line in lines] == ["0.jpg", "1.jpg", "2.jpg"]
     assert all(line["review-metadata"]["class-map"] == {"0": "cat"} for line in lines)
+    plan = plan_labeling(place.workspace, Wish(place.storage.uri("new/")))
+    assert (plan.asked, plan.expected_dollars) == (0, 0), "what is done costs nothing"
+    assert plan.text == f"nothing to ask: {watch.job} has the labels of 3 images."
     assert label(place.workspace, planned.name) == done
     assert place.person().take() is None, "nobody is asked again"
     assert list(asking_jobs(place.workspace)) == []
@@ -109,6 +112,10 @@ def test_a_job_that_was_stopped_needs_somebodys_word_and_goes_on_with_what_has_n
     with pytest.raises(JobRejected, match=rf"{watch.job} was stopped\. 2 images have a label in s3://"):
         planned.label(watch)
     stop(place.control, watch.job)  # nothing to stop is nothing wrong
+    left = plan_labeling(place.workspace, Wish(place.storage.uri("new/"), most_images=4))
+    assert left.text.startswith(
+        f"{watch.job} was stopped: the next job asks about 2 of 4 images to be labelled"
+    )
     again = planned.label()
     assert again.job == f"{planned.name}-2"
     assert again.spent == watch.rates.dollars(2)
@@ -148,6 +155,9 @@ def test_a_folder_that_has_grown_is_asked_about_where_it_is_new(place: Place):
     first = Job(place, 2)
     watch = first.label()
     grown = Job(place, 3)
+    said = plan_labeling(place.workspace, Wish(place.storage.uri("new/")))
+    assert f"{grown.name}: 1 of 3 images to be labelled by" in said.text
+    assert "; 2 are an earlier job's, labelled or asked about;" in said.text
     left_out = [item.where for item in LeftOut.read_all(place.storage, grown.name)]
     assert [where[-5:] for where in left_out] == ["0.jpg", "1.jpg"], "people have them in hand"
     first.answer(1)
@@ -198,6 +208,7 @@ def test_the_request_has_everything_of_the_place_in_the_words_of_the_api(place: 
             "kms_key": "arn:aws:kms:eu-west-1:1:key/1", "volume_kms_key": "arn:aws:kms:eu-west-1:1:key/2",
         },
     }  # fmt: skip
+    place.environment_settings["labeling"] = {"automatic_images": 2}
     place.settings["review"] = {"time_limit_seconds": 100_000}
     place.load()
     planned = Job(place, 2, automatic=True, workers=5, most_images=1)

@@ -28,8 +28,9 @@ def test_a_folder_becomes_a_manifest_categories_and_a_template_under_a_name_of_i
     place.put("new/copy.jpg", picture(40))
     place.put("new/notes.txt", b"none")
     place.put("new/empty.png", b"")
+    place.put("new/broken.jpg", b"<html>not found</html>")
     plan = plan_labeling(place.workspace, Wish(source), keep=True)
-    assert (plan.images, plan.asked, plan.left_out) == (3, 3, 3)
+    assert (plan.images, plan.asked, plan.left_out, plan.known) == (3, 3, 4, 0)
     lines = list(place.storage.read_lines(layout.labeling_manifest(plan.name)))
     assert [line["source-ref"] for line in lines] == [f"{source}{number}.jpg" for number in range(3)]
     assert len({line["etag"] for line in lines}) == 3
@@ -43,6 +44,8 @@ def test_a_folder_becomes_a_manifest_categories_and_a_template_under_a_name_of_i
     left_out = {item.where: item.reason for item in LeftOut.read_all(place.storage, plan.name)}
     assert left_out[f"{source}copy.jpg"] == f"same bytes as {source}0.jpg"
     assert left_out[f"{source}empty.png"].startswith("empty object")
+    assert left_out[f"{source}broken.jpg"] == "image is HTML; JPEG and PNG are read"
+    assert "; 4 other objects are left out;" in plan.text
     assert set(plan.first_left_out) == {f"{where!r}: {reason}" for where, reason in left_out.items()}
 
     written = {item.uri: item.etag for item in place.storage.list(layout.LABELING)}
@@ -101,12 +104,14 @@ def test_lines_of_a_manifest_that_have_a_label_keep_it_and_bad_ones_are_left_out
         json.dumps(labelled(f"{image}/a.jpg")),
         json.dumps({"source-ref": f"{image}/b.jpg", "note": "\u2028"}),
         json.dumps({"source-ref": f"{image}/a.jpg"}),
+        json.dumps({"source-ref": f"{image}/gone.jpg"}),
         "{}",
         "nothing",
     ]
+    place.s3.put_object(Bucket=place.bucket, Key="elsewhere/b.jpg", Body=picture(1))
     source = place.put("mine.manifest", "\n".join(lines).encode())
     plan = plan_labeling(place.workspace, Wish(source), keep=True)
-    assert (plan.images, plan.labelled, plan.asked, plan.left_out) == (2, 1, 1, 3)
+    assert (plan.images, plan.labelled, plan.asked, plan.left_out) == (2, 1, 1, 4)
     kept = list(place.storage.read_lines(layout.labeling_manifest(plan.name)))
     assert kept == [json.loads(line) for line in lines[:2]]
     reasons = [item.reason for item in LeftOut.read_all(place.storage, plan.name)]
@@ -114,6 +119,7 @@ def test_lines_of_a_manifest_that_have_a_label_keep_it_and_bad_ones_are_left_out
         "same image as line 1",
         "manifest line lacks source-ref (an S3 URI)",
         "manifest line is not JSON",
+        f"no object at {image}/gone.jpg",
     ]
 
 
@@ -121,9 +127,13 @@ def test_labels_become_the_first_models_where_there_is_a_place_for_them_and_noth
     wish = Wish(folder(place))
     assert plan_labeling(place.workspace, wish).target == "labels"
     place.settings["initial"] = {}
+    place.settings["gate"] = place.settings["gate"] | {"min_images": 20}
     place.load()
     plan = plan_labeling(place.workspace, wish, keep=True)
     assert plan.target == "initial"
+    [warning] = plan.warnings
+    assert warning.startswith("of 3 images about ")
+    assert "the gate judges by no fewer than 20 (gate.min_images)" in warning
     place.add_labels("initial/train.manifest", {"1.jpg": 100})
     assert plan_labeling(place.workspace, wish).target == "initial", "as it was decided when it was made"
     assert LabelingRequest.read(place.storage, plan.name).target == "initial"
@@ -151,6 +161,17 @@ def test_what_cannot_be_asked_is_said_before_anything_is_written(
     with pytest.raises(ConfigurationError, match=told):
         plan_labeling(place.workspace, Wish(source or folder(place)), keep=True)
     assert not list(place.storage.list(layout.LABELING))
+
+
+def test_automatic_labeling_of_too_few_images_is_refused_in_the_words_of_the_form(place: Place):
+    wish = Wish(folder(place), automatic=True)
+    told = "Automatic labeling: takes 1,250 images .* there are 3: switch it off in the form"
+    with pytest.raises(ConfigurationError, match=told):
+        plan_labeling(place.workspace, wish, keep=True)
+    assert not list(place.storage.list(layout.LABELING))
+    place.environment_settings["labeling"] = {"automatic_images": 3}
+    place.load()
+    assert plan_labeling(place.workspace, wish).text.count(", less what a model labels") == 1
 
 
 def test_a_folder_without_images_is_told_with_what_lies_there(place: Place):

@@ -33,16 +33,19 @@ def test_the_log_tells_people_machine_failures_cost_and_when_it_will_end():
     line = tell(Watch("pets-1", RATES, spent=1.5), reply, BEGAN + timedelta(hours=4))
     assert line == (
         "pets-1: 30 images have a label (20 by people, 10 by machine), 2 failed, 64 are left; "
-        "6.06 dollars so far; at this pace it ends about 2026-11-01 20:00 UTC"
+        "about 6.06 dollars so far (estimate); at this pace it ends about 2026-11-01 20:00 UTC"
     )
     assert tell(Watch("pets-1", RATES), described("Initializing"), BEGAN) == "pets-1 is being set up"
-    assert tell(Watch("pets-1", RATES), described("Stopped", Unlabeled=3), BEGAN).endswith("so far; Stopped")
+    assert tell(Watch("pets-1", RATES), described("Stopped", Unlabeled=3), BEGAN).endswith(
+        "so far (estimate); Stopped"
+    )
 
 
 @pytest.mark.parametrize(
     ("counts", "later"),
     [
         (Counts(unlabeled=5), timedelta(hours=1)),  # nobody has begun
+        (Counts(failed=1, unlabeled=5), timedelta(hours=1)),  # a failure is no pace of anybody
         (Counts(human=5), timedelta(hours=1)),  # nothing is left
         (Counts(human=5, unlabeled=5), timedelta()),  # a clock that is behind
         (Counts(human=1, unlabeled=10**9), timedelta(days=30)),  # after the last year there is

@@ -15,9 +15,10 @@ class LabelingRequest(Record):
     """One labeling job, whatever attempts it takes: ``name`` is what the names of its attempts begin with.
 
     ``images`` has all lines of its input manifest, ``labelled`` those that have a label already, ``left_out``
-    what of the source is not in it. ``buckets`` hold the images. ``workers`` label each image; with
-    ``automatic`` a model labels those that it is sure of; people label at most ``most_images``. ``question``
-    is a digest of what they are asked: jobs that have the same one count each other's labels.
+    what of the source is not in it, ``known`` of these because an earlier job has them. ``buckets`` hold the
+    images. ``workers`` label each image; with ``automatic`` a model labels those that it is sure of; people
+    label at most ``most_images``. ``question`` is a digest of what they are asked: jobs that have the same
+    one count each other's labels.
     """
 
     LOCATION: ClassVar[Location] = staticmethod(layout.labeling_file)
@@ -27,6 +28,7 @@ class LabelingRequest(Record):
     images: int
     labelled: int
     left_out: int
+    known: int = 0
     buckets: tuple[str, ...]
     workers: int
     automatic: bool
