@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 
 from include.loop.core import layout
 from include.loop.core.records.imports import Import, ImportProblem
 from include.loop.exchange.import_notes import Notes
+from include.loop.report.page import environment
 from include.loop.workspace import Workspace
 
 TOLD = 5  # of each kind of problem
@@ -63,14 +63,16 @@ def tell(
 
 def page(workspace: Workspace, record: Import, notes: Notes) -> bytes:
     """The same as a page of its own, beside the reports of the rounds: Airflow links to it."""
-    told = html.escape("\n".join(tell(workspace, record, notes, changed=True, planned=False)))
-    style = "body{font:16px/1.6 system-ui,sans-serif;margin:3rem;color-scheme:light dark}"
-    style += "pre{white-space:pre-wrap}"
-    title = html.escape(f"{workspace.pipeline.name}: {record.name}")
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{style}</style>'
-        f'<h1>{title}</h1><pre>{told}</pre><p><a href="../index.html">All reports</a></html>'
-    ).encode()
+    shown = (
+        environment()
+        .get_template("import.html.jinja")
+        .render(
+            title=f"{workspace.pipeline.name}: {record.name}",
+            told="\n".join(tell(workspace, record, notes, changed=True, planned=False)),
+            history=workspace.storage.exists(layout.HISTORY_PAGE),
+        )
+    )
+    return shown.encode()
 
 
 def _headline(record: Import, *, changed: bool, planned: bool) -> str:

@@ -78,6 +78,9 @@ def test_imported_labels_are_a_shard_that_the_next_training_learns(place: Place,
     found = import_data(place.workspace, source.request())
     record = found.record
     assert found.changed
+    page = place.storage.read(layout.report_page(record.name)).decode()
+    assert "--ink" in page  # in the reports' own style
+    assert "All reports" not in page  # for there is none yet
     assert (record.images, record.negatives, record.labels) == (7, 1, {"cat": 0, "dog": 6})
     assert (record.copied, record.referenced, record.problems) == (7, 0, {})
     for value in lines_of(place, record):
