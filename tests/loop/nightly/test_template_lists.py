@@ -39,7 +39,9 @@ def test_several_elements_are_one_list():
 
 
 @pytest.mark.parametrize(
-    "path", sorted(Path("include/pipelines/templates").iterdir()), ids=lambda path: path.stem
+    "path",
+    sorted(Path("include/pipelines/templates").rglob("*.html")),
+    ids=lambda path: f"{path.parent.name}/{path.stem}",
 )
 def test_the_shipped_templates_list_what_the_pipeline_has(path):
     assert not warnings(path.read_text(), ("cat",))

@@ -197,15 +197,15 @@ def test_reset(task: Task):
 def test_nothing_of_the_page_is_lost_silently(task: Task):
     page = task.open(
         _form(
-            '<crowd-semantic-segmentation name="s"></crowd-semantic-segmentation>'
+            '<crowd-point-cloud name="s"></crowd-point-cloud>'
             "<crowd-input></crowd-input><crowd-slider-label></crowd-slider-label>"
         )
     )
     ready = task.messages("ready")[0]
-    assert ready["unsupported"] == ["crowd-semantic-segmentation", "crowd-slider-label"]
+    assert ready["unsupported"] == ["crowd-point-cloud", "crowd-slider-label"]
     assert "crowd-form" in ready["elements"]
     notices = page.locator("nightloop-notice").all_inner_texts()
-    assert any("crowd-semantic-segmentation" in text for text in notices)
+    assert any("crowd-point-cloud" in text for text in notices)
     assert any("crowd-input" in text and "name" in text for text in notices)
 
 
