@@ -114,6 +114,7 @@ def labeling_job(pipeline: str) -> None:
             automatic=param(dag, "automatic"),
             most_images=param(dag, "most_images"),
             plan_only=param(dag, "plan_only"),
+            execution_timeout=timedelta(hours=2),  # it reads how each image begins: 100,000 in 15 minutes
         )
         label = LabelingJobOperator(pipeline=pipeline, task_id="label", name=output("plan", "name"))
         analyse = AnalyseLabelsOperator(pipeline=pipeline, task_id="analyse", job=output("label", "job"))
