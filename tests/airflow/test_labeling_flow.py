@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -57,6 +58,8 @@ def test_one_trigger_leads_from_a_folder_to_the_first_models_training(place: Pla
     assert set(tasks.values()) == {"success"}
     [name] = place.storage.list_folders(layout.IMPORTS)
     assert triggered(dag_id("initial_training", place.name)) == [f"labeling__{name}"]
+    index = place.storage.read(layout.HISTORY_PAGE).decode()
+    assert re.search(rf'href="{place.name}-labeling-[^"]*/index.html"', index)  # before the first round
     dataset = build_initial(place.workspace)
     assert (dataset.new, dataset.rejected) == (IMAGES, 0)
     assert dataset.train > dataset.validation > 0
