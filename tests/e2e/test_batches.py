@@ -13,7 +13,7 @@ from include.demo.batch import Batch
 from tests.e2e.stack import INCREMENTAL_TRAINING, NIGHTLY_REVIEW, PATIENCE, Stack
 from tests.support.cloud import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_batches(stack: Stack) -> None:
