@@ -18,7 +18,7 @@ from tests.loop.labeling.test_job import drawn
 from tests.loop.place import picture
 from tests.support.cloud import eventually
 
-pytestmark = pytest.mark.usefixtures("airflow_database")
+pytestmark = [pytest.mark.usefixtures("airflow_database"), pytest.mark.timeout(900)]
 IMAGES = 8
 
 
@@ -32,7 +32,7 @@ def somebody_labels(place: Place, count: int) -> Iterator[None]:
         return answered[0] >= count
 
     with ThreadPoolExecutor(1) as pool:
-        labelled = pool.submit(lambda: eventually(one, within=120))
+        labelled = pool.submit(lambda: eventually(one, within=300))
         yield
         labelled.result()
 

@@ -31,6 +31,9 @@ from tests.review_server.rig import CORS, MEMBERS
 from tests.support.cloud import DETECTION_IMAGE, ROLE, ROOT, LocalCloud, eventually
 from tests.support.sagemaker import log_of
 
+# A module whose first test does all that people do.
+pytestmark = pytest.mark.timeout(900)
+
 EXPERIMENT = "ground-truth-od-full-demo"
 CLASS_NAME = "Digit"
 WORKERS = ("ada", "ben", "cleo", "dan", "eve")
@@ -93,7 +96,7 @@ def walk(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Walk:
     sagemaker = walk.client("sagemaker")
     sagemaker.create_labeling_job(**request(walk, region, team))
     with people(walk):
-        eventually(lambda: status(walk) not in ("Initializing", "InProgress"), within=120, pause=0.5)
+        eventually(lambda: status(walk) not in ("Initializing", "InProgress"), within=300, pause=0.5)
     described = sagemaker.describe_labeling_job(LabelingJobName=walk.job_name)
     assert described["LabelingJobStatus"] == "Completed", described.get("FailureReason")
     return walk
@@ -384,7 +387,7 @@ def transform(walk: Walk, s3: Any, sagemaker: Any, model: str) -> list[list[floa
         assert job["TransformJobStatus"] != "Failed", job["FailureReason"]
         return bool(job["TransformJobStatus"] == "Completed")
 
-    eventually(ended, within=120, pause=0.5)
+    eventually(ended, within=300, pause=0.5)
     (found,) = s3.list_objects(Bucket=walk.bucket, Prefix=f"{EXPERIMENT}/{name}/output/")["Contents"]
     rows: list[list[float]] = json.loads(s3.get_object(Bucket=walk.bucket, Key=found["Key"])["Body"].read())[
         "prediction"

@@ -12,6 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from include.review_server.clock import utc_now
 from include.review_server.db.database import Database
 from include.review_server.db.models import LabelingJob
@@ -25,6 +27,7 @@ PEOPLE = ("ann", "ben")
 OBJECTS = 38
 
 
+@pytest.mark.timeout(900)
 def test_a_kill_at_any_step_of_a_job_asks_nothing_twice_loses_no_answer_and_changes_no_output(
     cloud: LocalCloud, tmp_path: Path
 ):

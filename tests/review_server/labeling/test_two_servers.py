@@ -84,7 +84,7 @@ def test_an_object_is_put_to_each_function_once_and_the_files_are_those_of_the_l
 
     for server in servers:
         server.background.start()
-    eventually(ended, within=120)
+    eventually(ended, within=300)
     for server in servers:
         server.background.stop()
     assert _job(database, job_id).status is LabelingStatus.COMPLETED
