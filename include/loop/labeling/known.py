@@ -9,7 +9,7 @@ was stopped go into the new job's manifest, where they are kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from include.loop.core import layout
@@ -21,12 +21,14 @@ from include.loop.labeling.progress import LabelingStatus
 from include.loop.tasks.manifest_lines import parse_line, read_metadata
 from include.loop.workspace import Workspace
 
+Image = tuple[str, str]  # S3 URI and ETag
+
 _PLAN = re.compile(r".+-labeling-[0-9a-f]+")  # and not one of its jobs, which a number follows
 
 
 def without_known(workspace: Workspace, images: Images, question: str) -> Images:
     """The images that nobody has been asked about. Lines that bring a label of their own stay."""
-    known = dict(_known(workspace, question))
+    known = by_image(_known(workspace, question))
     found = Images(left_out=list(images.left_out), labelled=images.labelled, known=images.known)
     for line in images.lines:
         is_new = workspace.pipeline.label_attribute not in line and ETAG in line
@@ -40,7 +42,18 @@ def without_known(workspace: Workspace, images: Images, question: str) -> Images
     return found
 
 
-def _known(workspace: Workspace, question: str) -> Iterator[tuple[tuple[str, str], str | dict[str, Any]]]:
+def by_image(found: Iterable[tuple[Image, str | dict[str, Any]]]) -> dict[Image, str | dict[str, Any]]:
+    """What counts of each image, whatever order the plans are in: a job that has it counts before the line of
+    a stopped one, which that job may have begun with.
+    """
+    known: dict[Image, str | dict[str, Any]] = {}
+    for image, value in found:
+        if isinstance(value, str) or image not in known:
+            known[image] = value
+    return known
+
+
+def _known(workspace: Workspace, question: str) -> Iterator[tuple[Image, str | dict[str, Any]]]:
     """By image the job that has it, or the line with the label that nobody has taken from a job."""
     for name in _plans(workspace, question):
         tried = list(attempts(workspace.clients.review, name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from include.loop.core.records.labeling import LabelingRequest, LeftOut
 from include.loop.exchange.importing import Request, import_data
 from include.loop.labeling import job
 from include.loop.labeling.job import LabelledImages, asking_jobs, attempts, label, stop
+from include.loop.labeling.known import Image, by_image
 from include.loop.labeling.planning import Wish, plan_labeling
 from include.loop.labeling.progress import LabelingStatus, Watch
 from include.loop.serving.teardown import TeardownResult, teardown
@@ -173,6 +175,13 @@ def test_a_folder_that_has_grown_is_asked_about_where_it_is_new(place: Place):
     assert more.done(second).human == 3
     with pytest.raises(NoImages, match=rf"every image has been asked about: .*{second.job} has it"):
         plan_labeling(place.workspace, Wish(place.storage.uri("new/"), most_images=9))
+
+
+def test_a_job_that_has_an_image_counts_before_a_stopped_one_in_any_order():
+    image, other = ("s3://a/1.jpg", "e"), ("s3://a/2.jpg", "e")
+    found: list[tuple[Image, Any]] = [(image, {"review": 1}), (image, "job-1"), (other, {"review": 2})]
+    for order in permutations(found):
+        assert by_image(order) == {image: "job-1", other: {"review": 2}}
 
 
 def test_many_classes_of_an_image_and_none_of_them_come_in_as_the_pipeline_reads_them(
