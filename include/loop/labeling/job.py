@@ -127,12 +127,15 @@ def asking_jobs(workspace: Workspace) -> Iterator[str]:
         return  # a review plane of before has no labeling jobs to list
     pages = workspace.clients.review.get_paginator("list_labeling_jobs")
     asking: tuple[Literal["Initializing", "InProgress"], ...] = ("Initializing", "InProgress")
+    told = set[str]()  # one that begins between the two lists is in both
     for status in asking:
         names = pages.paginate(NameContains=f"{workspace.pipeline.name}-labeling-", StatusEquals=status)
         for page in names:
             for item in page["LabelingJobSummaryList"]:
-                if item["LabelingJobName"].rpartition("-")[0] in ours:
-                    yield item["LabelingJobName"]
+                name = item["LabelingJobName"]
+                if name.rpartition("-")[0] in ours and name not in told:
+                    told.add(name)
+                    yield name
 
 
 def _as_it_is(
