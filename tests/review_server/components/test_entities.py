@@ -70,3 +70,16 @@ def test_marked_by_keyboard(task: Task):
     page.locator(".crowd-text").focus()
     task.keys("Control+z")
     assert len(task.submit()["result"]["entities"]) == 3
+
+
+def test_what_was_clicked_is_meant_before_a_busy_browser_comes_to_its_timers(task: Task):
+    page = task.open(_template([OSLO]), {"text": TEXT, "labels": LABELS})
+    page.evaluate("() => { window.setTimeout = () => 1; }")  # so busy that no timer comes at all
+    page.locator(".crowd-text").focus()
+    task.keys("Control+End", "Home", "Shift+Control+ArrowRight", "1")
+    page.locator(".crowd-text mark", has_text="Oslo").click()
+    task.keys("Delete")
+    assert task.submit() == {"result": {"entities": [KAI]}}
+    page.locator(".crowd-text mark", has_text="Kai").click()
+    page.get_by_role("button", name="place").click()
+    assert task.submit() == {"result": {"entities": [KAI | {"label": "place"}]}}

@@ -50,7 +50,10 @@ export class CrowdEntityAnnotation extends CrowdElement {
     this.body = h("div", {
       class: "crowd-text", slot: "text", contenteditable: "true", role: "textbox", "aria-multiline": "true",
       "aria-readonly": "true", inputmode: "none", spellcheck: "false", onkeydown: (event) => this.key(event),
-      onpointerup: () => setTimeout(() => this.selected()),
+      onpointerup: () => {
+        this.settle();
+        this.settling = setTimeout(() => this.settle());
+      },
     });
     for (const type of TYPED) this.body.addEventListener(type, (event) => event.preventDefault());
     this.append(this.body);
@@ -115,6 +118,7 @@ export class CrowdEntityAnnotation extends CrowdElement {
   }
 
   answer() {
+    this.settle();
     const spans = [...this.spans.items].sort((a, b) => a.points[0] - b.points[0] || a.points[1] - b.points[1]);
     return {
       entities: spans.map(({ label, points: [startOffset, endOffset] }) => ({ endOffset, label, startOffset })),
@@ -150,8 +154,15 @@ export class CrowdEntityAnnotation extends CrowdElement {
 
   // -- what pointer, keys and buttons do -------------------------------------------------------------------------
 
-  /** The pointer is up: mark what was selected with the label, or select the entity that was clicked. */
-  selected() {
+  /**
+   * The pointer is up: mark what was selected with the label, or select the entity that was clicked. A browser that
+   * dropped an old selection says so only after its pointerup, hence the timer; whatever the person does before a busy
+   * browser comes to that timer settles first: Delete right after a click means what was clicked.
+   */
+  settle() {
+    if (!this.settling) return;
+    clearTimeout(this.settling);
+    this.settling = 0;
     const [start, end] = this.selection() ?? [0, 0];
     if (start < end) this.mark(start, end);
     else this.spans.select(this.at(start)?.id ?? null);
@@ -201,6 +212,7 @@ export class CrowdEntityAnnotation extends CrowdElement {
 
   /** @param {KeyboardEvent} event */
   key(event) {
+    this.settle();
     const command = event.ctrlKey || event.metaKey;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const at = command || event.altKey ? -1 : this.keys.indexOf(event.key);
@@ -221,6 +233,7 @@ export class CrowdEntityAnnotation extends CrowdElement {
 
   /** The label of the next entity, of the one that is selected, and of what is selected in the text. */
   chooseLabel(label) {
+    this.settle();
     this.label = label;
     const span = this.spans.selected;
     const [start, end] = this.selection() ?? [0, 0];
@@ -233,6 +246,7 @@ export class CrowdEntityAnnotation extends CrowdElement {
   }
 
   remove() {
+    this.settle();
     const span = this.spans.selected ?? this.at(this.selection()?.[0] ?? -1);
     if (!span) return;
     this.spans.remove(span.id);
@@ -240,10 +254,12 @@ export class CrowdEntityAnnotation extends CrowdElement {
   }
 
   undo() {
+    this.settle();
     this.edited(this.spans.undo() ? "Undone" : "Nothing to undo");
   }
 
   redo() {
+    this.settle();
     this.edited(this.spans.redo() ? "Done again" : "Nothing to redo");
   }
 
@@ -306,7 +322,10 @@ export class CrowdEntityAnnotation extends CrowdElement {
     return h("li", { class: chosen ? "selected" : null },
       h("button", {
         type: "button", class: "shape", "data-key": `span ${span.id}`, "aria-current": chosen ? "true" : null,
-        onclick: () => this.spans.select(span.id),
+        onclick: () => {
+          this.settle();
+          this.spans.select(span.id);
+        },
       },
       h("span", { class: "swatch", style: `background: ${this.colour(span.label)}` }),
       h("span", { class: "text" }, text),
@@ -314,6 +333,7 @@ export class CrowdEntityAnnotation extends CrowdElement {
       h("button", {
         type: "button", class: "remove", "data-key": `remove ${span.id}`, "aria-label": `Delete ${text}`, title: "Delete",
         onclick: () => {
+          this.settle();
           this.spans.remove(span.id);
           this.edited(`${text} deleted`);
         },
