@@ -133,7 +133,7 @@ class Place:
         kind = running.kind
         eventually(
             lambda: all(has_ended(kind, describe(**{kind.name_field: name})) for name in running.names),
-            within=60,
+            within=300,
         )
 
     def set_up_review(self) -> review_setup.ReviewPortal:
