@@ -21,7 +21,7 @@ import httpx
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.demo.batch import Batch
+from include.demo.batch import Batch, Job
 from include.stack.airflow import Airflow, dag_id
 from include.stack.environment import MARKER
 from include.stack.secrets import ADMINISTRATOR, load_or_create
@@ -177,10 +177,19 @@ class Stack:
 
         return eventually(ended, within=PATIENCE, pause=1.0) or []
 
+    def recorded(self, dag: str) -> str:
+        """A run of a training DAG that came to its end; others had nothing new to learn."""
+        runs = [run["dag_run_id"] for run in self.runs(dag)]
+        return next(run for run in runs if self.tasks(dag, run).get("record") == "success")
+
     # ---- what came of it
 
     def batch(self, date: str, pipeline: str = "tiny") -> Batch:
         return Batch(self.settings, pipeline, date)
+
+    def jobs(self, pipeline: str = "tiny") -> list[Job]:
+        """A pipeline's training and transform jobs: the same stack may be at work for another one."""
+        return [job for job in self.batch("", pipeline).jobs() if job.name.startswith(f"{pipeline}-")]
 
     def loops(self, date: str, pipeline: str = "tiny") -> dict[str, str]:
         """Name and status of the human loops of one date."""
