@@ -18,12 +18,14 @@ const queue = frame.dataset.queue;
 const status = document.getElementById("status");
 
 let task = frame.dataset.task;
+let greeted = false;
 let touched = false;
 let leaving = false;
 let sending = false;
 let kept = null; // an answer that the server has not accepted yet
 let unsaved = false; // whether something was done since the draft was kept
 let takeDraft = null; // who waits for the frame's draft
+let keeping = Promise.resolve(); // the draft that is on its way to the server
 
 const active = new ActiveTime();
 const countdown = new Countdown(frame.dataset.now, frame.dataset.expires, {
@@ -47,18 +49,25 @@ window.addEventListener("message", ({ source, data }) => {
 
 const messages = {
   async ready({ unsupported }) {
-    if (frame.dataset.ready) return;
-    frame.dataset.ready = "yes";
+    if (greeted) return;
+    greeted = true;
     theme();
-    frame.focus();
+    // Who began before the draft is here would see the work replaced.
+    frame.inert = true;
     if (unsupported?.length) {
       complain(`This task uses parts that this portal does not have (${unsupported.map(String).join(", ")}). ` +
         "If you cannot answer without them, choose Stop, then Decline.");
     }
     const draft = await call("GET", `/worker/tasks/${task}/draft`).catch(() => null);
-    if (!draft) return;
-    tell("restore", { content: draft.answer_content });
-    say("Here is what you had done.");
+    if (draft) {
+      tell("restore", { content: draft.answer_content });
+      // It answers messages in their order: after this, the draft is shown.
+      await drawn().catch(() => null);
+      say("Here is what you had done.");
+    }
+    frame.inert = !cover.hidden;
+    frame.dataset.ready = "yes";
+    if (cover.hidden) frame.focus();
   },
   draft({ content }) {
     takeDraft?.(content);
@@ -70,7 +79,7 @@ const messages = {
     active.note();
   },
   answer({ content }) {
-    if (!sending) send(content);
+    if (!sending && !leaving) send(content);
   },
   key({ code, key, alt, ctrl }) {
     pressed({ code, key: key ?? (code === "Slash" ? "?" : ""), alt, ctrl });
@@ -206,18 +215,28 @@ others.postMessage({ kind: "opened", task });
 /* Stopping, and what is kept until somebody comes back */
 
 const KEEP_EVERY = 30_000;
-const FRAME_ANSWERS = 5_000;
+const FRAME_ANSWERS = 20_000;
 
-/** Have the server keep what is on the page. Throws what the server refuses. */
-async function keepDraft() {
-  if (!unsaved) return;
-  unsaved = false;
-  const content = await new Promise((resolve) => {
+/** The answer in the frame as it stands; null when it has none. Throws when the frame does not say. */
+function drawn() {
+  return new Promise((resolve, reject) => {
     takeDraft = resolve;
     tell("keep");
-    setTimeout(() => resolve(null), FRAME_ANSWERS);
+    setTimeout(() => reject(new Error("The task's page does not answer.")), FRAME_ANSWERS);
   });
+}
+
+/** Have the server keep what is on the page, once it has what it was given before. Throws what the server refuses. */
+function keepDraft() {
+  keeping = keeping.catch(() => {}).then(keepNow);
+  return keeping;
+}
+
+async function keepNow() {
+  if (!unsaved) return;
+  unsaved = false;
   try {
+    const content = await drawn();
     if (content) await call("PUT", `/worker/tasks/${task}/draft`, { answer_content: content });
   } catch (error) {
     unsaved = true;
@@ -239,6 +258,8 @@ for (const button of ways) {
     const how = button.dataset.stop;
     try {
       if (how === "later") {
+        // The frame tells of activity once a second: there may be more than was told.
+        unsaved ||= touched;
         await keepDraft();
         sayNext("The task is still yours, with what you did: resume it before its time is up.");
         return go("/");
@@ -275,7 +296,7 @@ document.addEventListener("visibilitychange", async () => {
     // A computer that slept has stopped this page's clock, not the server's.
     const now = await call("GET", `/worker/tasks/${task}`).catch(() => null);
     if (now?.status === "InHand") countdown.restart(now.server_time, now.expires_at);
-    else if (now && !leaving && cover.hidden) lost();
+    else if (now && !sending && !leaving && cover.hidden) lost();
   }
   tell("pause", { paused: document.hidden });
 });
