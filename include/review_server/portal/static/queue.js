@@ -39,6 +39,8 @@ call("GET", `/worker/done?since=${encodeURIComponent(midnight.toISOString())}`).
 // Not while somebody reads with the keyboard on a button, and not in a tab that nobody sees.
 let left = false;
 setInterval(() => {
+  // A reload would end the taking of a task half-way: the server has given it, and nobody is led to it.
+  if (buttons.some((button) => button.disabled)) return;
   const choosing = document.activeElement?.closest("main button, main a") && !left;
   if (!document.hidden && !document.querySelector("dialog[open]") && (!choosing || !buttons.length)) location.reload();
 }, LOOK_AGAIN);
