@@ -14,9 +14,11 @@ window.addEventListener("message", ({ source, data }) => {
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById("bench"));
 const findings = document.getElementById("findings");
+let tries = 0;
 
 // The form itself goes into the frame, by POST; the check is asked for beside it.
 form.addEventListener("submit", async () => {
+  const mine = ++tries;
   answer.textContent = "Submit in the preview, and the answerContent appears here.";
   const list = findings.querySelector("ul");
   let lines;
@@ -28,6 +30,7 @@ form.addEventListener("submit", async () => {
   } catch {
     lines = ["The server cannot be reached. Try again."];
   }
+  if (mine !== tries) return; // a later try has been made meanwhile
   if (!lines.length) lines = ["Nothing is wrong with it."];
   list.replaceChildren(
     ...lines.map((text) => {
