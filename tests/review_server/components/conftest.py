@@ -98,12 +98,16 @@ class Task:
         self._site = site
 
     def open(self, template: str, task_input: Any = None, *, ready: bool = True) -> Page:
-        """Show a template; wait until its elements, and their image, are there."""
+        """Show a template; wait until its elements, and their image, are there.
+
+        No image comes later: it would move what is below it while that is clicked.
+        """
         self.page.goto(self._site.put(template, task_input))
         self.page.wait_for_function("messages.some((message) => message.nightloop === 'ready')")
         if ready:
             self.page.wait_for_function(
-                "[...document.querySelectorAll('*')].every((e) => e.size === undefined || e.size !== null)"
+                "[...document.querySelectorAll('*')].every((e) => (e.size === undefined || e.size !== null)"
+                " && [e, e.image].every((image) => !(image instanceof HTMLImageElement) || image.complete))"
             )
         return self.page
 
@@ -181,7 +185,7 @@ class Task:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -272,6 +272,7 @@ def test_activity_is_told_at_most_once_a_second(task: Task):
     page.get_by_label("A").press_sequentially("twenty characters ok")
     told = len(task.messages("activity"))
     assert 1 <= told <= 1 + (time.monotonic() - begun)
+    page.wait_for_function("messages.some((m) => m.nightloop === 'size')")  # once the page is laid out
     assert task.messages("size")[0]["height"] > 0
 
 

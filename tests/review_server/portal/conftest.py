@@ -24,7 +24,7 @@ LABELS = ["cat", "dog", "bird"]
 WIDTH, HEIGHT = 640, 400
 
 # Two busy cores may take their time; what waits, waits for a condition.
-_PATIENCE = 20_000
+_PATIENCE = 60_000
 expect.set_options(timeout=_PATIENCE)
 
 # The annotation element in the frame, and where a stored pixel of its image is on the screen.

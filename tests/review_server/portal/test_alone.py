@@ -74,6 +74,7 @@ def test_a_boto3_client_asks_and_a_browser_answers(
         assert main(members) == 0
         password = capsys.readouterr().out.split()[-1]
         page = browser.new_page()
+        page.set_default_timeout(60_000)
         page.goto(server.url)
         page.get_by_label("Name").fill("ada")
         page.get_by_label("Password").fill(password)
