@@ -72,6 +72,7 @@ def test_by_keyboard_alone(rig: Rig, boxes: Flow, visit: Visit):
     reviewer = visit(boxes, sign_in=False)
     page = reviewer.page
     page.goto(rig.url)
+    expect(page.get_by_label("Name")).to_be_focused()
     page.keyboard.type(reviewer.name)
     page.keyboard.press("Tab")
     page.keyboard.type(reviewer.password)
@@ -252,7 +253,7 @@ def test_pauses_are_not_time_spent(rig: Rig, visit: Visit):
     rig.clock.advance(600)
     reviewer.submit()
     reviewer.page.wait_for_url(f"{rig.url}/")
-    assert flow.output(name)["humanAnswers"][0]["timeSpentInSeconds"] < 60
+    assert flow.output(name)["humanAnswers"][0]["timeSpentInSeconds"] < 300
 
 
 def test_an_invited_person_sets_a_password_and_signs_in(rig: Rig, boxes: Flow, visit: Visit):
