@@ -18,6 +18,8 @@ const queue = frame.dataset.queue;
 const status = document.getElementById("status");
 
 let task = frame.dataset.task;
+// Asked for while the frame loads: a draft that came later would replace what had been begun.
+const keptDraft = call("GET", `/worker/tasks/${task}/draft`).catch(() => null);
 let greeted = false;
 let touched = false;
 let leaving = false;
@@ -52,22 +54,19 @@ const messages = {
     if (greeted) return;
     greeted = true;
     theme();
-    // Who began before the draft is here would see the work replaced.
-    frame.inert = true;
+    frame.focus();
     if (unsupported?.length) {
       complain(`This task uses parts that this portal does not have (${unsupported.map(String).join(", ")}). ` +
         "If you cannot answer without them, choose Stop, then Decline.");
     }
-    const draft = await call("GET", `/worker/tasks/${task}/draft`).catch(() => null);
+    const draft = await keptDraft;
     if (draft) {
       tell("restore", { content: draft.answer_content });
       // It answers messages in their order: after this, the draft is shown.
       await drawn().catch(() => null);
       say("Here is what you had done.");
     }
-    frame.inert = !cover.hidden;
     frame.dataset.ready = "yes";
-    if (cover.hidden) frame.focus();
   },
   draft({ content }) {
     takeDraft?.(content);
