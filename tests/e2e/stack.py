@@ -12,8 +12,8 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tests.support.cloud import eventually
 
 PATIENCE = 900.0  # a busy machine is slow: only what never comes is a failure
 ENDED = frozenset({"success", "failed"})
+GOING_HOME = 120.0  # reviewers finish the request in hand
 SAMPLE = ["--train", "48", "--validation", "12", "--test", "12", "--batches", "8", "--batch-images", "8"]
 FIRST_DATE = "2026-10-01"
 REVIEW_SETUP, INITIAL_TRAINING, NIGHTLY_REVIEW, INCREMENTAL_TRAINING = (
@@ -87,7 +88,7 @@ class Stack:
                 "--data", str(self.settings.cloud_data), "--credentials", str(self.credentials),
             )  # fmt: skip
         for dag in (REVIEW_SETUP, INITIAL_TRAINING, INCREMENTAL_TRAINING, NIGHTLY_REVIEW):
-            self.airflow.unpause(dag)
+            self.airflow.unpause(dag, PATIENCE)
         self.follow(REVIEW_SETUP)
         self.follow(INITIAL_TRAINING)
 
@@ -110,9 +111,16 @@ class Stack:
         return run
 
     def get(self, path: str) -> dict[str, Any]:
-        reply = self.airflow._client.get(f"/api/v2/{path}", params={"limit": 100})
+        reply = eventually(partial(self._got, path), within=PATIENCE, pause=1.0)
         reply.raise_for_status()
         return dict(reply.json())
+
+    def _got(self, path: str) -> httpx.Response | None:
+        """What the API server answers; None where it takes longer than its client waits."""
+        try:
+            return self.airflow._client.get(f"/api/v2/{path}", params={"limit": 100})
+        except httpx.TransportError:
+            return None
 
     def runs(self, dag: str, kind: str | None = None) -> list[dict[str, Any]]:
         """All runs of a DAG, or those of one type (scheduled, manual, backfill, asset_triggered)."""
@@ -135,8 +143,12 @@ class Stack:
 
     def ended(self, dag: str, run: str) -> str:
         """The run's state once it has ended."""
-        eventually(lambda: self.state(dag, run) in ENDED, within=PATIENCE, pause=1.0)
-        return self.state(dag, run)
+
+        def ended() -> str | None:
+            state = self.state(dag, run)
+            return state if state in ENDED else None
+
+        return eventually(ended, within=PATIENCE, pause=1.0)
 
     def asked(self, dag: str) -> list[dict[str, Any]]:
         """The questions of a DAG's runs that wait for a person in Airflow ("Required actions")."""
@@ -236,7 +248,7 @@ class Stack:
         command = [
             sys.executable, "-m", "include.samples.reviewers", "--review-url", self.settings.review.url,
             "--truth", str(truth or self.sample / "truth.jsonl"), "--credentials", str(self.credentials),
-            "--workers", "2", "--until-idle", "600",
+            "--workers", "2", "--until-idle", "1800", "--patience", str(PATIENCE),
         ]  # fmt: skip
         with (self.root / "reviewers.log").open("ab") as log:
             process = subprocess.Popen(
@@ -250,7 +262,7 @@ class Stack:
             yield process
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(GOING_HOME)
 
     # ---- accidents
 
@@ -273,5 +285,6 @@ class Stack:
         found = self.processes(*words)
         assert found, f"no process with {words} is running"
         for process in found:
-            os.kill(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # a job that has ended since
+                os.kill(process.pid, signal.SIGKILL)
         return len(found)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from include.stack.airflow import dag_id
-from tests.e2e.stack import INCREMENTAL_TRAINING, NIGHTLY_REVIEW, PATIENCE, Stack
+from tests.e2e.stack import GOING_HOME, INCREMENTAL_TRAINING, NIGHTLY_REVIEW, PATIENCE, Stack
 from tests.support.cloud import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -55,8 +55,12 @@ def test_a_backfill_learns_every_label_once_in_fewer_trainings_than_batches(stac
     first = stack.batch(dates[0]).champion()
     eventually(lambda: stack.lessons()[0], within=PATIENCE, pause=2)
     assert stack.batch(dates[0]).champion() == first
-    stack.settled(INCREMENTAL_TRAINING)
-    eventually(lambda: stack.lessons()[0] >= set(dates), within=PATIENCE, pause=2)
+    # Each training waits for a yes before the next one begins.
+    eventually(
+        lambda: stack.settled(INCREMENTAL_TRAINING) and stack.lessons()[0] >= set(dates),
+        within=PATIENCE,
+        pause=2,
+    )
     stack.settled(INCREMENTAL_TRAINING)
     jobs = [job for job in stack.jobs() if job.kind == "training"]
     assert [job.status for job in jobs] == ["Completed"] * len(jobs)
@@ -128,7 +132,7 @@ def test_kill_9_of_every_part_while_people_are_asked_loses_nothing(stack: Stack,
         stack.kill("include.local_cloud")  # this time between answers
         # Whoever was cut off comes back: the reviewers' program is restarted as a browser would be.
         reviewers.terminate()
-        reviewers.wait(30)
+        reviewers.wait(GOING_HOME)
     with stack.reviewers():
         assert stack.ended(NIGHTLY_REVIEW, run) == "success"
     assert set(stack.loops(date)) == asked
@@ -169,8 +173,8 @@ def test_other_pictures_of_another_task_start_from_nothing(stack: Stack, tmp_pat
     assert len(labels) == 10
 
     training, batch = "incremental_training__shapes", stack.batch(date, "shapes")
+    eventually(lambda: batch.champion() or stack.asked(training), within=PATIENCE, pause=1)
     if batch.champion() is None:
-        eventually(lambda: stack.asked(training), within=PATIENCE, pause=1)
         [question] = stack.asked(training)
         assert date in question["body"], "it says that a backfilled batch is the reason"
         assert "/nightloop/reports/shapes/" in question["body"]
