@@ -190,6 +190,7 @@ def test_at_the_deadline_the_batch_goes_on_with_half_the_answers_and_somebody_is
     following = Batch(batch.place, "2026-11-02")
     following.ask()
     batch.place.answer()
+    eventually(lambda: following.completed() == 1)  # its deadline may have passed by now
     following.wait()
     labels = following.assemble()
     assert (labels["labels"], labels["late"]) == (3, 2)
@@ -242,7 +243,9 @@ def test_waiting_asks_by_pages_of_a_hundred_and_not_by_loops(
             assert not await trigger.look(client)
 
     asyncio.run(look_once())
-    assert Counter(place.cloud.requests()) - before == {"ListHumanLoops": 3}
+    made = Counter(place.cloud.requests()) - before
+    # A job of an earlier test may still read, write and log.
+    assert {name: count for name, count in made.items() if ":" not in name} == {"ListHumanLoops": 3}
     assert trigger.counts.open == 250
 
 

@@ -17,7 +17,7 @@ from tests.airflow.place import Place, notify
 from tests.airflow.test_flows import run_dag
 from tests.support.cloud import eventually
 
-pytestmark = pytest.mark.usefixtures("airflow_database")
+pytestmark = [pytest.mark.usefixtures("airflow_database"), pytest.mark.timeout(900)]
 ALWAYS = ["plan", "score_replay", "build_dataset", "train", "evaluate", "gate", "register", "report"]
 
 
@@ -45,7 +45,7 @@ def somebody_decides(place: Place, status: str) -> Iterator[list[str]]:
     questions: list[str] = []
 
     def decide() -> None:
-        questions.extend(eventually(asked, within=120))
+        questions.extend(eventually(lambda: asked(place), within=600))
         [package] = packages(place, "PendingManualApproval")
         sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus=status)
 
@@ -55,13 +55,14 @@ def somebody_decides(place: Place, status: str) -> Iterator[list[str]]:
         decided.result()
 
 
-def asked() -> list[str]:
-    """What Airflow shows under "Required actions"."""
+def asked(place: Place) -> list[str]:
+    """What Airflow shows under "Required actions"; an earlier try's question is still there."""
     from airflow.models.hitl import HITLDetail
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        return [f"{item.subject}\n{item.body}" for item in session.query(HITLDetail)]
+        found = [f"{item.subject}\n{item.body}" for item in session.query(HITLDetail)]
+    return [text for text in found if place.name in text]
 
 
 def packages(place: Place, status: str) -> list[str]:

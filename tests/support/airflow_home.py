@@ -26,7 +26,7 @@ load_examples = False
 unit_test_mode = False
 
 [database]
-sql_alchemy_conn = sqlite:///{HOME / "airflow.db"}
+sql_alchemy_conn = sqlite:///{HOME / "airflow.db"}?timeout=60
 load_default_connections = False
 
 [logging]
