@@ -107,12 +107,12 @@ def _bring_up(settings: StackSettings, supervisor: Supervisor, say: health.Say) 
     supervisor.start_program(CLOUD)
     say("starting the local cloud, and preparing Airflow's database")
     _migrate(settings)
-    health.wait(settings, supervisor, say, of="cloud", patience=90)
+    health.wait(settings, supervisor, say, of="cloud", patience=180)
     _make_bucket(settings)
     for program in AIRFLOW:
         supervisor.start_program(program)
     say("starting Airflow (about half a minute)")
-    health.wait(settings, supervisor, say, of="airflow", patience=300)
+    health.wait(settings, supervisor, say, of="airflow", patience=600)
 
 
 def _take_down(settings: StackSettings, supervisor: Supervisor, *, below: bool = False) -> None:

@@ -83,7 +83,7 @@ class Supervisor:
             capture_output=True,
             text=True,
         )
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         log = log_file(settings, "supervisord")
         while not self.running():
             if result.returncode or time.monotonic() > deadline:

@@ -45,21 +45,21 @@ def start() -> Iterator[Start]:
 def test_a_marked_process_is_ended_and_an_unmarked_one_is_not(tmp_path, start):
     marked, foreign = start(tmp_path / "home"), start(tmp_path / "other")
     assert stray_processes.end(tmp_path / "home") == 1
-    assert marked.wait(5) is not None
+    assert marked.wait(60) is not None
     assert foreign.poll() is None
 
 
 def test_a_process_that_ignores_sigterm_is_killed(tmp_path, start):
     deaf = start(tmp_path, DEAF)
     assert stray_processes.end(tmp_path, grace=0.2) == 1
-    assert deaf.wait(5) is not None
+    assert deaf.wait(60) is not None
 
 
 def test_one_program_can_be_ended_without_the_others(tmp_path, start):
     scheduler = start(tmp_path, SUPERVISOR_PROCESS_NAME="scheduler")
     cloud = start(tmp_path, SUPERVISOR_PROCESS_NAME="cloud")
     assert stray_processes.end(tmp_path, "scheduler") == 1
-    assert scheduler.wait(5) is not None
+    assert scheduler.wait(60) is not None
     assert cloud.poll() is None
 
 
@@ -75,5 +75,5 @@ def test_the_process_that_asks_is_never_among_them(tmp_path, start):
         f"print(stray_processes.end(Path({str(tmp_path)!r})), flush=True)"
     )
     asking = start(tmp_path, code)
-    output, _ = asking.communicate(timeout=20)
+    output, _ = asking.communicate(timeout=120)
     assert output == "0\n"
