@@ -89,6 +89,7 @@ def test_logs_and_metrics_by_the_command_line(cloud: LocalCloud, bucket: str) ->
     assert [metric["MetricName"] for metric in listed["Metrics"]] == ["m"]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(SYSTEM_AWS is None, reason="apt-get install awscli: `aws logs tail` is of its version 2")
 def test_tail_follows_a_log_prints_each_line_once_and_ends_by_ctrl_c(
     cloud: LocalCloud, bucket: str, tmp_path: Path
@@ -115,10 +116,10 @@ def test_tail_follows_a_log_prints_each_line_once_and_ends_by_ctrl_c(
     with open(output, "w") as stream:
         tail = subprocess.Popen(command, env={**os.environ, **cloud.env()}, stdout=stream, stderr=stream)
     try:
-        eventually(lambda: len(printed()) >= 300)
+        eventually(lambda: len(printed()) >= 300, within=240)
         for _ in range(2):
             say(7)
-            eventually(lambda: len(printed()) >= len(written))
+            eventually(lambda: len(printed()) >= len(written), within=240)
         tail.send_signal(signal.SIGINT)
         assert tail.wait(60) in (0, 130)
     finally:
