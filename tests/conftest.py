@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import HealthCheck, settings
 
 from include.review_server.people import passwords
 from tests.review_server.rig import Rig
@@ -17,6 +18,11 @@ from tests.support.cloud import LocalCloud
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A busy machine is slow, and that is not what property tests look for. Here, because what tests/loop sets is
+# too late for modules that are collected before it.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 # A test that starts a process has one of these fixtures, itself or through another one, or its module names
