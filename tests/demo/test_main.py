@@ -17,7 +17,7 @@ def demo(home: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=os.environ | {"NIGHTLOOP_HOME": home, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
 
 

@@ -167,10 +167,11 @@ def test_a_crew_answers_what_it_knows_declines_the_rest_and_tells(cloud: LocalCl
         ]
         unknown = flow.start(content={"taskObject": "s3://b/p/images/unknown.txt", "labels": LABELS})
         arguments = ["--review-url", rig.url, "--truth", str(truth), "--credentials", str(credentials)]
-        arguments += ["--workers", "2", "--until-idle", "1", "--missed", "0", "--mislabelled", "0"]
+        arguments += ["--workers", "2", "--until-idle", "15", "--missed", "0", "--mislabelled", "0"]
         done = subprocess.run(
             [sys.executable, "-m", "include.samples.reviewers", *arguments],
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+            timeout=240,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         summary = json.loads(done.stdout.splitlines()[-1])
@@ -198,7 +199,8 @@ def test_a_wrong_password_is_told_by_name(cloud: LocalCloud, tmp_path: Path):
         arguments += ["--workers", "1", "--credentials", str(credentials)]
         done = subprocess.run(
             [sys.executable, "-m", "include.samples.reviewers", *arguments],
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+            timeout=240,
         )  # fmt: skip
         assert done.returncode == 1
         assert "nobody cannot sign in" in done.stderr
