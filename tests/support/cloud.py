@@ -81,13 +81,13 @@ class LocalCloud:
         """SIGTERM, and wait for the orderly end."""
         if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(30)
+            self._process.wait(200)
 
     def kill(self) -> None:
         """kill -9 of the cloud alone: its instances and containers are not touched."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def __enter__(self) -> LocalCloud:
         return self.start()
@@ -171,7 +171,7 @@ class LocalCloud:
         return bucket
 
 
-def eventually(condition: Callable[[], T | None], *, within: float = 60.0, pause: float = 0.05) -> T:
+def eventually(condition: Callable[[], T | None], *, within: float = 120.0, pause: float = 0.05) -> T:
     """The first true value of the condition; fails with its last value when that takes too long."""
     deadline = time.monotonic() + within
     while True:

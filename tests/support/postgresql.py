@@ -61,7 +61,7 @@ class PostgreSQL:
         if self._server is not None and self._server.poll() is None:
             # Fast shutdown: connections are ended.
             self._server.send_signal(signal.SIGINT)
-            self._server.wait(30)
+            self._server.wait(120)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _start(self) -> None:

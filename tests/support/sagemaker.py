@@ -81,7 +81,7 @@ def make_model(cloud: LocalCloud, bucket: str, name: str, **environment: str) ->
     return name
 
 
-def trained(cloud: LocalCloud, name: str, *statuses: str, within: float = 60) -> dict[str, Any]:
+def trained(cloud: LocalCloud, name: str, *statuses: str, within: float = 240) -> dict[str, Any]:
     """The training job, once it is in one of these statuses (default: ended)."""
     sagemaker = cloud.client("sagemaker")
 
@@ -93,7 +93,7 @@ def trained(cloud: LocalCloud, name: str, *statuses: str, within: float = 60) ->
     return eventually(reached, within=within)
 
 
-def transformed(cloud: LocalCloud, name: str, *statuses: str, within: float = 60) -> dict[str, Any]:
+def transformed(cloud: LocalCloud, name: str, *statuses: str, within: float = 240) -> dict[str, Any]:
     """The transform job, once it is in one of these statuses (default: ended)."""
     sagemaker = cloud.client("sagemaker")
 
