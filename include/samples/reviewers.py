@@ -57,7 +57,7 @@ class Crew:
         self._started = self._last_work = time.monotonic()
         self._counts: Counter[str] = Counter()
         self._modelled_seconds = 0.0
-        self._claimed = 0
+        self._claimed = self._in_hand = 0
 
     def may_take(self) -> bool:
         """Whether one more task is wanted; counts it as claimed, so that --stop-after is exact."""
@@ -66,11 +66,16 @@ class Crew:
             self._claimed += wanted
             return wanted
 
+    def has_taken(self) -> None:
+        """A task is in hand until its outcome is told."""
+        with self._lock:
+            self._in_hand += 1
+
     def found_nothing(self) -> None:
         """Give the claim back, and go home when nobody has had work for long enough."""
         with self._lock:
             self._claimed -= 1
-            idle = time.monotonic() - self._last_work
+            idle = 0.0 if self._in_hand else time.monotonic() - self._last_work
         if self.plan.until_idle is not None and idle >= self.plan.until_idle:
             self.going_home.set()
         self.going_home.wait(_POLL_SECONDS)
@@ -79,6 +84,7 @@ class Crew:
         """Add one outcome (answered, declined, lost) to the tally."""
         with self._lock:
             self._last_work = time.monotonic()
+            self._in_hand -= 1
             self._counts.update({outcome: 1} | (actions or {}))
             self._modelled_seconds += seconds
             if outcome != "answers":
@@ -120,6 +126,7 @@ class Reviewer:
                 if task.status_code == 204:
                     self._crew.found_nothing()
                 else:
+                    self._crew.has_taken()
                     self._answer(task.json())
 
     def _answer(self, task: dict[str, Any]) -> None:
