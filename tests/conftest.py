@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import HealthCheck, settings
 
 from include.review_server.people import passwords
@@ -23,6 +24,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # too late for modules that are collected before it.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+
+# Where a test says nothing, httpx gives up after five seconds, which a busy machine may take.
+for _phase in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, _phase, 60.0)
 
 
 # A test that starts a process has one of these fixtures, itself or through another one, or its module names
@@ -43,6 +48,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.process)
         if any(item.get_closest_marker(name) for name in ("process", "browser", "slow")):
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A second try has a review server of its own: the names that the first one used are taken for good."""
+    if getattr(item, "execution_count", 1) > 1 and isinstance(item, pytest.Function):
+        for definition in item._fixtureinfo.name2fixturedefs.get("rig", ())[-1:]:
+            definition.finish(item._request)  # type: ignore[arg-type]
 
 
 @pytest.hookimpl(wrapper=True)
