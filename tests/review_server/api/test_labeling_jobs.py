@@ -32,7 +32,7 @@ def _until(rig: Rig, name: str, *statuses: str) -> Any:
     return eventually(lambda: (job := _described(rig, name))["LabelingJobStatus"] in statuses and job)
 
 
-def test_a_job_is_told_as_it_was_made(rig: Rig, bucket: str):
+def test_a_job_is_told_as_it_was_made(rig: Rig, bucket: str, monkeypatch: pytest.MonkeyPatch):
     request = labeling_request("Told-1", bucket) | {
         "Tags": [{"Key": "team", "Value": "night"}],
         "StoppingConditions": {"MaxHumanLabeledObjectCount": 2},
@@ -40,11 +40,14 @@ def test_a_job_is_told_as_it_was_made(rig: Rig, bucket: str):
     request["InputConfig"]["DataAttributes"] = {"ContentClassifiers": ["FreeOfAdultContent"]}
     price = {"AmountInUsd": {"Dollars": 0, "Cents": 3, "TenthFractionsOfACent": 6}}
     request["HumanTaskConfig"] |= {"MaxConcurrentTaskCount": 200, "PublicWorkforceTaskPrice": price}
-    arn = rig.sagemaker.create_labeling_job(**request)["LabelingJobArn"]
-    assert arn == "arn:aws:sagemaker:us-east-1:000000000000:labeling-job/told-1"
-    assert _described(rig, "Told-1")["LabelCounters"] == dict.fromkeys(
-        ("TotalLabeled", "HumanLabeled", "MachineLabeled", "FailedNonRetryableError", "Unlabeled"), 0
-    )
+    lanes = {lane.name: lane for lane in rig.review.background._lanes}
+    with monkeypatch.context() as patch:
+        patch.setattr(lanes["Initializing.initialize"], "_job", lambda: False)
+        arn = rig.sagemaker.create_labeling_job(**request)["LabelingJobArn"]
+        assert arn == "arn:aws:sagemaker:us-east-1:000000000000:labeling-job/told-1"
+        assert _described(rig, "Told-1")["LabelCounters"] == dict.fromkeys(
+            ("TotalLabeled", "HumanLabeled", "MachineLabeled", "FailedNonRetryableError", "Unlabeled"), 0
+        )
     job = _until(rig, "told-1", "InProgress")
     assert {key: job[key] for key in request if key != "OutputConfig"} == {
         key: value for key, value in request.items() if key != "OutputConfig"
@@ -164,8 +167,10 @@ def test_a_team_sees_its_jobs_by_their_reference_codes(rig: Rig, bucket: str):
 
 
 def test_only_a_job_that_has_not_ended_can_be_stopped(rig: Rig, bucket: str):
-    rig.sagemaker.create_labeling_job(**labeling_request("stopped", bucket))
-    _until(rig, "stopped", "InProgress")
+    team = rig.flow().team
+    rig.sagemaker.create_labeling_job(**labeling_request("stopped", bucket, team=team))
+    # It does not end while somebody has a task of it in hand.
+    assert eventually(rig.worker(team).take)
     for _ in range(2):
         assert rig.sagemaker.stop_labeling_job(LabelingJobName="Stopped")
     code, _, _ = refused(rig.sagemaker.stop_labeling_job, LabelingJobName="never")
@@ -199,15 +204,15 @@ def test_tags_of_a_job_can_be_changed(rig: Rig, bucket: str):
 
 def test_a_job_mounted_in_the_local_cloud_shares_the_clouds_tags(rig: Rig):
     cloud = rig.cloud.client("sagemaker")
-    bucket = rig.bucket()
-    cloud.create_workteam(WorkteamName="cloud-team", Description="d", MemberDefinitions=MEMBERS)
-    request = labeling_request("in-cloud", bucket, team="cloud-team") | {"Tags": [{"Key": "a", "Value": "1"}]}
+    bucket, name, team = rig.bucket(), rig.name("in-cloud"), rig.name("cloud-team")
+    cloud.create_workteam(WorkteamName=team, Description="d", MemberDefinitions=MEMBERS)
+    request = labeling_request(name, bucket, team=team) | {"Tags": [{"Key": "a", "Value": "1"}]}
     arn = cloud.create_labeling_job(**request)["LabelingJobArn"]
     assert cloud.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "1"}]
     cloud.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "2"}])
     job = eventually(
         lambda: (
-            (job := cloud.describe_labeling_job(LabelingJobName="in-cloud"))["LabelingJobStatus"] == "Failed"
+            (job := cloud.describe_labeling_job(LabelingJobName=name))["LabelingJobStatus"] == "Failed"
             and job
         )
     )
@@ -226,11 +231,12 @@ def test_automated_labeling_needs_sagemaker_and_enough_objects(rig: Rig, bucket:
     assert "--sagemaker-endpoint" in message
 
     cloud = rig.cloud.client("sagemaker")
-    cloud.create_workteam(WorkteamName="few", Description="d", MemberDefinitions=MEMBERS)
-    cloud.create_labeling_job(**labeling_request("automated", bucket, team="few") | algorithm)
+    name, team = rig.name("automated"), rig.name("few")
+    cloud.create_workteam(WorkteamName=team, Description="d", MemberDefinitions=MEMBERS)
+    cloud.create_labeling_job(**labeling_request(name, bucket, team=team) | algorithm)
     job = eventually(
         lambda: (
-            (job := cloud.describe_labeling_job(LabelingJobName="automated"))["LabelingJobStatus"] == "Failed"
+            (job := cloud.describe_labeling_job(LabelingJobName=name))["LabelingJobStatus"] == "Failed"
             and job
         )
     )
