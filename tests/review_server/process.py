@@ -63,15 +63,16 @@ class Process:
 
     def kill(self) -> None:
         """kill -9."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait(10)
+        process = self._process  # a drill's other thread starts the next one as soon as this is dead
+        assert process is not None
+        process.kill()
+        process.wait(60)
 
     def terminate(self) -> int:
         """SIGTERM; the exit status."""
         assert self._process is not None
         self._process.terminate()
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def __enter__(self) -> Process:
         return self
