@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from sqlalchemy import select
 from include.review_server.db.models import Event
 from include.review_server.settings import ReviewSettings
 from include.review_server.work.events import DETAIL_TYPE, SOURCE
+from include.review_server.work.retries import LONGEST_WAIT
 from tests.review_server.labeling.jobs import labeling_request
 from tests.review_server.rig import MEMBERS, Rig
 from tests.support.cloud import LocalCloud, eventually
@@ -53,10 +55,11 @@ def telling(cloud: LocalCloud, inbox: Inbox, tmp_path_factory: pytest.TempPathFa
 
 
 def test_the_end_of_a_labeling_job_is_told_as_documented(telling: Rig, inbox: Inbox):
-    telling.sagemaker.create_workteam(WorkteamName="reviewers", Description="d", MemberDefinitions=MEMBERS)
-    telling.sagemaker.create_labeling_job(**labeling_request("Ended", telling.bucket()))
-    event = inbox.about("ended")
-    job = telling.sagemaker.describe_labeling_job(LabelingJobName="ended")
+    name, team = telling.name("Ended"), telling.name("team")
+    telling.sagemaker.create_workteam(WorkteamName=team, Description="d", MemberDefinitions=MEMBERS)
+    telling.sagemaker.create_labeling_job(**labeling_request(name, telling.bucket(), team=team))
+    event = inbox.about(name.lower())
+    job = telling.sagemaker.describe_labeling_job(LabelingJobName=name)
     assert event.pop("time") == f"{job['LastModifiedTime'].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     assert event.pop("id")
     assert event == {
@@ -65,7 +68,7 @@ def test_the_end_of_a_labeling_job_is_told_as_documented(telling: Rig, inbox: In
         "source": "aws.sagemaker",
         "account": "000000000000",
         "region": "us-east-1",
-        "resources": ["arn:aws:sagemaker:us-east-1:000000000000:labeling-job/ended"],
+        "resources": [f"arn:aws:sagemaker:us-east-1:000000000000:labeling-job/{name.lower()}"],
         "detail": {"LabelingJobStatus": "Failed"},
     }
 
@@ -112,17 +115,18 @@ def test_failed_and_stopped_loops_are_told_too_also_when_they_are_gone(telling: 
     assert "availability ended" in detail["failureReason"]
 
 
-def test_an_event_waits_for_its_queue(telling: Rig, inbox: Inbox):
-    flow = telling.flow()
-    inbox.sqs.delete_queue(QueueUrl=inbox.url)
-    name = flow.start()
-    telling.a2i.stop_human_loop(HumanLoopName=name)
-    assert "QueueDoesNotExist" in eventually(lambda: _last_error(telling)).replace(
-        "NonExistentQueue", "QueueDoesNotExist"
-    )
-    inbox.sqs.create_queue(QueueName="loop-events")
-    assert inbox.about(name)["detail"]["humanLoopStatus"] == "Stopped"
-    eventually(lambda: not _waiting(telling))
+def test_an_event_waits_for_its_queue(cloud: LocalCloud, tmp_path: Path):
+    inbox = Inbox(cloud, queue := f"waited-for-{uuid4()}")
+    with Rig(cloud, tmp_path, events_to=inbox.url) as telling:
+        flow = telling.flow()
+        inbox.sqs.delete_queue(QueueUrl=inbox.url)
+        name = flow.start()
+        telling.a2i.stop_human_loop(HumanLoopName=name)
+        eventually(lambda: re.search("QueueDoesNotExist|NonExistentQueue", _last_error(telling)))
+        inbox.sqs.create_queue(QueueName=queue)
+        telling.clock.advance(LONGEST_WAIT.total_seconds())
+        assert inbox.about(name)["detail"]["humanLoopStatus"] == "Stopped"
+        eventually(lambda: not _waiting(telling))
 
 
 def _waiting(rig: Rig) -> list[Event]:
@@ -130,17 +134,17 @@ def _waiting(rig: Rig) -> list[Event]:
         return list(session.scalars(select(Event)))
 
 
-def _last_error(rig: Rig) -> str | None:
-    return next((event.last_error for event in _waiting(rig) if event.last_error), None)
+def _last_error(rig: Rig) -> str:
+    return next((event.last_error for event in _waiting(rig) if event.last_error), "")
 
 
 def test_a_bus_gets_the_event_under_a_source_that_aws_lets_us_use(cloud: LocalCloud, tmp_path: Path):
-    inbox, events = Inbox(cloud, "from-the-bus"), cloud.client("events")
-    events.create_event_bus(Name="reviews")
+    inbox, events, bus = Inbox(cloud, f"from-the-bus-{uuid4()}"), cloud.client("events"), f"reviews-{uuid4()}"
+    events.create_event_bus(Name=bus)
     pattern = json.dumps({"source": [SOURCE], "detail-type": [DETAIL_TYPE]})
-    events.put_rule(Name="ends", EventBusName="reviews", EventPattern=pattern)
-    events.put_targets(Rule="ends", EventBusName="reviews", Targets=[{"Id": "1", "Arn": inbox.arn}])
-    options = {"events_to": "reviews", "events_endpoint_url": cloud.endpoint_url}
+    events.put_rule(Name="ends", EventBusName=bus, EventPattern=pattern)
+    events.put_targets(Rule="ends", EventBusName=bus, Targets=[{"Id": "1", "Arn": inbox.arn}])
+    options = {"events_to": bus, "events_endpoint_url": cloud.endpoint_url}
     with Rig(cloud, tmp_path, **options) as rig:
         flow = rig.flow()
         name = flow.start()
