@@ -61,8 +61,7 @@ def test_a_kill_at_any_step_of_a_job_asks_nothing_twice_loses_no_answer_and_chan
 def _run(cloud: LocalCloud, data: Path, steps: tuple[str, ...]) -> tuple[Output, list[int]]:
     """A job of two people in a data directory of its own, and the exit statuses of its lives."""
     s3, keys = cloud.client("s3"), cloud.keys()
-    bucket = f"drill-{data.name}-{os.getpid()}"
-    s3.create_bucket(Bucket=bucket)
+    bucket = cloud.make_bucket(str(data))
     data.mkdir()
     database = Database(settings(data, cloud.endpoint_url, keys).database)
     database.upgrade()

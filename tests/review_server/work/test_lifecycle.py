@@ -33,9 +33,8 @@ _ARN = "arn:aws:sagemaker:us-east-1:000000000000:flow-definition/flow"
 _COUNT, _LIMIT, _AVAILABLE = 2, 30, 100
 
 
-def test_the_bookkeeping_stays_true(cloud: LocalCloud):
+def test_the_bookkeeping_stays_true(cloud: LocalCloud, bucket: str):
     access_key_id, secret_access_key = cloud.keys()
-    cloud.client("s3").create_bucket(Bucket="lifecycle-outputs")
     store = ObjectStore(
         ReviewSettings(
             data_dir=Path("unused"),
@@ -69,7 +68,7 @@ def test_the_bookkeeping_stays_true(cloud: LocalCloud):
                 workers_per_item=_COUNT,
                 availability_seconds=_AVAILABLE,
                 time_limit_seconds=_LIMIT,
-                output_path="s3://lifecycle-outputs/out",
+                output_path=f"s3://{bucket}/out",
             )
             self.taken: list[tuple[str, str]] = []
             self.names: list[str] = []
