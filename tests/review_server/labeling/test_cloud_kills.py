@@ -103,7 +103,9 @@ class Drill:
         try:
             for moment in moments:
                 self._kill(name, moment)
-            eventually(lambda: self._job(name)["LabelingJobStatus"] not in ("Initializing", "InProgress"))
+            eventually(
+                lambda: self._job(name)["LabelingJobStatus"] not in ("Initializing", "InProgress"), within=300
+            )
         finally:
             done.set()
             for thread in threads:
@@ -123,7 +125,7 @@ class Drill:
                 assert not job.status.is_terminal, f"the job has ended and was never seen {moment}"
                 return bool(MOMENTS[moment](session, job))
 
-        eventually(has_come, pause=0.003)
+        eventually(has_come, within=300, pause=0.003)
         time.sleep(self._random.uniform(0, 0.01))
         self.cloud.kill()
         self.cloud.start()

@@ -296,11 +296,12 @@ def lambda_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             Role=ROLE,
             Handler="code.handler",
             Code={"ZipFile": packed.getvalue()},
+            Timeout=60,
         )
         yield url
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_lambda_is_asked_for_what_is_no_callable(lambda_endpoint: str):

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from include.review_server.db.models import LabelingJob, ObjectItem
 from include.review_server.db.statuses import LabelingStatus
 from include.review_server.labeling import responses
+from include.review_server.work.retries import LONGEST_WAIT
 from tests.review_server.labeling.runs import Output, insert_job, lines
 from tests.review_server.rig import Person, Rig
 from tests.support.cloud import eventually
@@ -68,7 +69,7 @@ class Run:
                 self.answer(person)
             return self.job().status.is_terminal
 
-        eventually(ended, within=60)
+        eventually(ended, within=200)
 
     def set(self, **values: Any) -> None:
         with self._rig.review.database.write() as session:
@@ -223,4 +224,5 @@ def test_a_manifest_in_another_bucket_that_is_away_holds_up_its_own_job_only(rig
     run.work()
     assert away.job().status is LabelingStatus.IN_PROGRESS
     rig.s3.create_bucket(Bucket=away.bucket)
+    rig.clock.advance(LONGEST_WAIT.total_seconds())
     assert away.until_ended().status is LabelingStatus.COMPLETED

@@ -187,7 +187,7 @@ def trial(cloud: LocalCloud, bucket: str, tmp_path: Path) -> Iterator[Trial]:
 def label_all(trial: Trial) -> list[list[int]]:
     """The job until it is done, with a kill after every step; what people were asked about."""
     asked: list[list[int]] = []
-    until = datetime.now(UTC) + timedelta(minutes=5)
+    until = datetime.now(UTC) + timedelta(minutes=12)
     while not isinstance(step := trial.step(), Done):
         assert not isinstance(step, Fail), step
         assert datetime.now(UTC) < until, trial.said
@@ -205,6 +205,7 @@ def label_all(trial: Trial) -> list[list[int]]:
     return asked
 
 
+@pytest.mark.timeout(900)
 def test_a_machine_labels_what_it_is_sure_of_and_people_judge_it(trial: Trial, tmp_path: Path) -> None:
     s3, sagemaker = trial.cloud.client("s3"), trial.cloud.client("sagemaker")
     for number in range(OBJECTS - 1):  # and one whose image is gone
