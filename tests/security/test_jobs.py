@@ -66,6 +66,12 @@ def bare_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]
     running.stop()
 
 
+@pytest.fixture
+def this_try(request: pytest.FixtureRequest) -> str:
+    """What to name a bucket by, which jobs are named by: an earlier try of the test has used other names."""
+    return f"{request.node.nodeid} {getattr(request.node, 'execution_count', 1)}"
+
+
 def intrude(cloud: LocalCloud, bucket: str, **settings: Any) -> dict[str, Any]:
     """The end of a training job of the intruder; ``request`` among the settings changes its request."""
     name, changes = f"{bucket}-job", settings.pop("request", {})
@@ -182,8 +188,8 @@ def test_no_request_brings_code_into_an_interpreter(cloud: LocalCloud, bucket: s
 
 
 @walled
-def test_a_container_sees_its_own_files_and_nothing_else(own_cloud: LocalCloud) -> None:
-    bucket = own_cloud.make_bucket("reach")
+def test_a_container_sees_its_own_files_and_nothing_else(own_cloud: LocalCloud, this_try: str) -> None:
+    bucket = own_cloud.make_bucket(this_try)
     own_cloud.client("s3").put_object(Bucket=bucket, Key="in/a", Body=b"x")
     channels = {"InputDataConfig": [channel("train", f"s3://{bucket}/in/")]}
     # What the algorithm's own package holds, it may read: one file of it shows that looking works.
@@ -237,15 +243,17 @@ def test_a_container_sees_its_own_files_and_nothing_else(own_cloud: LocalCloud) 
 
 
 @walled
-def test_a_model_is_asked_through_the_wall_and_sees_nothing_either(own_cloud: LocalCloud) -> None:
-    sagemaker = own_cloud.client("sagemaker")
-    sagemaker.create_model(ModelName="walled", PrimaryContainer={"Image": IMAGE}, ExecutionRoleArn=ROLE)
-    variant = {"VariantName": "main", "ModelName": "walled", "InitialInstanceCount": 1}
+def test_a_model_is_asked_through_the_wall_and_sees_nothing_either(
+    own_cloud: LocalCloud, this_try: str
+) -> None:
+    sagemaker, name = own_cloud.client("sagemaker"), own_cloud.make_bucket(this_try)
+    sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": IMAGE}, ExecutionRoleArn=ROLE)
+    variant = {"VariantName": "main", "ModelName": name, "InitialInstanceCount": 1}
     sagemaker.create_endpoint_config(
-        EndpointConfigName="walled", ProductionVariants=[variant | {"InstanceType": "ml.m5.large"}]
+        EndpointConfigName=name, ProductionVariants=[variant | {"InstanceType": "ml.m5.large"}]
     )
-    sagemaker.create_endpoint(EndpointName="walled", EndpointConfigName="walled")
-    assert settled(own_cloud, "walled")["EndpointStatus"] == "InService"
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    assert settled(own_cloud, name)["EndpointStatus"] == "InService"
 
     asked = {
         "paths": secrets_of(own_cloud),
@@ -253,22 +261,22 @@ def test_a_model_is_asked_through_the_wall_and_sees_nothing_either(own_cloud: Lo
         "written": [*WRITTEN, "/opt/ml/model"],
     }
     body = json.dumps(asked | {"padding": "x" * 3_000_000})
-    reply = own_cloud.client("sagemaker-runtime").invoke_endpoint(EndpointName="walled", Body=body)
+    reply = own_cloud.client("sagemaker-runtime").invoke_endpoint(EndpointName=name, Body=body)
     found = json.loads(reply["Body"].read())
 
     assert found["read"] == [str(ROOT / "tests" / "conftest.py")]
     assert (found["connected"], found["written"], found["first process"]) == ([], [], False)
     assert found["environment"]["SAGEMAKER_BIND_TO_PORT"] == "8080"
-    sagemaker.delete_endpoint(EndpointName="walled")
+    sagemaker.delete_endpoint(EndpointName=name)
 
 
 @walled
 @pytest.mark.parametrize("exit_code", ["0", "1"])
 def test_links_that_a_container_leaves_lead_nobody_out(
-    own_cloud: LocalCloud, tmp_path: Path, exit_code: str
+    own_cloud: LocalCloud, tmp_path: Path, exit_code: str, this_try: str
 ) -> None:
     """The instance, which is outside, uploads files, reads the reason of a failure, and writes archives."""
-    bucket = own_cloud.make_bucket(f"links-{exit_code}")
+    bucket = own_cloud.make_bucket(this_try)
     (tmp_path / "inside").write_text("of the folder")
     paths = [str(own_cloud.data / "credentials"), str(tmp_path)]
     output = {"S3OutputPath": f"s3://{bucket}/models", "CompressionType": "NONE"}
@@ -289,9 +297,9 @@ def test_links_that_a_container_leaves_lead_nobody_out(
 
 
 @walled
-def test_no_process_of_a_job_is_left_when_it_has_ended(own_cloud: LocalCloud) -> None:
+def test_no_process_of_a_job_is_left_when_it_has_ended(own_cloud: LocalCloud, this_try: str) -> None:
     """Not one that left its session either; and a signal to its own group reaches nobody around it."""
-    bucket = own_cloud.make_bucket("behind")
+    bucket = own_cloud.make_bucket(this_try)
     job = intrude(own_cloud, bucket, do="leave-behind", mark=bucket)
     assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
     left = [
@@ -300,8 +308,8 @@ def test_no_process_of_a_job_is_left_when_it_has_ended(own_cloud: LocalCloud) ->
     assert left == []
 
 
-def test_no_depth_of_directories_keeps_a_job_from_its_end(own_cloud: LocalCloud) -> None:
-    bucket = own_cloud.make_bucket("bury")
+def test_no_depth_of_directories_keeps_a_job_from_its_end(own_cloud: LocalCloud, this_try: str) -> None:
+    bucket = own_cloud.make_bucket(this_try)
     job = intrude(own_cloud, bucket, do="bury")
     assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
     assert unpacked(own_cloud, job["ModelArtifacts"]["S3ModelArtifacts"]) == {"weights": b"weights"}
@@ -309,9 +317,9 @@ def test_no_depth_of_directories_keeps_a_job_from_its_end(own_cloud: LocalCloud)
     assert eventually(lambda: not home.exists())
 
 
-def test_without_bubblewrap_the_cloud_and_each_job_say_so(bare_cloud: LocalCloud) -> None:
+def test_without_bubblewrap_the_cloud_and_each_job_say_so(bare_cloud: LocalCloud, this_try: str) -> None:
     """The same contract, and an environment that is as clean; but no walls, and nobody is left in doubt."""
-    bucket = bare_cloud.make_bucket("bare")
+    bucket = bare_cloud.make_bucket(this_try)
     job = intrude(bare_cloud, bucket, do="reach", paths=[], ports=ports_of(bare_cloud), written=[])
     found = found_by(bare_cloud, job)
     assert found["connected"] == ports_of(bare_cloud)

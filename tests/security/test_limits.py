@@ -189,9 +189,10 @@ def test_who_signs_a_ticket_of_ones_own_gets_no_more_by_it(rig: Rig):
     packed = base64.urlsafe_b64encode(zlib.compress(b"[" + b"0," * 5_000_000 + b"0]", 9)).rstrip(b"=")
     tickets = [serializer.dumps(value) for value in ([1], [1, "x"], None, {"a": 1}, ["no", 1e300])]
     tickets += [serializer.make_signer().sign(payload).decode() for payload in (b"YWJj", b"." + packed)]
-    began = time.monotonic()
+    # By the processor's time: a busy machine takes as long as it likes.
+    began = time.process_time()
     assert [worker.http.get(f"/frame/{ticket}").status_code for ticket in tickets] == [403] * len(tickets)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("since", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-01-01"])

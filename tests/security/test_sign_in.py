@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any, Literal
 
 import httpx
@@ -326,7 +325,8 @@ class TestFloods:
             return time.perf_counter() - start
 
         times = [(seconds("ann"), seconds("nobody")) for _ in range(9)]
-        known, unknown = (median(column) for column in zip(*times, strict=True))
+        # The quickest of each: a busy machine makes a try slower, and never quicker.
+        known, unknown = (min(column) for column in zip(*times, strict=True))
         assert 1 / 3 < known / unknown < 3
 
 

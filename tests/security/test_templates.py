@@ -172,7 +172,7 @@ def test_a_child_has_no_secret_no_open_file_and_little_of_everything(
 
 
 _SERVER = """
-import sys, threading
+import sys, threading, time
 from include.review_server.templates.render_pool import RenderPool
 pool = RenderPool(2, processor_seconds=1)
 sign = lambda location: ""
@@ -180,6 +180,8 @@ pool.render("x", "{}", sign)
 slow = "{% raw %}" * 14000
 threading.Thread(target=pool.render, args=(slow, "{}", sign), daemon=True).start()
 pool.render("x", "{}", sign)
+while len(pool.processes) < 2:
+    time.sleep(0.01)
 print(*pool.processes, flush=True)
 sys.stdin.read()
 """
