@@ -132,16 +132,25 @@ EACH = {
 }
 
 
+@pytest.fixture
+def again(request: pytest.FixtureRequest) -> str:
+    """What a second try puts before its names: those of the first are taken."""
+    return "again-" * (getattr(request.node, "execution_count", 1) - 1)
+
+
 @pytest.mark.parametrize("kind", EACH)
-def test_a_list_gives_each_thing_once_while_others_come_and_go(cloud: LocalCloud, kind: str) -> None:
-    listed, prefix = EACH[kind], "paged-" + kind.replace(" ", "-")
+def test_a_list_gives_each_thing_once_while_others_come_and_go(
+    cloud: LocalCloud, kind: str, again: str
+) -> None:
+    listed, prefix = EACH[kind], "paged-" + again + kind.replace(" ", "-")
     client = cloud.client(listed.service)
     stay = [f"{prefix}-m{number}" for number in range(10)]
     for name in (f"{prefix}-l", *stay):
         listed.make(client, name)
     seen: list[str] = []
     pages = client.get_paginator(listed.operation).paginate(
-        **listed.arguments, PaginationConfig={"PageSize": 3}
+        **{name: _of_this_try(value, again) for name, value in listed.arguments.items()},
+        PaginationConfig={"PageSize": 3},
     )
     for number, page in enumerate(pages):
         found = [name for name in listed.names(page) if name.startswith(prefix)]
@@ -156,11 +165,17 @@ def test_a_list_gives_each_thing_once_while_others_come_and_go(cloud: LocalCloud
     assert set(stay) <= set(seen)
 
 
-def test_a_token_of_no_listing_is_refused_and_a_page_may_be_asked_for_again(cloud: LocalCloud) -> None:
-    logs = cloud.client("logs")
+def _of_this_try(value: Any, again: str) -> Any:
+    return value.replace("paged-", f"paged-{again}") if isinstance(value, str) else value
+
+
+def test_a_token_of_no_listing_is_refused_and_a_page_may_be_asked_for_again(
+    cloud: LocalCloud, again: str
+) -> None:
+    logs, prefix = cloud.client("logs"), f"{again}tokens-"
     for name in "abc":
-        logs.create_log_group(logGroupName=f"tokens-{name}")
-    asked = {"logGroupNamePrefix": "tokens-", "limit": 2}
+        logs.create_log_group(logGroupName=f"{prefix}{name}")
+    asked = {"logGroupNamePrefix": prefix, "limit": 2}
     token = logs.describe_log_groups(**asked)["nextToken"]
     twice = [logs.describe_log_groups(**asked, nextToken=token)["logGroups"] for _ in range(2)]
     assert twice[0] == twice[1]
@@ -173,8 +188,8 @@ def test_a_token_of_no_listing_is_refused_and_a_page_may_be_asked_for_again(clou
 
 
 @pytest.fixture
-def stream(cloud: LocalCloud, request: pytest.FixtureRequest) -> tuple[str, str]:
-    group, name = f"/paging/{request.node.name}", "one/stream"
+def stream(cloud: LocalCloud, request: pytest.FixtureRequest, again: str) -> tuple[str, str]:
+    group, name = f"/paging/{again}{request.node.name}", "one/stream"
     _stream(cloud.client("logs"), name, group)
     return group, name
 
