@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -135,7 +135,6 @@ def test_an_endpoint_is_waited_for_until_its_change_is_over(status: str, ended: 
     assert has_ended(ResourceKind.ENDPOINT, {"EndpointStatus": status}) is ended
 
 
-def test_an_endpoint_is_not_stopped(place: Place):
-    before = place.cloud.requests()
-    stop(place.sagemaker, Pending(ResourceKind.ENDPOINT, ("live",)))
-    assert place.cloud.requests() == before
+def test_an_endpoint_is_not_stopped():
+    nobody: Any = None  # nothing is asked
+    stop(nobody, Pending(ResourceKind.ENDPOINT, ("live",)))

@@ -91,10 +91,13 @@ def test_whoever_stops_watching_is_told_how_to_go_on_and_how_to_stop(
 ):
     """A job that is stopped then has ended: nobody waits for ever."""
 
+    assert train("-p", "do=sleep", "--print-request") == 0
+    name = json.loads(capsys.readouterr().out)["TrainingJobName"]  # others follow jobs by hand in this cloud
+
     def interrupt() -> None:
-        jobs = {"NameContains": "by-hand", "StatusEquals": "InProgress"}
-        found = eventually(lambda: place.sagemaker.list_training_jobs(**jobs)["TrainingJobSummaries"])
-        trained(place.cloud, found[0]["TrainingJobName"], "Training")
+        jobs = {"NameContains": name}
+        eventually(lambda: place.sagemaker.list_training_jobs(**jobs)["TrainingJobSummaries"])
+        trained(place.cloud, name, "Training")
         os.kill(os.getpid(), signal.SIGINT)
 
     watcher = threading.Thread(target=interrupt)
@@ -102,7 +105,7 @@ def test_whoever_stops_watching_is_told_how_to_go_on_and_how_to_stop(
     assert train("-p", "do=sleep") == INTERRUPTED
     watcher.join()
     captured = capsys.readouterr()
-    name = name_in(captured.out)
+    assert name_in(captured.out) == name
     assert f"python -m include.loop train --attach {name}\n" in captured.err
     assert f"aws sagemaker stop-training-job --training-job-name {name}\n" in captured.err
     assert place.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "InProgress"

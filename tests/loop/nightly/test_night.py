@@ -121,7 +121,7 @@ def test_the_same_date_again_starts_no_job_and_no_loop_and_keeps_every_byte(trai
     assert trained.storage.read(layout.labels_manifest(NIGHT)) == manifest
     after = trained.cloud.requests()
     for operation in after:
-        if "Create" in operation:
+        if operation.startswith("Create"):  # not those of logs: an earlier test's job may begin one
             assert after[operation] == before.get(operation, 0), operation
     loops_after = trained.rig.a2i.list_human_loops(
         FlowDefinitionArn=trained.set_up_review().flow_definition_arn
