@@ -217,5 +217,7 @@ def test_a_spot_job_that_has_waited_too_long_is_stopped(cloud: LocalCloud, bucke
     )
     job = trained(cloud, f"{bucket}-spot")
     gate.touch()
+    for number in range(3):  # the next test's jobs find a place
+        trained(cloud, f"{bucket}-{number}")
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxWaitTimeExceeded")
     assert json.dumps([item["Status"] for item in job["SecondaryStatusTransitions"]]).count("Training") == 0
