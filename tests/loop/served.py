@@ -104,7 +104,7 @@ class Serving:
             endpoint = describe_endpoint(self.sagemaker, name)
             return endpoint is None or has_ended(running.kind, endpoint)
 
-        eventually(lambda: all(ended(name) for name in running.names))
+        eventually(lambda: all(ended(name) for name in running.names), within=200)
 
     def serves(self, config: str | None) -> bool:
         return config is not None and serves(describe_endpoint(self.sagemaker, self.endpoint), config)

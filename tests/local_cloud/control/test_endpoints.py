@@ -36,7 +36,7 @@ def settled(cloud: LocalCloud, name: str) -> dict[str, Any]:
         endpoint: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
         return endpoint if endpoint["EndpointStatus"] in ("InService", "Failed") else None
 
-    return eventually(reached)
+    return eventually(reached, within=180)
 
 
 def gone(cloud: LocalCloud, name: str) -> bool:
@@ -79,7 +79,8 @@ def test_an_endpoint_serves_updates_and_goes(cloud: LocalCloud, bucket: str) -> 
     with pytest.raises(ClientError, match="to the configuration that it has"):
         sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second)
 
-    assert any("invocations" in line for line in log_of(cloud, f"/aws/sagemaker/Endpoints/{name}", "main/"))
+    group = f"/aws/sagemaker/Endpoints/{name}"  # lines come there a moment later
+    eventually(lambda: any("invocations" in line for line in log_of(cloud, group, "main/")))
     sagemaker.delete_endpoint(EndpointName=name)
     eventually(lambda: gone(cloud, name))
     with pytest.raises(ClientError, match="not found"):

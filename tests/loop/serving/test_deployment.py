@@ -50,6 +50,7 @@ def requests_throughout(serving: Serving) -> Iterator[list[object]]:
     thread = threading.Thread(target=ask)
     thread.start()
     try:
+        eventually(lambda: answers)
         yield answers
     finally:
         over.set()
