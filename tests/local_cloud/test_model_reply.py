@@ -44,7 +44,7 @@ def serve() -> Iterator[Callable[[Say], str]]:
         listener.close()
 
 
-def ask(url: str, http: httpx.Client | None = None, seconds: float = 5) -> model_reply.ModelReply:
+def ask(url: str, http: httpx.Client | None = None, seconds: float = 60) -> model_reply.ModelReply:
     return model_reply.ask(http or model_reply.client(4), "POST", url, most=1 << 20, seconds=seconds)
 
 
@@ -63,14 +63,14 @@ def test_a_packed_answer_stays_packed(serve: Callable[[Say], str]) -> None:
 def test_an_answer_that_drips_ends_in_time(serve: Callable[[Say], str]) -> None:
     def drip(_asked: bytes) -> Iterator[bytes]:
         yield _HEAD + b"\r\n"
-        for _ in range(100):
+        for _ in range(600):
             yield b"a"
             time.sleep(0.1)
 
     began = time.monotonic()
     with pytest.raises(httpx.TimeoutException):
         ask(serve(drip), seconds=1)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30
 
 
 def test_no_cookie_of_one_model_reaches_another(serve: Callable[[Say], str]) -> None:

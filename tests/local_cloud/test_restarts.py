@@ -20,7 +20,8 @@ from tests.support.sagemaker import log_of, trained, training_request, unpacked
 @pytest.fixture
 def own_cloud(tmp_path: Path) -> Iterator[LocalCloud]:
     """A cloud of the test's own, to be killed."""
-    with LocalCloud(tmp_path / "cloud") as running:
+    # A job waits for a cloud that comes back slowly.
+    with LocalCloud(tmp_path / "cloud", "--orphan-grace", "200") as running:
         yield running
 
 
@@ -122,7 +123,7 @@ def test_a_job_whose_instances_keep_dying_fails_with_a_reason(own_cloud: LocalCl
         job = sagemaker.describe_training_job(TrainingJobName="sleeper")
         return job if job["TrainingJobStatus"] == "Failed" else None
 
-    job = eventually(killed_until_it_ended)
+    job = eventually(killed_until_it_ended, within=200)
     assert job["FailureReason"].startswith("InternalServerError: its process died 3 times without a word")
     assert eventually(lambda: not work_of(own_cloud))
 
