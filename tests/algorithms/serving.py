@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 
@@ -15,23 +16,30 @@ import httpx
 @contextmanager
 def served(algorithm, root, **environment):
     """A client of an algorithm's server over the model below ``root``, once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     ports = {"SM_ML_ROOT": str(root), "SAGEMAKER_BIND_TO_PORT": str(port)}
     command = [sys.executable, "-m", f"include.algorithms.{algorithm}", "serve"]
     process = subprocess.Popen(command, env={**os.environ, **ports, **environment})
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
         try:
             wait_until_ready(client, process)
             yield client
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
+
+
+def free_port():
+    """Not one of those that the system gives to whoever asks for any: the server comes seconds later."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until_ready(client, process):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if client.get("/ping").status_code == 200:

@@ -74,7 +74,7 @@ def test_a_job_reads_real_pipes_logs_the_documented_lines_and_leaves_a_model(new
         path.parent.mkdir(parents=True, exist_ok=True)
         os.mkfifo(path)
         threading.Thread(target=path.write_bytes, args=(stream_of(part),), daemon=True).start()
-    done = subprocess.run(COMMAND, env=environment(job), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(COMMAND, env=environment(job), capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     log = done.stdout
     for metric, pattern in METRICS.items():
@@ -126,7 +126,7 @@ def test_a_killed_job_is_continued_after_its_last_epoch_as_if_nothing_had_been(n
                 os.killpg(process.pid, signal.SIGKILL)
     again = small_job(lambda: Job(tmp_path / "again"), epochs="2")
     (killed.root / "checkpoints").rename(again.root / "checkpoints")
-    done = subprocess.run(COMMAND, env=environment(again), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(COMMAND, env=environment(again), capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout
     assert re.search(r"continuing after epoch [01], from a checkpoint", done.stdout)
     assert "epoch=0, batch=" not in done.stdout
@@ -164,7 +164,7 @@ def test_checkpoints_that_are_damaged_or_of_another_training_are_passed_over(new
 
 def test_a_failed_job_leaves_its_reason_and_an_exit_code(new_job):
     job = small_job(new_job, image_shape="7" * 2000)
-    done = subprocess.run(COMMAND, env=environment(job), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(COMMAND, env=environment(job), capture_output=True, text=True, timeout=240)
     assert done.returncode != 0
     reason = (job.root / "output/failure").read_text()
     assert reason.startswith("ClientError: Invalid parameter value 'image_shape'")
