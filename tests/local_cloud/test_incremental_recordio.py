@@ -138,7 +138,7 @@ def test_from_voc_to_an_endpoint_by_way_of_two_trainings(
     def status() -> str:
         return str(sagemaker.describe_endpoint(EndpointName=bucket)["EndpointStatus"])
 
-    eventually(lambda: status() != "Creating", within=120)
+    eventually(lambda: status() != "Creating", within=280)
     assert status() == "InService"
     image, _ = next(squares(1, seed=7))
     reply = cloud.client("sagemaker-runtime").invoke_endpoint(

@@ -172,7 +172,7 @@ class Place:
     def settle(self, night: str = NIGHT, open_loops: int = 0) -> None:
         """Wait until no more than so many loops are open, as the sensor does."""
         watch = human_loops.watch(self.workspace, night)
-        eventually(lambda: count_loops(self.runtime, watch).open <= open_loops)
+        eventually(lambda: count_loops(self.runtime, watch).open <= open_loops, within=200)
 
     def settle_flow(self) -> None:
         """Wait until no loop of any night is open."""
@@ -181,7 +181,8 @@ class Place:
         eventually(
             lambda: (
                 not any(status.is_open for _, status in human_loops.list_loops(self.runtime, arn, long_ago))
-            )
+            ),
+            within=200,
         )
 
     def assemble(self, night: str = NIGHT) -> labels.AssembledLabels:

@@ -146,7 +146,7 @@ def test_a_stopped_detection_job_keeps_its_model_and_the_next_goes_on_after_its_
 
     assert eventually(newest, within=280)
     sagemaker.stop_training_job(TrainingJobName=f"{bucket}-1")
-    job = trained(cloud, f"{bucket}-1")
+    job = trained(cloud, f"{bucket}-1", within=280)
     assert job["TrainingJobStatus"] == "Stopped"
     assert "hyperparams.json" in unpacked(cloud, job["ModelArtifacts"]["S3ModelArtifacts"])
     epoch = newest()
@@ -154,9 +154,9 @@ def test_a_stopped_detection_job_keeps_its_model_and_the_next_goes_on_after_its_
     sagemaker.create_training_job(**second)
     going_on = f"continuing after epoch {epoch}, from a checkpoint"
     eventually(lambda: going_on in "\n".join(log_of(cloud, GROUP, f"{bucket}-2")), within=280)
-    eventually(lambda: newest() > epoch, within=120)
+    eventually(lambda: newest() > epoch, within=280)
     sagemaker.stop_training_job(TrainingJobName=f"{bucket}-2")
-    job = trained(cloud, f"{bucket}-2")
+    job = trained(cloud, f"{bucket}-2", within=280)
     assert "hyperparams.json" in unpacked(cloud, job["ModelArtifacts"]["S3ModelArtifacts"])
 
 

@@ -79,7 +79,7 @@ def test_a_training_job_does_not_go_on_from_it(cloud: LocalCloud, bucket: str, c
         channel("model", url, InputMode="File", ContentType="application/x-sagemaker-model")
     )
     cloud.client("sagemaker").create_training_job(**request)
-    job = trained(cloud, f"{bucket}-job")
+    job = trained(cloud, f"{bucket}-job", within=280)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: model.tar.gz is refused as a model archive: ")
     assert ATTACK["a pickle"].said in job["FailureReason"]

@@ -44,7 +44,7 @@ def label(place: Place, *answers: Any) -> str:
         assert described["LabelingJobStatus"] != "Failed", described
         return bool(described["LabelingJobStatus"] == "Completed")
 
-    eventually(ended, within=60)
+    eventually(ended, within=200)
     return job
 
 

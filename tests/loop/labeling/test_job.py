@@ -49,7 +49,7 @@ class Job:
         return found
 
     def until(self, watch: Watch, status: LabelingStatus) -> None:
-        eventually(lambda: self.describe(watch)["LabelingJobStatus"] == status)
+        eventually(lambda: self.describe(watch)["LabelingJobStatus"] == status, within=200)
 
     def describe(self, watch: Watch) -> Any:
         return self.place.control.describe_labeling_job(LabelingJobName=watch.job)
@@ -61,7 +61,7 @@ class Job:
             self.place.rig.clock.advance(5)
             return bool(self.describe(watch)["LabelCounters"]["HumanLabeled"] == count)
 
-        eventually(labelled)
+        eventually(labelled, within=200, pause=0.5)  # the clock moves at every look
 
     def answer(self, count: int) -> list[str]:
         """A person labels so many images; which ones."""
@@ -75,7 +75,7 @@ class Job:
             self.place.answer(draw, at_most=1)
             return len(images) >= count
 
-        eventually(one)
+        eventually(one, within=200)
         return images
 
 
@@ -196,7 +196,7 @@ def test_many_classes_of_an_image_and_none_of_them_come_in_as_the_pipeline_reads
         place.answer(lambda _: {MULTI_SELECT: {"labels": left.pop()}}, at_most=1)
         return not left
 
-    eventually(answered)
+    eventually(answered, within=200)
     request = Request(planned.done(watch).manifest_uri, "labels", format="ground-truth", label="review")
     record = import_data(place.workspace, request, keep=False).record
     assert (record.images, record.negatives, record.labels) == (2, 1, {"cat": 1, "dog": 1})
