@@ -58,6 +58,8 @@ class ReviewSettings:
     ``lambda_endpoint`` and ``logs_endpoint`` are where AWS Lambda is, which has their other functions, and
     CloudWatch Logs, which their logs are sent to: a URL, or ``OF_AWS``; without one there is none.
     ``auto_labeling`` is how a model labels along with people.
+    ``least_seconds``: so long a worker has seen a task, at least, before its page sends the answer.
+    ``undo_seconds``: so long an answer can be taken back before it becomes final; 0 makes it final at once.
     """
 
     data_dir: Path
@@ -77,6 +79,8 @@ class ReviewSettings:
     lambda_endpoint: str | None = None
     logs_endpoint: str | None = None
     auto_labeling: AutoLabelingSettings = field(default_factory=AutoLabelingSettings)
+    least_seconds: float = 0.7
+    undo_seconds: float = 10.0
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d{12}", self.account_id):
@@ -94,6 +98,9 @@ class ReviewSettings:
             url = getattr(self, name)
             if url not in (None, OF_AWS) and urlsplit(url).scheme not in ("http", "https"):
                 raise ValueError(f"{name} must be an http or https URL, or {OF_AWS}, not {url!r}")
+        for name, most in (("least_seconds", 60), ("undo_seconds", 600)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be 0 to {most} seconds, not {getattr(self, name)}")
         for proxy in self.trusted_proxies:
             try:
                 ipaddress.ip_network(proxy)

@@ -72,6 +72,8 @@ class Rig:
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         access_key_id, secret_access_key = cloud.keys()
+        # What waits on purpose is the subject of few tests; these say so.
+        settings = {"least_seconds": 0, "undo_seconds": 0} | settings
         review_settings = ReviewSettings(
             data_dir=data,
             s3_endpoint_url=s3_endpoint_url or cloud.endpoint_url,

@@ -33,6 +33,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from include.review_server.db.statuses import (
+    DeclineReason,
     FlowStatus,
     ItemStatus,
     LabelingStatus,
@@ -41,6 +42,9 @@ from include.review_server.db.statuses import (
     RoundStage,
     TaskStatus,
 )
+
+# Characters of what people write beside their work.
+LONGEST_COMMENT = 1000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -89,6 +93,7 @@ class Base(DeclarativeBase):
         QueueKind: _status(QueueKind),
         ItemStatus: _status(ItemStatus),
         TaskStatus: _status(TaskStatus),
+        DeclineReason: _status(DeclineReason),
     }
 
 
@@ -135,7 +140,8 @@ class WorkQueue(Base):
     """Work of one kind for one team: what is shown to workers, how many are asked about each item, and how
     long they have. It is owned by a flow definition or by a labeling job (``kind``), whose row has its id.
 
-    ``output_path`` is where the owner writes. Workers are offered what waits while ``is_open``.
+    ``output_path`` is where the owner writes. Workers are offered what waits while ``is_open`` and not
+    ``is_paused``; of several queues the one of the highest ``priority`` first, then the oldest.
     """
 
     __tablename__ = "work_queues"
@@ -153,6 +159,8 @@ class WorkQueue(Base):
     time_limit_seconds: Mapped[int] = mapped_column(BigInteger)
     output_path: Mapped[str] = mapped_column(String(1024))
     kms_key_id: Mapped[str | None] = mapped_column(String(2048))
+    is_paused: Mapped[bool] = mapped_column(default=False, server_default=false())
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
 
     __mapper_args__ = {"polymorphic_on": "kind"}  # noqa: RUF012 (SQLAlchemy reads it from the class)
     __table_args__: tuple[Any, ...] = (
@@ -357,7 +365,9 @@ class ResourceTag(Base):
 class WorkItem(Base):
     """One thing that people are asked about, owned by a human loop or by an object of a labeling job.
 
-    ``vacancies``: how many more workers may take it just now.
+    ``vacancies``: how many more workers may take it just now. ``settles_at``: every answer is in, and they
+    become final then; until then a worker may take one back. ``reserved_for``: the worker whom an owner gave
+    it to; it is offered to nobody else.
     """
 
     __tablename__ = "work_items"
@@ -372,9 +382,17 @@ class WorkItem(Base):
     finished_at: Mapped[datetime | None]
     failure_code: Mapped[str | None] = mapped_column(String(32))
     failure_reason: Mapped[str | None] = mapped_column(String(1024))
+    settles_at: Mapped[datetime | None]
+    reserved_for: Mapped[str | None] = mapped_column(String(16))
 
     __mapper_args__ = {"polymorphic_on": "kind"}  # noqa: RUF012
     __table_args__: tuple[Any, ...] = (
+        Index(
+            "work_items_by_settling",
+            "settles_at",
+            sqlite_where=text("settles_at IS NOT NULL"),
+            postgresql_where=text("settles_at IS NOT NULL"),
+        ),
         Index("work_items_by_creation", "queue_id", "created_at", "id"),
         Index("work_items_by_status", "queue_id", "status"),
         Index(
@@ -476,6 +494,9 @@ class Task(Base):
     ended_at: Mapped[datetime | None]
     # What the worker's page measured without pauses; None when it measured nothing.
     active_milliseconds: Mapped[int | None] = mapped_column(BigInteger)
+    # Why it was declined (``DeclineReason``), and what the worker wrote to the owner, with an answer too.
+    reason: Mapped[DeclineReason | None]
+    comment: Mapped[str | None] = mapped_column(String(LONGEST_COMMENT))
 
     __table_args__ = (
         # Distinct workers per item, and one task in hand per worker and queue, whatever races.
@@ -517,6 +538,41 @@ class Task(Base):
             postgresql_where=text("status = 'Answered'"),
         ),
     )
+
+
+class Complaint(Base):
+    """What is wrong with the work of a queue, for its owner: said by a page at work, or found in a template.
+
+    The same text about a queue is one row that counts. ``item_id`` is the last item that it was about.
+    """
+
+    __tablename__ = "complaints"
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    queue_id: Mapped[int] = mapped_column(ForeignKey("work_queues.id"))
+    sha256: Mapped[str] = mapped_column(String(64))
+    message: Mapped[str] = mapped_column(String(LONGEST_COMMENT))
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("work_items.id", ondelete="SET NULL"))
+    times: Mapped[int]
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("complaints_once", "queue_id", "sha256", unique=True),
+        Index("complaints_by_time", "queue_id", "last_at"),
+        Index("complaints_by_item", "item_id"),
+    )
+
+
+class TemplateHost(Base):
+    """A host whose images, scripts and styles a worker template may use, because an owner allowed it."""
+
+    __tablename__ = "template_hosts"
+
+    human_task_ui_id: Mapped[int] = mapped_column(ForeignKey("human_task_uis.id"), primary_key=True)
+    host: Mapped[str] = mapped_column(String(260), primary_key=True)
+    allowed_by: Mapped[str] = mapped_column(ForeignKey("workers.id"))
+    allowed_at: Mapped[datetime]
 
 
 class Answer(Base):

@@ -129,6 +129,15 @@ BARRING_TASKS = frozenset({TaskStatus.IN_HAND, TaskStatus.ANSWERED, TaskStatus.D
 SEATED_TASKS = frozenset({TaskStatus.IN_HAND, TaskStatus.ANSWERED})
 
 
+class DeclineReason(StrEnum):
+    """Why a worker would rather not answer."""
+
+    NOT_SURE = "NotSure"
+    BAD_IMAGE = "BadImage"
+    UNCLEAR_RULE = "UnclearRule"
+    OTHER = "Other"
+
+
 class FailureCode(StrEnum):
     """Why a loop failed, in the words of the API's documentation."""
 
