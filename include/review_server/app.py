@@ -64,6 +64,7 @@ from include.review_server.work.deadlines import Deadlines
 from include.review_server.work.delivery import Deliveries
 from include.review_server.work.events import EndEvents
 from include.review_server.work.outputs import LoopOutputs
+from include.review_server.work.owning import Owning
 from include.review_server.work.tasks import Tasks
 from include.wire import AwsError
 
@@ -184,6 +185,8 @@ class Review:
                     self.tasks,
                     Frames(self.database, access, self._renderers, self._trials, clock, url),
                     clock,
+                    access,
+                    Owning(self.database, clock, self.wake),
                 ),
                 Route("/{path:path}", self._aws, methods=["GET", "POST", "PUT", "DELETE"]),
             ],
