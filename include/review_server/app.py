@@ -110,7 +110,7 @@ class Review:
         self._renderers, self._trials = RenderPool(2), RenderPool(1)
         access = ReadAccess(self.database, store, settings.read_prefixes)
         self.accounts = Accounts(self.database, clock)
-        self.metrics = Metrics(self.database, lambda: self.background.ill, settings.data_dir / TOKEN)
+        self.metrics = Metrics(self.database, clock, lambda: self.background.ill, settings.data_dir / TOKEN)
         self.tasks = Tasks(self.database, clock, self.wake, self.metrics.answered)
         self.deadlines = Deadlines(self.database, clock)
         self.flow_jobs = FlowJobs(self.database, clock, store)

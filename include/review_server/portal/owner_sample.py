@@ -32,9 +32,9 @@ from include.review_server.db.models import (
 from include.review_server.db.statuses import TaskStatus
 from include.review_server.portal.owner_comparing import MOST_COMPARED, apart, changes, difference, is_unlike
 from include.review_server.portal.owner_reading import Said, read_answer, read_initial
+from include.review_server.work.owning import FAST_SECONDS
 
 SAMPLE = 1000
-FAST_SECONDS = 1.0
 LONGEST = 32 * 1024  # characters of an answer or input that is read
 _KEPT = 20  # queues
 _MOST_DISPUTED = 10
