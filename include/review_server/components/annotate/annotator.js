@@ -5,9 +5,16 @@
  */
 
 import { colourOf } from "../core/colours.js";
+import { svg } from "../core/dom.js";
+import { Keymap } from "../core/keymap.js";
+import { chosen, used } from "./carried.js";
+import { boundsOf, inReadingOrder, nearest } from "./finding.js";
 import { listenToPointers } from "./gestures.js";
+import { Grid } from "./grid.js";
+import { Hints } from "./hints.js";
 import { ImageStage } from "./image-stage.js";
-import { keyHelp, listenToKeys, press } from "./keyboard.js";
+import { actsOf, fixedKeys, listenToKeys, press } from "./keyboard.js";
+import { boxOf, moved } from "./kinds.js";
 import { layOut } from "./layout.js";
 import { paint } from "./paint.js";
 import { Shapes } from "./shapes.js";
@@ -36,9 +43,19 @@ export class Annotator extends ImageStage {
     /** A shape that is being drawn. @type {{points: any[], tip?: any} | null} */
     this.draft = null;
     this.showLabels = true;
-    this.panel = layOut(this, root, keyHelp(this.kind));
+    /** The class of the next shape alone. @type {string | null} */
+    this.nextLabel = null;
+    /** Classes whose shapes are hidden. @type {Set<string>} */
+    this.hiddenLabels = new Set();
+    /** What letters mean just now (Hints, Grid). @type {Hints | Grid | null} */
+    this.mode = null;
+    this.guides = svg("svg", { class: "guides", "aria-hidden": "true" });
+    this.overlay.after(this.guides);
+    this.keymap = new Keymap(actsOf(this));
+    this.panel = layOut(this, root, fixedKeys(this.kind));
     listenToPointers(this);
     listenToKeys(this, press);
+    this.stage.addEventListener("pointerdown", () => this.endMode());
   }
 
   /** Begin (again) with the initial value. */
@@ -46,6 +63,8 @@ export class Annotator extends ImageStage {
     this.load(this.initialValue, "initial-value");
     this.initialText = this.preset ? JSON.stringify(this.written()) : "";
     this.setDraft(null);
+    this.panel.reorder();
+    this.changed();
   }
 
   restore(answer) {
@@ -91,8 +110,17 @@ export class Annotator extends ImageStage {
 
   // -- what gestures, keys and buttons do ------------------------------------------------------------------------
 
+  /** The class of the next shape. */
+  get comingLabel() {
+    return this.nextLabel ?? this.label;
+  }
+
   addShape(points) {
-    const shape = this.shapes.add(this.label, points);
+    const label = this.comingLabel;
+    this.nextLabel = null;
+    this.hiddenLabels.delete(label);
+    used(label);
+    const shape = this.shapes.add(label, points);
     this.edited();
     this.say(`${this.titleOf(shape)} drawn`);
     // Points are set one class after the other: the next number is for the next point, not for this one.
@@ -166,8 +194,11 @@ export class Annotator extends ImageStage {
 
   chooseLabel(label) {
     this.label = label;
+    this.nextLabel = null;
+    chosen(this, label);
     const shape = this.shapes.selected;
     if (shape && shape.label !== label) {
+      used(label);
       this.shapes.edit(shape.id, { label });
       this.edited();
     }
@@ -176,9 +207,32 @@ export class Annotator extends ImageStage {
     return true;
   }
 
+  /** The class of the next shape alone; what is selected keeps its own. */
+  chooseNext(label) {
+    this.nextLabel = label;
+    this.changed();
+    this.say(`The next ${this.kind.noun} will be ${label}`);
+    return true;
+  }
+
+  /** Shapes that can be selected, as one reads. */
+  get inOrder() {
+    return inReadingOrder(this.shapes.items.filter((shape) => !this.isHidden(shape)));
+  }
+
+  /** Select the shape next to the selected one, or to the middle of what is seen, in a direction. */
+  selectNearest(right, down) {
+    const { selected, items } = this.shapes;
+    const from = selected ? boundsOf(selected.points) : this.middle();
+    const shape = nearest(items.filter((item) => item !== selected && !this.isHidden(item)), from, right, down);
+    if (shape) this.selectShape(shape.id);
+    else this.say(`No ${this.kind.noun} there`);
+    return true;
+  }
+
   /** Select the next shape. @returns {boolean} false after the last: the focus then goes on */
   cycle(step) {
-    const { items } = this.shapes;
+    const items = this.inOrder;
     const at = items.findIndex((shape) => shape.id === this.shapes.selectedId);
     const next = at < 0 ? (step > 0 ? 0 : items.length - 1) : at + step;
     if (!items[next]) {
@@ -215,6 +269,37 @@ export class Annotator extends ImageStage {
     return true;
   }
 
+  isHidden(shape) {
+    return this.hides || this.hiddenLabels.has(shape.label);
+  }
+
+  toggleHiddenLabel(label) {
+    if (!this.hiddenLabels.delete(label)) this.hiddenLabels.add(label);
+    this.afterHiding();
+    this.say(`${label} ${this.hiddenLabels.has(label) ? "hidden" : "shown"}`);
+    return true;
+  }
+
+  /** What cannot be seen is not selected: nothing is done to it. */
+  afterHiding() {
+    const { selected } = this.shapes;
+    if (selected && this.isHidden(selected)) this.shapes.select(null);
+    this.changed();
+  }
+
+  /** Hide or show the class of what is selected, else the one that is chosen. */
+  toggleClass() {
+    return this.toggleHiddenLabel(this.shapes.selected?.label ?? this.label);
+  }
+
+  zoomToSelected() {
+    const shape = this.shapes.selected;
+    if (!shape) return this.say(`Select a ${this.kind.noun} first`), true;
+    if (!this.view.showOff(boundsOf(shape.points))) this.view.fit();
+    this.redraw();
+    return true;
+  }
+
   toggleLabels() {
     this.showLabels = !this.showLabels;
     this.changed();
@@ -242,6 +327,43 @@ export class Annotator extends ImageStage {
       this.moveCursor({ x, y });
     }
     return true;
+  }
+
+  /** Letters mean something else now. @param {Hints | Grid} mode */
+  begins(mode) {
+    this.mode = mode;
+    this.setDraft(null);
+    this.focusStage();
+    this.say(mode.said);
+    return true;
+  }
+
+  endMode() {
+    if (!this.mode) return;
+    this.mode = null;
+    this.changed();
+  }
+
+  showHints() {
+    return this.size ? this.begins(new Hints(this)) : false;
+  }
+
+  /** Ask for points by letters: of a new box, of the selected one, or where the selected shape goes. */
+  placeBy(what) {
+    const shape = this.shapes.selected;
+    if (!this.size) return false;
+    if (!shape && what !== "new") return this.say(`Select a ${this.kind.noun} first`), true;
+    return this.begins(new Grid(this, what === "move" ? 1 : 2, ([a, b]) => {
+      if (what === "move") {
+        const { left, top } = boundsOf(shape.points);
+        this.nudge(shape.id, moved(shape.points, a.x - left, a.y - top, this.size, this.kind.room));
+        return;
+      }
+      const points = boxOf(a, b);
+      if (!this.kind.large(points)) this.say("That is no box: its corners are the same");
+      else if (what === "new") this.addShape(points);
+      else this.nudge(shape.id, points);
+    }));
   }
 
   moveCursor(point) {
@@ -328,5 +450,6 @@ export class Annotator extends ImageStage {
 
   draw() {
     paint(this);
+    if (this.mode || this.guides.firstChild) this.guides.replaceChildren(...(this.mode?.paint() ?? []));
   }
 }
