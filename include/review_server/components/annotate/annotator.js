@@ -132,6 +132,7 @@ export class Annotator extends ImageStage {
     const shape = this.shapes.selected;
     if (!shape) return;
     this.label = this.labels.includes(shape.label) ? shape.label : this.label;
+    this.classChosen = true;
     this.view.reveal(this.kind.outline(shape.points));
     this.redraw();
     this.panel.show();

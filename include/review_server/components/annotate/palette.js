@@ -47,6 +47,7 @@ export function paletteOf(annotator, palette) {
       element.hidden = false;
       element.classList.remove("found");
     }
+    follow(chosen);
   }
 
   /** Mark the class that Enter chooses. */
