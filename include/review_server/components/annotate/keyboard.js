@@ -22,7 +22,8 @@ export function keyHelp(kind) {
     ["1 … 9, 0", `choose the class of the next ${kind.noun}, and of the selected one`], ...draws,
     ["Tab, Shift + Tab", `next, previous ${kind.noun}`], ["Arrows", "move the selection by 1 pixel (Alt: by 10); without one, move the image"],
     ...bends, ["Delete, Backspace", "delete the selection"], ["Ctrl + Z, Ctrl + Y", "undo, redo"],
-    ["+, −, wheel", "zoom"], ["F", "show the whole image"], ["Space + drag, middle button", "move the image"],
+    ["Ctrl or Alt + drag", `draw a new ${kind.noun} where another is`], ["Click again", `the next ${kind.noun} below`],
+    ["+, −, wheel, pinch", "zoom"], ["Swipe sideways", "move the image"], ["F", "show the whole image"], ["Space + drag, middle button", "move the image"],
     ["H", `hide or show all ${kind.plural}`], ["L", "labels on or off"], ["Escape", "stop drawing; select nothing"],
     ["Ctrl + Enter", "submit"],
   ];
@@ -39,10 +40,6 @@ export function listenToKeys(element, press) {
     if (element.shadowRoot.querySelector("dialog[open]")) return;
     if (press(element, event)) event.preventDefault();
   });
-  document.addEventListener("keyup", (event) => {
-    if (event.key === " ") element.spaceHeld = false;
-  });
-  window.addEventListener("blur", () => (element.spaceHeld = false));
 }
 
 /** What keys do on every stage. @param {any} element @returns {Record<string, () => boolean>} */
@@ -72,12 +69,6 @@ export function press(annotator, event) {
   if (command || event.altKey) return false;
   if (key === "Tab") return onStage && annotator.cycle(event.shiftKey ? -1 : 1);
   if (key === "Enter") return onStage && annotator.placeCursor();
-  if (key === " ") {
-    if (!onStage) return false;
-    annotator.spaceHeld = true;
-    annotator.stage.style.cursor = "grab";
-    return true;
-  }
   const at = annotator.keys.indexOf(key);
   if (at >= 0) return annotator.chooseLabel(annotator.labels[at]);
   const acts = {

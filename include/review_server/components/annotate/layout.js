@@ -2,6 +2,7 @@
 
 import { h } from "../core/dom.js";
 import { classButton, frame, gap, keepingFocus, tool } from "./frame.js";
+import { shapeList } from "./list.js";
 
 /**
  * Build it, once.
@@ -17,10 +18,10 @@ export function layOut(annotator, root, keys) {
   const hide = tool("Hide", `Hide or show all ${kind.plural} (H)`, () => annotator.toggleHidden());
   const finish = tool("Finish", `Finish the ${kind.noun} (Enter)`, () => annotator.finishDraft(annotator.draft.points));
   const title = h("h3", {});
-  const list = h("ul", { class: "shapes", "aria-label": `All ${kind.plural}` });
+  const list = shapeList(annotator);
   const around = frame(annotator, root, {
     keys, tools: [undo, redo, gap(), remove, finish], last: [hide],
-    side: [h("section", { class: "drawn" }, title, list)],
+    side: [h("section", { class: "drawn" }, title, list.element)],
   });
   /** @type {any[] | null} */
   let shown = null;
@@ -39,44 +40,34 @@ export function layOut(annotator, root, keys) {
       title.textContent = `${capital(kind.plural)} (${shapes.items.length})`;
       annotator.stage.setAttribute("aria-label",
         `${annotator.header || "Image"}. ${annotator.counted()}. Tab: next ${kind.noun}. Question mark: all keys.`);
-      // Drawing calls this at every move of the pointer; the lists only change with what they show.
-      const now = [shapes.items, shapes.selectedId, annotator.label, annotator.shownLabels];
+      list.show();
+      // A step of a drag comes here too: the classes only change with what they show.
+      const now = [annotator.tints, shapes.selected?.label ?? annotator.label, [...countsOf(annotator)].join()];
       if (shown?.every((value, index) => value === now[index])) return;
       shown = now;
       const { palette } = around;
       keepingFocus(palette, () => palette.replaceChildren(...classButtons(annotator)));
-      keepingFocus(list, () => list.replaceChildren(...shapes.items.map((shape) => shapeRow(annotator, shape))));
     },
   };
+}
+
+/** @returns {Map<string, number>} how many of each class were drawn */
+function countsOf(annotator) {
+  const counts = new Map();
+  for (const { label } of annotator.shapes.items) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return counts;
 }
 
 function classButtons(annotator) {
   const selected = annotator.shapes.selected;
   const active = selected ? selected.label : annotator.label;
+  const counts = countsOf(annotator);
   return annotator.shownLabels.map((label, index) => {
-    const count = annotator.shapes.items.filter((shape) => shape.label === label).length;
+    const count = counts.get(label) ?? 0;
     return classButton(annotator, {
       label, index, chosen: label === active, count: count ? String(count) : "", counted: `${count} drawn`,
     });
   });
-}
-
-function shapeRow(annotator, shape) {
-  const selected = shape.id === annotator.shapes.selectedId;
-  const known = annotator.shownLabels.includes(shape.label);
-  const title = annotator.titleOf(shape);
-  return h("li", { class: selected ? "selected" : null },
-    h("button", {
-      type: "button", class: "shape", "data-key": `shape ${shape.id}`, "aria-label": title,
-      "aria-current": selected ? "true" : null, onclick: () => annotator.selectShape(shape.id),
-    },
-    h("span", { class: "swatch", style: `background: ${annotator.colour(shape.label)}` }),
-    h("span", { class: "text" }, known ? shape.label : `${shape.label || "no class"} ⚠`),
-    h("span", { class: "quiet" }, annotator.kind.brief(shape.points))),
-    h("button", {
-      type: "button", class: "remove", "data-key": `remove ${shape.id}`, "aria-label": `Delete ${title}`,
-      title: "Delete", onclick: () => annotator.deleteShape(shape.id),
-    }, "✕"));
 }
 
 function hintFor(annotator) {

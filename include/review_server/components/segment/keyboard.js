@@ -30,12 +30,6 @@ export function press(element, event) {
   if (ARROWS[key]) return arrow(element, ARROWS[key], event, onStage);
   if (event.altKey) return false;
   if (key === "Enter") return onStage && element.placeCursor();
-  if (key === " ") {
-    if (!onStage) return false;
-    element.spaceHeld = true;
-    element.stage.style.cursor = "grab";
-    return true;
-  }
   const at = element.keys.indexOf(key);
   if (at >= 0) return element.chooseLabel(element.labels[at]);
   const acts = {
