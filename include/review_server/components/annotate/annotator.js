@@ -5,10 +5,17 @@
  */
 
 import { colourOf, dashOf } from "../core/colours.js";
+import { svg } from "../core/dom.js";
+import { Keymap } from "../core/keymap.js";
+import { chosen, used } from "./carried.js";
+import { boundsOf, inReadingOrder, nearest } from "./finding.js";
 import { listenToPointers } from "./gestures.js";
+import { Grid } from "./grid.js";
 import { REACHES } from "./handles.js";
+import { Hints } from "./hints.js";
 import { ImageStage } from "./image-stage.js";
-import { keyHelp, listenToKeys, press } from "./keyboard.js";
+import { actsOf, fixedKeys, listenToKeys, press } from "./keyboard.js";
+import { boxOf, moved } from "./kinds.js";
 import { layOut } from "./layout.js";
 import { Painting } from "./paint.js";
 import { fitAll, readAll, wordsOf } from "./prelabels.js";
@@ -40,6 +47,8 @@ export class Annotator extends ImageStage {
     /** A shape that is being drawn. @type {{points: any[], tip?: any} | null} */
     this.draft = null;
     this.showLabels = true;
+    /** The class of the next shape alone. @type {string | null} */
+    this.nextLabel = null;
     /** Classes whose shapes are hidden. @type {Set<string>} */
     this.hiddenLabels = new Set();
     /** What the pointer that was used last can take hold of. */
@@ -48,10 +57,16 @@ export class Annotator extends ImageStage {
     this.tints = new Map();
     /** Shapes that have not been fitted to the image yet: it is not there. @type {any} */
     this.incoming = null;
+    /** What letters mean just now (Hints, Grid). @type {Hints | Grid | null} */
+    this.mode = null;
     this.painting = new Painting(this);
-    this.panel = layOut(this, root, keyHelp(this.kind));
+    this.guides = svg("svg", { class: "guides", "aria-hidden": "true" });
+    this.stage.append(this.guides);
+    this.keymap = new Keymap(actsOf(this));
+    this.panel = layOut(this, root, fixedKeys(this.kind));
     listenToPointers(this);
     listenToKeys(this, press);
+    this.stage.addEventListener("pointerdown", () => this.endMode());
   }
 
   update() {
@@ -71,6 +86,8 @@ export class Annotator extends ImageStage {
     this.lacking = Boolean(read.unreadable.length || read.excess);
     this.initialText = this.preset ? JSON.stringify(read.shapes.map((shape) => this.write({ ...shape, id: 0 }))) : "";
     this.setDraft(null);
+    this.panel.reorder();
+    this.changed();
   }
 
   restore(answer) {
@@ -147,9 +164,17 @@ export class Annotator extends ImageStage {
 
   // -- what gestures, keys and buttons do ------------------------------------------------------------------------
 
+  /** The class of the next shape. */
+  get comingLabel() {
+    return this.nextLabel ?? this.label;
+  }
+
   addShape(points) {
-    this.showAgain([this.label]);
-    const shape = this.shapes.add(this.label, points);
+    const label = this.comingLabel;
+    this.nextLabel = null;
+    this.showAgain([label]);
+    used(label);
+    const shape = this.shapes.add(label, points);
     this.edited();
     this.say(`${this.titleOf(shape)} drawn`);
     // Points are set one class after the other: the next number is for the next point, not for this one.
@@ -235,8 +260,12 @@ export class Annotator extends ImageStage {
 
   chooseLabel(label) {
     this.label = label;
+    this.nextLabel = null;
+    chosen(this, label);
     const shape = this.shapes.selected;
     if (shape && shape.label !== label) {
+      used(label);
+      this.hiddenLabels.delete(label);
       this.shapes.edit(shape.id, { label });
       this.edited();
     }
@@ -245,9 +274,32 @@ export class Annotator extends ImageStage {
     return true;
   }
 
+  /** The class of the next shape alone; what is selected keeps its own. */
+  chooseNext(label) {
+    this.nextLabel = label;
+    this.changed();
+    this.say(`The next ${this.kind.noun} will be ${label}`);
+    return true;
+  }
+
+  /** Shapes that can be selected, as one reads. */
+  get inOrder() {
+    return inReadingOrder(this.shapes.items.filter((shape) => !this.isHidden(shape)));
+  }
+
+  /** Select the shape next to the selected one, or to the middle of what is seen, in a direction. */
+  selectNearest(right, down) {
+    const { selected, items } = this.shapes;
+    const from = selected ? boundsOf(selected.points) : this.middle();
+    const shape = nearest(items.filter((item) => item !== selected && !this.isHidden(item)), from, right, down);
+    if (shape) this.selectShape(shape.id);
+    else this.say(`No ${this.kind.noun} there`);
+    return true;
+  }
+
   /** Select the next shape. @returns {boolean} false after the last: the focus then goes on */
   cycle(step) {
-    const items = this.shapes.items.filter((shape) => !this.isHidden(shape));
+    const items = this.inOrder;
     const at = items.findIndex((shape) => shape.id === this.shapes.selectedId);
     const next = at < 0 ? (step > 0 ? 0 : items.length - 1) : at + step;
     if (!items[next]) {
@@ -288,6 +340,13 @@ export class Annotator extends ImageStage {
     return this.hides || this.hiddenLabels.has(shape.label);
   }
 
+  toggleHiddenLabel(label) {
+    if (!this.hiddenLabels.delete(label)) this.hiddenLabels.add(label);
+    this.afterHiding();
+    this.say(`${label} ${this.hiddenLabels.has(label) ? "hidden" : "shown"}`);
+    return true;
+  }
+
   /** What cannot be seen is not selected: nothing is done to it. */
   afterHiding() {
     const { selected } = this.shapes;
@@ -305,6 +364,19 @@ export class Annotator extends ImageStage {
   refuses(shape) {
     if (!this.isHidden(shape)) return false;
     this.say(`${this.titleOf(shape)} is hidden: show it first`);
+    return true;
+  }
+
+  /** Hide or show the class of what is selected, else the one that is chosen. */
+  toggleClass() {
+    return this.toggleHiddenLabel(this.shapes.selected?.label ?? this.label);
+  }
+
+  zoomToSelected() {
+    const shape = this.shapes.selected;
+    if (!shape) return this.say(`Select a ${this.kind.noun} first`), true;
+    if (!this.view.showOff(boundsOf(shape.points))) this.view.fit();
+    this.redraw();
     return true;
   }
 
@@ -335,6 +407,43 @@ export class Annotator extends ImageStage {
       this.moveCursor({ x, y });
     }
     return true;
+  }
+
+  /** Letters mean something else now. @param {Hints | Grid} mode */
+  begins(mode) {
+    this.mode = mode;
+    this.setDraft(null);
+    this.focusStage();
+    this.say(mode.said);
+    return true;
+  }
+
+  endMode() {
+    if (!this.mode) return;
+    this.mode = null;
+    this.changed();
+  }
+
+  showHints() {
+    return this.size ? this.begins(new Hints(this)) : false;
+  }
+
+  /** Ask for points by letters: of a new box, of the selected one, or where the selected shape goes. */
+  placeBy(what) {
+    const shape = this.shapes.selected;
+    if (!this.size) return false;
+    if (!shape && what !== "new") return this.say(`Select a ${this.kind.noun} first`), true;
+    return this.begins(new Grid(this, what === "move" ? 1 : 2, ([a, b]) => {
+      if (what === "move") {
+        const { left, top } = boundsOf(shape.points);
+        this.nudge(shape.id, moved(shape.points, a.x - left, a.y - top, this.size, this.kind.room));
+        return;
+      }
+      const points = boxOf(a, b);
+      if (!this.kind.large(points)) this.say("That is no box: its corners are the same");
+      else if (what === "new") this.addShape(points);
+      else this.nudge(shape.id, points);
+    }));
   }
 
   moveCursor(point) {
@@ -427,5 +536,6 @@ export class Annotator extends ImageStage {
 
   draw() {
     this.painting.draw();
+    if (this.mode || this.guides.firstChild) this.guides.replaceChildren(...(this.mode?.paint() ?? []));
   }
 }

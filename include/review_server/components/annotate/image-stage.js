@@ -9,6 +9,7 @@ import { h, storedSize, svg } from "../core/dom.js";
 import { keysFor } from "../core/shortcuts.js";
 import { tell } from "../core/bridge.js";
 import { panelStyle } from "../layout/instructions.js";
+import { carry, chosen, firstClass, keepView } from "./carried.js";
 import { View } from "./view.js";
 import { stageStyle } from "./stage-style.js";
 
@@ -24,6 +25,8 @@ export class ImageStage extends CrowdElement {
 
   /** What stands around the stage (frame.js). @type {any} */
   panel = null;
+  /** What keys do on it. @type {any} */
+  keymap = null;
 
   /** @param {ShadowRoot} root */
   build(root) {
@@ -41,6 +44,9 @@ export class ImageStage extends CrowdElement {
     /** The frame in which the stage is drawn again; 0 for none. */
     this.soon = 0;
     this.label = "";
+    /** Whether somebody has chosen a class on this image. */
+    this.classChosen = false;
+    this.viewKept = false;
     this.keys = [];
     this.shownLabels = [];
     this.image = h("img", { crossorigin: "anonymous", alt: "", draggable: "false" });
@@ -52,6 +58,7 @@ export class ImageStage extends CrowdElement {
       class: "stage", tabindex: "0", role: "application", "aria-roledescription": "image annotation",
     }, this.image, this.overlay);
     this.buildStage(root);
+    carry(this);
     new ResizeObserver(() => {
       // An image that came while the element was out of sight is measured now.
       if (!this.size && this.image.complete && this.image.naturalWidth) this.loaded();
@@ -69,7 +76,7 @@ export class ImageStage extends CrowdElement {
     if (JSON.stringify(labels) !== JSON.stringify(this.shownLabels)) {
       this.shownLabels = labels;
       this.keys = keysFor(labels);
-      if (!labels.includes(this.label)) this.label = labels[0] ?? "";
+      if (!labels.includes(this.label)) this.label = firstClass(labels);
     }
     const initial = this.given.get("initial-value") ?? this.getAttribute("initial-value");
     if (initial !== this.shownInitial) {
@@ -172,6 +179,7 @@ export class ImageStage extends CrowdElement {
   /** @param {string} label @returns {boolean} */
   chooseLabel(label) {
     this.label = label;
+    chosen(this, label);
     this.changed();
     this.say(`Class ${label}`);
     return true;
@@ -215,6 +223,7 @@ export class ImageStage extends CrowdElement {
     }
     this.panel?.zoom(this.size && view.scale);
     if (this.size) this.draw();
+    keepView(this);
   }
 
   /** `redraw`, once a frame: pointers move more often than the screen shows. */

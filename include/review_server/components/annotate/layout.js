@@ -1,16 +1,17 @@
 /** What stands around the stage of an annotation element: its tools, its classes, and the list of what was drawn. */
 
 import { h } from "../core/dom.js";
-import { classButton, frame, gap, keepingFocus, tool } from "./frame.js";
+import { frame, gap, tool } from "./frame.js";
 import { shapeList } from "./list.js";
+import { paletteOf } from "./palette.js";
 
 /**
  * Build it, once.
  * @param {import("./annotator.js").Annotator} annotator
  * @param {ShadowRoot} root
- * @param {string[][]} keys the help's rows: keys, what they do
+ * @param {string[][]} fixed keys that cannot be changed, and what they do
  */
-export function layOut(annotator, root, keys) {
+export function layOut(annotator, root, fixed) {
   const { kind } = annotator;
   const undo = tool("↶", "Undo (Ctrl+Z)", () => annotator.undo());
   const redo = tool("↷", "Redo (Ctrl+Y)", () => annotator.redo());
@@ -20,14 +21,17 @@ export function layOut(annotator, root, keys) {
   const title = h("h3", {});
   const list = shapeList(annotator);
   const around = frame(annotator, root, {
-    keys, tools: [undo, redo, gap(), remove, finish], last: [hide],
+    fixed, tools: [undo, redo, gap(), remove, finish], last: [hide],
     side: [h("section", { class: "drawn" }, title, list.element)],
   });
-  /** @type {any[] | null} */
-  let shown = null;
+  const classes = paletteOf(annotator, around.palette);
 
   return {
     ...around,
+    reorder: () => classes.reorder(),
+    search: () => classes.search(),
+    /** Put the focus on the list: on the selected one, or the first. */
+    toList: () => list.focus(),
     show() {
       const { shapes } = annotator;
       undo.setAttribute("aria-disabled", String(!shapes.past.length));
@@ -41,33 +45,9 @@ export function layOut(annotator, root, keys) {
       annotator.stage.setAttribute("aria-label",
         `${annotator.header || "Image"}. ${annotator.counted()}. Tab: next ${kind.noun}. Question mark: all keys.`);
       list.show();
-      // A step of a drag comes here too: the classes only change with what they show.
-      const now = [annotator.tints, shapes.selected?.label ?? annotator.label, [...countsOf(annotator)].join()];
-      if (shown?.every((value, index) => value === now[index])) return;
-      shown = now;
-      const { palette } = around;
-      keepingFocus(palette, () => palette.replaceChildren(...classButtons(annotator)));
+      classes.show();
     },
   };
-}
-
-/** @returns {Map<string, number>} how many of each class were drawn */
-function countsOf(annotator) {
-  const counts = new Map();
-  for (const { label } of annotator.shapes.items) counts.set(label, (counts.get(label) ?? 0) + 1);
-  return counts;
-}
-
-function classButtons(annotator) {
-  const selected = annotator.shapes.selected;
-  const active = selected ? selected.label : annotator.label;
-  const counts = countsOf(annotator);
-  return annotator.shownLabels.map((label, index) => {
-    const count = counts.get(label) ?? 0;
-    return classButton(annotator, {
-      label, index, chosen: label === active, count: count ? String(count) : "", counted: `${count} drawn`,
-    });
-  });
 }
 
 function hintFor(annotator) {
@@ -80,6 +60,8 @@ function hintFor(annotator) {
     if (kind.most) return "Click where the line ends.";
     return kind.closed ? "Click each corner; click the first one to close." : "Click each point; click the last one again to finish.";
   }
+  if (annotator.mode) return `${annotator.mode.said}. Escape leaves.`;
+  if (annotator.nextLabel !== null) return `The next ${kind.noun} will be ${annotator.nextLabel}, and only that one.`;
   if (shapes.selected) return "Drag it, drag a handle, or use the arrow keys. A number changes its class.";
   if (kind.drawing === "drag") return "Drag over the image to draw. Click to select.";
   if (kind.drawing === "point") return "Click to set a point. Drag a point to move it.";

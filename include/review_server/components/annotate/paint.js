@@ -86,7 +86,7 @@ export class Painting {
     const { annotator, cross: [down, across] } = this;
     down.hidden = across.hidden = !pointer;
     if (!pointer) return;
-    const colour = annotator.colour(annotator.label);
+    const colour = annotator.colour(annotator.comingLabel);
     if (colour !== this.crossColour) down.style.color = across.style.color = this.crossColour = colour;
     down.style.transform = `translateX(${pointer.x}px)`;
     across.style.transform = `translateY(${pointer.y}px)`;
@@ -194,7 +194,7 @@ function drawDraft(annotator) {
   const points = draft.tip ? [...draft.points, draft.tip] : draft.points;
   const places = (kind.drawing === "drag" ? kind.outline(points) : points).map((point) => view.toStage(point));
   const d = pathOf(places, kind.drawing === "drag");
-  const colour = annotator.colour(annotator.label);
+  const colour = annotator.colour(annotator.comingLabel);
   const corners = kind.drawing === "path" ? draft.points.map((point) => view.toStage(point)) : [];
   return [
     svg("path", { d, fill: "none", stroke: "#000", "stroke-opacity": 0.75, "stroke-width": 5 }),

@@ -9,6 +9,7 @@ import { h, isTyping, storedSize, svg } from "../core/dom.js";
 import { sheet } from "../core/style.js";
 import { tell } from "../core/bridge.js";
 import { colourOf, inkOn } from "../core/colours.js";
+import { keyName } from "../core/key-name.js";
 import { keysFor } from "../core/shortcuts.js";
 import { pictureOf } from "../segment/colours.js";
 import { valuesOf } from "../segment/reading.js";
@@ -129,7 +130,7 @@ export class Classifier extends CrowdElement {
     // With several classifiers on a page, the one that has the focus.
     const all = document.querySelectorAll(ALL);
     if (all.length > 1 && !this.contains(document.activeElement)) return;
-    const at = this.keys?.indexOf(event.key) ?? -1;
+    const at = this.keys?.indexOf(keyName(event)) ?? -1;
     if (at < 0) return;
     event.preventDefault();
     const box = this.list.querySelectorAll("input")[at];
