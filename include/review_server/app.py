@@ -113,7 +113,7 @@ class Review:
         self.metrics = Metrics(self.database, lambda: self.background.ill, settings.data_dir / TOKEN)
         self.tasks = Tasks(self.database, clock, self.wake, self.metrics.answered, settings.undo_seconds)
         self.deadlines = Deadlines(self.database, clock)
-        self.flow_jobs = FlowJobs(self.database, clock, store)
+        self.flow_jobs = FlowJobs(self.database, clock, store, self._trials)
         self.deliveries = Deliveries(
             self.database,
             clock,
