@@ -170,6 +170,7 @@ class Review:
             ],
         )
         statistics = Statistics(self.database, clock)
+        frames = Frames(self.database, access, self._renderers, self._trials, clock, url)
         secure = url.startswith("https:")
         worker_api = WorkerApi(self.accounts, self.tasks, statistics, clock, secure_cookie=secure)
         server = Starlette(
@@ -182,8 +183,9 @@ class Review:
                     self.database,
                     self.accounts,
                     self.tasks,
-                    Frames(self.database, access, self._renderers, self._trials, clock, url),
+                    frames,
                     clock,
+                    settings.least_seconds,
                 ),
                 Route("/{path:path}", self._aws, methods=["GET", "POST", "PUT", "DELETE"]),
             ],

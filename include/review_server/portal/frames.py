@@ -7,7 +7,8 @@ S3), and nothing else. It is rendered in a process of its own (``render_pool``).
 
 A ticket is good for one task of one session and for a minute. It is signed with the session's own CSRF token,
 so it needs no secret of its own and ends with the session. The template can read it from its address; without
-the cookie, which the template has not, it opens nothing.
+the cookie, which the template has not, it opens nothing. A ticket may also be for an item that its worker will
+probably get next: the page loads that frame ahead. It opens while the item is offered to that worker.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from starlette.responses import HTMLResponse, Response
 
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
-from include.review_server.db.models import HumanTaskUi, Task, WorkQueue
+from include.review_server.db.models import HumanTaskUi, ItemInput, Task, WorkItem, WorkQueue
+from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import Forbidden, UnknownTask
 from include.review_server.people.accounts import SignedIn
 from include.review_server.portal.turns import Turns
@@ -34,6 +36,7 @@ from include.review_server.templates.frame_policy import frame_headers, message_
 from include.review_server.templates.grants import Grant, ReadAccess
 from include.review_server.templates.liquid import Rendered
 from include.review_server.templates.render_pool import RenderPool
+from include.review_server.work.offers import offered, queues_of
 
 _TICKET_LIFE = timedelta(seconds=60)
 _LONGEST_TICKET = 200  # a task's id, a time and a signature have about a hundred characters
@@ -72,23 +75,38 @@ class Frames:
         until = (self._clock() + _TICKET_LIFE).timestamp()
         return str(_signer(person).dumps([task_id, until]))
 
-    def task_of(self, person: SignedIn, ticket: str) -> str:
-        """The task that a ticket is for. ``Forbidden`` when it is another session's, altered or too old."""
+    def ticket_ahead(self, person: SignedIn, item_id: int) -> str:
+        """What opens, within the next minute, the frame of an item that is offered to that session's worker."""
+        until = (self._clock() + _TICKET_LIFE).timestamp()
+        return str(_signer(person).dumps([item_id, until]))
+
+    def opened_by(self, person: SignedIn, ticket: str) -> str | int:
+        """The task that a ticket is for, or the number of an item. ``Forbidden`` when it is another session's,
+        altered or too old.
+        """
         try:
             if len(ticket) > _LONGEST_TICKET:
                 raise BadSignature("too long")
-            task_id, until = _signer(person).loads(ticket)
+            opens, until = _signer(person).loads(ticket)
             until = float(until)
         except (BadData, ValueError, TypeError, OverflowError):
             # Who holds the session can sign whatever they like: a ticket that unpacks to 40 MB as well.
             raise Forbidden("this frame belongs to another session: open the task again") from None
         if self._clock().timestamp() > until:
             raise Forbidden("this frame's address has expired: reload the task")
-        return str(task_id)
+        # An item's number is signed by whoever holds the session, too: ``of_item`` asks whether it is offered.
+        return opens if isinstance(opens, int) and 0 < opens < 2**63 else str(opens)
 
     async def of_task(self, task_id: str, task_input: str) -> Frame:
         """The document of a task. ``UnknownTask`` when there is none, ``RenderBusy`` after a long wait."""
         template, output_path = await run_in_threadpool(self._template_of, task_id)
+        return await self._at_work(template, output_path, task_input)
+
+    async def of_item(self, worker_id: str, item_id: int) -> Frame:
+        """The document of an item that the worker may take now or has just taken; ``Forbidden`` otherwise."""
+        return await self._at_work(*await run_in_threadpool(self._offered, worker_id, item_id))
+
+    async def _at_work(self, template: str, output_path: str, task_input: str) -> Frame:
         grant = self._access.for_loop(task_input, output_path)
         group = hashlib.sha256(template.encode()).hexdigest()
         async with self._work_turns.turn(group):
@@ -119,6 +137,32 @@ class Frames:
         if found is None:
             raise UnknownTask(f"no task {task_id}")
         return found.content, found.output_path
+
+    def _offered(self, worker_id: str, item_id: int) -> tuple[str, str, str]:
+        """The template of an item, where its queue's owner writes, and its input."""
+        now = self._clock()
+        query = (
+            select(HumanTaskUi.content, WorkQueue.id, WorkQueue.output_path, ItemInput.content)
+            .join(WorkQueue, WorkQueue.human_task_ui_id == HumanTaskUi.id)
+            .join(WorkItem, WorkItem.queue_id == WorkQueue.id)
+            .join(ItemInput, ItemInput.item_id == WorkItem.id)
+            .where(WorkItem.id == item_id)
+        )
+        taken = select(Task.id).where(
+            Task.item_id == item_id,
+            Task.worker_id == worker_id,
+            Task.status == TaskStatus.IN_HAND,
+            Task.expires_at > now,
+        )
+        with self._database.read() as session:
+            found = session.execute(query).one_or_none()
+            if found is not None:
+                template, queue_id, output_path, task_input = found
+                is_theirs = any(queue.id == queue_id for queue in queues_of(session, worker_id))
+                item = offered(queue_id, worker_id, now).where(WorkItem.id == item_id)
+                if is_theirs and (session.scalars(item).first() or session.scalars(taken).first()):
+                    return template, output_path, task_input
+        raise Forbidden("this item is not offered to you any more")
 
     def _document(self, renderers: RenderPool, template: str, task_input: str, grant: Grant) -> Frame:
         rendered = renderers.document(template, task_input, self._components_url, grant)

@@ -17,13 +17,18 @@ from include.review_server.work.tasks import Tasks
 
 
 def portal_routes(
-    database: Database, accounts: Accounts, tasks: Tasks, frames: Frames, clock: Clock
+    database: Database,
+    accounts: Accounts,
+    tasks: Tasks,
+    frames: Frames,
+    clock: Clock,
+    least_seconds: float,
 ) -> list[BaseRoute]:
     """Every page's route, for the review server's application."""
     pages = Pages()
     statistics = Statistics(database, clock)
     return [
         *pages.routes(),
-        *WorkerPages(accounts, tasks, frames, pages, clock).routes(),
+        *WorkerPages(accounts, tasks, frames, pages, clock, least_seconds).routes(),
         *OwnerPages(accounts, statistics, JobStatistics(database, clock), frames, pages).routes(),
     ]
