@@ -75,7 +75,7 @@ class Frames:
         until = (self._clock() + _TICKET_LIFE).timestamp()
         return str(_signer(person).dumps([task_id, until]))
 
-    def ticket_ahead(self, person: SignedIn, item_id: int) -> str:
+    def ahead_ticket(self, person: SignedIn, item_id: int) -> str:
         """What opens, within the next minute, the frame of an item that is offered to that session's worker."""
         until = (self._clock() + _TICKET_LIFE).timestamp()
         return str(_signer(person).dumps([item_id, until]))

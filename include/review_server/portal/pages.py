@@ -113,6 +113,10 @@ class WorkerPages(PersonalPages):
             "queue",
             person=person,
             queues=[queue for queue in queues if queue.waiting and queue.queue not in busy],
+            # "Nothing waits" is said when that is so: what others hold may come back.
+            in_hand_waiting=sum(queue.waiting for queue in queues if queue.queue in busy),
+            held=sum(queue.held_elsewhere for queue in queues),
+            paused=[queue.title for queue in queues if queue.is_paused and queue.open],
             in_hand=in_hand,
             has_teams=bool(queues),
             now=self._clock(),
