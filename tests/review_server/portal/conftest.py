@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Frame, FrameLocator, Page, expect
 from sqlalchemy import func, select
 
 from include.review_server.db.models import LabelingJob, ObjectItem
@@ -64,9 +64,17 @@ class Visitor:
         expect(page.locator("#frame[data-ready=yes]")).to_be_visible()
         return page.frame_locator("#frame")
 
+    @property
+    def inner(self) -> Frame:
+        """The document of the task at work; another may have been loaded ahead below it."""
+        handle = self.page.locator("#frame").element_handle()
+        inner = handle and handle.content_frame()
+        assert inner is not None
+        return inner
+
     def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
         """Drag the mouse from one stored pixel of the task's image to another."""
-        inner = self.page.frames[-1]
+        inner = self.inner
         inner.wait_for_function(f"() => {_ELEMENT}.size")
         outer = self.page.locator("#frame").bounding_box()
         assert outer is not None
