@@ -7,10 +7,12 @@
  */
 
 import { ActiveTime, Countdown, inWords } from "./clock.js";
-import { call, complain, isField, onAlt, others, pressed, say, whoIsHere } from "./portal.js";
-import { ask, isCovered, uncover } from "./cover.js";
+import { call, complain, onAlt, others, pressed, say, whoIsHere } from "./portal.js";
+import { isCovered } from "./cover.js";
+import { listenToKeys } from "./bar-keys.js";
 import { goOn } from "./news.js";
 import { Desk } from "./desk.js";
+import { Ending } from "./ending.js";
 import { Keeping } from "./keeping.js";
 import { showProgress } from "./progress.js";
 import { Sending, stranger } from "./sending.js";
@@ -49,8 +51,9 @@ const keeping = new Keeping(worker, () => (sending.isSending || leaving || isCov
 let keptDraft = keeping.ask(task.task_id);
 
 const desk = new Desk(first, task, { greeted, painted, activity, answer, key, error, held, settings });
-const sending = new Sending(desk, keeping, { active, turned, lost, go });
-const stopping = new Stopping(desk, keeping, { left: () => countdown.left, go, lost });
+const sending = new Sending(desk, keeping, { active, turned, lost: (sheet) => ending.lost(sheet), go });
+const ending = new Ending(desk, keeping, sending, { active, countdown: () => countdown, go });
+const stopping = new Stopping(desk, keeping, { left: () => countdown.left, go, lost: (sheet) => ending.lost(sheet) });
 const undo = undoing(() => keeping.toServer(desk.current), go);
 
 const countdown = new Countdown(first.dataset.now, first.dataset.expires, {
@@ -62,7 +65,7 @@ const countdown = new Countdown(first.dataset.now, first.dataset.expires, {
     spoken.textContent = `${inWords(seconds)} left for this task.`;
     if (seconds <= 60) say("Less than a minute is left: submit what you have, or the task goes back to the list.");
   },
-  end: timeIsUp,
+  end: () => !sending.isSending && !leaving && ending.timeIsUp(),
 });
 showProgress(task.queue);
 
@@ -187,68 +190,7 @@ window.addEventListener("popstate", async () => {
   location.reload();
 });
 
-/* What became of the task elsewhere, or by the clock */
-
-/** The task is not in hand any more: find out why, and offer what can still be done. @param {Sheet} sheet */
-async function lost(sheet) {
-  const { task_id, queue } = sheet.task;
-  const status = (await call("GET", `/worker/tasks/${task_id}`).catch(() => ({}))).status;
-  // A lease that has just run out may still be called InHand: taking it again settles that.
-  if (status === "InHand" || status === "Expired" || status === "Returned") return again();
-  const [heading, text] = {
-    Answered: ["This task is done", "It was submitted before, perhaps in another tab; that answer counts."],
-    Declined: ["You declined this task", "Somebody else will be asked."],
-    Withdrawn: ["This task was withdrawn", "The answer is not needed any more."],
-  }[status] ?? ["This task has ended", "It cannot be answered any more."];
-  end(sheet);
-  ask(heading, text, [["Next task", () => sending.next(queue)], ["To the list", () => go("/")]]);
-}
-
-function end(sheet) {
-  sheet.over = true;
-  sending.kept = null;
-  keeping.forget(sheet.task.task_id);
-}
-
-function timeIsUp() {
-  if (sending.isSending || leaving) return;
-  active.pause();
-  desk.current.tell("pause", { paused: true });
-  ask("The time for this task is up", "What you did is still on this page. If nobody else has the task yet, you can take it again.", [
-    ["Take it again and go on", again],
-    ["To the list", () => go("/")],
-  ]);
-}
-
-/** Take the very same task once more, and send what could not be sent. */
-async function again() {
-  const sheet = desk.current;
-  try {
-    const before = sheet.task.task_id;
-    const taken = await call("POST", `/worker/tasks/${before}/again`, {});
-    sheet.task = { ...sheet.task, ...taken };
-    if (taken.task_id !== before) keeping.drafts.remove(before);
-    keeping.note(sheet);
-    history.replaceState(null, "", `/work/${taken.task_id}`);
-    countdown.restart(taken.server_time, taken.expires_at);
-    active.restart();
-    sheet.tell("pause", { paused: false });
-    uncover();
-    if (sending.kept) return sending.send(sheet, sending.kept.content);
-    say("The task is yours again; your work is as it was.");
-    sheet.element.focus();
-  } catch (refusal) {
-    if (refusal.status === 401 || refusal.status === 403) return sending.whose(refusal);
-    if (refusal.status === 0) return ask("Not reached", refusal.message, [["Try again", again]]);
-    const { queue } = sheet.task;
-    end(sheet);
-    ask("The time ran out", "Somebody else has this task now, or it has ended, so this work cannot be used. Sorry.", [
-      ["Next task", () => sending.next(queue)],
-      ["To the list", () => go("/")],
-    ]);
-  }
-  return undefined;
-}
+/* Other tabs */
 
 /** Other tabs: one says when it ends a task, who signed in, and asks whether somebody else has the task open. */
 others.addEventListener("message", async ({ data }) => {
@@ -257,7 +199,7 @@ others.addEventListener("message", async ({ data }) => {
   if (mine && (data.kind === "opened" || data.kind === "open here too")) {
     say("This task is open in another tab too. Only one answer counts: close one of the two.");
   }
-  if (mine && data.kind === "ended" && !leaving && !sending.isSending) lost(desk.current);
+  if (mine && data.kind === "ended" && !leaving && !sending.isSending) ending.lost(desk.current);
   if (data.kind !== "signed in") return;
   const session = await whoIsHere().catch(() => null);
   if (session?.is === "other") stranger(session.name, [["Go on", goOnAs]]);
@@ -289,23 +231,7 @@ function submit() {
 }
 submitButton.addEventListener("click", submit);
 
-const PRESSES = ["Enter", " ", "Tab", "Shift", "Control", "Alt", "Meta", "CapsLock", "F5", "F11", "F12"];
-
-document.addEventListener("keydown", (event) => {
-  active.note();
-  if (event.defaultPrevented || isCovered() || document.querySelector("dialog[open]") || isField(event.target)) return;
-  const { code, key: name, ctrlKey: ctrl, altKey: alt, shiftKey: shift, metaKey: meta } = event;
-  if (name === "Enter" && (ctrl || meta)) {
-    event.preventDefault();
-    // Held down, a key repeats: it submitted once.
-    if (!event.repeat) submit();
-    return;
-  }
-  // The browser's own keys, and those that press what has the focus, stay here.
-  if (PRESSES.includes(name) || alt || ((ctrl || meta) && !["KeyZ", "KeyY"].includes(code))) return;
-  event.preventDefault();
-  desk.current.tell("key", { code, key: name, ctrl, alt, shift, meta });
-});
+listenToKeys(desk, { submit, active });
 document.addEventListener("pointermove", () => active.note());
 document.addEventListener("visibilitychange", async () => {
   const sheet = desk.current;
@@ -320,7 +246,7 @@ document.addEventListener("visibilitychange", async () => {
   const now = await call("GET", `/worker/tasks/${sheet.task.task_id}`).catch(() => null);
   if (sheet !== desk.current || leaving) return;
   if (now?.status === "InHand") countdown.restart(now.server_time, now.expires_at);
-  else if (now && !sending.isSending && !isCovered()) lost(sheet);
+  else if (now && !sending.isSending && !isCovered()) ending.lost(sheet);
 });
 window.addEventListener("beforeunload", (event) => {
   if (desk.current.changed && !desk.current.over && !leaving) event.preventDefault();
