@@ -60,6 +60,7 @@ from include.review_server.templates.grants import ReadAccess
 from include.review_server.templates.render_pool import RenderPool
 from include.review_server.work.answers import Identities
 from include.review_server.work.background import BackgroundWorker
+from include.review_server.work.complaints import Complaints
 from include.review_server.work.deadlines import Deadlines
 from include.review_server.work.delivery import Deliveries
 from include.review_server.work.events import EndEvents
@@ -110,7 +111,7 @@ class Review:
         access = ReadAccess(self.database, store, settings.read_prefixes)
         self.accounts = Accounts(self.database, clock)
         self.metrics = Metrics(self.database, lambda: self.background.ill, settings.data_dir / TOKEN)
-        self.tasks = Tasks(self.database, clock, self.wake, self.metrics.answered)
+        self.tasks = Tasks(self.database, clock, self.wake, self.metrics.answered, settings.undo_seconds)
         self.deadlines = Deadlines(self.database, clock)
         self.flow_jobs = FlowJobs(self.database, clock, store)
         self.deliveries = Deliveries(
@@ -153,6 +154,7 @@ class Review:
                 self.initializing.initialize,
                 self.deadlines.end_leases,
                 self.deadlines.end_availability,
+                self.deadlines.make_final,
                 self.deliveries.deliver,
                 self.events.send,
                 *labeling_steps(
@@ -172,7 +174,15 @@ class Review:
         statistics = Statistics(self.database, clock)
         frames = Frames(self.database, access, self._renderers, self._trials, clock, url)
         secure = url.startswith("https:")
-        worker_api = WorkerApi(self.accounts, self.tasks, statistics, clock, secure_cookie=secure)
+        worker_api = WorkerApi(
+            self.accounts,
+            self.tasks,
+            Complaints(self.database, clock),
+            statistics,
+            clock,
+            secure_cookie=secure,
+            least_seconds=settings.least_seconds,
+        )
         server = Starlette(
             routes=[
                 Route("/_nightloop/health", self._health),

@@ -103,7 +103,8 @@ class Task:
         No image comes later: it would move what is below it while that is clicked.
         """
         self.page.goto(self._site.put(template, task_input))
-        self.page.wait_for_function("messages.some((message) => message.nightloop === 'ready')")
+        for kind in ("ready", "painted") if ready else ("ready",):
+            self.page.wait_for_function("(kind) => messages.some((m) => m.nightloop === kind)", arg=kind)
         if ready:
             self.page.wait_for_function(
                 "[...document.querySelectorAll('*')].every((e) => (e.size === undefined || e.size !== null)"
