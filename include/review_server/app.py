@@ -182,6 +182,7 @@ class Review:
             clock,
             secure_cookie=secure,
             least_seconds=settings.least_seconds,
+            ahead_frame=lambda person, item: f"/frame/{frames.ahead_ticket(person, item)}",
         )
         server = Starlette(
             routes=[

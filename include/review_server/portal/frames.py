@@ -26,8 +26,7 @@ from starlette.responses import HTMLResponse, Response
 
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
-from include.review_server.db.models import HumanTaskUi, ItemInput, Task, WorkItem, WorkQueue
-from include.review_server.db.statuses import TaskStatus
+from include.review_server.db.models import HumanTaskUi, Task, WorkQueue
 from include.review_server.errors import Forbidden, UnknownTask
 from include.review_server.people.accounts import SignedIn
 from include.review_server.portal.turns import Turns
@@ -36,7 +35,6 @@ from include.review_server.templates.frame_policy import frame_headers, message_
 from include.review_server.templates.grants import Grant, ReadAccess
 from include.review_server.templates.liquid import Rendered
 from include.review_server.templates.render_pool import RenderPool
-from include.review_server.work.offers import offered, queues_of
 
 _TICKET_LIFE = timedelta(seconds=60)
 _LONGEST_TICKET = 200  # a task's id, a time and a signature have about a hundred characters
@@ -94,7 +92,7 @@ class Frames:
             raise Forbidden("this frame belongs to another session: open the task again") from None
         if self._clock().timestamp() > until:
             raise Forbidden("this frame's address has expired: reload the task")
-        # An item's number is signed by whoever holds the session, too: ``of_item`` asks whether it is offered.
+        # An item's number is signed by whoever holds the session, too: who renders it asks whether it is offered.
         return opens if isinstance(opens, int) and 0 < opens < 2**63 else str(opens)
 
     async def of_task(self, task_id: str, task_input: str) -> Frame:
@@ -102,9 +100,10 @@ class Frames:
         template, output_path = await run_in_threadpool(self._template_of, task_id)
         return await self._at_work(template, output_path, task_input)
 
-    async def of_item(self, worker_id: str, item_id: int) -> Frame:
-        """The document of an item that the worker may take now or has just taken; ``Forbidden`` otherwise."""
-        return await self._at_work(*await run_in_threadpool(self._offered, worker_id, item_id))
+    async def of_item(self, queue_id: int, task_input: str) -> Frame:
+        """The document of an item that has no task yet, of the queue with that number."""
+        template, output_path = await run_in_threadpool(self._template_of_queue, queue_id)
+        return await self._at_work(template, output_path, task_input)
 
     async def _at_work(self, template: str, output_path: str, task_input: str) -> Frame:
         grant = self._access.for_loop(task_input, output_path)
@@ -138,31 +137,17 @@ class Frames:
             raise UnknownTask(f"no task {task_id}")
         return found.content, found.output_path
 
-    def _offered(self, worker_id: str, item_id: int) -> tuple[str, str, str]:
-        """The template of an item, where its queue's owner writes, and its input."""
-        now = self._clock()
+    def _template_of_queue(self, queue_id: int) -> tuple[str, str]:
         query = (
-            select(HumanTaskUi.content, WorkQueue.id, WorkQueue.output_path, ItemInput.content)
+            select(HumanTaskUi.content, WorkQueue.output_path)
             .join(WorkQueue, WorkQueue.human_task_ui_id == HumanTaskUi.id)
-            .join(WorkItem, WorkItem.queue_id == WorkQueue.id)
-            .join(ItemInput, ItemInput.item_id == WorkItem.id)
-            .where(WorkItem.id == item_id)
-        )
-        taken = select(Task.id).where(
-            Task.item_id == item_id,
-            Task.worker_id == worker_id,
-            Task.status == TaskStatus.IN_HAND,
-            Task.expires_at > now,
+            .where(WorkQueue.id == queue_id)
         )
         with self._database.read() as session:
             found = session.execute(query).one_or_none()
-            if found is not None:
-                template, queue_id, output_path, task_input = found
-                is_theirs = any(queue.id == queue_id for queue in queues_of(session, worker_id))
-                item = offered(queue_id, worker_id, now).where(WorkItem.id == item_id)
-                if is_theirs and (session.scalars(item).first() or session.scalars(taken).first()):
-                    return template, output_path, task_input
-        raise Forbidden("this item is not offered to you any more")
+        if found is None:
+            raise UnknownTask("no such queue")
+        return found.content, found.output_path
 
     def _document(self, renderers: RenderPool, template: str, task_input: str, grant: Grant) -> Frame:
         rendered = renderers.document(template, task_input, self._components_url, grant)

@@ -148,7 +148,8 @@ class WorkerPages(PersonalPages):
             person = await self._person(request)
             opens = self._frames.opened_by(person, request.path_params["ticket"])
             if isinstance(opens, int):
-                frame = await self._frames.of_item(person.worker_id, opens)
+                ahead = await run_in_threadpool(self._tasks.ahead_input, person.worker_id, opens)
+                frame = await self._frames.of_item(ahead.queue_id, ahead.input)
             else:
                 task_input = await run_in_threadpool(self._input_of, person, opens)
                 frame = await self._frames.of_task(opens, task_input)

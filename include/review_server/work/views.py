@@ -37,6 +37,7 @@ class TaskView:
     accepted_at: datetime
     expires_at: datetime
     comment: str | None = None
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def task_view(session: Session, task: Task) -> TaskView:
         accepted_at=task.accepted_at,
         expires_at=task.expires_at,
         comment=task.comment,
+        hint=str(item.id),
     )
 
 

@@ -44,7 +44,7 @@ export class Keeping {
     // The browser's is newer, unless somebody has gone on at another machine since.
     const isNewer = here?.content && (!there || here.of === mark(there));
     const content = isNewer ? here.content : there;
-    if (here?.comment) this.comment = here.comment;
+    this.comment ||= here?.comment ?? "";
     if (!content || sheet.changed) return false;
     sheet.tell("restore", { content });
     // It answers messages in their order: after this, the draft is shown.

@@ -23,7 +23,7 @@ import { undoing } from "./undo.js";
 /** @typedef {import("./desk.js").Task} Task */
 
 const first = /** @type {HTMLIFrameElement} */ (document.getElementById("frame"));
-const { worker, least } = document.getElementById("frames").dataset;
+const { worker, least, comment } = document.getElementById("frames").dataset;
 const leastSeconds = Number(least);
 const time = document.getElementById("time");
 const left = document.getElementById("left");
@@ -47,6 +47,8 @@ const task = /** @type {Task} */ (/** @type {unknown} */ ({
 }));
 const active = new ActiveTime();
 const keeping = new Keeping(worker, () => (sending.isSending || leaving || isCovered() ? null : desk.current));
+// An answer that was taken back had one.
+keeping.comment = comment;
 // Asked for while the frame loads: a draft that came later would replace what had been begun.
 let keptDraft = keeping.ask(task.task_id);
 
