@@ -7,8 +7,8 @@ S3), and nothing else. It is rendered in a process of its own (``render_pool``).
 
 A ticket is good for one task of one session and for a minute. It is signed with the session's own CSRF token,
 so it needs no secret of its own and ends with the session. The template can read it from its address; without
-the cookie, which the template has not, it opens nothing. A ticket may also be for an item that its worker will
-probably get next: the page loads that frame ahead. It opens while the item is offered to that worker.
+the cookie, which the template has not, it opens nothing. A ticket may also be for an item that its worker
+will probably get next: the page loads that frame ahead. It opens while the item is offered to that worker.
 """
 
 from __future__ import annotations
@@ -74,13 +74,14 @@ class Frames:
         return str(_signer(person).dumps([task_id, until]))
 
     def ahead_ticket(self, person: SignedIn, item_id: int) -> str:
-        """What opens, within the next minute, the frame of an item that is offered to that session's worker."""
+        """What opens, within the next minute, the frame of an item that is offered to the worker."""
         until = (self._clock() + _TICKET_LIFE).timestamp()
         return str(_signer(person).dumps([item_id, until]))
 
     def opened_by(self, person: SignedIn, ticket: str) -> str | int:
-        """The task that a ticket is for, or the number of an item. ``Forbidden`` when it is another session's,
-        altered or too old.
+        """The task that a ticket is for, or the number of an item.
+
+        ``Forbidden`` when it is another session's, altered or too old.
         """
         try:
             if len(ticket) > _LONGEST_TICKET:
@@ -92,7 +93,7 @@ class Frames:
             raise Forbidden("this frame belongs to another session: open the task again") from None
         if self._clock().timestamp() > until:
             raise Forbidden("this frame's address has expired: reload the task")
-        # An item's number is signed by whoever holds the session, too: who renders it asks whether it is offered.
+        # Who holds the session can sign any number: whether the item is offered is asked where it is shown.
         return opens if isinstance(opens, int) and 0 < opens < 2**63 else str(opens)
 
     async def of_task(self, task_id: str, task_input: str) -> Frame:

@@ -24,7 +24,7 @@ LATEST = 20
 class TaskView:
     """A task as its worker sees it. ``input`` is what the template is given, as JSON text; ``queue`` its
     queue's key and ``item`` what the item is called. ``comment`` is what the worker wrote with an answer that
-    was taken back.
+    was taken back, ``hint`` what ``Tasks.ahead`` calls the item.
     """
 
     id: str
