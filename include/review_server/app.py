@@ -65,6 +65,7 @@ from include.review_server.work.deadlines import Deadlines
 from include.review_server.work.delivery import Deliveries
 from include.review_server.work.events import EndEvents
 from include.review_server.work.outputs import LoopOutputs
+from include.review_server.work.owning import Owning
 from include.review_server.work.tasks import Tasks
 from include.wire import AwsError
 
@@ -110,7 +111,7 @@ class Review:
         self._renderers, self._trials = RenderPool(2), RenderPool(1)
         access = ReadAccess(self.database, store, settings.read_prefixes)
         self.accounts = Accounts(self.database, clock)
-        self.metrics = Metrics(self.database, lambda: self.background.ill, settings.data_dir / TOKEN)
+        self.metrics = Metrics(self.database, clock, lambda: self.background.ill, settings.data_dir / TOKEN)
         self.tasks = Tasks(self.database, clock, self.wake, self.metrics.answered, settings.undo_seconds)
         self.deadlines = Deadlines(self.database, clock)
         self.flow_jobs = FlowJobs(self.database, clock, store)
@@ -196,6 +197,8 @@ class Review:
                     self.tasks,
                     frames,
                     clock,
+                    access,
+                    Owning(self.database, clock, self.wake),
                     settings.least_seconds,
                 ),
                 Route("/{path:path}", self._aws, methods=["GET", "POST", "PUT", "DELETE"]),

@@ -22,6 +22,19 @@ TEXT = """
 <crowd-form><p>{{ task.input.taskObject }}</p>
 <crowd-input name="plate" label="Plate" required></crowd-input></crowd-form>"""
 
+# A template that shows what its page is told, and has something kept.
+LISTENER = """
+<script src="https://assets.crowd.aws/crowd-html-elements.js"></script>
+<crowd-form><p id="got"></p><p id="keys"></p></crowd-form>
+<script>
+  addEventListener("message", ({ data }) => {
+    if (data.nightloop === "settings") got.textContent = JSON.stringify(data.settings);
+    if (data.nightloop === "key") keys.textContent += data.code;
+  });
+  document.addEventListener("all-crowd-elements-ready", () =>
+    setTimeout(() => parent.postMessage({ nightloop: "settings", settings: { light: 2 } }, "*")));
+</script>"""
+
 # Longer than a test takes, also on a busy machine: what has to be over is over by the clock of the server.
 _UNDO = 600
 
@@ -240,6 +253,25 @@ def test_a_reason_a_comment_and_a_complaint_reach_the_server(rig: Rig, visit: Vi
         assert (task.reason, task.comment) == ("UnclearRule", "cat or dog?")
         of_queue = select(Complaint.message).where(Complaint.queue_id == task.queue_id)
         assert any("nothing is not defined" in message for message in session.scalars(of_queue))
+
+
+def test_the_frame_gets_its_settings_again_and_the_keys_of_the_bar(rig: Rig, visit: Visit):
+    flow = rig.flow(content=LISTENER)
+    flow.start()
+    reviewer = visit(flow)
+    page = reviewer.page
+    reviewer.take()
+    page.wait_for_function("() => Object.values(localStorage).some((text) => text.includes('light'))")
+    page.reload()
+    frame = reviewer.frame()
+    expect(frame.locator("#got")).to_have_text('{"light":2}')
+    page.locator("#stop").focus()
+    page.keyboard.press("x")
+    expect(frame.locator("#keys")).to_have_text("KeyX")
+    # What presses the button stays with the button.
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Stop working on this task")).to_be_visible()
+    expect(frame.locator("#keys")).to_have_text("KeyX")
 
 
 def test_on_a_phone_and_magnified_everything_is_within_reach(boxes: Flow, visit: Visit):

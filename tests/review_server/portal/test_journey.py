@@ -149,6 +149,19 @@ def test_declining_asks_somebody_else(rig: Rig, visit: Visit):
     other.take()
 
 
+def test_the_list_says_what_others_hold(rig: Rig, visit: Visit):
+    flow = rig.flow(content=TEXT)
+    flow.start()
+    other = rig.worker(flow.team)
+    task = other.take(flow)
+    page = visit(flow).page
+    expect(page.get_by_role("heading", name="Nothing for you to take now")).to_be_visible()
+    expect(page.get_by_text("1 is in other people's hands")).to_be_visible()
+    assert other.do("return", task).status_code == 200
+    page.reload()
+    expect(page.get_by_text("1 waiting")).to_be_visible()
+
+
 def test_giving_back_leaves_it_in_the_list(rig: Rig, visit: Visit):
     flow = rig.flow(content=TEXT)
     flow.start()

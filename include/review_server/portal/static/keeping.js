@@ -50,8 +50,7 @@ export class Keeping {
     // It answers messages in their order: after this, the draft is shown.
     await sheet.drawn().catch(() => null);
     sheet.mark = mark(there);
-    sheet.changed = true;
-    sheet.unkept = Boolean(isNewer);
+    sheet.changed = sheet.unkept = Boolean(isNewer);
     say("Here is what you had done.");
     return true;
   }
@@ -61,7 +60,7 @@ export class Keeping {
     sheet.unkept = sheet.unstored = true;
     this.timer ??= setTimeout(() => {
       this.timer = null;
-      this.toBrowser(sheet);
+      this.toBrowser(sheet).catch(() => {});
     }, this.pause);
   }
 

@@ -136,13 +136,16 @@ document.querySelector("[data-sign-out]")?.addEventListener("click", async () =>
 });
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-for (const time of times("time[data-local]")) time.textContent = clock.format(new Date(time.dateTime));
 const hour = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "numeric", minute: "2-digit" });
-for (const time of times("time[data-hour]")) time.textContent = hour.format(new Date(time.dateTime));
 
-/** @param {string} selector @returns {NodeListOf<HTMLTimeElement>} */
-function times(selector) {
-  return document.querySelectorAll(selector);
+/** Write the times below an element in the reader's own time zone. @param {HTMLElement} root */
+export function tellTimes(root) {
+  /** @type {NodeListOf<HTMLTimeElement>} */
+  const times = root.querySelectorAll("time[data-local], time[data-hour]");
+  for (const time of times) {
+    time.textContent = ("hour" in time.dataset ? hour : clock).format(new Date(time.dateTime));
+  }
 }
+tellTimes(document.body);
 
 goesOn();

@@ -3,7 +3,7 @@
  * is shown in its place. An answer that could not be sent is kept, and sent again by itself when the server is back.
  */
 
-import { call, complain, others, person, say, sayNext, whoIsHere } from "./portal.js";
+import { Refused, call, complain, others, person, say, sayNext, whoIsHere } from "./portal.js";
 import { ask, isCovered, uncover } from "./cover.js";
 import { offerUndo } from "./news.js";
 
@@ -62,7 +62,7 @@ export class Sending {
           next: { queue: sheet.task.queue, ...(this.desk.ahead ? { prefer: this.desk.ahead.hint } : {}) },
         });
       } catch (error) {
-        if (error.status !== 0 && error.status < 500) throw error;
+        if (!(error instanceof Refused) || (error.status !== 0 && error.status < 500)) throw error;
         this.keeping.store(sheet, content);
         this.waiting(error, tries);
         await this.until(Math.min(FIRST_PAUSE * 2 ** tries, LONGEST_PAUSE));

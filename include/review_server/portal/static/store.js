@@ -28,9 +28,9 @@ export class Store {
 
   /** @param {string} name @param {any} value @returns {boolean} whether it is kept now */
   set(name, value) {
-    const text = JSON.stringify({ at: Date.now(), value });
-    if (text.length > this.characters) return false;
     try {
+      const text = JSON.stringify({ at: Date.now(), value });
+      if (text.length > this.characters) return false;
       this.makeRoom(this.own + name);
       while (!wrote(this.own + name, text)) if (!this.dropOldest(this.own + name)) return false;
       return true;
