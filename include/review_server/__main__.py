@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     patience_options(serve)
     serve.set_defaults(run=_serve)
 
-    bench.add_commands(commands)
+    bench.add_commands(commands, _data_options)
     member_commands.add_commands(commands, _data_options)
     key_commands.add_commands(commands, _data_options)
     return parser

@@ -28,6 +28,8 @@ def seat(session: Session, queue: WorkQueue, item: WorkItem, worker_id: str, now
         expires_at=_lease_end(queue, item, now),
     )
     session.add(task)
+    # It was kept for this worker until now; the item's other places are everybody's.
+    item.reserved_for = None
     settle(session, item, now)
     earlier = select(Task.id).where(
         Task.item_id == item.id, Task.worker_id == worker_id, Task.status != TaskStatus.IN_HAND
