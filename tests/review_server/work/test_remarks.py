@@ -36,7 +36,7 @@ def test_a_failed_loop_says_who_declined_and_why(rig: Rig):
     flow = rig.flow(TaskAvailabilityLifetimeInSeconds=60)
     name = flow.start()
     people = [rig.worker(flow.team) for _ in range(4)]
-    said = (
+    said: tuple[dict[str, str], ...] = (
         {"reason": "BadImage", "comment": "half is missing"},
         {"reason": "NotSure"},
         {},
@@ -97,8 +97,8 @@ def test_the_same_complaint_counts_and_is_one_row(rig: Rig):
     task = worker.take(flow)
     for message in ("no <crowd-lens>", "no <crowd-lens>", "x" * 5000, "\0nul"):
         assert _complain(worker, task, message).status_code == 204
-    for message in ("", "  ", None, 7):
-        assert _complain(worker, task, message).status_code == 400
+    for wrong in ("", "  ", None, 7):
+        assert _complain(worker, task, wrong).status_code == 400
     assert _complaints(rig, flow) == [("no <crowd-lens>", 2), ("x" * 1000, 1), ("nul", 1)]
     stranger = rig.worker(flow.team)
     assert _complain(stranger, task, "mine").status_code == 404
