@@ -30,7 +30,15 @@ from include.review_server.db.models import (
     inline,
 )
 from include.review_server.db.statuses import TaskStatus
-from include.review_server.portal.owner_comparing import MOST_COMPARED, apart, changes, difference, is_unlike
+from include.review_server.portal.owner_comparing import (
+    MOST_COMPARED,
+    Change,
+    Matrix,
+    apart,
+    changes,
+    distances,
+    is_unlike,
+)
 from include.review_server.portal.owner_reading import Said, read_answer, read_initial
 from include.review_server.work.owning import FAST_SECONDS
 
@@ -112,13 +120,16 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class Sample:
-    """What the newest answers tell. ``agreement`` is None when no two answers were given to one item."""
+    """What the newest answers tell. ``agreement`` is None when no two answers were given to one item;
+    people differ on ``differing`` items, of which ``disputed`` are the first.
+    """
 
     answers: tuple[Given, ...] = ()
     workers: tuple[WorkerCounts, ...] = ()
     disputed: tuple[Disputed, ...] = ()
     agreement: float | None = None
     compared_items: int = 0
+    differing: int = 0
     changes: tuple[ClassChange, ...] = ()
 
     @property
@@ -126,12 +137,28 @@ class Sample:
         return sum("fast" in given.flags for given in self.answers)
 
 
+# The answers of an item that were compared (task and end), and how far they are apart.
+Far = tuple[tuple[tuple[str, datetime], ...], Matrix]
+# What the worker of a task (and its end) made of the model's proposals.
+Made = dict[tuple[str, datetime], Counter[Change]]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A look at a queue: the newest answer then, what was told, and what the next look need not do again."""
+
+    mark: object
+    sample: Sample
+    far: dict[int, Far]
+    made: Made
+
+
 class Samples:
     """Reads samples."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._kept: OrderedDict[int, tuple[object, Sample]] = OrderedDict()
+        self._kept: OrderedDict[int, _Look] = OrderedDict()
         # One at a time: several owners who look at once need one look.
         self._lock = threading.Lock()
 
@@ -143,14 +170,15 @@ class Samples:
                     newest_answers(queue_id, 1).with_only_columns(Task.id, Task.ended_at)
                 ).one_or_none()
                 mark = newest and tuple(newest)
-                if self._kept.get(queue_id, (None, None))[0] != mark or mark is None:
-                    self._kept[queue_id] = mark, self._read(session, queue_id)
+                look = self._kept.get(queue_id)
+                if look is None or look.mark != mark:
+                    look = self._kept[queue_id] = self._read(session, queue_id, mark, look)
             self._kept.move_to_end(queue_id)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-            return self._kept[queue_id][1]
+            return look.sample
 
-    def _read(self, session: Session, queue_id: int) -> Sample:
+    def _read(self, session: Session, queue_id: int, mark: object, before: _Look | None) -> _Look:
         rows = newest_answers(queue_id, SAMPLE).subquery()
         length = func.length(Answer.content)
         query = (
@@ -169,21 +197,32 @@ class Samples:
             .join(Worker, Worker.id == rows.c.worker_id)
             .order_by(rows.c.ended_at.desc(), rows.c.id.desc())
         )
+        known_said = (
+            {(one.task_id, one.ended_at): one.said for one in before.sample.answers} if before else {}
+        )
         found = [
-            (row, said_of(row.content), spent(row.accepted_at, row.ended_at, row.active_milliseconds))
+            (
+                row,
+                known_said.get((row.id, row.ended_at)) or said_of(row.content),
+                spent(row.accepted_at, row.ended_at, row.active_milliseconds),
+            )
             for row in session.execute(query)
         ]
         titles = titles_of(session, {row.item_id for row, _, _ in found})
-        by_item: dict[int, list[tuple[str, Said]]] = defaultdict(list)
+        by_item: dict[int, list[tuple[str, datetime, Said]]] = defaultdict(list)
         for row, said, _ in reversed(found):
-            if said is not None:
-                by_item[row.item_id].append((row.id, said))
-        far: dict[str, tuple[float, bool]] = {}
-        for told in by_item.values():
+            if said is not None and len(by_item[row.item_id]) < MOST_COMPARED:
+                by_item[row.item_id].append((row.id, row.ended_at, said))
+        far: dict[int, Far] = {}
+        place: dict[str, tuple[Matrix, int]] = {}
+        for item_id, told in by_item.items():
+            marks = tuple((task_id, ended_at) for task_id, ended_at, _ in told)
+            known = before.far.get(item_id) if before else None
+            # Reading and comparing cost most: what the last look did is taken from there.
+            matrix = known[1] if known and known[0] == marks else distances([said for *_, said in told])
+            far[item_id] = marks, matrix
             if len(told) > 1:
-                answers = [said for _, said in told]
-                for place, value in enumerate(apart(answers)):
-                    far[told[place][0]] = value, is_unlike(answers, place)
+                place.update((task_id, (matrix, at)) for at, (task_id, _, _) in enumerate(told))
         given = tuple(
             Given(
                 row.id,
@@ -195,12 +234,14 @@ class Samples:
                 seconds,
                 row.comment,
                 said,
-                far[row.id][0] if row.id in far else None,
-                flags_of(seconds, said, row.comment, far.get(row.id, (0.0, False))[1]),
+                apart(*place[row.id]) if row.id in place else None,
+                flags_of(seconds, said, row.comment, row.id in place and is_unlike(*place[row.id])),
             )
             for row, said, seconds in found
         )
-        return Sample(given, *_compared(given), _changes(session, given))
+        made = _made_of_models(session, given, before.made if before else {})
+        sample = Sample(given, *_compared(given, far), _sum(made))
+        return _Look(mark, sample, far, made)
 
 
 def newest_answers(queue_id: int, most: int) -> Select[Task]:
@@ -254,43 +295,39 @@ def flags_of(seconds: float, said: Said | None, comment: str | None, unlike: boo
 
 
 def _compared(
-    given: tuple[Given, ...],
-) -> tuple[tuple[WorkerCounts, ...], tuple[Disputed, ...], float | None, int]:
+    given: tuple[Given, ...], far: dict[int, Far]
+) -> tuple[tuple[WorkerCounts, ...], tuple[Disputed, ...], float | None, int, int]:
+    by_task = {one.task_id: one for one in given}
     by_item: dict[int, list[Given]] = defaultdict(list)
     for one in reversed(given):
-        if one.said is not None:
-            by_item[one.item_id].append(one)
+        by_item[one.item_id].append(one)
     sums: dict[str, list[float]] = defaultdict(list)
-    pairs: list[tuple[str, str, float]] = []
+    total, pairs = 0.0, 0
     disputed = []
-    for item_id, answers in by_item.items():
-        compared = answers[:MOST_COMPARED]
-        if len(compared) < 2:
-            continue
+    for item_id, (marks, matrix) in far.items():
+        answers = [by_task[task_id] for task_id, _ in marks]
         values = []
-        for one, other in combinations(compared, 2):
-            if one.said is not None and other.said is not None:
-                far = difference(one.said, other.said)
-                values.append(far)
-                pairs.append((one.worker_id, other.worker_id, far))
-                sums[one.worker_id].append(far)
-                sums[other.worker_id].append(far)
-        mean = sum(values) / len(values)
-        if mean > 0:
-            disputed.append(Disputed(item_id, answers[0].item, mean, tuple(answers)))
-    items = sum(len(answers) > 1 for answers in by_item.values())
-    total = sum(far for _, _, far in pairs)
-    agreement = 1 - total / len(pairs) if pairs else None
+        for a, b in combinations(range(len(answers)), 2):
+            values.append(matrix[a][b])
+            sums[answers[a].worker_id].append(matrix[a][b])
+            sums[answers[b].worker_id].append(matrix[a][b])
+        total += sum(values)
+        pairs += len(values)
+        if any(values):
+            mean = sum(values) / len(values)
+            disputed.append(Disputed(item_id, answers[0].item, mean, tuple(by_item[item_id])))
+    items = sum(len(marks) > 1 for marks, _ in far.values())
+    agreement = 1 - total / pairs if pairs else None
     # Of those who differ alike, the newest first.
     newest = sorted(disputed, key=lambda one: one.answers[-1].ended_at, reverse=True)
     first = sorted(newest, key=lambda one: one.far, reverse=True)[:_MOST_DISPUTED]
-    return _workers(given, sums, pairs, total), tuple(first), agreement, items
+    return _workers(given, sums, pairs, total), tuple(first), agreement, items, len(disputed)
 
 
 def _workers(
     given: tuple[Given, ...],
     sums: dict[str, list[float]],
-    pairs: list[tuple[str, str, float]],
+    pairs: int,
     total: float,
 ) -> tuple[WorkerCounts, ...]:
     by_worker: dict[str, list[Given]] = defaultdict(list)
@@ -311,7 +348,7 @@ def _workers(
                 sum("fast" in one.flags for one in answers),
                 1 - sum(own) / len(own) if own else None,
                 len(own),
-                _stands_out(own, len(pairs) - len(own), total - sum(own)),
+                _stands_out(own, pairs - len(own), total - sum(own)),
             )
         )
     return tuple(sorted(counts, key=lambda worker: (-worker.answers, worker.name)))
@@ -325,20 +362,28 @@ def _stands_out(own: list[float], others: int, others_total: float) -> bool:
     return mine >= _TIMES * theirs and mine - theirs >= _BY
 
 
-def _changes(session: Session, given: tuple[Given, ...]) -> tuple[ClassChange, ...]:
+def _made_of_models(session: Session, given: tuple[Given, ...], before: Made) -> Made:
+    keys = {one.task_id: (one.task_id, one.ended_at) for one in given if one.said is not None}
+    made = {key: before[key] for key in keys.values() if key in before}
+    new = [one for one in given if one.said is not None and keys[one.task_id] not in made]
     models: dict[int, Said | None] = {}
-    numbers = sorted({one.item_id for one in given})
+    numbers = sorted({one.item_id for one in new})
     for start in range(0, len(numbers), 100):
         query = select(ItemInput.item_id, ItemInput.content).where(
             ItemInput.item_id.in_(numbers[start : start + 100]), func.length(ItemInput.content) <= LONGEST
         )
         for item_id, content in session.execute(query):
             models[item_id] = read_initial(jsontext.parse(content))
-    counted: Counter[tuple[str, str]] = Counter()
-    for one in given:
+    for one in new:
         model = models.get(one.item_id)
-        if model is not None and one.said is not None:
-            counted.update(changes(model, one.said))
+        made[keys[one.task_id]] = changes(model, one.said) if model and one.said else Counter()
+    return made
+
+
+def _sum(made: Made) -> tuple[ClassChange, ...]:
+    counted: Counter[Change] = Counter()
+    for one in made.values():
+        counted.update(one)
     most = max(counted.values(), default=1)
     rows = sorted(counted.items(), key=lambda row: (-row[1], row[0]))[:_MOST_CHANGES]
     return tuple(ClassChange(*change, count, count / most) for change, count in rows)
