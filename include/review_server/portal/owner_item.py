@@ -23,9 +23,9 @@ from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import UnknownTask
 from include.review_server.portal.owner_access import Queue
 from include.review_server.portal.owner_comparing import apart, distances, is_unlike
+from include.review_server.portal.owner_given import flags_of, item_of, spent
 from include.review_server.portal.owner_now import REASONS
 from include.review_server.portal.owner_reading import Said, read_answer, read_initial
-from include.review_server.portal.owner_sample import flags_of, item_of, spent
 from include.review_server.s3_location import S3Location
 from include.review_server.templates.grants import ReadAccess
 

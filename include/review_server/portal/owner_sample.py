@@ -1,5 +1,4 @@
-"""The newest answers of a queue, read and compared: who agrees with whom, what stands out, what became of the
-model's proposals.
+"""The newest answers of a queue, read and compared.
 
 Takes the database, gives frozen values. The newest thousand answers stand for the rest; one that is longer
 than ``LONGEST`` counts, but is not compared. The last look at each queue is kept until an answer comes.
@@ -9,27 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import combinations
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from include.review_server import jsontext
 from include.review_server.db.database import Database
-from include.review_server.db.models import (
-    Answer,
-    HumanLoop,
-    ItemInput,
-    ObjectItem,
-    Task,
-    Worker,
-    WorkItem,
-    inline,
-)
-from include.review_server.db.statuses import TaskStatus
+from include.review_server.db.models import Answer, ItemInput, Task, Worker
 from include.review_server.portal.owner_comparing import (
     MOST_COMPARED,
     Change,
@@ -39,108 +26,31 @@ from include.review_server.portal.owner_comparing import (
     distances,
     is_unlike,
 )
-from include.review_server.portal.owner_reading import Said, read_answer, read_initial
-from include.review_server.work.owning import FAST_SECONDS
+from include.review_server.portal.owner_given import (
+    LONGEST,
+    Given,
+    flags_of,
+    newest_answers,
+    said_of,
+    spent,
+    titles_of,
+)
+from include.review_server.portal.owner_reading import Said, read_initial
+from include.review_server.portal.owner_tally import Far, Tally, tally
 
 SAMPLE = 1000
-LONGEST = 32 * 1024  # characters of an answer or input that is read
 _KEPT = 20  # queues
-_MOST_DISPUTED = 10
-_MOST_CHANGES = 40
-# A worker is unlike the others after so many comparisons, when disagreeing twice as often, and by so much.
-LEAST_COMPARED = 10
-_TIMES, _BY = 2.0, 0.2
 
-FLAGS = {
-    "fast": "too fast",
-    "unlike": "unlike the others",
-    "changed": "pre-labels changed",
-    "comment": "with a comment",
-}
-
-
-@dataclass(frozen=True)
-class Given:
-    """One answer. ``apart`` is how far it is from the item's others, None when it is the only one."""
-
-    task_id: str
-    item_id: int
-    item: str
-    worker_id: str
-    worker: str
-    ended_at: datetime
-    seconds: float
-    comment: str | None
-    said: Said | None
-    apart: float | None
-    flags: tuple[str, ...]
-
-    @property
-    def words(self) -> str:
-        return self.said.words if self.said else "too long to be shown here"
-
-
-@dataclass(frozen=True)
-class Disputed:
-    """An item whose answers differ; ``far`` is 1 where they have nothing in common."""
-
-    item_id: int
-    item: str
-    far: float
-    answers: tuple[Given, ...]
-
-
-@dataclass(frozen=True)
-class WorkerCounts:
-    """One worker's part. ``modified``: share of answers that changed the pre-labels. ``agreement``: mean
-    likeness to others' answers in ``compared`` comparisons. ``is_unlike``: clearly less than others agree.
-    """
-
-    name: str
-    worker_id: str
-    answers: int
-    seconds_per_answer: float
-    modified: float | None
-    last_answer: datetime
-    fast: int
-    agreement: float | None
-    compared: int
-    is_unlike: bool
-
-
-@dataclass(frozen=True)
-class ClassChange:
-    """What the model said and what people said of it; an empty name means nothing. ``share``: of the most."""
-
-    model: str
-    person: str
-    count: int
-    share: float
+# What the worker of a task (and its end) made of the model's proposals.
+Made = dict[tuple[str, datetime], Counter[Change]]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What the newest answers tell. ``agreement`` is None when no two answers were given to one item;
-    people differ on ``differing`` items, of which ``disputed`` are the first.
-    """
+    """The newest answers, newest first, and what they tell together."""
 
-    answers: tuple[Given, ...] = ()
-    workers: tuple[WorkerCounts, ...] = ()
-    disputed: tuple[Disputed, ...] = ()
-    agreement: float | None = None
-    compared_items: int = 0
-    differing: int = 0
-    changes: tuple[ClassChange, ...] = ()
-
-    @property
-    def fast(self) -> int:
-        return sum("fast" in given.flags for given in self.answers)
-
-
-# The answers of an item that were compared (task and end), and how far they are apart.
-Far = tuple[tuple[tuple[str, datetime], ...], Matrix]
-# What the worker of a task (and its end) made of the model's proposals.
-Made = dict[tuple[str, datetime], Counter[Change]]
+    answers: tuple[Given, ...]
+    tally: Tally
 
 
 @dataclass(frozen=True)
@@ -240,126 +150,8 @@ class Samples:
             for row, said, seconds in found
         )
         made = _made_of_models(session, given, before.made if before else {})
-        sample = Sample(given, *_compared(given, far), _sum(made))
+        sample = Sample(given, tally(given, far, made.values()))
         return _Look(mark, sample, far, made)
-
-
-def newest_answers(queue_id: int, most: int) -> Select[Task]:
-    """The newest answered tasks of a queue, newest first."""
-    return (
-        select(Task)
-        .where(Task.queue_id == queue_id, Task.status == inline(TaskStatus.ANSWERED))
-        .order_by(Task.ended_at.desc(), Task.id.desc())
-        .limit(most)
-    )
-
-
-def titles_of(session: Session, item_ids: Iterable[int]) -> dict[int, str]:
-    """What the items are called before people."""
-    numbers = sorted(set(item_ids))
-    names: dict[int, str] = {}
-    for start in range(0, len(numbers), 500):
-        some = numbers[start : start + 500]
-        loops, objects = HumanLoop.__table__, ObjectItem.__table__
-        names.update(
-            dict(session.execute(select(loops.c.id, loops.c.name).where(loops.c.id.in_(some))).all())
-        )
-        for number, place in session.execute(
-            select(objects.c.id, objects.c.number).where(objects.c.id.in_(some))
-        ):
-            names[number] = f"object {place}"
-    return names
-
-
-def said_of(content: str | None) -> Said | None:
-    """An answer's JSON text, read; None when it was too long to be."""
-    return None if content is None else read_answer(jsontext.parse(content))
-
-
-def spent(accepted_at: datetime, ended_at: datetime | None, active: int | None) -> float:
-    """Seconds at work: as the worker's page measured them, else from taking to sending."""
-    if active is not None:
-        return active / 1000
-    return max(((ended_at or accepted_at) - accepted_at).total_seconds(), 0.0)
-
-
-def flags_of(seconds: float, said: Said | None, comment: str | None, unlike: bool) -> tuple[str, ...]:
-    """What stands out about an answer, as names of ``FLAGS``."""
-    marks = {
-        "fast": seconds < FAST_SECONDS,
-        "unlike": unlike,
-        "changed": bool(said and said.modified),
-        "comment": bool(comment),
-    }
-    return tuple(name for name, is_so in marks.items() if is_so)
-
-
-def _compared(
-    given: tuple[Given, ...], far: dict[int, Far]
-) -> tuple[tuple[WorkerCounts, ...], tuple[Disputed, ...], float | None, int, int]:
-    by_task = {one.task_id: one for one in given}
-    by_item: dict[int, list[Given]] = defaultdict(list)
-    for one in reversed(given):
-        by_item[one.item_id].append(one)
-    sums: dict[str, list[float]] = defaultdict(list)
-    total, pairs = 0.0, 0
-    disputed = []
-    for item_id, (marks, matrix) in far.items():
-        answers = [by_task[task_id] for task_id, _ in marks]
-        values = []
-        for a, b in combinations(range(len(answers)), 2):
-            values.append(matrix[a][b])
-            sums[answers[a].worker_id].append(matrix[a][b])
-            sums[answers[b].worker_id].append(matrix[a][b])
-        total += sum(values)
-        pairs += len(values)
-        if any(values):
-            mean = sum(values) / len(values)
-            disputed.append(Disputed(item_id, answers[0].item, mean, tuple(by_item[item_id])))
-    items = sum(len(marks) > 1 for marks, _ in far.values())
-    agreement = 1 - total / pairs if pairs else None
-    # Of those who differ alike, the newest first.
-    newest = sorted(disputed, key=lambda one: one.answers[-1].ended_at, reverse=True)
-    first = sorted(newest, key=lambda one: one.far, reverse=True)[:_MOST_DISPUTED]
-    return _workers(given, sums, pairs, total), tuple(first), agreement, items, len(disputed)
-
-
-def _workers(
-    given: tuple[Given, ...],
-    sums: dict[str, list[float]],
-    pairs: int,
-    total: float,
-) -> tuple[WorkerCounts, ...]:
-    by_worker: dict[str, list[Given]] = defaultdict(list)
-    for one in given:
-        by_worker[one.worker_id].append(one)
-    counts = []
-    for worker_id, answers in by_worker.items():
-        own = sums.get(worker_id, [])
-        told = [one.said.modified for one in answers if one.said and one.said.modified is not None]
-        counts.append(
-            WorkerCounts(
-                answers[0].worker,
-                worker_id,
-                len(answers),
-                sum(one.seconds for one in answers) / len(answers),
-                sum(told) / len(told) if told else None,
-                answers[0].ended_at,
-                sum("fast" in one.flags for one in answers),
-                1 - sum(own) / len(own) if own else None,
-                len(own),
-                _stands_out(own, pairs - len(own), total - sum(own)),
-            )
-        )
-    return tuple(sorted(counts, key=lambda worker: (-worker.answers, worker.name)))
-
-
-def _stands_out(own: list[float], others: int, others_total: float) -> bool:
-    """Whether one disagrees clearly more than the others do among themselves. Two alone tell nothing."""
-    if len(own) < LEAST_COMPARED or others < LEAST_COMPARED:
-        return False
-    mine, theirs = sum(own) / len(own), others_total / others
-    return mine >= _TIMES * theirs and mine - theirs >= _BY
 
 
 def _made_of_models(session: Session, given: tuple[Given, ...], before: Made) -> Made:
@@ -378,18 +170,3 @@ def _made_of_models(session: Session, given: tuple[Given, ...], before: Made) ->
         model = models.get(one.item_id)
         made[keys[one.task_id]] = changes(model, one.said) if model and one.said else Counter()
     return made
-
-
-def _sum(made: Made) -> tuple[ClassChange, ...]:
-    counted: Counter[Change] = Counter()
-    for one in made.values():
-        counted.update(one)
-    most = max(counted.values(), default=1)
-    rows = sorted(counted.items(), key=lambda row: (-row[1], row[0]))[:_MOST_CHANGES]
-    return tuple(ClassChange(*change, count, count / most) for change, count in rows)
-
-
-def item_of(session: Session, queue_id: int, item_id: int) -> WorkItem | None:
-    """An item of that queue."""
-    item = session.get(WorkItem, item_id)
-    return item if item is not None and item.queue_id == queue_id else None

@@ -143,8 +143,8 @@ def test_a_worker_who_disagrees_with_those_who_agree_is_flagged_after_enough_com
             answer(person, flow, said)
         flagged = "unlike the others</a>" in part(owner.of(flow), "workers")
         assert flagged == (count == 9)
-    row = part(owner.of(flow), "workers").split(cleo.id)[1]
-    assert "unlike the others</a>" in row.split("</tr>")[0]
+    row = part(owner.of(flow), "workers").partition(f'data-key="{cleo.id}"')[2]
+    assert "unlike the others</a>" in row.partition("</tr>")[0]
     lines = owner.of(flow, "/answers", flag="unlike")
     assert lines.count(f"<td>{cleo.name}</td>") == 10
     assert f"<td>{ada.name}</td>" not in lines
@@ -279,39 +279,36 @@ def test_what_has_priority_is_offered_first(rig: Rig, owner: Owner):
         assert owner.act(newer, "priority", priority=wrong).status_code == 400
 
 
-@pytest.mark.parametrize("action", ["pause", "resume", "priority", "release", "reassign", "offer"])
-def test_only_owners_with_the_pages_own_form_change_anything(rig: Rig, owner: Owner, action: str):
+def test_only_owners_with_the_pages_own_form_change_anything(rig: Rig, owner: Owner):
     flow = rig.flow()
     flow.start()
     worker = rig.worker(flow.team)
     task = worker.take(flow)
     fields = {"task": task["task_id"], "worker": worker.id, "priority": "3", "item": "1"}
-    address = f"/owner/flows/{flow.name}/{action}"
-    for person, token in ((owner, ""), (owner, "wrong"), (worker, worker.http.headers["x-csrf-token"])):
-        assert person.http.post(address, data=fields | {"csrf_token": token}).status_code == 403
-    assert owner.http.get(address).status_code in (404, 405)
+    for action in ("pause", "resume", "priority", "release", "reassign", "offer"):
+        address = f"/owner/flows/{flow.name}/{action}"
+        for person, token in ((owner, ""), (owner, "wrong"), (worker, worker.http.headers["x-csrf-token"])):
+            assert person.http.post(address, data=fields | {"csrf_token": token}).status_code == 403
+        assert owner.http.get(address).status_code in (404, 405)
     assert worker.take(flow)["task_id"] == task["task_id"]
+    assert 'value="0"' in part(owner.of(flow), "now")
 
 
-@pytest.mark.parametrize("path", ["", "/now", "/answers", "/answers.csv", "/answers.json", "/items/1"])
-def test_only_owners_see_anything(rig: Rig, owner: Owner, path: str):
+def test_only_owners_see_anything(rig: Rig, owner: Owner):
     flow = rig.flow()
     worker = rig.worker(flow.team)
-    assert worker.http.get(f"/owner/flows/{flow.name}{path}").status_code == 403
-    assert httpx.get(f"{rig.url}/owner/flows/{flow.name}{path}").status_code == 303
-    for kind in ("flows", "labeling-jobs"):
-        assert owner.http.get(f"/owner/{kind}/no-such-one{path}").status_code == 404
+    for path in ("", "/now", "/answers", "/answers.csv", "/answers.json", "/items/1"):
+        assert worker.http.get(f"/owner/flows/{flow.name}{path}").status_code == 403
+        assert httpx.get(f"{rig.url}/owner/flows/{flow.name}{path}").status_code == 303
+        for kind in ("flows", "labeling-jobs"):
+            assert owner.http.get(f"/owner/{kind}/no-such-one{path}").status_code == 404
 
 
-@pytest.mark.parametrize("number", ["0", "9" * 18, "9" * 30, "-1", "x", "%C2%B2"])
-def test_an_item_that_is_not_there(rig: Rig, owner: Owner, number: str):
-    assert owner.http.get(f"/owner/flows/{rig.flow().name}/items/{number}").status_code == 404
-
-
-def test_an_item_of_another_queue_is_not_shown(rig: Rig, owner: Owner):
+def test_an_item_that_is_not_there_or_of_another_queue_is_not_shown(rig: Rig, owner: Owner):
     flow, other = rig.flow(), rig.flow()
-    number, _ = item(rig, flow, flow.start())
-    assert owner.http.get(f"/owner/flows/{other.name}/items/{number}").status_code == 404
+    there, _ = item(rig, other, other.start())
+    for number in ("0", str(there), "9" * 18, "9" * 30, "-1", "x", "%C2%B2"):
+        assert owner.http.get(f"/owner/flows/{flow.name}/items/{number}").status_code == 404
 
 
 def test_the_items_picture_is_signed_and_the_page_may_load_it_alone(rig: Rig, owner: Owner):
@@ -335,7 +332,7 @@ def test_the_items_picture_is_signed_and_the_page_may_load_it_alone(rig: Rig, ow
     assert '<rect x="6.5"' in reply.text
     assert "1 &lt;dog&gt;" in reply.text
     assert "<dog>" not in reply.text
-    elsewhere, _ = item(rig, flow, flow.start(content={"taskObject": "s3://Not A Bucket/x.jpg"}))
+    elsewhere, _ = item(rig, flow, flow.start(content={"taskObject": "a text/x.jpg"}))
     assert "<img" not in owner.of(flow, f"/items/{elsewhere}")
 
 
@@ -374,6 +371,8 @@ def test_exports_have_every_answer_and_run_nothing_in_a_spreadsheet(
 ):
     monkeypatch.setattr(owner_export, "_AT_ONCE", 2)
     flow = rig.flow()
+    assert owner.http.get(f"/owner/flows/{flow.name}/answers.json").json() == []
+    assert len(owner.http.get(f"/owner/flows/{flow.name}/answers.csv").text.splitlines()) == 1
     names = [flow.start() for _ in range(5)]
     worker = rig.worker(flow.team, name=f"=HYPERLINK(1),{rig.name('x')}")
     for number in range(5):
@@ -390,9 +389,6 @@ def test_exports_have_every_answer_and_run_nothing_in_a_spreadsheet(
     found = exported["json"].json()
     assert [one["answer"]["text"][-1] for one in found] == list("01234")
     assert {one["worker"] for one in found} == {worker.name}
-    empty = rig.flow()
-    assert owner.http.get(f"/owner/flows/{empty.name}/answers.json").json() == []
-    assert len(owner.http.get(f"/owner/flows/{empty.name}/answers.csv").text.splitlines()) == 1
 
 
 def test_answers_taken_back_count_no_more(rig: Rig, owner: Owner):
