@@ -463,12 +463,14 @@ def _summary(task: TaskView) -> dict[str, Any]:
         "task_id": task.id,
         "status": task.status,
         "item": task.item,
+        "item_hint": task.hint,
         "queue": task.queue,
         "title": task.title,
         "description": task.description,
         "accepted_at": iso(task.accepted_at),
         "expires_at": iso(task.expires_at),
         "comment": task.comment,
+        "hosts": list(task.hosts),
     }
 
 
