@@ -77,7 +77,7 @@ def test_the_page_keeps_itself_up_to_date_and_leaves_what_one_is_at(rig: Rig, vi
     held.get_by_role("button", name="Reassign it").click()
     expect(page.locator("#done")).to_contain_text("Given away")
     expect(row(ada)).to_have_count(0)
-    assert ada.do("answer", task).status_code == 409
+    assert ada.do("answer", task, {"text": "late"}).status_code == 409
     expect(page.get_by_text(f"waits for {bo.name} alone")).to_be_visible()
 
 
