@@ -189,6 +189,7 @@ export class Annotator extends ImageStage {
     if (!shape || this.refuses(shape)) return;
     this.shapes.select(id);
     this.label = this.labels.includes(shape.label) ? shape.label : this.label;
+    this.classChosen = true;
     if (reveal) this.view.reveal(this.kind.outline(shape.points));
     this.redraw();
     this.panel.show();

@@ -25,7 +25,8 @@ export function fixedKeys(kind) {
     ["Tab, Shift + Tab", `next, previous ${kind.noun}, as one reads`],
     ["Ctrl + arrows", `the nearest ${kind.noun} in that direction`],
     ["Arrows", "move the selection by 1 pixel (Alt: by 10), faster while held; without one, move the image"], ...bends,
-    ["Enter, Backspace", kind.drawing === "drag" ? "Backspace: delete the selection" : "set a point, or finish; take the last point back"],
+    ...(kind.drawing === "drag" ? [["Backspace", "delete the selection"]]
+      : [["Enter, Backspace", "set a point, or finish; take the last point back"]]),
     ["Ctrl or Alt + drag", `draw a new ${kind.noun} wherever the press is`],
     ["Click again", `the next ${kind.noun} below`], ["Wheel, pinch", "zoom"],
     ["Space + drag, middle button, swipe sideways", "move the image"],

@@ -49,7 +49,7 @@ export const stageStyle = sheet(`
   .position { font-variant-numeric: tabular-nums; white-space: nowrap; }
   .side { display: flex; flex-direction: column; gap: 12px; max-height: max(390px, calc(100vh - 130px)); overflow: auto; padding: 3px; }
   .side h3 { margin: 0 0 6px; font-size: 0.95em; }
-  .classes { display: flex; flex-direction: column; flex: 0 1 auto; min-height: min(220px, 40vh); }
+  .classes { display: flex; flex-direction: column; flex: none; max-height: max(220px, 45vh); }
   .find { width: 100%; min-height: 34px; margin-bottom: 6px; padding: 4px 8px; border: 1px solid var(--crowd-edge); border-radius: 6px; background: var(--crowd-ground); }
   .find[hidden] { display: none; }
   .palette { display: grid; gap: 4px; align-content: start; overflow: auto; padding: 3px; margin: -3px; }
@@ -95,7 +95,6 @@ export const stageStyle = sheet(`
     .columns { grid-template-columns: minmax(0, 1fr); }
     .stage { height: max(300px, calc(100vh - 330px)); }
     .side { max-height: none; }
-    .classes { min-height: 0; }
-    .palette { max-height: 40vh; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
+    .palette { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
   }
 `);
