@@ -7,7 +7,7 @@
 import { CrowdElement } from "../core/element.js";
 import { h, storedSize, svg } from "../core/dom.js";
 import { keysFor } from "../core/shortcuts.js";
-import { tell } from "../core/bridge.js";
+import { complain, whyMissing } from "../core/complaints.js";
 import { panelStyle } from "../layout/instructions.js";
 import { carry, chosen, firstClass, keepView } from "./carried.js";
 import { View } from "./view.js";
@@ -137,11 +137,10 @@ export class ImageStage extends CrowdElement {
     this.view.resize(clientWidth, this.stage.clientHeight || clientHeight);
   }
 
-  failed() {
-    const message = "The image could not be loaded. Its address may have expired: load the page again. If it stays away, "
-      + "it may be no image, or its bucket does not allow reading by CORS: choose Stop…, then Decline it.";
+  async failed() {
+    const message = await whyMissing(this.src ?? "");
     this.panel.waiting(message);
-    tell("error", { message });
+    complain(message);
   }
 
   get value() {

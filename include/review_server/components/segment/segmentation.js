@@ -43,6 +43,8 @@ export class CrowdSemanticSegmentation extends ImageStage {
     this.kept = null;
     /** The mask to correct, as it was. @type {Uint8Array | null} */
     this.initial = null;
+    /** Kept masks that were loaded. */
+    this.loads = 0;
     this.canvas = h("canvas", { class: "mask", "aria-hidden": "true" });
     this.image.after(this.canvas);
     this.keymap = new Keymap(actsOf(this));
@@ -102,7 +104,9 @@ export class CrowdSemanticSegmentation extends ImageStage {
   async readKept() {
     const { kept } = this;
     this.kept = null;
-    if (kept) await this.read(kept.source, kept.mappings);
+    if (!kept) return;
+    await this.read(kept.source, kept.mappings);
+    this.loads += 1;
   }
 
   /**
@@ -150,6 +154,11 @@ export class CrowdSemanticSegmentation extends ImageStage {
     };
     if (this.preset) answer.initialValueModified = !this.initial || !same(this.initial, this.mask.pixels);
     return answer;
+  }
+
+  /** The steps since it was loaded: a mask is too large to be written out at every look. */
+  fingerprint() {
+    return `${this.loads} ${this.mask?.past.length ?? 0}`;
   }
 
   restore(answer) {
