@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
@@ -19,6 +19,7 @@ from include.review_server.db.models import HumanTaskUi, LabelingJob, TemplateHo
 from include.review_server.templates.host_names import parse_host
 
 MOST_HOSTS = 20
+_MOST_LISTED = 200
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,15 @@ class AllowedHost:
     host: str
     allowed_by: str | None
     allowed_at: datetime
+
+
+@dataclass(frozen=True)
+class NamedTemplate:
+    """A human task UI, or the template of a labeling job, and the hosts that it may use."""
+
+    name: str
+    job: bool
+    hosts: list[str]
 
 
 def hosts_of(session: Session, content_sha256: str) -> list[str]:
@@ -56,6 +66,21 @@ class TemplateHosts:
                 .order_by(TemplateHost.host)
             )
             return [AllowedHost(row.host, by, row.allowed_at) for row, by in session.execute(query)]
+
+    def templates(self) -> list[NamedTemplate]:
+        """The templates that work is done with, the newest first."""
+        query = (
+            select(HumanTaskUi.name, HumanTaskUi.content_sha256, LabelingJob.name.label("job"))
+            .outerjoin(LabelingJob, LabelingJob.human_task_ui_id == HumanTaskUi.id)
+            .where(or_(HumanTaskUi.deleted_at.is_(None), LabelingJob.id.is_not(None)))
+            .order_by(HumanTaskUi.id.desc())
+            .limit(_MOST_LISTED)
+        )
+        with self._database.read() as session:
+            return [
+                NamedTemplate(row.job or row.name, row.job is not None, hosts_of(session, row.content_sha256))
+                for row in session.execute(query)
+            ]
 
     def for_text(self, template: str) -> list[str]:
         """The hosts that a template may use, by its text."""
