@@ -173,6 +173,7 @@ class Review:
             ],
         )
         statistics = Statistics(self.database, clock)
+        frames = Frames(self.database, access, self._renderers, self._trials, clock, url)
         secure = url.startswith("https:")
         worker_api = WorkerApi(
             self.accounts,
@@ -182,6 +183,7 @@ class Review:
             clock,
             secure_cookie=secure,
             least_seconds=settings.least_seconds,
+            ahead_frame=lambda person, item: f"/frame/{frames.ahead_ticket(person, item)}",
         )
         server = Starlette(
             routes=[
@@ -193,10 +195,11 @@ class Review:
                     self.database,
                     self.accounts,
                     self.tasks,
-                    Frames(self.database, access, self._renderers, self._trials, clock, url),
+                    frames,
                     clock,
                     access,
                     Owning(self.database, clock, self.wake),
+                    settings.least_seconds,
                 ),
                 Route("/{path:path}", self._aws, methods=["GET", "POST", "PUT", "DELETE"]),
             ],

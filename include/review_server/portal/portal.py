@@ -28,13 +28,14 @@ def portal_routes(
     clock: Clock,
     access: ReadAccess,
     owning: Owning,
+    least_seconds: float,
 ) -> list[BaseRoute]:
     """Every page's route, for the review server's application."""
     pages = Pages()
     statistics = Statistics(database, clock)
     return [
         *pages.routes(),
-        *WorkerPages(accounts, tasks, frames, pages, clock).routes(),
+        *WorkerPages(accounts, tasks, frames, pages, clock, least_seconds).routes(),
         *OwnerPages(accounts, statistics, JobStatistics(database, clock), frames, pages).routes(),
         *HostPages(accounts, database, clock, pages).routes(),
         *QueuePages(accounts, database, clock, access, owning, pages).routes(),

@@ -463,6 +463,7 @@ def _summary(task: TaskView) -> dict[str, Any]:
         "task_id": task.id,
         "status": task.status,
         "item": task.item,
+        "item_hint": task.hint,
         "queue": task.queue,
         "title": task.title,
         "description": task.description,

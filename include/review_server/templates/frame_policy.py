@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-# No popups: the frame hands a link that a person followed to the page around it, which opens it (core/links.js).
+# No popups: the frame hands a link that a person followed to the page around it (core/links.js).
 SANDBOX_WORDS = "allow-scripts allow-forms"
 SANDBOX = f"sandbox {SANDBOX_WORDS}"
 

@@ -25,7 +25,8 @@ LATEST = 20
 class TaskView:
     """A task as its worker sees it. ``input`` is what the template is given, as JSON text; ``queue`` its
     queue's key and ``item`` what the item is called. ``comment`` is what the worker wrote with an answer that
-    was taken back. ``hosts`` are those that its template may load from besides.
+    was taken back, ``hint`` what ``Tasks.ahead`` calls the item. ``hosts`` are those that its template may
+    load from besides.
     """
 
     id: str
@@ -38,6 +39,7 @@ class TaskView:
     accepted_at: datetime
     expires_at: datetime
     comment: str | None = None
+    hint: str = ""
     hosts: tuple[str, ...] = ()
 
 
@@ -95,6 +97,7 @@ def task_view(session: Session, task: Task) -> TaskView:
         accepted_at=task.accepted_at,
         expires_at=task.expires_at,
         comment=task.comment,
+        hint=str(item.id),
         hosts=tuple(hosts_of(session, session.get_one(HumanTaskUi, queue.human_task_ui_id).content_sha256)),
     )
 

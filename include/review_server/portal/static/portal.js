@@ -3,6 +3,10 @@
  * Other pages' scripts import from here.
  */
 
+import { complain, goesOn, sayNext } from "./news.js";
+
+export { complain, say, sayNext } from "./news.js";
+
 /** @returns {HTMLMetaElement | null} */
 const metaOfToken = () => document.querySelector("meta[name=csrf-token]");
 const token = () => metaOfToken()?.content ?? "";
@@ -40,32 +44,25 @@ export async function call(method, path, body) {
   return value;
 }
 
-/** The session's token may have changed in another tab. @returns {Promise<boolean>} whether somebody is signed in */
-export async function renewToken() {
+/** Whose page this is: the id and the name; empty on pages of nobody's. */
+export const person = { id: metaOfToken()?.dataset.worker ?? "", name: metaOfToken()?.dataset.name ?? "" };
+
+/**
+ * Whether this page's person is signed in, perhaps anew in another tab: then the page has the new session's token.
+ * With somebody else's session the token stays as it is, and the server takes nothing with it.
+ * @returns {Promise<{is: "here" | "out" | "other", name: string, renewed: boolean}>}
+ */
+export async function whoIsHere() {
   try {
     const session = await call("GET", "/worker/session");
-    const meta = metaOfToken();
-    if (meta) meta.content = session.csrf_token;
-    return true;
+    if (session.worker_id !== person.id) return { is: "other", name: session.name, renewed: false };
+    const renewed = token() !== session.csrf_token;
+    metaOfToken().content = session.csrf_token;
+    return { is: "here", name: session.name, renewed };
   } catch (error) {
-    if (error.status === 401) return false;
+    if (error.status === 401) return { is: "out", name: "", renewed: false };
     throw error;
   }
-}
-
-/** Say what happened (politely) @param {string} text */
-export function say(text) {
-  show(document.getElementById("status"), text);
-}
-
-/** Say what went wrong, and what to do. @param {string} text */
-export function complain(text) {
-  show(document.getElementById("alert"), text);
-}
-
-/** A message for the page that comes next. @param {string} text */
-export function sayNext(text) {
-  sessionStorage.setItem("nightloop-message", text);
 }
 
 /** Run `act` when Alt and the key are pressed. @param {string} code @param {() => void} act */
@@ -91,18 +88,13 @@ function help() {
   if (!document.querySelector("dialog[open]")) dialog.showModal();
 }
 
-function show(place, text, passing = false) {
-  place.hidden = !text;
-  place.classList.toggle("passing", passing);
-  place.textContent = text;
-}
-
-function typing(target) {
+/** Whether what is typed there is text. */
+export function isField(target) {
   return target instanceof HTMLElement && target.matches("input, textarea, select");
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "?" && typing(event.target)) return;
+  if (event.key === "?" && isField(event.target)) return;
   const meant = pressed({ code: event.code, key: event.key, alt: event.altKey, ctrl: event.ctrlKey || event.metaKey });
   if (meant) event.preventDefault();
 });
@@ -156,9 +148,4 @@ export function tellTimes(root) {
 }
 tellTimes(document.body);
 
-const message = sessionStorage.getItem("nightloop-message");
-if (message) {
-  sessionStorage.removeItem("nightloop-message");
-  // A moment later than the page, or a screen reader does not take it for news.
-  setTimeout(() => show(document.getElementById("status"), message, true), 150);
-}
+goesOn();
