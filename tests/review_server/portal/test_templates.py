@@ -1,5 +1,4 @@
-"""Templates at work: links and granted documents open in a tab of their own, allowed hosts are told, and a task
-that cannot be shown says so in the portal's words."""
+"""Templates at work: links and documents, presigned addresses, allowed hosts, and what cannot be shown."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ import json
 from collections.abc import Callable
 
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from sqlalchemy import select
 
 from include.review_server.db.models import Complaint, FlowDefinition
@@ -73,9 +72,12 @@ def test_an_owner_allows_a_host_and_the_worker_is_told(rig: Rig, visit: Visit):
     owner = visit(flow, owner=True)
     page = owner.page
     asked: list[str] = []
-    owner.context.route(
-        "https://cdn.example.org/**", lambda route: (asked.append(route.request.url), route.abort())
-    )
+
+    def ask(route: Route) -> None:
+        asked.append(route.request.url)
+        route.abort()
+
+    owner.context.route("https://cdn.example.org/**", ask)
     owner.take()
     expect(page.locator("#hosts")).to_be_hidden()
     assert asked == []
