@@ -14,6 +14,7 @@ from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
+from include.review_server.db.allowed_hosts import hosts_of
 from include.review_server.db.database import Database
 from include.review_server.db.models import HumanTaskUi, LabelingJob, TemplateHost, Worker
 from include.review_server.templates.host_names import parse_host
@@ -38,12 +39,6 @@ class NamedTemplate:
     name: str
     job: bool
     hosts: list[str]
-
-
-def hosts_of(session: Session, content_sha256: str) -> list[str]:
-    """The hosts that the template with that hash may use."""
-    query = select(TemplateHost.host).join(HumanTaskUi, HumanTaskUi.id == TemplateHost.human_task_ui_id)
-    return sorted(set(session.scalars(query.where(HumanTaskUi.content_sha256 == content_sha256))))
 
 
 class TemplateHosts:
