@@ -15,14 +15,15 @@ from playwright.sync_api import Frame, Page
 from benchmarks.planted import RIGHT, Planted, same
 from include.samples.scenes import Box
 
-_ELEMENT = "document.querySelector('crowd-bounding-box')"
-_SHAPES = f"() => {_ELEMENT}.shapes.items.map((shape) => ({{...shape}}))"
-_PLACE = f"""([x, y]) => {{
-    const stage = {_ELEMENT}.stage.getBoundingClientRect();
-    const at = {_ELEMENT}.view.toStage({{x, y}});
+# Of the annotation element in the frame, by its name.
+_SHAPES = "() => ELEMENT.shapes.items.map((shape) => ({...shape}))"
+# As one reads: rows of the image, and in each from left to right.
+_ORDER = "() => ELEMENT.inOrder.map((shape) => shape.id)"
+_PLACE = """([x, y]) => {
+    const stage = ELEMENT.stage.getBoundingClientRect();
+    const at = ELEMENT.view.toStage({x, y});
     return [at.x + stage.left + 1, at.y + stage.top + 1];
-}}"""
-_ON_STAGE = f"() => {_ELEMENT}.shadowRoot.activeElement === {_ELEMENT}.stage"
+}"""
 _FAST = 10  # pixels of an arrow with Alt
 _NEAR = 2  # pixels: a person leaves it at that
 
@@ -30,8 +31,9 @@ _NEAR = 2  # pixels: a person leaves it at that
 class Hands:
     """Real input on the task that is shown, counted."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, element: str = "crowd-bounding-box") -> None:
         self.page = page
+        self._element = element
         self.actions = 0
         self.frame = self._shown()
 
@@ -43,7 +45,7 @@ class Hands:
         frame = middle.content_frame() if middle else None
         if middle is None or frame is None:
             raise RuntimeError("no task is shown")
-        frame.wait_for_function(f"() => {_ELEMENT}?.size")
+        frame.wait_for_function(f"() => document.querySelector('{self._element}')?.size")
         corner = middle.bounding_box() or {"x": 0.0, "y": 0.0}
         self._corner = corner["x"], corner["y"]
         return frame
@@ -72,17 +74,15 @@ class Hands:
 
     def boxes(self) -> list[Seen]:
         """What is drawn, in the order of Tab."""
-        return [_seen(shape) for shape in self.frame.evaluate(_SHAPES)]
+        return [_seen(shape) for shape in self.tell(_SHAPES)]
 
-    def tell(self, script: str) -> Any:
+    def tell(self, script: str, *arguments: Any) -> Any:
         """What the element shows of itself, such as which box is selected."""
-        return self.frame.evaluate(script.replace("ELEMENT", _ELEMENT))
-
-    def on_stage(self) -> bool:
-        return bool(self.frame.evaluate(_ON_STAGE))
+        element = f"document.querySelector('{self._element}')"
+        return self.frame.evaluate(script.replace("ELEMENT", element), *arguments)
 
     def _at(self, x: float, y: float) -> tuple[float, float]:
-        left, top = self.frame.evaluate(_PLACE, [x, y])
+        left, top = self.tell(_PLACE, [x, y])
         return left + self._corner[0], top + self._corner[1]
 
 
@@ -155,52 +155,62 @@ def by_mouse(hands: Hands, planted: Planted) -> None:
 
 
 def by_keyboard(hands: Hands, planted: Planted) -> None:
-    """Tab from box to box, arrows for where and how large."""
-    todo = todos(hands, planted)
-    while not hands.on_stage():
-        hands.press("Tab")
-    # Who has deleted a box begins again at the first: boxes too much come last, and from behind.
-    for each in sorted(todo, key=lambda each: (each.to is None, each.at is None)):
-        if each.at and each.to:
-            _select(hands, each.at.id)
-            if each.at.label != each.to.label:
-                hands.press(each.to.label)
-            _arrows(hands, each.to.left - each.at.left, each.to.top - each.at.top)
-    for each in reversed([each for each in todo if each.to is None]):
-        if each.at:
-            _select(hands, each.at.id)
+    """Boxes by Tab or by their letters, places by the letters of the grid or by arrows: what is shorter."""
+    for todo in todos(hands, planted):
+        if todo.at is None and todo.to:
+            hands.press("b")
+            _letters(hands, todo.to.left, todo.to.top)
+            _letters(hands, *_end(todo.to))
+            if hands.boxes()[-1].label != todo.to.label:
+                hands.press(todo.to.label)
+            continue
+        assert todo.at
+        _select(hands, todo.at.id)
+        if todo.to is None:
             hands.press("Delete")
-    for each in todo:
-        if each.at is None and each.to:
-            hands.press("n")
-            right, bottom = _end(each.to)
-            for _ in range(2):  # a large box in the way of the edge is moved again when it is small
-                new = hands.boxes()[-1]
-                _arrows(hands, each.to.left - new.left, each.to.top - new.top)
-                new = hands.boxes()[-1]
-                _arrows(hands, right - new.right, bottom - new.bottom, "Shift+")
-            if new.label != each.to.label:
-                hands.press(each.to.label)
+            continue
+        if todo.at.label != todo.to.label:
+            hands.press(todo.to.label)
+        dx, dy = todo.to.left - todo.at.left, todo.to.top - todo.at.top
+        if max(abs(dx), abs(dy)) > RIGHT:
+            arrows = _arrows(dx, dy)
+            if len(arrows) <= 3:
+                hands.press(*arrows)
+            else:
+                hands.press("m")
+                _letters(hands, todo.to.left, todo.to.top)
     hands.press("Control+Enter")
 
 
 def _select(hands: Hands, wanted: int) -> None:
-    """By Tab or Shift+Tab, whichever is the shorter way."""
-    ids = [box.id for box in hands.boxes()]
+    """By Tab when one press is enough, else by the letter that the box shows."""
+    ids = hands.tell(_ORDER)
     selected = hands.tell("() => ELEMENT.shapes.selectedId")
-    at, to = (ids.index(selected) if selected in ids else None), ids.index(wanted)
-    forward, back = (to + 1, len(ids) - to) if at is None else (to - at, at - to)
-    use_back = forward < 0 or 0 < back < forward
-    hands.press(*["Shift+Tab" if use_back else "Tab"] * (back if use_back else forward))
+    if selected == wanted:
+        return
+    step = ids.index(wanted) - ids.index(selected) if selected in ids else 0
+    if step in (1, -1) and hands.tell("() => ELEMENT.shadowRoot.activeElement === ELEMENT.stage"):
+        hands.press("Tab" if step == 1 else "Shift+Tab")
+        return
+    hands.press("g")
+    letters = {shape: typed for typed, shape in hands.tell("() => [...ELEMENT.mode.keys]")}
+    hands.press(*letters[wanted])
 
 
-def _arrows(hands: Hands, dx: int, dy: int, held: str = "") -> None:
+def _letters(hands: Hands, x: int, y: int) -> None:
+    """A point by column and row of the grid."""
+    hands.press(*hands.tell("([x, y]) => ELEMENT.mode.lettersFor({x, y})", [x, y]))
+
+
+def _arrows(dx: int, dy: int) -> list[str]:
     """Ten pixels with Alt, then one by one, until it is near enough."""
+    keys = []
     for distance, less, more in ((dx, "ArrowLeft", "ArrowRight"), (dy, "ArrowUp", "ArrowDown")):
         tens = round(distance / _FAST)
         rest = distance - tens * _FAST
-        hands.press(*[f"{held}Alt+{more if tens > 0 else less}"] * abs(tens))
-        hands.press(*[f"{held}{more if rest > 0 else less}"] * max(0, abs(rest) - _NEAR))
+        keys += [f"Alt+{more if tens > 0 else less}"] * abs(tens)
+        keys += [more if rest > 0 else less] * max(0, abs(rest) - _NEAR)
+    return keys
 
 
 def _seen(shape: dict[str, Any]) -> Seen:

@@ -141,7 +141,8 @@ def _type(_page: Page, frame: Frame) -> set[str]:
             continue
         kind = field.get_attribute("type") or "text"
         if not field.input_value():
-            field.fill(_TYPED.get(kind, "some words"), timeout=_QUICK)
+            least = field.get_attribute("min")
+            field.fill(least or _TYPED.get(kind, "some words"), timeout=_QUICK)
         fields.append(field)
     return _names(fields)
 

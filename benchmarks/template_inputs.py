@@ -205,7 +205,7 @@ def _value(use: Use, folder: str) -> Any:
     kind = _kind(use)
     if kind:
         # The parts of an address are put together by the template.
-        bucket_key = name in ("name", "key") and use.path.count(".") > 1
+        bucket_key = name in ("name", "key") and use.filters == "captured"
         uri = f"{folder}/{FILES[kind]}"
         return uri.removeprefix("s3://").partition("/")[2] if bucket_key else uri
     if name == "bucket":

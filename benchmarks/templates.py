@@ -142,7 +142,7 @@ def _work(seat: Seat, flow: Flow, outcome: Outcome) -> None:
         content = _submit(seat, page, frame)
         outcome.complaints += _told(seat, content)
         if content is None:
-            notices = frame.locator("nightloop-notice:visible, [role=alert]:visible")
+            notices = frame.locator("nightloop-notice:visible")
             outcome.complaints += [text for text in notices.all_inner_texts() if text.strip()]
     accepted = content is not None and _accepted(seat, page, task["task_id"])
     if not accepted:

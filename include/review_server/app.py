@@ -114,7 +114,7 @@ class Review:
         self.metrics = Metrics(self.database, clock, lambda: self.background.ill, settings.data_dir / TOKEN)
         self.tasks = Tasks(self.database, clock, self.wake, self.metrics.answered, settings.undo_seconds)
         self.deadlines = Deadlines(self.database, clock)
-        self.flow_jobs = FlowJobs(self.database, clock, store)
+        self.flow_jobs = FlowJobs(self.database, clock, store, self._trials)
         self.deliveries = Deliveries(
             self.database,
             clock,

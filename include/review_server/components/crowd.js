@@ -27,7 +27,7 @@ import { CrowdBoundingBox, CrowdKeypoint, CrowdLine, CrowdPolygon, CrowdPolyline
 import { CrowdSemanticSegmentation } from "./segment/segmentation.js";
 import { CrowdEntityAnnotation } from "./text/entities.js";
 
-const PORTAL_KEYS = ["KeyS", "KeyT", "KeyW", "KeyQ"];
+const PORTAL_KEYS = ["KeyS", "KeyT", "KeyW", "KeyQ", "KeyZ", "KeyC"];
 
 watch();
 stylePage();

@@ -587,7 +587,7 @@ class TemplateHost(Base):
 
     human_task_ui_id: Mapped[int] = mapped_column(ForeignKey("human_task_uis.id"), primary_key=True)
     host: Mapped[str] = mapped_column(String(260), primary_key=True)
-    allowed_by: Mapped[str] = mapped_column(ForeignKey("workers.id"))
+    allowed_by: Mapped[str | None] = mapped_column(ForeignKey("workers.id"))  # None: the operator
     allowed_at: Mapped[datetime]
 
 

@@ -33,6 +33,7 @@ from include.review_server.portal.turns import Turns
 from include.review_server.templates import component_files
 from include.review_server.templates.frame_policy import frame_headers, message_headers
 from include.review_server.templates.grants import Grant, ReadAccess
+from include.review_server.templates.hosts import TemplateHosts
 from include.review_server.templates.liquid import Rendered
 from include.review_server.templates.render_pool import RenderPool
 
@@ -65,6 +66,7 @@ class Frames:
         self._access = access
         self._work, self._work_turns = work, Turns(work.size)
         self._trials, self._trial_turns = trials, Turns(trials.size)
+        self._hosts = TemplateHosts(database, clock)
         self._clock = clock
         self._components_url = component_files.components_url(public_url)
 
@@ -121,7 +123,8 @@ class Frames:
     async def findings(self, owner: SignedIn, template: str, task_input: str) -> list[dict[str, Any]]:
         """What is wrong with a template that an owner tries, as JSON objects."""
         async with self._trial_turns.turn(owner.worker_id):
-            checked = await run_in_threadpool(self._trials.check, template, task_input)
+            hosts = await run_in_threadpool(self._hosts.for_text, template)
+            checked = await run_in_threadpool(self._trials.check, template, task_input, hosts)
             return checked.findings
 
     def _template_of(self, task_id: str) -> tuple[str, str]:
@@ -152,7 +155,9 @@ class Frames:
 
     def _document(self, renderers: RenderPool, template: str, task_input: str, grant: Grant) -> Frame:
         rendered = renderers.document(template, task_input, self._components_url, grant)
-        headers = frame_headers(f"{self._components_url}/", grant.granted)
+        grant.admit(rendered.presigned)
+        hosts = self._hosts.for_text(template)
+        headers = frame_headers(f"{self._components_url}/", grant.granted, hosts)
         return Frame(rendered.content, headers, rendered)
 
 

@@ -470,6 +470,7 @@ def _summary(task: TaskView) -> dict[str, Any]:
         "accepted_at": iso(task.accepted_at),
         "expires_at": iso(task.expires_at),
         "comment": task.comment,
+        "hosts": list(task.hosts),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html as markup
 import re
-from collections.abc import Callable, ItemsView, Iterator
+from collections.abc import Callable, Collection, ItemsView, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from io import StringIO
@@ -63,6 +63,7 @@ class Rendered:
 
     content: str
     errors: tuple[RenderingError, ...] = ()
+    presigned: tuple[str, ...] = ()  # addresses in a page for the frame that came signed (``documents``)
 
 
 def frame_document(rendered: str, components_url: str) -> str:
@@ -145,6 +146,17 @@ class Templates:
                 for tag in unknown
             ),
         )
+
+    def filters(self, content: str) -> dict[str, int]:
+        """The filters that a template uses, and in which line first. Raises ``LiquidError``."""
+        if len(open_ended := never_closed(content)) > _MOST_OPEN:
+            raise LiquidError(_never_closed(content, open_ended[0]).message, token=None)
+        used = self._environment.from_string(content).analyze(include_partials=False).filters
+        return {name: content.count("\n", 0, spans[0].index) + 1 for name, spans in used.items()}
+
+    @property
+    def known_filters(self) -> Collection[str]:
+        return self._environment.filters.keys()
 
     def _grant_read_access(self, value: object) -> str:
         try:

@@ -15,6 +15,9 @@ from enum import StrEnum
 from include.review_server.templates.html_tokens import Kind, Token, tokens
 from include.review_server.templates.script_places import Script, ScriptPlaces
 
+# Stands for a character of Liquid: plain, and in nobody's template.
+LIQUID = "\ue000"
+
 _OPENING = re.compile(r"\{[{%]")
 _CLOSING = {"{{": "}}", "{%": "%}"}
 # The types of scripts that are JavaScript or JSON; what another holds is a text for somebody else.
@@ -103,12 +106,15 @@ class _Part:
 
 
 class Places:
-    """What a browser makes of each position; Liquid's own quotes and brackets count for nothing."""
+    """What a browser makes of each position; Liquid's own quotes and brackets count for nothing.
+
+    ``html`` is the text with ``LIQUID`` in place of every character of Liquid.
+    """
 
     def __init__(self, text: str) -> None:
         self.spans = liquid_spans(text)
-        self._html = _without(text, self.spans)
-        self._parts = list(_parts(self._html))
+        self.html = _without(text, self.spans)
+        self._parts = list(_parts(self.html))
         self._starts = [part.start for part in self._parts]
         self._ends = {span.start: span.end for span in self.spans}
         self._scripts: dict[int, ScriptPlaces] = {}
@@ -124,9 +130,9 @@ class Places:
             return Spot(part.place)
         if part.attribute.startswith("on") or part.place is Place.SCRIPT:
             if part.start not in self._scripts:
-                self._scripts[part.start] = ScriptPlaces(self._html, part.start, part.end)
+                self._scripts[part.start] = ScriptPlaces(self.html, part.start, part.end)
             end = self._ends.get(position, position)
-            beside = self._html[position - 1 : position] + self._html[end : end + 1]
+            beside = self.html[position - 1 : position] + self.html[end : end + 1]
             return Spot(
                 part.place,
                 part.attribute,
@@ -140,7 +146,7 @@ class Places:
     def _own_text(self, part: _Part) -> int:
         """Where in an attribute's value the first character stands that is neither Liquid nor a space."""
         at = part.start
-        while at < part.end and (at in self._ends or self._html[at].isspace()):
+        while at < part.end and (at in self._ends or self.html[at].isspace()):
             at = self._ends.get(at, at + 1)
         return at
 
@@ -154,7 +160,7 @@ def _without(text: str, spans: list[Span]) -> str:
     parts: list[str] = []
     at = 0
     for span in spans:
-        parts += [text[at : span.start], "x" * (span.end - span.start)]
+        parts += [text[at : span.start], LIQUID * (span.end - span.start)]
         at = span.end
     return "".join([*parts, text[at:]])
 

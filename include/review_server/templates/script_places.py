@@ -18,8 +18,9 @@ _REST_OF_TEXT = {
     "/": re.compile(r"(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*+\]?)*+/?", re.DOTALL),
 }
 _REST_OF_TEMPLATE = re.compile(r"(?:[^`\\$]|\\.|\$(?!\{))*+(`|\$\{)?", re.DOTALL)
-# Behind one of these a slash divides; behind anything else, and these words, it begins a pattern.
-_ENDS_A_VALUE = re.compile(r"[\w$)\]}'\"`]")
+# Behind one of these (the last stands for Liquid) a slash divides; behind anything else, and these words, it
+# begins a pattern.
+_ENDS_A_VALUE = re.compile(r"[\w$)\]}'\"`\ue000]")
 _BEFORE_PATTERN = re.compile(r"\b(?:return|typeof|case|in|of|void|delete|throw|else|do|new)$")
 
 

@@ -11,9 +11,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from include.review_server.db.models import ItemInput, Task, WorkItem, WorkQueue, inline
+from include.review_server.db.models import HumanTaskUi, ItemInput, Task, WorkItem, WorkQueue, inline
 from include.review_server.db.statuses import ItemStatus, TaskStatus
 from include.review_server.errors import UnknownTask
+from include.review_server.templates.hosts import hosts_of
 from include.review_server.work.offers import offered, queues_of
 
 # Of one's own answers: so many are listed.
@@ -24,7 +25,8 @@ LATEST = 20
 class TaskView:
     """A task as its worker sees it. ``input`` is what the template is given, as JSON text; ``queue`` its
     queue's key and ``item`` what the item is called. ``comment`` is what the worker wrote with an answer that
-    was taken back, ``hint`` what ``Tasks.ahead`` calls the item.
+    was taken back, ``hint`` what ``Tasks.ahead`` calls the item. ``hosts`` are those that its template may
+    load from besides.
     """
 
     id: str
@@ -38,6 +40,7 @@ class TaskView:
     expires_at: datetime
     comment: str | None = None
     hint: str = ""
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ def task_view(session: Session, task: Task) -> TaskView:
         expires_at=task.expires_at,
         comment=task.comment,
         hint=str(item.id),
+        hosts=tuple(hosts_of(session, session.get_one(HumanTaskUi, queue.human_task_ui_id).content_sha256)),
     )
 
 

@@ -35,6 +35,21 @@ export function blockedHosts() {
   return [...blocked].sort();
 }
 
+/**
+ * Why an element's own image is missing, once the policy had its word.
+ * @param {string} address
+ */
+export async function whyMissing(address) {
+  await new Promise((resolve) => setTimeout(resolve, AFTER_POLICY));
+  const host = hostOf(address);
+  if (blocked.has(host)) {
+    return `The image is not shown because its host, ${host}, is not allowed here. The template's owner can allow it, or use `
+      + "grant_read_access with an address in a bucket. Choose Stop…, then Decline it";
+  }
+  return "The image could not be loaded. Its address may have expired: load the page again. If it stays away, it may be no "
+    + "image, or its bucket does not allow reading by CORS: choose Stop…, then Decline it.";
+}
+
 /** Watch the template's program, from what was caught before this script ran (confine.js) on. */
 export function watch() {
   const early = /** @type {any} */ (window).nightloopFaults;

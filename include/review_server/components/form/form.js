@@ -166,7 +166,7 @@ export class CrowdForm extends HTMLElement {
   /** @param {string} problem */
   say(problem) {
     if (!this.notice && problem) {
-      this.notice = h("nightloop-notice", { role: "alert" });
+      this.notice = h("nightloop-notice", { class: "held", role: "alert" });
       const button = [...this.querySelectorAll("crowd-button[form-action=submit]")].at(-1);
       if (button) button.before(this.notice);
       else this.append(this.notice);

@@ -6,10 +6,11 @@
 
 import { h } from "../core/dom.js";
 import { ImageStage } from "../annotate/image-stage.js";
+import { Keymap } from "../core/keymap.js";
 import { listenToKeys } from "../annotate/keyboard.js";
 import { maskColours, pictureOf } from "./colours.js";
 import { listenToStrokes } from "./gestures.js";
-import { keyHelp, press } from "./keyboard.js";
+import { actsOf, fixedKeys, press } from "./keyboard.js";
 import { LARGEST_BRUSH, layOut } from "./layout.js";
 import { Mask, same } from "./mask.js";
 import { paint } from "./paint.js";
@@ -46,7 +47,8 @@ export class CrowdSemanticSegmentation extends ImageStage {
     this.loads = 0;
     this.canvas = h("canvas", { class: "mask", "aria-hidden": "true" });
     this.image.after(this.canvas);
-    this.panel = layOut(this, root, keyHelp());
+    this.keymap = new Keymap(actsOf(this));
+    this.panel = layOut(this, root, fixedKeys());
     listenToStrokes(this);
     listenToKeys(this, press);
   }
@@ -318,7 +320,7 @@ export class CrowdSemanticSegmentation extends ImageStage {
     if (this.cursor) return;
     this.pointer = place && { x: place.x, y: place.y };
     this.panel.position(place && this.size ? place.at : null);
-    this.redraw();
+    this.redrawSoon();
   }
 
   // -- what is shown ---------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def upgrade() -> None:
         "template_hosts",
         sa.Column("human_task_ui_id", _number(), sa.ForeignKey("human_task_uis.id"), primary_key=True),
         sa.Column("host", sa.String(260), primary_key=True),
-        sa.Column("allowed_by", sa.String(16), sa.ForeignKey("workers.id"), nullable=False),
+        sa.Column("allowed_by", sa.String(16), sa.ForeignKey("workers.id")),
         sa.Column("allowed_at", sa.BigInteger, nullable=False),
     )
 
