@@ -104,10 +104,13 @@ def _try_all(it: Desk, files: list[tuple[str, Path]], results: dict[str, Outcome
         try:
             flow = it.flow(team, bucket, text)
         except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationException":
+                raise
             outcome.kind, outcome.why = "told", f"refused: {error}"[:200]
         else:
             flow.start(content=input_for(text, f"s3://{bucket}/{FOLDER}"))
             _work(seat, flow, outcome)
+            it.remove(flow)
         options.results.parent.mkdir(parents=True, exist_ok=True)
         options.results.write_text(
             json.dumps({key: asdict(value) for key, value in results.items()}, indent=1)
