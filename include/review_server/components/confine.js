@@ -1,6 +1,6 @@
 /**
- * The first script of every task's page, before any of the template's: what could reach another host past the
- * page's policy goes away. `Connection-Allowlist` keeps the same promise inside the browsers that know it; this is
+ * The first script of every task's page, before any of the template's: it keeps what goes wrong in their scripts, and
+ * what could reach another host past the page's policy goes away. `Connection-Allowlist` keeps the same promise inside the browsers that know it; this is
  * for the others, and a second wall for those. It is written into the page, so that nothing runs before it.
  */
 (() => {
@@ -28,4 +28,23 @@
     return root;
   };
   watch(document);
+
+  // A new tab is opened by a link that a person follows, and by no script.
+  const open = () => {
+    throw new Error('A task opens no windows: write a link, <a href="…" target="_blank">.');
+  };
+  Object.defineProperty(self, "open", { value: open, writable: false, configurable: false });
+
+  // What goes wrong in the template's scripts before the components run is kept until these take it.
+  const MOST = 50;
+  const faults = [];
+  let take = (event) => faults.length < MOST && faults.push(event);
+  for (const type of ["error", "unhandledrejection", "securitypolicyviolation"]) {
+    // Capture: an image that fails is told to nobody above it.
+    self.addEventListener(type, (event) => take(event), true);
+  }
+  Object.defineProperty(self, "nightloopFaults", { value: Object.freeze({ take(read) {
+    take = read;
+    faults.splice(0).forEach(read);
+  } }) });
 })();

@@ -6,8 +6,12 @@
 
 import { CrowdElement, define } from "./core/element.js";
 import { stylePage } from "./core/style.js";
-import { listen, report, tell } from "./core/bridge.js";
+import { Activity } from "./core/activity.js";
+import { listen, reportSize, tell } from "./core/bridge.js";
+import { announce, blockedHosts, complain, watch } from "./core/complaints.js";
 import { isTyping } from "./core/dom.js";
+import { Seen } from "./core/seen.js";
+import "./core/settings.js";
 import { CrowdButton, CrowdForm } from "./form/form.js";
 import { CrowdInput, CrowdTextArea } from "./form/text.js";
 import { CrowdCheckbox, CrowdRadioButton, CrowdRadioGroup, CrowdToggleButton } from "./form/choice.js";
@@ -23,8 +27,9 @@ import { CrowdBoundingBox, CrowdKeypoint, CrowdLine, CrowdPolygon, CrowdPolyline
 import { CrowdSemanticSegmentation } from "./segment/segmentation.js";
 import { CrowdEntityAnnotation } from "./text/entities.js";
 
-const PORTAL_KEYS = ["KeyS", "KeyT", "KeyW", "KeyQ"];
+const PORTAL_KEYS = ["KeyS", "KeyT", "KeyW", "KeyQ", "KeyZ", "KeyC"];
 
+watch();
 stylePage();
 define({
   "crowd-button": CrowdButton,
@@ -84,6 +89,9 @@ function begin() {
   const forms = [...document.querySelectorAll("crowd-form")];
   for (const form of forms) form.complete();
   if (!forms.length) notice(document.body.firstChild, "This template has no <crowd-form>: nothing can be submitted");
+  const seen = new Seen();
+  for (const form of forms) form.lacking = () => seen.lacking();
+  const activity = new Activity(() => forms[0]?.fingerprint() ?? "");
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.defaultPrevented) return;
     if (isTyping(event) && event.composedPath()[0] instanceof HTMLSelectElement) return;
@@ -91,28 +99,58 @@ function begin() {
     forms[0]?.submit();
   });
   document.addEventListener("keydown", forward);
-  listen(receive);
-  report();
-  const ready = () => tell("ready", { elements: crowd.filter((name) => !unsupported.includes(name)), unsupported });
-  // A parent that began to listen after this page was ready asks.
-  listen((message) => message.nightloop === "hello" && ready());
+  reportSize();
   document.dispatchEvent(new Event("all-crowd-elements-ready"));
+  const ready = () => {
+    tell("ready", { elements: crowd.filter((name) => !unsupported.includes(name)), unsupported, blocked: blockedHosts() });
+    announce();
+    if (seen.painted) tell("painted");
+  };
+  listen((message) => {
+    // A parent that began to listen after this page was ready asks.
+    if (message.nightloop === "hello") ready();
+    if (message.nightloop === "least") seen.demand(message.seconds);
+    if (message.nightloop === "pause") seen.pause(Boolean(message.paused));
+    if (message.nightloop === "key" || message.nightloop === "restore") activity.begin();
+    receive(message, forms[0]);
+  });
   ready();
+  seen.watch();
 }
+
+// A key that is held down is one decision: it neither submits again nor presses a button again.
+window.addEventListener("keydown", (event) => {
+  if (!event.repeat || event.key !== "Enter") return;
+  const target = /** @type {any} */ (event.composedPath()[0]);
+  if (target instanceof HTMLTextAreaElement && !event.ctrlKey && !event.metaKey) return;
+  if (target.isContentEditable && !event.ctrlKey && !event.metaKey) return;
+  event.preventDefault();
+  event.stopPropagation();
+}, { capture: true });
 
 /** Keys of the page around this one do not reach it while the focus is here: hand them on. */
 function forward(event) {
   const meant = event.altKey ? PORTAL_KEYS.includes(event.code) : event.key === "?" && !isTyping(event);
-  if (!meant || event.defaultPrevented) return;
+  // What that page has handed over itself stays here.
+  if (!meant || event.defaultPrevented || !event.isTrusted) return;
   event.preventDefault();
   tell("key", { code: event.code, key: event.key, alt: event.altKey, ctrl: event.ctrlKey, shift: event.shiftKey });
 }
 
-/** @param {any} message */
-function receive(message) {
-  if (message.nightloop === "submit") document.querySelector("crowd-form")?.submit();
-  if (message.nightloop === "keep") tell("draft", { content: document.querySelector("crowd-form")?.value ?? null });
-  if (message.nightloop === "restore") document.querySelector("crowd-form")?.restore(message.content);
+/** A key that was pressed in the page around: it acts as if pressed here. @param {any} message */
+function press({ code, key, ctrl, alt, shift, meta }) {
+  (document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent("keydown", {
+    code: String(code ?? ""), key: String(key ?? ""), ctrlKey: Boolean(ctrl), altKey: Boolean(alt), shiftKey: Boolean(shift),
+    metaKey: Boolean(meta), bubbles: true, cancelable: true, composed: true,
+  }));
+}
+
+/** @param {any} message @param {CrowdForm | undefined} form */
+function receive(message, form) {
+  if (message.nightloop === "submit") form?.submit();
+  if (message.nightloop === "keep") tell("draft", { content: form?.value ?? null });
+  if (message.nightloop === "restore") form?.restore(message.content);
+  if (message.nightloop === "key") press(message);
   if (message.nightloop === "theme") document.documentElement.style.colorScheme = message.dark ? "dark" : "light";
   if (message.nightloop === "pause") {
     document.body.inert = Boolean(message.paused);
@@ -127,5 +165,5 @@ function notice(element, text) {
   note.textContent = text;
   if (element) element.before(note);
   else document.body.append(note);
-  tell("error", { message: text });
+  complain(text);
 }

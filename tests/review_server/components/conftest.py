@@ -103,7 +103,8 @@ class Task:
         No image comes later: it would move what is below it while that is clicked.
         """
         self.page.goto(self._site.put(template, task_input))
-        self.page.wait_for_function("messages.some((message) => message.nightloop === 'ready')")
+        for kind in ("ready", "painted") if ready else ("ready",):
+            self.page.wait_for_function("(kind) => messages.some((m) => m.nightloop === kind)", arg=kind)
         if ready:
             self.page.wait_for_function(
                 "[...document.querySelectorAll('*')].every((e) => (e.size === undefined || e.size !== null)"
@@ -144,7 +145,7 @@ class Task:
         """Press the submit button when something is missing; what the form says. Nothing was sent."""
         before = len(self.messages("answer"))
         self.page.locator("crowd-button[form-action=submit]").last.click()
-        text = self.page.locator("crowd-form > nightloop-notice:visible").inner_text()
+        text = self.page.locator("crowd-form nightloop-notice.held:visible").inner_text()
         assert len(self.messages("answer")) == before
         return text
 
@@ -197,6 +198,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def task(page: Page, site: Site) -> Task:
+    site.policies.clear()
     return Task(page, site)
 
 

@@ -5,15 +5,17 @@
 
 import { h } from "../core/dom.js";
 import { instructionsPanel } from "../layout/instructions.js";
+import { keysDialog } from "./help.js";
+import { lightOf } from "./light.js";
 
 /**
  * Build it, once.
  * @param {import("./image-stage.js").ImageStage} element
  * @param {ShadowRoot} root
- * @param {{keys: string[][], tools: any[], last?: any[], side?: any[]}} parts the help's rows (keys, what they do);
- *   tools before and after those of the zoom; what stands below the classes
+ * @param {{fixed: string[][], tools: any[], last?: any[], side?: any[]}} parts the help's rows that cannot be changed (keys,
+ *   what they do); tools before and after those of the zoom; what stands below the classes
  */
-export function frame(element, root, { keys, tools, last = [], side = [] }) {
+export function frame(element, root, { fixed, tools, last = [], side = [] }) {
   const header = h("h2", { class: "head" });
   const zoomed = h("output", { class: "zoom", "aria-label": "Zoom" });
   const zoom = (factor) => () => {
@@ -21,16 +23,13 @@ export function frame(element, root, { keys, tools, last = [], side = [] }) {
     else element.view.fit();
     element.redraw();
   };
-  const help = h("dialog", { "aria-label": "Keys" },
-    h("h2", { style: "margin-top: 0" }, "Keys"),
-    h("table", { class: "keys" }, h("tbody", {}, ...keys.map(([key, act]) =>
-      h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, act))))),
-    h("button", { type: "button", class: "button", onclick: () => help.close() }, "Close"));
+  const help = keysDialog(element.keymap, fixed, () => element.focusStage());
   const palette = h("div", { class: "palette", role: "group", "aria-label": "Classes" });
   const status = h("div", { class: "seen-by-readers", role: "status", "aria-live": "polite" });
   const waiting = h("div", { class: "waiting", role: "status" });
   const hint = h("span");
   const position = h("span", { class: "position" });
+  const light = lightOf(element.image, root, (text) => element.say(text), () => element.focusStage());
   element.stage.append(waiting);
   root.append(
     header,
@@ -38,26 +37,31 @@ export function frame(element, root, { keys, tools, last = [], side = [] }) {
       h("div", { class: "main" },
         h("div", { class: "tools", role: "toolbar", "aria-label": "Tools" },
           ...tools, gap(), tool("−", "Zoom out (−)", zoom(0.8)), zoomed, tool("+", "Zoom in (+)", zoom(1.25)),
-          tool("Fit", "Show the whole image (F)", zoom(0)), gap(), ...last, h("span", { class: "fill" }),
-          tool("Keys ?", "Show all keys (?)", () => help.showModal())),
-        element.stage, h("div", { class: "foot" }, hint, position)),
-      h("div", { class: "side" }, instructionsPanel(element), h("section", {}, h("h3", {}, "Classes"), palette), ...side)),
-    status, help);
+          tool("Fit", "Show the whole image (F)", zoom(0)), gap(), ...last, light.button, h("span", { class: "fill" }),
+          tool("Keys ?", "Show all keys (?)", () => help.open())),
+        light.panel, element.stage, h("div", { class: "foot" }, hint, position)),
+      h("div", { class: "side" }, instructionsPanel(element), h("section", { class: "classes" }, h("h3", {}, "Classes"), palette), ...side)),
+    status, help.dialog);
 
   return {
-    palette,
+    palette, light,
     header: (text) => (header.textContent = text),
     waiting: (text) => (waiting.textContent = text),
     hint: (text) => (hint.textContent = text),
     /** @param {number | null} scale null before the image is there */
-    zoom: (scale) => (zoomed.textContent = scale ? `${Math.round(scale * 100)} %` : ""),
-    position: (at) => (position.textContent = at ? `${Math.floor(at.x)}, ${Math.floor(at.y)}` : ""),
-    help: () => help.showModal(),
+    zoom: (scale) => show(zoomed, scale ? `${Math.round(scale * 100)} %` : ""),
+    position: (at) => show(position, at ? `${Math.floor(at.x)}, ${Math.floor(at.y)}` : ""),
+    help: () => help.open(),
     say(text) {
       // The same words twice are only spoken again when the text changes.
       status.textContent = status.textContent === text ? `${text}\u00a0` : text;
     },
   };
+}
+
+/** Text that is the same does not have the page laid out again. */
+function show(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 /** A button of the toolbar. */

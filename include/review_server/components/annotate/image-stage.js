@@ -7,8 +7,9 @@
 import { CrowdElement } from "../core/element.js";
 import { h, storedSize, svg } from "../core/dom.js";
 import { keysFor } from "../core/shortcuts.js";
-import { tell } from "../core/bridge.js";
+import { complain, whyMissing } from "../core/complaints.js";
 import { panelStyle } from "../layout/instructions.js";
+import { carry, chosen, firstClass, keepView } from "./carried.js";
 import { View } from "./view.js";
 import { stageStyle } from "./stage-style.js";
 
@@ -24,6 +25,8 @@ export class ImageStage extends CrowdElement {
 
   /** What stands around the stage (frame.js). @type {any} */
   panel = null;
+  /** What keys do on it. @type {any} */
+  keymap = null;
 
   /** @param {ShadowRoot} root */
   build(root) {
@@ -38,7 +41,12 @@ export class ImageStage extends CrowdElement {
     /** Whether what was drawn is hidden, to see what is under it. */
     this.hides = false;
     this.spaceHeld = false;
+    /** The frame in which the stage is drawn again; 0 for none. */
+    this.soon = 0;
     this.label = "";
+    /** Whether somebody has chosen a class on this image. */
+    this.classChosen = false;
+    this.viewKept = false;
     this.keys = [];
     this.shownLabels = [];
     this.image = h("img", { crossorigin: "anonymous", alt: "", draggable: "false" });
@@ -50,6 +58,7 @@ export class ImageStage extends CrowdElement {
       class: "stage", tabindex: "0", role: "application", "aria-roledescription": "image annotation",
     }, this.image, this.overlay);
     this.buildStage(root);
+    carry(this);
     new ResizeObserver(() => {
       // An image that came while the element was out of sight is measured now.
       if (!this.size && this.image.complete && this.image.naturalWidth) this.loaded();
@@ -67,7 +76,7 @@ export class ImageStage extends CrowdElement {
     if (JSON.stringify(labels) !== JSON.stringify(this.shownLabels)) {
       this.shownLabels = labels;
       this.keys = keysFor(labels);
-      if (!labels.includes(this.label)) this.label = labels[0] ?? "";
+      if (!labels.includes(this.label)) this.label = firstClass(labels);
     }
     const initial = this.given.get("initial-value") ?? this.getAttribute("initial-value");
     if (initial !== this.shownInitial) {
@@ -128,11 +137,10 @@ export class ImageStage extends CrowdElement {
     this.view.resize(clientWidth, this.stage.clientHeight || clientHeight);
   }
 
-  failed() {
-    const message = "The image could not be loaded. Its address may have expired: load the page again. If it stays away, "
-      + "it may be no image, or its bucket does not allow reading by CORS: choose Stop…, then Decline it.";
+  async failed() {
+    const message = await whyMissing(this.src ?? "");
     this.panel.waiting(message);
-    tell("error", { message });
+    complain(message);
   }
 
   get value() {
@@ -170,6 +178,7 @@ export class ImageStage extends CrowdElement {
   /** @param {string} label @returns {boolean} */
   chooseLabel(label) {
     this.label = label;
+    chosen(this, label);
     this.changed();
     this.say(`Class ${label}`);
     return true;
@@ -202,11 +211,29 @@ export class ImageStage extends CrowdElement {
   }
 
   redraw() {
+    cancelAnimationFrame(this.soon);
+    this.soon = 0;
     const { view } = this;
-    this.image.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
-    this.image.style.imageRendering = view.scale >= 3 ? "pixelated" : "auto";
+    const transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
+    if (this.size && transform !== this.shownTransform) {
+      this.shownTransform = transform;
+      this.image.style.transform = transform;
+      this.image.style.imageRendering = view.scale >= 3 ? "pixelated" : "auto";
+    }
     this.panel?.zoom(this.size && view.scale);
     if (this.size) this.draw();
+    keepView(this);
+  }
+
+  /** `redraw`, once a frame: pointers move more often than the screen shows. */
+  redrawSoon() {
+    this.soon ||= requestAnimationFrame(() => this.redraw());
+  }
+
+  /** `changed`, once a frame. */
+  changedSoon() {
+    cancelAnimationFrame(this.soon);
+    this.soon = requestAnimationFrame(() => this.changed());
   }
 
   /** Draw what lies over the image. */

@@ -1,31 +1,92 @@
 /**
  * The keyboard does everything the mouse does. Keys work wherever the focus is in the annotator or nowhere in
- * particular, but never while somebody types text.
+ * particular, but never while somebody types text. `actsOf` is the table that the keyboard and its help are made of.
  */
 
 import { isTyping } from "../core/dom.js";
+import { keyName } from "../core/key-name.js";
 import { moved, settled } from "./kinds.js";
 
 export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-export const FAST = 10;
+const FAST = 10;
+// A key that is held goes faster: its step doubles after every four repeats.
+const DOUBLES_AFTER = 4;
+const MOST_GROWTH = 8;
 const ZOOM = 1.25;
 
-/** The keys, as the help shows them. @param {any} kind */
-export function keyHelp(kind) {
-  const draws = kind.drawing === "drag"
-    ? [["N", `new ${kind.noun} in the middle, to move and resize by keys`]]
-    : [["N", `draw by keys: arrows move the cross, Enter sets a point${kind.most ? "" : ", Enter again on it finishes"}`]];
+/** What keys do that cannot be given others: keys, and what they do. @param {any} kind @returns {string[][]} */
+export function fixedKeys(kind) {
   const bends = kind.drawing === "drag"
     ? [["Shift + arrows", "resize by its right and lower side"], ["Ctrl + Shift + arrows", "resize by its left and upper side"]]
-    : kind.most === 1 ? [] : [["V", "choose a single point of it; arrows then move that point"]];
+    : [];
   return [
-    ["1 … 9, 0", `choose the class of the next ${kind.noun}, and of the selected one`], ...draws,
-    ["Tab, Shift + Tab", `next, previous ${kind.noun}`], ["Arrows", "move the selection by 1 pixel (Alt: by 10); without one, move the image"],
-    ...bends, ["Delete, Backspace", "delete the selection"], ["Ctrl + Z, Ctrl + Y", "undo, redo"],
-    ["+, −, wheel", "zoom"], ["F", "show the whole image"], ["Space + drag, middle button", "move the image"],
-    ["H", `hide or show all ${kind.plural}`], ["L", "labels on or off"], ["Escape", "stop drawing; select nothing"],
-    ["Ctrl + Enter", "submit"],
+    ["1 … 9, 0", `choose the class of the next ${kind.noun}, and of the selected one`],
+    ["Shift + 1 … 0, Shift + click on a class", `the class of the next ${kind.noun} only; the selected one stays as it is`],
+    ["Tab, Shift + Tab", `next, previous ${kind.noun}, as one reads`],
+    ["Ctrl + arrows", `the nearest ${kind.noun} in that direction`],
+    ["Arrows", "move the selection by 1 pixel (Alt: by 10), faster while held; without one, move the image"], ...bends,
+    ...(kind.drawing === "drag" ? [["Backspace", "delete the selection"]]
+      : [["Enter, Backspace", "set a point, or finish; take the last point back"]]),
+    ["Ctrl or Alt + drag", `draw a new ${kind.noun} wherever the press is`],
+    ["Click again", `the next ${kind.noun} below`], ["Wheel, pinch", "zoom"],
+    ["Space + drag, middle button, swipe sideways", "move the image"],
+    ["Escape", "stop drawing; select nothing"], ["Ctrl + Enter", "submit"],
   ];
+}
+
+/** @param {any} annotator @returns {import("../core/keymap.js").Act[]} */
+export function actsOf(annotator) {
+  const { kind } = annotator;
+  const box = kind.drawing === "drag";
+  const on = { noun: kind.noun, plural: kind.plural };
+  const acts = [
+    ["new", "n", box ? `new ${on.noun} in the middle, to move and resize by keys`
+      : `draw by keys: arrows move the cross, Enter sets a point${kind.most ? "" : ", Enter again on it finishes"}`,
+    () => annotator.drawByKeys()],
+    box && ["newByGrid", "b", `new ${on.noun} by letters: column and row of its upper left, then of its lower right corner`,
+      () => annotator.placeBy("new")],
+    box && ["redraw", "r", `draw the selected ${on.noun} again by letters, in the same way`, () => annotator.placeBy("redraw")],
+    ["move", "m", `move the selected ${on.noun} by letters: column and row of its upper left`, () => annotator.placeBy("move")],
+    ["go", "g", `select a ${on.noun} by the letter that it then shows`, () => annotator.showHints()],
+    ["zoomTo", "z", `zoom to the selected ${on.noun}; again: the whole image`, () => annotator.zoomToSelected()],
+    kind.drawing === "path" && ["vertex", "v", "choose a single point of it; arrows then move that point", () => annotator.nextVertex()],
+    ["delete", "Delete", "delete the selection", () => annotator.deleteSelected()],
+    ["hideClass", "Shift+h", "hide or show this class", () => annotator.toggleClass()],
+    ["labels", "l", "labels on or off", () => annotator.toggleLabels()],
+    ["search", "/", "find a class by its name: type, Enter chooses, Escape leaves", () => annotator.panel.search()],
+    ["list", "o", `go to the list of ${on.plural}; arrows go through it, Escape comes back`, () => annotator.panel.toList()],
+  ];
+  return [...named(acts.filter(Boolean)), ...stageActs(annotator, on.plural)];
+}
+
+/** What keys do on every stage. @param {any} element @param {string} drawn what `H` hides @returns {import("../core/keymap.js").Act[]} */
+export function stageActs(element, drawn) {
+  const { view } = element;
+  const zoom = (factor) => () => (view.zoom(factor), element.redraw(), true);
+  const light = (what, steps) => () => element.panel.light.step(what, steps);
+  return named([
+    ["undo", "Ctrl+z", "undo", () => element.undo()],
+    ["redo", ["Ctrl+y", "Ctrl+Shift+z"], "redo", () => element.redo()],
+    ["previousClass", "[", "previous class", () => element.stepLabel(-1)],
+    ["nextClass", "]", "next class", () => element.stepLabel(1)],
+    ["zoomIn", "+", "larger", zoom(ZOOM)],
+    ["zoomOut", "-", "smaller", zoom(1 / ZOOM)],
+    ["fit", "f", "show the whole image", () => (view.fit(), element.redraw(), true)],
+    ["hide", "h", `hide or show ${drawn}`, () => element.toggleHidden()],
+    ["brighter", "i", "brighter: how the image is shown, never the answer", light("brightness", 1)],
+    ["darker", "Shift+i", "darker", light("brightness", -1)],
+    ["moreContrast", "c", "more contrast", light("contrast", 1)],
+    ["lessContrast", "Shift+c", "less contrast", light("contrast", -1)],
+    ["moreGamma", "y", "lift the shadows (gamma)", light("gamma", 1)],
+    ["lessGamma", "Shift+y", "lower the shadows", light("gamma", -1)],
+    ["plainLight", "Shift+l", "the image's own light again", () => element.panel.light.reset()],
+    ["help", "?", "show all keys", () => element.help()],
+  ]);
+}
+
+/** @param {any[]} rows [id, key or keys, text, run] @returns {import("../core/keymap.js").Act[]} */
+export function named(rows) {
+  return rows.map(([id, keys, text, run]) => ({ id, keys: [keys].flat(), text, run }));
 }
 
 /**
@@ -37,65 +98,41 @@ export function listenToKeys(element, press) {
   document.addEventListener("keydown", (event) => {
     if (!element.isConnected || event.defaultPrevented || isTyping(event) || !element.hasKeys()) return;
     if (element.shadowRoot.querySelector("dialog[open]")) return;
+    element.repeats = event.repeat ? (element.repeats ?? 0) + 1 : 0;
     if (press(element, event)) event.preventDefault();
   });
-  document.addEventListener("keyup", (event) => {
-    if (event.key === " ") element.spaceHeld = false;
-  });
-  window.addEventListener("blur", () => (element.spaceHeld = false));
 }
 
-/** What keys do on every stage. @param {any} element @returns {Record<string, () => boolean>} */
-export function stageActs(element) {
-  const { view } = element;
-  const zoom = (factor) => () => (view.zoom(factor), element.redraw(), true);
-  return {
-    h: () => element.toggleHidden(),
-    f: () => (view.fit(), element.redraw(), true),
-    "+": zoom(ZOOM),
-    "=": zoom(ZOOM),
-    "-": zoom(1 / ZOOM),
-    "?": () => element.help(),
-    "[": () => element.stepLabel(-1),
-    "]": () => element.stepLabel(1),
-  };
+/** How far an arrow goes. @param {any} element @param {KeyboardEvent} event */
+export function stepOf(element, event) {
+  const growth = Math.min(2 ** Math.floor((element.repeats ?? 0) / DOUBLES_AFTER), MOST_GROWTH);
+  return (event.altKey ? FAST : 1) * growth;
 }
 
 /** Act on a key. @returns {boolean} whether it meant anything */
 export function press(annotator, event) {
-  const command = event.ctrlKey || event.metaKey;
   const onStage = annotator.shadowRoot.activeElement === annotator.stage;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (command && key === "z") return event.shiftKey ? annotator.redo() : annotator.undo();
-  if (command && key === "y") return annotator.redo();
+  const key = keyName(event);
+  const command = event.ctrlKey || event.metaKey;
+  if (annotator.mode && annotator.mode.press(key, event)) return true;
   if (ARROWS[key]) return arrow(annotator, ARROWS[key], event, onStage);
-  if (command || event.altKey) return false;
-  if (key === "Tab") return onStage && annotator.cycle(event.shiftKey ? -1 : 1);
-  if (key === "Enter") return onStage && annotator.placeCursor();
-  if (key === " ") {
-    if (!onStage) return false;
-    annotator.spaceHeld = true;
-    annotator.stage.style.cursor = "grab";
-    return true;
+  if (!command && !event.altKey) {
+    if (key === "Tab") return onStage && annotator.cycle(event.shiftKey ? -1 : 1);
+    if (key === "Enter") return onStage && annotator.placeCursor();
+    if (key === "Escape") return annotator.escape();
+    if (key === "Backspace") return annotator.draft?.points.length ? annotator.dropPoint() : annotator.deleteSelected();
+    const at = annotator.keys.indexOf(key);
+    if (at >= 0) return event.shiftKey ? annotator.chooseNext(annotator.labels[at]) : annotator.chooseLabel(annotator.labels[at]);
   }
-  const at = annotator.keys.indexOf(key);
-  if (at >= 0) return annotator.chooseLabel(annotator.labels[at]);
-  const acts = {
-    Delete: () => annotator.deleteSelected(),
-    Backspace: () => annotator.draft?.points.length ? annotator.dropPoint() : annotator.deleteSelected(),
-    Escape: () => annotator.escape(),
-    n: () => annotator.drawByKeys(),
-    v: () => annotator.nextVertex(),
-    l: () => annotator.toggleLabels(),
-    ...stageActs(annotator),
-  };
-  return acts[key]?.() ?? false;
+  return annotator.keymap.press(event);
 }
 
 function arrow(annotator, [right, down], event, onStage) {
   const { shapes, kind, size, view, cursor } = annotator;
   if (!size) return false;
-  const step = event.altKey ? FAST : 1;
+  const command = event.ctrlKey || event.metaKey;
+  if (command && !event.shiftKey) return !event.altKey && annotator.selectNearest(right, down);
+  const step = stepOf(annotator, event);
   const [dx, dy] = [right * step, down * step];
   if (cursor) return annotator.moveCursor(settled({ x: cursor.x + dx, y: cursor.y + dy }, size, kind.room));
   const shape = shapes.selected;
@@ -107,7 +144,7 @@ function arrow(annotator, [right, down], event, onStage) {
   }
   let { points } = shape;
   if (kind.drawing === "drag" && event.shiftKey) {
-    const corner = event.ctrlKey ? 0 : 1;
+    const corner = command ? 0 : 1;
     const to = settled({ x: points[corner].x + dx, y: points[corner].y + dy }, size, kind.room);
     points = points.map((point, at) => (at === corner ? to : point));
     if (points[1].x <= points[0].x || points[1].y <= points[0].y) return true;

@@ -1,15 +1,17 @@
 /** What stands around the stage of an annotation element: its tools, its classes, and the list of what was drawn. */
 
 import { h } from "../core/dom.js";
-import { classButton, frame, gap, keepingFocus, tool } from "./frame.js";
+import { frame, gap, tool } from "./frame.js";
+import { shapeList } from "./list.js";
+import { paletteOf } from "./palette.js";
 
 /**
  * Build it, once.
  * @param {import("./annotator.js").Annotator} annotator
  * @param {ShadowRoot} root
- * @param {string[][]} keys the help's rows: keys, what they do
+ * @param {string[][]} fixed keys that cannot be changed, and what they do
  */
-export function layOut(annotator, root, keys) {
+export function layOut(annotator, root, fixed) {
   const { kind } = annotator;
   const undo = tool("↶", "Undo (Ctrl+Z)", () => annotator.undo());
   const redo = tool("↷", "Redo (Ctrl+Y)", () => annotator.redo());
@@ -17,16 +19,19 @@ export function layOut(annotator, root, keys) {
   const hide = tool("Hide", `Hide or show all ${kind.plural} (H)`, () => annotator.toggleHidden());
   const finish = tool("Finish", `Finish the ${kind.noun} (Enter)`, () => annotator.finishDraft(annotator.draft.points));
   const title = h("h3", {});
-  const list = h("ul", { class: "shapes", "aria-label": `All ${kind.plural}` });
+  const list = shapeList(annotator);
   const around = frame(annotator, root, {
-    keys, tools: [undo, redo, gap(), remove, finish], last: [hide],
-    side: [h("section", { class: "drawn" }, title, list)],
+    fixed, tools: [undo, redo, gap(), remove, finish], last: [hide],
+    side: [h("section", { class: "drawn" }, title, list.element)],
   });
-  /** @type {any[] | null} */
-  let shown = null;
+  const classes = paletteOf(annotator, around.palette);
 
   return {
     ...around,
+    reorder: () => classes.reorder(),
+    search: () => classes.search(),
+    /** Put the focus on the list: on the selected one, or the first. */
+    toList: () => list.focus(),
     show() {
       const { shapes } = annotator;
       undo.setAttribute("aria-disabled", String(!shapes.past.length));
@@ -39,44 +44,10 @@ export function layOut(annotator, root, keys) {
       title.textContent = `${capital(kind.plural)} (${shapes.items.length})`;
       annotator.stage.setAttribute("aria-label",
         `${annotator.header || "Image"}. ${annotator.counted()}. Tab: next ${kind.noun}. Question mark: all keys.`);
-      // Drawing calls this at every move of the pointer; the lists only change with what they show.
-      const now = [shapes.items, shapes.selectedId, annotator.label, annotator.shownLabels];
-      if (shown?.every((value, index) => value === now[index])) return;
-      shown = now;
-      const { palette } = around;
-      keepingFocus(palette, () => palette.replaceChildren(...classButtons(annotator)));
-      keepingFocus(list, () => list.replaceChildren(...shapes.items.map((shape) => shapeRow(annotator, shape))));
+      list.show();
+      classes.show();
     },
   };
-}
-
-function classButtons(annotator) {
-  const selected = annotator.shapes.selected;
-  const active = selected ? selected.label : annotator.label;
-  return annotator.shownLabels.map((label, index) => {
-    const count = annotator.shapes.items.filter((shape) => shape.label === label).length;
-    return classButton(annotator, {
-      label, index, chosen: label === active, count: count ? String(count) : "", counted: `${count} drawn`,
-    });
-  });
-}
-
-function shapeRow(annotator, shape) {
-  const selected = shape.id === annotator.shapes.selectedId;
-  const known = annotator.shownLabels.includes(shape.label);
-  const title = annotator.titleOf(shape);
-  return h("li", { class: selected ? "selected" : null },
-    h("button", {
-      type: "button", class: "shape", "data-key": `shape ${shape.id}`, "aria-label": title,
-      "aria-current": selected ? "true" : null, onclick: () => annotator.selectShape(shape.id),
-    },
-    h("span", { class: "swatch", style: `background: ${annotator.colour(shape.label)}` }),
-    h("span", { class: "text" }, known ? shape.label : `${shape.label || "no class"} ⚠`),
-    h("span", { class: "quiet" }, annotator.kind.brief(shape.points))),
-    h("button", {
-      type: "button", class: "remove", "data-key": `remove ${shape.id}`, "aria-label": `Delete ${title}`,
-      title: "Delete", onclick: () => annotator.deleteShape(shape.id),
-    }, "✕"));
 }
 
 function hintFor(annotator) {
@@ -89,6 +60,8 @@ function hintFor(annotator) {
     if (kind.most) return "Click where the line ends.";
     return kind.closed ? "Click each corner; click the first one to close." : "Click each point; click the last one again to finish.";
   }
+  if (annotator.mode) return `${annotator.mode.said}. Escape leaves.`;
+  if (annotator.nextLabel !== null) return `The next ${kind.noun} will be ${annotator.nextLabel}, and only that one.`;
   if (shapes.selected) return "Drag it, drag a handle, or use the arrow keys. A number changes its class.";
   if (kind.drawing === "drag") return "Drag over the image to draw. Click to select.";
   if (kind.drawing === "point") return "Click to set a point. Drag a point to move it.";

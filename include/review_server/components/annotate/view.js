@@ -4,6 +4,7 @@ import { clamp } from "../core/dom.js";
 
 const MOST_SCALE = 40;
 const MARGIN = 12;
+const PART_OF_STAGE = 0.4; // of what is shown large: the rest shows what is around it
 
 export class View {
   constructor() {
@@ -51,6 +52,22 @@ export class View {
     this.y += dy;
     this.fitted = false;
     this.keepInSight();
+  }
+
+  /**
+   * Bring a part of the image into the middle, large. @param {{left: number, top: number, right: number, bottom: number}} area
+   * @returns {boolean} false when it is so already
+   */
+  showOff({ left, top, right, bottom }) {
+    const { stage } = this;
+    const across = (PART_OF_STAGE * stage.width) / Math.max(right - left, 1);
+    const down = (PART_OF_STAGE * stage.height) / Math.max(bottom - top, 1);
+    const scale = clamp(Math.min(across, down), this.fitScale, Math.min(MOST_SCALE, this.fitScale * 16));
+    const before = [this.x, this.y, this.scale];
+    this.zoom(scale / this.scale);
+    const middle = this.toStage({ x: (left + right) / 2, y: (top + bottom) / 2 });
+    this.pan(stage.width / 2 - middle.x, stage.height / 2 - middle.y);
+    return [this.x, this.y, this.scale].some((value, index) => Math.abs(value - before[index]) > 0.5);
   }
 
   /** Scroll just far enough that the points can be seen. @param {import("./shapes.js").Point[]} points */

@@ -7,8 +7,9 @@
 import { CrowdElement } from "../core/element.js";
 import { h, isTyping, storedSize, svg } from "../core/dom.js";
 import { sheet } from "../core/style.js";
-import { tell } from "../core/bridge.js";
+import { complain, whyMissing } from "../core/complaints.js";
 import { colourOf, inkOn } from "../core/colours.js";
+import { keyName } from "../core/key-name.js";
 import { keysFor } from "../core/shortcuts.js";
 import { pictureOf } from "../segment/colours.js";
 import { valuesOf } from "../segment/reading.js";
@@ -129,7 +130,7 @@ export class Classifier extends CrowdElement {
     // With several classifiers on a page, the one that has the focus.
     const all = document.querySelectorAll(ALL);
     if (all.length > 1 && !this.contains(document.activeElement)) return;
-    const at = this.keys?.indexOf(event.key) ?? -1;
+    const at = this.keys?.indexOf(keyName(event)) ?? -1;
     if (at < 0) return;
     event.preventDefault();
     const box = this.list.querySelectorAll("input")[at];
@@ -190,11 +191,9 @@ class ImageClassifier extends Classifier {
     this.image = h("img", { class: "crowd-own", crossorigin: "anonymous", alt: "The image to classify" });
     this.image.style.imageOrientation = "none";
     this.image.addEventListener("load", () => this.drawOverlay());
-    this.image.addEventListener("error", () => {
-      const message = "The image could not be loaded: load the page again. If it stays away, it may be no image, or its "
-        + "bucket does not allow reading by CORS: choose Stop…, then Decline it.";
-      this.error.textContent = message;
-      tell("error", { message });
+    this.image.addEventListener("error", async () => {
+      this.error.textContent = await whyMissing(this.src ?? "");
+      complain(this.error.textContent);
     });
     this.boxes = svg("svg", { "aria-hidden": "true" });
     this.target.append(h("figure", {}, this.image, this.boxes));

@@ -5,7 +5,7 @@
 
 import { base } from "./style.js";
 import { parseRelaxed } from "./relaxed.js";
-import { tell } from "./bridge.js";
+import { complain } from "./complaints.js";
 
 export class CrowdElement extends HTMLElement {
   /** Attributes with a property of the same (camel-cased) name, so that templates may set either. */
@@ -106,7 +106,7 @@ export class CrowdElement extends HTMLElement {
   complain(message) {
     if (this.complaints.has(message)) return;
     this.complaints.add(message);
-    tell("error", { message });
+    complain(message);
     const notice = document.createElement("nightloop-notice");
     notice.textContent = message;
     this.before(notice);
@@ -131,6 +131,11 @@ export class CrowdElement extends HTMLElement {
   /** What the element contributes under its name; undefined: nothing. @returns {any} */
   answer() {
     return undefined;
+  }
+
+  /** The answer as text, to tell whether somebody has changed it. @returns {string | undefined} */
+  fingerprint() {
+    return JSON.stringify(this.answer(), (key, value) => (key === "inputImageProperties" ? undefined : value));
   }
 
   /** Why the form cannot be submitted yet, or null. @returns {string | null} */

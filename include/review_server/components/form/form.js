@@ -84,28 +84,70 @@ export class CrowdForm extends HTMLElement {
     return this.value;
   }
 
-  /** Submit when every field is valid and no listener objects. @returns {boolean} whether it was sent */
+  /** The answer as text, to tell whether it was changed. What only the image's loading changes does not count. */
+  fingerprint() {
+    return JSON.stringify(this.fields.filter((field) => field.name && !field.disabled).map((field) =>
+      field instanceof CrowdElement ? field.fingerprint() : nativeValue(field)));
+  }
+
+  /** Why nothing can be submitted yet, or null (crowd.js sets it). @returns {string | null} */
+  lacking() {
+    return null;
+  }
+
+  /** Submit when the task was seen, every field is valid and no listener objects. @returns {boolean} whether it was sent */
   submit() {
+    const lacking = this.lacking();
+    if (lacking) {
+      // It passes by itself: the page around says so, and nothing here moves.
+      tell("held", { reason: lacking });
+      return false;
+    }
     for (const field of this.fields) {
       if (field.disabled) continue;
+      const problem = field instanceof CrowdElement ? field.problem() : field.validationMessage;
+      if (!problem) continue;
       if (field instanceof CrowdElement) {
-        const problem = field.problem();
-        if (problem) {
-          this.say(problem);
-          field.focus();
-          field.scrollIntoView({ block: "nearest" });
-          return false;
-        }
-      } else if (!field.reportValidity()) {
-        return false;
+        field.focus();
+        field.scrollIntoView({ block: "nearest" });
+      } else {
+        field.reportValidity();
       }
+      return this.hold(problem);
     }
     this.say("");
-    const event = new Event("submit", { bubbles: true, cancelable: true });
-    if (!this.dispatchEvent(event)) return false;
+    const { objects, failure } = this.ask();
+    if (failure) return this.hold(`The task's own program failed, so the answer was held back: ${failure}`);
+    // The template says itself what it objects to.
+    if (objects) {
+      tell("held", { reason: "The task's own check holds the answer back" });
+      return false;
+    }
     // Collected after the listeners: they may still put values into hidden inputs.
-    tell("answer", { content: this.value });
+    const content = this.value;
+    const lost = whatIsLost(this, content);
+    if (lost) return this.hold(lost);
+    tell("answer", { content });
     return true;
+  }
+
+  /** Let the template's listeners see the submit. One that fails may have left the answer half made. */
+  ask() {
+    let failure = "";
+    const fail = (event) => (failure ||= String(event.message || "unknown error"));
+    // The browser reports what a listener throws while the event is dispatched.
+    window.addEventListener("error", fail, { capture: true });
+    const event = new Event("submit", { bubbles: true, cancelable: true });
+    const objects = !this.dispatchEvent(event);
+    window.removeEventListener("error", fail, { capture: true });
+    return { objects, failure };
+  }
+
+  /** Do not submit, and say why. @param {string} reason @returns {false} */
+  hold(reason) {
+    this.say(reason);
+    tell("held", { reason });
+    return false;
   }
 
   requestSubmit() {
@@ -124,7 +166,7 @@ export class CrowdForm extends HTMLElement {
   /** @param {string} problem */
   say(problem) {
     if (!this.notice && problem) {
-      this.notice = h("nightloop-notice", { role: "alert" });
+      this.notice = h("nightloop-notice", { class: "held", role: "alert" });
       const button = [...this.querySelectorAll("crowd-button[form-action=submit]")].at(-1);
       if (button) button.before(this.notice);
       else this.append(this.notice);
@@ -235,6 +277,21 @@ function resetNative(field) {
   else if (field.options) {
     for (const option of field.options) option.selected = option.defaultSelected;
   } else if (field.type !== "file") field.value = field.defaultValue;
+}
+
+/**
+ * Why this answer lacks what the template asks for, or null.
+ * @param {CrowdForm} form @param {Record<string, any>} answer
+ */
+function whatIsLost(form, answer) {
+  const unknown = [...form.querySelectorAll("*")].filter((element) =>
+    element.localName.startsWith("crowd-") && !customElements.get(element.localName));
+  const empty = Object.values(answer).every((value) => !value || JSON.stringify(value) === "{}");
+  const asking = unknown.find((element) => empty || (element.hasAttribute("name") && !Object.hasOwn(answer, element.getAttribute("name"))));
+  if (asking) return `<${asking.localName}> is not supported here, so its answer would be missing: choose Stop…, then Decline it`;
+  const nameless = form.fields.find((field) => field instanceof CrowdElement && !field.name && !field.disabled);
+  if (empty && nameless) return `<${nameless.localName}> has no name, so the answer would be empty: choose Stop…, then Decline it`;
+  return null;
 }
 
 /** A plain own property, whatever its name is. */

@@ -1,55 +1,49 @@
 /** The keyboard paints too: a cross that the arrows move is where the tool acts. */
 
+import { keyName } from "../core/key-name.js";
+import { ARROWS, named, stageActs, stepOf } from "../annotate/keyboard.js";
 import { settled } from "../annotate/kinds.js";
-import { ARROWS, FAST, stageActs } from "../annotate/keyboard.js";
 
 const SIZE_STEP = 1.25;
 
-/** The keys, as the help shows them. */
-export function keyHelp() {
+/** What keys do that cannot be given others: keys, and what they do. @returns {string[][]} */
+export function fixedKeys() {
   return [
-    ["1 … 9, 0", "choose the class"], ["B, E, P", "brush, eraser, polygon"],
-    [", .", "smaller, larger brush"],
-    ["N", "a cross to move with the arrows (Alt: by 10 pixels)"],
+    ["1 … 9, 0", "choose the class"],
     ["Enter", "paint where the cross is, or set a corner there; on the last corner again: fill the polygon"],
+    ["Arrows", "move the cross by 1 pixel (Alt: by 10), faster while held; without one, move the image"],
     ["Shift + arrows", "paint on the way"], ["Backspace", "take the last corner back"],
-    ["Ctrl + Z, Ctrl + Y", "undo, redo"], ["+, −, wheel", "zoom"], ["F", "show the whole image"],
-    ["Space + drag, middle button, arrows", "move the image"], ["H", "hide or show the mask"],
+    ["Wheel", "zoom"], ["Space + drag, middle button", "move the image"],
     ["Escape", "drop the polygon and the cross"], ["Ctrl + Enter", "submit"],
   ];
+}
+
+/** @param {any} element @returns {import("../core/keymap.js").Act[]} */
+export function actsOf(element) {
+  return [...named([
+    ["brush", "b", "brush", () => element.chooseTool("brush")],
+    ["eraser", "e", "eraser", () => element.chooseTool("eraser")],
+    ["polygon", "p", "polygon", () => element.chooseTool("polygon")],
+    ["smallerBrush", ",", "smaller brush", () => element.chooseBrush(Math.min(element.brush - 1, element.brush / SIZE_STEP))],
+    ["largerBrush", ".", "larger brush", () => element.chooseBrush(Math.max(element.brush + 1, element.brush * SIZE_STEP))],
+    ["new", "n", "a cross to move with the arrows", () => element.drawByKeys()],
+  ]), ...stageActs(element, "the mask")];
 }
 
 /** Act on a key. @returns {boolean} whether it meant anything */
 export function press(element, event) {
   const command = event.ctrlKey || event.metaKey;
   const onStage = element.shadowRoot.activeElement === element.stage;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (command && key === "z") return event.shiftKey ? element.redo() : element.undo();
-  if (command && key === "y") return element.redo();
-  if (command) return false;
-  if (ARROWS[key]) return arrow(element, ARROWS[key], event, onStage);
-  if (event.altKey) return false;
-  if (key === "Enter") return onStage && element.placeCursor();
-  if (key === " ") {
-    if (!onStage) return false;
-    element.spaceHeld = true;
-    element.stage.style.cursor = "grab";
-    return true;
+  const key = keyName(event);
+  if (ARROWS[key]) return !command && arrow(element, ARROWS[key], event, onStage);
+  if (!command && !event.altKey) {
+    if (key === "Enter") return onStage && element.placeCursor();
+    if (key === "Escape") return element.escape();
+    if (key === "Backspace") return element.corners.length > 0 && element.dropPoint();
+    const at = element.keys.indexOf(key);
+    if (at >= 0) return element.chooseLabel(element.labels[at]);
   }
-  const at = element.keys.indexOf(key);
-  if (at >= 0) return element.chooseLabel(element.labels[at]);
-  const acts = {
-    b: () => element.chooseTool("brush"),
-    e: () => element.chooseTool("eraser"),
-    p: () => element.chooseTool("polygon"),
-    n: () => element.drawByKeys(),
-    ",": () => element.chooseBrush(Math.min(element.brush - 1, element.brush / SIZE_STEP)),
-    ".": () => element.chooseBrush(Math.max(element.brush + 1, element.brush * SIZE_STEP)),
-    Backspace: () => element.corners.length > 0 && element.dropPoint(),
-    Escape: () => element.escape(),
-    ...stageActs(element),
-  };
-  return acts[key]?.() ?? false;
+  return element.keymap.press(event);
 }
 
 function arrow(element, [right, down], event, onStage) {
@@ -60,7 +54,7 @@ function arrow(element, [right, down], event, onStage) {
     element.redraw();
     return true;
   }
-  const step = event.altKey ? FAST : 1;
+  const step = stepOf(element, event);
   const to = settled({ x: cursor.x + right * step, y: cursor.y + down * step }, size, 0);
   if (event.shiftKey && element.tool !== "polygon") {
     element.stroke(cursor, to);

@@ -11,9 +11,9 @@ const TOOLS = { brush: "Brush", eraser: "Eraser", polygon: "Polygon" };
  * Build it, once.
  * @param {import("./segmentation.js").CrowdSemanticSegmentation} element
  * @param {ShadowRoot} root
- * @param {string[][]} keys the help's rows: keys, what they do
+ * @param {string[][]} fixed keys that cannot be changed, and what they do
  */
-export function layOut(element, root, keys) {
+export function layOut(element, root, fixed) {
   const undo = tool("↶", "Undo (Ctrl+Z)", () => element.undo());
   const redo = tool("↷", "Redo (Ctrl+Y)", () => element.redo());
   const tools = Object.entries(TOOLS).map(([name, text]) =>
@@ -26,7 +26,7 @@ export function layOut(element, root, keys) {
   const finish = tool("Fill", "Fill the polygon (Enter)", () => element.finish());
   const hide = tool("Hide", "Hide or show the mask (H)", () => element.toggleHidden());
   const around = frame(element, root, {
-    keys, tools: [undo, redo, gap(), ...tools.map(([, button]) => button), size, pixels, finish], last: [hide],
+    fixed, tools: [undo, redo, gap(), ...tools.map(([, button]) => button), size, pixels, finish], last: [hide],
   });
 
   return {

@@ -6,10 +6,11 @@
 
 import { h } from "../core/dom.js";
 import { ImageStage } from "../annotate/image-stage.js";
+import { Keymap } from "../core/keymap.js";
 import { listenToKeys } from "../annotate/keyboard.js";
 import { maskColours, pictureOf } from "./colours.js";
 import { listenToStrokes } from "./gestures.js";
-import { keyHelp, press } from "./keyboard.js";
+import { actsOf, fixedKeys, press } from "./keyboard.js";
 import { LARGEST_BRUSH, layOut } from "./layout.js";
 import { Mask, same } from "./mask.js";
 import { paint } from "./paint.js";
@@ -42,9 +43,12 @@ export class CrowdSemanticSegmentation extends ImageStage {
     this.kept = null;
     /** The mask to correct, as it was. @type {Uint8Array | null} */
     this.initial = null;
+    /** Kept masks that were loaded. */
+    this.loads = 0;
     this.canvas = h("canvas", { class: "mask", "aria-hidden": "true" });
     this.image.after(this.canvas);
-    this.panel = layOut(this, root, keyHelp());
+    this.keymap = new Keymap(actsOf(this));
+    this.panel = layOut(this, root, fixedKeys());
     listenToStrokes(this);
     listenToKeys(this, press);
   }
@@ -100,7 +104,9 @@ export class CrowdSemanticSegmentation extends ImageStage {
   async readKept() {
     const { kept } = this;
     this.kept = null;
-    if (kept) await this.read(kept.source, kept.mappings);
+    if (!kept) return;
+    await this.read(kept.source, kept.mappings);
+    this.loads += 1;
   }
 
   /**
@@ -148,6 +154,11 @@ export class CrowdSemanticSegmentation extends ImageStage {
     };
     if (this.preset) answer.initialValueModified = !this.initial || !same(this.initial, this.mask.pixels);
     return answer;
+  }
+
+  /** The steps since it was loaded: a mask is too large to be written out at every look. */
+  fingerprint() {
+    return `${this.loads} ${this.mask?.past.length ?? 0}`;
   }
 
   restore(answer) {
@@ -309,7 +320,7 @@ export class CrowdSemanticSegmentation extends ImageStage {
     if (this.cursor) return;
     this.pointer = place && { x: place.x, y: place.y };
     this.panel.position(place && this.size ? place.at : null);
-    this.redraw();
+    this.redrawSoon();
   }
 
   // -- what is shown ---------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 import { CrowdElement } from "../core/element.js";
 import { h } from "../core/dom.js";
 import { colourOf, inkOn } from "../core/colours.js";
+import { keyName } from "../core/key-name.js";
 import { keysFor } from "../core/shortcuts.js";
 import { sheet } from "../core/style.js";
 import { instructionsPanel, panelStyle } from "../layout/instructions.js";
@@ -214,8 +215,8 @@ export class CrowdEntityAnnotation extends CrowdElement {
   key(event) {
     this.settle();
     const command = event.ctrlKey || event.metaKey;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const at = command || event.altKey ? -1 : this.keys.indexOf(event.key);
+    const key = keyName(event);
+    const at = command || event.altKey ? -1 : this.keys.indexOf(key);
     if (command && key === "z") event.shiftKey ? this.redo() : this.undo();
     else if (command && key === "y") this.redo();
     else if (at >= 0) this.chooseLabel(this.labels[at]);

@@ -1,0 +1,122 @@
+/**
+ * What is wrong with a task, for its worker and its owner: each fault once, a bounded number of them, in the page around
+ * this one. Faults of the template's own program count as well: exceptions, and what could not be loaded.
+ */
+
+import { tell } from "./bridge.js";
+
+const MOST = 20;
+const LONGEST = 300;
+// An image that the policy blocks fails as well: the policy's word comes first, and says more.
+const AFTER_POLICY = 250;
+
+/** @type {Set<string>} */
+const complaints = new Set();
+/** Hosts from which something was blocked. @type {Set<string>} */
+const blocked = new Set();
+let announced = false;
+
+/** Say that something is wrong. @param {string} message */
+export function complain(message) {
+  const text = message.length > LONGEST ? `${message.slice(0, LONGEST - 1)}…` : message;
+  if (complaints.has(text) || complaints.size >= MOST) return;
+  complaints.add(text);
+  if (announced) tell("error", { message: text });
+}
+
+/** Tell all of it to the page around, which listens now. */
+export function announce() {
+  announced = true;
+  for (const message of complaints) tell("error", { message });
+}
+
+/** The hosts from which something was blocked so far. */
+export function blockedHosts() {
+  return [...blocked].sort();
+}
+
+/**
+ * Why an element's own image is missing, once the policy had its word.
+ * @param {string} address
+ */
+export async function whyMissing(address) {
+  await new Promise((resolve) => setTimeout(resolve, AFTER_POLICY));
+  const host = hostOf(address);
+  if (blocked.has(host)) {
+    return `The image is not shown because its host, ${host}, is not allowed here. The template's owner can allow it, or use `
+      + "grant_read_access with an address in a bucket. Choose Stop…, then Decline it";
+  }
+  return "The image could not be loaded. Its address may have expired: load the page again. If it stays away, it may be no "
+    + "image, or its bucket does not allow reading by CORS: choose Stop…, then Decline it.";
+}
+
+/** Watch the template's program, from what was caught before this script ran (confine.js) on. */
+export function watch() {
+  const early = /** @type {any} */ (window).nightloopFaults;
+  early.take(read);
+}
+
+/** @param {Event} event */
+function read(event) {
+  if (event instanceof ErrorEvent) return readException(event);
+  if (event instanceof PromiseRejectionEvent) {
+    return complain(`A script of this task failed: ${inWords(event.reason)}`);
+  }
+  if (event instanceof SecurityPolicyViolationEvent) return readViolation(event);
+  setTimeout(() => readResource(event.target), AFTER_POLICY);
+}
+
+/** @param {ErrorEvent} event */
+function readException({ message, lineno, error }) {
+  // The browser's own word for a loop that it has broken by itself: nothing is lost.
+  if (/ResizeObserver loop/.test(message)) return;
+  const line = lineno ? ` (line ${lineno} of the page)` : "";
+  complain(`A script of this task failed: ${error instanceof Error ? inWords(error) : message}${line}`);
+}
+
+/** @param {SecurityPolicyViolationEvent} event */
+function readViolation({ blockedURI, effectiveDirective, disposition }) {
+  if (disposition === "report") return;
+  const what = WHAT[effectiveDirective.replace(/-(elem|attr)$/, "")] ?? "something";
+  const host = hostOf(blockedURI);
+  if (!host) {
+    complain(`This task's template uses ${what} (${blockedURI}) that is not allowed here (${effectiveDirective})`);
+    return;
+  }
+  blocked.add(host);
+  complain(`This task's template loads ${what} from ${host}, which is blocked here. The owner can allow that host, or put `
+    + "the file into a bucket and use grant_read_access");
+}
+
+const WHAT = {
+  "script-src": "a script", "style-src": "a style", "img-src": "an image", "media-src": "sound or video",
+  "font-src": "a font", "connect-src": "data", "frame-src": "a page in a frame", "object-src": "a document",
+  "form-action": "a form to send",
+};
+
+/** @param {EventTarget | null} target an element that could not load its file */
+function readResource(target) {
+  if (!(target instanceof HTMLElement)) return;
+  const file = /** @type {any} */ (target);
+  const address = String(file.currentSrc || file.src || file.href || file.data || "");
+  if (address && blocked.has(hostOf(address))) return;
+  complain(`A file of this task could not be loaded: <${target.localName}> ${briefly(address) || "without an address"}`);
+}
+
+/** @param {any} reason what was thrown */
+function inWords(reason) {
+  return reason instanceof Error ? `${reason.name}: ${reason.message}` : String(reason);
+}
+
+function hostOf(address) {
+  try {
+    return new URL(address, document.baseURI).host;
+  } catch {
+    return "";
+  }
+}
+
+/** An address without what signs it. */
+function briefly(address) {
+  return address.startsWith("data:") ? "data:…" : address.split(/[?#]/)[0];
+}
