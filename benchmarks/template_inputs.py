@@ -167,9 +167,10 @@ def _places(template: str) -> Any:
         if token.kind is Kind.COMMENT:
             spans.append((token.start, token.end, "!comment", ""))
         elif token.kind is Kind.START:
-            spans += [
-                (value.start, value.end, token.name, name.lower()) for name, value in token.values.items()
-            ]
+            around = [name for name, _ in opened if name in ("audio", "video")]
+            # A source is what stands around it.
+            element = around[-1] if token.name == "source" and around else token.name
+            spans += [(value.start, value.end, element, name.lower()) for name, value in token.values.items()]
             opened.append((token.name, token.end))
         elif token.kind is Kind.END:
             for index in range(len(opened) - 1, -1, -1):
