@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     auto_labeling_option(serve)
     serve.set_defaults(run=_serve)
 
-    bench.add_commands(commands)
+    bench.add_commands(commands, _data_options)
     member_commands.add_commands(commands, _data_options)
     key_commands.add_commands(commands, _data_options)
     return parser

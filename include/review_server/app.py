@@ -60,10 +60,12 @@ from include.review_server.templates.grants import ReadAccess
 from include.review_server.templates.render_pool import RenderPool
 from include.review_server.work.answers import Identities
 from include.review_server.work.background import BackgroundWorker
+from include.review_server.work.complaints import Complaints
 from include.review_server.work.deadlines import Deadlines
 from include.review_server.work.delivery import Deliveries
 from include.review_server.work.events import EndEvents
 from include.review_server.work.outputs import LoopOutputs
+from include.review_server.work.owning import Owning
 from include.review_server.work.tasks import Tasks
 from include.wire import AwsError
 
@@ -109,10 +111,10 @@ class Review:
         self._renderers, self._trials = RenderPool(2), RenderPool(1)
         access = ReadAccess(self.database, store, settings.read_prefixes)
         self.accounts = Accounts(self.database, clock)
-        self.metrics = Metrics(self.database, lambda: self.background.ill, settings.data_dir / TOKEN)
-        self.tasks = Tasks(self.database, clock, self.wake, self.metrics.answered)
+        self.metrics = Metrics(self.database, clock, lambda: self.background.ill, settings.data_dir / TOKEN)
+        self.tasks = Tasks(self.database, clock, self.wake, self.metrics.answered, settings.undo_seconds)
         self.deadlines = Deadlines(self.database, clock)
-        self.flow_jobs = FlowJobs(self.database, clock, store)
+        self.flow_jobs = FlowJobs(self.database, clock, store, self._trials)
         self.deliveries = Deliveries(
             self.database,
             clock,
@@ -153,6 +155,7 @@ class Review:
                 self.initializing.initialize,
                 self.deadlines.end_leases,
                 self.deadlines.end_availability,
+                self.deadlines.make_final,
                 self.deliveries.deliver,
                 self.events.send,
                 *labeling_steps(
@@ -170,8 +173,18 @@ class Review:
             ],
         )
         statistics = Statistics(self.database, clock)
+        frames = Frames(self.database, access, self._renderers, self._trials, clock, url)
         secure = url.startswith("https:")
-        worker_api = WorkerApi(self.accounts, self.tasks, statistics, clock, secure_cookie=secure)
+        worker_api = WorkerApi(
+            self.accounts,
+            self.tasks,
+            Complaints(self.database, clock),
+            statistics,
+            clock,
+            secure_cookie=secure,
+            least_seconds=settings.least_seconds,
+            ahead_frame=lambda person, item: f"/frame/{frames.ahead_ticket(person, item)}",
+        )
         server = Starlette(
             routes=[
                 Route("/_nightloop/health", self._health),
@@ -182,8 +195,11 @@ class Review:
                     self.database,
                     self.accounts,
                     self.tasks,
-                    Frames(self.database, access, self._renderers, self._trials, clock, url),
+                    frames,
                     clock,
+                    access,
+                    Owning(self.database, clock, self.wake),
+                    settings.least_seconds,
                 ),
                 Route("/{path:path}", self._aws, methods=["GET", "POST", "PUT", "DELETE"]),
             ],

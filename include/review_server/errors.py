@@ -52,6 +52,14 @@ class TooBusy(RuntimeError):
         self.retry_after = retry_after
 
 
+class TooManyComplaints(RuntimeError):
+    """A page complains more often than anybody would read: wait ``retry_after`` seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"too many complaints in a minute: try again in {retry_after} seconds")
+        self.retry_after = retry_after
+
+
 class BadInvitation(LookupError):
     """The invitation is unknown, used or too old: ask for a new one."""
 

@@ -17,23 +17,35 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from include.review_server import private_files
+from include.review_server.clock import Clock
 from include.review_server.db.database import Database
-from include.review_server.db.models import Delivery, Event, FlowDefinition, Task, WorkItem, WorkQueue, inline
-from include.review_server.db.statuses import FlowStatus, TaskStatus
+from include.review_server.db.models import (
+    Complaint,
+    Delivery,
+    Event,
+    FlowDefinition,
+    Task,
+    WorkItem,
+    WorkQueue,
+    inline,
+)
+from include.review_server.db.statuses import DeclineReason, FlowStatus, TaskStatus
 from include.review_server.errors import DatabaseAway
+from include.review_server.work.owning import FAST_SECONDS
 
 TOKEN = "metrics-token"  # noqa: S105 -- the file's name
 OTHERS = "(others)"  # no flow definition and no operation can have that name
@@ -42,7 +54,11 @@ _OPERATION = "nightloop.operation"  # in ASGI's scope
 _BY_QUEUE = {
     "tasks_waiting": "Places of human loops and of objects of labeling jobs that workers can take now.",
     "tasks_leased": "Tasks that workers have in hand.",
+    "oldest_waiting_seconds": "Age of the oldest item that workers can take now; 0 when there is none.",
+    "complaints": "Complaints of templates and their pages, each as often as it came.",
+    "queue_paused": "1 while an owner has paused it.",
 }
+_NOT_SAID = "NotSaid"
 
 App = Callable[..., Awaitable[None]]
 
@@ -54,7 +70,9 @@ class Metrics:
     must send.
     """
 
-    def __init__(self, database: Database, ill: Callable[[], Mapping[str, bool]], token: Path) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, ill: Callable[[], Mapping[str, bool]], token: Path
+    ) -> None:
         self._token_file, self._token = token, ""
         self._registry = CollectorRegistry()
         self._answers = Counter(
@@ -65,13 +83,18 @@ class Metrics:
             "Seconds that reviewers worked on these answers, without the pauses that their pages measured.",
             registry=self._registry,
         )
+        self._fast = Counter(
+            "nightloop_review_answers_too_fast",
+            f"Of these answers, those on which less than {FAST_SECONDS:.0f} second was spent.",
+            registry=self._registry,
+        )
         self._requests = Counter(
             "nightloop_review_requests",
             "Requests answered since the start, by AWS operation or route and HTTP status.",
             ["operation", "status"],
             registry=self._registry,
         )
-        self._registry.register(_Waiting(database, ill))
+        self._registry.register(_Waiting(database, clock, ill))
 
     def start(self) -> None:
         """Make the token at the first start. ``PermissionError`` when others could read it."""
@@ -83,6 +106,8 @@ class Metrics:
         """An answer was accepted, on which a reviewer has worked for so long."""
         self._answers.inc()
         self._seconds.inc(seconds)
+        if seconds < FAST_SECONDS:
+            self._fast.inc()
 
     async def page(self, request: Request) -> Response:
         kind, _, sent = request.headers.get("authorization", "").partition(" ")
@@ -117,8 +142,8 @@ def note_operation(request: Request, operation: str) -> None:
 class _Waiting(Collector):
     """What waits, as the database says now, and how the background gets on."""
 
-    def __init__(self, database: Database, ill: Callable[[], Mapping[str, bool]]) -> None:
-        self._database, self._ill = database, ill
+    def __init__(self, database: Database, clock: Clock, ill: Callable[[], Mapping[str, bool]]) -> None:
+        self._database, self._clock, self._ill = database, clock, ill
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         yield _gauge(
@@ -148,28 +173,61 @@ class _Waiting(Collector):
             .where(Task.status == inline(TaskStatus.IN_HAND))
             .group_by(Task.queue_id)
         )
+        complaints = select(Complaint.queue_id, func.sum(Complaint.times)).group_by(Complaint.queue_id)
+        declined = (
+            select(Task.reason, func.count())
+            .where(Task.status == inline(TaskStatus.DECLINED))
+            .group_by(Task.reason)
+        )
+        now = self._clock()
         with self._database.read() as session:
             found = session.execute(flows).all()
             newest = (
                 select(WorkQueue).where(WorkQueue.is_open).order_by(WorkQueue.id.desc()).limit(_MOST_QUEUES)
             )
-            queues = {queue.id: queue.key for queue in session.scalars(newest.limit(_MOST_QUEUES))}
-            counted = {
+            shown = list(session.scalars(newest))
+            queues = {queue.id: queue.key for queue in shown}
+            oldest: dict[int, float] = {}
+            for number, created_at in session.execute(_oldest()):
+                # Those of queues without a name share a line, which tells of the oldest of them.
+                number = number if number in queues else 0
+                oldest[number] = max(oldest.get(number, 0), (now - created_at).total_seconds())
+            counted: dict[str, dict[int, float]] = {
                 "tasks_waiting": {row[0]: row[1] for row in session.execute(waiting)},
                 "tasks_leased": {row[0]: row[1] for row in session.execute(leased)},
+                "oldest_waiting_seconds": oldest,
+                "complaints": {row[0]: row[1] for row in session.execute(complaints)},
+                "queue_paused": {queue.id: float(queue.is_paused) for queue in shown},
             }
+            reasons = {row[0]: row[1] for row in session.execute(declined)}
             outputs = session.scalar(select(func.count()).select_from(Delivery)) or 0
             events = session.scalar(select(func.count()).select_from(Event)) or 0
-        names = {row.id: row.name for row in found[:_MOST_QUEUES]}
+        names_of_flows = {row.id: row.name for row in found[:_MOST_QUEUES]}
         in_flight = {row.id: row.in_flight for row in found}
         text = "Human loops that are not terminal."
-        yield _gauge("open_human_loops", text, "flow_definition", _by_name(names, in_flight))
+        yield _gauge("open_human_loops", text, "flow_definition", _by_name(names_of_flows, in_flight))
         for name, counts in counted.items():
             yield _gauge(name, _BY_QUEUE[name], "queue", _by_name(queues, counts))
+        text = "Tasks that workers declined, of the items that are still there."
+        names = dict.fromkeys([*(reason.value for reason in DeclineReason), _NOT_SAID], 0.0)
+        for reason, count in reasons.items():
+            names[reason.value if reason else _NOT_SAID] += count
+        yield _gauge("tasks_declined", text, "reason", names)
         text = "Results of human loops and of objects that S3 does not have yet."
         yield GaugeMetricFamily("nightloop_review_outputs_waiting", text, outputs)
         text = "Ends of human loops and labeling jobs that the queue or bus has not been told yet."
         yield GaugeMetricFamily("nightloop_review_events_waiting", text, events)
+
+
+def _oldest() -> Select[int, datetime]:
+    """By queue, when the first item that can be taken was made: items come in the order of their ids."""
+    first = (
+        select(func.min(WorkItem.id).label("id"))
+        .where(WorkItem.vacancies > inline(0))
+        .group_by(WorkItem.queue_id)
+        .subquery()
+    )
+    return select(WorkItem.queue_id, WorkItem.created_at).join(first, first.c.id == WorkItem.id)
 
 
 def _by_name(names: Mapping[int, str], counts: Mapping[int, float]) -> dict[str, float]:

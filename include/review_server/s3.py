@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from itertools import chain
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
@@ -41,6 +42,7 @@ class ObjectStore:
         self._quick_client = _client(settings, connect_timeout=2, read_timeout=4, attempts=1)
         self.reach = Reach("S3")
         self._origin = settings.public_url.rstrip("/")
+        self._endpoint = settings.s3_endpoint_url.rstrip("/") if settings.s3_endpoint_url else None
         self._cors_seen: dict[str, float] = {}
 
     @property
@@ -202,6 +204,21 @@ class ObjectStore:
         params = {"Bucket": location.bucket, "Key": location.key}
         url: str = self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=_SIGNED_SECONDS)
         return url
+
+    def location_of(self, url: str) -> S3Location | None:
+        """The object that an address of this S3 names, signed or not; None for any other address."""
+        address = url.partition("#")[0].partition("?")[0]
+        try:
+            if self._endpoint is None:
+                location = S3Location.of_object(address)
+            elif address.startswith(f"{self._endpoint}/"):
+                location = S3Location.of_object(f"s3://{unquote(address.removeprefix(f'{self._endpoint}/'))}")
+            else:
+                return None
+            # What is signed for the object here has the same host and path, or it is not ours.
+            return location if self.signed_url(location).partition("?")[0] == address else None
+        except (ValueError, *S3_ERRORS):
+            return None
 
     def _allows_reading(self, rule: dict[str, Any]) -> bool:
         origins = rule.get("AllowedOrigins", [])

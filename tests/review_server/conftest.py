@@ -23,6 +23,7 @@ _ON_BOTH = (
     "test_database",
     "test_delivery",
     "test_human_loops",
+    "test_taking_back",
     "test_tasks",
 )
 

@@ -20,11 +20,14 @@ from include.review_server.api.task_uis import live_task_ui
 from include.review_server.arns import Arns
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
-from include.review_server.db.models import FlowDefinition, HumanLoop, Workteam, inline
+from include.review_server.db.models import FlowDefinition, HumanLoop, HumanTaskUi, Workteam, inline
 from include.review_server.db.pages import page
 from include.review_server.db.statuses import FlowStatus, ItemStatus
 from include.review_server.s3 import S3_ERRORS, ObjectStore
 from include.review_server.s3_location import S3Location
+from include.review_server.templates.first_look import first_look
+from include.review_server.templates.render_pool import RenderPool
+from include.review_server.work.complaints import complain
 from include.review_server.work.lifecycle import locked_all, stop
 from include.wire import AwsError
 
@@ -167,10 +170,21 @@ class FlowDefinitionOperations:
 
 
 class FlowJobs:
-    """What flow definitions need in the background. Each method returns whether more is waiting."""
+    """What flow definitions need in the background. Each method returns whether more is waiting.
 
-    def __init__(self, database: Database, clock: Clock, store: ObjectStore, steps: int = 200) -> None:
+    ``renderers`` look at the template when work with it begins.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        store: ObjectStore,
+        renderers: RenderPool,
+        steps: int = 200,
+    ) -> None:
         self._database = database
+        self._renderers = renderers
         self._clock = clock
         self._store = store
         self._steps = steps
@@ -179,6 +193,7 @@ class FlowJobs:
     def activate(self) -> bool:
         """Initializing → Active, or Failed when the output bucket is not there."""
         for flow_id, output_path in self._with_status(FlowStatus.INITIALIZING):
+            found = first_look(self._renderers, self._template(flow_id))
             try:
                 problem = self._store.bucket_problem(S3Location.parse(output_path).bucket)
             except S3_ERRORS as error:
@@ -193,6 +208,8 @@ class FlowJobs:
                     flow.status = FlowStatus.FAILED if problem else FlowStatus.ACTIVE
                     flow.is_open = not problem
                     flow.failure_reason = f"S3OutputPath: {problem}" if problem else None
+                    for message in found:
+                        complain(session, flow_id, message, self._clock())
         return False
 
     def delete(self) -> bool:
@@ -212,6 +229,13 @@ class FlowJobs:
                     flow.status = FlowStatus.DELETED
                 more = more or len(open_loops) == self._steps
         return more
+
+    def _template(self, flow_id: int) -> str:
+        query = select(HumanTaskUi.content).join(
+            FlowDefinition, FlowDefinition.human_task_ui_id == HumanTaskUi.id
+        )
+        with self._database.read() as session:
+            return session.scalars(query.where(FlowDefinition.id == flow_id)).one()
 
     def _with_status(self, status: FlowStatus) -> list[tuple[int, str]]:
         with self._database.read() as session:

@@ -393,6 +393,13 @@ class WorkItem(Base):
             sqlite_where=text("settles_at IS NOT NULL"),
             postgresql_where=text("settles_at IS NOT NULL"),
         ),
+        Index(
+            "work_items_reserved",
+            "queue_id",
+            "id",
+            sqlite_where=text("reserved_for IS NOT NULL"),
+            postgresql_where=text("reserved_for IS NOT NULL"),
+        ),
         Index("work_items_by_creation", "queue_id", "created_at", "id"),
         Index("work_items_by_status", "queue_id", "status"),
         Index(
@@ -537,6 +544,15 @@ class Task(Base):
             sqlite_where=text("status = 'Answered'"),
             postgresql_where=text("status = 'Answered'"),
         ),
+        # The reason is there for counts by it, which so read the index alone.
+        Index(
+            "tasks_declined_by_queue",
+            "queue_id",
+            "ended_at",
+            "reason",
+            sqlite_where=text("status = 'Declined'"),
+            postgresql_where=text("status = 'Declined'"),
+        ),
     )
 
 
@@ -571,7 +587,7 @@ class TemplateHost(Base):
 
     human_task_ui_id: Mapped[int] = mapped_column(ForeignKey("human_task_uis.id"), primary_key=True)
     host: Mapped[str] = mapped_column(String(260), primary_key=True)
-    allowed_by: Mapped[str] = mapped_column(ForeignKey("workers.id"))
+    allowed_by: Mapped[str | None] = mapped_column(ForeignKey("workers.id"))  # None: the operator
     allowed_at: Mapped[datetime]
 
 

@@ -137,6 +137,13 @@ class DeclineReason(StrEnum):
     UNCLEAR_RULE = "UnclearRule"
     OTHER = "Other"
 
+    @property
+    def said(self) -> str:
+        """In words, within a sentence."""
+        return {"NotSure": "not sure", "BadImage": "bad image", "UnclearRule": "unclear rule"}.get(
+            self.value, "other"
+        )
+
 
 class FailureCode(StrEnum):
     """Why a loop failed, in the words of the API's documentation."""

@@ -36,8 +36,10 @@ from include.review_server.labeling.input_lines import BadManifest, InputLine, c
 from include.review_server.labeling.stages import LONGEST
 from include.review_server.labeling.task_types import TASK_TYPES, TaskType
 from include.review_server.s3 import S3_ERRORS, ObjectStore
+from include.review_server.templates.first_look import first_look
 from include.review_server.templates.render_pool import RenderPool
 from include.review_server.work.background import in_turn
+from include.review_server.work.complaints import complain
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +147,7 @@ class Initializing:
         """Read the small files, and pin the manifest."""
         job.files.check_output()
         names, template = job.files.categories(job.kind), job.files.template()
+        found = first_look(self._renderers, template)
         etag, size = job.files.pin_manifest()
         with self._locked(job) as (session, row):
             # Another server of the same database may be reading the version that it found.
@@ -153,6 +156,8 @@ class Initializing:
             ui = session.get_one(HumanTaskUi, row.human_task_ui_id)
             ui.content, ui.content_sha256 = template, hashlib.sha256(template.encode()).hexdigest()
             row.categories = json.dumps(names)
+            for message in found:
+                complain(session, row.id, message, self._clock())
             row.manifest_etag, row.manifest_bytes = etag, size
 
     def _read_on(self, job: _Job, etag: str) -> None:

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
@@ -24,6 +24,7 @@ from include.review_server.db.models import (
     Task,
     Worker,
     WorkerSession,
+    WorkItem,
     WorkQueue,
 )
 from include.review_server.db.statuses import TaskStatus
@@ -154,6 +155,14 @@ class Accounts:
                 end_task(session, task, TaskStatus.RETURNED, now)
             for loop in loops:
                 settle(session, loop, now)
+            if not teams:
+                # What was kept for somebody who will not come is for everybody.
+                session.execute(
+                    update(WorkItem)
+                    .where(WorkItem.reserved_for == worker.id)
+                    .values(reserved_for=None)
+                    .execution_options(synchronize_session=False)
+                )
             worker.is_owner = worker.is_owner and team is not None
             if not teams and not worker.is_owner:
                 worker.password_hash = None

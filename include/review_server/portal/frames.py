@@ -7,7 +7,8 @@ S3), and nothing else. It is rendered in a process of its own (``render_pool``).
 
 A ticket is good for one task of one session and for a minute. It is signed with the session's own CSRF token,
 so it needs no secret of its own and ends with the session. The template can read it from its address; without
-the cookie, which the template has not, it opens nothing.
+the cookie, which the template has not, it opens nothing. A ticket may also be for an item that its worker
+will probably get next: the page loads that frame ahead. It opens while the item is offered to that worker.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from include.review_server.portal.turns import Turns
 from include.review_server.templates import component_files
 from include.review_server.templates.frame_policy import frame_headers, message_headers
 from include.review_server.templates.grants import Grant, ReadAccess
+from include.review_server.templates.hosts import TemplateHosts
 from include.review_server.templates.liquid import Rendered
 from include.review_server.templates.render_pool import RenderPool
 
@@ -64,6 +66,7 @@ class Frames:
         self._access = access
         self._work, self._work_turns = work, Turns(work.size)
         self._trials, self._trial_turns = trials, Turns(trials.size)
+        self._hosts = TemplateHosts(database, clock)
         self._clock = clock
         self._components_url = component_files.components_url(public_url)
 
@@ -72,23 +75,40 @@ class Frames:
         until = (self._clock() + _TICKET_LIFE).timestamp()
         return str(_signer(person).dumps([task_id, until]))
 
-    def task_of(self, person: SignedIn, ticket: str) -> str:
-        """The task that a ticket is for. ``Forbidden`` when it is another session's, altered or too old."""
+    def ahead_ticket(self, person: SignedIn, item_id: int) -> str:
+        """What opens, within the next minute, the frame of an item that is offered to the worker."""
+        until = (self._clock() + _TICKET_LIFE).timestamp()
+        return str(_signer(person).dumps([item_id, until]))
+
+    def opened_by(self, person: SignedIn, ticket: str) -> str | int:
+        """The task that a ticket is for, or the number of an item.
+
+        ``Forbidden`` when it is another session's, altered or too old.
+        """
         try:
             if len(ticket) > _LONGEST_TICKET:
                 raise BadSignature("too long")
-            task_id, until = _signer(person).loads(ticket)
+            opens, until = _signer(person).loads(ticket)
             until = float(until)
         except (BadData, ValueError, TypeError, OverflowError):
             # Who holds the session can sign whatever they like: a ticket that unpacks to 40 MB as well.
             raise Forbidden("this frame belongs to another session: open the task again") from None
         if self._clock().timestamp() > until:
             raise Forbidden("this frame's address has expired: reload the task")
-        return str(task_id)
+        # Who holds the session can sign any number: whether the item is offered is asked where it is shown.
+        return opens if isinstance(opens, int) and 0 < opens < 2**63 else str(opens)
 
     async def of_task(self, task_id: str, task_input: str) -> Frame:
         """The document of a task. ``UnknownTask`` when there is none, ``RenderBusy`` after a long wait."""
         template, output_path = await run_in_threadpool(self._template_of, task_id)
+        return await self._at_work(template, output_path, task_input)
+
+    async def of_item(self, queue_id: int, task_input: str) -> Frame:
+        """The document of an item that has no task yet, of the queue with that number."""
+        template, output_path = await run_in_threadpool(self._template_of_queue, queue_id)
+        return await self._at_work(template, output_path, task_input)
+
+    async def _at_work(self, template: str, output_path: str, task_input: str) -> Frame:
         grant = self._access.for_loop(task_input, output_path)
         group = hashlib.sha256(template.encode()).hexdigest()
         async with self._work_turns.turn(group):
@@ -103,7 +123,8 @@ class Frames:
     async def findings(self, owner: SignedIn, template: str, task_input: str) -> list[dict[str, Any]]:
         """What is wrong with a template that an owner tries, as JSON objects."""
         async with self._trial_turns.turn(owner.worker_id):
-            checked = await run_in_threadpool(self._trials.check, template, task_input)
+            hosts = await run_in_threadpool(self._hosts.for_text, template)
+            checked = await run_in_threadpool(self._trials.check, template, task_input, hosts)
             return checked.findings
 
     def _template_of(self, task_id: str) -> tuple[str, str]:
@@ -120,9 +141,23 @@ class Frames:
             raise UnknownTask(f"no task {task_id}")
         return found.content, found.output_path
 
+    def _template_of_queue(self, queue_id: int) -> tuple[str, str]:
+        query = (
+            select(HumanTaskUi.content, WorkQueue.output_path)
+            .join(WorkQueue, WorkQueue.human_task_ui_id == HumanTaskUi.id)
+            .where(WorkQueue.id == queue_id)
+        )
+        with self._database.read() as session:
+            found = session.execute(query).one_or_none()
+        if found is None:
+            raise UnknownTask("no such queue")
+        return found.content, found.output_path
+
     def _document(self, renderers: RenderPool, template: str, task_input: str, grant: Grant) -> Frame:
         rendered = renderers.document(template, task_input, self._components_url, grant)
-        headers = frame_headers(f"{self._components_url}/", grant.granted)
+        grant.admit(rendered.presigned)
+        hosts = self._hosts.for_text(template)
+        headers = frame_headers(f"{self._components_url}/", grant.granted, hosts)
         return Frame(rendered.content, headers, rendered)
 
 

@@ -38,6 +38,7 @@ class JobCounts:
     name: str
     title: str
     workteam: str
+    is_paused: bool
     created_at: datetime
     status: str
     failure_reason: str | None
@@ -134,6 +135,7 @@ class JobStatistics:
             name=job.name,
             title=job.title,
             workteam=job.workteam_name,
+            is_paused=job.is_paused,
             created_at=job.created_at,
             status=job.status.value,
             failure_reason=job.failure_reason,

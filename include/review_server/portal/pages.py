@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from include.review_server.clock import Clock
+from include.review_server.db.models import LONGEST_COMMENT
 from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import BadAnswer, Forbidden, NotSignedIn, RenderBusy, UnknownTask
 from include.review_server.people.accounts import Accounts, SignedIn
@@ -72,11 +73,20 @@ class PersonalPages:
 class WorkerPages(PersonalPages):
     """The routes of ``/``, ``/sign-in``, ``/welcome``, ``/work/…`` and ``/frame/…``."""
 
-    def __init__(self, accounts: Accounts, tasks: Tasks, frames: Frames, pages: Pages, clock: Clock) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        tasks: Tasks,
+        frames: Frames,
+        pages: Pages,
+        clock: Clock,
+        least_seconds: float,
+    ) -> None:
         super().__init__(accounts, pages)
         self._tasks = tasks
         self._frames = frames
         self._clock = clock
+        self._least_seconds = least_seconds
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -103,6 +113,10 @@ class WorkerPages(PersonalPages):
             "queue",
             person=person,
             queues=[queue for queue in queues if queue.waiting and queue.queue not in busy],
+            # "Nothing waits" is said when that is so: what others hold may come back.
+            in_hand_waiting=sum(queue.waiting for queue in queues if queue.queue in busy),
+            held=sum(queue.held_elsewhere for queue in queues),
+            paused=[queue.title for queue in queues if queue.is_paused and queue.open],
             in_hand=in_hand,
             has_teams=bool(queues),
             now=self._clock(),
@@ -119,14 +133,26 @@ class WorkerPages(PersonalPages):
             heading, text = _ENDINGS[status]
             return self._pages.page("message", 410, person=person, heading=heading, text=text)
         ticket = self._frames.ticket(person, task.id)
-        return self._pages.page("work", person=person, task=task, ticket=ticket, now=now)
+        return self._pages.page(
+            "work",
+            person=person,
+            task=task,
+            ticket=ticket,
+            now=now,
+            least_seconds=self._least_seconds,
+            longest_comment=LONGEST_COMMENT,
+        )
 
     async def _frame(self, request: Request) -> Response:
         try:
             person = await self._person(request)
-            task_id = self._frames.task_of(person, request.path_params["ticket"])
-            task_input = await run_in_threadpool(self._input_of, person, task_id)
-            frame = await self._frames.of_task(task_id, task_input)
+            opens = self._frames.opened_by(person, request.path_params["ticket"])
+            if isinstance(opens, int):
+                ahead = await run_in_threadpool(self._tasks.ahead_input, person.worker_id, opens)
+                frame = await self._frames.of_item(ahead.queue_id, ahead.input)
+            else:
+                task_input = await run_in_threadpool(self._input_of, person, opens)
+                frame = await self._frames.of_task(opens, task_input)
         except (NotSignedIn, Forbidden, UnknownTask) as error:
             return message_frame(403, str(error))
         except RenderBusy as error:

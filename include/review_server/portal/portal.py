@@ -10,20 +10,31 @@ from include.review_server.people.accounts import Accounts
 from include.review_server.portal.frames import Frames
 from include.review_server.portal.job_statistics import JobStatistics
 from include.review_server.portal.owner import OwnerPages
+from include.review_server.portal.owner_queues import QueuePages
 from include.review_server.portal.pages import WorkerPages
 from include.review_server.portal.rendering import Pages
 from include.review_server.portal.statistics import Statistics
+from include.review_server.templates.grants import ReadAccess
+from include.review_server.work.owning import Owning
 from include.review_server.work.tasks import Tasks
 
 
 def portal_routes(
-    database: Database, accounts: Accounts, tasks: Tasks, frames: Frames, clock: Clock
+    database: Database,
+    accounts: Accounts,
+    tasks: Tasks,
+    frames: Frames,
+    clock: Clock,
+    access: ReadAccess,
+    owning: Owning,
+    least_seconds: float,
 ) -> list[BaseRoute]:
     """Every page's route, for the review server's application."""
     pages = Pages()
     statistics = Statistics(database, clock)
     return [
         *pages.routes(),
-        *WorkerPages(accounts, tasks, frames, pages, clock).routes(),
+        *WorkerPages(accounts, tasks, frames, pages, clock, least_seconds).routes(),
         *OwnerPages(accounts, statistics, JobStatistics(database, clock), frames, pages).routes(),
+        *QueuePages(accounts, database, clock, access, owning, pages).routes(),
     ]

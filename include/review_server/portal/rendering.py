@@ -22,13 +22,14 @@ from include.review_server.clock import iso
 _HERE = Path(__file__).parent
 _STATIC = _HERE / "static"
 
+_IMAGES = "img-src 'self'"
 # Nothing but the portal's own files: no inline script or style, no other host, no frame around the portal.
 _PAGE_POLICY = "; ".join(
     [
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self'",
+        _IMAGES,
         "connect-src 'self'",
         "frame-src 'self'",
         "form-action 'self'",
@@ -61,10 +62,20 @@ class Pages:
         self._environment.filters |= {"iso": iso, "span": span, "day": day}
         self._environment.globals["static"] = f"/portal/{_version()}"
 
-    def page(self, name: str, status: int = 200, **values: Any) -> Response:
-        """The page ``templates/{name}.html``. Pages about a person get ``person`` (a ``SignedIn``)."""
-        html = self._environment.get_template(f"{name}.html").render({"person": None} | values)
-        return HTMLResponse(html, status, PAGE_HEADERS)
+    def page(self, name: str, status: int = 200, picture: str | None = None, **values: Any) -> Response:
+        """The page ``templates/{name}.html``. Pages about a person get ``person`` (a ``SignedIn``).
+
+        ``picture`` is the signed address of an image: this page may show it.
+        """
+        headers = PAGE_HEADERS
+        if picture:
+            address = f"{_IMAGES} {picture.partition('?')[0]}"
+            headers = PAGE_HEADERS | {"Content-Security-Policy": _PAGE_POLICY.replace(_IMAGES, address)}
+        return HTMLResponse(self.text(name, picture=picture, **values), status, headers)
+
+    def text(self, name: str, **values: Any) -> str:
+        """The page, or a part of one, as HTML."""
+        return self._environment.get_template(f"{name}.html").render({"person": None} | values)
 
     def redirect(self, path: str) -> Response:
         """To another page of the portal, by GET."""

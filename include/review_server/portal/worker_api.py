@@ -21,7 +21,8 @@ from starlette.routing import Route
 from include.review_server import jsontext
 from include.review_server.bodies import LARGEST_BODY, json_object
 from include.review_server.clock import Clock, iso
-from include.review_server.db.statuses import TaskStatus
+from include.review_server.db.models import LONGEST_COMMENT
+from include.review_server.db.statuses import DeclineReason, TaskStatus
 from include.review_server.errors import (
     BadAnswer,
     BadInvitation,
@@ -31,6 +32,7 @@ from include.review_server.errors import (
     TaskNotInHand,
     TooBusy,
     TooManyAttempts,
+    TooManyComplaints,
     UnknownTask,
     WeakPassword,
 )
@@ -38,7 +40,9 @@ from include.review_server.people.accounts import Accounts, SignedIn
 from include.review_server.people.devices import DEVICE_DAYS
 from include.review_server.people.passwords import Turnstile
 from include.review_server.portal.statistics import Statistics
-from include.review_server.work.tasks import Tasks, TaskView
+from include.review_server.work.complaints import Complaints, storable
+from include.review_server.work.tasks import Tasks
+from include.review_server.work.views import TaskView
 
 COOKIE = "nightloop_session"
 CSRF_HEADER = "x-csrf-token"
@@ -55,6 +59,7 @@ _STATUSES: dict[type[Exception], int] = {
     BadInvitation: 404,
     TaskNotInHand: 409,
     TooManyAttempts: 429,
+    TooManyComplaints: 429,
     TooBusy: 503,
 }
 
@@ -69,12 +74,24 @@ class WorkerApi:
     """The routes below ``/worker``."""
 
     def __init__(
-        self, accounts: Accounts, tasks: Tasks, statistics: Statistics, clock: Clock, secure_cookie: bool
+        self,
+        accounts: Accounts,
+        tasks: Tasks,
+        complaints: Complaints,
+        statistics: Statistics,
+        clock: Clock,
+        secure_cookie: bool,
+        least_seconds: float = 0,
+        ahead_frame: Callable[[SignedIn, int], str] | None = None,
     ) -> None:
+        """``ahead_frame`` gives the address at which a worker's page may fetch the frame of an item ahead."""
         self._accounts = accounts
         self._tasks = tasks
+        self._complaints = complaints
         self._statistics = statistics
         self._clock = clock
+        self._least_seconds = least_seconds
+        self._ahead_frame = ahead_frame
         self._secure_cookie = secure_cookie
         # Two doors: a crowd of strangers that guess passwords does not stand in the way of those one knows.
         self._strangers = Turnstile("strangers", at_once=2, waiting=20)
@@ -88,11 +105,15 @@ class WorkerApi:
             Route(f"{_PREFIX}/invitation", _refusals(self._accept), methods=["POST"]),
             Route(f"{_PREFIX}/queue", _refusals(self._queue), methods=["GET"]),
             Route(f"{_PREFIX}/done", _refusals(self._done), methods=["GET"]),
+            Route(f"{_PREFIX}/answers", _refusals(self._answers), methods=["GET"]),
             Route(f"{_PREFIX}/tasks", _refusals(self._take), methods=["POST"]),
+            Route(f"{_PREFIX}/tasks/ahead", _refusals(self._ahead), methods=["POST"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}", _refusals(self._task), methods=["GET"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}/draft", _refusals(self._draft), methods=["GET"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}/draft", _refusals(self._keep_draft), methods=["PUT"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}/answer", _refusals(self._answer), methods=["POST"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}/undo", _refusals(self._undo), methods=["POST"]),
+            Route(f"{_PREFIX}/tasks/{{task_id}}/complaint", _refusals(self._complain), methods=["POST"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}/again", _refusals(self._again), methods=["POST"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}/decline", _refusals(self._decline), methods=["POST"]),
             Route(f"{_PREFIX}/tasks/{{task_id}}/return", _refusals(self._give_back), methods=["POST"]),
@@ -147,7 +168,9 @@ class WorkerApi:
 
     async def _queue(self, request: Request) -> Response:
         worker = await self._signed_in(request)
-        queues = await run_in_threadpool(self._tasks.queue, worker.worker_id)
+        begin = request.query_params.get("since")
+        since = _moment(begin) if begin else None
+        queues = await run_in_threadpool(self._tasks.queue, worker.worker_id, since)
         in_hand = await run_in_threadpool(self._tasks.in_hand, worker.worker_id)
         return _json(
             200,
@@ -157,7 +180,11 @@ class WorkerApi:
                         "queue": queue.queue,
                         "title": queue.title,
                         "description": queue.description,
+                        "is_paused": queue.is_paused,
                         "waiting": queue.waiting,
+                        "held_elsewhere": queue.held_elsewhere,
+                        "open": queue.open,
+                        "done_today": queue.done_today,
                         "available_until": iso(queue.available_until) if queue.available_until else None,
                     }
                     for queue in queues
@@ -173,16 +200,49 @@ class WorkerApi:
         count = await run_in_threadpool(self._statistics.answered_since, worker.worker_id, since)
         return _json(200, {"answered": count, "since": iso(since), "server_time": iso(self._clock())})
 
+    async def _answers(self, request: Request) -> Response:
+        worker = await self._signed_in(request)
+        key = request.query_params.get("queue")
+        answers = await run_in_threadpool(self._tasks.answers, worker.worker_id, key)
+        listed = [
+            {
+                "task_id": answer.task_id,
+                "item": answer.item,
+                "queue": answer.queue,
+                "title": answer.title,
+                "answered_at": iso(answer.answered_at),
+                "reopenable": answer.reopenable,
+                "undo_until": iso(answer.undo_until) if answer.undo_until else None,
+                "comment": answer.comment,
+            }
+            for answer in answers
+        ]
+        return _json(200, {"answers": listed, "server_time": iso(self._clock())})
+
     async def _take(self, request: Request) -> Response:
         worker = await self._writer(request)
-        queue = (await json_object(request)).get("queue")
-        if queue is not None and not isinstance(queue, str):
-            raise BadAnswer("queue must be one of GET /worker/queue, such as flow-definition/NAME")
-        taken = await run_in_threadpool(self._tasks.take, worker.worker_id, queue)
+        body = await json_object(request)
+        queue, prefer = _wish(body, "")
+        taken = await run_in_threadpool(self._tasks.take, worker.worker_id, queue, prefer)
         if taken is None:
             return Response(status_code=204)
         task, is_new = taken
         return self._shown(task, 201 if is_new else 200)
+
+    async def _ahead(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        body = await json_object(request)
+        queue, task_id = body.get("queue"), body.get("task_id")
+        if not isinstance(queue, str | None) or not isinstance(task_id, str | None):
+            raise BadAnswer('the body must be {"queue": "…", "task_id": "…"}, or one of the two')
+        if queue is None and task_id is not None:
+            queue = (await run_in_threadpool(self._tasks.get, worker.worker_id, task_id)).queue
+        ahead = await run_in_threadpool(self._tasks.ahead, worker.worker_id, queue)
+        if ahead is None:
+            return Response(status_code=204)
+        frame = self._ahead_frame(worker, ahead.item_id) if self._ahead_frame else None
+        values = {"item_hint": ahead.hint, "item": ahead.item, "queue": ahead.queue, "frame": frame}
+        return _json(200, values)
 
     async def _task(self, request: Request) -> Response:
         worker = await self._signed_in(request)
@@ -192,13 +252,50 @@ class WorkerApi:
     async def _answer(self, request: Request) -> Response:
         worker = await self._writer(request)
         body = await json_object(request, LARGEST_BODY, lone_surrogates=True)
-        active = body.get("active_seconds")
-        if active is not None and (isinstance(active, bool) or not isinstance(active, int | float)):
-            raise BadAnswer("active_seconds must be a number: the time at work without pauses")
+        active, seen = _seconds(body, "active_seconds"), _seconds(body, "seen_seconds")
+        if seen is not None and seen < self._least_seconds:
+            raise BadAnswer(
+                f"the task was seen for {seen:.1f} seconds before the answer was sent, and "
+                f"{self._least_seconds:g} are the least: look at it again"
+            )
+        wish = body.get("next")
+        if not isinstance(wish, dict | None):
+            raise BadAnswer('next must be {"queue": "…", "prefer": "…"}, or left out')
+        queue, prefer = _wish(wish or {}, "next.")
+        comment = _comment(body)
         text = await run_in_threadpool(_content, body)
         task_id = request.path_params["task_id"]
-        await run_in_threadpool(self._tasks.answer, worker.worker_id, task_id, text, active)
-        return self._ended(task_id, TaskStatus.ANSWERED)
+        until = await run_in_threadpool(self._tasks.answer, worker.worker_id, task_id, text, active, comment)
+        following = None
+        if wish is not None:
+            try:
+                following = await run_in_threadpool(self._tasks.take, worker.worker_id, queue, prefer)
+            except UnknownTask:
+                # The queue was closed meanwhile; the answer counts whatever comes next.
+                following = None
+        values = {
+            "task_id": task_id,
+            "status": TaskStatus.ANSWERED,
+            "undo_until": iso(until) if until else None,
+            "server_time": iso(self._clock()),
+        }
+        texts = {"next": self._task_text(following[0]) if following else "null"}
+        return Response(jsontext.splice(values, texts), 200, media_type="application/json")
+
+    async def _undo(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        task_id = request.path_params["task_id"]
+        task = await run_in_threadpool(self._tasks.undo, worker.worker_id, task_id)
+        return self._shown(task, 200)
+
+    async def _complain(self, request: Request) -> Response:
+        worker = await self._writer(request)
+        message = (await json_object(request)).get("message")
+        if not isinstance(message, str) or not message.strip():
+            raise BadAnswer('the body must be {"message": "…"}: what is wrong, in a sentence')
+        task_id = request.path_params["task_id"]
+        await run_in_threadpool(self._complaints.say, worker.worker_id, task_id, message)
+        return Response(status_code=204)
 
     async def _draft(self, request: Request) -> Response:
         worker = await self._signed_in(request)
@@ -228,8 +325,10 @@ class WorkerApi:
 
     async def _decline(self, request: Request) -> Response:
         worker = await self._writer(request)
+        body = await json_object(request)
+        reason, comment = _reason(body), _comment(body)
         task_id = request.path_params["task_id"]
-        await run_in_threadpool(self._tasks.decline, worker.worker_id, task_id)
+        await run_in_threadpool(self._tasks.decline, worker.worker_id, task_id, reason, comment)
         return self._ended(task_id, TaskStatus.DECLINED)
 
     async def _give_back(self, request: Request) -> Response:
@@ -254,10 +353,13 @@ class WorkerApi:
         return worker
 
     def _shown(self, task: TaskView, status: int) -> Response:
+        return Response(self._task_text(task), status, media_type="application/json")
+
+    def _task_text(self, task: TaskView) -> str:
         # A worker sees inputs, and so images, of tasks in hand only.
         texts = {"input": task.input} if task.status is TaskStatus.IN_HAND else {}
         values = {**_summary(task), "server_time": iso(self._clock())}
-        return Response(jsontext.splice(values, texts), status, media_type="application/json")
+        return jsontext.splice(values, texts)
 
     def _ended(self, task_id: str, status: TaskStatus) -> Response:
         return _json(200, {"task_id": task_id, "status": status, "server_time": iso(self._clock())})
@@ -270,7 +372,7 @@ def _refusals(handler: Handler) -> Handler:
         except tuple(_STATUSES) as error:
             error_body = {"code": type(error).__name__, "message": str(error)}
             reply = _json(_STATUSES[type(error)], {"error": error_body})
-            if isinstance(error, TooManyAttempts | TooBusy):
+            if isinstance(error, TooManyAttempts | TooManyComplaints | TooBusy):
                 reply.headers["retry-after"] = str(error.retry_after)
             return reply
 
@@ -286,6 +388,41 @@ def _content(body: dict[str, Any]) -> str:
         return jsontext.dump(content)
     except ValueError as error:
         raise BadAnswer(f"answer_content: {error}") from None
+
+
+def _wish(body: dict[str, Any], place: str) -> tuple[str | None, str | None]:
+    """The queue and the hint of a request for the next task."""
+    queue, prefer = body.get("queue"), body.get("prefer")
+    if not isinstance(queue, str | None):
+        raise BadAnswer(f"{place}queue must be one of GET /worker/queue, such as flow-definition/NAME")
+    if not isinstance(prefer, str | None):
+        raise BadAnswer(f"{place}prefer must be an item_hint of POST /worker/tasks/ahead")
+    return queue, prefer
+
+
+def _seconds(body: dict[str, Any], name: str) -> float | None:
+    seconds = body.get(name)
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
+        raise BadAnswer(f"{name} must be a number: the time at work without pauses")
+    return seconds
+
+
+def _reason(body: dict[str, Any]) -> DeclineReason | None:
+    reason = body.get("reason")
+    if reason is None:
+        return None
+    if not isinstance(reason, str) or reason not in set(DeclineReason):
+        raise BadAnswer(f"reason must be one of {', '.join(DeclineReason)}, or left out")
+    return DeclineReason(reason)
+
+
+def _comment(body: dict[str, Any]) -> str | None:
+    comment = body.get("comment")
+    if not isinstance(comment, str | None):
+        raise BadAnswer("comment must be a text, or left out")
+    if comment is not None and len(comment) > LONGEST_COMMENT:
+        raise BadAnswer(f"comment has {len(comment)} characters: {LONGEST_COMMENT} are the most")
+    return storable(comment) or None if comment else None
 
 
 def _remember_device(reply: Response, mark: str | None, secure: bool) -> None:
@@ -326,11 +463,14 @@ def _summary(task: TaskView) -> dict[str, Any]:
         "task_id": task.id,
         "status": task.status,
         "item": task.item,
+        "item_hint": task.hint,
         "queue": task.queue,
         "title": task.title,
         "description": task.description,
         "accepted_at": iso(task.accepted_at),
         "expires_at": iso(task.expires_at),
+        "comment": task.comment,
+        "hosts": list(task.hosts),
     }
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from include.review_server.templates import elements
+from include.review_server.templates.blocked import blocked
 from include.review_server.templates.elements import ELEMENTS, Tag
+from include.review_server.templates.findings import Finding, in_order, warning
+from include.review_server.templates.host_names import host_of
 from include.review_server.templates.marked import GRANTED, line_of, render_for_check
 from include.review_server.templates.places import Place, outputs
 from include.review_server.templates.values import parse_relaxed
@@ -25,24 +26,11 @@ _NAME = re.compile(r"[\w.\[\]'\"-]+")
 _CHOICES = {"crowd-checkbox", "crowd-radio-button", "crowd-toggle-button"}
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong: a code for machines, words for people, the template's line if it is known."""
+def check(text: str, task_input: Any, hosts: Collection[str] = ()) -> list[Finding]:
+    """Everything that is wrong with a template when it is rendered with that input, by line.
 
-    code: str
-    message: str
-    line: int | None = None
-
-    def __str__(self) -> str:
-        place = f"line {self.line}: " if self.line else ""
-        return f"{place}{self.message} [{self.code}]"
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def check(text: str, task_input: Any) -> list[Finding]:
-    """Everything that is wrong with a template when it is rendered with that input, by line."""
+    ``hosts`` are those that an owner has allowed it.
+    """
     if len(text) > MOST_CHARACTERS:
         return [Finding("too-long", f"{len(text):,} characters; CreateHumanTaskUi takes {MOST_CHARACTERS:,}")]
     findings = [] if text.strip() else [Finding("empty", "the template is empty")]
@@ -57,9 +45,11 @@ def check(text: str, task_input: Any) -> list[Finding]:
     if rendered.content:
         found = list(elements.tags(rendered.content))
         findings += _escaping(text)
-        findings += _structure(found, scripted=_sets_lists(text))
-    unique = dict.fromkeys(findings)
-    return sorted(unique, key=lambda finding: (finding.line or 0, finding.code))
+        findings += structure(found)
+        findings += blocked(found, rendered.content, hosts)
+        for tag in found:
+            findings += _content(tag, scripted=_sets_lists(text), hosts=hosts)
+    return in_order(findings)
 
 
 def _missing(text: str, absent: Iterable[int]) -> Iterator[Finding]:
@@ -69,7 +59,7 @@ def _missing(text: str, absent: Iterable[int]) -> Iterator[Finding]:
         counted = index
         name = _NAME.match(text, index)
         variable = name[0] if name else "a variable"
-        yield Finding("missing-input", f"{variable} is not in the input", line)
+        yield warning("missing-input", f"{variable} is not in the input", line)
 
 
 def _escaping(text: str) -> Iterator[Finding]:
@@ -85,31 +75,35 @@ def _escaping(text: str) -> Iterator[Finding]:
             message = (
                 f"{shown} is not escaped: text of the input could run as a program in the worker's browser"
             )
-            yield Finding("unescaped-output", message, line)
+            yield warning("unescaped-output", message, line)
         elif place is Place.COMMENT:
             continue
         elif "to_json" in filters and place is Place.BARE:
-            message = (
-                f"{shown}: the attribute has no quotes and ends at the JSON's first space; put it in quotes"
-            )
-            yield Finding("unescaped-output", message, line)
+            message = f"{shown}: the attribute has no quotes; put it in quotes"
+            yield warning("unescaped-output", message, line)
         elif place is Place.SCRIPT and "to_json" not in filters:
-            message = f"{shown} in a script is escaped for HTML, not for JavaScript; write | to_json"
-            yield Finding("unescaped-output", message, line)
+            message = (
+                f"{shown} in a script arrives with entities in place of quotes and brackets; write | to_json"
+            )
+            yield warning("unescaped-output", message, line)
         elif place is Place.SCRIPT and "escape" in filters:
             message = f"{shown} in a script: escape turns quotes into entities; write only | to_json"
-            yield Finding("unescaped-output", message, line)
+            yield warning("unescaped-output", message, line)
 
 
-def _structure(found: list[Tag], *, scripted: bool) -> Iterator[Finding]:
+def structure(found: list[Tag]) -> Iterator[Finding]:
+    """What is wrong with the elements themselves, whatever the input."""
     for tag in elements.unsupported(found):
-        yield Finding("unknown-element", f"<{tag.name}> is not an element of this server", line_of(tag))
+        message = f"<{tag.name}> is not an element of this server"
+        if tag.has("name"):
+            message += ": its answer would be missing, and the task cannot be submitted"
+        yield Finding("unknown-element", message, line_of(tag))
     yield from _form(found)
     for tag in found:
         element = ELEMENTS.get(tag.name)
-        if element:
-            yield from _element(tag, element, scripted=scripted)
-        yield from _foreign(tag)
+        if element and element.answers and not tag.has("name") and not tag.group:
+            message = f"<{tag.name}> has no name: its answer would be lost"
+            yield Finding("missing-name", message, line_of(tag))
     yield from _names(found)
 
 
@@ -123,15 +117,17 @@ def _form(found: list[Tag]) -> Iterator[Finding]:
             message = f"<{tag.name}> is outside <crowd-form>: its answer would be lost"
             yield Finding("outside-form", message, line_of(tag))
         if tag.name == "crowd-form" and tag.in_form:
-            yield Finding("nested-form", "<crowd-form> inside another", line_of(tag))
+            yield warning("nested-form", "<crowd-form> inside another", line_of(tag))
     if len(forms) > 1:
-        yield Finding("several-forms", "more than one <crowd-form>: only one is submitted", line_of(forms[1]))
+        yield warning("several-forms", "more than one <crowd-form>: only one is submitted", line_of(forms[1]))
 
 
-def _element(tag: Tag, element: elements.Element, *, scripted: bool) -> Iterator[Finding]:
+def _content(tag: Tag, *, scripted: bool, hosts: Collection[str]) -> Iterator[Finding]:
+    """What an element is given."""
+    element = ELEMENTS.get(tag.name)
+    if element is None:
+        return
     line = line_of(tag)
-    if element.answers and not tag.has("name"):
-        yield Finding("missing-name", f"<{tag.name}> has no name: its answer would be lost", line)
     for attribute in element.lists:
         # A script may fill the list later.
         if not scripted or tag.attributes.get(attribute, "").strip(" []"):
@@ -144,9 +140,12 @@ def _element(tag: Tag, element: elements.Element, *, scripted: bool) -> Iterator
         source = tag.attributes.get("src", "").strip()
         if not source:
             yield Finding("missing-image", f"<{tag.name}> has no src", line)
-        elif not source.startswith(GRANTED):
-            message = f"<{tag.name}>: src is not an S3 object passed through grant_read_access; "
-            yield Finding("image-not-granted", message + "a task's page shows no other image", line)
+        elif not source.startswith((GRANTED, "data:")) and host_of(source) not in hosts:
+            message = (
+                f"<{tag.name}>: src is not an S3 object passed through grant_read_access; a task's page "
+                "shows no other image, unless an owner allows its host"
+            )
+            yield Finding("image-not-granted", message, line)
 
 
 def _list(tag: Tag, attribute: str, element: elements.Element) -> Iterator[Finding]:
@@ -188,23 +187,6 @@ def _initial(tag: Tag, attribute: str) -> Iterator[Finding]:
         yield Finding("bad-value", f"{attribute} of <{tag.name}> must be a list of shapes", line_of(tag))
 
 
-def _foreign(tag: Tag) -> Iterator[Finding]:
-    """What a task's page will not load: its policy allows the task's own objects and the components alone."""
-    link = tag.name == "link" and "stylesheet" in tag.attributes.get("rel", "")
-    source = tag.attributes.get("href" if link else "src", "").strip()
-    if (
-        not (tag.name in ("script", "iframe", "img", "audio", "video", "source", "embed") or link)
-        or not source
-    ):
-        return
-    ours = source.startswith((GRANTED, "data:", "blob:")) or "crowd-html-elements" in source
-    if not ours and (urlsplit(source).scheme or source.startswith("//")):
-        message = (
-            f"<{tag.name}> loads {source[:80]}: a task's page reaches nothing but the task's own objects"
-        )
-        yield Finding("foreign-address", message, line_of(tag))
-
-
 def _names(found: list[Tag]) -> Iterator[Finding]:
     seen: set[str] = set()
     for tag in found:
@@ -214,7 +196,7 @@ def _names(found: list[Tag]) -> Iterator[Finding]:
             continue
         if name in seen:
             message = f"the name {name!r} is used twice: one answer would replace the other"
-            yield Finding("duplicate-name", message, line_of(tag))
+            yield warning("duplicate-name", message, line_of(tag))
         seen.add(name)
 
 

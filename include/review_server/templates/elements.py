@@ -125,6 +125,7 @@ class Tag:
     attributes: dict[str, str]
     line: int
     in_form: bool = False
+    group: str = ""  # the name of the crowd-radio-group around it
 
     def has(self, attribute: str) -> bool:
         return bool(self.attributes.get(attribute, "").strip())
@@ -135,16 +136,20 @@ def tags(html: str) -> Iterator[Tag]:
     line, counted = 1, 0
     opened: list[str] = []
     count: Counter[str] = Counter()
+    group = ""
     for token in tokens(html):
         if token.kind is Kind.START:
             line += html.count("\n", counted, token.start)
             counted = token.start
-            yield Tag(token.name, token.attributes(html), line, count["crowd-form"] > 0)
+            attributes = token.attributes(html)
+            group = attributes.get("name", "") if token.name == "crowd-radio-group" else group
+            yield Tag(token.name, attributes, line, count["crowd-form"] > 0, group)
             # The slash of `<crowd-input … />` is ignored, as a browser does for elements that are not void.
             if token.name not in _VOID:
                 opened.append(token.name)
                 count[token.name] += 1
         elif token.kind is Kind.END and count[token.name]:
+            group = "" if token.name == "crowd-radio-group" else group
             while (name := opened.pop()) != token.name:
                 count[name] -= 1
             count[name] -= 1

@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-SANDBOX = "sandbox allow-scripts allow-forms"
+# A link in a new tab leaves the sandbox: a survey or a PDF would not work in it. It has no way back: the
+# tab has no opener, scripts open none (confine.js), and a browser opens one by a person's click only.
+SANDBOX_WORDS = "allow-scripts allow-forms allow-popups allow-popups-to-escape-sandbox"
+SANDBOX = f"sandbox {SANDBOX_WORDS}"
 
 # Nothing of the machine and nothing of the person.
 _NO_DEVICES = ", ".join(
@@ -25,25 +28,29 @@ _NO_DEVICES = ", ".join(
 )  # fmt: skip
 
 
-def frame_headers(components: str, granted: Sequence[str]) -> dict[str, str]:
+def frame_headers(components: str, granted: Sequence[str], hosts: Sequence[str] = ()) -> dict[str, str]:
     """For a page that loads from the folder ``components`` and the addresses ``granted``, and nowhere else.
 
     A path must match exactly unless it ends with a slash, so the neighbours of a granted object stay out of
-    reach.
+    reach. From ``hosts``, which an owner has allowed, come images, scripts, styles and their fonts as well;
+    nothing else, and no requests of scripts.
     """
     addresses = dict.fromkeys(granted)
     media = " ".join(addresses) or "'none'"
+    allowed = [f"https://{host}" for host in hosts]
+    also = "".join(f" {host}" for host in allowed)
     return _headers(
         [
-            f"script-src {components} 'unsafe-inline'",
-            f"style-src {components} 'unsafe-inline'",
-            f"img-src {' '.join(addresses)} data: blob:",
+            f"script-src {components} 'unsafe-inline'{also}",
+            f"style-src {components} 'unsafe-inline'{also}",
+            f"img-src {' '.join(addresses)} data: blob:{also}",
+            f"font-src data:{also}",
             f"media-src {media}",
             f"connect-src {media}",
             # Without it, workers would be judged by script-src.
             "worker-src 'none'",
         ],
-        [components, *addresses],
+        [components, *addresses, *allowed],
     )
 
 

@@ -48,11 +48,14 @@ class ReadAccess:
 
     def for_loop(self, task_input: str, output_path: str) -> Grant:
         """For a template at work on an item's input (JSON text)."""
-        return Grant(self._store, self._named, _outputs([output_path]), lambda: named_in(task_input))
+        return Grant(self._store, self._named, _outputs([output_path]), lambda: self._named_in(task_input))
 
     def for_caller(self, task_input: str) -> Grant:
         """For RenderUiTemplate: who may call it may start a loop with the same input."""
-        return Grant(self._store, self._named, lambda: named_in(task_input))
+        return Grant(self._store, self._named, lambda: self._named_in(task_input))
+
+    def _named_in(self, task_input: str) -> Places:
+        return named_in(task_input, self._store.location_of)
 
     def for_bench(self) -> Grant:
         """For a template on the bench: its input is whatever an owner types, and opens nothing."""
@@ -110,6 +113,15 @@ class Grant:
         self.granted.append(url.partition("?")[0])
         return url
 
+    def admit(self, presigned: Iterable[str]) -> None:
+        """Addresses that the input brought signed along: granted when this S3 would give the same address for
+        an object that may be shown. Their signatures are whoever made them's; nothing is signed here.
+        """
+        for url in presigned:
+            location = self._store.location_of(url)
+            if location is not None and self._holds(location):
+                self.granted.append(url.partition("?")[0])
+
     def _holds(self, location: S3Location) -> bool:
         for index, place in enumerate(self._places):
             looked_at = place if isinstance(place, Places) else place()
@@ -135,18 +147,18 @@ def _outputs(paths: Iterable[str]) -> Places:
     return Places(folders=frozenset(folder for folder in below(paths).folders if folder.key))
 
 
-def named_in(task_input: str) -> Places:
+def named_in(task_input: str, read: Callable[[str], S3Location | None] = lambda url: None) -> Places:
     """The objects that an input (JSON text) names, wherever in it, and the folders they lie in.
 
     Folders, because masks and crops lie beside their image and templates make up their names. A bucket is no
-    folder: an object at its root opens itself alone.
+    folder: an object at its root opens itself alone. ``read`` reads addresses of an S3 other than Amazon's.
     """
-    objects = frozenset(_named(jsontext.parse(task_input)))
+    objects = frozenset(_named(jsontext.parse(task_input), read))
     folders = (S3Location(named.bucket, named.key[: named.key.rfind("/") + 1]) for named in objects)
     return Places(objects, frozenset(folder for folder in folders if folder.key))
 
 
-def _named(value: Any) -> Iterator[S3Location]:
+def _named(value: Any, read: Callable[[str], S3Location | None]) -> Iterator[S3Location]:
     pending = [value]
     while pending:
         item = pending.pop()
@@ -162,6 +174,8 @@ def _named(value: Any) -> Iterator[S3Location]:
                 )
         elif isinstance(item, str):
             yield from _locations(item)
+            if item.startswith(("https://", "http://")) and (location := read(item.strip())):
+                yield location
 
 
 def _locations(text: str) -> Iterator[S3Location]:

@@ -1,32 +1,41 @@
 """Worker task templates: Liquid as AWS speaks it, rendered with a task's input.
 
-Takes a template's text and the parsed input, gives HTML and a list of errors. Everything is escaped on its
-way out but for ``skip_autoescape``, and ``to_json`` in a script. It knows S3 only through the
+Takes a template's text and the parsed input, gives HTML and a list of errors. Everything is escaped for its
+place on its way out (``escaping``) but for ``skip_autoescape``. It knows S3 only through the
 function that signs a location. ``frame_document`` makes the HTML a page that runs with our components.
 """
 
 from __future__ import annotations
 
 import html as markup
-import json
 import re
-from collections.abc import Callable, ItemsView, Iterator
+from collections.abc import Callable, Collection, ItemsView, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 from typing import Any, TextIO
 
 from liquid import Environment, RenderContext, Undefined
 from liquid.builtin.output import Output, OutputNode
+from liquid.builtin.tags.capture_tag import CaptureNode, CaptureTag
 from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
 from liquid.exceptions import FilterArgumentError, LiquidError
 from liquid.stringify import to_liquid_string
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from include.review_server.s3_location import S3Location
 from include.review_server.templates import elements
+from include.review_server.templates.escaping import (
+    Address,
+    Captured,
+    Raw,
+    escaped,
+    is_structure,
+    json_text,
+)
 from include.review_server.templates.html_tokens import Kind, Token, tokens
-from include.review_server.templates.places import Place, Places, never_closed
+from include.review_server.templates.places import Places, never_closed
 
 _CONFINE = (Path(__file__).parents[1] / "components" / "confine.js").read_text("utf-8")
 # Where templates load Amazon's elements from; whatever the host, the file's name tells it.
@@ -54,6 +63,7 @@ class Rendered:
 
     content: str
     errors: tuple[RenderingError, ...] = ()
+    presigned: tuple[str, ...] = ()  # addresses in a page for the frame that came signed (``documents``)
 
 
 def frame_document(rendered: str, components_url: str) -> str:
@@ -104,7 +114,9 @@ class Templates:
         self._environment = _BoundedEnvironment(autoescape=True, undefined=undefined)
         self._environment.add_tag(_Output)
         self._environment.add_tag(_Echo)
-        self._environment.add_filter("to_json", to_json)
+        self._environment.add_tag(_Capture)
+        self._environment.add_filter("to_json", json_text)
+        self._environment.add_filter("escape", _escape)
         self._environment.add_filter("skip_autoescape", _skip_autoescape)
         self._environment.add_filter("grant_read_access", self._grant_read_access)
 
@@ -135,9 +147,20 @@ class Templates:
             ),
         )
 
+    def filters(self, content: str) -> dict[str, int]:
+        """The filters that a template uses, and in which line first. Raises ``LiquidError``."""
+        if len(open_ended := never_closed(content)) > _MOST_OPEN:
+            raise LiquidError(_never_closed(content, open_ended[0]).message, token=None)
+        used = self._environment.from_string(content).analyze(include_partials=False).filters
+        return {name: content.count("\n", 0, spans[0].index) + 1 for name, spans in used.items()}
+
+    @property
+    def known_filters(self) -> Collection[str]:
+        return self._environment.filters.keys()
+
     def _grant_read_access(self, value: object) -> str:
         try:
-            return self._sign(S3Location.of_object(str(value)))
+            return Address(self._sign(S3Location.of_object(str(value))))
         except ValueError as error:
             raise FilterArgumentError(f"grant_read_access: {error}", token=None) from None
 
@@ -176,35 +199,15 @@ def _reporting(missing: Callable[[int], None]) -> type[Undefined]:
     return Reporting
 
 
-class Json(str):
-    """JSON text: escaped like any other text, but in a script, where nothing would undo it."""
-
-    __slots__ = ()
-
-
-def to_json(value: object) -> Json:
-    """A value as JSON. The characters that could end a script block are written as JSON escapes."""
-    text = json.dumps(value, default=str)
-    for character in "<>&'":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Json(text)
-
-
 class _OutputNode(OutputNode):
-    """An output that writes JSON as it is where it stands in a script.
-
-    Everywhere else JSON is escaped: AWS's own templates write ``"{{ labels | to_json }}"`` in double-quoted
-    attributes.
-    """
+    """An output that is escaped for where it stands."""
 
     __slots__ = ()
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         value = self.expression.evaluate(context)
-        source = self.token.source
-        if isinstance(value, Json) and _places_of(source).at(self.token.start_index) is Place.SCRIPT:
-            return buffer.write(value)
-        return buffer.write(to_liquid_string(value, context.autoescape))
+        spot = _places_of(self.token.source).spot(self.token.start_index)
+        return buffer.write(escaped(value, spot))
 
 
 class _Output(Output):
@@ -219,9 +222,26 @@ class _Echo(EchoTag):
     node_class = _EchoNode
 
 
+class _CaptureNode(CaptureNode):
+    def _assign(self, context: RenderContext, buf: StringIO) -> None:
+        context.assign(self.name, Captured(buf.getvalue()))
+
+
+class _Capture(CaptureTag):
+    node_class = _CaptureNode
+
+
 # Of the template that is being rendered: each of its outputs asks.
 _places_of = lru_cache(maxsize=1)(Places)
 
 
-def _skip_autoescape(value: object) -> Markup:
-    return Markup(str(value))  # noqa: S704 -- what the template's author asked for
+def _skip_autoescape(value: object) -> Raw:
+    return Raw(_text(value))  # what the template's author asked for
+
+
+def _escape(value: object) -> Markup:
+    return escape(_text(value))
+
+
+def _text(value: object) -> str:
+    return json_text(value, compact=True) if is_structure(value) else str(to_liquid_string(value, False))

@@ -25,10 +25,10 @@ def render_for_check(text: str, task_input: Any, absent: set[int] | None = None)
 
     ``absent`` gets the index in the text of each variable that was written out and is not in the input.
     """
-    marked, marks = _marked(text)
+    tagged, marks = _marked(text)
     missing: set[int] = set()
     templates = Templates(lambda location: f"{GRANTED}{location.bucket}/{location.key}", missing.add)
-    rendered = templates.render(marked, task_input)
+    rendered = templates.render(tagged, task_input)
     if absent is not None:
         absent.update(index - marks.before(index) for index in missing)
     return rendered
@@ -54,6 +54,11 @@ class _Marks:
     def before(self, index: int) -> int:
         """The number of characters that marks before that index take."""
         return self.lengths[bisect_left(self._at, index)]
+
+
+def marked(text: str) -> str:
+    """The template with every tag marked, for whoever does not render it."""
+    return _marked(text)[0]
 
 
 def _marked(text: str) -> tuple[str, _Marks]:

@@ -12,10 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from include.review_server.templates.html_tokens import Kind, tokens
+from include.review_server.templates.html_tokens import Kind, Token, tokens
+from include.review_server.templates.script_places import Script, ScriptPlaces
+
+# Stands for a character of Liquid: plain, and in nobody's template.
+LIQUID = "\ue000"
 
 _OPENING = re.compile(r"\{[{%]")
 _CLOSING = {"{{": "}}", "{%": "%}"}
+# The types of scripts that are JavaScript or JSON; what another holds is a text for somebody else.
+_SCRIPT_TYPE = re.compile(r"(?:|module|importmap|(?:text|application)/(?:x-)?(?:java|ecma)script.*|.*json)")
 
 
 class Place(StrEnum):
@@ -24,6 +30,7 @@ class Place(StrEnum):
     TEXT = "text"
     COMMENT = "comment"
     SCRIPT = "script"
+    STYLE = "style"
     DOUBLE_QUOTED = '"'
     SINGLE_QUOTED = "'"
     BARE = "bare"  # in a tag, outside of quotes
@@ -75,16 +82,77 @@ def outputs(text: str) -> Iterator[tuple[Span, Place]]:
             yield span, places.at(span.start)
 
 
+@dataclass(frozen=True)
+class Spot:
+    """All that escaping asks about a position: its place, and in an attribute's value its name.
+
+    ``begins`` tells that nothing of the template's own stands before it in the value; ``script`` is the place
+    in the script, of a script or of an attribute that holds one.
+    """
+
+    place: Place
+    attribute: str = ""
+    begins: bool = False
+    script: Script | None = None
+    joined: bool = False  # in code: the characters beside it belong to the same word
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    start: int
+    end: int
+    place: Place
+    attribute: str = ""
+
+
 class Places:
-    """What a browser makes of each position; Liquid's own quotes and brackets count for nothing."""
+    """What a browser makes of each position; Liquid's own quotes and brackets count for nothing.
+
+    ``html`` is the text with ``LIQUID`` in place of every character of Liquid.
+    """
 
     def __init__(self, text: str) -> None:
         self.spans = liquid_spans(text)
-        self._starts, self._places = _places(_without(text, self.spans))
+        self.html = _without(text, self.spans)
+        self._parts = list(_parts(self.html))
+        self._starts = [part.start for part in self._parts]
+        self._ends = {span.start: span.end for span in self.spans}
+        self._scripts: dict[int, ScriptPlaces] = {}
+        self._own: dict[int, int] = {}
 
     def at(self, position: int) -> Place:
+        return self._part(position).place
+
+    def spot(self, position: int) -> Spot:
+        """More of the position of a piece of Liquid."""
+        part = self._part(position)
+        if part.place is not Place.SCRIPT and not part.attribute:
+            return Spot(part.place)
+        if part.attribute.startswith("on") or part.place is Place.SCRIPT:
+            if part.start not in self._scripts:
+                self._scripts[part.start] = ScriptPlaces(self.html, part.start, part.end)
+            end = self._ends.get(position, position)
+            beside = self.html[position - 1 : position] + self.html[end : end + 1]
+            return Spot(
+                part.place,
+                part.attribute,
+                script=self._scripts[part.start].at(position),
+                joined=bool(re.search(r"[\w$.]", beside)),
+            )
+        if part.start not in self._own:
+            self._own[part.start] = self._own_text(part)
+        return Spot(part.place, part.attribute, begins=position <= self._own[part.start])
+
+    def _own_text(self, part: _Part) -> int:
+        """Where in an attribute's value the first character stands that is neither Liquid nor a space."""
+        at = part.start
+        while at < part.end and (at in self._ends or self.html[at].isspace()):
+            at = self._ends.get(at, at + 1)
+        return at
+
+    def _part(self, position: int) -> _Part:
         index = bisect_right(self._starts, position) - 1
-        return self._places[index] if index >= 0 else Place.TEXT
+        return self._parts[index] if index >= 0 else _Part(0, 0, Place.TEXT)
 
 
 def _without(text: str, spans: list[Span]) -> str:
@@ -92,22 +160,35 @@ def _without(text: str, spans: list[Span]) -> str:
     parts: list[str] = []
     at = 0
     for span in spans:
-        parts += [text[at : span.start], "x" * (span.end - span.start)]
+        parts += [text[at : span.start], LIQUID * (span.end - span.start)]
         at = span.end
     return "".join([*parts, text[at:]])
 
 
-def _places(html: str) -> tuple[list[int], list[Place]]:
-    """Where each place begins, and which it is; before the first is text."""
-    begins: list[tuple[int, Place]] = []
-    for token in tokens(html):
+def _parts(html: str) -> Iterator[_Part]:
+    """The pieces that are no text, and the text behind each; before the first is text."""
+    found = list(tokens(html))
+    for index, token in enumerate(found):
+        following = found[index + 1].start if index + 1 < len(found) else len(html)
         if token.kind is Kind.COMMENT:
-            begins += [(token.start, Place.COMMENT), (token.end, Place.TEXT)]
-            continue
-        begins.append((token.start, Place.BARE))
-        for value in token.values.values():
-            if value.quote:
-                begins += [(value.start, Place(value.quote)), (value.end, Place.BARE)]
-        is_script = token.name == "script" and token.kind is Kind.START
-        begins.append((token.end, Place.SCRIPT if is_script else Place.TEXT))
-    return [start for start, _ in begins], [place for _, place in begins]
+            yield _Part(token.start, token.end, Place.COMMENT)
+        else:
+            at = token.start
+            for name, value in sorted(token.values.items(), key=lambda item: item[1].start):
+                if value.start == value.end and not value.quote:
+                    continue
+                yield _Part(at, value.start, Place.BARE)
+                yield _Part(value.start, value.end, Place(value.quote or Place.BARE), name)
+                at = value.end
+            yield _Part(at, token.end, Place.BARE)
+        yield _Part(token.end, following, _behind(token, html))
+
+
+def _behind(token: Token, html: str) -> Place:
+    """What the text behind a tag or comment is."""
+    if token.kind is not Kind.START or token.name not in ("script", "style"):
+        return Place.TEXT
+    if token.name == "style":
+        return Place.STYLE
+    kind = token.attributes(html).get("type", "").strip().lower()
+    return Place.SCRIPT if _SCRIPT_TYPE.fullmatch(kind) else Place.TEXT

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,13 +88,18 @@ class RenderPool:
         job = {"do": "document", "template": template, "input": task_input, "components_url": components_url}
         return _rendered(self._ask(job, sign))
 
-    def check(self, template: str, task_input: str) -> Checked:
-        """What is wrong with the template (``template_check.check``). Nothing is signed."""
-        reply = self._ask({"do": "check", "template": template, "input": task_input}, _sign_nothing)
+    def check(self, template: str, task_input: str, hosts: Sequence[str] = ()) -> Checked:
+        """What is wrong with the template (``check.check``). Nothing is signed."""
+        job = {"do": "check", "template": template, "input": task_input, "hosts": list(hosts)}
+        reply = self._ask(job, _sign_nothing)
         if "errors" in reply:
-            findings = [{**error, "code": "liquid"} for error in reply["errors"]]
-            return Checked(findings, {}, [])
+            return Checked(_not_read(reply), {}, [])
         return Checked(reply["findings"], reply["answer"]["content"], reply["answer"]["first"])
+
+    def static_check(self, template: str, hosts: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """What is wrong with it whatever its input (``static_check``)."""
+        reply = self._ask({"do": "static", "template": template, "hosts": list(hosts)}, _sign_nothing)
+        return _not_read(reply) if "errors" in reply else reply["findings"]
 
     def _ask(self, job: dict[str, Any], sign: Sign) -> dict[str, Any]:
         busy = RenderBusy("the server is busy with other templates: try again in a moment")
@@ -224,8 +229,13 @@ def _converse(channel: Channel, job: dict[str, Any], sign: Sign) -> dict[str, An
     return reply
 
 
+def _not_read(reply: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{**error, "code": "liquid", "severity": "error"} for error in reply["errors"]]
+
+
 def _rendered(reply: dict[str, Any]) -> Rendered:
-    return Rendered(reply["content"], tuple(RenderingError(**error) for error in reply["errors"]))
+    errors = tuple(RenderingError(**error) for error in reply["errors"])
+    return Rendered(reply["content"], errors, tuple(reply.get("presigned", ())))
 
 
 def _sign_nothing(location: S3Location) -> str:

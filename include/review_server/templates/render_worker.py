@@ -21,9 +21,11 @@ from typing import Any
 
 from include.review_server.s3_location import S3Location
 from include.review_server.templates.check import check
+from include.review_server.templates.documents import presigned, with_links
 from include.review_server.templates.initial_answer import immediate_answer
 from include.review_server.templates.liquid import Rendered, RenderingError, Templates, frame_document
 from include.review_server.templates.render_channel import Channel, Gone
+from include.review_server.templates.static_check import static_check
 
 # A page of 16 MiB is held several times while it is made; three MiB of input take a tenth of a GiB as values.
 MEMORY = 512 * 1024 * 1024
@@ -64,22 +66,32 @@ def _render(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
 
 def _document(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
     """The same, with ``content`` a whole page that loads the components from ``components_url``."""
-    rendered = Templates(_Signatures(channel)).render(job["template"], _input(job))
-    page = frame_document(rendered.content, job["components_url"]) if rendered.content else ""
-    return asdict(Rendered(page, rendered.errors))
+    signatures = _Signatures(channel)
+    rendered = Templates(signatures).render(job["template"], _input(job))
+    if not rendered.content:
+        return asdict(rendered)
+    shown = with_links(rendered.content, signatures.addresses)
+    page = frame_document(shown, job["components_url"])
+    return asdict(Rendered(page, rendered.errors, tuple(presigned(shown))))
 
 
 def _check(job: dict[str, Any], _channel: Channel) -> dict[str, Any]:
     """``template`` and ``input`` → ``findings``, and the ``answer`` of an immediate submit."""
     template, task_input = job["template"], _input(job)
-    findings = [finding.to_dict() for finding in check(template, task_input)]
+    findings = [finding.to_dict() for finding in check(template, task_input, job["hosts"])]
     return {"findings": findings, "answer": asdict(immediate_answer(template, task_input))}
+
+
+def _static(job: dict[str, Any], _channel: Channel) -> dict[str, Any]:
+    """``template`` → ``findings`` that hold for any input."""
+    return {"findings": [finding.to_dict() for finding in static_check(job["template"], job["hosts"])]}
 
 
 _JOBS: dict[str, Callable[[dict[str, Any], Channel], dict[str, Any]]] = {
     "render": _render,
     "document": _document,
     "check": _check,
+    "static": _static,
 }
 
 
@@ -89,6 +101,10 @@ class _Signatures:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._known: dict[S3Location, str] = {}
+
+    @property
+    def addresses(self) -> set[str]:
+        return set(self._known.values())
 
     def __call__(self, location: S3Location) -> str:
         if location in self._known:

@@ -1,7 +1,7 @@
 """Values written in a template's attributes: strict JSON, or the relaxed object text of many templates.
 
-Unquoted names, single quotes and trailing commas are accepted, as ``components/core/relaxed.js`` accepts
-them. Nothing is ever evaluated.
+Unquoted names, single quotes, trailing commas and comments are accepted, as ``components/core/relaxed.js``
+accepts them. Nothing is ever evaluated.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ _MOST_DEPTH = 64
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "\0", "v": "\v"}
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)*+", re.DOTALL)
 _WORD = re.compile(r"[^\W\d][\w$-]*|\$[\w$-]*")
 
 
@@ -36,8 +37,9 @@ class _Reader:
         raise ValueError(f"expected {expected} at character {self.at + 1}, found {found}")
 
     def space(self) -> None:
-        while self._next().isspace():
-            self.at += 1
+        """Pass over spaces and comments."""
+        if space := _SPACE.match(self.text, self.at):
+            self.at = space.end()
 
     def takes(self, character: str) -> bool:
         self.space()

@@ -1,6 +1,7 @@
-"""What time ends: leases that have run out, and items whose availability is over.
+"""What time ends: leases that have run out, items whose availability is over, and the time in which answers
+can be taken back.
 
-Two jobs of the background; both ends are also looked at where a worker asks, so nobody waits for the jobs.
+Three jobs of the background; the ends are also looked at where a worker asks, so nobody waits for the jobs.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import Task, WorkItem, inline
 from include.review_server.db.statuses import ItemStatus, TaskStatus
-from include.review_server.work.lifecycle import end_task, locked_all, settle
+from include.review_server.work.lifecycle import end_task, locked_all, settle, settles_now
 
 # How far the clocks of servers on one database may be apart.
 _OTHER_CLOCKS = timedelta(seconds=60)
@@ -69,6 +70,15 @@ class Deadlines:
             .order_by(WorkItem.available_until)
             .limit(steps)
         )
+        return self._settle(query, now, steps)
+
+    def make_final(self, steps: int = 200) -> bool:
+        """Job: hand on the answers that can no longer be taken back. Whether more are waiting."""
+        now = self._clock()
+        query = select(WorkItem.id).where(WorkItem.settles_at.is_not(None), settles_now(now))
+        return self._settle(query.order_by(WorkItem.settles_at).limit(steps), now, steps)
+
+    def _settle(self, query: Select[int], now: datetime, steps: int) -> bool:
         with self._database.read() as session:
             due = list(session.scalars(query))
         if due:

@@ -6,10 +6,11 @@ time. It knows the tables and nothing of HTTP, S3 or AWS.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, Row, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from include.review_server.db.models import (
@@ -26,11 +27,18 @@ from include.review_server.db.models import (
 )
 from include.review_server.db.statuses import (
     SEATED_TASKS,
+    DeclineReason,
     FailureCode,
     ItemStatus,
     ObjectStatus,
     TaskStatus,
 )
+
+# No answers can be taken back for longer than that. A time farther away was written by a clock that has been
+# put back since.
+LONGEST_UNDO = timedelta(seconds=600)
+_LONGEST_REASON = 1024
+_LONGEST_REMARK = 120
 
 
 def locked(session: Session, item_id: int) -> WorkItem | None:
@@ -48,16 +56,22 @@ def locked_all(session: Session, item_ids: Iterable[int]) -> list[WorkItem]:
     return list(session.scalars(query.execution_options(populate_existing=True)))
 
 
-def settle(session: Session, item: WorkItem, now: datetime) -> None:
-    """Move the item on as far as its tasks and the clock say, and offer the places that are free."""
+def settle(session: Session, item: WorkItem, now: datetime, undo: timedelta = timedelta()) -> None:
+    """Move the item on as far as its tasks and the clock say, and offer the places that are free.
+
+    ``undo``: so long the answers can be taken back, from the moment that the last of them is in.
+    """
     if item.status.is_terminal or item.status is ItemStatus.WRITING:
         return
     session.flush()
-    statuses = list(session.scalars(select(Task.status).where(Task.item_id == item.id)))
+    tasks = session.execute(
+        select(Task.status, Task.reason, Task.comment).where(Task.item_id == item.id).order_by(Task.ended_at)
+    ).all()
+    statuses = [task.status for task in tasks]
     answered = statuses.count(TaskStatus.ANSWERED)
     in_hand = statuses.count(TaskStatus.IN_HAND)
     if item.status is ItemStatus.STOPPING:
-        item.vacancies = 0
+        item.vacancies, item.settles_at = 0, None
         if not in_hand and not answered:
             finish(session, item, ItemStatus.STOPPED, now)
         elif not in_hand:
@@ -68,18 +82,29 @@ def settle(session: Session, item: WorkItem, now: datetime) -> None:
     # A loop's place that was declined is offered to somebody else for as long as it is available. An object
     # that as many workers as were asked have declined has come to its end.
     declined = 0 if isinstance(item, HumanLoop) else statuses.count(TaskStatus.DECLINED)
+    if answered < wanted:
+        item.settles_at = None
     if answered >= wanted:
-        _write(session, item, now)
+        item.vacancies = 0
+        if item.settles_at is None:
+            item.settles_at = min(now + undo, item.available_until)
+        if not now < item.settles_at <= now + LONGEST_UNDO:
+            _write(session, item, now)
     elif now >= item.available_until or (declined >= wanted and not in_hand):
         withdraw(session, item, now)
         if answered and not isinstance(item, HumanLoop):
             _write(session, item, now)
             return
         why = "the task's availability ended" if now >= item.available_until else f"{declined} had declined"
-        reason = f"{answered} of {wanted} answers had come when {why}"
+        reason = f"{answered} of {wanted} answers had come when {why}{_declined(tasks)}"
         finish(session, item, ItemStatus.FAILED, now, FailureCode.EXPIRED, reason)
     else:
         item.vacancies = wanted - sum(status in SEATED_TASKS for status in statuses)
+
+
+def settles_now(now: datetime) -> ColumnElement[bool]:
+    """Whether an item's answers, all in, become final (``settle``)."""
+    return or_(WorkItem.settles_at <= now, WorkItem.settles_at > now + LONGEST_UNDO)
 
 
 def stop(session: Session, item: WorkItem, now: datetime) -> None:
@@ -100,6 +125,11 @@ def finish(
     """Bring the item to a terminal status. The one place where it leaves flight."""
     item.status, item.vacancies, item.finished_at = status, 0, now
     item.failure_code, item.failure_reason = failure_code, failure_reason
+    item.settles_at = None
+    of_item = select(Task.id).where(Task.item_id == item.id)
+    session.execute(
+        delete(Draft).where(Draft.task_id.in_(of_item)).execution_options(synchronize_session=False)
+    )
     if isinstance(item, ObjectItem):
         _end_object(session, item, status, failure_reason)
         return
@@ -113,10 +143,17 @@ def finish(
         on_loop_end(session, item)
 
 
-def end_task(session: Session, task: Task, status: TaskStatus, now: datetime) -> None:
-    """End a worker's turn, and what was kept of it; ``settle`` the item afterwards."""
+def end_task(
+    session: Session, task: Task, status: TaskStatus, now: datetime, keep_draft: bool = False
+) -> None:
+    """End a worker's turn; ``settle`` the item afterwards.
+
+    What the worker had on the page is kept for the next turn of the same worker where time ended this one, or
+    with ``keep_draft``, for as long as the item is open.
+    """
     task.status, task.ended_at = status, now
-    session.execute(delete(Draft).where(Draft.task_id == task.id))
+    if status is not TaskStatus.EXPIRED and not keep_draft:
+        session.execute(delete(Draft).where(Draft.task_id == task.id))
     tell_turn(session, task)
 
 
@@ -151,10 +188,23 @@ def _end_object(session: Session, item: ObjectItem, status: ItemStatus, failure_
 
 
 def _write(session: Session, item: WorkItem, now: datetime) -> None:
-    item.status, item.vacancies = ItemStatus.WRITING, 0
+    item.status, item.vacancies, item.settles_at = ItemStatus.WRITING, 0, None
     _write_result(session, item, now)
 
 
 def _write_result(session: Session, item: WorkItem, now: datetime) -> None:
     if session.get(Delivery, item.id) is None:
         session.add(Delivery(item_id=item.id, due_at=now, attempts=0))
+
+
+def _declined(tasks: Sequence[Row[TaskStatus, DeclineReason | None, str | None]]) -> str:
+    """Who would rather not answer, and why, for whoever reads the failure; nothing when nobody declined."""
+    declined = [task for task in tasks if task.status is TaskStatus.DECLINED]
+    reasons = Counter(task.reason.said for task in declined if task.reason)
+    if not reasons:
+        return ""
+    said = ", ".join(reason if count == 1 else f"{reason} ({count})" for reason, count in reasons.items())
+    remarks = [f'"{task.comment[:_LONGEST_REMARK]}"' for task in declined if task.comment]
+    remark = f"; {', '.join(remarks)}" if remarks else ""
+    # The rest of the reason and the names of reasons are short: what is cut are remarks.
+    return f"; declined by {len(declined)}: {said}{remark}"[: _LONGEST_REASON - 200]

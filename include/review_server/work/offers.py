@@ -1,4 +1,5 @@
-"""Which items a worker may take, as queries: those of their teams that have a free place for them.
+"""Which items a worker may take, as queries: those of their teams that have a free place for them, in queues
+that no owner has paused, and not those that an owner gave to somebody else.
 
 Who has answered an item's question before, in another item, comes after those who have not, for half of the
 item's time and while there is somebody else.
@@ -27,12 +28,12 @@ from include.review_server.db.statuses import BARRING_TASKS
 
 
 def queues_of(session: Session, worker_id: str) -> list[WorkQueue]:
-    """The open queues of the worker's teams, oldest first."""
+    """The open queues of the worker's teams, the most urgent first, then the oldest."""
     query = (
         select(WorkQueue)
         .join(Membership, Membership.workteam_name == WorkQueue.workteam_name)
         .where(Membership.worker_id == worker_id, WorkQueue.is_open)
-        .order_by(WorkQueue.id)
+        .order_by(WorkQueue.priority.desc(), WorkQueue.id)
         # Their names are in the owners' tables: one question for all of a kind.
         .options(selectin_polymorphic(WorkQueue, [FlowDefinition, LabelingJob]))
     )
@@ -54,12 +55,16 @@ def offered(queue_id: int, worker_id: str, now: datetime) -> Select[WorkItem]:
         .correlate(WorkItem)
         .scalar_subquery()
     )
+    paused = select(WorkQueue.is_paused).where(WorkQueue.id == queue_id).scalar_subquery()
+    reserved = WorkItem.reserved_for == worker_id
     return select(WorkItem).where(
         WorkItem.queue_id == queue_id,
+        ~paused,
         WorkItem.vacancies > inline(0),
         WorkItem.available_until > now,
         barred.is_(None),
-        or_(~_answered_before(worker_id), _half_gone(now), ~_others_left()),
+        or_(WorkItem.reserved_for.is_(None), reserved),
+        or_(reserved, ~_answered_before(worker_id), _half_gone(now), ~_others_left()),
     )
 
 

@@ -2,17 +2,16 @@
 
 A task is one worker's turn at one item of a queue. The lease ends by the server's clock; what comes later is
 refused and the place is offered again. Two workers never get the same place: on PostgreSQL by row locks, on
-SQLite because writers queue, and on both the unique indexes of ``models.Task`` have the last word.
+SQLite because writers queue, and on both the unique indexes of ``models.Task`` have the last word. An answer
+can be taken back until it is final.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -28,39 +27,23 @@ from include.review_server.db.models import (
     WorkQueue,
     inline,
 )
-from include.review_server.db.statuses import TaskStatus
-from include.review_server.errors import TaskNotInHand, UnknownTask
+from include.review_server.db.statuses import DeclineReason, TaskStatus
+from include.review_server.errors import Forbidden, TaskNotInHand, UnknownTask
+from include.review_server.work.ahead import Ahead, AheadInput, Hints
 from include.review_server.work.deadlines import end_run_out, run_out
-from include.review_server.work.lifecycle import end_task, locked, settle, tell_turn
+from include.review_server.work.lifecycle import end_task, locked, locked_all, settle
 from include.review_server.work.offers import offered, queues_of
-
-
-@dataclass(frozen=True)
-class TaskView:
-    """A task as its worker sees it. ``input`` is what the template is given, as JSON text; ``queue`` its
-    queue's key and ``item`` what the item is called.
-    """
-
-    id: str
-    status: TaskStatus
-    item: str
-    queue: str
-    title: str
-    description: str
-    input: str
-    accepted_at: datetime
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class QueueView:
-    """What waits for a worker in one queue. ``available_until``: when the first of it is gone."""
-
-    queue: str
-    title: str
-    description: str
-    waiting: int
-    available_until: datetime | None
+from include.review_server.work.seats import reopen, seat
+from include.review_server.work.views import (
+    AnswerView,
+    QueueView,
+    TaskView,
+    answer_views,
+    is_reopenable,
+    own_task,
+    queue_view,
+    task_view,
+)
 
 
 class Tasks:
@@ -74,50 +57,88 @@ class Tasks:
         clock: Clock,
         wake: Callable[[], None] = lambda: None,
         answered: Callable[[float], None] = lambda seconds: None,
+        undo_seconds: float = 0,
     ) -> None:
         self._database = database
         self._clock = clock
         self._wake = wake
         self._answered = answered
+        self._undo = timedelta(seconds=undo_seconds)
+        self._hints = Hints()
 
-    def queue(self, worker_id: str) -> list[QueueView]:
-        """What the worker could take, by queue."""
+    def queue(self, worker_id: str, since: datetime | None = None) -> list[QueueView]:
+        """What the worker could take, by queue. ``since``: when the worker's day began (UTC's else)."""
         now = self._clock()
+        since = since or now.replace(hour=0, minute=0, second=0, microsecond=0)
         with self._database.read() as session:
-            views = []
-            for queue in queues_of(session, worker_id):
-                items = offered(queue.id, worker_id, now).with_only_columns(
-                    func.count(), func.min(WorkItem.available_until)
-                )
-                waiting, until = session.execute(items).one()
-                views.append(QueueView(queue.key, queue.title, queue.description, waiting, until))
-            return views
+            return [
+                queue_view(session, queue, worker_id, now, since) for queue in queues_of(session, worker_id)
+            ]
+
+    def answers(self, worker_id: str, key: str | None = None) -> list[AnswerView]:
+        """The worker's latest answers, newest first; ``key`` names one queue."""
+        with self._database.read() as session:
+            return answer_views(session, worker_id, self._clock(), key)
 
     def in_hand(self, worker_id: str) -> list[TaskView]:
         """The tasks that the worker holds now."""
         with self._database.read() as session:
             held = _held(worker_id, self._clock()).order_by(Task.accepted_at)
-            return [_view(session, task) for task in session.scalars(held)]
+            return [task_view(session, task) for task in session.scalars(held)]
 
-    def take(self, worker_id: str, key: str | None = None) -> tuple[TaskView, bool] | None:
+    def take(
+        self, worker_id: str, key: str | None = None, prefer: str | None = None
+    ) -> tuple[TaskView, bool] | None:
         """The next task and True; the one in hand already and False; None when nothing waits.
 
         Asking again gives the same task until it has ended, so that a lost reply or a second tab never holds
-        a second place. ``key`` names one queue. Raises ``UnknownTask`` when the worker's
-        teams do not have it.
+        a second place. ``key`` names one queue, ``prefer`` is the hint of what was shown ahead. Raises
+        ``UnknownTask`` when the worker's teams do not have the queue.
         """
         for _ in range(3):
             try:
-                return self._take(worker_id, key)
+                taken = self._take(worker_id, key, prefer)
             except IntegrityError:
                 # The same worker asked twice at once, and the other request won: look again.
                 continue
+            self._hints.drop(worker_id)
+            return taken
         return None
+
+    def ahead(self, worker_id: str, key: str | None = None) -> Ahead | None:
+        """What the worker would most likely be given next. It is not held: whoever comes first gets it."""
+        now = self._clock()
+        with self._database.read() as session:
+            queues = [queue for queue in queues_of(session, worker_id) if key in (None, queue.key)]
+            others = self._hints.of_others(worker_id, now)
+            for queue in queues:
+                items = offered(queue.id, worker_id, now).where(WorkItem.id.not_in(others))
+                item = session.scalars(items.order_by(WorkItem.id).limit(1)).one_or_none()
+                if item is not None:
+                    self._hints.give(worker_id, item.id, now)
+                    return Ahead(item.id, str(item.id), item.title, queue.key)
+        return None
+
+    def ahead_input(self, worker_id: str, item_id: int) -> AheadInput:
+        """What the item is shown from, while it is offered to the worker or in the worker's hand.
+
+        Raises ``Forbidden`` otherwise.
+        """
+        now = self._clock()
+        with self._database.read() as session:
+            item = session.get(WorkItem, item_id)
+            if item is not None:
+                place = offered(item.queue_id, worker_id, now).where(WorkItem.id == item_id)
+                of_worker = any(queue.id == item.queue_id for queue in queues_of(session, worker_id))
+                in_hand = session.scalars(_held(worker_id, now).where(Task.item_id == item_id)).first()
+                if of_worker and (in_hand is not None or session.scalars(place).first() is not None):
+                    return AheadInput(item.queue_id, session.get_one(ItemInput, item_id).content)
+        raise Forbidden("this task is not offered to you any more: take the next one")
 
     def get(self, worker_id: str, task_id: str) -> TaskView:
         """A task of this worker, whatever became of it."""
         with self._database.read() as session:
-            return _view(session, _own_task(session, worker_id, task_id))
+            return task_view(session, own_task(session, worker_id, task_id))
 
     def take_again(self, worker_id: str, task_id: str) -> TaskView | None:
         """A task of this worker whose lease has run out or that was given back, anew, if nobody else has it.
@@ -130,38 +151,64 @@ class Tasks:
                 item, task = self._locked(session, worker_id, task_id)
                 now = self._clock()
                 if task.status is TaskStatus.IN_HAND and now < task.expires_at:
-                    return _view(session, task)
+                    return task_view(session, task)
                 if task.status is TaskStatus.IN_HAND:
                     end_task(session, task, TaskStatus.EXPIRED, now)
                     settle(session, item, now)
-                queues = [queue for queue in queues_of(session, worker_id) if queue.id == item.queue_id]
+                queue = _queue_of(session, worker_id, task)
                 place = offered(item.queue_id, worker_id, now).where(WorkItem.id == item.id)
-                if not queues or session.scalars(place).first() is None:
+                if queue is None or session.scalars(place).first() is None:
                     return None
-                return _view(session, _seat(session, queues[0], item, worker_id, now))
+                return task_view(session, seat(session, queue, item, worker_id, now))
         except IntegrityError:
             return None
 
-    def answer(self, worker_id: str, task_id: str, content: str, active_seconds: float | None = None) -> None:
+    def answer(
+        self,
+        worker_id: str,
+        task_id: str,
+        content: str,
+        active_seconds: float | None = None,
+        comment: str | None = None,
+    ) -> datetime | None:
         """Accept an answer (``answerContent`` as JSON text). It is on disk when this returns.
 
         ``active_seconds`` is the time without pauses as the worker's page measured it; it is believed as far
         as the server's clock allows. The same answer again is accepted again and counts once. Raises
-        ``TaskNotInHand`` otherwise.
+        ``TaskNotInHand`` otherwise. Gives the time until which it can be taken back at least, if at all.
         """
         with self._database.write() as session:
             item, task = self._locked(session, worker_id, task_id)
             if task.status is TaskStatus.ANSWERED and session.get_one(Answer, task_id).content == content:
-                return
+                return self._undo_until(item, task)
             now = self._check_in_hand(task)
             session.add(Answer(task_id=task_id, content=content))
             spent = max((now - task.accepted_at) / timedelta(milliseconds=1), 0)
             if active_seconds is not None:
-                spent = task.active_milliseconds = int(min(max(active_seconds * 1000, 0), spent))
+                # What was taken back had its time too.
+                active = (task.active_milliseconds or 0) + max(active_seconds * 1000, 0)
+                spent = task.active_milliseconds = int(min(active, spent))
+            task.comment = comment
             end_task(session, task, TaskStatus.ANSWERED, now)
-            settle(session, item, now)
+            settle(session, item, now, self._undo)
+            until = self._undo_until(item, task)
         self._answered(spent / 1000)
         self._wake()
+        return until
+
+    def undo(self, worker_id: str, task_id: str) -> TaskView:
+        """An answered task in hand again, its answer as its draft, while the answer is not final.
+
+        Another task of the queue in hand is set aside, and what was on the page with it. Raises
+        ``TaskNotInHand`` when it is too late.
+        """
+        for _ in range(3):
+            try:
+                return self._reopen(worker_id, task_id)
+            except IntegrityError:
+                # The same worker took a task at this moment: it is in the way now, and seen.
+                continue
+        raise TaskNotInHand("another task came into your hand meanwhile: try again")
 
     def keep_draft(self, worker_id: str, task_id: str, content: str) -> None:
         """Keep what the worker has on the page (as an ``answerContent``, JSON text) until the task ends.
@@ -174,24 +221,25 @@ class Tasks:
             session.merge(Draft(task_id=task_id, content=content))
 
     def draft(self, worker_id: str, task_id: str) -> str | None:
-        """What was kept last; None when nothing was, or the task has ended."""
+        """What was kept last; None when nothing was, or nothing is worth keeping any more."""
         with self._database.read() as session:
-            _own_task(session, worker_id, task_id)
+            own_task(session, worker_id, task_id)
             draft = session.get(Draft, task_id)
             return draft.content if draft else None
 
-    def decline(self, worker_id: str, task_id: str) -> None:
-        """Give the task to someone else for good."""
-        self._let_go(worker_id, task_id, TaskStatus.DECLINED)
+    def decline(
+        self, worker_id: str, task_id: str, reason: DeclineReason | None = None, comment: str | None = None
+    ) -> None:
+        """Give the task to someone else for good, and say why."""
+        self._let_go(worker_id, task_id, TaskStatus.DECLINED, reason, comment)
 
     def give_back(self, worker_id: str, task_id: str) -> None:
         """Return the task to the queue; the worker may take it again."""
         self._let_go(worker_id, task_id, TaskStatus.RETURNED)
 
-    def _take(self, worker_id: str, key: str | None) -> tuple[TaskView, bool] | None:
+    def _take(self, worker_id: str, key: str | None, prefer: str | None) -> tuple[TaskView, bool] | None:
         with self._database.write() as session:
-            # A worker's own tabs queue here; else each would hold an item and find the others' taken.
-            session.execute(select(Worker.id).where(Worker.id == worker_id).with_for_update())
+            _queue_here(session, worker_id)
             now = self._clock()
             # The worker's own run-out leases only; the job ends everyone's.
             end_run_out(session, run_out(now).where(Task.worker_id == worker_id), now)
@@ -201,33 +249,95 @@ class Tasks:
             numbers = [queue.id for queue in queues]
             held = _held(worker_id, now).where(Task.queue_id.in_(numbers)).order_by(Task.accepted_at).limit(1)
             if task := session.scalars(held).one_or_none():
-                return _view(session, task), False
-            for queue in queues:
+                return task_view(session, task), False
+            for queue, wanted in self._wishes(session, queues, worker_id, prefer, now):
                 # Oldest first; a row that another worker is taking at this moment is passed over.
-                next_item = offered(queue.id, worker_id, now).order_by(WorkItem.id).limit(1)
-                item = session.scalars(next_item.with_for_update(skip_locked=True, of=WorkItem)).one_or_none()
-                if item is None:
-                    continue
-                return _view(session, _seat(session, queue, item, worker_id, now)), True
+                items = offered(queue.id, worker_id, now).where(wanted).order_by(WorkItem.id).limit(1)
+                item = session.scalars(items.with_for_update(skip_locked=True, of=WorkItem)).one_or_none()
+                if item is not None:
+                    return task_view(session, seat(session, queue, item, worker_id, now)), True
             return None
 
-    def _let_go(self, worker_id: str, task_id: str, status: TaskStatus) -> None:
+    def _wishes(
+        self, session: Session, queues: Sequence[WorkQueue], worker_id: str, prefer: str | None, now: datetime
+    ) -> Iterator[tuple[WorkQueue, ColumnElement[bool]]]:
+        """Where to look for the next item, and for which: what the page has fetched, then what nobody else's
+        page has, then any.
+        """
+        if prefer and prefer.isascii() and prefer.isdigit() and len(prefer) < 19:
+            wished = session.get(WorkItem, int(prefer))
+            for queue in queues:
+                if wished is not None and wished.queue_id == queue.id:
+                    yield queue, WorkItem.id == wished.id
+        others = self._hints.of_others(worker_id, now)
+        for queue in queues:
+            if others:
+                yield queue, WorkItem.id.not_in(others)
+            yield queue, true()
+
+    def _reopen(self, worker_id: str, task_id: str) -> TaskView:
+        with self._database.write() as session:
+            # A transaction of its own: what it locks shall not be locked together with what follows.
+            now = self._clock()
+            end_run_out(session, run_out(now).where(Task.worker_id == worker_id), now)
+        with self._database.write() as session:
+            _queue_here(session, worker_id)
+            now = self._clock()
+            task = own_task(session, worker_id, task_id)
+            held = _held(worker_id, now).where(Task.queue_id == task.queue_id, Task.id != task_id)
+            in_the_way = session.scalars(held).one_or_none()
+            of_both = [task.item_id, *([in_the_way.item_id] if in_the_way else [])]
+            items = {item.id: item for item in locked_all(session, of_both)}
+            item, queue = items.get(task.item_id), _queue_of(session, worker_id, task)
+            if item is None:
+                raise UnknownTask(f"no task {task_id}")
+            session.refresh(task)
+            if task.status is TaskStatus.IN_HAND and now < task.expires_at:
+                return task_view(session, task)
+            if task.status is not TaskStatus.ANSWERED:
+                self._check_in_hand(task)
+            if queue is None or not is_reopenable(item, now):
+                raise TaskNotInHand("the answer is final: it cannot be taken back any more")
+            if in_the_way is not None:
+                session.refresh(in_the_way)
+                if in_the_way.status is TaskStatus.IN_HAND:
+                    end_task(session, in_the_way, TaskStatus.RETURNED, now, keep_draft=True)
+                    settle(session, items[in_the_way.item_id], now)
+            reopen(session, queue, item, task, now)
+            return task_view(session, task)
+
+    def _let_go(
+        self,
+        worker_id: str,
+        task_id: str,
+        status: TaskStatus,
+        reason: DeclineReason | None = None,
+        comment: str | None = None,
+    ) -> None:
         with self._database.write() as session:
             item, task = self._locked(session, worker_id, task_id)
             if task.status is status:
                 return
             now = self._check_in_hand(task)
+            task.reason, task.comment = reason, comment
+            if status is TaskStatus.DECLINED and item.reserved_for == worker_id:
+                item.reserved_for = None
             end_task(session, task, status, now)
             settle(session, item, now)
         self._wake()
 
     def _locked(self, session: Session, worker_id: str, task_id: str) -> tuple[WorkItem, Task]:
-        task = _own_task(session, worker_id, task_id)
+        task = own_task(session, worker_id, task_id)
         item = locked(session, task.item_id)
         if item is None:
             raise UnknownTask(f"no task {task_id}")
         session.refresh(task)
         return item, task
+
+    def _undo_until(self, item: WorkItem, task: Task) -> datetime | None:
+        if not self._undo or task.ended_at is None or not is_reopenable(item, task.ended_at):
+            return None
+        return item.settles_at or min(task.ended_at + self._undo, item.available_until)
 
     def _check_in_hand(self, task: Task) -> datetime:
         now = self._clock()
@@ -237,48 +347,18 @@ class Tasks:
         raise TaskNotInHand(f"the task is no longer yours: {status}")
 
 
-def _seat(session: Session, queue: WorkQueue, item: WorkItem, worker_id: str, now: datetime) -> Task:
-    """A lease on the item, which the caller has locked and found to be offered."""
-    task = Task(
-        id=secrets.token_hex(16),
-        item_id=item.id,
-        queue_id=queue.id,
-        worker_id=worker_id,
-        status=TaskStatus.IN_HAND,
-        accepted_at=now,
-        # Nothing is worth answering after the item has ended.
-        expires_at=min(now + timedelta(seconds=queue.time_limit_seconds), item.available_until),
-    )
-    session.add(task)
-    settle(session, item, now)
-    tell_turn(session, task)
-    return task
+def _queue_here(session: Session, worker_id: str) -> None:
+    """A worker's own tabs queue here; else each would hold an item and find the others' taken."""
+    session.execute(select(Worker.id).where(Worker.id == worker_id).with_for_update())
+
+
+def _queue_of(session: Session, worker_id: str, task: Task) -> WorkQueue | None:
+    """The queue of the task, where it is open to the worker."""
+    queues = queues_of(session, worker_id)
+    return next((queue for queue in queues if queue.id == task.queue_id), None)
 
 
 def _held(worker_id: str, now: datetime) -> Select[Task]:
     return select(Task).where(
         Task.worker_id == worker_id, Task.status == inline(TaskStatus.IN_HAND), Task.expires_at > now
-    )
-
-
-def _own_task(session: Session, worker_id: str, task_id: str) -> Task:
-    task = session.get(Task, task_id)
-    if task is None or task.worker_id != worker_id:
-        raise UnknownTask(f"no task {task_id}")
-    return task
-
-
-def _view(session: Session, task: Task) -> TaskView:
-    item = session.get_one(WorkItem, task.item_id)
-    queue = session.get_one(WorkQueue, task.queue_id)
-    return TaskView(
-        id=task.id,
-        status=task.status,
-        item=item.title,
-        queue=queue.key,
-        title=queue.title,
-        description=queue.description,
-        input=session.get_one(ItemInput, item.id).content,
-        accepted_at=task.accepted_at,
-        expires_at=task.expires_at,
     )

@@ -176,5 +176,83 @@ def test_label_colors(task: Task):
 
 def test_an_initial_value_that_is_none_is_told(task: Task):
     page = task.open(_template("polygon", [{"label": "a", "vertices": [{"x": 1}]}, {"label": "a"}]))
-    assert page.locator("nightloop-notice", has_text="is not a polygon").count() == 2
-    assert task.value()["polygons"] == []
+    told = page.locator("nightloop-notice").inner_text()
+    assert "of 2 polygons, 2 are not polygons and were left out (number 1, 2)" in told
+    assert task.submit()["result"]["polygons"] == []
+    assert task.value()["initialValueModified"] is True
+
+
+def test_pre_labels_are_clipped_to_the_image(task: Task):
+    wide = {"label": "a", "vertices": _points((-100, 50), (100, -150), (300, 50))}
+    outside = {"label": "a", "vertices": _points((400, 10), (500, 10), (450, 90))}
+    flat = {"label": "a", "vertices": _points((10, 10), (50, 50), (90, 90))}
+    page = task.open(_template("polygon", [TRIANGLE, wide, outside, flat]))
+    result = task.submit()["result"]
+    assert result["polygons"][0] == TRIANGLE
+    assert result["polygons"][1:] == [
+        {"label": "a", "vertices": _points((0, 50), (0, 0), (250, 0), (300, 50))}
+    ] or sorted((v["x"], v["y"]) for v in result["polygons"][1]["vertices"]) == [
+        (0, 0),
+        (0, 50),
+        (250, 0),
+        (300, 50),
+    ]
+    assert result["initialValueModified"] is True
+    told = page.locator("nightloop-notice").inner_text()
+    for words in ("1 has no extent", "1 lies outside the image", "1 reached over the image's edge"):
+        assert words in told
+
+
+def test_a_line_is_clipped_and_a_keypoint_outside_is_left_out(task: Task):
+    task.open(_template("line", [{"label": "a", "vertices": _points((-50, 50), (50, 150))}]))
+    assert task.submit()["result"]["lines"] == [{"label": "a", "vertices": _points((0, 100), (50, 150))}]
+    points = [{"label": "a", "x": WIDTH, "y": 20}, {"label": "b", "x": WIDTH + 9, "y": 20}, TIP]
+    task.open(_template("keypoint", points))
+    assert task.submit()["result"]["keypoints"] == [{"label": "a", "x": WIDTH - 1, "y": 20}, TIP]
+
+
+@pytest.mark.parametrize(
+    ("element", "key", "shape", "middle"),
+    [
+        ("polygon", "polygons", {"label": "a", "vertices": _points((50, 50), (56, 50), (53, 56))}, (53, 52)),
+        ("polyline", "polylines", {"label": "a", "vertices": _points((50, 50), (58, 50))}, (54, 50)),
+        ("line", "lines", {"label": "a", "vertices": _points((50, 50), (58, 50))}, (54, 50)),
+    ],
+)
+def test_the_middle_of_a_small_shape_moves_it(
+    task: Task, element: str, key: str, shape: Any, middle: tuple[int, int]
+):
+    task.open(_template(element, [shape]))
+    task.click(*middle)
+    task.drag(middle, (middle[0] + 40, middle[1] + 30))
+    moved = [{"x": point["x"] + 40, "y": point["y"] + 30} for point in shape["vertices"]]
+    assert task.value()[key][0]["vertices"] == moved
+    start, end = moved[0], moved[1]
+    past = (start["x"] - 2, start["y"] - 1)
+    task.drag(past, (past[0] - 20, past[1]))
+    assert task.value()[key][0]["vertices"][:2] == [{"x": start["x"] - 20, "y": start["y"]}, end]
+
+
+def test_an_unselected_polyline_is_not_moved_and_a_second_click_takes_the_next(task: Task):
+    crossing = {"label": "a", "vertices": _points((10, 100), (200, 100))}
+    across = {"label": "b", "vertices": _points((100, 20), (100, 180))}
+    task.open(_template("polyline", [crossing, across]))
+    chosen = task.page.locator("crowd-polyline li.selected .text")
+    task.drag((100, 100), (140, 60))
+    assert task.value()["polylines"] == [crossing, across]
+    task.keys("Escape", "Escape")
+    seen = []
+    for _ in range(3):
+        task.click(100, 100)
+        seen.append(chosen.inner_text())
+    assert seen in (["a", "b", "a"], ["b", "a", "b"])
+
+
+def test_a_keypoint_is_set_on_another_with_control(task: Task):
+    task.open(_template("keypoint", [TIP]))
+    task.click(TIP["x"], TIP["y"])
+    assert len(task.value()["keypoints"]) == 1
+    task.page.keyboard.down("Control")
+    task.click(TIP["x"] + 1, TIP["y"])
+    task.page.keyboard.up("Control")
+    assert [(point["x"], point["y"]) for point in task.value()["keypoints"]] == [(33, 91), (34, 91)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Frame, FrameLocator, Page, expect
 from sqlalchemy import func, select
 
 from include.review_server.db.models import LabelingJob, ObjectItem
@@ -64,9 +64,18 @@ class Visitor:
         expect(page.locator("#frame[data-ready=yes]")).to_be_visible()
         return page.frame_locator("#frame")
 
+    @property
+    def inner(self) -> Frame:
+        """The document of the task at work; another may have been loaded ahead below it."""
+        handle = self.page.locator("#frame").element_handle()
+        assert handle is not None
+        inner = handle.content_frame()
+        assert inner is not None
+        return inner
+
     def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
         """Drag the mouse from one stored pixel of the task's image to another."""
-        inner = self.page.frames[-1]
+        inner = self.inner
         inner.wait_for_function(f"() => {_ELEMENT}.size")
         outer = self.page.locator("#frame").bounding_box()
         assert outer is not None
@@ -88,14 +97,16 @@ def visit(rig: Rig, browser: Browser) -> Iterator[Callable[..., Visitor]]:
     contexts: list[BrowserContext] = []
 
     def visit(*flows: Flow, owner: bool = False, sign_in: bool = True, **options: Any) -> Visitor:
-        name, password = rig.name("reviewer"), None
+        # The rig of the module, unless the flows are another's.
+        home = flows[0].rig if flows else rig
+        name, password = home.name("reviewer"), None
         for flow in flows:
-            _, given = rig.review.accounts.add(name, flow.team, owner)
+            _, given = home.review.accounts.add(name, flow.team, owner)
             password = password or given
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
         context.set_default_timeout(_PATIENCE)
         contexts.append(context)
-        visitor = Visitor(rig, context, name, password or "")
+        visitor = Visitor(home, context, name, password or "")
         if sign_in:
             visitor.sign_in()
         return visitor
@@ -108,6 +119,10 @@ def visit(rig: Rig, browser: Browser) -> Iterator[Callable[..., Visitor]]:
 @pytest.fixture
 def boxes(rig: Rig) -> Flow:
     """A flow definition with the product's own template, and a picture in its bucket."""
+    return boxes_in(rig)
+
+
+def boxes_in(rig: Rig) -> Flow:
     flow = rig.flow(content=BOXES)
     rig.s3.put_object(Bucket=flow.bucket, Key="night/a b.jpg", Body=picture())
     return flow

@@ -84,8 +84,8 @@ def test_by_keyboard_alone(rig: Rig, boxes: Flow, visit: Visit):
     page.keyboard.press("Alt+n")
     reviewer.frame()
     address = page.url
-    page.frames[-1].wait_for_function("() => document.querySelector('crowd-bounding-box').size")
-    page.frames[-1].locator(".stage").focus()
+    reviewer.inner.wait_for_function("() => document.querySelector('crowd-bounding-box').size")
+    reviewer.inner.locator(".stage").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("3")
@@ -98,8 +98,8 @@ def test_by_keyboard_alone(rig: Rig, boxes: Flow, visit: Visit):
     assert top is not None
     assert header is not None
     assert top["y"] - header["y"] - header["height"] < 2  # the message takes no room
-    page.frames[-1].wait_for_function("() => document.querySelector('crowd-bounding-box').size")
-    page.frames[-1].locator(".stage").focus()
+    reviewer.inner.wait_for_function("() => document.querySelector('crowd-bounding-box').size")
+    reviewer.inner.locator(".stage").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("1")
     expect(page.locator("#status")).to_be_hidden()
@@ -140,11 +140,26 @@ def test_declining_asks_somebody_else(rig: Rig, visit: Visit):
     one.take()
     one.page.get_by_role("button", name="Stop…").click()
     one.page.get_by_role("button", name="Decline it").click()
+    one.page.get_by_label("The image is bad").check()
+    one.page.get_by_role("button", name="Decline", exact=True).click()
     one.page.wait_for_url(f"{rig.url}/")
     expect(one.page.get_by_role("status")).to_contain_text("You declined the task")
     expect(one.page.get_by_role("heading", name="Nothing is waiting")).to_be_visible()
     other.page.reload()
     other.take()
+
+
+def test_the_list_says_what_others_hold(rig: Rig, visit: Visit):
+    flow = rig.flow(content=TEXT)
+    flow.start()
+    other = rig.worker(flow.team)
+    task = other.take(flow)
+    page = visit(flow).page
+    expect(page.get_by_role("heading", name="Nothing for you to take now")).to_be_visible()
+    expect(page.get_by_text("1 is in other people's hands")).to_be_visible()
+    assert other.do("return", task).status_code == 200
+    page.reload()
+    expect(page.get_by_text("1 waiting")).to_be_visible()
 
 
 def test_giving_back_leaves_it_in_the_list(rig: Rig, visit: Visit):

@@ -44,7 +44,8 @@ def test_the_bench_shows_what_a_labeling_job_asks_about(rig: Rig, visit: Visit):
 def test_boxes_by_keyboard_alone(rig: Rig, visit: Visit):
     flow = rig.flow()
     job = label(rig, flow, 2, BOXES.read_text(), "BoundingBox", "box")
-    page = visit(flow).page
+    reviewer = visit(flow)
+    page = reviewer.page
     expect(page.get_by_text(f"labeling-job/{job}")).to_be_visible()
     expect(page.get_by_text("2 waiting")).to_be_visible()
     page.keyboard.press("Alt+n")
@@ -52,7 +53,7 @@ def test_boxes_by_keyboard_alone(rig: Rig, visit: Visit):
         page.wait_for_url("**/work/*")
         address = page.url
         expect(page.locator("#frame[data-ready=yes]")).to_be_visible()
-        page.frames[-1].wait_for_function("() => document.querySelector('crowd-bounding-box').size")
+        reviewer.inner.wait_for_function("() => document.querySelector('crowd-bounding-box').size")
         for key in [digit, "n", "Alt+ArrowLeft", "Shift+Alt+ArrowRight"] if digit else []:
             page.keyboard.press(key)
         page.keyboard.press("Control+Enter")
@@ -83,7 +84,7 @@ def test_a_segmentation_by_mouse(rig: Rig, visit: Visit):
     reviewer.page.wait_for_url(f"{rig.url}/")
     reviewer.take()
     expect(reviewer.page.get_by_role("status")).to_contain_text("Here is what you had done.")
-    inner = reviewer.page.frames[-1]
+    inner = reviewer.inner
     inner.wait_for_function("() => document.querySelector('crowd-semantic-segmentation').mask?.counts[3]")
     reviewer.submit()
     reviewer.page.wait_for_url(f"{rig.url}/")

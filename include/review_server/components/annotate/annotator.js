@@ -4,22 +4,26 @@
  * written in the answer. All coordinates are stored pixels of the unrotated image, as integers.
  */
 
-import { colourOf } from "../core/colours.js";
+import { colourOf, dashOf } from "../core/colours.js";
 import { svg } from "../core/dom.js";
 import { Keymap } from "../core/keymap.js";
 import { chosen, used } from "./carried.js";
 import { boundsOf, inReadingOrder, nearest } from "./finding.js";
 import { listenToPointers } from "./gestures.js";
 import { Grid } from "./grid.js";
+import { REACHES } from "./handles.js";
 import { Hints } from "./hints.js";
 import { ImageStage } from "./image-stage.js";
 import { actsOf, fixedKeys, listenToKeys, press } from "./keyboard.js";
 import { boxOf, moved } from "./kinds.js";
 import { layOut } from "./layout.js";
-import { paint } from "./paint.js";
+import { Painting } from "./paint.js";
+import { fitAll, readAll, wordsOf } from "./prelabels.js";
 import { Shapes } from "./shapes.js";
 
 const NEAR = 8;
+/** A class that is not offered does not look like any that is. */
+const UNKNOWN = { colour: "#c8c8c8", dash: "2 3" };
 
 export class Annotator extends ImageStage {
   /** The geometry of a shape (kinds.js). @type {any} */
@@ -39,7 +43,7 @@ export class Annotator extends ImageStage {
 
   /** @param {ShadowRoot} root */
   buildStage(root) {
-    this.shapes = new Shapes(() => this.changed());
+    this.shapes = new Shapes(() => this.changed(), () => this.changedSoon());
     /** A shape that is being drawn. @type {{points: any[], tip?: any} | null} */
     this.draft = null;
     this.showLabels = true;
@@ -47,10 +51,17 @@ export class Annotator extends ImageStage {
     this.nextLabel = null;
     /** Classes whose shapes are hidden. @type {Set<string>} */
     this.hiddenLabels = new Set();
+    /** What the pointer that was used last can take hold of. */
+    this.reach = REACHES.mouse;
+    /** Colour and dashes by class. @type {Map<string, {colour: string, dash: string}>} */
+    this.tints = new Map();
+    /** Shapes that have not been fitted to the image yet: it is not there. @type {any} */
+    this.incoming = null;
     /** What letters mean just now (Hints, Grid). @type {Hints | Grid | null} */
     this.mode = null;
+    this.painting = new Painting(this);
     this.guides = svg("svg", { class: "guides", "aria-hidden": "true" });
-    this.overlay.after(this.guides);
+    this.stage.append(this.guides);
     this.keymap = new Keymap(actsOf(this));
     this.panel = layOut(this, root, fixedKeys(this.kind));
     listenToPointers(this);
@@ -58,40 +69,68 @@ export class Annotator extends ImageStage {
     this.stage.addEventListener("pointerdown", () => this.endMode());
   }
 
+  update() {
+    const own = this.structure("label-colors", []);
+    const tints = this.labels.map((label, index) => [label, {
+      colour: typeof own[index] === "string" && /^#[0-9a-f]{6}$/i.test(own[index]) ? own[index].toLowerCase() : colourOf(index),
+      dash: dashOf(index),
+    }]);
+    if (JSON.stringify(tints) !== JSON.stringify([...this.tints])) this.tints = new Map(/** @type {any} */ (tints));
+    super.update();
+  }
+
   /** Begin (again) with the initial value. */
   begin() {
-    this.load(this.initialValue, "initial-value");
-    this.initialText = this.preset ? JSON.stringify(this.written()) : "";
+    const read = this.load(this.initialValue, `initial-value of ${this.localName}`);
+    /** Whether some of the initial value could not be shown, and so is not in the answer. */
+    this.lacking = Boolean(read.unreadable.length || read.excess);
+    this.initialText = this.preset ? JSON.stringify(read.shapes.map((shape) => this.write({ ...shape, id: 0 }))) : "";
     this.setDraft(null);
     this.panel.reorder();
     this.changed();
   }
 
   restore(answer) {
-    if (Array.isArray(answer?.[this.collection])) this.load(answer, "the kept answer");
+    if (Array.isArray(answer?.[this.collection])) this.load(answer, `the kept answer of ${this.localName}`);
+  }
+
+  loaded() {
+    super.loaded();
+    if (!this.size) return;
+    this.incoming ??= { what: `The ${this.kind.plural} of ${this.localName}`, unreadable: [], excess: 0,
+      shapes: this.shapes.items.map((shape, index) => ({ ...shape, number: index + 1 })), total: this.shapes.items.length };
+    this.fitIncoming();
   }
 
   /** Begin with the shapes of a list, or of an answer. @param {any} value @param {string} what as a complaint names it */
   load(value, what) {
     const items = Array.isArray(value) ? value : value?.[this.collection] ?? [];
-    const shapes = [];
-    for (const item of items) {
-      try {
-        const shape = this.read(item);
-        const whole = shape.points.map(({ x, y }) => ({ x: Math.round(Number(x)), y: Math.round(Number(y)) }));
-        if (whole.some(({ x, y }) => !Number.isFinite(x) || !Number.isFinite(y))) throw new TypeError("not numbers");
-        shapes.push({ label: String(shape.label ?? ""), points: whole });
-      } catch {
-        this.complain(`${what} of ${this.localName}: ${JSON.stringify(item)} is not a ${this.kind.noun}`);
-      }
-    }
-    this.shapes.load(shapes);
+    if (!Array.isArray(items)) this.complain(`${what} is no list of ${this.kind.plural}`);
+    const list = Array.isArray(items) ? items : [];
+    this.incoming = { what, total: list.length, ...readAll(list, (item) => this.read(item)) };
+    const { incoming } = this;
+    this.shapes.load(incoming.shapes);
+    this.fitIncoming();
+    return incoming;
+  }
+
+  /** Fit what was loaded to the image, as soon as both are there, and tell what became of it. */
+  fitIncoming() {
+    const { incoming, size, kind } = this;
+    if (!incoming || !size) return;
+    this.incoming = null;
+    const { kept, ...numbers } = fitAll(incoming.shapes, kind, size);
+    if (kept.some((shape, index) => shape !== incoming.shapes[index]) || kept.length < incoming.shapes.length) this.shapes.load(kept);
+    const unknown = kept.filter((shape) => this.isUnknown(shape.label));
+    const words = wordsOf(incoming.what, kind, { ...incoming, ...numbers, unknown });
+    if (words) this.complain(words);
   }
 
   // -- the answer ----------------------------------------------------------------------------------------------
 
   written() {
-    return this.shapes.items.map((shape) => this.write(shape));
+    // Without what is being dragged: it has not happened yet.
+    return this.shapes.settled.map((shape) => this.write(shape));
   }
 
   answer() {
@@ -99,13 +138,28 @@ export class Annotator extends ImageStage {
     const shapes = this.written();
     /** @type {Record<string, any>} */
     const answer = { [this.collection]: shapes, inputImageProperties: { height, width } };
-    if (this.preset) answer.initialValueModified = JSON.stringify(shapes) !== this.initialText;
+    if (this.preset) answer.initialValueModified = this.lacking || JSON.stringify(shapes) !== this.initialText;
     return answer;
   }
 
   problem() {
     if (this.draft?.points.length) return `Finish the ${this.kind.noun} you are drawing, or press Escape`;
-    return super.problem();
+    if (this.shapes.before) return `Let go of the ${this.kind.noun} that you are moving, or press Escape`;
+    return super.problem() ?? this.unknownProblem();
+  }
+
+  /** An answer with a class that nobody offered would be refused as a whole: it is not given. */
+  unknownProblem() {
+    const unknown = this.shapes.items.filter((shape) => this.isUnknown(shape.label));
+    if (!unknown.length) return null;
+    const [{ label }] = unknown;
+    const which = unknown.length === 1 ? `1 ${this.kind.noun} has` : `${unknown.length} ${this.kind.plural} have`;
+    return `${which} a class that is not offered${label ? ` (${label})` : ""}: choose one of the classes for it, or delete it`;
+  }
+
+  /** Whether a class is not among those to choose from. */
+  isUnknown(label) {
+    return this.shownLabels.length > 0 && !this.tints.has(label);
   }
 
   // -- what gestures, keys and buttons do ------------------------------------------------------------------------
@@ -118,7 +172,7 @@ export class Annotator extends ImageStage {
   addShape(points) {
     const label = this.comingLabel;
     this.nextLabel = null;
-    this.hiddenLabels.delete(label);
+    this.showAgain([label]);
     used(label);
     const shape = this.shapes.add(label, points);
     this.edited();
@@ -127,21 +181,24 @@ export class Annotator extends ImageStage {
     if (this.kind.drawing === "point") this.shapes.select(null);
   }
 
-  selectShape(id) {
+  /** @param {number} id @param {boolean} [reveal] whether to bring it into sight */
+  selectShape(id, reveal = true) {
+    const shape = this.shapes.items.find((item) => item.id === id);
+    if (!shape || this.refuses(shape)) return;
     this.shapes.select(id);
-    const shape = this.shapes.selected;
-    if (!shape) return;
     this.label = this.labels.includes(shape.label) ? shape.label : this.label;
-    this.view.reveal(this.kind.outline(shape.points));
+    this.classChosen = true;
+    if (reveal) this.view.reveal(this.kind.outline(shape.points));
     this.redraw();
     this.panel.show();
     this.say(this.titleOf(shape));
   }
 
-  settle() {
+  /** End a drag. @param {boolean} reshaped whether by a handle */
+  settle(reshaped) {
     const shape = this.shapes.selected;
     // A box that was squeezed to nothing is put back.
-    if (shape && !this.kind.large(shape.points)) this.shapes.abandon();
+    if (reshaped && shape && !this.kind.large(shape.points)) this.shapes.abandon();
     else this.shapes.settle();
     this.edited();
   }
@@ -173,7 +230,7 @@ export class Annotator extends ImageStage {
 
   deleteShape(id) {
     const shape = this.shapes.items.find((item) => item.id === id);
-    if (!shape) return;
+    if (!shape || this.refuses(shape)) return;
     this.say(`${this.titleOf(shape)} deleted`);
     this.shapes.remove(id);
     this.edited();
@@ -181,15 +238,25 @@ export class Annotator extends ImageStage {
 
   undo() {
     this.setDraft(null);
-    this.say(this.shapes.undo() ? `Undone. ${this.counted()}` : "Nothing to undo");
+    this.say(this.travel(() => this.shapes.undo()) ? `Undone. ${this.counted()}` : "Nothing to undo");
     this.edited();
     return true;
   }
 
   redo() {
-    this.say(this.shapes.redo() ? `Done again. ${this.counted()}` : "Nothing to redo");
+    this.say(this.travel(() => this.shapes.redo()) ? `Done again. ${this.counted()}` : "Nothing to redo");
     this.edited();
     return true;
+  }
+
+  /** Undo or redo: what changes by it is seen. */
+  travel(step) {
+    const before = new Set(this.shapes.items);
+    const done = step();
+    const after = new Set(this.shapes.items);
+    const changed = [...before].filter((shape) => !after.has(shape)).concat([...after].filter((shape) => !before.has(shape)));
+    if (changed.length) this.showAgain(changed.map((shape) => shape.label));
+    return done;
   }
 
   chooseLabel(label) {
@@ -199,6 +266,7 @@ export class Annotator extends ImageStage {
     const shape = this.shapes.selected;
     if (shape && shape.label !== label) {
       used(label);
+      this.hiddenLabels.delete(label);
       this.shapes.edit(shape.id, { label });
       this.edited();
     }
@@ -264,7 +332,7 @@ export class Annotator extends ImageStage {
 
   toggleHidden() {
     this.hides = !this.hides;
-    this.changed();
+    this.afterHiding();
     this.say(`${this.kind.plural} ${this.hides ? "hidden" : "shown"}`);
     return true;
   }
@@ -285,6 +353,19 @@ export class Annotator extends ImageStage {
     const { selected } = this.shapes;
     if (selected && this.isHidden(selected)) this.shapes.select(null);
     this.changed();
+  }
+
+  /** Show what is about to be changed. @param {string[]} labels */
+  showAgain(labels) {
+    this.hides = false;
+    for (const label of labels) this.hiddenLabels.delete(label);
+  }
+
+  /** Whether nothing may be done to a shape because it is hidden; says so. */
+  refuses(shape) {
+    if (!this.isHidden(shape)) return false;
+    this.say(`${this.titleOf(shape)} is hidden: show it first`);
+    return true;
   }
 
   /** Hide or show the class of what is selected, else the one that is chosen. */
@@ -415,31 +496,37 @@ export class Annotator extends ImageStage {
     return true;
   }
 
-  setDraft(draft) {
+  /** @param {any} draft @param {boolean} [moving] whether more of it comes at once */
+  setDraft(draft, moving = false) {
     this.draft = draft;
     if (!draft) this.cursor = null;
     if (!draft) this.pointer = null;
-    this.changed();
+    if (moving) this.changedSoon();
+    else this.changed();
   }
 
-  hover(place) {
+  /** @param {any} place of the crosshair; null for none @param {any} [at] the pixel under the pointer */
+  hover(place, at = null) {
     if (this.cursor) return;
     this.pointer = place && { x: place.x, y: place.y };
-    this.panel.position(place && this.size ? place.at : null);
-    this.redraw();
+    this.panel.position(this.size ? at ?? place?.at : null);
+    // The crosshair alone moves: nothing else is drawn again.
+    if (this.draft) this.redrawSoon();
+    else if (this.size) this.painting.drawCross(this.pointer);
   }
 
   // -- what is shown ---------------------------------------------------------------------------------------------
 
   colour(label) {
-    const at = this.shownLabels.indexOf(label);
-    const own = this.structure("label-colors", [])[at];
-    return typeof own === "string" && /^#[0-9a-f]{6}$/i.test(own) ? own.toLowerCase() : colourOf(Math.max(at, 0));
+    return (this.tints.get(label) ?? UNKNOWN).colour;
+  }
+
+  dash(label) {
+    return (this.tints.get(label) ?? UNKNOWN).dash;
   }
 
   /** "box 2 of 5, cat: left 3, …", as a screen reader says it. */
-  titleOf(shape) {
-    const at = this.shapes.items.findIndex((item) => item.id === shape.id);
+  titleOf(shape, at = this.shapes.items.findIndex((item) => item.id === shape.id)) {
     return `${this.kind.noun} ${at + 1} of ${this.shapes.items.length}, ${shape.label}: ${this.kind.describe(shape.points)}`;
   }
 
@@ -449,7 +536,7 @@ export class Annotator extends ImageStage {
   }
 
   draw() {
-    paint(this);
+    this.painting.draw();
     if (this.mode || this.guides.firstChild) this.guides.replaceChildren(...(this.mode?.paint() ?? []));
   }
 }

@@ -2,14 +2,15 @@
 
 import { Annotator } from "./annotator.js";
 import { BOX, KEYPOINT, LINE, POLYGON, POLYLINE } from "./kinds.js";
+import { pixelOf } from "./prelabels.js";
 
 export class CrowdBoundingBox extends Annotator {
   kind = BOX;
   collection = "boundingBoxes";
 
   read({ label, left, top, width, height }) {
-    const [x, y] = [Math.round(left), Math.round(top)];
-    return { label, points: [{ x, y }, { x: x + Math.round(width), y: y + Math.round(height) }] };
+    const [x, y] = [pixelOf(left), pixelOf(top)];
+    return { label, points: [{ x, y }, { x: x + pixelOf(width), y: y + pixelOf(height) }] };
   }
 
   /** @param {import("./shapes.js").Shape} shape */

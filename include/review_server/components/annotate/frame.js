@@ -49,14 +49,19 @@ export function frame(element, root, { fixed, tools, last = [], side = [] }) {
     waiting: (text) => (waiting.textContent = text),
     hint: (text) => (hint.textContent = text),
     /** @param {number | null} scale null before the image is there */
-    zoom: (scale) => (zoomed.textContent = scale ? `${Math.round(scale * 100)} %` : ""),
-    position: (at) => (position.textContent = at ? `${Math.floor(at.x)}, ${Math.floor(at.y)}` : ""),
+    zoom: (scale) => show(zoomed, scale ? `${Math.round(scale * 100)} %` : ""),
+    position: (at) => show(position, at ? `${Math.floor(at.x)}, ${Math.floor(at.y)}` : ""),
     help: () => help.open(),
     say(text) {
       // The same words twice are only spoken again when the text changes.
       status.textContent = status.textContent === text ? `${text}\u00a0` : text;
     },
   };
+}
+
+/** Text that is the same does not have the page laid out again. */
+function show(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 /** A button of the toolbar. */

@@ -1,17 +1,19 @@
 /**
- * Drawing, moving and resizing shapes by pointer. Pressing inside the selected shape, on an outline or on a handle
- * takes hold of it; pressing anywhere else draws, so that a box can be drawn inside another. A press without a drag
- * selects.
+ * Drawing, moving and resizing shapes by pointer. Only the selected shape can be taken hold of: inside it, on its
+ * outline and on its handles. A press anywhere else, or with Ctrl or Alt, draws. A press without a drag selects, and
+ * another one on the same place selects the next shape below. A keypoint is its own handle, selected or not.
  */
 
 import { areaOf, boxOf, distanceTo, holds, moved, settled } from "./kinds.js";
+import { partUnder, REACHES, WHOLE } from "./handles.js";
 import { Pointers } from "./pointers.js";
 
-const REACH = { mouse: 7, pen: 12, touch: 20 };
+/** A second click as near to the first as this, in CSS pixels, is on the same place. */
+const SAME_PLACE = 5;
 
 /** @param {import("./annotator.js").Annotator} annotator */
 export function listenToPointers(annotator) {
-  new Gestures(annotator);
+  return new Gestures(annotator);
 }
 
 class Gestures extends Pointers {
@@ -22,33 +24,31 @@ class Gestures extends Pointers {
   /** What a press there is the beginning of. */
   begin(event, place, start) {
     const { annotator } = this;
-    const { shapes, kind } = annotator;
+    const { kind } = annotator;
+    const reach = REACHES[event.pointerType] ?? REACHES.mouse;
+    if (annotator.reach !== reach) {
+      annotator.reach = reach;
+      annotator.redraw();
+    }
+    // Many Linux desktops move windows by Alt + drag: Ctrl means the same.
+    const anew = event.ctrlKey || event.altKey;
     if (annotator.draft?.points.length && kind.drawing === "path") return { type: "point", ...start };
-    const reach = REACH[event.pointerType] ?? REACH.mouse;
-    const taken = this.under(place, reach);
-    if (taken.handle !== null) return { type: "handle", handle: taken.handle, shape: shapes.selected, ...start };
-    // With Ctrl or Alt a new shape is drawn wherever the press is.
-    if (taken.shape && !event.ctrlKey && !event.altKey) return { type: "move", shape: taken.shape, ...start };
-    return { type: kind.drawing === "drag" ? "draw" : "point", ...start };
+    const taken = anew ? null : this.taken(place);
+    if (taken) return { type: "edit", ...taken, ...start };
+    return { type: kind.drawing === "drag" ? "draw" : "point", anew, ...start };
   }
 
-  /** The handle of the selected shape, or the shape to take hold of, under a place of the stage. */
-  under(place, reach) {
-    const { view, shapes, kind, hides } = this.annotator;
+  /** What a press on a place of the stage takes hold of. @returns {{shape: any, part: number | "whole"} | null} */
+  taken(place) {
+    const { view, shapes, kind, reach } = this.annotator;
     const selected = shapes.selected;
-    if (hides) return { handle: null, shape: null };
-    if (selected) {
-      const handles = kind.handles(selected.points).map((point) => view.toStage(point));
-      const distances = handles.map((point) => Math.hypot(point.x - place.x, point.y - place.y));
-      const least = Math.min(...distances);
-      if (least <= reach + 2) return { handle: distances.indexOf(least), shape: selected };
+    if (selected && !this.annotator.isHidden(selected)) {
+      const part = partUnder(kind, selected.points, view, reach, place);
+      if (part !== null) return { shape: selected, part };
     }
-    const near = reach / view.scale;
-    const onOutline = (shape) => distanceTo(kind.outline(shape.points), kind.closed, place.at) <= near;
-    const inSelected = selected && kind.closed && holds(kind.outline(selected.points), place.at);
-    if (inSelected) return { handle: null, shape: selected };
-    const outlined = [...shapes.items].reverse().filter(onOutline);
-    return { handle: null, shape: outlined[0] ?? null };
+    if (kind.drawing !== "point") return null;
+    const [nearest] = this.below(place);
+    return nearest ? { shape: nearest, part: WHOLE } : null;
   }
 
   drag(act, place) {
@@ -56,18 +56,31 @@ class Gestures extends Pointers {
     const { kind, size, shapes } = annotator;
     const to = settled(place.at, size, kind.room);
     if (act.type === "draw") {
-      annotator.setDraft({ points: boxOf(settled(act.from, size, kind.room), to) });
-    } else if (act.type === "handle") {
-      shapes.preview(act.shape.id, { points: kind.withHandle(act.shape.points, act.handle, to) });
-    } else if (act.type === "move") {
-      if (shapes.selectedId !== act.shape.id) shapes.select(act.shape.id);
-      const [dx, dy] = [place.at.x - act.from.x, place.at.y - act.from.y];
-      shapes.preview(act.shape.id, { points: moved(act.shape.points, dx, dy, size, kind.room) });
-    } else if (act.type === "point" && kind.most === 2 && !annotator.draft?.points.length) {
+      annotator.setDraft({ points: boxOf(settled(act.from, size, kind.room), to) }, true);
+    } else if (act.type === "edit") {
+      this.edit(act, place);
+    } else if (act.type === "point" && kind.most === 2 && (act.line || !annotator.draft?.points.length)) {
       act.line = true;
-      annotator.setDraft({ points: [settled(act.from, size, kind.room)], tip: to });
+      annotator.setDraft({ points: [settled(act.from, size, kind.room)], tip: to }, true);
     }
-    annotator.hover(act.type === "draw" ? place : null);
+    annotator.hover(act.type === "draw" ? place : null, shapes.before ? place.at : null);
+  }
+
+  /** Move the shape or one of its handles as far as the pointer has moved. */
+  edit(act, place) {
+    const { kind, size, shapes } = this.annotator;
+    // Undo, Delete or a script changed the shapes meanwhile: what was taken hold of is no longer there.
+    if (act.begun && !shapes.before) return this.drop();
+    act.begun = true;
+    const { id, points } = act.shape;
+    if (shapes.selectedId !== id) shapes.select(id);
+    const [dx, dy] = [place.at.x - act.from.x, place.at.y - act.from.y];
+    if (act.part === WHOLE) {
+      shapes.preview(id, { points: moved(points, dx, dy, size, kind.room) });
+    } else {
+      const { x, y } = kind.handles(points)[act.part];
+      shapes.preview(id, { points: kind.withHandle(points, act.part, settled({ x: x + dx, y: y + dy }, size, kind.room)) });
+    }
   }
 
   end(act, place) {
@@ -77,46 +90,63 @@ class Gestures extends Pointers {
       const { draft } = annotator;
       annotator.setDraft(null);
       if (draft && kind.large(draft.points)) annotator.addShape(draft.points);
-    } else if (act.type === "handle" || act.type === "move") {
-      if (act.dragged) annotator.settle();
-      else annotator.selectShape(act.shape.id);
+    } else if (act.type === "edit") {
+      if (act.dragged) annotator.settle(act.part !== WHOLE);
+      else if (act.part === WHOLE || kind.drawing === "point") this.choose(place);
     } else if (act.type === "point") {
       if (act.line) annotator.finishDraft([annotator.draft.points[0], settled(place.at, size, kind.room)]);
-      else if (kind.drawing === "path" && !annotator.draft && this.choose(place)) return;
+      else if (kind.drawing === "path" && !annotator.draft && !act.anew && this.choose(place)) return;
       else annotator.placePoint(settled(place.at, size, kind.room));
     } else if (act.type === "draw" && !this.choose(place)) {
       shapes.select(null);
     }
   }
 
-  /** Select the smallest shape that holds the place. @returns {boolean} whether there is one */
+  /** Select the first shape there; on the same place again, the next one. @returns {boolean} whether there is one */
   choose(place) {
-    const { kind, shapes, hides } = this.annotator;
-    if (!kind.closed || hides) return false;
-    const [smallest] = shapes.items
-      .map((shape) => ({ shape, outline: kind.outline(shape.points) }))
-      .filter(({ outline }) => holds(outline, place.at))
-      .sort((a, b) => areaOf(a.outline) - areaOf(b.outline));
-    if (smallest) this.annotator.selectShape(smallest.shape.id);
-    return Boolean(smallest);
+    const { annotator } = this;
+    const found = this.below(place);
+    const { chosenAt } = this;
+    const again = chosenAt && Math.hypot(place.at.x - chosenAt.x, place.at.y - chosenAt.y) * annotator.view.scale <= SAME_PLACE;
+    this.chosenAt = place.at;
+    if (!found.length) return false;
+    const at = found.findIndex((shape) => shape.id === annotator.shapes.selectedId);
+    annotator.selectShape(found[again ? (at + 1) % found.length : 0].id, false);
+    return true;
+  }
+
+  /** The visible shapes under a place: those that hold it, the smallest first, then those whose outline is near. */
+  below(place) {
+    const { annotator } = this;
+    const { kind, shapes, view, reach } = annotator;
+    const near = (kind.drawing === "point" ? reach.outline + 3 : reach.outline) / view.scale;
+    const found = [];
+    for (const shape of shapes.items) {
+      if (annotator.isHidden(shape)) continue;
+      const outline = kind.outline(shape.points);
+      if (kind.closed && holds(outline, place.at)) {
+        found.push({ shape, order: areaOf(outline) - Number.MAX_SAFE_INTEGER });
+      } else {
+        const distance = distanceTo(outline, kind.closed, place.at);
+        if (distance <= near) found.push({ shape, order: distance });
+      }
+    }
+    return found.sort((a, b) => a.order - b.order || b.shape.id - a.shape.id).map(({ shape }) => shape);
   }
 
   abandon(act) {
     this.annotator.shapes.abandon();
-    if (act.type === "draw") this.annotator.setDraft(null);
+    if (act.type === "draw" || act.line) this.annotator.setDraft(null);
   }
 
   /** The pointer hovers: crosshair, the path's next point, and a cursor that says what a press would do. */
   look(event, place) {
     const { annotator } = this;
-    if (annotator.draft?.points.length && annotator.kind.drawing === "path") {
-      annotator.draft.tip = settled(place.at, annotator.size, annotator.kind.room);
-    }
-    const taken = this.under(place, REACH[event.pointerType] ?? REACH.mouse);
-    const drawing = annotator.draft?.points.length;
-    annotator.stage.style.cursor = annotator.spaceHeld ? "grab"
-      : taken.handle !== null && !drawing ? annotator.kind.cursor(taken.handle)
-      : taken.shape && !drawing ? "move" : "crosshair";
-    annotator.hover(event.pointerType === "mouse" && !taken.shape && taken.handle === null ? place : null);
+    const { kind } = annotator;
+    const drawing = annotator.draft?.points.length && kind.drawing === "path";
+    if (drawing) annotator.draft.tip = settled(place.at, annotator.size, kind.room);
+    const taken = drawing || event.ctrlKey || event.altKey ? null : this.taken(place);
+    this.cursor(!taken ? "crosshair" : taken.part === WHOLE ? "move" : kind.cursor(taken.part));
+    annotator.hover(event.pointerType === "mouse" && !taken ? place : null, place.at);
   }
 }

@@ -41,6 +41,8 @@ export class ImageStage extends CrowdElement {
     /** Whether what was drawn is hidden, to see what is under it. */
     this.hides = false;
     this.spaceHeld = false;
+    /** The frame in which the stage is drawn again; 0 for none. */
+    this.soon = 0;
     this.label = "";
     /** Whether somebody has chosen a class on this image. */
     this.classChosen = false;
@@ -209,12 +211,29 @@ export class ImageStage extends CrowdElement {
   }
 
   redraw() {
+    cancelAnimationFrame(this.soon);
+    this.soon = 0;
     const { view } = this;
-    this.image.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
-    this.image.style.imageRendering = view.scale >= 3 ? "pixelated" : "auto";
+    const transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
+    if (this.size && transform !== this.shownTransform) {
+      this.shownTransform = transform;
+      this.image.style.transform = transform;
+      this.image.style.imageRendering = view.scale >= 3 ? "pixelated" : "auto";
+    }
     this.panel?.zoom(this.size && view.scale);
     if (this.size) this.draw();
     keepView(this);
+  }
+
+  /** `redraw`, once a frame: pointers move more often than the screen shows. */
+  redrawSoon() {
+    this.soon ||= requestAnimationFrame(() => this.redraw());
+  }
+
+  /** `changed`, once a frame. */
+  changedSoon() {
+    cancelAnimationFrame(this.soon);
+    this.soon = requestAnimationFrame(() => this.changed());
   }
 
   /** Draw what lies over the image. */

@@ -25,9 +25,11 @@ export function fixedKeys(kind) {
     ["Tab, Shift + Tab", `next, previous ${kind.noun}, as one reads`],
     ["Ctrl + arrows", `the nearest ${kind.noun} in that direction`],
     ["Arrows", "move the selection by 1 pixel (Alt: by 10), faster while held; without one, move the image"], ...bends,
-    ["Enter, Backspace", kind.drawing === "drag" ? "Backspace: delete the selection" : "set a point, or finish; take the last point back"],
+    ...(kind.drawing === "drag" ? [["Backspace", "delete the selection"]]
+      : [["Enter, Backspace", "set a point, or finish; take the last point back"]]),
     ["Ctrl or Alt + drag", `draw a new ${kind.noun} wherever the press is`],
-    ["Wheel", "zoom"], ["Space + drag, middle button", "move the image"],
+    ["Click again", `the next ${kind.noun} below`], ["Wheel, pinch", "zoom"],
+    ["Space + drag, middle button, swipe sideways", "move the image"],
     ["Escape", "stop drawing; select nothing"], ["Ctrl + Enter", "submit"],
   ];
 }
@@ -99,23 +101,12 @@ export function listenToKeys(element, press) {
     element.repeats = event.repeat ? (element.repeats ?? 0) + 1 : 0;
     if (press(element, event)) event.preventDefault();
   });
-  document.addEventListener("keyup", (event) => {
-    if (event.key === " ") element.spaceHeld = false;
-  });
-  window.addEventListener("blur", () => (element.spaceHeld = false));
 }
 
 /** How far an arrow goes. @param {any} element @param {KeyboardEvent} event */
 export function stepOf(element, event) {
   const growth = Math.min(2 ** Math.floor((element.repeats ?? 0) / DOUBLES_AFTER), MOST_GROWTH);
   return (event.altKey ? FAST : 1) * growth;
-}
-
-/** The space bar makes the pointer move the image. @returns {boolean} */
-export function holdSpace(element) {
-  element.spaceHeld = true;
-  element.stage.style.cursor = "grab";
-  return true;
 }
 
 /** Act on a key. @returns {boolean} whether it meant anything */
@@ -128,7 +119,6 @@ export function press(annotator, event) {
   if (!command && !event.altKey) {
     if (key === "Tab") return onStage && annotator.cycle(event.shiftKey ? -1 : 1);
     if (key === "Enter") return onStage && annotator.placeCursor();
-    if (key === " ") return onStage && holdSpace(annotator);
     if (key === "Escape") return annotator.escape();
     if (key === "Backspace") return annotator.draft?.points.length ? annotator.dropPoint() : annotator.deleteSelected();
     const at = annotator.keys.indexOf(key);

@@ -1,7 +1,8 @@
 /** What stands around the stage of an annotation element: its tools, its classes, and the list of what was drawn. */
 
 import { h } from "../core/dom.js";
-import { frame, gap, keepingFocus, tool } from "./frame.js";
+import { frame, gap, tool } from "./frame.js";
+import { shapeList } from "./list.js";
 import { paletteOf } from "./palette.js";
 
 /**
@@ -18,25 +19,19 @@ export function layOut(annotator, root, fixed) {
   const hide = tool("Hide", `Hide or show all ${kind.plural} (H)`, () => annotator.toggleHidden());
   const finish = tool("Finish", `Finish the ${kind.noun} (Enter)`, () => annotator.finishDraft(annotator.draft.points));
   const title = h("h3", {});
-  const list = h("ul", { class: "shapes", "aria-label": `All ${kind.plural}` });
+  const list = shapeList(annotator);
   const around = frame(annotator, root, {
     fixed, tools: [undo, redo, gap(), remove, finish], last: [hide],
-    side: [h("section", { class: "drawn" }, title, list)],
+    side: [h("section", { class: "drawn" }, title, list.element)],
   });
   const classes = paletteOf(annotator, around.palette);
-  /** @type {any[] | null} */
-  let shown = null;
 
   return {
     ...around,
     reorder: () => classes.reorder(),
     search: () => classes.search(),
     /** Put the focus on the list: on the selected one, or the first. */
-    toList() {
-      const button = list.querySelector("li.selected .shape") ?? list.querySelector(".shape");
-      button?.focus();
-      return Boolean(button);
-    },
+    toList: () => list.focus(),
     show() {
       const { shapes } = annotator;
       undo.setAttribute("aria-disabled", String(!shapes.past.length));
@@ -49,32 +44,10 @@ export function layOut(annotator, root, fixed) {
       title.textContent = `${capital(kind.plural)} (${shapes.items.length})`;
       annotator.stage.setAttribute("aria-label",
         `${annotator.header || "Image"}. ${annotator.counted()}. Tab: next ${kind.noun}. Question mark: all keys.`);
-      // Drawing calls this at every move of the pointer; the lists only change with what they show.
+      list.show();
       classes.show();
-      const now = [shapes.items, shapes.selectedId, annotator.shownLabels];
-      if (shown?.every((value, index) => value === now[index])) return;
-      shown = now;
-      keepingFocus(list, () => list.replaceChildren(...shapes.items.map((shape) => shapeRow(annotator, shape))));
     },
   };
-}
-
-function shapeRow(annotator, shape) {
-  const selected = shape.id === annotator.shapes.selectedId;
-  const known = annotator.shownLabels.includes(shape.label);
-  const title = annotator.titleOf(shape);
-  return h("li", { class: selected ? "selected" : null },
-    h("button", {
-      type: "button", class: "shape", "data-key": `shape ${shape.id}`, "aria-label": title,
-      "aria-current": selected ? "true" : null, onclick: () => annotator.selectShape(shape.id),
-    },
-    h("span", { class: "swatch", style: `background: ${annotator.colour(shape.label)}` }),
-    h("span", { class: "text" }, known ? shape.label : `${shape.label || "no class"} ⚠`),
-    h("span", { class: "quiet" }, annotator.kind.brief(shape.points))),
-    h("button", {
-      type: "button", class: "remove", "data-key": `remove ${shape.id}`, "aria-label": `Delete ${title}`,
-      title: "Delete", onclick: () => annotator.deleteShape(shape.id),
-    }, "✕"));
 }
 
 function hintFor(annotator) {

@@ -1,103 +1,221 @@
 /**
- * Draws shapes, handles, labels and the crosshair into the overlay. Everything is in CSS pixels of the stage, so
- * that lines and text keep their size at any zoom. Each outline has a dark halo: it shows on any picture.
+ * Draws shapes, handles, labels and the crosshair over the image. Everything is in CSS pixels of the stage, so that
+ * lines and text keep their size at any zoom. Each outline has a dark halo: it shows on any picture. A shape's nodes
+ * are kept, and only touched when what they show has changed: a thousand shapes cost nothing while one is dragged.
  */
 
-import { svg } from "../core/dom.js";
-import { dashOf, inkOn } from "../core/colours.js";
+import { h, svg } from "../core/dom.js";
+import { inkOn } from "../core/colours.js";
+import { handlesShown } from "./handles.js";
 
 const LABEL_HEIGHT = 18;
+const MARGIN = 20; // around a shape's points, for its lines
 const canvas = document.createElement("canvas").getContext("2d");
+canvas.font = "600 12px sans-serif";
+/** @type {Map<string, number>} */
+const widths = new Map();
 
-/** @param {import("./annotator.js").Annotator} annotator */
-export function paint(annotator) {
-  const { shapes, view, kind, hides } = annotator;
-  const parts = [];
-  if (!hides) {
-    const order = [...shapes.items].sort((a, b) => Number(a.id === shapes.selectedId) - Number(b.id === shapes.selectedId));
-    for (const shape of order) parts.push(paintShape(annotator, shape));
+export class Painting {
+  /** @param {import("./annotator.js").Annotator} annotator */
+  constructor(annotator) {
+    this.annotator = annotator;
+    /** By the shape's id. @type {Map<number, any>} */
+    this.nodes = new Map();
+    this.stamp = "";
+    this.shapes = svg("g", { class: "shapes" });
+    this.selected = svg("g", { class: "selected" });
+    this.draft = svg("g", { class: "draft" });
+    this.cross = [h("div", { class: "cross down", hidden: true }), h("div", { class: "cross across", hidden: true })];
+    // A layer of its own: what changes at each step does not have the others painted again.
+    this.above = svg("svg", { "aria-hidden": "true" }, this.selected, this.draft);
+    annotator.overlay.append(this.shapes);
+    annotator.overlay.after(this.above, ...this.cross);
   }
-  if (annotator.draft) parts.push(paintDraft(annotator));
-  if (annotator.pointer) parts.push(crosshair(view, annotator.pointer, annotator.colour(annotator.label)));
-  annotator.overlay.replaceChildren(...parts);
-  annotator.overlay.dataset.count = String(shapes.items.length);
-  annotator.overlay.dataset.kind = kind.noun;
+
+  draw() {
+    const { shapes, view, kind, showLabels, tints, overlay, draft, pointer } = this.annotator;
+    const { scale, x, y, stage } = view;
+    const stamp = [scale, x, y, stage.width, stage.height, showLabels].join();
+    if (stamp !== this.stamp || tints !== this.tints) {
+      // A new object each time: whether a node is up to date is one comparison.
+      this.now = {};
+      this.stamp = stamp;
+      this.tints = tints;
+    }
+    const selected = shapes.selected;
+    this.drawShapes(shapes.items, selected);
+    this.selected.replaceChildren(...(selected && !this.annotator.isHidden(selected) ? drawSelected(this.annotator, selected) : []));
+    this.draft.replaceChildren(...(draft ? drawDraft(this.annotator) : []));
+    this.drawCross(pointer);
+    overlay.dataset.count = String(shapes.items.length);
+    overlay.dataset.kind = kind.noun;
+  }
+
+  /** @param {import("./shapes.js").Shape[]} items @param {import("./shapes.js").Shape | null} selected */
+  drawShapes(items, selected) {
+    const { annotator, nodes } = this;
+    if (nodes.size) {
+      const ids = new Set(items.map((shape) => shape.id));
+      for (const [id, node] of nodes) {
+        if (ids.has(id)) continue;
+        node.group.remove();
+        nodes.delete(id);
+      }
+    }
+    let next = this.shapes.firstChild;
+    for (const shape of items) {
+      let node = nodes.get(shape.id);
+      // Shapes keep their order among each other: what stands here and is not this one comes after it.
+      if (node) next = node.group.nextSibling;
+      else nodes.set(shape.id, node = this.insert(shape.id, next));
+      const seen = shape.id !== selected?.id && !annotator.isHidden(shape);
+      if (node.seen === seen && (!seen || (node.shape === shape && node.now === this.now))) continue;
+      if (seen) drawShape(annotator, shape, node);
+      else node.group.setAttribute("display", "none");
+      Object.assign(node, { seen, shape, now: this.now });
+    }
+  }
+
+  insert(id, next) {
+    const group = svg("g", { class: "shape", "data-id": id });
+    this.shapes.insertBefore(group, next);
+    return { group };
+  }
+
+  drawCross(pointer) {
+    const { annotator, cross: [down, across] } = this;
+    down.hidden = across.hidden = !pointer;
+    if (!pointer) return;
+    const colour = annotator.colour(annotator.comingLabel);
+    if (colour !== this.crossColour) down.style.color = across.style.color = this.crossColour = colour;
+    down.style.transform = `translateX(${pointer.x}px)`;
+    across.style.transform = `translateY(${pointer.y}px)`;
+  }
 }
 
-function paintShape(annotator, shape) {
-  const { view, kind, shapes } = annotator;
-  const selected = shape.id === shapes.selectedId;
+/** Bring the nodes of a shape that is not selected up to date; they are made when it is first seen. */
+function drawShape(annotator, shape, node) {
+  const { view, kind } = annotator;
+  const { group } = node;
+  const places = kind.outline(shape.points).map((point) => view.toStage(point));
+  const box = extent(places);
+  const far = box.right < -MARGIN || box.bottom < -MARGIN || box.left > view.stage.width + MARGIN || box.top > view.stage.height + MARGIN;
+  if (far) {
+    group.setAttribute("display", "none");
+    return;
+  }
+  group.removeAttribute("display");
+  if (!node.parts) {
+    node.parts = kind.drawing === "point" ? [svg("circle", { r: 7, stroke: "#000", "stroke-width": 2 }), svg("circle", { r: 1.5, fill: "#000" })]
+      : [svg("path", { fill: "none", stroke: "#000", "stroke-opacity": 0.75, "stroke-width": 4 }), svg("path", { fill: "none", "stroke-width": 2 })];
+    group.append(...node.parts);
+  }
+  const colour = annotator.colour(shape.label);
+  if (kind.drawing === "point") {
+    for (const part of node.parts) set(part, { cx: places[0].x, cy: places[0].y });
+    node.parts[0].setAttribute("fill", colour);
+  } else {
+    const d = pathOf(places, kind.closed);
+    node.parts[0].setAttribute("d", d);
+    set(node.parts[1], { d, stroke: colour, "stroke-dasharray": annotator.dash(shape.label) });
+  }
+  group.dataset.label = shape.label;
+  if (!annotator.showLabels) {
+    node.label?.group.remove();
+    node.label = null;
+    return;
+  }
+  if (!node.label) {
+    node.label = makeLabel();
+    group.append(node.label.group);
+  }
+  placeLabel(node.label, annotator, shape, box, kind.drawing === "point" ? 9 : 0);
+}
+
+/** The selected shape lies over all others, filled, and has handles. */
+function drawSelected(annotator, shape) {
+  const { view, kind, shapes, reach } = annotator;
   const colour = annotator.colour(shape.label);
   const places = kind.outline(shape.points).map((point) => view.toStage(point));
-  const d = pathOf(places, kind.closed);
-  const dash = dashOf(annotator.labels.indexOf(shape.label));
-  const group = svg("g", { class: selected ? "shape selected" : "shape", "data-id": shape.id, "data-label": shape.label });
+  const group = svg("g", { class: "shape selected", "data-id": shape.id, "data-label": shape.label });
+  const box = extent(places);
+  let clearance = 9;
   if (kind.drawing === "point") {
-    group.append(
-      svg("circle", { cx: places[0].x, cy: places[0].y, r: selected ? 9 : 7, fill: colour, stroke: "#000", "stroke-width": 2 }),
-      svg("circle", { cx: places[0].x, cy: places[0].y, r: 1.5, fill: "#000" }),
-    );
+    const [{ x, y }] = places;
+    group.append(svg("circle", { cx: x, cy: y, r: 9, fill: colour, stroke: "#000", "stroke-width": 2 }), svg("circle", { cx: x, cy: y, r: 1.5, fill: "#000" }));
   } else {
-    const fill = kind.closed ? colour : "none";
+    const d = pathOf(places, kind.closed);
     group.append(
-      svg("path", { d, fill, "fill-opacity": selected ? 0.16 : 0, stroke: "#000", "stroke-opacity": 0.75, "stroke-width": selected ? 6 : 4 }),
-      svg("path", { d, fill: "none", stroke: colour, "stroke-width": selected ? 3 : 2, "stroke-dasharray": dash }),
-    );
-  }
-  if (selected && kind.drawing !== "point") {
-    kind.handles(shape.points).forEach((point, index) => {
-      const { x, y } = view.toStage(point);
+      svg("path", { d, fill: kind.closed ? colour : "none", "fill-opacity": 0.16, stroke: "#000", "stroke-opacity": 0.75, "stroke-width": 6 }),
+      svg("path", { d, fill: "none", stroke: colour, "stroke-width": 3, "stroke-dasharray": annotator.dash(shape.label) }));
+    const handles = handlesShown(kind, shape.points, view, reach);
+    for (const { index, x, y } of handles) {
       const current = shapes.vertex === index;
+      const half = current ? 7 : 5;
       group.append(svg("rect", {
-        class: "handle", x: x - (current ? 7 : 5), y: y - (current ? 7 : 5), width: current ? 14 : 10, height: current ? 14 : 10,
+        class: "handle", x: x - half, y: y - half, width: 2 * half, height: 2 * half,
         fill: current ? "#000" : "#fff", stroke: current ? "#fff" : "#000", "stroke-width": 2,
       }));
-    });
+    }
+    clearance = box.top - Math.min(...handles.map(({ y }) => y)) + 7;
   }
-  if (annotator.showLabels || selected) group.append(labelOf(annotator, shape, places, colour));
-  return group;
+  const label = makeLabel();
+  placeLabel(label, annotator, shape, box, clearance);
+  group.append(label.group);
+  return [group];
 }
 
-function labelOf(annotator, shape, places, colour) {
-  const text = shape.label || "(no class)";
-  canvas.font = "600 12px sans-serif";
-  const width = canvas.measureText(text).width + 12;
-  const left = Math.min(...places.map((place) => place.x));
-  const top = Math.min(...places.map((place) => place.y));
-  // Clear of the point, and of the handles of what is selected.
-  const clearance = annotator.kind.drawing === "point" ? 9 : shape.id === annotator.shapes.selectedId ? 7 : 0;
+function makeLabel() {
+  const back = svg("rect", { height: LABEL_HEIGHT, rx: 3, stroke: "#000", "stroke-width": 1 });
+  const text = svg("text");
+  return { back, text, group: svg("g", { class: "label" }, back, text) };
+}
+
+/** @param {number} clearance from the point, or from the handles of what is selected */
+function placeLabel(label, annotator, shape, { left, top }, clearance) {
+  const name = shape.label || "(no class)";
+  const colour = annotator.colour(shape.label);
+  const width = widthOf(name) + 12;
   const above = top - clearance;
   const x = Math.max(0, Math.min(left - 1, annotator.view.stage.width - width));
   const y = above - LABEL_HEIGHT < 0 ? Math.max(above, 0) : above - LABEL_HEIGHT;
-  return svg("g", { class: "label" },
-    svg("rect", { x, y, width, height: LABEL_HEIGHT, rx: 3, fill: colour, stroke: "#000", "stroke-width": 1 }),
-    svg("text", { x: x + 6, y: y + 13, fill: inkOn(colour) }, text));
+  if (label.text.textContent !== name) label.text.textContent = name;
+  set(label.back, { x, y, width, fill: colour });
+  set(label.text, { x: x + 6, y: y + 13, fill: inkOn(colour) });
 }
 
-function paintDraft(annotator) {
+function widthOf(name) {
+  if (!widths.has(name)) widths.set(name, canvas.measureText(name).width);
+  return widths.get(name);
+}
+
+function drawDraft(annotator) {
   const { draft, view, kind } = annotator;
   const points = draft.tip ? [...draft.points, draft.tip] : draft.points;
   const places = (kind.drawing === "drag" ? kind.outline(points) : points).map((point) => view.toStage(point));
   const d = pathOf(places, kind.drawing === "drag");
-  const colour = annotator.colour(annotator.label);
-  const group = svg("g", { class: "draft" },
+  const colour = annotator.colour(annotator.comingLabel);
+  const corners = kind.drawing === "path" ? draft.points.map((point) => view.toStage(point)) : [];
+  return [
     svg("path", { d, fill: "none", stroke: "#000", "stroke-opacity": 0.75, "stroke-width": 5 }),
-    svg("path", { d, fill: "none", stroke: colour, "stroke-width": 2.5, "stroke-dasharray": "6 3" }));
-  if (kind.drawing === "path") {
-    for (const point of draft.points) {
-      const { x, y } = view.toStage(point);
-      group.append(svg("circle", { cx: x, cy: y, r: 5, fill: "#fff", stroke: "#000", "stroke-width": 2 }));
-    }
-  }
-  return group;
+    svg("path", { d, fill: "none", stroke: colour, "stroke-width": 2.5, "stroke-dasharray": "6 3" }),
+    ...corners.map(({ x, y }) => svg("circle", { cx: x, cy: y, r: 5, fill: "#fff", stroke: "#000", "stroke-width": 2 })),
+  ];
 }
 
-function crosshair(view, { x, y }, colour) {
-  const { width, height } = view.stage;
-  const cross = `M0 ${y}H${width}M${x} 0V${height}`;
-  return svg("g", { class: "crosshair" },
-    svg("path", { d: cross, stroke: "#000", "stroke-opacity": 0.55, "stroke-width": 3 }),
-    svg("path", { d: cross, stroke: colour, "stroke-width": 1 }));
+function extent(places) {
+  const box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+  for (const { x, y } of places) {
+    if (x < box.left) box.left = x;
+    if (x > box.right) box.right = x;
+    if (y < box.top) box.top = y;
+    if (y > box.bottom) box.bottom = y;
+  }
+  return box;
+}
+
+function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
 }
 
 function pathOf(places, closed) {

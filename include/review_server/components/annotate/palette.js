@@ -17,7 +17,8 @@ export function paletteOf(annotator, palette) {
   /** @type {Map<string, any>} */
   let rows = new Map();
   let shown = "";
-  let chosen = "";
+  /** @type {string | null} */
+  let chosen = null;
   const input = h("input", {
     type: "search", class: "find", placeholder: "Find a class (/)", "aria-label": "Find a class", autocomplete: "off",
     oninput: () => filter(), onkeydown: (event) => typed(event), onblur: () => leave(),
@@ -29,7 +30,7 @@ export function paletteOf(annotator, palette) {
     input.hidden = labels.length <= FEW;
     rows = new Map(ordered(annotator).map((label) => [label, row(annotator, label, annotator.keys[labels.indexOf(label)])]));
     palette.replaceChildren(...[...rows.values()].map(({ element }) => element));
-    chosen = "";
+    chosen = null;
   }
 
   /** Classes whose name holds what is typed; those that begin with it lead. */
@@ -47,6 +48,7 @@ export function paletteOf(annotator, palette) {
       element.hidden = false;
       element.classList.remove("found");
     }
+    follow(chosen);
   }
 
   /** Mark the class that Enter chooses. */
@@ -94,7 +96,7 @@ export function paletteOf(annotator, palette) {
     },
     show() {
       const { shapes, hiddenLabels, nextLabel } = annotator;
-      const now = JSON.stringify([annotator.shownLabels, annotator.keys]);
+      const now = JSON.stringify([annotator.keys, ...annotator.tints]);
       if (now !== shown) {
         shown = now;
         build();
@@ -105,7 +107,8 @@ export function paletteOf(annotator, palette) {
       for (const [label, { tell }] of rows) {
         tell({ active: label === active, count: counts.get(label) ?? 0, hidden: hiddenLabels.has(label), next: label === nextLabel });
       }
-      if (active !== chosen) follow(active);
+      // What stands first is seen first.
+      if (active !== chosen && chosen !== null) follow(active);
       chosen = active;
     },
     /** Let a person type a class's name. */

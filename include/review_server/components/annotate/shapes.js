@@ -9,9 +9,13 @@
 const MOST_STEPS = 500;
 
 export class Shapes {
-  /** @param {() => void} changed called after every change of shapes or selection */
-  constructor(changed) {
+  /**
+   * @param {() => void} changed called after every change of shapes or selection
+   * @param {() => void} [moving] called instead for each step of an edit that is still going on
+   */
+  constructor(changed, moving = changed) {
     this.changed = changed;
+    this.moving = moving;
     /** @type {Shape[]} */
     this.items = [];
     this.past = [];
@@ -21,11 +25,19 @@ export class Shapes {
     /** Which point of the selected shape the keyboard moves; null: all. @type {number | null} */
     this.vertex = null;
     this.lastId = 0;
+    /** The shapes before an edit that is still going on. @type {Shape[] | null} */
+    this.before = null;
+  }
+
+  /** The shapes without what is only going on. */
+  get settled() {
+    return this.before ?? this.items;
   }
 
   /** Begin with these shapes; nothing before them can be undone to. */
   load(items) {
-    this.items = items.map((item) => ({ ...item, id: ++this.lastId }));
+    this.before = null;
+    this.items = items.map(({ label, points }) => ({ id: ++this.lastId, label, points }));
     this.past = [];
     this.future = [];
     this.select(null);
@@ -46,13 +58,13 @@ export class Shapes {
   /** @returns {Shape} */
   add(label, points) {
     const shape = { id: ++this.lastId, label, points };
-    this.step([...this.items, shape]);
+    this.step([...this.settled, shape]);
     this.select(shape.id);
     return shape;
   }
 
   remove(id) {
-    this.step(this.items.filter((shape) => shape.id !== id));
+    this.step(this.settled.filter((shape) => shape.id !== id));
     this.select(null);
   }
 
@@ -61,8 +73,9 @@ export class Shapes {
    * @param {string} [burst]
    */
   edit(id, members, burst) {
-    if (burst && burst === this.burst) this.items = this.with(id, members);
-    else this.step(this.with(id, members));
+    const items = this.with(this.settled, id, members);
+    if (burst && burst === this.burst && !this.before) this.items = items;
+    else this.step(items);
     this.burst = burst ?? null;
     this.changed();
   }
@@ -70,16 +83,13 @@ export class Shapes {
   /** Show an edit that is still going on; `settle` makes it a step. */
   preview(id, members) {
     this.before ??= this.items;
-    this.items = this.with(id, members);
-    this.changed();
+    this.items = this.with(this.before, id, members);
+    this.moving();
   }
 
   settle() {
     if (!this.before) return;
-    const now = this.items;
-    this.items = this.before;
-    this.before = null;
-    this.step(now);
+    this.step(this.items);
     this.changed();
   }
 
@@ -103,15 +113,17 @@ export class Shapes {
   travel(from, to) {
     const items = from.pop();
     if (!items) return false;
-    to.push(this.items);
+    to.push(this.settled);
+    this.before = null;
     this.items = items;
     this.select(items.some((shape) => shape.id === this.selectedId) ? this.selectedId : null);
     return true;
   }
 
-  /** @private */
+  /** @private An edit that is still going on ends here: it is in `items`, or it is dropped. */
   step(items) {
-    this.past.push(this.items);
+    this.past.push(this.settled);
+    this.before = null;
     if (this.past.length > MOST_STEPS) this.past.shift();
     this.future = [];
     this.items = items;
@@ -119,7 +131,7 @@ export class Shapes {
   }
 
   /** @private */
-  with(id, members) {
-    return this.items.map((shape) => (shape.id === id ? { ...shape, ...members } : shape));
+  with(items, id, members) {
+    return items.map((shape) => (shape.id === id ? { ...shape, ...members } : shape));
   }
 }

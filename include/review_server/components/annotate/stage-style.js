@@ -37,7 +37,11 @@ export const stageStyle = sheet(`
   .light[hidden] { display: none; }
   .light label { display: flex; align-items: center; gap: 8px; }
   .light input { width: 130px; accent-color: var(--crowd-accent); }
-  .stage svg { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; }
+  .stage svg { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; will-change: transform; }
+  .stage .cross { position: absolute; pointer-events: none; background: currentColor; box-shadow: 0 0 0 1px rgb(0 0 0 / 0.55); will-change: transform; }
+  .stage .cross.down { left: -0.5px; top: 0; bottom: 0; width: 1px; }
+  .stage .cross.across { left: 0; right: 0; top: -0.5px; height: 1px; }
+  .stage .cross[hidden] { display: none; }
   .stage text { font: 600 12px sans-serif; }
   .waiting { position: absolute; inset: 0; display: grid; place-items: center; padding: 24px; text-align: center; pointer-events: none; }
   .waiting:empty { display: none; }
@@ -45,7 +49,7 @@ export const stageStyle = sheet(`
   .position { font-variant-numeric: tabular-nums; white-space: nowrap; }
   .side { display: flex; flex-direction: column; gap: 12px; max-height: max(390px, calc(100vh - 130px)); overflow: auto; padding: 3px; }
   .side h3 { margin: 0 0 6px; font-size: 0.95em; }
-  .classes { display: flex; flex-direction: column; flex: 0 1 auto; min-height: min(220px, 40vh); }
+  .classes { display: flex; flex-direction: column; flex: none; max-height: max(220px, 45vh); }
   .find { width: 100%; min-height: 34px; margin-bottom: 6px; padding: 4px 8px; border: 1px solid var(--crowd-edge); border-radius: 6px; background: var(--crowd-ground); }
   .find[hidden] { display: none; }
   .palette { display: grid; gap: 4px; align-content: start; overflow: auto; padding: 3px; margin: -3px; }
@@ -64,8 +68,11 @@ export const stageStyle = sheet(`
   .text { flex: 1; min-width: 0; overflow-wrap: anywhere; }
   .count { color: var(--crowd-quiet); font-weight: 400; font-size: 0.9em; }
   .swatch { flex: none; width: 14px; height: 14px; border: 1px solid #000; border-radius: 3px; }
-  .shapes { display: grid; gap: 4px; margin: 0; padding: 0; list-style: none; }
-  .shapes li { display: flex; gap: 2px; }
+  .shapes { position: relative; display: grid; gap: 4px; margin: 0; padding: 0; max-height: 60vh; overflow: auto; list-style: none; }
+  /* Rows out of sight are not laid out: there may be a thousand. */
+  .shapes li { display: flex; gap: 2px; content-visibility: auto; contain-intrinsic-size: auto 36px; }
+  .shape:focus-visible, .remove:focus-visible { outline-offset: -3px; }
+  .shapes li.hidden { opacity: 0.5; }
   .shapes li.selected .shape { border-color: var(--crowd-accent); background: var(--crowd-wash); box-shadow: inset 0 0 0 1px var(--crowd-accent); }
   .shape .quiet { font-size: 0.82em; font-variant-numeric: tabular-nums; white-space: nowrap; }
   .remove { flex: none; width: 34px; border: 0; border-radius: 6px; background: none; color: var(--crowd-quiet); cursor: pointer; }
@@ -85,7 +92,6 @@ export const stageStyle = sheet(`
     .columns { grid-template-columns: minmax(0, 1fr); }
     .stage { height: max(300px, calc(100vh - 330px)); }
     .side { max-height: none; }
-    .classes { min-height: 0; }
-    .palette { max-height: 40vh; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
+    .palette { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
   }
 `);

@@ -36,7 +36,7 @@ class Strokes extends Pointers {
 
   look(event, place) {
     const { element } = this;
-    element.stage.style.cursor = element.spaceHeld ? "grab" : "crosshair";
+    this.cursor("crosshair");
     element.hover(event.pointerType === "touch" ? null : place);
   }
 }

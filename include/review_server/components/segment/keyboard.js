@@ -1,7 +1,7 @@
 /** The keyboard paints too: a cross that the arrows move is where the tool acts. */
 
 import { keyName } from "../core/key-name.js";
-import { ARROWS, holdSpace, named, stageActs, stepOf } from "../annotate/keyboard.js";
+import { ARROWS, named, stageActs, stepOf } from "../annotate/keyboard.js";
 import { settled } from "../annotate/kinds.js";
 
 const SIZE_STEP = 1.25;
@@ -39,7 +39,6 @@ export function press(element, event) {
   if (ARROWS[key]) return !command && arrow(element, ARROWS[key], event, onStage);
   if (!command && !event.altKey) {
     if (key === "Enter") return onStage && element.placeCursor();
-    if (key === " ") return onStage && holdSpace(element);
     if (key === "Escape") return element.escape();
     if (key === "Backspace") return element.corners.length > 0 && element.dropPoint();
     const at = element.keys.indexOf(key);

@@ -336,7 +336,7 @@ export class Segmentation extends ImageStage {
     if (this.cursor) return;
     this.pointer = place && { x: place.x, y: place.y };
     this.panel.position(place && this.size ? place.at : null);
-    this.redraw();
+    this.redrawSoon();
   }
 
   // -- what is shown ---------------------------------------------------------------------------------------------

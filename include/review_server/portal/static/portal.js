@@ -3,6 +3,10 @@
  * Other pages' scripts import from here.
  */
 
+import { complain, goesOn, sayNext } from "./news.js";
+
+export { complain, say, sayNext } from "./news.js";
+
 /** @returns {HTMLMetaElement | null} */
 const metaOfToken = () => document.querySelector("meta[name=csrf-token]");
 const token = () => metaOfToken()?.content ?? "";
@@ -40,32 +44,25 @@ export async function call(method, path, body) {
   return value;
 }
 
-/** The session's token may have changed in another tab. @returns {Promise<boolean>} whether somebody is signed in */
-export async function renewToken() {
+/** Whose page this is: the id and the name; empty on pages of nobody's. */
+export const person = { id: metaOfToken()?.dataset.worker ?? "", name: metaOfToken()?.dataset.name ?? "" };
+
+/**
+ * Whether this page's person is signed in, perhaps anew in another tab: then the page has the new session's token.
+ * With somebody else's session the token stays as it is, and the server takes nothing with it.
+ * @returns {Promise<{is: "here" | "out" | "other", name: string, renewed: boolean}>}
+ */
+export async function whoIsHere() {
   try {
     const session = await call("GET", "/worker/session");
-    const meta = metaOfToken();
-    if (meta) meta.content = session.csrf_token;
-    return true;
+    if (session.worker_id !== person.id) return { is: "other", name: session.name, renewed: false };
+    const renewed = token() !== session.csrf_token;
+    metaOfToken().content = session.csrf_token;
+    return { is: "here", name: session.name, renewed };
   } catch (error) {
-    if (error.status === 401) return false;
+    if (error.status === 401) return { is: "out", name: "", renewed: false };
     throw error;
   }
-}
-
-/** Say what happened (politely) @param {string} text */
-export function say(text) {
-  show(document.getElementById("status"), text);
-}
-
-/** Say what went wrong, and what to do. @param {string} text */
-export function complain(text) {
-  show(document.getElementById("alert"), text);
-}
-
-/** A message for the page that comes next. @param {string} text */
-export function sayNext(text) {
-  sessionStorage.setItem("nightloop-message", text);
 }
 
 /** Run `act` when Alt and the key are pressed. @param {string} code @param {() => void} act */
@@ -91,18 +88,13 @@ function help() {
   if (!document.querySelector("dialog[open]")) dialog.showModal();
 }
 
-function show(place, text, passing = false) {
-  place.hidden = !text;
-  place.classList.toggle("passing", passing);
-  place.textContent = text;
-}
-
-function typing(target) {
+/** Whether what is typed there is text. */
+export function isField(target) {
   return target instanceof HTMLElement && target.matches("input, textarea, select");
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "?" && typing(event.target)) return;
+  if (event.key === "?" && isField(event.target)) return;
   const meant = pressed({ code: event.code, key: event.key, alt: event.altKey, ctrl: event.ctrlKey || event.metaKey });
   if (meant) event.preventDefault();
 });
@@ -144,18 +136,16 @@ document.querySelector("[data-sign-out]")?.addEventListener("click", async () =>
 });
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-for (const time of times("time[data-local]")) time.textContent = clock.format(new Date(time.dateTime));
 const hour = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "numeric", minute: "2-digit" });
-for (const time of times("time[data-hour]")) time.textContent = hour.format(new Date(time.dateTime));
 
-/** @param {string} selector @returns {NodeListOf<HTMLTimeElement>} */
-function times(selector) {
-  return document.querySelectorAll(selector);
+/** Write the times below an element in the reader's own time zone. @param {HTMLElement} root */
+export function tellTimes(root) {
+  /** @type {NodeListOf<HTMLTimeElement>} */
+  const times = root.querySelectorAll("time[data-local], time[data-hour]");
+  for (const time of times) {
+    time.textContent = ("hour" in time.dataset ? hour : clock).format(new Date(time.dateTime));
+  }
 }
+tellTimes(document.body);
 
-const message = sessionStorage.getItem("nightloop-message");
-if (message) {
-  sessionStorage.removeItem("nightloop-message");
-  // A moment later than the page, or a screen reader does not take it for news.
-  setTimeout(() => show(document.getElementById("status"), message, true), 150);
-}
+goesOn();

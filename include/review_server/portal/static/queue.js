@@ -1,6 +1,10 @@
 /** The list of tasks: take one, count what was done today, look again by itself. */
 
 import { call, complain, onAlt, others, say } from "./portal.js";
+import { showAnswers } from "./answers.js";
+import { undoableTask } from "./news.js";
+import { undoing } from "./undo.js";
+import { midnight } from "./progress.js";
 
 const LOOK_AGAIN = 20_000;
 /** @type {NodeListOf<HTMLButtonElement>} */
@@ -24,10 +28,10 @@ async function take(button) {
 for (const button of buttons) button.addEventListener("click", () => take(button));
 onAlt("KeyN", () => /** @type {HTMLElement | null} */ (document.querySelector("[data-first]"))?.click());
 
-// "Today" is the reader's day, which only the browser knows.
-const midnight = new Date();
-midnight.setHours(0, 0, 0, 0);
-call("GET", `/worker/done?since=${encodeURIComponent(midnight.toISOString())}`).then(
+onAlt("KeyZ", undoing(async () => {}, (address) => location.assign(address)));
+showAnswers();
+
+call("GET", `/worker/done?since=${midnight()}`).then(
   ({ answered }) => {
     const done = document.getElementById("done");
     done.querySelector("strong").textContent = answered;
@@ -41,6 +45,8 @@ let left = false;
 setInterval(() => {
   // A reload would end the taking of a task half-way: the server has given it, and nobody is led to it.
   if (buttons.some((button) => button.disabled)) return;
+  // Nor is "Undo" taken away while it holds.
+  if (undoableTask()) return;
   const choosing = document.activeElement?.closest("main button, main a") && !left;
   if (!document.hidden && !document.querySelector("dialog[open]") && (!choosing || !buttons.length)) location.reload();
 }, LOOK_AGAIN);
@@ -50,6 +56,8 @@ document.addEventListener("visibilitychange", () => {
 });
 others.addEventListener("message", ({ data }) => {
   if (data.kind === "signed out") location.assign("/sign-in");
+  // Perhaps as somebody else.
+  if (data.kind === "signed in") location.reload();
 });
 // A page out of the back-forward cache shows what was, not what is.
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());

@@ -1,36 +1,64 @@
 /**
- * One task at work: the frame's messages, the time that is left, submitting, stopping, and what can go wrong.
+ * One task at work, and the next ones after it: puts the parts of the page together, and does what follows when a task
+ * is shown, when its time is up, and when it ended elsewhere.
  *
- * Nothing that the worker did is thrown away by this page: while an answer could not be sent it is kept and sent
- * again, after signing in again, or after taking the task again when its time had run out.
+ * Nothing that the worker did is thrown away by this page, and nothing is sent that nobody meant: an answer counts from
+ * the frame in sight alone, once its image has been seen, and a key that is held down sends nothing again.
  */
 
 import { ActiveTime, Countdown, inWords } from "./clock.js";
-import { call, complain, isDark, onAlt, others, pressed, renewToken, say, sayNext } from "./portal.js";
+import { call, complain, onAlt, others, pressed, say, whoIsHere } from "./portal.js";
+import { isCovered } from "./cover.js";
+import { listenToKeys } from "./bar-keys.js";
+import { goOn } from "./news.js";
+import { Desk } from "./desk.js";
+import { Ending } from "./ending.js";
+import { Keeping } from "./keeping.js";
+import { showProgress } from "./progress.js";
+import { Sending, stranger } from "./sending.js";
+import { Stopping } from "./stopping.js";
+import { undoing } from "./undo.js";
 
-const frame = /** @type {HTMLIFrameElement} */ (document.getElementById("frame"));
+/** @typedef {import("./desk.js").Sheet} Sheet */
+/** @typedef {import("./desk.js").Task} Task */
+
+const first = /** @type {HTMLIFrameElement} */ (document.getElementById("frame"));
+const { worker, least, comment } = document.getElementById("frames").dataset;
+const leastSeconds = Number(least);
 const time = document.getElementById("time");
 const left = document.getElementById("left");
 const spoken = document.getElementById("spoken");
-const stopping = /** @type {HTMLDialogElement} */ (document.getElementById("stopping"));
-const cover = document.getElementById("cover");
-const queue = frame.dataset.queue;
-const status = document.getElementById("status");
+const submitButton = document.getElementById("submit");
 
-let task = frame.dataset.task;
-// Asked for while the frame loads: a draft that came later would replace what had been begun.
-const keptDraft = call("GET", `/worker/tasks/${task}/draft`).catch(() => null);
-let greeted = false;
-let touched = false;
+// The signed addresses of a frame's images hold for a quarter of an hour.
+const AHEAD_IS_GOOD = 600_000;
+const LOOK_AHEAD_EVERY = 15_000;
+const GUARD_EVERY = 200;
+const COMPLAINTS = 20;
+const SHOWN_OF_MESSAGE = 300;
+
 let leaving = false;
-let sending = false;
-let kept = null; // an answer that the server has not accepted yet
-let unsaved = false; // whether something was done since the draft was kept
-let takeDraft = null; // who waits for the frame's draft
-let keeping = Promise.resolve(); // the draft that is on its way to the server
+let asking = false; // for what to load ahead
+/** @type {Set<string>} */
+const complained = new Set();
 
+const task = /** @type {Task} */ (/** @type {unknown} */ ({
+  task_id: first.dataset.task, queue: first.dataset.queue, title: document.querySelector("h1").textContent,
+}));
 const active = new ActiveTime();
-const countdown = new Countdown(frame.dataset.now, frame.dataset.expires, {
+const keeping = new Keeping(worker, () => (sending.isSending || leaving || isCovered() ? null : desk.current));
+// An answer that was taken back had one.
+keeping.comment = comment;
+// Asked for while the frame loads: a draft that came later would replace what had been begun.
+let keptDraft = keeping.ask(task.task_id);
+
+const desk = new Desk(first, task, { greeted, painted, activity, answer, key, error, held, settings });
+const sending = new Sending(desk, keeping, { active, turned, lost: (sheet) => ending.lost(sheet), go });
+const ending = new Ending(desk, keeping, sending, { active, countdown: () => countdown, go });
+const stopping = new Stopping(desk, keeping, { left: () => countdown.left, go, lost: (sheet) => ending.lost(sheet) });
+const undo = undoing(() => keeping.toServer(desk.current), go);
+
+const countdown = new Countdown(first.dataset.now, first.dataset.expires, {
   tick: (seconds) => {
     time.textContent = inWords(seconds);
     left.classList.toggle("soon", seconds <= 60);
@@ -39,240 +67,153 @@ const countdown = new Countdown(frame.dataset.now, frame.dataset.expires, {
     spoken.textContent = `${inWords(seconds)} left for this task.`;
     if (seconds <= 60) say("Less than a minute is left: submit what you have, or the task goes back to the list.");
   },
-  end: timeIsUp,
+  end: () => !sending.isSending && !leaving && ending.timeIsUp(),
 });
+showProgress(task.queue);
 
-/* The frame */
+/* What the frames say */
 
-window.addEventListener("message", ({ source, data }) => {
-  if (source !== frame.contentWindow || typeof data?.nightloop !== "string") return;
-  messages[data.nightloop]?.(data);
-});
-
-const messages = {
-  async ready({ unsupported }) {
-    if (greeted) return;
-    greeted = true;
-    theme();
-    frame.focus();
-    if (unsupported?.length) {
-      complain(`This task uses parts that this portal does not have (${unsupported.map(String).join(", ")}). ` +
-        "If you cannot answer without them, choose Stop, then Decline.");
-    }
-    const draft = await keptDraft;
-    if (draft) {
-      tell("restore", { content: draft.answer_content });
-      // It answers messages in their order: after this, the draft is shown.
-      await drawn().catch(() => null);
-      say("Here is what you had done.");
-    }
-    frame.dataset.ready = "yes";
-  },
-  draft({ content }) {
-    takeDraft?.(content);
-  },
-  activity() {
-    touched = unsaved = true;
-    // What the page before had to say is read at a glance.
-    if (status.classList.contains("passing")) say("");
-    active.note();
-  },
-  answer({ content }) {
-    if (!sending && !leaving) send(content);
-  },
-  key({ code, key, alt, ctrl }) {
-    pressed({ code, key: key ?? (code === "Slash" ? "?" : ""), alt, ctrl });
-  },
-  error({ message }) {
-    complain(`The task's page reports: ${String(message).slice(0, 300)}`);
-  },
-};
-
-function tell(kind, content = {}) {
-  frame.contentWindow.postMessage({ nightloop: kind, ...content }, "*");
+/** @param {Sheet} sheet */
+async function greeted(sheet, { unsupported }) {
+  keeping.giveSettings(sheet);
+  if (unsupported?.length) {
+    sheet.complaints.push(`This task uses parts that this portal does not have (${unsupported.map(String).join(", ")}). ` +
+      "If you cannot answer without them, choose Stop, then Decline.");
+  }
+  if (sheet.shown) await begin(sheet);
 }
 
-const theme = () => tell("theme", { dark: isDark() });
-document.addEventListener("nightloop-theme", theme);
+/** A sheet is in sight and ready: its draft, and what it had to complain of. @param {Sheet} sheet */
+async function begin(sheet) {
+  sheet.tell("least", { seconds: leastSeconds });
+  if (!isCovered()) sheet.element.focus();
+  for (const message of sheet.complaints.splice(0)) error(sheet, { message });
+  await keeping.restore(sheet, keptDraft);
+  stopping.show();
+  sheet.element.dataset.ready = "yes";
+  lookAhead();
+}
 
-// A frame from the browser's cache can be ready before this script runs: let it say so again.
-tell("hello");
+/** @param {Sheet} sheet */
+function painted(sheet) {
+  sheet.look();
+}
 
-/* Submitting */
+function activity(sheet, { changed = true }) {
+  goOn();
+  active.note();
+  sheet.changed = Boolean(changed);
+  keeping.note(sheet);
+}
 
-async function send(content, tries = 0) {
-  sending = true;
-  kept = content;
+function answer(sheet, { content }) {
+  if (sending.isSending || leaving || sheet.over || isEarly(sheet)) return;
+  if (content && typeof content === "object" && !Array.isArray(content)) sending.send(sheet, content);
+}
+
+/** Whether it is too early to submit, and if so, say so. @param {Sheet} sheet */
+function isEarly(sheet) {
+  if (!sheet.painted) {
+    say("Not sent: the image is not there yet. Look at it, then submit.");
+    return true;
+  }
+  if (sheet.seen.seconds >= leastSeconds) return false;
+  say("Not sent: that was too early. Look at the image, then submit.");
+  return true;
+}
+
+function key(_sheet, { code, key: pressedKey, alt, ctrl }) {
+  pressed({ code, key: pressedKey ?? (code === "Slash" ? "?" : ""), alt, ctrl });
+}
+
+function held(_sheet, { reason }) {
+  say(`Not sent: ${String(reason).slice(0, SHOWN_OF_MESSAGE)}`);
+}
+
+function settings(sheet, message) {
+  keeping.keepSettings(sheet, message.settings);
+}
+
+/** What is wrong with the task's template: told once to the worker, and to its owner. @param {Sheet} sheet */
+function error(sheet, { message }) {
+  const text = String(message).slice(0, 1000);
+  if (complained.has(text) || complained.size >= COMPLAINTS) return;
+  complained.add(text);
+  complain(text.startsWith("This task uses") ? text : `The task's page reports: ${text.slice(0, SHOWN_OF_MESSAGE)}`);
+  call("POST", `/worker/tasks/${sheet.task.task_id}/complaint`, { message: text }).catch(() => {});
+}
+
+/* The next task */
+
+/** Load the frame of the task that will probably come next, when there is none or it has become old. */
+async function lookAhead() {
+  const { current, ahead } = desk;
+  const isFresh = ahead?.isSound && performance.now() - ahead.madeAt < AHEAD_IS_GOOD;
+  if (asking || isFresh || leaving || sending.isSending || document.hidden || !current.greeted) return;
+  asking = true;
   try {
-    await call("POST", `/worker/tasks/${task}/answer`, { answer_content: content, active_seconds: active.seconds });
-    kept = null;
-    ended("answered");
-    await next();
-  } catch (error) {
-    await notSent(error, content, tries);
-  } finally {
-    sending = false;
-  }
-}
-
-async function notSent(error, content, tries) {
-  if (error.status === 0 || error.status >= 500) {
-    if (tries < 4) {
-      say("The answer is not sent yet: trying again.");
-      await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** tries));
-      return send(content, tries + 1);
-    }
-    return ask("Not sent yet", `${error.message} Your work is still on this page.`, [["Send again", () => send(content)]]);
-  }
-  if (error.status === 401 || error.status === 403) {
-    return ask("You are signed out", "Your work is still on this page. Sign in in a new tab, then send it.", [
-      ["Sign in (new tab)", () => window.open("/sign-in?next=/", "_blank", "noopener"), "stay"],
-      ["Send", async () => ((await renewToken()) ? send(content) : notSent(error, content, tries))],
-    ]);
-  }
-  if (error.status === 409) return lost();
-  complain(`The answer was not accepted: ${error.message} Change it and submit again, or choose Stop.`);
-}
-
-/** Go on with the next task of the same kind; to the list when none waits. */
-async function next(message = "Saved. Here is the next one.") {
-  let address = "/";
-  try {
-    const taken = await call("POST", "/worker/tasks", { queue });
-    sayNext(taken ? message : "Saved. That was the last one for now: thank you.");
-    if (taken) address = `/work/${taken.task_id}`;
+    const next = await call("POST", "/worker/tasks/ahead", { queue: current.task.queue, task_id: current.task.task_id });
+    if (desk.current !== current) return;
+    if (next?.frame) desk.load(next.frame, next.item_hint);
+    else desk.clear();
   } catch {
-    sayNext("Saved.");
-  }
-  go(address);
-}
-
-/* What became of the task elsewhere, or by the clock */
-
-/** The task is not in hand any more: find out why, and offer what can still be done. */
-async function lost() {
-  const status = (await call("GET", `/worker/tasks/${task}`).catch(() => ({}))).status;
-  // A lease that has just run out may still be called InHand: taking it again settles that.
-  if (status === "InHand" || status === "Expired" || status === "Returned") return again();
-  const [heading, text] = {
-    Answered: ["This task is done", "It was submitted before, perhaps in another tab; that answer counts."],
-    Declined: ["You declined this task", "Somebody else will be asked."],
-    Withdrawn: ["This task was withdrawn", "The answer is not needed any more."],
-  }[status] ?? ["This task has ended", "It cannot be answered any more."];
-  kept = null;
-  ask(heading, text, [["Next task", () => next("Here is the next one.")], ["To the list", () => go("/")]]);
-}
-
-function timeIsUp() {
-  if (sending || leaving) return;
-  active.pause();
-  tell("pause", { paused: true });
-  ask("The time for this task is up", "What you did is still on this page. If nobody else has the task yet, you can take it again.", [
-    ["Take it again and go on", again],
-    ["To the list", () => go("/")],
-  ]);
-}
-
-/** Take the very same task once more, and send what could not be sent. */
-async function again() {
-  try {
-    const taken = await call("POST", `/worker/tasks/${task}/again`, {});
-    task = taken.task_id;
-    history.replaceState(null, "", `/work/${task}`);
-    countdown.restart(taken.server_time, taken.expires_at);
-    active.restart();
-    tell("pause", { paused: false });
-    uncover();
-    if (kept) return send(kept);
-    say("The task is yours again; your work is as it was.");
-    frame.focus();
-  } catch (error) {
-    if (error.status === 401) return notSent(error, kept, 0);
-    if (error.status === 0) return ask("Not reached", error.message, [["Try again", again]]);
-    kept = null;
-    ask("The time ran out", "Somebody else has this task now, or it has ended, so this work cannot be used. Sorry.", [
-      ["Next task", () => next("Here is the next one.")],
-      ["To the list", () => go("/")],
-    ]);
+    // It is loaded when its turn comes, then.
+  } finally {
+    asking = false;
   }
 }
+setInterval(lookAhead, LOOK_AHEAD_EVERY);
+setInterval(() => desk.guard(), GUARD_EVERY);
 
-/** Other tabs: one says when it ends a task, and asks whether somebody else has it open. */
-others.addEventListener("message", ({ data }) => {
-  if (data.kind === "opened" && data.task === task) {
-    others.postMessage({ kind: "open here too", task });
+/** Work at a task whose frame was loaded ahead. @param {Task} next */
+function turned(next) {
+  keptDraft = keeping.ask(next.task_id);
+  const sheet = desk.turn(next);
+  history.pushState(null, "", `/work/${next.task_id}`);
+  document.title = `${next.title} · Nightloop`;
+  document.querySelector("h1").textContent = next.title;
+  document.querySelector(".what p").textContent = next.description;
+  countdown.restart(next.server_time, next.expires_at);
+  active.restart();
+  complained.clear();
+  complain("");
+  // Light, classes and keys may have changed since the frame was loaded.
+  keeping.giveSettings(sheet);
+  if (sheet.greeted) begin(sheet);
+  others.postMessage({ kind: "opened", task: next.task_id });
+  showProgress(next.queue);
+}
+
+// The page of a task that ended is another page; what is begun here is kept.
+window.addEventListener("popstate", async () => {
+  if (location.pathname === `/work/${desk.current.task.task_id}`) return;
+  await keeping.toServer(desk.current).catch(() => {});
+  leaving = true;
+  location.reload();
+});
+
+/* Other tabs */
+
+/** Other tabs: one says when it ends a task, who signed in, and asks whether somebody else has the task open. */
+others.addEventListener("message", async ({ data }) => {
+  const mine = data.task === desk.current.task.task_id;
+  if (mine && data.kind === "opened") others.postMessage({ kind: "open here too", task: data.task });
+  if (mine && (data.kind === "opened" || data.kind === "open here too")) {
     say("This task is open in another tab too. Only one answer counts: close one of the two.");
   }
-  if (data.kind === "open here too" && data.task === task) {
-    say("This task is open in another tab too. Only one answer counts: close one of the two.");
-  }
-  if (data.kind === "ended" && data.task === task && !leaving && !sending) lost();
-  if (data.kind === "signed in") renewToken().catch(() => {});
+  if (mine && data.kind === "ended" && !leaving && !sending.isSending) ending.lost(desk.current);
+  if (data.kind !== "signed in") return;
+  const session = await whoIsHere().catch(() => null);
+  if (session?.is === "other") stranger(session.name, [["Go on", goOnAs]]);
 });
-others.postMessage({ kind: "opened", task });
+others.postMessage({ kind: "opened", task: task.task_id });
 
-/* Stopping, and what is kept until somebody comes back */
-
-const KEEP_EVERY = 30_000;
-const FRAME_ANSWERS = 20_000;
-
-/** The answer in the frame as it stands; null when it has none. Throws when the frame does not say. */
-function drawn() {
-  return new Promise((resolve, reject) => {
-    takeDraft = resolve;
-    tell("keep");
-    setTimeout(() => reject(new Error("The task's page does not answer.")), FRAME_ANSWERS);
-  });
-}
-
-/** Have the server keep what is on the page, once it has what it was given before. Throws what the server refuses. */
-function keepDraft() {
-  keeping = keeping.catch(() => {}).then(keepNow);
-  return keeping;
-}
-
-async function keepNow() {
-  if (!unsaved) return;
-  unsaved = false;
-  try {
-    const content = await drawn();
-    if (content) await call("PUT", `/worker/tasks/${task}/draft`, { answer_content: content });
-  } catch (error) {
-    unsaved = true;
-    throw error;
-  }
-}
-
-// A browser that goes down takes half a minute of work with it, no more. What fails is tried again.
-setInterval(() => !sending && !leaving && cover.hidden && keepDraft().catch(() => {}), KEEP_EVERY);
-
-document.getElementById("stop").addEventListener("click", () => {
-  document.getElementById("until").textContent = `for ${inWords(countdown.left)}`;
-  stopping.showModal();
-});
-/** @type {NodeListOf<HTMLButtonElement>} */
-const ways = stopping.querySelectorAll("[data-stop]");
-for (const button of ways) {
-  button.addEventListener("click", async () => {
-    const how = button.dataset.stop;
-    try {
-      if (how === "later") {
-        // The frame tells of activity once a second: there may be more than was told.
-        unsaved ||= touched;
-        await keepDraft();
-        sayNext("The task is still yours, with what you did: resume it before its time is up.");
-        return go("/");
-      }
-      await call("POST", `/worker/tasks/${task}/${how}`, {});
-      sayNext(how === "return" ? "The task is back in the list." : "You declined the task. Somebody else will be asked.");
-      ended(how);
-      go("/");
-    } catch (error) {
-      stopping.close();
-      if (error.status === 409) return lost();
-      complain(`That did not work: ${error.message} Try again.`);
-    }
-  });
+/** Go on once this page's person is signed in again. */
+async function goOnAs() {
+  const session = await whoIsHere().catch(() => null);
+  if (session?.is === "other") return stranger(session.name, [["Go on", goOnAs]]);
+  if (sending.kept) return sending.again();
+  return desk.current.element.focus();
 }
 
 /* Keys, time at work, leaving */
@@ -282,62 +223,39 @@ onAlt("KeyT", () => {
   spoken.textContent = "";
   setTimeout(() => (spoken.textContent = `${inWords(countdown.left)} left for this task.`), 50);
 });
-onAlt("KeyW", () => frame.focus());
-document.addEventListener("keydown", (event) => {
-  active.note();
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !document.querySelector("dialog[open]")) tell("submit");
-});
+onAlt("KeyW", () => desk.current.element.focus());
+onAlt("KeyC", () => document.getElementById("comment").click());
+onAlt("KeyZ", undo);
+
+function submit() {
+  if (sending.isSending || leaving || isCovered() || isEarly(desk.current)) return;
+  desk.current.tell("submit");
+}
+submitButton.addEventListener("click", submit);
+
+listenToKeys(desk, { submit, active });
 document.addEventListener("pointermove", () => active.note());
 document.addEventListener("visibilitychange", async () => {
-  if (document.hidden) active.pause();
-  else {
-    active.note();
-    // A computer that slept has stopped this page's clock, not the server's.
-    const now = await call("GET", `/worker/tasks/${task}`).catch(() => null);
-    if (now?.status === "InHand") countdown.restart(now.server_time, now.expires_at);
-    else if (now && !sending && !leaving && cover.hidden) lost();
+  const sheet = desk.current;
+  sheet.tell("pause", { paused: document.hidden });
+  if (document.hidden) {
+    active.pause();
+    if (!sending.isSending && !leaving) keeping.toServer(sheet).catch(() => {});
+    return;
   }
-  tell("pause", { paused: document.hidden });
+  active.note();
+  // A computer that slept has stopped this page's clock, not the server's.
+  const now = await call("GET", `/worker/tasks/${sheet.task.task_id}`).catch(() => null);
+  if (sheet !== desk.current || leaving) return;
+  if (now?.status === "InHand") countdown.restart(now.server_time, now.expires_at);
+  else if (now && !sending.isSending && !isCovered()) ending.lost(sheet);
 });
 window.addEventListener("beforeunload", (event) => {
-  if (touched && !leaving) event.preventDefault();
+  if (desk.current.changed && !desk.current.over && !leaving) event.preventDefault();
 });
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
-
-function ended(how) {
-  leaving = true;
-  others.postMessage({ kind: "ended", task, how });
-}
 
 function go(address) {
   leaving = true;
   location.assign(address);
-}
-
-/** Cover the frame with a question; the work below stays. @param {[string, () => void, string?][]} actions */
-function ask(heading, text, actions) {
-  stopping.close();
-  document.getElementById("cover-heading").textContent = heading;
-  document.getElementById("cover-text").textContent = text;
-  document.getElementById("cover-actions").replaceChildren(
-    ...actions.map(([label, act, stay], index) => {
-      const button = document.createElement("button");
-      button.textContent = label;
-      if (index === 0) button.className = "primary";
-      button.addEventListener("click", () => {
-        if (!stay) uncover();
-        act();
-      });
-      return button;
-    }),
-  );
-  cover.hidden = false;
-  frame.inert = true;
-  say("");
-  cover.querySelector("button").focus();
-}
-
-function uncover() {
-  cover.hidden = true;
-  frame.inert = false;
 }

@@ -11,6 +11,8 @@ branch_labels = None
 depends_on = None
 
 _SETTLING = sa.text("settles_at IS NOT NULL")
+_RESERVED = sa.text("reserved_for IS NOT NULL")
+_DECLINED = sa.text("status = 'Declined'")
 
 
 def upgrade() -> None:
@@ -27,8 +29,22 @@ def upgrade() -> None:
         sqlite_where=_SETTLING,
         postgresql_where=_SETTLING,
     )
+    op.create_index(
+        "work_items_reserved",
+        "work_items",
+        ["queue_id", "id"],
+        sqlite_where=_RESERVED,
+        postgresql_where=_RESERVED,
+    )
     op.add_column("tasks", sa.Column("reason", sa.String(16)))
     op.add_column("tasks", sa.Column("comment", sa.String(1000)))
+    op.create_index(
+        "tasks_declined_by_queue",
+        "tasks",
+        ["queue_id", "ended_at", "reason"],
+        sqlite_where=_DECLINED,
+        postgresql_where=_DECLINED,
+    )
     op.create_table(
         "complaints",
         _id(),
@@ -47,7 +63,7 @@ def upgrade() -> None:
         "template_hosts",
         sa.Column("human_task_ui_id", _number(), sa.ForeignKey("human_task_uis.id"), primary_key=True),
         sa.Column("host", sa.String(260), primary_key=True),
-        sa.Column("allowed_by", sa.String(16), sa.ForeignKey("workers.id"), nullable=False),
+        sa.Column("allowed_by", sa.String(16), sa.ForeignKey("workers.id")),
         sa.Column("allowed_at", sa.BigInteger, nullable=False),
     )
 
@@ -55,8 +71,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("template_hosts")
     op.drop_table("complaints")
+    op.drop_index("tasks_declined_by_queue", "tasks")
     for name in ("comment", "reason"):
         op.drop_column("tasks", name)
+    op.drop_index("work_items_reserved", "work_items")
     op.drop_index("work_items_by_settling", "work_items")
     for name in ("reserved_for", "settles_at"):
         op.drop_column("work_items", name)

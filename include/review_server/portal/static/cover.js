@@ -1,0 +1,39 @@
+/** A question over the frame, which keeps the work below as it is: what went wrong, and what can be done. */
+
+import { say } from "./portal.js";
+
+const cover = document.getElementById("cover");
+
+/** @typedef {[label: string, act: () => void, stay?: "stay"]} Action */
+
+/** @param {string} heading @param {string} text @param {Action[]} actions the first is the likely one */
+export function ask(heading, text, actions) {
+  for (const dialog of /** @type {NodeListOf<HTMLDialogElement>} */ (document.querySelectorAll("dialog[open]"))) dialog.close();
+  document.getElementById("cover-heading").textContent = heading;
+  document.getElementById("cover-text").textContent = text;
+  document.getElementById("cover-actions").replaceChildren(
+    ...actions.map(([label, act, stay], index) => {
+      const button = document.createElement("button");
+      button.textContent = label;
+      if (index === 0) button.className = "primary";
+      button.addEventListener("click", () => {
+        if (!stay) uncover();
+        act();
+      });
+      return button;
+    }),
+  );
+  cover.hidden = false;
+  below().inert = true;
+  say("");
+  cover.querySelector("button").focus();
+}
+
+export function uncover() {
+  cover.hidden = true;
+  below().inert = false;
+}
+
+export const isCovered = () => !cover.hidden;
+
+const below = () => /** @type {HTMLElement} */ (document.getElementById("frames"));

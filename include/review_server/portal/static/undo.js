@@ -1,0 +1,32 @@
+/** Taking an answer back while it is not final: it is in hand again, as it was. */
+
+import { call, complain, say } from "./portal.js";
+import { offerUndo, undoableTask } from "./news.js";
+
+/** @param {string} task @param {(address: string) => void} go */
+export async function reopen(task, go) {
+  try {
+    const { task_id } = await call("POST", `/worker/tasks/${task}/undo`, {});
+    go(`/work/${task_id}`);
+  } catch (error) {
+    offerUndo(null);
+    if (error.status === 409) say("That answer is final: it cannot be taken back any more.");
+    else complain(`The answer could not be taken back: ${error.message} Try again.`);
+  }
+}
+
+/** Undo by its button. @param {() => Promise<any>} before @param {(address: string) => void} go @returns {() => void} */
+export function undoing(before, go) {
+  const undo = async () => {
+    const task = undoableTask();
+    if (!task) return say("There is no answer to take back at once; see your latest answers in the list of tasks.");
+    try {
+      await before();
+    } catch (error) {
+      return complain(`What you have begun here is not kept yet: ${error.message} Try again.`);
+    }
+    return reopen(task, go);
+  };
+  document.getElementById("undo").addEventListener("click", undo);
+  return undo;
+}

@@ -1,0 +1,154 @@
+"""What a template writes out, escaped for where it stands: text, attribute, script, style or comment.
+
+Takes a value and its spot in the template (``places.Spot``), gives text that is the value there and cannot
+become markup or program. Only what the template's author marked with ``skip_autoescape`` stays as it is.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from liquid.stringify import to_liquid_string
+from markupsafe import Markup, escape
+
+from include.review_server.templates.places import Place, Spot
+from include.review_server.templates.script_places import Script
+
+_ADDRESSES = ("href", "src", "action", "formaction", "data", "xlink:href", "poster", "background")
+_SCHEME = re.compile(r"[^/?#:]*:")
+_HARMLESS = ("http:", "https:", "mailto:", "tel:", "data:", "blob:", "about:")
+# Whatever ends a value without quotes, and what could make a name and a value of it.
+_ENDS_BARE = re.compile(r"[^\S\x0b\x1c-\x1f]|[=`/\"'<>]")
+_ENDS_STYLE = re.compile(r"[<>{};\"'\\\x00-\x1f]|/(?=\*)")
+_ENDS_SCRIPT_TEXT = re.compile(r"[\\`$/<\x00-\x1f\u2028\u2029]")
+_QUOTE = re.compile(r"['\"]")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_ -]")
+_WORD = re.compile(r"[\w$]+", re.ASCII)
+_PUNCTUATION = re.compile(r"[\s,;\[\]{}]*")
+_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d+)?|true|false|null")
+
+
+class Raw(Markup):
+    """What ``skip_autoescape`` gives: written as it is, wherever it stands."""
+
+
+class Captured(Markup):
+    """What a ``capture`` holds: made by the template, each output in it escaped for where it stands."""
+
+
+class Json(str):
+    """JSON text: escaped like any other text, but in a script, where nothing would undo it."""
+
+    __slots__ = ()
+
+
+class Address(str):
+    """A signed address: in a script it is an address and nothing to show."""
+
+    __slots__ = ()
+
+
+def json_text(value: object, *, compact: bool = False) -> Json:
+    """A value as JSON. The characters that could end a script block are written as JSON escapes."""
+    text = json.dumps(value, default=str, separators=(",", ":") if compact else None)
+    for character in "<>&'":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Json(text)
+
+
+def is_structure(value: object) -> bool:
+    """Whether a value is written as JSON when the template says nothing of it."""
+    return isinstance(value, (list, tuple, dict))
+
+
+def escaped(value: Any, spot: Spot) -> str:
+    """The value as it must be written at that spot."""
+    if isinstance(value, Raw):
+        return str(value)
+    if is_structure(value):
+        value = json_text(value, compact=True)
+    if spot.script is not None:
+        script = _in_script(value, spot)
+        # In an attribute the browser undoes the entities before it reads the script.
+        return script if spot.place is Place.SCRIPT else str(escape(script))
+    if spot.place is Place.STYLE:
+        plain = html.unescape(value) if isinstance(value, Markup) else _plain(value)
+        return _ENDS_STYLE.sub(_css_escape, plain)
+    text = str(to_liquid_string(value, True))
+    if spot.begins and spot.attribute in _ADDRESSES:
+        text = _address(text)
+    if spot.attribute == "srcdoc":
+        text = str(escape(text))  # a page in an attribute: what is text there is escaped twice
+    return _AROUND[spot.place](text)
+
+
+def _address(text: str) -> str:
+    """An address at its beginning: one whose scheme could run something names a file instead."""
+    scheme = _SCHEME.match(re.sub(r"[\x00-\x20\x7f]", "", html.unescape(text)).lower())
+    if scheme is None or scheme[0] in _HARMLESS:
+        return text
+    return str(escape(html.unescape(text).replace(":", "%3a", 1)))
+
+
+def _in_script(value: Any, spot: Spot) -> str:
+    if isinstance(value, Markup):
+        # A capture is the template's own program; anything else may hold text of the input.
+        if spot.script is Script.CODE:
+            return str(value) if isinstance(value, Captured) or _is_data(value) else _text_in_code(value)
+        return _ENDS_SCRIPT_TEXT.sub(_js_escape, str(value))
+    if spot.script is Script.CODE:
+        if isinstance(value, Json) or not isinstance(value, str):
+            return _plain(value)
+        joined = spot.joined and _WORD.fullmatch(value)
+        return value if joined or _NUMBER.fullmatch(value) else _text_in_code(value)
+    text = _plain(value)
+    # As on AWS, what a script takes for HTML is escaped for HTML; JSON and addresses are no HTML.
+    if not isinstance(value, (Json, Address)) and not spot.attribute:
+        text = str(escape(text))
+    return _QUOTE.sub(_js_escape, _ENDS_SCRIPT_TEXT.sub(_js_escape, text))
+
+
+def _is_data(text: str) -> bool:
+    """Whether a text of the template's (a default, a comma) is data or holds the data of one together."""
+    if _PUNCTUATION.fullmatch(text):
+        return True
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _text_in_code(text: str) -> str:
+    """A JavaScript text. Not one character of it could be anything else, wherever it stood."""
+    return f'"{_NOT_PLAIN.sub(_js_escape, text)}"'
+
+
+def _plain(value: Any) -> str:
+    return str(to_liquid_string(value, False))
+
+
+def _js_escape(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def _css_escape(found: re.Match[str]) -> str:
+    return f"\\{ord(found[0]):x} "
+
+
+def _entity(found: re.Match[str]) -> str:
+    return f"&#{ord(found[0])};"
+
+
+_AROUND: dict[Place, Callable[[str], str]] = {
+    Place.TEXT: str,
+    Place.COMMENT: lambda text: text.replace(">", "&gt;"),
+    Place.DOUBLE_QUOTED: lambda text: text.replace('"', "&#34;"),
+    Place.SINGLE_QUOTED: lambda text: text.replace("'", "&#39;"),
+    Place.BARE: lambda text: _ENDS_BARE.sub(_entity, text),
+}

@@ -1,0 +1,25 @@
+"""A template looked at when work with it begins: what is wrong becomes complaints for the queue's owner.
+
+Takes a template, gives the texts; the creation itself goes on, as on AWS. Whoever creates a queue writes them
+in its own transaction.
+"""
+
+from __future__ import annotations
+
+from include.review_server.errors import RenderBusy
+from include.review_server.templates.findings import Finding, Severity
+from include.review_server.templates.render_pool import RenderPool
+
+_MOST = 20
+
+
+def first_look(renderers: RenderPool, template: str) -> list[str]:
+    """What its owner should know before anybody works; nothing when the server is too busy to look."""
+    try:
+        found = renderers.static_check(template)
+    except RenderBusy:
+        return []
+    findings = [
+        Finding(one["code"], one["message"], one["line"], Severity(one["severity"])) for one in found[:_MOST]
+    ]
+    return [f"The template, {finding}" for finding in findings]

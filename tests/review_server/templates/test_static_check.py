@@ -1,0 +1,62 @@
+"""What is wrong with a template whatever its input reaches the owner when a flow definition is made."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from include.review_server.db.models import Complaint, FlowDefinition
+from include.review_server.templates.static_check import static_check
+from tests.review_server.rig import Rig
+
+FORM = "<crowd-form>\n{}\n</crowd-form>"
+
+
+@pytest.mark.parametrize(
+    ("inner", "code", "said"),
+    [
+        ("<crowd-nothing name='a'></crowd-nothing>", "unknown-element", "cannot be submitted"),
+        (
+            "<crowd-image-classifier src='{{ task.input.x }}'></crowd-image-classifier>",
+            "missing-name",
+            "lost",
+        ),
+        ("{% if task.input.a %}{{ task.input.d | tojson }}{% endif %}", "liquid", "'to_json' is one"),
+        ("{% if %}", "liquid", ""),
+        ('<script src="https://cdn.example.org/x.js"></script>', "foreign-address", "allow the host cdn.ex"),
+        ("<script>x.shadowRoot.querySelector('div')</script>", "inner-dom", "not imitated"),
+        ("<script>localStorage.a = 1</script>", "no-storage", "no storage"),
+    ],
+)
+def test_a_template_is_judged_without_an_input(inner: str, code: str, said: str):
+    (found,) = static_check(FORM.format(inner))
+    assert (found.code, found.line) == (code, 2)
+    assert said in found.message
+    assert static_check(FORM.format(inner), ["cdn.example.org"]) == (
+        [] if code == "foreign-address" else [found]
+    )
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<img src='{{ task.input.x | grant_read_access }}'><crowd-input name='{{ task.input.n }}'>",
+        "{% for x in task.input.list %}<crowd-input name='a{{ x }}'></crowd-input>{% endfor %}",
+        "<crowd-radio-group name='a'><crowd-radio-button value='b'></crowd-radio-button></crowd-radio-group>",
+        "<a href='https://example.org' target='_blank'>x</a>",
+    ],
+)
+def test_what_the_input_decides_is_not_complained_of(inner: str):
+    assert static_check(FORM.format(inner)) == []
+
+
+def test_a_flow_definition_is_made_and_its_owner_hears_what_its_template_lacks(rig: Rig):
+    flow = rig.flow(content=FORM.format("<crowd-nothing name='a'></crowd-nothing>{{ 1 | tojson }}"))
+    sound = rig.flow(content=FORM.format("<crowd-input name='a'></crowd-input>"))
+    with rig.review.database.read() as session:
+        said = select(Complaint.message).join(FlowDefinition, FlowDefinition.id == Complaint.queue_id)
+        messages = list(session.scalars(said.where(FlowDefinition.name == flow.name)))
+        assert len(messages) == 2
+        assert any("line 2: error: <crowd-nothing>" in message for message in messages)
+        assert any("unknown filter 'tojson'" in message for message in messages)
+        assert not list(session.scalars(said.where(FlowDefinition.name == sound.name)))
