@@ -154,6 +154,9 @@ function forward(event) {
 
 /** A key that was pressed in the page around: it acts as if pressed here. @param {any} message */
 function press({ code, key, ctrl, alt, shift, meta }) {
+  const stages = /** @type {any[]} */ ([...document.querySelectorAll("*")]).filter((element) => element.focusStage);
+  // Where the keys of an image go when nothing else has them.
+  if (document.activeElement === document.body && stages.length === 1) stages[0].focusStage();
   (document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent("keydown", {
     code: String(code ?? ""), key: String(key ?? ""), ctrlKey: Boolean(ctrl), altKey: Boolean(alt), shiftKey: Boolean(shift),
     metaKey: Boolean(meta), bubbles: true, cancelable: true, composed: true,

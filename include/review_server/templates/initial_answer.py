@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.review_server.templates.elements import ELEMENTS, Tag, tags
+from include.review_server.templates.elements import ELEMENTS, Element, Tag, tags
 from include.review_server.templates.marked import render_for_check
 from include.review_server.templates.values import parse_relaxed
 
@@ -36,7 +36,7 @@ def immediate_answer(text: str, task_input: Any) -> Immediate:
     """The answer of a submit right after the page has opened. Empty when the template does not render."""
     answer = Immediate()
     for tag in tags(render_for_check(text, task_input).content):
-        name = tag.attributes.get("name", "")
+        name = tag.attributes.get("name") or (tag.group if tag.name == "crowd-radio-button" else "")
         element = ELEMENTS.get(tag.name)
         alone = element is not None and element.alone
         if not name or "disabled" in tag.attributes or not (tag.in_form or alone):
@@ -47,8 +47,13 @@ def immediate_answer(text: str, task_input: Any) -> Immediate:
             answer.content[name] = {"entities": _initial(tag)}
         elif tag.name == "crowd-semantic-segmentation":
             answer.content[name] = _mask(tag)
-        elif "classifier" in tag.name and tag.name.startswith("crowd-"):
-            answer.first.append(f"choose a category of {name!r}")
+        elif tag.name == "crowd-instance-segmentation":
+            answer.content[name] = _things(tag)
+        elif tag.name == "crowd-textract-analyze-document":
+            answer.content[name] = {"blocks": _initial(tag)}
+        elif "categories" in ELEMENTS.get(tag.name, Element()).lists:
+            if not tag.has("initial-value"):
+                answer.first.append(f"choose a category of {name!r}")
         elif tag.name in _CHOICES or (tag.name == "input" and _kind(tag) in ("checkbox", "radio")):
             value = tag.attributes.get("value", "on")
             earlier = answer.content.get(name)
@@ -101,6 +106,18 @@ def _mask(tag: Tag) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "inputImageProperties": {"height": None, "width": None},
         "labelMappings": {str(label): {"color": None} for label in labels},
+        "labeledImage": {"pngImageData": None},
+    }
+    if tag.has("initial-value"):
+        answer["initialValueModified"] = False
+    return answer
+
+
+def _things(tag: Tag) -> dict[str, Any]:
+    initial = _initial(tag)
+    answer: dict[str, Any] = {
+        "inputImageProperties": {"height": None, "width": None},
+        "instances": initial.get("instances", []) if isinstance(initial, dict) else [],
         "labeledImage": {"pngImageData": None},
     }
     if tag.has("initial-value"):

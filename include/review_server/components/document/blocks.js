@@ -77,7 +77,9 @@ export class Blocks {
 
   /** @private */
   add(blockType, members) {
-    const block = this.named({ blockType, id: crypto.randomUUID?.() ?? `added-${this.list.length}`, ...members });
+    let number = 1;
+    while (this.byId.has(`added-${number}`)) number += 1;
+    const block = this.named({ blockType, id: `added-${number}`, ...members });
     this.list.push(block);
     this.byId.set(of(block, "id"), block);
     return block;
