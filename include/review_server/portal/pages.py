@@ -37,7 +37,10 @@ _ENDINGS = {
     TaskStatus.DECLINED: ("You declined this task", "Somebody else will be asked."),
     TaskStatus.RETURNED: ("You gave this task back", "It waits in the queue again."),
     TaskStatus.EXPIRED: ("The time for this task ran out", "It waits in the queue again."),
-    TaskStatus.WITHDRAWN: ("This task was withdrawn", "The answer is not needed any more."),
+    TaskStatus.WITHDRAWN: (
+        "This task was withdrawn",
+        "An owner took it back, or the answer is not needed any more.",
+    ),
 }
 
 
