@@ -25,6 +25,7 @@ _ON_BOTH = (
     "test_human_loops",
     "test_order",
     "test_remarks",
+    "test_owner_queues",
     "test_taking_back",
     "test_tasks",
 )
