@@ -124,8 +124,7 @@ export class Annotator extends ImageStage {
     const { kept, ...numbers } = fitAll(incoming.shapes, kind, size);
     if (kept.some((shape, index) => shape !== incoming.shapes[index]) || kept.length < incoming.shapes.length) this.shapes.load(kept);
     const unknown = kept.filter((shape) => this.isUnknown(shape.label));
-    const words = wordsOf(incoming.what, kind, { ...incoming, ...numbers, unknown });
-    if (words) this.complain(words);
+    for (const words of wordsOf(incoming.what, kind, { ...incoming, ...numbers, unknown })) this.complain(words);
   }
 
   // -- the answer ----------------------------------------------------------------------------------------------
