@@ -44,6 +44,8 @@ export class Annotator extends ImageStage {
   /** @param {ShadowRoot} root */
   buildStage(root) {
     this.shapes = new Shapes(() => this.changed(), () => this.changedSoon());
+    /** The box under the mouse. @type {number | null} */
+    this.pointedId = null;
     /** A shape that is being drawn. @type {{points: any[], tip?: any} | null} */
     this.draft = null;
     this.showLabels = true;
@@ -184,6 +186,7 @@ export class Annotator extends ImageStage {
 
   /** @param {number} id @param {boolean} [reveal] whether to bring it into sight */
   selectShape(id, reveal = true) {
+    this.pointAt(null);
     const shape = this.shapes.items.find((item) => item.id === id);
     if (!shape || this.refuses(shape)) return;
     this.shapes.select(id);
@@ -507,7 +510,31 @@ export class Annotator extends ImageStage {
   }
 
   /** @param {any} place of the crosshair; null for none @param {any} [at] the pixel under the pointer */
+  /** The box under the mouse, on which keys act. @param {number | null} id */
+  pointAt(id) {
+    if (id === this.pointedId) return;
+    this.pointedId = id;
+    if (this.size) this.painting.drawPointed();
+  }
+
+  /** Select the box under the mouse, if there is one. */
+  takePointed() {
+    const shape = this.shapes.items.find(({ id }) => id === this.pointedId);
+    if (shape && !this.isHidden(shape)) this.selectShape(shape.id, false);
+  }
+
+  deleteByKey() {
+    this.takePointed();
+    return this.deleteSelected();
+  }
+
+  labelByKey(label) {
+    this.takePointed();
+    return this.chooseLabel(label);
+  }
+
   hover(place, at = null) {
+    if (!place && !at) this.pointAt(null);
     if (this.cursor) return;
     this.pointer = place && { x: place.x, y: place.y };
     this.panel.position(this.size ? at ?? place?.at : null);
