@@ -548,20 +548,22 @@ def test_a_wheel_zooms_a_swipe_moves_and_a_pinch_zooms_where_it_is(task: Task):
 
 def test_after_a_pinch_the_finger_that_is_left_moves_the_image(task: Task):
     task.open(_template(BOXES))
-    touch = Fingers(task)
     x, y = task.at(150, 100)
-    at = [{"x": x, "y": y, "id": 0}, {"x": x + 50, "y": y, "id": 1}]
-    touch.client.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at[:1]})
-    touch.client.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at})
-    at[1]["x"] += 40
-    touch.client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": at})
-    # Chromium lifts the finger that is not named.
-    touch.client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": at[:1]})
+    touch = """([type, pointerId, clientX, clientY]) => {
+        const stage = document.querySelector("crowd-bounding-box").stage;
+        stage.dispatchEvent(new PointerEvent(type,
+            {pointerId, clientX, clientY, pointerType: "touch", bubbles: true}));
+    }"""
+    for event in (
+        ["pointerdown", 71, x, y],
+        ["pointerdown", 72, x + 50, y],
+        ["pointermove", 72, x + 90, y],
+        ["pointerup", 72, x + 90, y],
+    ):
+        task.page.evaluate(touch, event)
     before = _view(task)
-    at[0]["x"] += 20
-    at[0]["y"] += 10
-    touch.client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": at[:1]})
-    touch.client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    task.page.evaluate(touch, ["pointermove", 71, x + 20, y + 10])
+    task.page.evaluate(touch, ["pointerup", 71, x + 20, y + 10])
     after = _view(task)
     assert after["scale"] == before["scale"]
     assert (after["x"] - before["x"], after["y"] - before["y"]) == pytest.approx((20, 10))

@@ -99,8 +99,15 @@ export class Annotator extends ImageStage {
   loaded() {
     super.loaded();
     if (!this.size) return;
-    this.incoming ??= { what: `The ${this.kind.plural} of ${this.localName}`, unreadable: [], excess: 0,
-      shapes: this.shapes.items.map((shape, index) => ({ ...shape, number: index + 1 })), total: this.shapes.items.length };
+    const { width, height } = this.size;
+    const image = `${width} × ${height}`;
+    // Another image below the same shapes: they are fitted to it as well.
+    if (!this.incoming && this.fittedTo !== image) {
+      const { items } = this.shapes;
+      this.incoming = { what: `The ${this.kind.plural} of ${this.localName}`, unreadable: [], excess: 0, total: items.length,
+        shapes: items.map((shape, index) => ({ ...shape, number: index + 1 })) };
+    }
+    this.fittedTo = image;
     this.fitIncoming();
   }
 
