@@ -24,6 +24,16 @@ _PLACE = """([x, y]) => {
     const at = ELEMENT.view.toStage({x, y});
     return [at.x + stage.left + 1, at.y + stage.top + 1];
 }"""
+# The middle of a box's label, in pixels of the image; nothing when another label lies over it.
+_LABEL = """(id) => {
+    const label = ELEMENT.painting.nodes.get(id)?.label?.at;
+    if (!label || ELEMENT.shapes.selectedId === id) return null;
+    const place = {x: label.x + label.width / 2, y: label.y + 8};
+    if (ELEMENT.painting.labelAt(place)?.id !== id) return null;
+    const at = ELEMENT.view.toImage(place.x, place.y);
+    return [at.x, at.y];
+}"""
+_DRAWS = "() => getComputedStyle(ELEMENT.stage).cursor === 'crosshair'"
 _FAST = 10  # pixels of an arrow with Alt
 _NEAR = 2  # pixels: a person leaves it at that
 
@@ -71,6 +81,12 @@ class Hands:
 
     def point(self, x: float, y: float) -> None:
         self.page.mouse.move(*self._at(x, y))
+
+    def draws_at(self, x: float, y: float) -> bool:
+        """Whether a press there would draw, as the pointer's look says."""
+        self.point(x, y)
+        self.page.wait_for_timeout(20)
+        return bool(self.tell(_DRAWS))
 
     def boxes(self) -> list[Seen]:
         """What is drawn, in the order of Tab."""
@@ -135,23 +151,58 @@ def todos(hands: Hands, planted: Planted) -> list[Todo]:
 
 
 def by_mouse(hands: Hands, planted: Planted) -> None:
-    """Click to select, drag to move and draw; one hand on the keys for classes, Delete and submit."""
+    """Point at a box and press what it should be, take it by its label, draw: one hand on the keys."""
     for todo in todos(hands, planted):
         if todo.at is None and todo.to:
-            hands.drag((todo.to.left, todo.to.top), _end(todo.to))
-            hands.press(todo.to.label)
-        elif todo.at and todo.to is None:
-            hands.click(*todo.at.middle)
-            hands.press("Delete")
-        elif todo.at and todo.to:
-            hands.click(*todo.at.middle)
-            if todo.at.label != todo.to.label:
+            hands.drag(*_free_diagonal(hands, todo.to))
+            if hands.boxes()[-1].label != todo.to.label:
                 hands.press(todo.to.label)
-            dx, dy = todo.to.left - todo.at.left, todo.to.top - todo.at.top
-            if max(abs(dx), abs(dy)) > RIGHT:
-                x, y = todo.at.middle
-                hands.drag((x, y), (x + dx, y + dy))
+            continue
+        assert todo.at
+        if todo.to is None:
+            _aim(hands, todo.at)
+            hands.press("Delete")
+            continue
+        if todo.at.label != todo.to.label:
+            _aim(hands, todo.at)
+            hands.press(todo.to.label)
+        dx, dy = todo.to.left - todo.at.left, todo.to.top - todo.at.top
+        if max(abs(dx), abs(dy)) > RIGHT:
+            x, y = _grip(hands, todo.at)
+            hands.drag((x, y), (x + dx, y + dy))
     hands.press("Control+Enter")
+
+
+def _aim(hands: Hands, box: Seen) -> None:
+    """Have the box be what keys act on: under the mouse, or selected where another one is in the way."""
+    hands.point(*box.middle)
+    hands.page.wait_for_timeout(20)
+    for _ in range(3):
+        if hands.tell("() => ELEMENT.pointedId ?? ELEMENT.shapes.selectedId") == box.id:
+            return
+        hands.click(*box.middle)
+
+
+def _grip(hands: Hands, box: Seen) -> tuple[float, float]:
+    """Where the box can be taken hold of: its label, or its middle once it is selected."""
+    at = hands.tell(_LABEL, box.id)
+    if at and not hands.draws_at(at[0], at[1]):
+        return float(at[0]), float(at[1])
+    _aim(hands, box)
+    hands.click(*box.middle)
+    return box.middle
+
+
+def _free_diagonal(hands: Hands, box: Box) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Two corners of a box to be drawn, of which the first is not on anything that would be taken hold of."""
+    right, bottom = _end(box)
+    corners = [(box.left, box.top), (right, bottom), (right, box.top), (box.left, bottom)]
+    opposite = {corner: (box.left + right - corner[0], box.top + bottom - corner[1]) for corner in corners}
+    free = [corner for corner in corners if hands.draws_at(*corner)]
+    if not free:
+        hands.press("Escape")  # what is selected is in the way
+        free = corners
+    return free[0], opposite[free[0]]
 
 
 def by_keyboard(hands: Hands, planted: Planted) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from botocore.exceptions import ClientError
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from include.review_server.portal.worker_api import COOKIE
@@ -88,6 +89,19 @@ class Desk:
         made = Flow(self.rig, name, arn, team, bucket)
         eventually(lambda: made.status() != "Initializing")
         return made
+
+    def remove(self, flow: Flow) -> None:
+        """Delete a flow definition and its template: an account has a hundred of each."""
+        self.rig.sagemaker.delete_flow_definition(FlowDefinitionName=flow.name)
+        eventually(lambda: self._is_gone(flow))
+        self.rig.sagemaker.delete_human_task_ui(HumanTaskUiName=flow.name)
+
+    def _is_gone(self, flow: Flow) -> bool:
+        try:
+            flow.status()
+        except ClientError:
+            return True
+        return False
 
 
 @contextmanager

@@ -28,10 +28,11 @@ _GROUP = """(inner) => {
   const element = root instanceof ShadowRoot ? root.host : inner;
   const groups = [...document.querySelectorAll("crowd-radio-group")];
   const group = groups.indexOf(element.closest("crowd-radio-group"));
+  if (group >= 0) return `group ${group}`;
   // A classifier's choices are all in its own shadow.
   const own = root instanceof ShadowRoot && inner.name;
   const host = own ? [...document.querySelectorAll("*")].indexOf(element) : "";
-  return `${group} ${host} ${element.getAttribute("name") ?? ""}`;
+  return `${host} ${element.getAttribute("name") ?? ""}`;
 }"""
 _TYPED = {
     "number": "3", "email": "somebody@example.com", "url": "https://www.example.com/page", "tel": "5550100",

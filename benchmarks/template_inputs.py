@@ -167,9 +167,10 @@ def _places(template: str) -> Any:
         if token.kind is Kind.COMMENT:
             spans.append((token.start, token.end, "!comment", ""))
         elif token.kind is Kind.START:
-            spans += [
-                (value.start, value.end, token.name, name.lower()) for name, value in token.values.items()
-            ]
+            around = [name for name, _ in opened if name in ("audio", "video")]
+            # A source is what stands around it.
+            element = around[-1] if token.name == "source" and around else token.name
+            spans += [(value.start, value.end, element, name.lower()) for name, value in token.values.items()]
             opened.append((token.name, token.end))
         elif token.kind is Kind.END:
             for index in range(len(opened) - 1, -1, -1):
@@ -192,6 +193,8 @@ def _kind(use: Use) -> str:
     if use.path.endswith((".bucket", ".version")):
         return ""
     signed = "grant_read_access" in use.filters or use.filters == "captured"
+    if use.element == "iframe" and not signed:
+        return ""  # somebody's page
     if use.attribute in ("src", "data", "poster") or signed:
         if use.element in ("source", "") or use.element not in _MEDIA:
             named = [kind for kind in ("audio", "video") if kind in use.path.lower()]
@@ -217,7 +220,7 @@ def _value(use: Use, folder: str) -> Any:
     entry = "[]" in use.path
     if not entry and use.attribute in ("labels", "categories", "keys", "options"):
         return LABELS
-    if use.attribute in ("href", "action") or re.search(r"url|link|website", name):
+    if use.attribute in ("href", "action") or use.element == "iframe" or re.search(r"url|link|website", name):
         return "https://www.example.com/page"
     if re.search(r"label|categor|classes|options|choices", name):
         return LABELS if "to_json" in use.filters else "dog"

@@ -18,8 +18,8 @@ FOLDER = "s3://bucket/pics"
     [
         ('<img src="{{ task.input.photo | grant_read_access }}">', {"photo": f"{FOLDER}/scene.jpg"}),
         (
-            '<audio><source src="{{ task.input.audio | grant_read_access }}"></audio>',
-            {"audio": f"{FOLDER}/speech.wav"},
+            '<video><source src="{{ task.input.taskObject | grant_read_access }}"></video>',
+            {"taskObject": f"{FOLDER}/clip.webm"},
         ),
         (
             "<audio src='{{ task.input.taskObject | grant_read_access }}'></audio>",

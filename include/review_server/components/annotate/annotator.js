@@ -44,6 +44,8 @@ export class Annotator extends ImageStage {
   /** @param {ShadowRoot} root */
   buildStage(root) {
     this.shapes = new Shapes(() => this.changed(), () => this.changedSoon());
+    /** The box under the mouse. @type {number | null} */
+    this.pointedId = null;
     /** A shape that is being drawn. @type {{points: any[], tip?: any} | null} */
     this.draft = null;
     this.showLabels = true;
@@ -83,7 +85,7 @@ export class Annotator extends ImageStage {
   begin() {
     const read = this.load(this.initialValue, `initial-value of ${this.localName}`);
     /** Whether some of the initial value could not be shown, and so is not in the answer. */
-    this.lacking = Boolean(read.unreadable.length || read.excess);
+    this.lacking = Boolean(read.unreadable.length || read.excess || read.broken);
     this.initialText = this.preset ? JSON.stringify(read.shapes.map((shape) => this.write({ ...shape, id: 0 }))) : "";
     this.setDraft(null);
     this.panel.reorder();
@@ -104,10 +106,12 @@ export class Annotator extends ImageStage {
 
   /** Begin with the shapes of a list, or of an answer. @param {any} value @param {string} what as a complaint names it */
   load(value, what) {
-    const items = Array.isArray(value) ? value : value?.[this.collection] ?? [];
-    if (!Array.isArray(items)) this.complain(`${what} is no list of ${this.kind.plural}`);
+    const items = Array.isArray(value) ? value : value?.[this.collection];
+    const nothing = value === null || value === undefined || JSON.stringify(value) === "{}";
+    const broken = !Array.isArray(items) && !nothing;
+    if (broken) this.complain(`${what} is no list of ${this.kind.plural}`);
     const list = Array.isArray(items) ? items : [];
-    this.incoming = { what, total: list.length, ...readAll(list, (item) => this.read(item)) };
+    this.incoming = { what, broken, total: list.length, ...readAll(list, (item) => this.read(item)) };
     const { incoming } = this;
     this.shapes.load(incoming.shapes);
     this.fitIncoming();
@@ -183,6 +187,7 @@ export class Annotator extends ImageStage {
 
   /** @param {number} id @param {boolean} [reveal] whether to bring it into sight */
   selectShape(id, reveal = true) {
+    this.pointAt(null);
     const shape = this.shapes.items.find((item) => item.id === id);
     if (!shape || this.refuses(shape)) return;
     this.shapes.select(id);
@@ -506,7 +511,31 @@ export class Annotator extends ImageStage {
   }
 
   /** @param {any} place of the crosshair; null for none @param {any} [at] the pixel under the pointer */
+  /** The box under the mouse, on which keys act. @param {number | null} id */
+  pointAt(id) {
+    if (id === this.pointedId) return;
+    this.pointedId = id;
+    if (this.size) this.painting.drawPointed();
+  }
+
+  /** Select the box under the mouse, if there is one. */
+  takePointed() {
+    const shape = this.shapes.items.find(({ id }) => id === this.pointedId);
+    if (shape && !this.isHidden(shape)) this.selectShape(shape.id, false);
+  }
+
+  deleteByKey() {
+    this.takePointed();
+    return this.deleteSelected();
+  }
+
+  labelByKey(label) {
+    this.takePointed();
+    return this.chooseLabel(label);
+  }
+
   hover(place, at = null) {
+    if (!place && !at) this.pointAt(null);
     if (this.cursor) return;
     this.pointer = place && { x: place.x, y: place.y };
     this.panel.position(this.size ? at ?? place?.at : null);

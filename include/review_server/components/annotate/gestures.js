@@ -1,7 +1,8 @@
 /**
- * Drawing, moving and resizing shapes by pointer. Only the selected shape can be taken hold of: inside it, on its
- * outline and on its handles. A press anywhere else, or with Ctrl or Alt, draws. A press without a drag selects, and
- * another one on the same place selects the next shape below. A keypoint is its own handle, selected or not.
+ * Drawing, moving and resizing shapes by pointer. Only the selected shape can be taken hold of inside it, on its
+ * outline and on its handles; every other one by its label. A press anywhere else, or with Ctrl or Alt, draws. A press
+ * without a drag selects, and another one on the same place selects the next shape below. A keypoint is its own
+ * handle, selected or not.
  */
 
 import { areaOf, boxOf, distanceTo, holds, moved, settled } from "./kinds.js";
@@ -25,11 +26,8 @@ class Gestures extends Pointers {
   begin(event, place, start) {
     const { annotator } = this;
     const { kind } = annotator;
-    const reach = REACHES[event.pointerType] ?? REACHES.mouse;
-    if (annotator.reach !== reach) {
-      annotator.reach = reach;
-      annotator.redraw();
-    }
+    annotator.pointAt(null);
+    this.reachBy(event);
     // Many Linux desktops move windows by Alt + drag: Ctrl means the same.
     const anew = event.ctrlKey || event.altKey;
     if (annotator.draft?.points.length && kind.drawing === "path") return { type: "point", ...start };
@@ -38,7 +36,16 @@ class Gestures extends Pointers {
     return { type: kind.drawing === "drag" ? "draw" : "point", anew, ...start };
   }
 
-  /** What a press on a place of the stage takes hold of. @returns {{shape: any, part: number | "whole"} | null} */
+  /** A finger needs larger handles than a mouse. */
+  reachBy(event) {
+    const { annotator } = this;
+    const reach = REACHES[event.pointerType] ?? REACHES.mouse;
+    if (annotator.reach === reach) return;
+    annotator.reach = reach;
+    annotator.redraw();
+  }
+
+  /** What a press on a place of the stage takes hold of. @returns {{shape: any, part: number | "whole", label?: boolean} | null} */
   taken(place) {
     const { view, shapes, kind, reach } = this.annotator;
     const selected = shapes.selected;
@@ -46,6 +53,8 @@ class Gestures extends Pointers {
       const part = partUnder(kind, selected.points, view, reach, place);
       if (part !== null) return { shape: selected, part };
     }
+    const labelled = this.annotator.painting.labelAt(place);
+    if (labelled && kind.drawing !== "point") return { shape: labelled, part: WHOLE, label: true };
     if (kind.drawing !== "point") return null;
     const [nearest] = this.below(place);
     return nearest ? { shape: nearest, part: WHOLE } : null;
@@ -92,6 +101,7 @@ class Gestures extends Pointers {
       if (draft && kind.large(draft.points)) annotator.addShape(draft.points);
     } else if (act.type === "edit") {
       if (act.dragged) annotator.settle(act.part !== WHOLE);
+      else if (act.label) annotator.selectShape(act.shape.id, false);
       else if (act.part === WHOLE || kind.drawing === "point") this.choose(place);
     } else if (act.type === "point") {
       if (act.line) annotator.finishDraft([annotator.draft.points[0], settled(place.at, size, kind.room)]);
@@ -143,9 +153,14 @@ class Gestures extends Pointers {
   look(event, place) {
     const { annotator } = this;
     const { kind } = annotator;
+    this.reachBy(event);
     const drawing = annotator.draft?.points.length && kind.drawing === "path";
     if (drawing) annotator.draft.tip = settled(place.at, annotator.size, kind.room);
     const taken = drawing || event.ctrlKey || event.altKey ? null : this.taken(place);
+    // Keys then act on the box under the mouse, unless the selected one is there as well.
+    const under = event.pointerType === "mouse" && kind.drawing === "drag" && !annotator.draft ? this.below(place) : [];
+    const own = under.some((shape) => shape.id === annotator.shapes.selectedId);
+    annotator.pointAt(own ? null : under[0]?.id ?? null);
     this.cursor(!taken ? "crosshair" : taken.part === WHOLE ? "move" : kind.cursor(taken.part));
     annotator.hover(event.pointerType === "mouse" && !taken ? place : null, place.at);
   }

@@ -20,7 +20,8 @@ export function fixedKeys(kind) {
     ? [["Shift + arrows", "resize by its right and lower side"], ["Ctrl + Shift + arrows", "resize by its left and upper side"]]
     : [];
   return [
-    ["1 … 9, 0", `choose the class of the next ${kind.noun}, and of the selected one`],
+    ["1 … 9, 0", kind.drawing === "drag" ? "class of the box under the mouse or the selected one, and of the next"
+      : `choose the class of the next ${kind.noun}, and of the selected one`],
     ["Shift + 1 … 0, Shift + click on a class", `the class of the next ${kind.noun} only; the selected one stays as it is`],
     ["Tab, Shift + Tab", `next, previous ${kind.noun}, as one reads`],
     ["Ctrl + arrows", `the nearest ${kind.noun} in that direction`],
@@ -50,7 +51,7 @@ export function actsOf(annotator) {
     ["go", "g", `select a ${on.noun} by the letter that it then shows`, () => annotator.showHints()],
     ["zoomTo", "z", `zoom to the selected ${on.noun}; again: the whole image`, () => annotator.zoomToSelected()],
     kind.drawing === "path" && ["vertex", "v", "choose a single point of it; arrows then move that point", () => annotator.nextVertex()],
-    ["delete", "Delete", "delete the selection", () => annotator.deleteSelected()],
+    ["delete", "Delete", box ? "delete the selection, or the box under the mouse" : "delete the selection", () => annotator.deleteByKey()],
     ["hideClass", "Shift+h", "hide or show this class", () => annotator.toggleClass()],
     ["labels", "l", "labels on or off", () => annotator.toggleLabels()],
     ["search", "/", "find a class by its name: type, Enter chooses, Escape leaves", () => annotator.panel.search()],
@@ -120,9 +121,9 @@ export function press(annotator, event) {
     if (key === "Tab") return onStage && annotator.cycle(event.shiftKey ? -1 : 1);
     if (key === "Enter") return onStage && annotator.placeCursor();
     if (key === "Escape") return annotator.escape();
-    if (key === "Backspace") return annotator.draft?.points.length ? annotator.dropPoint() : annotator.deleteSelected();
+    if (key === "Backspace") return annotator.draft?.points.length ? annotator.dropPoint() : annotator.deleteByKey();
     const at = annotator.keys.indexOf(key);
-    if (at >= 0) return event.shiftKey ? annotator.chooseNext(annotator.labels[at]) : annotator.chooseLabel(annotator.labels[at]);
+    if (at >= 0) return event.shiftKey ? annotator.chooseNext(annotator.labels[at]) : annotator.labelByKey(annotator.labels[at]);
   }
   return annotator.keymap.press(event);
 }

@@ -63,7 +63,7 @@ function hintFor(annotator) {
   if (annotator.mode) return `${annotator.mode.said}. Escape leaves.`;
   if (annotator.nextLabel !== null) return `The next ${kind.noun} will be ${annotator.nextLabel}, and only that one.`;
   if (shapes.selected) return "Drag it, drag a handle, or use the arrow keys. A number changes its class.";
-  if (kind.drawing === "drag") return "Drag over the image to draw. Click to select.";
+  if (kind.drawing === "drag") return "Drag over the image to draw, a label to move its box; click to select. Point at a box and press a number or Delete.";
   if (kind.drawing === "point") return "Click to set a point. Drag a point to move it.";
   return kind.most ? "Drag over the image to draw, or click both ends." : `Click to begin a ${kind.noun}.`;
 }

@@ -23,11 +23,12 @@ export class Painting {
     this.nodes = new Map();
     this.stamp = "";
     this.shapes = svg("g", { class: "shapes" });
+    this.pointed = svg("path", { class: "pointed", fill: "#fff", "fill-opacity": 0.12, stroke: "#fff", "stroke-width": 3, display: "none" });
     this.selected = svg("g", { class: "selected" });
     this.draft = svg("g", { class: "draft" });
     this.cross = [h("div", { class: "cross down", hidden: true }), h("div", { class: "cross across", hidden: true })];
     // A layer of its own: what changes at each step does not have the others painted again.
-    this.above = svg("svg", { "aria-hidden": "true" }, this.selected, this.draft);
+    this.above = svg("svg", { "aria-hidden": "true" }, this.pointed, this.selected, this.draft);
     annotator.overlay.append(this.shapes);
     annotator.overlay.after(this.above, ...this.cross);
   }
@@ -46,6 +47,7 @@ export class Painting {
     this.drawShapes(shapes.items, selected);
     this.selected.replaceChildren(...(selected && !this.annotator.isHidden(selected) ? drawSelected(this.annotator, selected) : []));
     this.draft.replaceChildren(...(draft ? drawDraft(this.annotator) : []));
+    this.drawPointed();
     this.drawCross(pointer);
     overlay.dataset.count = String(shapes.items.length);
     overlay.dataset.kind = kind.noun;
@@ -71,7 +73,7 @@ export class Painting {
       const seen = shape.id !== selected?.id && !annotator.isHidden(shape);
       if (node.seen === seen && (!seen || (node.shape === shape && node.now === this.now))) continue;
       if (seen) drawShape(annotator, shape, node);
-      else node.group.setAttribute("display", "none");
+      else node.group.style.display = "none";
       Object.assign(node, { seen, shape, now: this.now });
     }
   }
@@ -80,6 +82,24 @@ export class Painting {
     const group = svg("g", { class: "shape", "data-id": id });
     this.shapes.insertBefore(group, next);
     return { group };
+  }
+
+  /** The box under the mouse, on which keys act, is brighter. */
+  drawPointed() {
+    const { pointedId, shapes, view, kind } = this.annotator;
+    const shape = pointedId === null ? null : shapes.items.find(({ id }) => id === pointedId);
+    if (!shape || this.annotator.isHidden(shape)) return void this.pointed.setAttribute("display", "none");
+    this.pointed.removeAttribute("display");
+    this.pointed.setAttribute("d", pathOf(kind.outline(shape.points).map((point) => view.toStage(point)), kind.closed));
+  }
+
+  /** The shape whose label is at a place of the stage. @param {{x: number, y: number}} place */
+  labelAt({ x, y }) {
+    for (const node of [...this.nodes.values()].reverse()) {
+      const at = node.seen && !node.group.hasAttribute("display") ? node.label?.at : null;
+      if (at && x >= at.x && x <= at.x + at.width && y >= at.y && y <= at.y + LABEL_HEIGHT) return node.shape;
+    }
+    return null;
   }
 
   drawCross(pointer) {
@@ -101,10 +121,10 @@ function drawShape(annotator, shape, node) {
   const box = extent(places);
   const far = box.right < -MARGIN || box.bottom < -MARGIN || box.left > view.stage.width + MARGIN || box.top > view.stage.height + MARGIN;
   if (far) {
-    group.setAttribute("display", "none");
+    group.style.display = "none";
     return;
   }
-  group.removeAttribute("display");
+  group.style.display = "";
   if (!node.parts) {
     node.parts = kind.drawing === "point" ? [svg("circle", { r: 7, stroke: "#000", "stroke-width": 2 }), svg("circle", { r: 1.5, fill: "#000" })]
       : [svg("path", { fill: "none", stroke: "#000", "stroke-opacity": 0.75, "stroke-width": 4 }), svg("path", { fill: "none", "stroke-width": 2 })];
@@ -168,7 +188,7 @@ function drawSelected(annotator, shape) {
 function makeLabel() {
   const back = svg("rect", { height: LABEL_HEIGHT, rx: 3, stroke: "#000", "stroke-width": 1 });
   const text = svg("text");
-  return { back, text, group: svg("g", { class: "label" }, back, text) };
+  return { back, text, at: { x: 0, y: 0, width: 0 }, group: svg("g", { class: "label" }, back, text) };
 }
 
 /** @param {number} clearance from the point, or from the handles of what is selected */
@@ -180,6 +200,7 @@ function placeLabel(label, annotator, shape, { left, top }, clearance) {
   const x = Math.max(0, Math.min(left - 1, annotator.view.stage.width - width));
   const y = above - LABEL_HEIGHT < 0 ? Math.max(above, 0) : above - LABEL_HEIGHT;
   if (label.text.textContent !== name) label.text.textContent = name;
+  label.at = { x, y, width };
   set(label.back, { x, y, width, fill: colour });
   set(label.text, { x: x + 6, y: y + 13, fill: inkOn(colour) });
 }
