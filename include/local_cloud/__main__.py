@@ -14,6 +14,7 @@ from include.local_cloud.settings import SMALL_MODELS, Settings
 from include.review_server.labeling.auto.options import auto_labeling_option, changed_by
 from include.review_server.labeling.callables import CallableMissing
 from include.review_server.settings import AutoLabelingSettings
+from include.review_server.work.patience import patience_options
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -39,6 +40,8 @@ def main() -> int:
         stop_grace=arguments.stop_grace,
         orphan_grace=arguments.orphan_grace,
         auto_labeling=auto_labeling,
+        least_seconds=arguments.least_seconds,
+        undo_seconds=arguments.undo_seconds,
     )
     # What we do ourselves is worth a line, what the libraries below us do is not.
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -113,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         help="seconds that jobs go on when the cloud is gone (default 60)",
     )
     auto_labeling_option(parser)
+    patience_options(parser)
     return parser
 
 

@@ -89,6 +89,8 @@ async def _serve(settings: Settings, cloud: socket.socket, review: socket.socket
             access_key_id=review_key.id,
             secret_access_key=review_key.secret,
             read_prefixes=read_prefixes(os.environ),
+            least_seconds=settings.least_seconds,
+            undo_seconds=settings.undo_seconds,
             labeling_functions=settings.labeling_functions,
             lambda_endpoint=settings.lambda_endpoint,
             logs_endpoint=cloud_url,

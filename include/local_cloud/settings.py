@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from include.review_server.settings import AutoLabelingSettings
+from include.review_server.settings import AutoLabelingSettings, ReviewSettings
 
 # Networks that learn from a few hundred images in a minute of this machine, from nothing.
 SMALL_MODELS = {
@@ -57,6 +57,9 @@ class Settings:
     auto_labeling: AutoLabelingSettings = field(
         default_factory=lambda: AutoLabelingSettings(hyperparameters=SMALL_MODELS)
     )
+
+    least_seconds: float = ReviewSettings.least_seconds  # before a worker's page sends an answer
+    undo_seconds: float = ReviewSettings.undo_seconds  # in which an answer can be taken back
 
     def __post_init__(self) -> None:
         if self.jobs_at_once < 1:

@@ -21,6 +21,7 @@ from include.review_server.settings import (
     read_prefixes,
 )
 from include.review_server.templates import bench
+from include.review_server.work.patience import patience_options
 from include.wire import listening
 
 
@@ -117,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         "(default: labeling jobs with LabelingJobAlgorithmsConfig are refused)",
     )
     auto_labeling_option(serve)
+    patience_options(serve)
     serve.set_defaults(run=_serve)
 
     bench.add_commands(commands, _data_options)
@@ -164,6 +166,8 @@ def _serve(options: argparse.Namespace) -> int:
                 auto_labeling=changed_by(
                     options.auto_labeling, AutoLabelingSettings(endpoint=options.sagemaker_endpoint)
                 ),
+                least_seconds=options.least_seconds,
+                undo_seconds=options.undo_seconds,
                 read_prefixes=(*options.read_prefix, *read_prefixes(os.environ)),
             )
         )

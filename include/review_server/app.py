@@ -109,7 +109,7 @@ class Review:
         url = settings.public_url
         # Two for the tasks at work; what owners and API callers try out waits for a third of its own.
         self._renderers, self._trials = RenderPool(2), RenderPool(1)
-        access = ReadAccess(self.database, store, settings.read_prefixes)
+        access = self.access = ReadAccess(self.database, store, settings.read_prefixes)
         self.accounts = Accounts(self.database, clock)
         self.metrics = Metrics(self.database, clock, lambda: self.background.ill, settings.data_dir / TOKEN)
         self.tasks = Tasks(self.database, clock, self.wake, self.metrics.answered, settings.undo_seconds)

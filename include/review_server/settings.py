@@ -17,6 +17,8 @@ from include.review_server.s3_location import S3Location
 
 # S3 URIs, separated by spaces or commas: the setting ``read_prefixes`` as a variable.
 READ_PREFIXES = "NIGHTLOOP_REVIEW_READ_PREFIXES"
+# The most that these settings may be.
+MOST_SECONDS = {"least_seconds": 60, "undo_seconds": 600}
 # Instead of an endpoint's URL: the service of AWS itself.
 OF_AWS = "aws"
 
@@ -98,7 +100,7 @@ class ReviewSettings:
             url = getattr(self, name)
             if url not in (None, OF_AWS) and urlsplit(url).scheme not in ("http", "https"):
                 raise ValueError(f"{name} must be an http or https URL, or {OF_AWS}, not {url!r}")
-        for name, most in (("least_seconds", 60), ("undo_seconds", 600)):
+        for name, most in MOST_SECONDS.items():
             if not 0 <= getattr(self, name) <= most:
                 raise ValueError(f"{name} must be 0 to {most} seconds, not {getattr(self, name)}")
         for proxy in self.trusted_proxies:

@@ -23,6 +23,9 @@ _ON_BOTH = (
     "test_database",
     "test_delivery",
     "test_human_loops",
+    "test_order",
+    "test_remarks",
+    "test_owner_queues",
     "test_taking_back",
     "test_tasks",
 )

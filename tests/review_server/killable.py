@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from include.review_server.__main__ import main
 from include.review_server.s3 import ObjectStore
+from include.review_server.work.deadlines import Deadlines
 from include.review_server.work.delivery import Deliveries
 from include.review_server.work.tasks import Tasks
 
@@ -29,6 +30,8 @@ STEPS = (
     "take-committed",
     "answer-uncommitted",
     "answer-committed",
+    "final-uncommitted",
+    "final-committed",
     "write-not-begun",
     "write-done",
     "settle-uncommitted",
@@ -69,6 +72,7 @@ def _write(put: Callable[..., None]) -> Callable[..., None]:
 def watch() -> None:
     during(Tasks, "_take", "take")
     during(Tasks, "answer", "answer")
+    during(Deadlines, "make_final", "final")
     during(Deliveries, "_settle", "settle")
     ObjectStore.put_json = _write(ObjectStore.put_json)  # type: ignore[method-assign]
 

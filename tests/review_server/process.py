@@ -35,6 +35,11 @@ class Process:
             str(self._data),
             "--s3-endpoint-url",
             s3_endpoint_url or self._cloud.endpoint_url,
+            # Short, but there: what is not final yet shall outlive a kill too.
+            "--undo-seconds",
+            "0.2",
+            "--least-seconds",
+            "0",
             *self._keys,
             *self._database,
         ]

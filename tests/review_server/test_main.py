@@ -95,3 +95,10 @@ def test_help_is_there(arguments: list[str], capsys: pytest.CaptureFixture[str])
         main(arguments)
     assert ended.value.code == 0
     assert "usage:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", ["601", "-1", "nan", "soon"])
+def test_the_time_to_take_an_answer_back_has_bounds(wrong: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["serve", f"--undo-seconds={wrong}"])
+    assert f"--undo-seconds: '{wrong}' is no number of seconds from 0 to 600" in capsys.readouterr().err

@@ -8,9 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import select
 
 from include.review_server import metrics
+from include.review_server.db.models import FlowDefinition
 from include.review_server.errors import DatabaseAway
+from include.review_server.work.owning import Owning
 from tests.review_server.rig import Rig
 from tests.support.cloud import eventually
 
@@ -83,6 +86,44 @@ def test_what_waits_is_told_by_flow_definition_and_what_was_done_is_counted(rig:
     jobs = {value_of("job", key): value for key, value in now.items() if key[0] == "background_job_ill"}
     assert jobs["Deadlines.end_leases"] == jobs["Deliveries.deliver"] == 0
     assert person.do("return", held).status_code == 200
+
+
+def test_what_is_paused_declined_complained_of_and_how_long_the_oldest_waits(rig: Rig):
+    flow, nobodys = rig.flow(), rig.flow()
+    queue = frozenset({("queue", f"flow-definition/{flow.name}")})
+    before = read(rig)
+    declined = {
+        reason: ("tasks_declined", frozenset({("reason", reason)})) for reason in ("BadImage", "NotSaid")
+    }
+    with rig.clock.stopped():
+        loops = [flow.start() for _ in range(3)]
+        person = rig.worker(flow.team)
+        first = person.take()
+        rig.clock.advance(90)
+        assert read(rig)["oldest_waiting_seconds", queue] == 90
+        person.http.post(f"/worker/tasks/{first['task_id']}/complaint", json={"message": "no such element"})
+        person.http.post(f"/worker/tasks/{first['task_id']}/decline", json={"reason": "BadImage"})
+        second = person.take()
+        person.do("decline", second)
+        body = {"answer_content": {}, "active_seconds": 0.2}
+        third = person.take()
+        rig.clock.advance(5)
+        person.http.post(f"/worker/tasks/{third['task_id']}/answer", json=body)
+        flow.until(loops[2], "Completed")
+    owner = rig.name("owner")
+    rig.review.accounts.add(owner, flow.team, True)
+    with rig.review.database.read() as session:
+        number = session.scalars(select(FlowDefinition.id).where(FlowDefinition.name == flow.name)).one()
+    Owning(rig.review.database, rig.clock).pause(number, True, owner)
+
+    now = read(rig)
+
+    assert now["queue_paused", queue] == 1
+    assert now["queue_paused", frozenset({("queue", f"flow-definition/{nobodys.name}")})] == 0
+    assert now["oldest_waiting_seconds", frozenset({("queue", f"flow-definition/{nobodys.name}")})] == 0
+    assert now["complaints", queue] == 1
+    assert {name: now[key] - before[key] for name, key in declined.items()} == {"BadImage": 1, "NotSaid": 1}
+    assert now["answers_too_fast_total", NONE] - before["answers_too_fast_total", NONE] == 1
 
 
 def test_labels_are_few_whatever_is_asked_and_however_many_flow_definitions_there_are(

@@ -40,7 +40,9 @@ class LocalCloud:
 
     def __init__(self, data: Path, *options: str) -> None:
         self.data = data
-        self._options = ("--algorithm", "fake=tests.support.fake", *options)
+        # Answers are final at once: tests of what can be taken back say so.
+        patience = ("--undo-seconds", "0", "--least-seconds", "0")
+        self._options = ("--algorithm", "fake=tests.support.fake", *patience, *options)
         self._process: subprocess.Popen[str] | None = None
         self._ports = ("0", "0")
         self._session: boto3.Session | None = None

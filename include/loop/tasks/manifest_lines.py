@@ -10,10 +10,13 @@ from typing import Any
 
 from include.loop.core.errors import BadRecord
 from include.loop.core.storage import dump, parse
-from include.loop.tasks.values import ClassMapMismatch, Origin, Unlearnable
+from include.loop.tasks.values import Answer, ClassMapMismatch, Origin, Unlearnable
 
 # Limits of an input manifest line (Ground Truth developer guide).
 MAX_LINE_CHARS = 100_000
+
+# Who answers sooner has hardly seen the image.
+TOO_FAST_SECONDS = 1.0
 
 # An object's URI; bucket names as botocore accepts them.
 SOURCE = re.compile(r"s3://[A-Za-z0-9._-]{1,255}/.+", re.DOTALL)
@@ -83,6 +86,18 @@ def write_line(
         "reason": origin.reason,
         "workers": sorted(workers),
     }
+
+
+def flag_too_fast(line: dict[str, Any], attribute: str, answers: Sequence[Answer]) -> dict[str, Any]:
+    """The line, whose metadata names the workers who answered sooner than anybody looks at an image.
+
+    Nothing is said of answers whose time nobody measured, and the label is no other for it.
+    """
+    fast = {item.worker for item in answers if item.seconds is not None and item.seconds < TOO_FAST_SECONDS}
+    if not fast:
+        return line
+    name = f"{attribute}-metadata"
+    return line | {name: line[name] | {"answered-too-fast": sorted(fast)}}
 
 
 def moment(text: str) -> datetime:

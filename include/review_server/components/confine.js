@@ -29,12 +29,6 @@
   };
   watch(document);
 
-  // A new tab is opened by a link that a person follows, and by no script.
-  const open = () => {
-    throw new Error('A task opens no windows: write a link, <a href="…" target="_blank">.');
-  };
-  Object.defineProperty(self, "open", { value: open, writable: false, configurable: false });
-
   // What goes wrong in the template's scripts before the components run is kept until these take it.
   const MOST = 50;
   const faults = [];

@@ -10,6 +10,7 @@ import { Activity } from "./core/activity.js";
 import { listen, reportSize, tell } from "./core/bridge.js";
 import { announce, blockedHosts, complain, watch } from "./core/complaints.js";
 import { isTyping } from "./core/dom.js";
+import { handOnLinks } from "./core/links.js";
 import { Seen } from "./core/seen.js";
 import "./core/settings.js";
 import { CrowdButton, CrowdForm } from "./form/form.js";
@@ -30,6 +31,7 @@ import { CrowdEntityAnnotation } from "./text/entities.js";
 const PORTAL_KEYS = ["KeyS", "KeyT", "KeyW", "KeyQ", "KeyZ", "KeyC"];
 
 watch();
+handOnLinks();
 stylePage();
 define({
   "crowd-button": CrowdButton,

@@ -14,6 +14,7 @@ will probably get next: the page loads that frame ahead. It opens while the item
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 from itsdangerous import BadData, BadSignature, URLSafeSerializer
 from markupsafe import escape
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
@@ -36,7 +38,12 @@ from include.review_server.templates.grants import Grant, ReadAccess
 from include.review_server.templates.hosts import TemplateHosts
 from include.review_server.templates.liquid import Rendered
 from include.review_server.templates.render_pool import RenderPool
+from include.review_server.work.complaints import complain
 
+NOT_SHOWN = (
+    "This task cannot be shown: its template has a mistake, which only its owner can mend. The owner was "
+    "told. Stop the task, and decline it or come back later."
+)
 _TICKET_LIFE = timedelta(seconds=60)
 _LONGEST_TICKET = 200  # a task's id, a time and a signature have about a hundred characters
 
@@ -101,7 +108,10 @@ class Frames:
     async def of_task(self, task_id: str, task_input: str) -> Frame:
         """The document of a task. ``UnknownTask`` when there is none, ``RenderBusy`` after a long wait."""
         template, output_path = await run_in_threadpool(self._template_of, task_id)
-        return await self._at_work(template, output_path, task_input)
+        frame = await self._at_work(template, output_path, task_input)
+        if not frame.html:
+            await run_in_threadpool(self._tell_owner, task_id, frame.rendered)
+        return frame
 
     async def of_item(self, queue_id: int, task_input: str) -> Frame:
         """The document of an item that has no task yet, of the queue with that number."""
@@ -126,6 +136,15 @@ class Frames:
             hosts = await run_in_threadpool(self._hosts.for_text, template)
             checked = await run_in_threadpool(self._trials.check, template, task_input, hosts)
             return checked.findings
+
+    def _tell_owner(self, task_id: str, rendered: Rendered) -> None:
+        """Why a task could not be shown. Where somebody else says the same just now, it is said."""
+        with suppress(IntegrityError), self._database.write() as session:
+            if task := session.get(Task, task_id):
+                for error in rendered.errors:
+                    line = f"line {error.line}: " if error.line else ""
+                    message = f"The template cannot be shown: {line}{error.message}"
+                    complain(session, task.queue_id, message.split("\n")[0], self._clock(), task.item_id)
 
     def _template_of(self, task_id: str) -> tuple[str, str]:
         """The worker task template of a task, and where its queue's owner writes."""

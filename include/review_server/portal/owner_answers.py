@@ -19,17 +19,17 @@ from include.review_server.db.database import Database
 from include.review_server.db.models import Answer, Moment, Task, Worker, inline, milliseconds
 from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import BadAnswer
-from include.review_server.portal.owner_now import REASONS
-from include.review_server.portal.owner_sample import (
+from include.review_server.portal.owner_given import (
     FLAGS,
     LONGEST,
     Given,
-    Samples,
     flags_of,
     said_of,
     spent,
     titles_of,
 )
+from include.review_server.portal.owner_now import REASONS
+from include.review_server.portal.owner_sample import Samples
 
 PAGE = 50
 ORDERS = {"newest": "newest first", "apart": "farthest apart first"}
@@ -109,7 +109,7 @@ class Answers:
 
     def workers(self, queue_id: int) -> list[tuple[str, str]]:
         """Who may be chosen: id and name of those who gave the newest answers."""
-        return [(worker.worker_id, worker.name) for worker in self._samples.of(queue_id).workers]
+        return [(worker.worker_id, worker.name) for worker in self._samples.of(queue_id).tally.workers]
 
 
 def _of_sample(answers: tuple[Given, ...], asked: Asked) -> tuple[list[Listed], str | None]:

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
-from include.consensus.boxes import TooManyPairs, group_boxes
+import numpy as np
+
+from include.consensus.boxes import MIN_IOU
 from include.review_server.portal.owner_reading import Box, Said
 
 NOTHING = ""
@@ -20,6 +22,7 @@ MOST_COMPARED = 12
 _FAR, _NEAR = 0.5, 0.25
 
 Change = tuple[str, str]
+Matrix = list[list[float]]
 
 
 def difference(one: Said, other: Said) -> float:
@@ -27,26 +30,27 @@ def difference(one: Said, other: Said) -> float:
     return max((_of_field(one, other, name) for name in one.fields | other.fields), default=0.0)
 
 
-def apart(answers: Sequence[Said]) -> list[float]:
-    """How far each answer is from the others of its item, at the mean; of the first dozen."""
+def distances(answers: Sequence[Said]) -> Matrix:
+    """How far each answer is from each other one of its item; of the first dozen."""
     answers = answers[:MOST_COMPARED]
-    if len(answers) < 2:
-        return [0.0] * len(answers)
-    sums = [0.0] * len(answers)
+    far = [[0.0] * len(answers) for _ in answers]
     for (one, a), (other, b) in combinations(enumerate(answers), 2):
-        far = difference(a, b)
-        sums[one] += far
-        sums[other] += far
-    return [total / (len(answers) - 1) for total in sums]
+        far[one][other] = far[other][one] = difference(a, b)
+    return far
 
 
-def is_unlike(answers: Sequence[Said], at: int) -> bool:
+def apart(far: Matrix, at: int) -> float:
+    """How far an answer is from the others of its item, at the mean."""
+    return sum(far[at]) / (len(far) - 1)
+
+
+def is_unlike(far: Matrix, at: int) -> bool:
     """Whether this answer stands against others who are of one mind; of three answers or more."""
-    if not 3 <= len(answers) <= MOST_COMPARED:
+    others = [place for place in range(len(far)) if place != at]
+    if len(others) < 2:
         return False
-    far = [difference(answers[at], other) for place, other in enumerate(answers) if place != at]
-    rest = apart([answer for place, answer in enumerate(answers) if place != at])
-    return sum(far) / len(far) > _FAR and sum(rest) / len(rest) <= _NEAR
+    among = [far[one][other] for one, other in combinations(others, 2)]
+    return apart(far, at) > _FAR and sum(among) / len(among) <= _NEAR
 
 
 def changes(model: Said, person: Said) -> Counter[Change]:
@@ -78,7 +82,7 @@ def _of_field(one: Said, other: Said, name: str) -> float:
 
 
 def _of_boxes(mine: Sequence[Box], theirs: Sequence[Box]) -> float:
-    if not mine and not theirs:
+    if Counter(mine) == Counter(theirs):
         return 0.0
     return 1 - 2 * len(_pairs(mine, theirs)) / (len(mine) + len(theirs))
 
@@ -106,13 +110,30 @@ def _changed_boxes(model: Sequence[Box], person: Sequence[Box]) -> Counter[Chang
 
 
 def _pairs(mine: Sequence[Box], theirs: Sequence[Box]) -> list[tuple[Box, Box]]:
-    try:
-        groups = group_boxes([list(dict.fromkeys(mine)), list(dict.fromkeys(theirs))])
-    except TooManyPairs:
+    """Boxes of the same class that overlap enough, the closest first, each in one pair."""
+    mine, theirs = list(dict.fromkeys(mine)), list(dict.fromkeys(theirs))
+    if not mine or not theirs:
         return []
-    pairs = []
-    for group in groups:
-        by_side = dict(group)
-        if len(by_side) == 2:
-            pairs.append((by_side[0], by_side[1]))
+    codes: dict[str, int] = {}
+    one, other = (
+        np.array(
+            [(codes.setdefault(b.label, len(codes)), b.left, b.top, b.width, b.height) for b in boxes]
+        ).T[:, :, None]
+        for boxes in (mine, theirs)
+    )
+    other = other.transpose(0, 2, 1)
+    sides = [
+        np.minimum(one[start] + one[size], other[start] + other[size]) - np.maximum(one[start], other[start])
+        for start, size in ((1, 3), (2, 4))
+    ]
+    both = np.clip(sides[0], 0, None) * np.clip(sides[1], 0, None)
+    overlap = both / (one[3] * one[4] + other[3] * other[4] - both)
+    rows, columns = np.nonzero((overlap >= MIN_IOU) & (one[0] == other[0]))
+    pairs, used = [], (set[int](), set[int]())
+    for place in np.argsort(-overlap[rows, columns], kind="stable"):
+        row, column = int(rows[place]), int(columns[place])
+        if row not in used[0] and column not in used[1]:
+            used[0].add(row)
+            used[1].add(column)
+            pairs.append((mine[row], theirs[column]))
     return pairs

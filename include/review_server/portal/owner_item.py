@@ -22,10 +22,10 @@ from include.review_server.db.models import Answer, Complaint, ItemInput, Task, 
 from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import UnknownTask
 from include.review_server.portal.owner_access import Queue
-from include.review_server.portal.owner_comparing import apart, is_unlike
+from include.review_server.portal.owner_comparing import apart, distances, is_unlike
+from include.review_server.portal.owner_given import flags_of, item_of, spent
 from include.review_server.portal.owner_now import REASONS
 from include.review_server.portal.owner_reading import Said, read_answer, read_initial
-from include.review_server.portal.owner_sample import flags_of, item_of, spent
 from include.review_server.s3_location import S3Location
 from include.review_server.templates.grants import ReadAccess
 
@@ -166,13 +166,13 @@ def _turns(session: Session, item_id: int) -> Iterator[Turn]:
     ]
     said = [read_answer(value) if value is not None else None for value in parsed]
     answers = [one for one in said if one is not None]
-    far = apart(answers)
+    far = distances(answers)
     place = 0
     for (task, name, text), value, one in zip(rows, parsed, said, strict=True):
         distance, unlike = None, False
         if one is not None:
             if len(answers) > 1 and place < len(far):
-                distance, unlike = far[place], is_unlike(answers, place)
+                distance, unlike = apart(far, place), is_unlike(far, place)
             place += 1
         answered = task.status is TaskStatus.ANSWERED
         seconds = spent(task.accepted_at, task.ended_at, task.active_milliseconds) if answered else None

@@ -17,7 +17,7 @@ from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import Complaint, Task, Worker, WorkItem, WorkQueue, inline
 from include.review_server.db.statuses import DeclineReason, ItemStatus, TaskStatus
-from include.review_server.portal.owner_sample import item_of, titles_of
+from include.review_server.portal.owner_given import item_of, titles_of
 
 _MOST = 100  # held tasks and kept items by name
 _LATEST = 20  # declined tasks and complaints

@@ -26,9 +26,11 @@ from include.review_server.portal.owner_access import FLOWS, JOBS, OwnedPages, Q
 from include.review_server.portal.owner_answers import ORDERS, STATUSES, Answers, Asked
 from include.review_server.portal.owner_charts import Charts, legend, seconds
 from include.review_server.portal.owner_export import Exports
+from include.review_server.portal.owner_given import FLAGS
 from include.review_server.portal.owner_item import Items
 from include.review_server.portal.owner_now import Nows
-from include.review_server.portal.owner_sample import FLAGS, LEAST_COMPARED, SAMPLE, Samples
+from include.review_server.portal.owner_sample import SAMPLE, Samples
+from include.review_server.portal.owner_tally import LEAST_COMPARED
 from include.review_server.portal.rendering import PAGE_HEADERS, Pages
 from include.review_server.portal.statistics import LOOP_STATUSES, Statistics
 from include.review_server.templates.grants import ReadAccess
@@ -132,7 +134,7 @@ class QueuePages(OwnedPages):
         return values | {
             "queue": queue,
             "now": self._nows.of(queue.id),
-            "sample": sample,
+            "sample": sample.tally,
             "most": SAMPLE,
             "least": LEAST_COMPARED,
             "hours": hours,

@@ -168,7 +168,7 @@ def _rest_only(fields: Mapping[str, Any]) -> Said:
 
 def _json(value: Any) -> str:
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     except RecursionError:
         return '"nested too deeply"'
 
@@ -196,4 +196,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _short(text: str, most: int) -> str:
+    # Halves of characters are allowed in JSON, and no page can hold them.
+    text = text[: most + 1].encode(errors="replace").decode()
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -21,7 +21,7 @@ from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import BadAnswer, Forbidden, NotSignedIn, RenderBusy, UnknownTask
 from include.review_server.people.accounts import Accounts, SignedIn
 from include.review_server.people.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
-from include.review_server.portal.frames import Frames, message_frame
+from include.review_server.portal.frames import NOT_SHOWN, Frames, message_frame
 from include.review_server.portal.rendering import Pages
 from include.review_server.portal.worker_api import COOKIE
 from include.review_server.work.tasks import Tasks
@@ -37,7 +37,10 @@ _ENDINGS = {
     TaskStatus.DECLINED: ("You declined this task", "Somebody else will be asked."),
     TaskStatus.RETURNED: ("You gave this task back", "It waits in the queue again."),
     TaskStatus.EXPIRED: ("The time for this task ran out", "It waits in the queue again."),
-    TaskStatus.WITHDRAWN: ("This task was withdrawn", "The answer is not needed any more."),
+    TaskStatus.WITHDRAWN: (
+        "This task was withdrawn",
+        "An owner took it back, or the answer is not needed any more.",
+    ),
 }
 
 
@@ -158,8 +161,7 @@ class WorkerPages(PersonalPages):
         except RenderBusy as error:
             return message_frame(503, str(error))
         if not frame.html:
-            problems = "; ".join(error.message for error in frame.rendered.errors)
-            return message_frame(200, f"This task's template has a mistake: {problems}")
+            return message_frame(200, NOT_SHOWN)
         return HTMLResponse(frame.html, headers=frame.headers)
 
     def _input_of(self, person: SignedIn, task_id: str) -> str:

@@ -10,6 +10,7 @@ from include.review_server.people.accounts import Accounts
 from include.review_server.portal.frames import Frames
 from include.review_server.portal.job_statistics import JobStatistics
 from include.review_server.portal.owner import OwnerPages
+from include.review_server.portal.owner_hosts import HostPages
 from include.review_server.portal.owner_queues import QueuePages
 from include.review_server.portal.pages import WorkerPages
 from include.review_server.portal.rendering import Pages
@@ -36,5 +37,6 @@ def portal_routes(
         *pages.routes(),
         *WorkerPages(accounts, tasks, frames, pages, clock, least_seconds).routes(),
         *OwnerPages(accounts, statistics, JobStatistics(database, clock), frames, pages).routes(),
+        *HostPages(accounts, database, clock, pages).routes(),
         *QueuePages(accounts, database, clock, access, owning, pages).routes(),
     ]

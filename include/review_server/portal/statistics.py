@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
-from include.review_server.db.models import FlowDefinition, HumanLoop, Task, inline
+from include.review_server.db.models import FlowDefinition, Task, WorkItem, inline
 from include.review_server.db.statuses import FlowStatus, ItemStatus, TaskStatus
 
 # In the order of a loop's life, as the API shows them.
@@ -79,16 +79,16 @@ class Statistics:
         now = self._clock()
         loops: dict[str, int] = {}
         for status, count in session.execute(
-            select(HumanLoop.status, func.count())
-            .where(HumanLoop.queue_id == flow.id)
-            .group_by(HumanLoop.status)
+            select(WorkItem.status, func.count())
+            .where(WorkItem.queue_id == flow.id)
+            .group_by(WorkItem.status)
         ):
             loops[status.shown] = loops.get(status.shown, 0) + count
         # Loops come in order of their creation, so the oldest open one is the first of the open ones.
         oldest = session.scalar(
-            select(HumanLoop.created_at)
-            .where(HumanLoop.queue_id == flow.id, HumanLoop.status == inline(ItemStatus.IN_PROGRESS))
-            .order_by(HumanLoop.id)
+            select(WorkItem.created_at)
+            .where(WorkItem.queue_id == flow.id, WorkItem.status == inline(ItemStatus.IN_PROGRESS))
+            .order_by(WorkItem.id)
             .limit(1)
         )
         last_hour = answers_since(session, flow.id, now - timedelta(hours=1))

@@ -48,6 +48,9 @@ COOKIE = "nightloop_session"
 CSRF_HEADER = "x-csrf-token"
 _PREFIX = "/worker"
 
+# What people write, every character of it escaped, and as much again for a page that did not cut it.
+_WORDS_BODY = 16 * LONGEST_COMMENT
+
 # Every refusal that a worker can meet, and how HTTP says it.
 _STATUSES: dict[type[Exception], int] = {
     BadAnswer: 400,
@@ -290,7 +293,7 @@ class WorkerApi:
 
     async def _complain(self, request: Request) -> Response:
         worker = await self._writer(request)
-        message = (await json_object(request)).get("message")
+        message = (await json_object(request, _WORDS_BODY)).get("message")
         if not isinstance(message, str) or not message.strip():
             raise BadAnswer('the body must be {"message": "…"}: what is wrong, in a sentence')
         task_id = request.path_params["task_id"]
@@ -325,7 +328,7 @@ class WorkerApi:
 
     async def _decline(self, request: Request) -> Response:
         worker = await self._writer(request)
-        body = await json_object(request)
+        body = await json_object(request, _WORDS_BODY)
         reason, comment = _reason(body), _comment(body)
         task_id = request.path_params["task_id"]
         await run_in_threadpool(self._tasks.decline, worker.worker_id, task_id, reason, comment)

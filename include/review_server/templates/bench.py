@@ -87,9 +87,8 @@ def _hosts(options: argparse.Namespace) -> int:
         hosts.withdraw(options.name, host, job=job)
     allowed = hosts.of(options.name, job=job)
     for one in allowed:
-        print(
-            f"{one.host}\tallowed by {one.allowed_by or 'the operator'} at {one.allowed_at:%Y-%m-%d %H:%M} UTC"
-        )
+        who = one.allowed_by or "the operator"
+        print(f"{one.host}\tallowed by {who} at {one.allowed_at:%Y-%m-%d %H:%M} UTC")
     if not allowed:
         print(f"{options.name} loads from no other host")
     return 0

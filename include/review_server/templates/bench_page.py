@@ -26,7 +26,12 @@ pre { margin: 0; padding: 12px; overflow: auto; max-height: 18vh; border-top: 1p
 <script>
   const frame = document.querySelector("iframe");
   window.addEventListener("message", (event) => {
-    if (event.source !== frame.contentWindow || event.data?.nightloop !== "answer") return;
+    if (event.source !== frame.contentWindow) return;
+    const { nightloop, url } = event.data ?? {};
+    if (nightloop === "open" && /^https?:/.test(url) && navigator.userActivation.isActive) {
+      window.open(url, "_blank", "noopener");
+    }
+    if (nightloop !== "answer") return;
     const text = JSON.stringify(event.data.content, null, 2);
     document.querySelector("pre").textContent = text;
     fetch("ANSWER", { method: "POST", body: text });

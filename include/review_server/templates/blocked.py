@@ -97,7 +97,8 @@ _WRITTEN = "write its text into the template"
 
 
 def _advice(source: str, own: str) -> str:
-    if host := host_of(source):
+    host = host_of(source)
+    if host and not host.endswith("amazonaws.com"):
         return f"an owner can allow the host {host} for this template; or {own}"
     if urlsplit(source).scheme == "http":
         return f"only https can be allowed; or {own}"

@@ -48,14 +48,16 @@ def with_links(html: str, granted: Container[str]) -> str:
     return "".join([*parts, html[at:]])
 
 
-def presigned(html: str) -> list[str]:
-    """The addresses with a signature of their own in the attributes of tags, at most ``MOST_PRESIGNED``."""
+def presigned(html: str, granted: Container[str] = ()) -> list[str]:
+    """The signed addresses in the attributes of tags but those granted, at most ``MOST_PRESIGNED``."""
     found: dict[str, None] = {}
     for token in tokens(html):
         if token.kind is not Kind.START:
             continue
         for value in token.attributes(html).values():
             value = value.strip()
+            if value in granted:
+                continue
             if value.startswith(("https://", "http://")) and _SIGNED.search(value):
                 found.setdefault(value)
                 if len(found) == MOST_PRESIGNED:

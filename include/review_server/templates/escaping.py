@@ -98,6 +98,8 @@ def _in_script(value: Any, spot: Spot) -> str:
     if isinstance(value, Markup):
         # A capture is the template's own program; anything else may hold text of the input.
         if spot.script is Script.CODE:
+            if spot.joined and _WORD.fullmatch(value):
+                return str(value)
             return str(value) if isinstance(value, Captured) or _is_data(value) else _text_in_code(value)
         return _ENDS_SCRIPT_TEXT.sub(_js_escape, str(value))
     if spot.script is Script.CODE:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-# A link in a new tab leaves the sandbox: a survey or a PDF would not work in it. It has no way back: the
-# tab has no opener, scripts open none (confine.js), and a browser opens one by a person's click only.
-SANDBOX_WORDS = "allow-scripts allow-forms allow-popups allow-popups-to-escape-sandbox"
+# No popups: the frame hands a link that a person followed to the page around it (core/links.js).
+SANDBOX_WORDS = "allow-scripts allow-forms"
 SANDBOX = f"sandbox {SANDBOX_WORDS}"
+
 
 # Nothing of the machine and nothing of the person.
 _NO_DEVICES = ", ".join(
@@ -44,7 +44,7 @@ def frame_headers(components: str, granted: Sequence[str], hosts: Sequence[str] 
             f"script-src {components} 'unsafe-inline'{also}",
             f"style-src {components} 'unsafe-inline'{also}",
             f"img-src {' '.join(addresses)} data: blob:{also}",
-            f"font-src data:{also}",
+            *([f"font-src{also}"] if also else []),
             f"media-src {media}",
             f"connect-src {media}",
             # Without it, workers would be judged by script-src.

@@ -10,15 +10,17 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
+from include.review_server.db.allowed_hosts import hosts_of
 from include.review_server.db.database import Database
 from include.review_server.db.models import HumanTaskUi, LabelingJob, TemplateHost, Worker
 from include.review_server.templates.host_names import parse_host
 
 MOST_HOSTS = 20
+_MOST_LISTED = 200
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,13 @@ class AllowedHost:
     allowed_at: datetime
 
 
-def hosts_of(session: Session, content_sha256: str) -> list[str]:
-    """The hosts that the template with that hash may use."""
-    query = select(TemplateHost.host).join(HumanTaskUi, HumanTaskUi.id == TemplateHost.human_task_ui_id)
-    return sorted(set(session.scalars(query.where(HumanTaskUi.content_sha256 == content_sha256))))
+@dataclass(frozen=True)
+class NamedTemplate:
+    """A human task UI, or the template of a labeling job, and the hosts that it may use."""
+
+    name: str
+    job: bool
+    hosts: list[str]
 
 
 class TemplateHosts:
@@ -56,6 +61,21 @@ class TemplateHosts:
                 .order_by(TemplateHost.host)
             )
             return [AllowedHost(row.host, by, row.allowed_at) for row, by in session.execute(query)]
+
+    def templates(self) -> list[NamedTemplate]:
+        """The templates that work is done with, the newest first."""
+        query = (
+            select(HumanTaskUi.name, HumanTaskUi.content_sha256, LabelingJob.name.label("job"))
+            .outerjoin(LabelingJob, LabelingJob.human_task_ui_id == HumanTaskUi.id)
+            .where(or_(HumanTaskUi.deleted_at.is_(None), LabelingJob.id.is_not(None)))
+            .order_by(HumanTaskUi.id.desc())
+            .limit(_MOST_LISTED)
+        )
+        with self._database.read() as session:
+            return [
+                NamedTemplate(row.job or row.name, row.job is not None, hosts_of(session, row.content_sha256))
+                for row in session.execute(query)
+            ]
 
     def for_text(self, template: str) -> list[str]:
         """The hosts that a template may use, by its text."""

@@ -36,7 +36,8 @@ def immediate_answer(text: str, task_input: Any) -> Immediate:
     """The answer of a submit right after the page has opened. Empty when the template does not render."""
     answer = Immediate()
     for tag in tags(render_for_check(text, task_input).content):
-        name = tag.attributes.get("name", "")
+        # The buttons of a group that has a name answer under it.
+        name = tag.attributes.get("name", "") or (tag.group if tag.name == "crowd-radio-button" else "")
         element = ELEMENTS.get(tag.name)
         alone = element is not None and element.alone
         if not name or "disabled" in tag.attributes or not (tag.in_form or alone):
@@ -48,7 +49,13 @@ def immediate_answer(text: str, task_input: Any) -> Immediate:
         elif tag.name == "crowd-semantic-segmentation":
             answer.content[name] = _mask(tag)
         elif "classifier" in tag.name and tag.name.startswith("crowd-"):
-            answer.first.append(f"choose a category of {name!r}")
+            chosen = _chosen(tag)
+            if not chosen:
+                answer.first.append(f"choose a category of {name!r}")
+            elif tag.name.endswith("multi-select"):
+                answer.content[name] = {"labels": chosen}
+            else:
+                answer.content[name] = {"label": chosen[0]}
         elif tag.name in _CHOICES or (tag.name == "input" and _kind(tag) in ("checkbox", "radio")):
             value = tag.attributes.get("value", "on")
             earlier = answer.content.get(name)
@@ -66,6 +73,20 @@ def immediate_answer(text: str, task_input: Any) -> Immediate:
         elif tag.name == "input" and _kind(tag) not in ("submit", "button", "reset", "image", "file"):
             answer.content[name] = tag.attributes.get("value", "")
     return answer
+
+
+def _chosen(tag: Tag) -> list[str]:
+    """The categories that an initial value chooses: a text, a list, or an answer's own object."""
+    text = tag.attributes.get("initial-value", "").strip()
+    try:
+        value = parse_relaxed(text) if text[:1] in ("[", "{", '"', "'") else text
+        categories = parse_relaxed(tag.attributes.get("categories", ""))
+    except ValueError:
+        return []
+    if isinstance(value, dict):
+        value = value.get("labels") or value.get("label")
+    values = value if isinstance(value, list) else [value]
+    return [one for one in values if one and isinstance(categories, list) and one in categories]
 
 
 def _kind(tag: Tag) -> str:

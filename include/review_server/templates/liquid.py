@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from liquid import Environment, RenderContext, Undefined
+from liquid.ast import Node
 from liquid.builtin.output import Output, OutputNode
 from liquid.builtin.tags.capture_tag import CaptureNode, CaptureTag
+from liquid.builtin.tags.cycle_tag import CycleNode, CycleTag
 from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
 from liquid.exceptions import FilterArgumentError, LiquidError
 from liquid.stringify import to_liquid_string
@@ -115,6 +117,7 @@ class Templates:
         self._environment.add_tag(_Output)
         self._environment.add_tag(_Echo)
         self._environment.add_tag(_Capture)
+        self._environment.add_tag(_Cycle)
         self._environment.add_filter("to_json", json_text)
         self._environment.add_filter("escape", _escape)
         self._environment.add_filter("skip_autoescape", _skip_autoescape)
@@ -205,9 +208,7 @@ class _OutputNode(OutputNode):
     __slots__ = ()
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        value = self.expression.evaluate(context)
-        spot = _places_of(self.token.source).spot(self.token.start_index)
-        return buffer.write(escaped(value, spot))
+        return buffer.write(_written(self, self.expression.evaluate(context)))
 
 
 class _Output(Output):
@@ -222,6 +223,18 @@ class _Echo(EchoTag):
     node_class = _EchoNode
 
 
+class _CycleNode(CycleNode):
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        group = str(self.group.evaluate(context)) if self.group else ""
+        values = [argument.evaluate(context) for argument in self.args]
+        index = context.cycle(group or str(values), len(values))
+        return buffer.write(_written(self, values[index])) if index < len(values) else 0
+
+
+class _Cycle(CycleTag):
+    node_class = _CycleNode
+
+
 class _CaptureNode(CaptureNode):
     def _assign(self, context: RenderContext, buf: StringIO) -> None:
         context.assign(self.name, Captured(buf.getvalue()))
@@ -229,6 +242,11 @@ class _CaptureNode(CaptureNode):
 
 class _Capture(CaptureTag):
     node_class = _CaptureNode
+
+
+def _written(node: Node, value: object) -> str:
+    """A value as a node of the template writes it."""
+    return escaped(value, _places_of(node.token.source).spot(node.token.start_index))
 
 
 # Of the template that is being rendered: each of its outputs asks.

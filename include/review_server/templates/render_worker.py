@@ -72,7 +72,7 @@ def _document(job: dict[str, Any], channel: Channel) -> dict[str, Any]:
         return asdict(rendered)
     shown = with_links(rendered.content, signatures.addresses)
     page = frame_document(shown, job["components_url"])
-    return asdict(Rendered(page, rendered.errors, tuple(presigned(shown))))
+    return asdict(Rendered(page, rendered.errors, tuple(presigned(shown, signatures.addresses))))
 
 
 def _check(job: dict[str, Any], _channel: Channel) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def static_check(text: str, hosts: Collection[str] = ()) -> list[Finding]:
             findings.append(Finding("liquid", message + (f"; {near[0]!r} is one" if near else ""), line))
     html = Places(marked(text)).html
     found = list(elements.tags(html))
-    findings += structure(found)
+    # Of two branches only one is shown: what stands twice here may stand once there.
+    findings += [finding for finding in structure(found) if finding.severity is Severity.ERROR]
     findings += blocked(found, html, hosts)
     return [finding for finding in in_order(findings) if finding.severity is not Severity.HINT]

@@ -33,10 +33,11 @@ from include.review_server.db.statuses import (
     ObjectStatus,
     TaskStatus,
 )
+from include.review_server.settings import MOST_SECONDS
 
 # No answers can be taken back for longer than that. A time farther away was written by a clock that has been
 # put back since.
-LONGEST_UNDO = timedelta(seconds=600)
+LONGEST_UNDO = timedelta(seconds=MOST_SECONDS["undo_seconds"])
 _LONGEST_REASON = 1024
 _LONGEST_REMARK = 120
 

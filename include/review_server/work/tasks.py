@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy import ColumnElement, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,18 +22,16 @@ from include.review_server.db.models import (
     Draft,
     ItemInput,
     Task,
-    Worker,
     WorkItem,
     WorkQueue,
-    inline,
 )
 from include.review_server.db.statuses import DeclineReason, TaskStatus
 from include.review_server.errors import Forbidden, TaskNotInHand, UnknownTask
 from include.review_server.work.ahead import Ahead, AheadInput, Hints
 from include.review_server.work.deadlines import end_run_out, run_out
-from include.review_server.work.lifecycle import end_task, locked, locked_all, settle
+from include.review_server.work.lifecycle import end_task, locked, settle
 from include.review_server.work.offers import offered, queues_of
-from include.review_server.work.seats import reopen, seat
+from include.review_server.work.seats import check_in_hand, held, queue_here, queue_of, seat, take_back
 from include.review_server.work.views import (
     AnswerView,
     QueueView,
@@ -83,8 +81,8 @@ class Tasks:
     def in_hand(self, worker_id: str) -> list[TaskView]:
         """The tasks that the worker holds now."""
         with self._database.read() as session:
-            held = _held(worker_id, self._clock()).order_by(Task.accepted_at)
-            return [task_view(session, task) for task in session.scalars(held)]
+            mine = held(worker_id, self._clock()).order_by(Task.accepted_at)
+            return [task_view(session, task) for task in session.scalars(mine)]
 
     def take(
         self, worker_id: str, key: str | None = None, prefer: str | None = None
@@ -130,7 +128,7 @@ class Tasks:
             if item is not None:
                 place = offered(item.queue_id, worker_id, now).where(WorkItem.id == item_id)
                 of_worker = any(queue.id == item.queue_id for queue in queues_of(session, worker_id))
-                in_hand = session.scalars(_held(worker_id, now).where(Task.item_id == item_id)).first()
+                in_hand = session.scalars(held(worker_id, now).where(Task.item_id == item_id)).first()
                 if of_worker and (in_hand is not None or session.scalars(place).first() is not None):
                     return AheadInput(item.queue_id, session.get_one(ItemInput, item_id).content)
         raise Forbidden("this task is not offered to you any more: take the next one")
@@ -155,7 +153,7 @@ class Tasks:
                 if task.status is TaskStatus.IN_HAND:
                     end_task(session, task, TaskStatus.EXPIRED, now)
                     settle(session, item, now)
-                queue = _queue_of(session, worker_id, task)
+                queue = queue_of(session, worker_id, task)
                 place = offered(item.queue_id, worker_id, now).where(WorkItem.id == item.id)
                 if queue is None or session.scalars(place).first() is None:
                     return None
@@ -204,7 +202,7 @@ class Tasks:
         """
         for _ in range(3):
             try:
-                return self._reopen(worker_id, task_id)
+                return self._take_back(worker_id, task_id)
             except IntegrityError:
                 # The same worker took a task at this moment: it is in the way now, and seen.
                 continue
@@ -239,7 +237,7 @@ class Tasks:
 
     def _take(self, worker_id: str, key: str | None, prefer: str | None) -> tuple[TaskView, bool] | None:
         with self._database.write() as session:
-            _queue_here(session, worker_id)
+            queue_here(session, worker_id)
             now = self._clock()
             # The worker's own run-out leases only; the job ends everyone's.
             end_run_out(session, run_out(now).where(Task.worker_id == worker_id), now)
@@ -247,8 +245,8 @@ class Tasks:
             if key is not None and not queues:
                 raise UnknownTask(f"your teams have no open queue {key}")
             numbers = [queue.id for queue in queues]
-            held = _held(worker_id, now).where(Task.queue_id.in_(numbers)).order_by(Task.accepted_at).limit(1)
-            if task := session.scalars(held).one_or_none():
+            mine = held(worker_id, now).where(Task.queue_id.in_(numbers)).order_by(Task.accepted_at).limit(1)
+            if task := session.scalars(mine).one_or_none():
                 return task_view(session, task), False
             for queue, wanted in self._wishes(session, queues, worker_id, prefer, now):
                 # Oldest first; a row that another worker is taking at this moment is passed over.
@@ -275,36 +273,14 @@ class Tasks:
                 yield queue, WorkItem.id.not_in(others)
             yield queue, true()
 
-    def _reopen(self, worker_id: str, task_id: str) -> TaskView:
+    def _take_back(self, worker_id: str, task_id: str) -> TaskView:
         with self._database.write() as session:
             # A transaction of its own: what it locks shall not be locked together with what follows.
             now = self._clock()
             end_run_out(session, run_out(now).where(Task.worker_id == worker_id), now)
         with self._database.write() as session:
-            _queue_here(session, worker_id)
-            now = self._clock()
-            task = own_task(session, worker_id, task_id)
-            held = _held(worker_id, now).where(Task.queue_id == task.queue_id, Task.id != task_id)
-            in_the_way = session.scalars(held).one_or_none()
-            of_both = [task.item_id, *([in_the_way.item_id] if in_the_way else [])]
-            items = {item.id: item for item in locked_all(session, of_both)}
-            item, queue = items.get(task.item_id), _queue_of(session, worker_id, task)
-            if item is None:
-                raise UnknownTask(f"no task {task_id}")
-            session.refresh(task)
-            if task.status is TaskStatus.IN_HAND and now < task.expires_at:
-                return task_view(session, task)
-            if task.status is not TaskStatus.ANSWERED:
-                self._check_in_hand(task)
-            if queue is None or not is_reopenable(item, now):
-                raise TaskNotInHand("the answer is final: it cannot be taken back any more")
-            if in_the_way is not None:
-                session.refresh(in_the_way)
-                if in_the_way.status is TaskStatus.IN_HAND:
-                    end_task(session, in_the_way, TaskStatus.RETURNED, now, keep_draft=True)
-                    settle(session, items[in_the_way.item_id], now)
-            reopen(session, queue, item, task, now)
-            return task_view(session, task)
+            queue_here(session, worker_id)
+            return task_view(session, take_back(session, worker_id, task_id, self._clock()))
 
     def _let_go(
         self,
@@ -320,8 +296,6 @@ class Tasks:
                 return
             now = self._check_in_hand(task)
             task.reason, task.comment = reason, comment
-            if status is TaskStatus.DECLINED and item.reserved_for == worker_id:
-                item.reserved_for = None
             end_task(session, task, status, now)
             settle(session, item, now)
         self._wake()
@@ -341,24 +315,5 @@ class Tasks:
 
     def _check_in_hand(self, task: Task) -> datetime:
         now = self._clock()
-        if task.status is TaskStatus.IN_HAND and now < task.expires_at:
-            return now
-        status = TaskStatus.EXPIRED if task.status is TaskStatus.IN_HAND else task.status
-        raise TaskNotInHand(f"the task is no longer yours: {status}")
-
-
-def _queue_here(session: Session, worker_id: str) -> None:
-    """A worker's own tabs queue here; else each would hold an item and find the others' taken."""
-    session.execute(select(Worker.id).where(Worker.id == worker_id).with_for_update())
-
-
-def _queue_of(session: Session, worker_id: str, task: Task) -> WorkQueue | None:
-    """The queue of the task, where it is open to the worker."""
-    queues = queues_of(session, worker_id)
-    return next((queue for queue in queues if queue.id == task.queue_id), None)
-
-
-def _held(worker_id: str, now: datetime) -> Select[Task]:
-    return select(Task).where(
-        Task.worker_id == worker_id, Task.status == inline(TaskStatus.IN_HAND), Task.expires_at > now
-    )
+        check_in_hand(task, now)
+        return now

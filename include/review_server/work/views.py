@@ -11,10 +11,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from include.review_server.db.allowed_hosts import hosts_of
 from include.review_server.db.models import HumanTaskUi, ItemInput, Task, WorkItem, WorkQueue, inline
 from include.review_server.db.statuses import ItemStatus, TaskStatus
 from include.review_server.errors import UnknownTask
-from include.review_server.templates.hosts import hosts_of
 from include.review_server.work.offers import offered, queues_of
 
 # Of one's own answers: so many are listed.

@@ -181,6 +181,22 @@ def test_a_loop_that_expires_after_the_deadline_ends_in_the_next_nights_quaranti
     assert bad["reason"].startswith("loop Failed: Expired")
 
 
+def test_the_quarantine_says_why_people_would_rather_not_answer(make_place):
+    ready = make_place(review={"availability_seconds": 600})
+    ready.set_up_review()
+    ready.add_images({"dark.jpg": 100})
+    ready.ask()
+    task = ready.person().take()
+    body = {"reason": "BadImage", "comment": "all black"}
+    reply = ready.person().http.post(f"/worker/tasks/{task['task_id']}/decline", json=body)
+    assert reply.status_code == 200, reply.text
+    ready.rig.clock.advance(700)
+    ready.settle_flow()
+    ready.assemble()
+    (bad,) = ready.quarantine()
+    assert bad["reason"].endswith('; declined by 1: bad image; "all black"')
+
+
 def test_an_output_that_is_not_in_s3_yet_is_looked_for_once_more_the_next_night(ready: Place):
     ready.add_images({"a.jpg": 100, "b.jpg": 110})
     ready.ask()

@@ -276,7 +276,10 @@ def test_an_initial_label_that_is_no_class_is_kept_and_holds_the_answer(task: Ta
     told = page.locator("nightloop-notice").inner_text()
     assert "of 2 boxes, 1 has a class that is not offered: choose one" in told
     assert '"fish"' in told
-    assert "1 box has a class that is not offered (fish)" in task.refuses()
+    page.locator("crowd-button[form-action=submit]").click()
+    held = page.locator("nightloop-notice[role=alert]:visible").inner_text()
+    assert "1 box has a class that is not offered (fish)" in held
+    assert task.messages("answer") == []
     task.click(30, 40)
     assert page.get_by_text("is not one of the classes").count() == 1
     task.keys("3")
@@ -424,7 +427,9 @@ def test_the_middle_of_a_small_box_moves_it(task: Task, side: int, by: str):
         touch("touchMove", end)
         touch("touchEnd")
     assert _boxes(task) == [_box(140, 100, side, side)]
-    # Its handles lie outside it, where they can be seen.
+    # It is drawn once, and its handles lie outside it, where they can be seen.
+    assert task.page.locator("crowd-bounding-box .label:visible").count() == 1
+    task.page.mouse.move(*task.at(200, 180))
     handle = task.page.locator("crowd-bounding-box rect.handle").first.bounding_box()
     assert handle
     x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
@@ -516,30 +521,33 @@ def _view(task: Task) -> dict[str, float]:
 
 def test_a_wheel_zooms_a_swipe_moves_and_a_pinch_zooms_where_it_is(task: Task):
     task.open(_template(BOXES))
-    wheel = """([x, y, deltaX, deltaY, ctrlKey]) => {
+    wheel = """([x, y, ctrlKey, ...turns]) => {
         const stage = document.querySelector("crowd-bounding-box").stage;
-        stage.dispatchEvent(new WheelEvent("wheel",
+        for (const [deltaX, deltaY] of turns) stage.dispatchEvent(new WheelEvent("wheel",
             {clientX: x, clientY: y, deltaX, deltaY, ctrlKey, cancelable: true, bubbles: true}));
     }"""
-    x, y = task.at(100, 80)
-    task.page.evaluate(wheel, [x, y, 0, -300, False])
+    x, y = (round(value) for value in task.at(100, 80))
+    under = """([x, y]) => {
+        const boxes = document.querySelector("crowd-bounding-box");
+        const frame = boxes.stage.getBoundingClientRect();
+        const at = boxes.view.toImage(x - frame.left - 1, y - frame.top - 1);
+        return [at.x, at.y];
+    }"""
+    place = task.page.evaluate(under, [x, y])
+    before = _view(task)
+    task.page.evaluate(wheel, [x, y, False, [0, -300]])
     zoomed = _view(task)
-    assert zoomed["scale"] > 3
-    assert task.at(100, 80) == pytest.approx((x, y))
-    task.page.evaluate(wheel, [x, y, 30, 4, False])
-    # Still the same swipe, though it is not straight.
-    task.page.evaluate(wheel, [x, y, 2, 10, False])
+    assert zoomed["scale"] > before["scale"] * 2
+    assert task.page.evaluate(under, [x, y]) == pytest.approx(place)
+    # The second turn is still the same swipe, though it is not straight.
+    task.page.evaluate(wheel, [x, y, False, [30, 4], [2, 10]])
     swiped = _view(task)
     assert swiped["scale"] == zoomed["scale"]
     assert (swiped["x"], swiped["y"]) == pytest.approx((zoomed["x"] - 32, zoomed["y"] - 14))
-    at = task.page.evaluate(
-        "([x, y]) => { const e = document.querySelector('crowd-bounding-box');"
-        " const f = e.stage.getBoundingClientRect(); return e.view.toImage(x - f.left - 1, y - f.top - 1); }",
-        [x, y],
-    )
-    task.page.evaluate(wheel, [x, y, 0, -5, True])
+    place = task.page.evaluate(under, [x, y])
+    task.page.evaluate(wheel, [x, y, True, [0, -5]])
     assert _view(task)["scale"] == pytest.approx(swiped["scale"] * 1.0513, rel=1e-3)
-    assert task.at(at["x"], at["y"]) == pytest.approx((x, y))
+    assert task.page.evaluate(under, [x, y]) == pytest.approx(place)
 
 
 def test_after_a_pinch_the_finger_that_is_left_moves_the_image(task: Task):
@@ -551,7 +559,8 @@ def test_after_a_pinch_the_finger_that_is_left_moves_the_image(task: Task):
     touch.client.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at})
     at[1]["x"] += 40
     touch.client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": at})
-    touch.client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": at[:1]})
+    # Chromium lifts the finger that is not named.
+    touch.client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": at[:1]})
     before = _view(task)
     at[0]["x"] += 20
     at[0]["y"] += 10
@@ -603,14 +612,14 @@ def test_what_is_hidden_cannot_be_edited(task: Task, what: str):
     task.click(200, 100)
     assert _chosen(task) is None
     task.keys("Tab", "Delete")
-    page.locator("crowd-bounding-box li .shape").click()
-    page.get_by_role("button", name="Delete box 1 of 1").click()
+    page.locator("crowd-bounding-box li .shape").click(force=True)
+    page.get_by_role("button", name="Delete box 1 of 1").click(force=True)
     assert (_boxes(task), _chosen(task)) == ([BOXES[1]], None)
     # A new one shows them again: nobody draws what cannot be seen.
     task.keys("2")
     task.drag((10, 10), (40, 40))
     assert _chosen(task) == "dog"
-    assert page.locator("crowd-bounding-box .shapes > g:not([display])").count() == 1
+    assert page.locator("crowd-bounding-box .shapes > g:visible").count() == 1
 
 
 @pytest.mark.parametrize("end", ["pause", "blur", "Escape", "lost pointer", "button let go of elsewhere"])

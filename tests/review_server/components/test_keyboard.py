@@ -75,14 +75,10 @@ def _selected(task: Task) -> int | None:
     return None if at < 0 else at
 
 
-def _tell(task: Task, kind: str, content: str) -> None:
-    """A message of the page around the frame."""
-    task.page.evaluate(
-        f"""new Promise((resolve) => {{
-            window.addEventListener("message", () => resolve(), {{once: true}});
-            window.postMessage({{nightloop: "{kind}", {content}}}, "*");
-        }})"""
-    )
+def _settings(task: Task, settings: dict[str, Any]) -> None:
+    """What the page around the frame has kept of this person, sent as it does."""
+    task.page.evaluate("(settings) => window.postMessage({nightloop: 'settings', settings}, '*')", settings)
+    task.messages("settings")  # All that was sent before has arrived.
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -158,7 +154,7 @@ def test_a_person_gives_an_act_another_key(task: Task):
     assert task.messages("settings")[-1]["settings"]["keys"] == {"new": "k"}
     # The page around the frame gives them back for the next image.
     task.open(_template())
-    _tell(task, "settings", "settings: {keys: {new: 'k'}}")
+    _settings(task, {"keys": {"new": "k"}})
     task.keys("n", "k")
     assert len(_boxes(task)) == 1
     page.get_by_role("button", name="Show all keys").click()
@@ -273,7 +269,7 @@ def test_a_class_is_found_by_its_name(task: Task):
 def test_a_hidden_class_is_neither_seen_nor_touched(task: Task):
     page = task.open(_template(BOXES))
     page.get_by_role("checkbox", name="Show cat").uncheck()
-    assert page.locator(".stage svg g.shape").count() == 1
+    assert page.locator(".stage svg g.shape:visible").count() == 1
     task.click(50, 50)
     assert _selected(task) is None
     page.locator(".stage").focus()
@@ -317,7 +313,7 @@ def test_light_changes_what_is_seen_and_goes_along(task: Task, element: str):
     task.keys("Shift+L")
     assert _brightness(task) == pytest.approx(before, abs=1)
     task.open(_template(element=element))
-    _tell(task, "settings", "settings: {light: {brightness: 1, contrast: 'much', gamma: 1e9}}")
+    _settings(task, {"light": {"brightness": 1, "contrast": "much", "gamma": 1e9}})
     assert _brightness(task) > brighter
 
 
@@ -330,14 +326,12 @@ def test_class_and_view_go_along_to_images_of_the_same_size(task: Task):
     scale = page.evaluate(f"{ELEMENT}.view.scale")
     page = task.open(_template())
     assert page.evaluate(f"{ELEMENT}.view.fitted")
-    page.evaluate("(settings) => { kept = settings }", kept)
-    _tell(task, "settings", "settings: kept")
+    _settings(task, kept)
     assert page.evaluate(f"{ELEMENT}.view.scale") == pytest.approx(scale)
     task.keys("n")
     assert _boxes(task)[0]["label"] == "dog"
     page = task.open(_template())
-    page.evaluate("(settings) => { kept = settings }", kept | {"view": kept["view"] | {"width": 321}})
-    _tell(task, "settings", "settings: kept")
+    _settings(task, kept | {"view": kept["view"] | {"width": 321}})
     assert page.evaluate(f"{ELEMENT}.view.fitted")
 
 

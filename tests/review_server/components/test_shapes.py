@@ -189,14 +189,9 @@ def test_pre_labels_are_clipped_to_the_image(task: Task):
     page = task.open(_template("polygon", [TRIANGLE, wide, outside, flat]))
     result = task.submit()["result"]
     assert result["polygons"][0] == TRIANGLE
-    assert result["polygons"][1:] == [
-        {"label": "a", "vertices": _points((0, 50), (0, 0), (250, 0), (300, 50))}
-    ] or sorted((v["x"], v["y"]) for v in result["polygons"][1]["vertices"]) == [
-        (0, 0),
-        (0, 50),
-        (250, 0),
-        (300, 50),
-    ]
+    (clipped,) = result["polygons"][1:]
+    corners = [(point["x"], point["y"]) for point in clipped["vertices"]]
+    assert sorted(corners) == [(0, 0), (0, 50), (250, 0), (300, 50)]
     assert result["initialValueModified"] is True
     told = page.locator("nightloop-notice").inner_text()
     for words in ("1 has no extent", "1 lies outside the image", "1 reached over the image's edge"):
@@ -250,9 +245,9 @@ def test_an_unselected_polyline_is_not_moved_and_a_second_click_takes_the_next(t
 
 def test_a_keypoint_is_set_on_another_with_control(task: Task):
     task.open(_template("keypoint", [TIP]))
-    task.click(TIP["x"], TIP["y"])
+    task.click(33, 91)
     assert len(task.value()["keypoints"]) == 1
     task.page.keyboard.down("Control")
-    task.click(TIP["x"] + 1, TIP["y"])
+    task.click(34, 91)
     task.page.keyboard.up("Control")
     assert [(point["x"], point["y"]) for point in task.value()["keypoints"]] == [(33, 91), (34, 91)]

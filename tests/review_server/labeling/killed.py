@@ -40,6 +40,8 @@ STEPS = (
     "take-committed",
     "answer-uncommitted",
     "answer-committed",
+    "final-uncommitted",
+    "final-committed",
     "worker-response-not-begun",
     "worker-response-done",
     "settle-uncommitted",
@@ -67,6 +69,8 @@ def settings(data: Path, s3_url: str, keys: tuple[str, str]) -> ReviewSettings:
         s3_endpoint_url=s3_url,
         access_key_id=keys[0],
         secret_access_key=keys[1],
+        # Short, but there: what is not final yet shall outlive a kill too.
+        undo_seconds=0.2,
         labeling_functions=("joined=tests.review_server.labeling.killed:joined",),
     )
 

@@ -155,7 +155,7 @@ def _settings(cloud: LocalCloud, data: Path, database_url: str, **changes: Any) 
         s3_endpoint_url=cloud.endpoint_url,
         access_key_id=access_key_id,
         secret_access_key=secret_access_key,
-        **changes,
+        **{"undo_seconds": 0} | changes,
     )
 
 

@@ -85,7 +85,9 @@ def test_nothing_is_sent_before_it_was_seen(cloud: LocalCloud, tmp_path: Path, v
         page = reviewer.page
         pictures: list[Any] = []
         page.route("**/a%20b.jpg*", lambda route: pictures.append(route))
-        reviewer.take()
+        page.locator("[data-first]").click()
+        page.wait_for_url("**/work/*", wait_until="commit")
+        expect(page.locator("#frame[data-ready=yes]")).to_be_attached()
         page.get_by_role("button", name="Submit").click()
         expect(page.get_by_role("status")).to_contain_text("the image is not there yet")
         eventually(lambda: page.title() and pictures)
@@ -200,7 +202,7 @@ def test_leaving_asks_only_when_something_was_changed(texts: Flow, visit: Visit)
     frame = reviewer.frame()
     assert not asked
     frame.get_by_label("Plate").fill("x")
-    page.wait_for_function("() => Object.keys(localStorage).some((key) => key.includes(':draft:'))")
+    page.wait_for_function("""() => Object.values(localStorage).some((text) => text.includes('"x"'))""")
     page.reload()
     reviewer.frame()
     assert asked == ["beforeunload"]

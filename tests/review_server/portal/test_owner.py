@@ -8,13 +8,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 from sqlalchemy import select
 
 from include.review_server.db.models import LabelingJob
 from tests.review_server.labeling.jobs import labeling_request, put_files
-from tests.review_server.portal.conftest import Visitor, label
-from tests.review_server.rig import Person, Rig
+from tests.review_server.portal.conftest import WIDTH, Visitor, ask, label
+from tests.review_server.rig import Flow, Person, Rig
 from tests.support.cloud import eventually
 
 Visit = Callable[..., Visitor]
@@ -40,11 +40,68 @@ def test_how_the_work_of_a_flow_goes(rig: Rig, visit: Visit):
     tiles = page.locator(".tiles div")
     expect(tiles.filter(has_text="InProgress")).to_contain_text("1")
     expect(tiles.filter(has_text="Completed")).to_contain_text("3")
-    row = page.get_by_role("row", name=reviewer.name)
+    row = page.get_by_role("region", name="Workers").get_by_role("row", name=reviewer.name)
     expect(row).to_contain_text("33 %")
     expect(row.get_by_role("cell").nth(0)).to_have_text("3")
-    answers = page.locator(".bars td").all_inner_texts()
-    assert sum(int(text) for text in answers if text.strip()) == 3
+    answers = page.get_by_role("region", name="Answers per hour").locator("td.number").all_inner_texts()
+    assert sum(int(text) for text in answers) == 3
+
+
+def test_the_page_keeps_itself_up_to_date_and_leaves_what_one_is_at(rig: Rig, visit: Visit):
+    flow = rig.flow()
+    flow.start()
+    ada, bo = rig.worker(flow.team), rig.worker(flow.team)
+    task = ada.take(flow)
+    page = visit(flow, owner=True).page
+    page.goto(f"{rig.url}/owner/flows/{flow.name}")
+    page.evaluate("window.sameDocument = true")
+
+    def row(person: Person) -> Locator:
+        return page.locator("tr", has=page.get_by_role("rowheader", name=person.name))
+
+    held = row(ada)
+    held.get_by_text("Release or reassign").click()
+    choice = held.get_by_label("or keep it for")
+    choice.select_option(bo.name)
+    choice.focus()
+    flow.start()
+    flow.start()
+    bo.take(flow)
+    expect(row(bo)).to_be_visible()
+    expect(page.locator(".tiles div").filter(has_text="Waiting")).to_contain_text("1")
+    expect(choice).to_be_visible()
+    expect(choice).to_be_focused()
+    expect(choice).to_have_value(bo.id)
+    assert page.evaluate("window.sameDocument"), "it was not loaded again"
+    # What has gone goes away, and a press of the button does what it says.
+    held.get_by_role("button", name="Reassign it").click()
+    expect(page.locator("#done")).to_contain_text("Given away")
+    expect(row(ada)).to_have_count(0)
+    assert ada.do("answer", task, {"text": "late"}).status_code == 409
+    expect(page.get_by_text(f"waits for {bo.name} alone")).to_be_visible()
+
+
+def test_an_owner_looks_at_an_item_and_hides_the_models_boxes(rig: Rig, visit: Visit, boxes: Flow):
+    ask(boxes)
+    reviewer = rig.worker(boxes.team)
+    box = {"label": "cat", "left": 300, "top": 120, "width": 120, "height": 140}
+    reviewer.answer({"annotatedResult": {"boundingBoxes": [box]}}, boxes)
+    page = visit(boxes, owner=True).page
+    page.goto(f"{rig.url}/owner/flows/{boxes.name}/answers")
+    page.get_by_role("row", name=reviewer.name).get_by_role("link").click()
+    picture = page.get_by_role("img", name="The image that people were asked about")
+    page.wait_for_function("() => document.querySelector('.drawn img').naturalWidth")
+    texts = page.locator(".drawn text")
+    expect(texts).to_have_text(["dog", "cat"])
+    shown, drawn = picture.bounding_box(), page.locator(".drawn rect").last.bounding_box()
+    assert shown is not None
+    assert drawn is not None
+    scale = shown["width"] / WIDTH
+    assert abs((drawn["x"] - shown["x"]) / scale - 300) < 3
+    assert abs(drawn["height"] / scale - 140) < 6
+    page.get_by_label("the model").uncheck()
+    expect(texts.filter(has_text="dog")).to_be_hidden()
+    expect(texts.filter(has_text="cat")).to_be_visible()
 
 
 def test_how_a_labeling_job_goes(rig: Rig, visit: Visit):
@@ -76,7 +133,8 @@ def test_how_a_labeling_job_goes(rig: Rig, visit: Visit):
     until = page.get_by_text("an hour; if they").locator("time").get_attribute("datetime")
     assert until is not None
     assert 1.9 < (datetime.fromisoformat(until) - rig.clock()) / timedelta(hours=1) < 2.1
-    expect(page.get_by_role("row", name=reviewer.name).get_by_role("cell").nth(0)).to_have_text("1")
+    workers = page.get_by_role("region", name="Workers")
+    expect(workers.get_by_role("row", name=reviewer.name).get_by_role("cell").nth(0)).to_have_text("1")
 
 
 def test_a_stopping_job_says_what_it_waits_for_what_failed_and_what_it_keeps(rig: Rig):

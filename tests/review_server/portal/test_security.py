@@ -123,10 +123,11 @@ def test_a_template_cannot_take_its_frame_elsewhere(
 
 
 def test_a_template_sees_only_the_images_it_was_granted(rig: Rig, visit: Visit):
-    bucket = rig.bucket()
-    for key in ("mine.jpg", "other.jpg"):
-        rig.s3.put_object(Bucket=bucket, Key=key, Body=picture())
-    other = rig.s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "other.jpg"})
+    bucket, elsewhere = rig.bucket(), rig.bucket()
+    rig.s3.put_object(Bucket=bucket, Key="mine.jpg", Body=picture())
+    rig.s3.put_object(Bucket=elsewhere, Key="other.jpg", Body=picture())
+    # Signed by somebody who may read it: this task may not show it all the same.
+    other = rig.s3.generate_presigned_url("get_object", Params={"Bucket": elsewhere, "Key": "other.jpg"})
     content = """<script src="https://assets.crowd.aws/crowd-html-elements.js"></script><crowd-form>
       <img id="mine" src="{{ task.input.mine | grant_read_access }}">
       <img id="other" src="{{ task.input.other }}"></crowd-form>"""

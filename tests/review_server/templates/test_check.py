@@ -143,6 +143,17 @@ def test_the_answer_of_an_immediate_submit():
     assert answer.first == []
 
 
+def test_the_immediate_answer_knows_groups_and_what_is_chosen_already():
+    group = (
+        "<crowd-form><crowd-radio-group name='g'><crowd-radio-button value='a' checked></crowd-radio-button>"
+        "<crowd-radio-button value='b'></crowd-radio-button></crowd-radio-group><crowd-classifier name='c' "
+        "categories=\"['x', 'y']\" initial-value='y'></crowd-classifier></crowd-form>"
+    )
+    answer = immediate_answer(group, {})
+    assert answer.content == {"g": {"a": True, "b": False}, "c": {"label": "y"}}
+    assert answer.first == []
+
+
 def test_templates_of_adjustments_read_the_reviewed_label_of_the_manifests_line():
     # As AWS's own are written: JSON piece by piece in a quoted attribute, keys with hyphens.
     boxes = f"""<crowd-form><crowd-bounding-box name="boundingBox" {IMAGE} header="h"
@@ -192,6 +203,7 @@ def test_templates_of_adjustments_read_the_reviewed_label_of_the_manifests_line(
         (r"'it\'s é \u00e9'", "it's é é"),
         ("[]", []),
         ("{a-b: .5,}", {"a-b": 0.5}),
+        ("[1, // one's\n /* it's */ 'http://x' // last\n]", [1, "http://x"]),
     ],
 )
 def test_relaxed_values(text: str, value: Any):

@@ -127,6 +127,8 @@ def test_no_text_ends_a_text_of_a_script(text: str):
             "<style>a { background: url({{ task.input.image | grant_read_access }}) }</style>",
             f"<style>a {{ background: url({SIGNED}) }}</style>",
         ),
+        ("<script>a = {% cycle task.input.key, 'b' %}</script>", '<script>a = "left"</script>'),
+        ("<i x={% cycle task.input.words, 'b' %}>", "<i x=4.5>"),
         ("<script type='text/html'>{{ task.input.key }}</script>", "<script type='text/html'>left</script>"),
     ],
 )

@@ -15,7 +15,16 @@ from sqlalchemy import func, select
 from include.review_server.api.human_loops import HumanLoopOperations
 from include.review_server.arns import Arns
 from include.review_server.db.database import Database
-from include.review_server.db.models import Delivery, FlowDefinition, HumanLoop, Membership, Task, Worker
+from include.review_server.db.models import (
+    Answer,
+    Delivery,
+    Draft,
+    FlowDefinition,
+    HumanLoop,
+    Membership,
+    Task,
+    Worker,
+)
 from include.review_server.db.statuses import BARRING_TASKS, SEATED_TASKS, ItemStatus, QueueKind, TaskStatus
 from include.review_server.errors import TaskNotInHand
 from include.review_server.s3 import ObjectStore
@@ -30,7 +39,7 @@ from tests.review_server.rig import MovableClock, insert_flow
 from tests.support.cloud import LocalCloud
 
 _ARN = "arn:aws:sagemaker:us-east-1:000000000000:flow-definition/flow"
-_COUNT, _LIMIT, _AVAILABLE = 2, 30, 100
+_COUNT, _LIMIT, _AVAILABLE, _UNDO = 2, 30, 100, 10
 
 
 def test_the_bookkeeping_stays_true(cloud: LocalCloud, bucket: str):
@@ -52,7 +61,7 @@ def test_the_bookkeeping_stays_true(cloud: LocalCloud, bucket: str):
             self.clock = MovableClock()
             self.database = Database(f"sqlite:///{self.data / 'review.db'}")
             self.database.upgrade()
-            self.tasks = Tasks(self.database, self.clock)
+            self.tasks = Tasks(self.database, self.clock, undo_seconds=_UNDO)
             self.runtime = HumanLoopOperations(self.database, self.clock, arns, store)
             self.deadlines = Deadlines(self.database, self.clock)
             writer = LoopOutputs(arns, Identities("http://127.0.0.1"))
@@ -87,7 +96,10 @@ def test_the_bookkeeping_stays_true(cloud: LocalCloud, bucket: str):
             if taken and taken[1]:
                 self.taken.append((self.workers[worker], taken[0].id))
 
-        @rule(pick=st.integers(0), action=st.sampled_from(["answer", "answer", "decline", "give_back"]))
+        @rule(
+            pick=st.integers(0),
+            action=st.sampled_from(["answer", "answer", "answer", "undo", "decline", "give_back"]),
+        )
         def end_task(self, pick: int, action: str) -> None:
             if self.taken:
                 worker, task = self.taken[pick % len(self.taken)]
@@ -102,7 +114,7 @@ def test_the_bookkeeping_stays_true(cloud: LocalCloud, bucket: str):
                     getattr(self.runtime, action)({"HumanLoopName": self.names[pick % len(self.names)]})
                 self.taken = [t for t in self.taken if self._exists(t[1])]
 
-        @rule(seconds=st.sampled_from([1, _LIMIT, _AVAILABLE]))
+        @rule(seconds=st.sampled_from([1, _UNDO, _LIMIT, _AVAILABLE]))
         def time_passes(self, seconds: int) -> None:
             self.clock.advance(seconds)
 
@@ -110,6 +122,7 @@ def test_the_bookkeeping_stays_true(cloud: LocalCloud, bucket: str):
         def the_background_works(self) -> None:
             self.deadlines.end_leases()
             self.deadlines.end_availability()
+            self.deadlines.make_final()
             self.deliveries.deliver()
 
         def _exists(self, task_id: str) -> bool:
@@ -133,7 +146,17 @@ def test_the_bookkeeping_stays_true(cloud: LocalCloud, bucket: str):
                     assert loop.vacancies == free
                     if loop.status in (ItemStatus.COMPLETED, ItemStatus.WRITING):
                         assert answered == _COUNT
+                    all_in = loop.status is ItemStatus.IN_PROGRESS and answered == _COUNT
+                    assert (loop.settles_at is not None) == all_in
+                    given = session.scalar(
+                        select(func.count()).where(
+                            Answer.task_id.in_([task.id for task in tasks]),
+                        )
+                    )
+                    assert given == answered, "what is given is there, what was taken back is not"
                     if loop.status.is_terminal:
+                        kept = select(func.count()).where(Draft.task_id.in_([task.id for task in tasks]))
+                        assert session.scalar(kept) == 0
                         assert not any(task.status is TaskStatus.IN_HAND for task in tasks)
                     waiting = session.get(Delivery, loop.id) is not None
                     assert waiting == (

@@ -18,6 +18,7 @@ from include.loop.tasks.classification.measuring import ClassificationMeasuring
 from include.loop.tasks.classification.predictions import read_scores
 from include.loop.tasks.classification.question import make_question
 from include.loop.tasks.classification.values import ClassScore, LabelledImage
+from include.loop.tasks.manifest_lines import flag_too_fast
 from include.loop.tasks.protocol import Task
 from include.loop.tasks.values import Agreement, Origin, RejectedAnswer, ReviewersDisagree
 
@@ -78,13 +79,15 @@ class ImageClassification(ClassificationMeasuring, Task[Sequence[ClassScore], La
         submitted = max(answer.submitted for answer in answers)
         workers = [answer.worker for answer in answers]
         if self.multi_label:
-            return manifest.many_classes(
+            line = manifest.many_classes(
                 self.label_attribute, self.classes, origin, labels, submitted, workers
             )
-        ((label, confidence),) = labels.items()
-        return manifest.one_class(
-            self.label_attribute, self.classes, origin, label, confidence, submitted, workers
-        )
+        else:
+            ((label, confidence),) = labels.items()
+            line = manifest.one_class(
+                self.label_attribute, self.classes, origin, label, confidence, submitted, workers
+            )
+        return flag_too_fast(line, self.label_attribute, answers)
 
     def is_negative(self, line: dict[str, Any]) -> bool:
         return bool(line[self.label_attribute] == [])

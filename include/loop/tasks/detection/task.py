@@ -16,6 +16,7 @@ from include.loop.tasks.detection.measuring import DetectionMeasuring
 from include.loop.tasks.detection.predictions import Detection, read_detections
 from include.loop.tasks.detection.question import prelabels
 from include.loop.tasks.detection.records import read_record, write_record
+from include.loop.tasks.manifest_lines import flag_too_fast
 from include.loop.tasks.protocol import Task
 from include.loop.tasks.values import Agreement, Origin, RejectedAnswer, ReviewersDisagree
 
@@ -58,7 +59,8 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
             return error
         submitted = max(answer.submitted for answer in answers)
         workers = [answer.worker for answer in answers]
-        return manifest_value(self.label_attribute, self.classes, origin, boxes, submitted, workers)
+        line = manifest_value(self.label_attribute, self.classes, origin, boxes, submitted, workers)
+        return flag_too_fast(line, self.label_attribute, answers)
 
     def is_negative(self, line: dict[str, Any]) -> bool:
         return not line[self.label_attribute]["annotations"]

@@ -85,7 +85,7 @@ export class Annotator extends ImageStage {
   begin() {
     const read = this.load(this.initialValue, `initial-value of ${this.localName}`);
     /** Whether some of the initial value could not be shown, and so is not in the answer. */
-    this.lacking = Boolean(read.unreadable.length || read.excess);
+    this.lacking = Boolean(read.unreadable.length || read.excess || read.broken);
     this.initialText = this.preset ? JSON.stringify(read.shapes.map((shape) => this.write({ ...shape, id: 0 }))) : "";
     this.setDraft(null);
     this.panel.reorder();
@@ -106,10 +106,12 @@ export class Annotator extends ImageStage {
 
   /** Begin with the shapes of a list, or of an answer. @param {any} value @param {string} what as a complaint names it */
   load(value, what) {
-    const items = Array.isArray(value) ? value : value?.[this.collection] ?? [];
-    if (!Array.isArray(items)) this.complain(`${what} is no list of ${this.kind.plural}`);
+    const items = Array.isArray(value) ? value : value?.[this.collection];
+    const nothing = value === null || value === undefined || JSON.stringify(value) === "{}";
+    const broken = !Array.isArray(items) && !nothing;
+    if (broken) this.complain(`${what} is no list of ${this.kind.plural}`);
     const list = Array.isArray(items) ? items : [];
-    this.incoming = { what, total: list.length, ...readAll(list, (item) => this.read(item)) };
+    this.incoming = { what, broken, total: list.length, ...readAll(list, (item) => this.read(item)) };
     const { incoming } = this;
     this.shapes.load(incoming.shapes);
     this.fitIncoming();

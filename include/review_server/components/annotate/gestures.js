@@ -27,17 +27,22 @@ class Gestures extends Pointers {
     const { annotator } = this;
     const { kind } = annotator;
     annotator.pointAt(null);
-    const reach = REACHES[event.pointerType] ?? REACHES.mouse;
-    if (annotator.reach !== reach) {
-      annotator.reach = reach;
-      annotator.redraw();
-    }
+    this.reachBy(event);
     // Many Linux desktops move windows by Alt + drag: Ctrl means the same.
     const anew = event.ctrlKey || event.altKey;
     if (annotator.draft?.points.length && kind.drawing === "path") return { type: "point", ...start };
     const taken = anew ? null : this.taken(place);
     if (taken) return { type: "edit", ...taken, ...start };
     return { type: kind.drawing === "drag" ? "draw" : "point", anew, ...start };
+  }
+
+  /** A finger needs larger handles than a mouse. */
+  reachBy(event) {
+    const { annotator } = this;
+    const reach = REACHES[event.pointerType] ?? REACHES.mouse;
+    if (annotator.reach === reach) return;
+    annotator.reach = reach;
+    annotator.redraw();
   }
 
   /** What a press on a place of the stage takes hold of. @returns {{shape: any, part: number | "whole", label?: boolean} | null} */
@@ -148,6 +153,7 @@ class Gestures extends Pointers {
   look(event, place) {
     const { annotator } = this;
     const { kind } = annotator;
+    this.reachBy(event);
     const drawing = annotator.draft?.points.length && kind.drawing === "path";
     if (drawing) annotator.draft.tip = settled(place.at, annotator.size, kind.room);
     const taken = drawing || event.ctrlKey || event.altKey ? null : this.taken(place);

@@ -57,7 +57,7 @@ function side(low, high, { handle, middle }) {
   const length = high - low;
   const inward = clamp((length - middle) / 2, 0, Math.min(handle, length / 3));
   const pad = Math.max(0, (middle - length) / 2);
-  return { low, high, inward, pad, roomy: length + 2 * pad >= 6 * HALF };
+  return { low, high, inward, pad, roomy: length + 2 * pad >= 9 * HALF };
 }
 
 /** A handle that may not reach inward as far as it is drawn is drawn further out. */

@@ -73,7 +73,7 @@ export class Painting {
       const seen = shape.id !== selected?.id && !annotator.isHidden(shape);
       if (node.seen === seen && (!seen || (node.shape === shape && node.now === this.now))) continue;
       if (seen) drawShape(annotator, shape, node);
-      else node.group.setAttribute("display", "none");
+      else node.group.style.display = "none";
       Object.assign(node, { seen, shape, now: this.now });
     }
   }
@@ -121,10 +121,10 @@ function drawShape(annotator, shape, node) {
   const box = extent(places);
   const far = box.right < -MARGIN || box.bottom < -MARGIN || box.left > view.stage.width + MARGIN || box.top > view.stage.height + MARGIN;
   if (far) {
-    group.setAttribute("display", "none");
+    group.style.display = "none";
     return;
   }
-  group.removeAttribute("display");
+  group.style.display = "";
   if (!node.parts) {
     node.parts = kind.drawing === "point" ? [svg("circle", { r: 7, stroke: "#000", "stroke-width": 2 }), svg("circle", { r: 1.5, fill: "#000" })]
       : [svg("path", { fill: "none", stroke: "#000", "stroke-opacity": 0.75, "stroke-width": 4 }), svg("path", { fill: "none", "stroke-width": 2 })];

@@ -8,6 +8,7 @@ import { h } from "../core/dom.js";
 import { usedSoFar } from "./carried.js";
 
 const FEW = 10;
+const ROOM = 4; // CSS pixels around the class that is brought into sight
 
 /**
  * @param {import("./annotator.js").Annotator} annotator
@@ -84,7 +85,8 @@ export function paletteOf(annotator, palette) {
   function follow(label) {
     const { element } = rows.get(label) ?? {};
     if (!element) return;
-    const [top, bottom] = [element.offsetTop - palette.offsetTop, element.offsetTop - palette.offsetTop + element.offsetHeight];
+    const top = element.offsetTop - palette.offsetTop - ROOM;
+    const bottom = top + element.offsetHeight + 2 * ROOM;
     if (top < palette.scrollTop) palette.scrollTop = top;
     else if (bottom > palette.scrollTop + palette.clientHeight) palette.scrollTop = bottom - palette.clientHeight;
   }

@@ -82,6 +82,9 @@ export const stageStyle = sheet(`
   .change { min-height: 30px; padding: 2px 8px; white-space: nowrap; }
   .keys { margin-bottom: 16px; border-spacing: 0 4px; }
   .keys th { padding-right: 16px; text-align: left; white-space: nowrap; font-weight: 400; vertical-align: top; }
+  @media (pointer: coarse) {
+    .tool, .class, .shape, .remove { min-height: 44px; min-width: 44px; }
+  }
   @media (max-width: 900px) {
     .gap { width: 2px; }
     .tool { padding: 4px 8px; }

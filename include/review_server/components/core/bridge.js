@@ -3,7 +3,7 @@
  * its parent's, so it sends to "*" (frame-ancestors names the only possible parent) and listens to it alone.
  *
  * page → parent: {nightloop: "ready" | "painted" | "answer" | "held" | "draft" | "size" | "activity" | "settings" | "key"
- *   | "error", …}
+ *   | "error" | "open", …}
  * parent → page: {nightloop: "hello" | "submit" | "keep" | "restore" | "pause" | "theme" | "settings" | "least" | "key", …}
  */
 

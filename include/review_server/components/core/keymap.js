@@ -35,7 +35,9 @@ export class Keymap {
   /** Do what a key means. @param {KeyboardEvent} event @returns {boolean} whether that did anything */
   press(event) {
     const chord = chordOf(event);
-    const act = chord ? this.acts.find((one) => this.keysOf(one).includes(chord)) : null;
+    if (!chord) return false;
+    // A key that somebody gave to an act of every element may be one that this element came with.
+    const act = this.acts.find(({ id }) => this.own[id] === chord) ?? this.acts.find((one) => this.keysOf(one).includes(chord));
     return act?.run(event) ?? false;
   }
 

@@ -1,5 +1,6 @@
 /** The template bench: what the check says, the template in its frame, and the answer that submit gives. */
 
+import { openLink } from "./links.js";
 import { isDark } from "./portal.js";
 
 const preview = /** @type {HTMLIFrameElement} */ (document.getElementById("preview"));
@@ -9,7 +10,9 @@ window.addEventListener("message", ({ source, data }) => {
   if (source !== preview.contentWindow) return;
   if (data?.nightloop === "ready") theme();
   if (data?.nightloop === "answer") answer.textContent = JSON.stringify(data.content, null, 2);
-  if (data?.nightloop === "error") answer.textContent = `The template reports: ${data.message}`;
+  if (data?.nightloop === "error") complain(`In the preview: ${data.message}`);
+  if (data?.nightloop === "open") openLink(data.url);
+  if (data?.nightloop === "held") answer.textContent = `Nothing was submitted: ${data.reason}`;
 });
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById("bench"));
@@ -21,18 +24,21 @@ form.addEventListener("submit", async () => {
   const mine = ++tries;
   answer.textContent = "Submit in the preview, and the answerContent appears here.";
   const list = findings.querySelector("ul");
+  list.replaceChildren();
   let lines;
   try {
     const reply = await fetch("/owner/templates/check", { method: "POST", body: fields() });
     lines = reply.ok
-      ? (await reply.json()).findings.map(({ message, line }) => (line ? `Line ${line}: ${message}` : message))
+      ? (await reply.json()).findings.map(
+          ({ severity, message, line }) => `${line ? `Line ${line}, ` : ""}${severity}: ${message}`,
+        )
       : ["The check did not run: look whether the input is JSON, and whether you are still signed in."];
   } catch {
     lines = ["The server cannot be reached. Try again."];
   }
   if (mine !== tries) return; // a later try has been made meanwhile
   if (!lines.length) lines = ["Nothing is wrong with it."];
-  list.replaceChildren(
+  list.prepend(
     ...lines.map((text) => {
       const item = document.createElement("li");
       item.textContent = text;
@@ -41,6 +47,16 @@ form.addEventListener("submit", async () => {
   );
   findings.hidden = false;
 });
+
+/** One more line for what the check says: what happened in the preview. @param {string} text */
+function complain(text) {
+  const list = findings.querySelector("ul");
+  if (list.children.length > 50 || [...list.children].some((item) => item.textContent === text)) return;
+  const item = document.createElement("li");
+  item.textContent = text;
+  list.append(item);
+  findings.hidden = false;
+}
 
 /** The form's fields, all of them text. */
 const fields = () => new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)]));

@@ -3,6 +3,7 @@
  * says is believed about its own task alone, and only from the window that the frame holds.
  */
 
+import { openLink } from "./links.js";
 import { isDark } from "./portal.js";
 
 const FRAME_ANSWERS = 20_000;
@@ -123,6 +124,7 @@ export class Desk {
     else if (data.nightloop === "painted") this.paint(sheet);
     else if (data.nightloop === "draft") sheet.takeDraft?.(data.content ?? null);
     else if (data.nightloop === "error" && !sheet.shown) sheet.complaints.push(String(data.message));
+    else if (data.nightloop === "open" && sheet.shown) openLink(data.url);
     else if (sheet.shown) this.heard[data.nightloop]?.(sheet, data);
     // A click or a key that reached what nobody sees: whatever it did there, nobody meant it.
     else if (data.nightloop === "activity" || data.nightloop === "answer") this.clear();
@@ -204,5 +206,5 @@ function theme(sheet) {
 
 /**
  * @typedef {{task_id: string, queue: string, title: string, description: string, item?: string, item_hint?: string,
- *   expires_at: string, server_time: string}} Task
+ *   expires_at: string, server_time: string, hosts?: string[]}} Task
  */

@@ -28,7 +28,7 @@ export class Ending {
     const [heading, text] = {
       Answered: ["This task is done", "It was submitted before, perhaps in another tab; that answer counts."],
       Declined: ["You declined this task", "Somebody else will be asked."],
-      Withdrawn: ["This task was withdrawn", "The answer is not needed any more."],
+      Withdrawn: ["This task was withdrawn", "An owner took it back, or the answer is not needed any more."],
     }[status] ?? ["This task has ended", "It cannot be answered any more."];
     this.close(sheet);
     return ask(heading, text, [["Next task", () => this.sending.next(queue)], this.toList]);

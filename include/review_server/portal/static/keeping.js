@@ -66,7 +66,8 @@ export class Keeping {
 
   /** @param {Sheet} sheet */
   async toBrowser(sheet) {
-    if (!sheet.unstored || !sheet.isLive) return;
+    // A task that was only looked at has nothing to keep; one that was changed back has.
+    if (!sheet.unstored || !sheet.isLive || !(sheet.changed || sheet.stored || this.comment)) return;
     sheet.unstored = false;
     const begun = performance.now();
     const content = await sheet.drawn().catch(() => null);

@@ -10,14 +10,17 @@ function fit() {
   const { width } = overlay.viewBox.baseVal;
   const size = (14 * width) / Math.max(picture.clientWidth, 1);
   for (const old of overlay.querySelectorAll("text")) old.remove();
-  for (const box of overlay.querySelectorAll("rect")) {
-    const text = document.createElementNS(SVG, "text");
-    text.textContent = box.querySelector("title").textContent;
-    text.setAttribute("x", String(box.x.baseVal.value + size / 4));
-    text.setAttribute("y", String(box.y.baseVal.value + size));
-    text.setAttribute("font-size", String(size));
-    box.after(text);
-  }
+  [...overlay.children].forEach((group, line) => {
+    for (const box of group.querySelectorAll("rect")) {
+      const text = document.createElementNS(SVG, "text");
+      text.textContent = box.querySelector("title").textContent;
+      text.setAttribute("x", String(box.x.baseVal.value + size / 4));
+      // A line for each person: boxes of one thing lie over each other.
+      text.setAttribute("y", String(box.y.baseVal.value + size * (line + 1)));
+      text.setAttribute("font-size", String(size));
+      box.after(text);
+    }
+  });
 }
 
 if (picture) {

@@ -173,6 +173,9 @@ function turned(next) {
   document.title = `${next.title} · Nightloop`;
   document.querySelector("h1").textContent = next.title;
   document.querySelector(".what p").textContent = next.description;
+  const hosts = document.getElementById("hosts");
+  hosts.hidden = !next.hosts?.length;
+  hosts.querySelector("span").textContent = next.hosts?.join(", ") ?? "";
   countdown.restart(next.server_time, next.expires_at);
   active.restart();
   complained.clear();

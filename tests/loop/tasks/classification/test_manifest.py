@@ -10,7 +10,7 @@ import pytest
 from include.loop.core.errors import BadRecord
 from include.loop.tasks.classification.task import ImageClassification
 from include.loop.tasks.values import ClassMapMismatch, ReviewersDisagree, Unlearnable
-from tests.loop.tasks.classification.answering import MANY, ONE, ORIGIN, answers
+from tests.loop.tasks.classification.answering import MANY, ONE, ORIGIN, answers, output
 
 
 def line(task: ImageClassification, *said: Any) -> dict[str, Any]:
@@ -55,6 +55,14 @@ def test_a_line_with_many_labels_is_ground_truths():
     label = MANY.read_line(json.dumps(found).encode())
     assert (label.classes, label.value) == ((0, 2), found)
     assert MANY.describe(found) == [{"label": "cat"}, {"label": "owl"}]
+
+
+@pytest.mark.parametrize(("task", "said"), [(ONE, "cat"), (MANY, ["cat"])])
+def test_who_answers_within_a_second_is_named_in_the_metadata(task: ImageClassification, said: Any):
+    body = output(said, said).replace(b"4.5", b"0.2", 1)
+    (found,) = task.write_labels([(task.read_answers(body, ORIGIN.loop, (100, 80))[0], ORIGIN)])
+    assert isinstance(found, dict)
+    assert found[f"{task.label_attribute}-metadata"]["answered-too-fast"] == ["w0"]
 
 
 def test_an_image_of_no_class_has_a_line_that_says_so():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from include.loop.core.errors import BadRecord
 from include.loop.core.storage import dump
-from include.loop.tasks.detection.answers import Box
+from include.loop.tasks.detection.answers import Box, BoxAnswer
 from include.loop.tasks.detection.consensus import AgreedBox
 from include.loop.tasks.detection.manifest import manifest_value
 from include.loop.tasks.detection.task import ObjectDetection
@@ -64,6 +64,17 @@ def test_a_line_has_ground_truths_shape_for_bounding_boxes():
         "reason": "least_confident",
         "workers": ["w1", "w2"],
     }
+
+
+def test_who_answers_within_a_second_is_named_in_the_metadata():
+    answers = [
+        BoxAnswer(f"w{number}", (Box("cat", 5, 6, 7, 8),), 100, 80, SUBMITTED, seconds)
+        for number, seconds in enumerate((0.99, 1.0, None, 0.0))
+    ]
+    slow, fast = TASK.write_labels([(answers[1:3], ORIGIN), (answers, ORIGIN)])
+    assert "answered-too-fast" not in slow["review-metadata"]
+    assert fast["review-metadata"]["answered-too-fast"] == ["w0", "w3"]
+    assert TASK.read_line(dump(fast)).boxes == TASK.read_line(dump(slow)).boxes
 
 
 def test_an_image_without_objects_keeps_its_size_and_empty_lists():
