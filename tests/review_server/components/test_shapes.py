@@ -176,7 +176,7 @@ def test_label_colors(task: Task):
 
 def test_an_initial_value_that_is_none_is_told(task: Task):
     page = task.open(_template("polygon", [{"label": "a", "vertices": [{"x": 1}]}, {"label": "a"}]))
-    told = page.locator("nightloop-notice").inner_text()
+    told = page.locator("nightloop-notice", has_text="initial-value").inner_text()
     assert "of 2 polygons, these were left out: 2 are not polygons (number 1, 2)" in told
     assert task.submit()["result"]["polygons"] == []
     assert task.value()["initialValueModified"] is True
@@ -193,7 +193,7 @@ def test_pre_labels_are_clipped_to_the_image(task: Task):
     corners = [(point["x"], point["y"]) for point in clipped["vertices"]]
     assert sorted(corners) == [(0, 0), (0, 50), (250, 0), (300, 50)]
     assert result["initialValueModified"] is True
-    left, over = page.locator("nightloop-notice").all_inner_texts()
+    left, over = page.locator("nightloop-notice", has_text="initial-value").all_inner_texts()
     assert "1 has no extent (number 4), 1 lies outside the image (number 3)" in left
     assert "1 reached over the image's edge and was clipped to it (number 2)" in over
 
