@@ -68,6 +68,14 @@ declare module "./components/form/slider.js" {
   }
 }
 
+declare module "./components/document/textract.js" {
+  interface CrowdTextractAnalyzeDocument {
+    header: Mirrored;
+    noKeyEdit: Mirrored;
+    src: Mirrored;
+  }
+}
+
 declare module "./components/form/text.js" {
   interface Text {
     constructor: typeof AnyText;

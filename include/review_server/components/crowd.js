@@ -16,16 +16,19 @@ import "./core/settings.js";
 import { CrowdButton, CrowdForm } from "./form/form.js";
 import { CrowdInput, CrowdTextArea } from "./form/text.js";
 import { CrowdCheckbox, CrowdRadioButton, CrowdRadioGroup, CrowdToggleButton } from "./form/choice.js";
-import { CrowdSlider } from "./form/slider.js";
+import { CrowdSlider, CrowdSliderLabel } from "./form/slider.js";
 import {
   CrowdAlert, CrowdBadge, CrowdCard, CrowdFab, CrowdIconButton, CrowdModal, CrowdTab, CrowdTabs, CrowdToast,
 } from "./layout/plain.js";
-import { CrowdInstructions } from "./layout/instructions.js";
+import { CrowdInstructions, LooseInstructions } from "./layout/instructions.js";
 import {
   CrowdClassifier, CrowdClassifierMultiSelect, CrowdImageClassifier, CrowdImageClassifierMultiSelect,
+  CrowdRekognitionDetectModerationLabels,
 } from "./classify/classifier.js";
 import { CrowdBoundingBox, CrowdKeypoint, CrowdLine, CrowdPolygon, CrowdPolyline } from "./annotate/elements.js";
-import { CrowdSemanticSegmentation } from "./segment/segmentation.js";
+import { CrowdInstanceSegmentation } from "./segment/instance.js";
+import { CrowdSemanticSegmentation } from "./segment/semantic.js";
+import { CrowdTextractAnalyzeDocument } from "./document/textract.js";
 import { CrowdEntityAnnotation } from "./text/entities.js";
 
 const PORTAL_KEYS = ["KeyS", "KeyT", "KeyW", "KeyQ", "KeyZ", "KeyC"];
@@ -42,6 +45,7 @@ define({
   "crowd-radio-button": CrowdRadioButton,
   "crowd-toggle-button": CrowdToggleButton,
   "crowd-slider": CrowdSlider,
+  "crowd-slider-label": CrowdSliderLabel,
   "crowd-alert": CrowdAlert,
   "crowd-badge": CrowdBadge,
   "crowd-card": CrowdCard,
@@ -62,7 +66,11 @@ define({
   "crowd-line": CrowdLine,
   "crowd-keypoint": CrowdKeypoint,
   "crowd-semantic-segmentation": CrowdSemanticSegmentation,
+  "crowd-instance-segmentation": CrowdInstanceSegmentation,
   "crowd-entity-annotation": CrowdEntityAnnotation,
+  "crowd-rekognition-detect-moderation-labels": CrowdRekognitionDetectModerationLabels,
+  "crowd-textract-analyze-document": CrowdTextractAnalyzeDocument,
+  "nightloop-instructions": LooseInstructions,
 });
 customElements.define("crowd-form", CrowdForm);
 
@@ -82,14 +90,12 @@ function begin() {
       notice(element, `<${element.localName}> has no name: its answer would be lost`);
     }
   }
-  for (const element of document.querySelectorAll("crowd-entity-annotation")) {
-    if (element.closest("crowd-form")) continue;
-    const form = document.createElement("crowd-form");
-    element.before(form);
-    form.append(element);
-  }
+  wrap();
   const forms = [...document.querySelectorAll("crowd-form")];
-  for (const form of forms) form.complete();
+  for (const form of forms) {
+    LooseInstructions.gather(form);
+    form.complete();
+  }
   if (!forms.length) notice(document.body.firstChild, "This template has no <crowd-form>: nothing can be submitted");
   const seen = new Seen();
   for (const form of forms) form.lacking = () => seen.lacking();
@@ -120,6 +126,15 @@ function begin() {
   seen.watch();
 }
 
+/** crowd-entity-annotation needs no form: one is put around everything that may answer with it. */
+function wrap() {
+  if (document.querySelector("crowd-form") || !document.querySelector("crowd-entity-annotation")) return;
+  const form = document.createElement("crowd-form");
+  const parts = [...document.body.childNodes].filter((node) => node.nodeName !== "SCRIPT");
+  document.body.append(form);
+  form.append(...parts);
+}
+
 // A key that is held down is one decision: it neither submits again nor presses a button again.
 window.addEventListener("keydown", (event) => {
   if (!event.repeat || event.key !== "Enter") return;
@@ -141,6 +156,9 @@ function forward(event) {
 
 /** A key that was pressed in the page around: it acts as if pressed here. @param {any} message */
 function press({ code, key, ctrl, alt, shift, meta }) {
+  const stages = /** @type {any[]} */ ([...document.querySelectorAll("*")]).filter((element) => element.focusStage);
+  // Where the keys of an image go when nothing else has them.
+  if (document.activeElement === document.body && stages.length === 1) stages[0].focusStage();
   (document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent("keydown", {
     code: String(code ?? ""), key: String(key ?? ""), ctrlKey: Boolean(ctrl), altKey: Boolean(alt), shiftKey: Boolean(shift),
     metaKey: Boolean(meta), bubbles: true, cancelable: true, composed: true,

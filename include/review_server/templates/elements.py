@@ -62,6 +62,20 @@ ELEMENTS: dict[str, Element] = {
     "crowd-keypoint": _annotation(),
     # A mask has a byte a pixel. The labels of a job with automated labeling are limited there.
     "crowd-semantic-segmentation": _annotation(at_most=255),
+    "crowd-instance-segmentation": _annotation(),
+    "crowd-rekognition-detect-moderation-labels": Element(
+        answers=True,
+        lists=("categories",),
+        structures=("exclusion-category", "overlay"),
+        image=True,
+        regions=_INSTRUCTIONS,
+    ),
+    "crowd-textract-analyze-document": Element(
+        answers=True,
+        structures=("initial-value", "keys", "block-types"),
+        image=True,
+        regions=_INSTRUCTIONS,
+    ),
     "crowd-entity-annotation": Element(
         answers=True,
         lists=("labels",),
@@ -81,6 +95,7 @@ ELEMENTS: dict[str, Element] = {
     "crowd-radio-group": Element(),
     "crowd-toggle-button": Element(answers=True),
     "crowd-slider": Element(answers=True),
+    "crowd-slider-label": Element(),
     "crowd-instructions": Element(
         regions=("short-summary", "detailed-instructions", "positive-example", "negative-example")
     ),

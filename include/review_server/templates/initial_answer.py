@@ -48,8 +48,12 @@ def immediate_answer(text: str, task_input: Any) -> Immediate:
             answer.content[name] = {"entities": _initial(tag)}
         elif tag.name == "crowd-semantic-segmentation":
             answer.content[name] = _mask(tag)
-        elif "classifier" in tag.name and tag.name.startswith("crowd-"):
-            chosen = _chosen(tag)
+        elif tag.name == "crowd-instance-segmentation":
+            answer.content[name] = _things(tag)
+        elif tag.name == "crowd-textract-analyze-document":
+            answer.content[name] = {"blocks": _initial(tag)}
+        elif element is not None and "categories" in element.lists:
+            chosen = _chosen(tag) if "classifier" in tag.name else []
             if not chosen:
                 answer.first.append(f"choose a category of {name!r}")
             elif tag.name.endswith("multi-select"):
@@ -122,6 +126,18 @@ def _mask(tag: Tag) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "inputImageProperties": {"height": None, "width": None},
         "labelMappings": {str(label): {"color": None} for label in labels},
+        "labeledImage": {"pngImageData": None},
+    }
+    if tag.has("initial-value"):
+        answer["initialValueModified"] = False
+    return answer
+
+
+def _things(tag: Tag) -> dict[str, Any]:
+    initial = _initial(tag)
+    answer: dict[str, Any] = {
+        "inputImageProperties": {"height": None, "width": None},
+        "instances": initial.get("instances", []) if isinstance(initial, dict) else [],
         "labeledImage": {"pngImageData": None},
     }
     if tag.has("initial-value"):

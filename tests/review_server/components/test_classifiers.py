@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -63,13 +64,20 @@ def test_boxes_over_the_image(task: Task):
     assert page.locator("crowd-image-classifier svg").get_attribute("viewBox") == "0 0 320 200"
 
 
-def test_a_mask_over_the_image(task: Task):
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"semanticSegmentation": {"labels": ["tree"], "labelMappings": {"tree": {"color": "#2ca02c"}}}},
+        {"instanceSegmentation": {"labels": ["tree"], "instances": [{"color": "#2ca02c", "label": "tree"}]}},
+    ],
+)
+def test_a_mask_over_the_image(task: Task, named: dict[str, dict[str, Any]]):
     mask = Image.new("RGB", (WIDTH, HEIGHT), "white")
     mask.paste("#2ca02c", (0, 0, 100, 50))
     stream = io.BytesIO()
     mask.save(stream, "PNG")
     source = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
-    overlay = {"semanticSegmentation": {"src": source, "labelMappings": {"tree": {"color": "#2ca02c"}}}}
+    overlay = {kind: value | {"src": source} for kind, value in named.items()}
     page = task.open(_image("image-classifier", extra=f'overlay="{as_attribute(overlay)}"'))
     page.locator("crowd-image-classifier li", has_text="tree").wait_for()
     shown = page.locator("crowd-image-classifier canvas").evaluate(
@@ -114,3 +122,55 @@ def test_two_elements_side_by_side(task: Task):
     task.keys("2")
     page.locator("[name=b] input").first.check()
     assert task.submit() == {"a": {"label": "y"}, "b": {"label": "x"}, "notes": "n"}
+
+
+@pytest.mark.parametrize(
+    ("element", "initial", "answer"),
+    [
+        ("classifier", "sad", {"label": "sad"}),
+        ("classifier", '"sad"', {"label": "sad"}),
+        ("classifier", "{label: 'sad'}", {"label": "sad"}),
+        ("classifier-multi-select", "['happy', 'sad']", {"labels": ["happy", "sad"]}),
+        ("classifier-multi-select", "{labels: ['none']}", {"labels": ["none"]}),
+    ],
+)
+def test_the_initial_value_is_chosen(task: Task, element: str, initial: str, answer: dict[str, Any]):
+    page = task.open(
+        f"""<crowd-form><crowd-{element} name="result" categories="['happy', 'sad']" header="Mood"
+        exclusion-category="{{text: 'none'}}" initial-value="{initial.replace('"', "&quot;")}">
+        <classification-target>x</classification-target></crowd-{element}></crowd-form>"""
+    )
+    assert task.submit() == {"result": answer}
+    page.get_by_text("happy").click()
+    page.locator("crowd-form").evaluate("(form) => form.reset()")
+    assert task.submit() == {"result": answer}
+    assert task.messages("error") == []
+
+
+def test_an_initial_value_that_is_no_category_is_told(task: Task):
+    task.open(
+        """<crowd-form><crowd-classifier name="result" categories="['happy']" initial-value="angry"
+        header="Mood"></crowd-classifier></crowd-form>"""
+    )
+    assert "angry" in task.messages("error")[0]["message"]
+    assert "choose one" in task.refuses()
+
+
+def test_moderation_labels_come_back_as_they_were_given(task: Task):
+    element = "rekognition-detect-moderation-labels"
+    labels = [
+        {"name": "Violence", "confidence": 71.5, "parentName": ""},
+        {"name": "Weapons", "confidence": 60},
+    ]
+    template = _image(element, extra=EXCLUSION).replace(
+        "\"['indoor', 'outdoor', 'neither',]\"", f'"{as_attribute(labels)}"'
+    )
+    page = task.open(template)
+    assert "at least one" in task.refuses()
+    page.get_by_text("Violence").click()
+    assert task.submit() == {"result": {"ModerationLabels": [labels[0]]}}
+    page.get_by_text("None of them").click()
+    assert task.submit() == {"result": {"ModerationLabels": []}}
+    task.open(_image(element, extra=EXCLUSION))
+    task.page.get_by_text("indoor").click()
+    assert task.submit() == {"result": {"ModerationLabels": ["indoor"]}}

@@ -83,3 +83,16 @@ def test_what_was_clicked_is_meant_before_a_busy_browser_comes_to_its_timers(tas
     page.locator(".crowd-text mark", has_text="Kai").click()
     page.get_by_role("button", name="place").click()
     assert task.submit() == {"result": {"entities": [KAI | {"label": "place"}]}}
+
+
+def test_what_stands_beside_it_answers_with_it_without_a_form(task: Task):
+    task.open(
+        """<crowd-entity-annotation name="ents" header="Names" labels="['person']" text="Ann left."
+          initial-value="[{label: 'person', startOffset: 0, endOffset: 3}]"></crowd-entity-annotation>
+        <crowd-radio-group><crowd-radio-button name="news" value="yes" checked>News</crowd-radio-button>
+        </crowd-radio-group>"""
+    )
+    assert task.submit() == {
+        "ents": {"entities": [{"endOffset": 3, "label": "person", "startOffset": 0}]},
+        "news": {"yes": True},
+    }

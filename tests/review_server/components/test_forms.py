@@ -37,6 +37,11 @@ def _form(inner: str) -> str:
             '<crowd-radio-button name="ok" value="no"></crowd-radio-button></crowd-radio-group>',
             {"ok": {"yes": True, "no": False}},
         ),
+        (
+            '<crowd-radio-group name="ok"><crowd-radio-button value="yes"></crowd-radio-button>'
+            '<crowd-radio-button value="no" checked></crowd-radio-button></crowd-radio-group>',
+            {"ok": {"yes": False, "no": True}},
+        ),
         ('<crowd-toggle-button name="m"></crowd-toggle-button>', {"m": {"on": False}}),
         ('<crowd-toggle-button name="m" value="v" checked></crowd-toggle-button>', {"m": {"v": True}}),
         ('<crowd-slider name="s" min="1" max="9" value="4"></crowd-slider>', {"s": 4}),
@@ -198,15 +203,82 @@ def test_nothing_of_the_page_is_lost_silently(task: Task):
     page = task.open(
         _form(
             '<crowd-point-cloud name="s"></crowd-point-cloud>'
-            "<crowd-input></crowd-input><crowd-slider-label></crowd-slider-label>"
+            "<crowd-input></crowd-input><crowd-text-ranking></crowd-text-ranking>"
         )
     )
     ready = task.messages("ready")[0]
-    assert ready["unsupported"] == ["crowd-point-cloud", "crowd-slider-label"]
+    assert ready["unsupported"] == ["crowd-point-cloud", "crowd-text-ranking"]
     assert "crowd-form" in ready["elements"]
     notices = page.locator("nightloop-notice").all_inner_texts()
     assert any("crowd-point-cloud" in text for text in notices)
     assert any("crowd-input" in text and "name" in text for text in notices)
+
+
+def test_words_below_a_slider(task: Task):
+    page = task.open(
+        _form(
+            '<crowd-slider name="q" min="1" max="3"><crowd-slider-label slot="3">high</crowd-slider-label>'
+            '<crowd-slider-label slot="1">low</crowd-slider-label></crowd-slider>'
+        )
+    )
+    low, high = (page.get_by_text(word).bounding_box() for word in ("low", "high"))
+    assert low
+    assert high
+    assert low["x"] < high["x"]
+    assert low["y"] == high["y"]
+
+
+def test_instructions_of_the_form_itself(task: Task):
+    page = task.open(
+        _form(
+            "<short-instructions>Be short</short-instructions>"
+            '<full-instructions header="All">Be long</full-instructions>'
+            '<crowd-input name="t" label="T" value="x"></crowd-input>'
+        )
+    )
+    assert page.get_by_text("Be short").is_visible()
+    assert page.get_by_text("Be long").is_hidden()
+    page.get_by_role("button", name="Full instructions").click()
+    assert page.get_by_text("Be long").is_visible()
+    page.get_by_role("button", name="Close").click()
+    assert task.submit() == {"t": "x"}
+
+
+def test_comments_in_an_attribute_are_skipped(task: Task):
+    lines = """{ lines: [ /* all */ { label: 'edge', // which line
+      vertices: [ { x: 10, y: 10 }, { x: 90, y: 60 /* 'quoted' */ } ] } ] }"""
+    task.open(
+        _form(
+            f"""<crowd-line name="l" labels="['http://edge'/**/, 'edge']" initial-value="{lines}"
+            src="{{{{ task.input.image | grant_read_access }}}}"></crowd-line>"""
+        )
+    )
+    answer = task.submit()["l"]
+    assert answer["lines"] == [{"label": "edge", "vertices": [{"x": 10, "y": 10}, {"x": 90, "y": 60}]}]
+    assert answer["initialValueModified"] is False
+    assert task.messages("error") == []
+
+
+def test_a_card_stays_in_its_column(task: Task):
+    page = task.open(
+        "<style>crowd-card { width: 100%; padding: 1rem; }</style>"
+        + _form('<div style="width: 300px"><crowd-card>A card</crowd-card></div><input name="a">')
+    )
+    box = page.locator("crowd-card").bounding_box()
+    assert box
+    assert box["width"] == 300
+
+
+def test_reaching_into_an_element_is_told(task: Task):
+    page = task.open(_form('<crowd-classifier name="k" categories="[\'a\']"></crowd-classifier>'))
+    assert task.messages("error") == []
+    found = page.evaluate(
+        "document.querySelector('crowd-classifier').shadowRoot.querySelector('.category-picker-wrapper')"
+    )
+    assert found is None
+    message = task.messages("error")[0]["message"]
+    assert ".category-picker-wrapper" in message
+    assert "crowd-classifier" in message
 
 
 def test_a_page_without_a_form_says_so(task: Task):

@@ -1,4 +1,4 @@
-"""crowd-semantic-segmentation: painted by mouse and by keyboard, answered and corrected as documented."""
+"""Segmentation by class and by thing: painted by mouse and keys, answered and corrected as documented."""
 
 from __future__ import annotations
 
@@ -121,3 +121,63 @@ def test_nothing_is_submitted_without_the_mask_to_correct(task: Task):
     page.locator("crowd-button[form-action=submit]").click()
     assert "could not be loaded" in page.get_by_role("alert").inner_text()
     assert task.messages("answer") == []
+
+
+def _things(initial: Any = None) -> str:
+    return _template(initial).replace("semantic", "instance").replace("'road', 'tree'", "'cell', 'dust'")
+
+
+def test_each_thing_has_a_colour_of_its_own(task: Task):
+    page = task.open(_things())
+    _brush(task, 20)
+    task.drag((20, 20), (60, 20))
+    task.keys("a")  # another one of the same class
+    task.drag((20, 80), (60, 80))
+    page.get_by_role("button", name="dust").click()
+    task.drag((200, 100), (240, 100))
+    page.get_by_role("listitem").get_by_role("button", name="cell 1").first.click()
+    task.drag((100, 20), (140, 20))  # more of the first
+    page.get_by_role("button", name="Polygon (P)").click()
+    task.keys("1")
+    for x, y in [(250, 150), (300, 150), (300, 190), (250, 150)]:
+        task.click(x, y)
+    page.get_by_role("button", name="Delete cell 2").click()
+    kept = task.value("crowd-form")
+    answer = task.submit()["result"]
+    assert answer["inputImageProperties"] == {"height": HEIGHT, "width": WIDTH}
+    assert [instance["label"] for instance in answer["instances"]] == ["cell", "dust", "cell"]
+    colours = [instance["color"] for instance in answer["instances"]]
+    assert len(set(colours)) == 3
+    image = Image.open(io.BytesIO(base64.b64decode(answer["labeledImage"]["pngImageData"])))
+    shown = np.asarray(image.convert("RGBA"))
+    seen = [shown[y, x] for x, y in [(40, 20), (120, 20), (220, 100), (290, 160)]]
+    assert ["#" + bytes(pixel[:3]).hex() for pixel in seen] == [colours[0], *colours]
+    assert shown[80, 40, 3] == 0
+    task.keys("Control+z")
+    assert len(task.value()["instances"]) == 4
+
+    page = task.open(_things())
+    page.evaluate("(content) => window.postMessage({nightloop: 'restore', content}, '*')", kept)
+    page.get_by_text("Painted (3)").wait_for()
+    assert task.value()["instances"] == kept["result"]["instances"]
+
+
+def test_things_to_correct_keep_their_colours(task: Task):
+    mask = Image.new("RGB", (WIDTH, HEIGHT), "white")
+    mask.paste("#2ca02c", (0, 0, 100, 50))
+    mask.paste("#d62728", (0, 100, 100, 150))
+    stream = io.BytesIO()
+    mask.save(stream, "PNG")
+    source = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    instances = [{"color": "#2ca02c", "label": "cell"}, {"color": "#d62728", "label": "cell"}]
+    page = task.open(_things({"instances": instances, "src": source}))
+    page.get_by_text("Painted (2)").wait_for()
+    answer = task.submit()["result"]
+    assert answer["instances"] == instances
+    assert answer["initialValueModified"] is False
+    _brush(task, 10)
+    task.drag((200, 20), (210, 20))
+    answer = task.submit()["result"]
+    assert answer["initialValueModified"] is True
+    assert answer["instances"][:2] == instances
+    assert answer["instances"][2]["color"] not in ("#2ca02c", "#d62728")

@@ -51,7 +51,7 @@ export class Classifier extends CrowdElement {
   static style = style;
 
   static get observedAttributes() {
-    return [...super.observedAttributes, "categories"];
+    return [...super.observedAttributes, "categories", "initial-value"];
   }
 
   /** @param {ShadowRoot} root */
@@ -75,7 +75,7 @@ export class Classifier extends CrowdElement {
 
   update() {
     this.head.textContent = this.header ?? "";
-    const shown = JSON.stringify([this.categories, this.exclusion]);
+    const shown = JSON.stringify([this.categories, this.exclusion, this.initial]);
     if (shown === this.shown) return;
     this.shown = shown;
     const all = [...this.categories, ...(this.exclusion ? [this.exclusion] : [])];
@@ -89,6 +89,8 @@ export class Classifier extends CrowdElement {
           this.keys[index] ? h("kbd", { "aria-hidden": "true" }, this.keys[index]) : null)),
     );
     for (const text of [...this.chosen]) if (!all.includes(text)) this.chosen.delete(text);
+    // A template's script may give the categories later.
+    if (all.length && !this.chosen.size) this.begin();
     this.show();
   }
 
@@ -100,6 +102,32 @@ export class Classifier extends CrowdElement {
   set categories(value) {
     this.given.set("categories", value);
     if (this.built) this.update();
+  }
+
+  set initialValue(value) {
+    this.given.set("initial-value", value);
+    if (this.built) this.update();
+  }
+
+  /** The categories to begin with, as they are written: a text, a list, or an answer. @returns {string[]} */
+  get initial() {
+    const text = this.given.has("initial-value") ? this.given.get("initial-value") : this.getAttribute("initial-value");
+    if (text === null || text === undefined || text === "" || this.categories.includes(text)) return text ? [text] : [];
+    // What is no category as it stands is a structure, or else an unknown text.
+    const value = typeof text === "string" && /^\s*[[{"']/.test(text) ? this.structure("initial-value", []) : text;
+    return [value?.labels ?? value?.label ?? value].flat().filter((item) => item !== null && item !== undefined)
+      .map((item) => String(item.label ?? item));
+  }
+
+  /** Choose what the template begins with. */
+  begin() {
+    const known = [...this.categories, ...(this.exclusion ? [this.exclusion] : [])];
+    const { initial } = this;
+    const chosen = this.constructor.many ? initial : initial.slice(0, 1);
+    for (const text of chosen) {
+      if (known.includes(text)) this.chosen.add(text);
+      else this.complain(`initial-value of ${this.localName}: "${text}" is not one of the categories`);
+    }
   }
 
   /** The text of the category that excludes all others, or null. */
@@ -160,7 +188,7 @@ export class Classifier extends CrowdElement {
   }
 
   restore(answer) {
-    this.reset();
+    this.clear();
     const kept = this.constructor.many ? answer?.labels : [answer?.label];
     const known = [...this.categories, ...(this.exclusion ? [this.exclusion] : [])];
     for (const text of Array.isArray(kept) ? kept : []) if (known.includes(text)) this.chosen.add(text);
@@ -178,10 +206,15 @@ export class Classifier extends CrowdElement {
     this.list.querySelector("input")?.focus();
   }
 
-  reset() {
+  clear() {
     this.chosen.clear();
     this.error.textContent = "";
     if (this.comment) this.comment.value = "";
+  }
+
+  reset() {
+    this.clear();
+    this.begin();
     this.show();
   }
 }
@@ -209,12 +242,14 @@ class ImageClassifier extends Classifier {
     const overlay = this.structure("overlay", null);
     if (!overlay) return;
     const size = storedSize(this.image);
-    if (overlay.semanticSegmentation) {
-      if (size) this.drawMask(overlay.semanticSegmentation, size);
+    const { semanticSegmentation, instanceSegmentation } = overlay;
+    const mask = semanticSegmentation ?? instanceSegmentation;
+    if (mask) {
+      if (size) this.drawMask(mask.src, semanticSegmentation ? mapped(mask.labelMappings) : listed(mask.instances), size);
       return;
     }
     if (!overlay.boundingBox) {
-      this.complain(`overlay of ${this.localName}: only boundingBox and semanticSegmentation are supported`);
+      this.complain(`overlay of ${this.localName}: it has none of boundingBox, semanticSegmentation, instanceSegmentation`);
       return;
     }
     if (!size) return;
@@ -237,10 +272,9 @@ class ImageClassifier extends Classifier {
   }
 
   /** Lay a mask over the image, in its colours, with their names below. */
-  async drawMask({ src, labelMappings }, { width, height }) {
+  async drawMask(src, labels, { width, height }) {
     if (src === this.shownMask) return;
     this.shownMask = src;
-    const labels = mapped(labelMappings);
     try {
       const pixels = await valuesOf(src, { width, height }, labels.map(([, colour], index) => [colour, index + 1]));
       const canvas = h("canvas", { width, height, "aria-hidden": "true" });
@@ -263,6 +297,13 @@ function mapped(labelMappings) {
     .filter(([, colour]) => /^#[0-9a-f]{6}$/.test(colour));
 }
 
+/** @param {any} instances @returns {[string, string][]} the same of a list of things, each with a colour of its own */
+function listed(instances) {
+  return (Array.isArray(instances) ? instances : []).map((one) =>
+    /** @type {[string, string]} */ ([String(one?.label ?? ""), String(one?.color).toLowerCase()]))
+    .filter(([, colour]) => /^#[0-9a-f]{6}$/.test(colour)).slice(0, 255);
+}
+
 export class CrowdClassifier extends Classifier {}
 
 export class CrowdClassifierMultiSelect extends Classifier {
@@ -275,7 +316,24 @@ export class CrowdImageClassifierMultiSelect extends ImageClassifier {
   static many = true;
 }
 
+/** The answer of Amazon Rekognition's built-in task: what was given as objects comes back whole. */
+export class CrowdRekognitionDetectModerationLabels extends CrowdImageClassifierMultiSelect {
+  answer() {
+    const { labels, ...rest } = super.answer();
+    const given = this.structure("categories", []);
+    const whole = labels.filter((text) => text !== this.exclusion).map((text) =>
+      given.find((item) => typeof item === "object" && item !== null && String(item.name ?? item.label ?? "") === text) ?? text);
+    return { ModerationLabels: whole, ...rest };
+  }
+
+  restore(answer) {
+    const labels = answer?.ModerationLabels;
+    if (!Array.isArray(labels)) return;
+    super.restore({ ...answer, labels: labels.length ? labels.map((item) => String(item?.name ?? item?.label ?? item)) : [this.exclusion] });
+  }
+}
+
 // Elements that take number keys.
 const ALL = "crowd-classifier, crowd-classifier-multi-select, crowd-image-classifier, crowd-image-classifier-multi-select, "
   + "crowd-bounding-box, crowd-polygon, crowd-polyline, crowd-line, crowd-keypoint, "
-  + "crowd-semantic-segmentation";
+  + "crowd-semantic-segmentation, crowd-instance-segmentation, crowd-rekognition-detect-moderation-labels";

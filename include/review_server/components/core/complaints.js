@@ -53,7 +53,8 @@ export async function whyMissing(address) {
 /** Watch the template's program, from what was caught before this script ran (confine.js) on. */
 export function watch() {
   const early = /** @type {any} */ (window).nightloopFaults;
-  early.take(read);
+  // A page of an earlier version, from before the server was replaced, caught nothing.
+  early?.take(read);
 }
 
 /** @param {Event} event */

@@ -61,8 +61,29 @@ export class CrowdElement extends HTMLElement {
     for (const name of early) delete this[name];
     this.built = true;
     this.build(root);
+    this.tellOfReachingIn(root);
     for (const [name, value] of values) this[name] = value;
     this.update();
+  }
+
+  /**
+   * Templates that look for Amazon's inner elements find nothing: what is inside is not imitated. Say so.
+   * @param {ShadowRoot} root
+   */
+  tellOfReachingIn(root) {
+    for (const name of ["querySelector", "querySelectorAll", "getElementById"]) {
+      const find = root[name].bind(root);
+      root[name] = (selector) => {
+        const found = find(selector);
+        // Ours look for what is there, and for an open dialog.
+        const nothing = found === null || found.length === 0;
+        if (nothing && !String(selector).startsWith("dialog[")) {
+          this.complain(`A script of this task looks for "${String(selector).slice(0, 80)}" inside of <${this.localName}>. `
+            + "The inside of this portal's elements is their own: use the element's attributes, its value and its events");
+        }
+        return found;
+      };
+    }
   }
 
   attributeChangedCallback() {

@@ -1,12 +1,13 @@
 /**
  * Values written in attributes: strict JSON, or the relaxed object text of many templates (`{ text: 'None' }`,
- * single quotes, trailing commas). A small parser, because an attribute must never be run as a program.
+ * single quotes, trailing commas, comments). A small parser, because an attribute must never be run as a program.
  * `template_values.py` reads the same grammar in Python.
  */
 
 const MOST_DEPTH = 64;
 const ESCAPES = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", 0: "\0", v: "\v" };
 const NUMBER = /[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?/y;
+const COMMENT = /\/\/[^\n\r]*|\/\*[^]*?\*\//y;
 const WORD = /[\p{L}_$][\p{L}\p{N}_$-]*/uy;
 const WORDS = { true: true, false: false, null: null };
 
@@ -38,7 +39,9 @@ class Reader {
   }
 
   space() {
-    while (/\s/.test(this.text[this.at] ?? "")) this.at += 1;
+    do {
+      while (/\s/.test(this.text[this.at] ?? "")) this.at += 1;
+    } while (this.read(COMMENT));
   }
 
   /** @param {string} character */

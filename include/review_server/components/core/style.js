@@ -51,7 +51,7 @@ export function stylePage() {
 
 /** For every shadow root. */
 export const base = sheet(`
-  :host { display: block; color: var(--crowd-ink); font: 15px/1.5 var(--crowd-font); }
+  :host { display: block; box-sizing: border-box; color: var(--crowd-ink); font: 15px/1.5 var(--crowd-font); }
   :host([hidden]) { display: none !important; }
   *, *::before, *::after { box-sizing: border-box; }
   :focus-visible { outline: 3px solid var(--crowd-accent); outline-offset: 2px; border-radius: 4px; }

@@ -100,6 +100,15 @@ export class CrowdToggleButton extends Choice {
 export class CrowdRadioButton extends Choice {
   static kind = "radio";
 
+  /** Its own, else that of its group: a group's buttons answer together. */
+  get name() {
+    return this.getAttribute("name") ?? this.closest("crowd-radio-group")?.getAttribute("name") ?? "";
+  }
+
+  set name(value) {
+    this.setAttribute("name", value);
+  }
+
   build(root) {
     super.build(root);
     this.addEventListener("keydown", (event) => {

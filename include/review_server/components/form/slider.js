@@ -1,4 +1,4 @@
-/** crowd-slider: a number under a name. */
+/** crowd-slider: a number under a name. crowd-slider-label: words below it, at the value that its slot names. */
 
 import { CrowdElement } from "../core/element.js";
 import { h } from "../core/dom.js";
@@ -9,8 +9,13 @@ export class CrowdSlider extends CrowdElement {
   static delegatesFocus = true;
   static properties = ["disabled", "editable", "max", "min", "pin", "required", "secondary-progress", "step"];
   static style = sheet(`
-    .row { display: flex; align-items: center; gap: 12px; max-width: 480px; }
-    input[type="range"] { flex: 1; min-width: 80px; height: 32px; accent-color: var(--crowd-accent); }
+    .row { display: flex; align-items: flex-start; gap: 12px; max-width: 480px; }
+    .scale { flex: 1; min-width: 80px; }
+    input[type="range"] { display: block; width: 100%; height: 32px; margin: 0; accent-color: var(--crowd-accent); }
+    .labels { display: flex; justify-content: space-between; gap: 8px; font-size: 0.9em; color: var(--crowd-quiet); }
+    .labels > * { flex: 1; text-align: center; }
+    .labels > :first-child { text-align: left; }
+    .labels > :last-child:not(:first-child) { text-align: right; }
     input[type="number"], output {
       width: 5em; padding: 5px 8px; text-align: right; font-variant-numeric: tabular-nums;
     }
@@ -33,7 +38,8 @@ export class CrowdSlider extends CrowdElement {
     this.range.addEventListener("input", () => moved(this.range, "input"));
     this.range.addEventListener("change", () => moved(this.range, "change"));
     if (this.shown.type === "number") this.shown.addEventListener("change", () => moved(this.shown, "change"));
-    root.append(h("div", { class: "row" }, this.range, this.shown));
+    this.labels = h("div", { class: "labels" });
+    root.append(h("div", { class: "row" }, h("div", { class: "scale" }, this.range, this.labels), this.shown));
     this.start = this.getAttribute("value");
     this.touched = this.start !== null;
   }
@@ -44,6 +50,8 @@ export class CrowdSlider extends CrowdElement {
     this.range.step = this.step ?? 1;
     this.range.disabled = this.disabled;
     this.range.setAttribute("aria-label", this.getAttribute("aria-label") ?? this.name);
+    const labels = [...this.querySelectorAll(":scope > crowd-slider-label")].sort((a, b) => Number(a.slot) - Number(b.slot));
+    this.labels.replaceChildren(...labels.map((label) => h("div", {}, h("slot", label.slot ? { name: label.slot } : {}))));
     if (!this.placed) {
       this.placed = true;
       this.value = this.start ?? this.range.min;
@@ -82,5 +90,12 @@ export class CrowdSlider extends CrowdElement {
   reset() {
     this.value = this.start ?? this.range.min;
     this.touched = this.start !== null;
+  }
+}
+
+export class CrowdSliderLabel extends CrowdElement {
+  /** @param {ShadowRoot} root */
+  build(root) {
+    root.append(h("slot"));
   }
 }

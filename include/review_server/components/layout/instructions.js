@@ -33,6 +33,28 @@ export const panelStyle = sheet(`
   .instructions .full { padding: 4px 0; min-height: 32px; text-align: left; }
 `);
 
+/** Instructions that stand in a form by themselves, and not in an element that shows them. */
+export class LooseInstructions extends CrowdElement {
+  static regions = ["full-instructions", "short-instructions"];
+  static style = panelStyle;
+
+  /** Gather those of a form into one panel. @param {HTMLElement} form */
+  static gather(form) {
+    const loose = this.regions.map((region) => form.querySelector(`:scope > ${region}`)).filter(Boolean);
+    if (!loose.length) return;
+    const panel = document.createElement("nightloop-instructions");
+    const place = document.createComment("");
+    loose[0].before(place);
+    // It is built when it comes into the page: it must hold them then.
+    panel.append(...loose);
+    place.replaceWith(panel);
+  }
+
+  build(root) {
+    root.append(instructionsPanel(this));
+  }
+}
+
 const REGIONS = {
   "short-summary": "", "detailed-instructions": "Details", "positive-example": "Good example",
   "negative-example": "Bad example",

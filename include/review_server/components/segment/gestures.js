@@ -3,7 +3,7 @@
 import { settled } from "../annotate/kinds.js";
 import { Pointers } from "../annotate/pointers.js";
 
-/** @param {import("./segmentation.js").CrowdSemanticSegmentation} element */
+/** @param {import("./segmentation.js").Segmentation} element */
 export function listenToStrokes(element) {
   new Strokes(element);
 }

@@ -26,6 +26,7 @@ export function actsOf(element) {
     ["polygon", "p", "polygon", () => element.chooseTool("polygon")],
     ["smallerBrush", ",", "smaller brush", () => element.chooseBrush(Math.min(element.brush - 1, element.brush / SIZE_STEP))],
     ["largerBrush", ".", "larger brush", () => element.chooseBrush(Math.max(element.brush + 1, element.brush * SIZE_STEP))],
+    ...(element.next ? [["next", "a", "a new one of this class", () => element.next()]] : []),
     ["cross", "n", "a cross to move with the arrows", () => element.drawByKeys()],
   ]), ...stageActs(element, "the mask")];
 }

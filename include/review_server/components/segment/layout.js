@@ -9,7 +9,7 @@ const TOOLS = { brush: "Brush", eraser: "Eraser", polygon: "Polygon" };
 
 /**
  * Build it, once.
- * @param {import("./segmentation.js").CrowdSemanticSegmentation} element
+ * @param {import("./segmentation.js").Segmentation} element
  * @param {ShadowRoot} root
  * @param {string[][]} fixed keys that cannot be changed, and what they do
  */
@@ -27,6 +27,7 @@ export function layOut(element, root, fixed) {
   const hide = tool("Hide", "Hide or show the mask (H)", () => element.toggleHidden());
   const around = frame(element, root, {
     fixed, tools: [undo, redo, gap(), ...tools.map(([, button]) => button), size, pixels, finish], last: [hide],
+    side: element.sides(),
   });
 
   return {
@@ -47,18 +48,15 @@ export function layOut(element, root, fixed) {
         `${element.header || "Image"}. ${TOOLS[element.tool]}. N: paint by keys. Question mark: all keys.`);
       const { palette } = around;
       keepingFocus(palette, () => palette.replaceChildren(...classButtons(element)));
+      element.showSides();
     },
   };
 }
 
-/** The classes to choose from, and others that a mask to correct has. */
 function classButtons(element) {
-  const { mask, labels } = element;
-  const others = element.classes.filter((label, index) => !labels.includes(label) && mask?.counts[index + 1]);
-  return [...labels, ...others].map((label, index) => {
-    const share = mask ? element.shareOf(label) : "";
+  return element.choices().map(({ label, count, counted }, index) => {
     const chosen = label === element.label && element.tool !== "eraser";
-    return classButton(element, { label, index, chosen, count: share, counted: `${share} of the image` });
+    return classButton(element, { label, index, chosen, count, counted });
   });
 }
 

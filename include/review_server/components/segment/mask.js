@@ -86,6 +86,13 @@ export class Mask {
     return this.touch(area);
   }
 
+  /** Make every pixel of a value nobody's. @param {number} value @returns {Area} */
+  clear(value) {
+    this.begin();
+    for (let index = 0; index < this.pixels.length; index += 1) if (this.pixels[index] === value) this.put(index, 0);
+    return this.touch({ left: 0, top: 0, right: this.width, bottom: this.height });
+  }
+
   /** Make what was painted since the last step a step of its own. @returns {boolean} whether anything had changed */
   settle() {
     const { before, touched } = this;

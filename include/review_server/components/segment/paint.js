@@ -2,10 +2,10 @@
 
 import { svg } from "../core/dom.js";
 
-/** @param {import("./segmentation.js").CrowdSemanticSegmentation} element */
+/** @param {import("./segmentation.js").Segmentation} element */
 export function paint(element) {
   const { view, corners, pointer, tool } = element;
-  const colour = tool === "eraser" ? "#ffffff" : element.colour(element.label);
+  const colour = tool === "eraser" ? "#ffffff" : element.ink;
   const parts = [];
   if (corners.length) {
     const places = corners.map((point) => view.toStage(point));

@@ -1,14 +1,15 @@
 /**
- * crowd-semantic-segmentation: each pixel of an image gets a class, by brush, eraser and filled polygon. The answer
- * holds the mask as a PNG in the classes' colours; an initial value is a mask to correct. Memory grows with the image:
- * a byte a pixel for the mask, four for showing it.
+ * The base of crowd-semantic-segmentation and crowd-instance-segmentation: each pixel of an image gets a value, by brush,
+ * eraser and filled polygon; subclasses say what a value means. The answer holds the mask as a PNG in the values'
+ * colours; an initial value is a mask to correct. Memory grows with the image: a byte a pixel for the mask, four for
+ * showing it.
  */
 
 import { h } from "../core/dom.js";
 import { ImageStage } from "../annotate/image-stage.js";
 import { Keymap } from "../core/keymap.js";
 import { listenToKeys } from "../annotate/keyboard.js";
-import { maskColours, pictureOf } from "./colours.js";
+import { pictureOf } from "./colours.js";
 import { listenToStrokes } from "./gestures.js";
 import { actsOf, fixedKeys, press } from "./keyboard.js";
 import { LARGEST_BRUSH, layOut } from "./layout.js";
@@ -17,19 +18,13 @@ import { paint } from "./paint.js";
 import { pngOf } from "./png.js";
 import { valuesOf } from "./reading.js";
 
-// A byte a pixel: 0 is nobody's.
-const MOST_CLASSES = 255;
 const NEAR = 8;
 
-export class CrowdSemanticSegmentation extends ImageStage {
+export class Segmentation extends ImageStage {
   /** @param {ShadowRoot} root */
   buildStage(root) {
     /** @type {Mask | null} null until the image is there */
     this.mask = null;
-    /** Classes by their value in the mask, less one. It only grows: values keep their meaning. @type {string[]} */
-    this.classes = [];
-    /** @type {Map<string, string>} */
-    this.colours = new Map();
     /** @type {"brush" | "eraser" | "polygon"} */
     this.tool = "brush";
     this.brush = 0;
@@ -39,7 +34,7 @@ export class CrowdSemanticSegmentation extends ImageStage {
     this.missing = "";
     /** The masks that are being read, one after the other. */
     this.reading = Promise.resolve();
-    /** A mask that was kept, until it is read. @type {{source: string, mappings: any} | null} */
+    /** A mask that was kept, until it is read. @type {{source: string, answer: any} | null} */
     this.kept = null;
     /** The mask to correct, as it was. @type {Uint8Array | null} */
     this.initial = null;
@@ -53,23 +48,49 @@ export class CrowdSemanticSegmentation extends ImageStage {
     listenToKeys(this, press);
   }
 
-  update() {
-    const mappings = this.preset ? this.initialValue?.labelMappings ?? {} : {};
-    this.know([...Object.keys(mappings), ...this.labels]);
-    const given = Object.entries(mappings).map(([label, { color } = {}]) => [label, String(color ?? "").toLowerCase()])
-      .filter(([, colour]) => /^#[0-9a-f]{6}$/.test(colour));
-    this.colours = new Map(/** @type {[string, string][]} */ (given));
-    this.know([]);
-    super.update();
-    this.show();
+  /** The colour of each value from 1 on, as #rrggbb. @returns {string[]} */
+  get palette() {
+    throw new TypeError("a subclass knows its colours");
   }
 
-  /** Give each class a value in the mask and a colour. @param {string[]} labels */
-  know(labels) {
-    this.classes.push(...new Set(labels.filter((label) => !this.classes.includes(label))));
-    if (this.classes.length > MOST_CLASSES) this.complain(`labels of ${this.localName}: at most ${MOST_CLASSES} are possible`);
-    const rest = this.classes.filter((label) => !this.colours.has(label));
-    maskColours(rest.length, this.colours.values()).forEach((colour, index) => this.colours.set(rest[index], colour));
+  /**
+   * Make known what a mask speaks of that was answered or is to be corrected.
+   * @param {any} _answer @returns {[string, number][]} the colours in its file, and the value of each
+   */
+  adopt(_answer) {
+    throw new TypeError("a subclass reads its own answers");
+  }
+
+  /** What the answer says of the colours. @returns {Record<string, any>} */
+  explained() {
+    throw new TypeError("a subclass writes its own answer");
+  }
+
+  /** The value that brush and polygon paint now; 0 when there is none. @returns {number} */
+  chosen() {
+    throw new TypeError("a subclass knows what it paints");
+  }
+
+  /** The classes to choose from, and what each has. @returns {{label: string, count: string, counted: string}[]} */
+  choices() {
+    throw new TypeError("a subclass knows its classes");
+  }
+
+  /** What stands below the classes. @returns {HTMLElement[]} */
+  sides() {
+    return [];
+  }
+
+  showSides() {}
+
+  /** What that value is, for people. */
+  get title() {
+    return this.label;
+  }
+
+  update() {
+    super.update();
+    this.show();
   }
 
   loaded() {
@@ -98,30 +119,26 @@ export class CrowdSemanticSegmentation extends ImageStage {
 
   async readInitial() {
     const initial = this.initialValue;
-    if (initial?.src) this.initial = await this.read(initial.src, initial.labelMappings ?? {});
+    if (initial?.src) this.initial = await this.read(initial.src, this.adopt(initial));
   }
 
   async readKept() {
     const { kept } = this;
     this.kept = null;
     if (!kept) return;
-    await this.read(kept.source, kept.mappings);
+    await this.read(kept.source, this.adopt(kept.answer));
     this.loads += 1;
   }
 
   /**
    * Begin with a mask from a file.
-   * @param {string} source its address @param {Record<string, {color: string}>} mappings
+   * @param {string} source its address @param {[string, number][]} values its colours, and the value of each
    * @returns {Promise<Uint8Array | null>} its values; null when it cannot be had, which is said
    */
-  async read(source, mappings) {
+  async read(source, values) {
     const { mask } = this;
-    this.know(Object.keys(mappings));
     this.missing = "The mask to begin with is still being loaded";
     this.panel.waiting(`${this.missing}…`);
-    const values = Object.entries(mappings).map(([label, { color } = { color: "" }]) => {
-      return /** @type {[string, number]} */ ([color, this.classes.indexOf(label) + 1]);
-    });
     try {
       const pixels = await valuesOf(source, mask, values);
       if (mask !== this.mask) return null;
@@ -143,13 +160,11 @@ export class CrowdSemanticSegmentation extends ImageStage {
 
   answer() {
     const { width, height } = this.size ?? { width: 0, height: 0 };
-    const used = this.classes.filter((label, index) => this.labels.includes(label) || this.mask?.counts[index + 1]);
-    const labelMappings = Object.fromEntries(used.map((label) => [label, { color: this.colour(label) }]));
-    const palette = ["#ffffff", ...this.classes.map((label) => this.colour(label))];
+    const palette = ["#ffffff", ...this.palette];
     /** @type {Record<string, any>} */
     const answer = {
       inputImageProperties: { height, width },
-      labelMappings,
+      ...this.explained(),
       labeledImage: { pngImageData: this.mask ? pngOf(this.mask.pixels, width, height, palette) : "" },
     };
     if (this.preset) answer.initialValueModified = !this.initial || !same(this.initial, this.mask.pixels);
@@ -164,7 +179,7 @@ export class CrowdSemanticSegmentation extends ImageStage {
   restore(answer) {
     const data = answer?.labeledImage?.pngImageData;
     if (typeof data !== "string" || !data) return;
-    this.kept = { source: `data:image/png;base64,${data}`, mappings: answer.labelMappings ?? {} };
+    this.kept = { source: `data:image/png;base64,${data}`, answer };
     if (this.mask) this.reading = this.reading.then(() => this.readKept());
   }
 
@@ -178,20 +193,21 @@ export class CrowdSemanticSegmentation extends ImageStage {
 
   /** The value that the tool paints. */
   get painted() {
-    return this.tool === "eraser" ? 0 : this.classes.indexOf(this.label) + 1;
+    return this.tool === "eraser" ? 0 : this.chosen();
   }
 
   /** Paint from one point to another; `settle` ends the stroke. */
   stroke(from, to) {
-    if (!this.mask || (this.tool === "brush" && !this.label)) return;
-    this.show(this.mask.stroke(from, to, this.brush, this.painted));
+    if (!this.mask) return;
+    const value = this.painted;
+    if (value || this.tool === "eraser") this.show(this.mask.stroke(from, to, this.brush, value));
   }
 
   settle() {
     if (!this.mask?.settle()) return;
     this.changed();
     this.edited();
-    this.say(this.tool === "eraser" ? "Erased" : `${this.label} painted, ${this.shareOf(this.label)}`);
+    this.say(this.tool === "eraser" ? "Erased" : `${this.title} painted, ${this.shareOf(this.chosen())}`);
   }
 
   abandon() {
@@ -204,7 +220,7 @@ export class CrowdSemanticSegmentation extends ImageStage {
     const near = (other) => other && Math.hypot(other.x - point.x, other.y - point.y) * this.view.scale <= NEAR;
     if (near(this.corners.at(-1)) || (this.corners.length >= 3 && near(this.corners[0]))) {
       this.finish();
-    } else if (this.label) {
+    } else if (this.chosen()) {
       this.corners = [...this.corners, point];
       this.changed();
       this.say(`corner ${this.corners.length} set`);
@@ -325,14 +341,15 @@ export class CrowdSemanticSegmentation extends ImageStage {
 
   // -- what is shown ---------------------------------------------------------------------------------------------
 
-  colour(label) {
-    return this.colours.get(label) ?? "#ffffff";
+  /** The colour that brush and polygon paint. */
+  get ink() {
+    return this.palette[this.chosen() - 1] ?? "#ffffff";
   }
 
-  /** "12 % of the image". */
-  shareOf(label) {
+  /** "12 % of the image": what a value has. @param {number} value */
+  shareOf(value) {
     const { counts, pixels } = this.mask;
-    const share = (counts[this.classes.indexOf(label) + 1] / pixels.length) * 100;
+    const share = (counts[value] / pixels.length) * 100;
     return share ? `${share < 1 ? "<1" : Math.round(share)} %` : "";
   }
 
@@ -342,8 +359,7 @@ export class CrowdSemanticSegmentation extends ImageStage {
     if (!mask) return;
     const { left, top, right, bottom } = area ?? { left: 0, top: 0, right: mask.width, bottom: mask.height };
     if (right <= left || bottom <= top) return;
-    const colours = this.classes.map((label) => this.colour(label));
-    const shown = pictureOf(mask.pixels, mask.width, { left, top, right, bottom }, colours);
+    const shown = pictureOf(mask.pixels, mask.width, { left, top, right, bottom }, this.palette);
     this.canvas.getContext("2d").putImageData(shown, left, top);
   }
 

@@ -1,0 +1,65 @@
+/** crowd-semantic-segmentation: a value is a class. */
+
+import { maskColours } from "./colours.js";
+import { Segmentation } from "./segmentation.js";
+
+// A byte a pixel: 0 is nobody's.
+const MOST_CLASSES = 255;
+
+export class CrowdSemanticSegmentation extends Segmentation {
+  /** Classes by their value in the mask, less one. It only grows: values keep their meaning. @type {string[]} */
+  classes = [];
+  /** @type {Map<string, string>} */
+  colours = new Map();
+
+  update() {
+    const mappings = this.preset ? this.initialValue?.labelMappings ?? {} : {};
+    this.know([...Object.keys(mappings), ...this.labels]);
+    const given = Object.entries(mappings).map(([label, { color } = {}]) => [label, String(color ?? "").toLowerCase()])
+      .filter(([, colour]) => /^#[0-9a-f]{6}$/.test(colour));
+    this.colours = new Map(/** @type {[string, string][]} */ (given));
+    this.know([]);
+    super.update();
+  }
+
+  /** Give each class a value in the mask and a colour. @param {string[]} labels */
+  know(labels) {
+    this.classes.push(...new Set(labels.filter((label) => !this.classes.includes(label))));
+    if (this.classes.length > MOST_CLASSES) this.complain(`labels of ${this.localName}: at most ${MOST_CLASSES} are possible`);
+    const rest = this.classes.filter((label) => !this.colours.has(label));
+    maskColours(rest.length, this.colours.values()).forEach((colour, index) => this.colours.set(rest[index], colour));
+  }
+
+  get palette() {
+    return this.classes.map((label) => this.colour(label));
+  }
+
+  adopt({ labelMappings = {} }) {
+    this.know(Object.keys(labelMappings));
+    return Object.entries(labelMappings).map(([label, { color } = { color: "" }]) =>
+      /** @type {[string, number]} */ ([color, this.classes.indexOf(label) + 1]));
+  }
+
+  explained() {
+    const used = this.classes.filter((label, index) => this.labels.includes(label) || this.mask?.counts[index + 1]);
+    return { labelMappings: Object.fromEntries(used.map((label) => [label, { color: this.colour(label) }])) };
+  }
+
+  chosen() {
+    return this.classes.indexOf(this.label) + 1;
+  }
+
+  colour(label) {
+    return this.colours.get(label) ?? "#ffffff";
+  }
+
+  /** The classes to choose from, and others that a mask to correct has; what each has of the image. */
+  choices() {
+    const { mask, labels } = this;
+    const others = this.classes.filter((label, index) => !labels.includes(label) && mask?.counts[index + 1]);
+    return [...labels, ...others].map((label) => {
+      const share = mask ? this.shareOf(this.classes.indexOf(label) + 1) : "";
+      return { label, count: share, counted: `${share} of the image` };
+    });
+  }
+}
