@@ -89,7 +89,8 @@ export class Classifier extends CrowdElement {
           this.keys[index] ? h("kbd", { "aria-hidden": "true" }, this.keys[index]) : null)),
     );
     for (const text of [...this.chosen]) if (!all.includes(text)) this.chosen.delete(text);
-    if (!this.chosen.size) this.begin();
+    // A template's script may give the categories later.
+    if (all.length && !this.chosen.size) this.begin();
     this.show();
   }
 
