@@ -87,7 +87,7 @@ def test_what_the_policy_blocks_is_named_with_its_host(task: Task, site: Site):
     told = [message["message"] for message in task.messages("error")]
     assert not any("could not be loaded" in text for text in told)  # the policy's word says more
     assert not any("CORS" in text for text in told)
-    assert task.page.locator("crowd-bounding-box").get_by_text("own.example.org").is_visible()
+    task.page.locator("crowd-bounding-box").get_by_text("own.example.org").wait_for()
 
 
 def test_a_picture_that_is_missing_is_told(task: Task, site: Site):

@@ -67,7 +67,10 @@ export class Seen {
 
 /** Every picture of the template, and those inside of elements. @returns {HTMLImageElement[]} */
 function pictures() {
-  const inside = [...document.querySelectorAll("*")].flatMap((element) => [...(element.shadowRoot?.querySelectorAll("img") ?? [])]);
+  // Not by the root's own method: that one complains of templates that look for what is not there (element.js).
+  const find = ShadowRoot.prototype.querySelectorAll;
+  const inside = [...document.querySelectorAll("*")].flatMap((element) =>
+    /** @type {HTMLImageElement[]} */ (element.shadowRoot ? [...find.call(element.shadowRoot, "img")] : []));
   return [...document.images, ...inside].filter((image) => image.getAttribute("src") && image.loading !== "lazy");
 }
 
