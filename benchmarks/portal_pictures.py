@@ -47,6 +47,8 @@ _PHONE = {
     "is_mobile": True,
     "device_scale_factor": 2,
 }
+# Who is at work, picture by picture.
+names = iter(("Ada", "Ben", "Carla", "Dora"))
 _DECLINES = ("BadImage", "NotSure", "UnclearRule")
 
 
@@ -112,7 +114,7 @@ def _at_work(it: Desk, team: str, bucket: str, template: str = TEMPLATE, **conte
     flow = it.flow(team, bucket, template, TaskTitle="Digits by night", TaskDescription="Correct the boxes")
     for number in range(4):
         _task(it, flow, number)
-    seat = it.sit(team, **context)
+    seat = it.sit(team, next(names), **context)
     task = eventually(lambda: seat.person.take(flow))
     seat.page.goto(f"{it.rig.url}/work/{task['task_id']}")
     seat.page.wait_for_selector(_READY)
@@ -150,7 +152,7 @@ def _owner(it: Desk, team: str, bucket: str) -> Page:
     flow = it.flow(team, bucket, TEMPLATE, TaskTitle="Digits by night", TaskDescription="Correct the boxes")
     for number in range(14):
         _task(it, flow, number)
-    people = [it.rig.worker(team, name=name) for name in ("Ada", "Ben", "Carla")]
+    people = [it.rig.worker(team, name=name) for name in ("Emil", "Fatma", "Gus")]
     for number, person in enumerate([*people, *people, *people]):
         it.rig.clock.advance(40 + 25 * (number % 3))
         task = person.take(flow)

@@ -54,9 +54,9 @@ class Desk:
     rig: Rig
     browser: Browser
 
-    def sit(self, team: str, **context: Any) -> Seat:
+    def sit(self, team: str, name: str | None = None, **context: Any) -> Seat:
         """A new member of the team, signed in."""
-        person = self.rig.worker(team)
+        person = self.rig.worker(team, name=name)
         opened = self.browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | context)
         opened.set_default_timeout(PATIENCE)
         host = urlsplit(self.rig.url).hostname

@@ -47,7 +47,7 @@ trailer<</Root 1 0 R>>
 def put_media(s3: Any, bucket: str, folder: str, browser: Browser) -> None:
     """Write every file of ``FILES`` below the folder."""
     files = {
-        "image": (_image(), "image/jpeg"),
+        "image": (picture(), "image/jpeg"),
         "audio": (_speech(), "audio/wav"),
         "video": (_clip(browser), "video/webm"),
         "document": (_PDF, "application/pdf"),
@@ -56,7 +56,8 @@ def put_media(s3: Any, bucket: str, folder: str, browser: Browser) -> None:
         s3.put_object(Bucket=bucket, Key=f"{folder}/{FILES[kind]}", Body=body, ContentType=media_type)
 
 
-def _image() -> bytes:
+def picture() -> bytes:
+    """A picture with two things on it."""
     image = Image.new("RGB", (640, 400), "#31425a")
     draw = ImageDraw.Draw(image)
     for at, colour in (((40, 50, 140, 130), "#c98b4a"), ((300, 120, 420, 260), "#7fae6e")):

@@ -17,7 +17,7 @@ def first_look(renderers: RenderPool, template: str) -> list[str]:
     """What its owner should know before anybody works; nothing when the server is too busy to look."""
     try:
         found = renderers.static_check(template)
-    except RenderBusy:
+    except (RenderBusy, RuntimeError):  # the pool has said why in the log
         return []
     findings = [
         Finding(one["code"], one["message"], one["line"], Severity(one["severity"])) for one in found[:_MOST]

@@ -176,8 +176,8 @@ def test_label_colors(task: Task):
 
 def test_an_initial_value_that_is_none_is_told(task: Task):
     page = task.open(_template("polygon", [{"label": "a", "vertices": [{"x": 1}]}, {"label": "a"}]))
-    told = page.locator("nightloop-notice").inner_text()
-    assert "of 2 polygons, 2 are not polygons and were left out (number 1, 2)" in told
+    told = page.locator("nightloop-notice", has_text="initial-value").inner_text()
+    assert "of 2 polygons, these were left out: 2 are not polygons (number 1, 2)" in told
     assert task.submit()["result"]["polygons"] == []
     assert task.value()["initialValueModified"] is True
 
@@ -193,9 +193,9 @@ def test_pre_labels_are_clipped_to_the_image(task: Task):
     corners = [(point["x"], point["y"]) for point in clipped["vertices"]]
     assert sorted(corners) == [(0, 0), (0, 50), (250, 0), (300, 50)]
     assert result["initialValueModified"] is True
-    told = page.locator("nightloop-notice").inner_text()
-    for words in ("1 has no extent", "1 lies outside the image", "1 reached over the image's edge"):
-        assert words in told
+    left, over = page.locator("nightloop-notice", has_text="initial-value").all_inner_texts()
+    assert "1 has no extent (number 4), 1 lies outside the image (number 3)" in left
+    assert "1 reached over the image's edge and was clipped to it (number 2)" in over
 
 
 def test_a_line_is_clipped_and_a_keypoint_outside_is_left_out(task: Task):

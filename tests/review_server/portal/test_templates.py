@@ -46,7 +46,7 @@ def test_a_granted_document_and_a_link_open_in_tabs_of_their_own(rig: Rig, visit
     with reviewer.context.expect_page() as opened:
         frame.get_by_role("link", name="Open the survey").click()
     opened.value.wait_for_url("**/sign-in")
-    assert opened.value.evaluate("window.opener") is None
+    opened.value.wait_for_function("() => window.opener === null")
     # What the scripts tried has opened nothing, and the task is still there.
     assert len(reviewer.context.pages) == 3
     expect(frame.get_by_label("Text")).to_be_visible()

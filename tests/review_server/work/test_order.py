@@ -117,7 +117,9 @@ def test_two_workers_fetch_different_items_ahead_and_get_them(rig: Rig):
     ben.take(flow)
     of_ann, of_ben = _ahead(ann, flow), _ahead(ben, flow)
     assert [of_ann["item"], of_ben["item"]] == names[2:4]
-    assert _ahead(ann, flow) == of_ann
+    assert _ahead(ann, flow)["item_hint"] == of_ann["item_hint"], "asked again"
+    assert ann.http.get(of_ann["frame"]).status_code == 200
+    assert ben.http.get(of_ann["frame"]).status_code == 403
     assert cid.take(flow)["item"] == names[4], "others' hints come last"
     task = ben.http.get("/worker/queue").json()["in_hand"][0]
     body = {"answer_content": {}, "next": {"queue": task["queue"], "prefer": of_ben["item_hint"]}}

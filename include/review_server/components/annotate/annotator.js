@@ -99,8 +99,15 @@ export class Annotator extends ImageStage {
   loaded() {
     super.loaded();
     if (!this.size) return;
-    this.incoming ??= { what: `The ${this.kind.plural} of ${this.localName}`, unreadable: [], excess: 0,
-      shapes: this.shapes.items.map((shape, index) => ({ ...shape, number: index + 1 })), total: this.shapes.items.length };
+    const { width, height } = this.size;
+    const image = `${width} × ${height}`;
+    // Another image below the same shapes: they are fitted to it as well.
+    if (!this.incoming && this.fittedTo !== image) {
+      const { items } = this.shapes;
+      this.incoming = { what: `The ${this.kind.plural} of ${this.localName}`, unreadable: [], excess: 0, total: items.length,
+        shapes: items.map((shape, index) => ({ ...shape, number: index + 1 })) };
+    }
+    this.fittedTo = image;
     this.fitIncoming();
   }
 
@@ -126,8 +133,7 @@ export class Annotator extends ImageStage {
     const { kept, ...numbers } = fitAll(incoming.shapes, kind, size);
     if (kept.some((shape, index) => shape !== incoming.shapes[index]) || kept.length < incoming.shapes.length) this.shapes.load(kept);
     const unknown = kept.filter((shape) => this.isUnknown(shape.label));
-    const words = wordsOf(incoming.what, kind, { ...incoming, ...numbers, unknown });
-    if (words) this.complain(words);
+    for (const words of wordsOf(incoming.what, kind, { ...incoming, ...numbers, unknown })) this.complain(words);
   }
 
   // -- the answer ----------------------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ import { areaOf, settled } from "./kinds.js";
 
 const MOST = 10_000;
 const FARTHEST = 1e9; // pixels: no image is as large
-const MOST_TOLD = 8;
+// A complaint has at most 300 characters.
+const MOST_TOLD = 5;
+const LONGEST = 30;
 /** How far a keypoint may lie outside and still mean the last pixel. */
 const TOLERANCE = 1;
 
@@ -113,28 +115,31 @@ function cut(points, closed, axis, limit, sign) {
 }
 
 /**
- * What was done, in one message; "" when nothing was.
+ * What was done: a short message each of what was left out, clipped, and has to be given a class.
  * @param {string} what @param {any} kind
  * @param {{total: number, unreadable: number[], excess: number, sample?: any, clipped: number[], outside: number[],
  *   empty: number[], unknown: Incoming[]}} done
+ * @returns {string[]}
  */
 export function wordsOf(what, kind, done) {
-  const words = [];
-  const tell = (numbers, one, many) => {
-    if (numbers.length) words.push(`${numbers.length} ${numbers.length === 1 ? one : many} (number ${listed(numbers)})`);
-  };
-  tell(done.unreadable, `is not a ${kind.noun} and was left out`, `are not ${kind.plural} and were left out`);
-  if (done.unreadable.length) words.push(`the first is ${brief(done.sample)}`);
-  tell(done.empty, "has no extent and was left out", "have no extent and were left out");
-  tell(done.outside, "lies outside the image and was left out", "lie outside the image and were left out");
-  tell(done.clipped, "reached over the image's edge and was clipped to it", "reached over the image's edge and were clipped to it");
-  if (done.excess) words.push(`${done.excess} after the first ${MOST} were left out`);
+  const of = `${what}: of ${done.total} ${done.total === 1 ? kind.noun : kind.plural}`;
+  const count = (numbers, one, many) =>
+    numbers.length ? [`${numbers.length} ${numbers.length === 1 ? one : many} (number ${listed(numbers)})`] : [];
+  const left = [
+    ...count(done.empty, "has no extent", "have no extent"),
+    ...count(done.outside, "lies outside the image", "lie outside the image"),
+    ...(done.excess ? [`${done.excess} come after the first ${MOST}`] : []),
+    ...count(done.unreadable, `is not a ${kind.noun}`, `are not ${kind.plural}`),
+    ...(done.unreadable.length ? [`such as ${brief(done.sample)}`] : []),
+  ];
+  const over = count(done.clipped, "reached over the image's edge and was clipped to it", "reached over the image's edge and were clipped to it");
+  const unknown = count(done.unknown.map((shape) => shape.number), "has a class that is not offered", "have a class that is not offered");
   const classes = [...new Set(done.unknown.map((shape) => shape.label))].map(brief);
-  tell(done.unknown.map((shape) => shape.number),
-    "has a class that is not offered: choose one for it or delete it before you submit",
-    "have a class that is not offered: choose one for each or delete it before you submit");
-  if (classes.length) words.push(`not offered: ${listed(classes)}`);
-  return words.length ? `${what}: of ${done.total} ${done.total === 1 ? kind.noun : kind.plural}, ${words.join("; ")}` : "";
+  return [
+    ...(left.length ? [`${of}, these were left out: ${left.join(", ")}`] : []),
+    ...over.map((words) => `${of}, ${words}`),
+    ...unknown.map((words) => `${of}, ${words}: ${classes.slice(0, 2).join(", ")}${classes.length > 2 ? " and others" : ""}. Choose a class for each, or delete it, before you submit`),
+  ];
 }
 
 function listed(values) {
@@ -144,5 +149,5 @@ function listed(values) {
 
 function brief(value) {
   const text = String(JSON.stringify(value));
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }

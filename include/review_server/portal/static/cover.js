@@ -24,16 +24,23 @@ export function ask(heading, text, actions) {
     }),
   );
   cover.hidden = false;
-  below().inert = true;
+  reachable(false);
   say("");
   cover.querySelector("button").focus();
 }
 
 export function uncover() {
   cover.hidden = true;
-  below().inert = false;
+  reachable(true);
 }
 
 export const isCovered = () => !cover.hidden;
 
-const below = () => /** @type {HTMLElement} */ (document.getElementById("frames"));
+/** Not by `inert`: a click into a frame that has just ceased to be inert can miss. The cover itself keeps clicks away. */
+function reachable(is) {
+  const frame = document.getElementById("frame");
+  for (const [name, value] of [["tabindex", "-1"], ["aria-hidden", "true"]]) {
+    if (is) frame.removeAttribute(name);
+    else frame.setAttribute(name, value);
+  }
+}

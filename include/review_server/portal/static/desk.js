@@ -58,6 +58,8 @@ export class Sheet {
     this.mark = null;
     /** @type {string | null} */
     this.stored = null;
+    /** Its answer before anybody did anything. @type {string | null} */
+    this.begun = null;
     this.madeAt = performance.now();
     element.addEventListener("load", () => (this.loadedAt = performance.now()));
   }

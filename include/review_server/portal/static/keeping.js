@@ -83,18 +83,28 @@ export class Keeping {
     this.drafts.set(sheet.task.task_id, { content, comment: this.comment, of: sheet.mark });
   }
 
-  /** Have the server keep what is in the sheet, once it has what it was given before. Throws what it refuses. */
-  toServer(sheet) {
-    this.last = this.last.catch(() => {}).then(() => this.put(sheet));
+  /** What the sheet would answer before anybody did anything, or as it was kept. @param {Sheet} sheet */
+  begin(sheet) {
+    sheet.drawn().then((content) => (sheet.begun = mark(content)), () => {});
+  }
+
+  /**
+   * Have the server keep what is in the sheet, once it has what it was given before. Throws what it refuses.
+   * @param {Sheet} sheet @param {boolean} [leaving] a frame tells of what is done once a second: before its page is left
+   *   it is asked whatever it has told
+   */
+  toServer(sheet, leaving = false) {
+    this.last = this.last.catch(() => {}).then(() => this.put(sheet, leaving));
     return this.last;
   }
 
-  async put(sheet) {
-    if (!sheet.unkept || !sheet.isLive) return;
+  async put(sheet, leaving) {
+    const told = sheet.unkept;
+    if (!(told || leaving) || !sheet.isLive) return;
     sheet.unkept = false;
     try {
       const content = await sheet.drawn();
-      if (!content || !sheet.isLive) return;
+      if (!content || !sheet.isLive || (!told && [sheet.begun, sheet.mark].includes(mark(content)))) return;
       this.store(sheet, content);
       await call("PUT", `/worker/tasks/${sheet.task.task_id}/draft`, { answer_content: content });
       sheet.mark = mark(content);

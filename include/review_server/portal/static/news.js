@@ -66,8 +66,6 @@ export function goesOn() {
   if (!message) return;
   sessionStorage.removeItem(NEXT);
   const { text, undo } = JSON.parse(message);
-  setTimeout(() => {
-    say(text, true);
-    offerUndo(undo);
-  }, 150);
+  setTimeout(() => say(text, true), 150);
+  offerUndo(undo);
 }

@@ -66,10 +66,7 @@ export class Stopping {
   }
 
   async later() {
-    const sheet = this.desk.current;
-    // The frame tells of activity once a second: there may be more than was told.
-    sheet.unkept ||= sheet.changed;
-    await this.keeping.toServer(sheet);
+    await this.keeping.toServer(this.desk.current, true);
     sayNext("The task is still yours, with what you did: resume it before its time is up.");
     this.page.go("/");
   }

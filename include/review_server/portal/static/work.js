@@ -35,6 +35,7 @@ const AHEAD_IS_GOOD = 600_000;
 const LOOK_AHEAD_EVERY = 15_000;
 const GUARD_EVERY = 200;
 const COMPLAINTS = 20;
+const BEHIND = 0.1;
 const SHOWN_OF_MESSAGE = 300;
 
 let leaving = false;
@@ -56,11 +57,12 @@ const desk = new Desk(first, task, { greeted, painted, activity, answer, key, er
 const sending = new Sending(desk, keeping, { active, turned, lost: (sheet) => ending.lost(sheet), go });
 const ending = new Ending(desk, keeping, sending, { active, countdown: () => countdown, go });
 const stopping = new Stopping(desk, keeping, { left: () => countdown.left, go, lost: (sheet) => ending.lost(sheet) });
-const undo = undoing(() => keeping.toServer(desk.current), go);
+const undo = undoing(() => keeping.toServer(desk.current, true), go);
 
 const countdown = new Countdown(first.dataset.now, first.dataset.expires, {
   tick: (seconds) => {
     time.textContent = inWords(seconds);
+    showWhetherEarly();
     left.classList.toggle("soon", seconds <= 60);
   },
   warn: (seconds) => {
@@ -89,6 +91,7 @@ async function begin(sheet) {
   if (!isCovered()) sheet.element.focus();
   for (const message of sheet.complaints.splice(0)) error(sheet, { message });
   await keeping.restore(sheet, keptDraft);
+  keeping.begin(sheet);
   stopping.show();
   sheet.element.dataset.ready = "yes";
   lookAhead();
@@ -109,6 +112,12 @@ function activity(sheet, { changed = true }) {
 function answer(sheet, { content }) {
   if (sending.isSending || leaving || sheet.over || isEarly(sheet)) return;
   if (content && typeof content === "object" && !Array.isArray(content)) sending.send(sheet, content);
+}
+
+/** The bar's button is pale until it would be heard; the frame's own clock may be a little behind. */
+function showWhetherEarly() {
+  const { painted: isPainted, seen } = desk.current;
+  submitButton.setAttribute("aria-disabled", String(!isPainted || seen.seconds < leastSeconds + BEHIND));
 }
 
 /** Whether it is too early to submit, and if so, say so. @param {Sheet} sheet */
@@ -190,7 +199,7 @@ function turned(next) {
 // The page of a task that ended is another page; what is begun here is kept.
 window.addEventListener("popstate", async () => {
   if (location.pathname === `/work/${desk.current.task.task_id}`) return;
-  await keeping.toServer(desk.current).catch(() => {});
+  await keeping.toServer(desk.current, true).catch(() => {});
   leaving = true;
   location.reload();
 });
@@ -243,7 +252,7 @@ document.addEventListener("visibilitychange", async () => {
   sheet.tell("pause", { paused: document.hidden });
   if (document.hidden) {
     active.pause();
-    if (!sending.isSending && !leaving) keeping.toServer(sheet).catch(() => {});
+    if (!sending.isSending && !leaving) keeping.toServer(sheet, true).catch(() => {});
     return;
   }
   active.note();

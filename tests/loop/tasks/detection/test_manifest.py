@@ -72,6 +72,8 @@ def test_who_answers_within_a_second_is_named_in_the_metadata():
         for number, seconds in enumerate((0.99, 1.0, None, 0.0))
     ]
     slow, fast = TASK.write_labels([(answers[1:3], ORIGIN), (answers, ORIGIN)])
+    assert isinstance(slow, dict)
+    assert isinstance(fast, dict)
     assert "answered-too-fast" not in slow["review-metadata"]
     assert fast["review-metadata"]["answered-too-fast"] == ["w0", "w3"]
     assert TASK.read_line(dump(fast)).boxes == TASK.read_line(dump(slow)).boxes
