@@ -22,7 +22,7 @@ from playwright.sync_api import Page
 from benchmarks.annotating import Hands
 from benchmarks.planted import CLASSES
 from benchmarks.portal_rig import Desk, Seat, desk
-from include.review_server.portal.worker_api import COOKIE
+from include.review_server.portal.worker_http import COOKIE
 from include.samples.scenes import SIDE, draw
 from tests.review_server.rig import Flow, Person
 from tests.support.cloud import eventually

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from include.review_server.portal.worker_api import COOKIE
+from include.review_server.portal.worker_http import COOKIE
 from tests.review_server.rig import Flow, Person, Rig
 from tests.support.browser import ARGUMENTS, CHROMIUM
 from tests.support.cloud import ROLE, LocalCloud, eventually

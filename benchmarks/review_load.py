@@ -39,7 +39,7 @@ from include.review_server.db.database import Database
 from include.review_server.db.models import FlowDefinition, HumanLoop, ItemInput
 from include.review_server.db.statuses import ItemStatus
 from include.review_server.people.accounts import Accounts
-from include.review_server.portal.worker_api import COOKIE
+from include.review_server.portal.worker_http import COOKIE
 from include.review_server.settings import ReviewSettings
 from tests.review_server.process import Process
 from tests.support.cloud import ROLE, LocalCloud, eventually

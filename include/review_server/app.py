@@ -52,7 +52,8 @@ from include.review_server.portal.away import database_away, no_text
 from include.review_server.portal.frames import Frames
 from include.review_server.portal.portal import portal_routes
 from include.review_server.portal.statistics import Statistics
-from include.review_server.portal.worker_api import WorkerApi
+from include.review_server.portal.worker_session import SessionRoutes
+from include.review_server.portal.worker_tasks import TaskRoutes
 from include.review_server.s3 import ObjectStore
 from include.review_server.settings import ReviewSettings
 from include.review_server.templates.component_files import component_routes
@@ -174,14 +175,13 @@ class Review:
         )
         statistics = Statistics(self.database, clock)
         frames = Frames(self.database, access, self._renderers, self._trials, clock, url)
-        secure = url.startswith("https:")
-        worker_api = WorkerApi(
+        session_routes = SessionRoutes(self.accounts, clock, secure_cookie=url.startswith("https:"))
+        task_routes = TaskRoutes(
             self.accounts,
             self.tasks,
             Complaints(self.database, clock),
             statistics,
             clock,
-            secure_cookie=secure,
             least_seconds=settings.least_seconds,
             ahead_frame=lambda person, item: f"/frame/{frames.ahead_ticket(person, item)}",
         )
@@ -189,7 +189,8 @@ class Review:
             routes=[
                 Route("/_nightloop/health", self._health),
                 Route("/metrics", self.metrics.page),
-                *worker_api.routes(),
+                *session_routes.routes(),
+                *task_routes.routes(),
                 *component_routes(),
                 *portal_routes(
                     self.database,

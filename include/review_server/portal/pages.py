@@ -1,7 +1,7 @@
 """The workers' pages: sign in, the queue, one task at work, and the frame in which its template runs.
 
 Handlers ask ``Accounts``, ``Tasks`` and ``Frames`` and hand values to jinja2. Pages only show; everything
-that changes something goes through the interface below ``/worker`` (``worker_api``), called by the pages'
+that changes something goes through the interface below ``/worker`` (``worker_tasks``), called by the pages'
 scripts with the session's CSRF token.
 """
 
@@ -23,7 +23,7 @@ from include.review_server.people.accounts import Accounts, SignedIn
 from include.review_server.people.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from include.review_server.portal.frames import NOT_SHOWN, Frames, message_frame
 from include.review_server.portal.rendering import Pages
-from include.review_server.portal.worker_api import COOKIE
+from include.review_server.portal.worker_http import COOKIE
 from include.review_server.work.tasks import Tasks
 
 Handler = Callable[[Request], Awaitable[Response]]

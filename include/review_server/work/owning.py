@@ -2,7 +2,8 @@
 give it to somebody else.
 
 Every method is one transaction, says in the log who did it, and raises ``UnknownTask``, ``TaskNotInHand`` or
-``BadAnswer`` where it cannot be done. A worker whose task is taken meets it as a withdrawn one.
+``BadAnswer`` where it cannot be done. A worker whose task is taken meets it as a withdrawn one; what was on
+the page comes back when the same worker gets the item again.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ class Owning:
 
     def _withdraw(self, session: Session, item: WorkItem, task: Task) -> None:
         now = self._clock()
-        end_task(session, task, TaskStatus.WITHDRAWN, now)
+        end_task(session, task, TaskStatus.WITHDRAWN, now, keep_draft=True)
         settle(session, item, now)
 
     def _eligible(self, session: Session, item: WorkItem, worker_id: str) -> str:

@@ -8,30 +8,23 @@ can be taken back until it is final.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
-from include.review_server.db.models import (
-    Answer,
-    Draft,
-    ItemInput,
-    Task,
-    WorkItem,
-    WorkQueue,
-)
+from include.review_server.db.models import Answer, Draft, Task, WorkItem
 from include.review_server.db.statuses import DeclineReason, TaskStatus
-from include.review_server.errors import Forbidden, TaskNotInHand, UnknownTask
+from include.review_server.errors import TaskNotInHand, UnknownTask
 from include.review_server.work.ahead import Ahead, AheadInput, Hints
 from include.review_server.work.deadlines import end_run_out, run_out
 from include.review_server.work.lifecycle import end_task, locked, settle
 from include.review_server.work.offers import offered, queues_of
 from include.review_server.work.seats import check_in_hand, held, queue_here, queue_of, seat, take_back
+from include.review_server.work.taking import input_ahead, next_ahead, next_task
 from include.review_server.work.views import (
     AnswerView,
     QueueView,
@@ -107,31 +100,18 @@ class Tasks:
         """What the worker would most likely be given next. It is not held: whoever comes first gets it."""
         now = self._clock()
         with self._database.read() as session:
-            queues = [queue for queue in queues_of(session, worker_id) if key in (None, queue.key)]
-            others = self._hints.of_others(worker_id, now)
-            for queue in queues:
-                items = offered(queue.id, worker_id, now).where(WorkItem.id.not_in(others))
-                item = session.scalars(items.order_by(WorkItem.id).limit(1)).one_or_none()
-                if item is not None:
-                    self._hints.give(worker_id, item.id, now)
-                    return Ahead(item.id, str(item.id), item.title, queue.key)
-        return None
+            ahead = next_ahead(session, worker_id, key, self._hints.of_others(worker_id, now), now)
+        if ahead is not None:
+            self._hints.give(worker_id, ahead.item_id, now)
+        return ahead
 
     def ahead_input(self, worker_id: str, item_id: int) -> AheadInput:
         """What the item is shown from, while it is offered to the worker or in the worker's hand.
 
         Raises ``Forbidden`` otherwise.
         """
-        now = self._clock()
         with self._database.read() as session:
-            item = session.get(WorkItem, item_id)
-            if item is not None:
-                place = offered(item.queue_id, worker_id, now).where(WorkItem.id == item_id)
-                of_worker = any(queue.id == item.queue_id for queue in queues_of(session, worker_id))
-                in_hand = session.scalars(held(worker_id, now).where(Task.item_id == item_id)).first()
-                if of_worker and (in_hand is not None or session.scalars(place).first() is not None):
-                    return AheadInput(item.queue_id, session.get_one(ItemInput, item_id).content)
-        raise Forbidden("this task is not offered to you any more: take the next one")
+            return input_ahead(session, worker_id, item_id, self._clock())
 
     def get(self, worker_id: str, task_id: str) -> TaskView:
         """A task of this worker, whatever became of it."""
@@ -241,37 +221,7 @@ class Tasks:
             now = self._clock()
             # The worker's own run-out leases only; the job ends everyone's.
             end_run_out(session, run_out(now).where(Task.worker_id == worker_id), now)
-            queues = [queue for queue in queues_of(session, worker_id) if key in (None, queue.key)]
-            if key is not None and not queues:
-                raise UnknownTask(f"your teams have no open queue {key}")
-            numbers = [queue.id for queue in queues]
-            mine = held(worker_id, now).where(Task.queue_id.in_(numbers)).order_by(Task.accepted_at).limit(1)
-            if task := session.scalars(mine).one_or_none():
-                return task_view(session, task), False
-            for queue, wanted in self._wishes(session, queues, worker_id, prefer, now):
-                # Oldest first; a row that another worker is taking at this moment is passed over.
-                items = offered(queue.id, worker_id, now).where(wanted).order_by(WorkItem.id).limit(1)
-                item = session.scalars(items.with_for_update(skip_locked=True, of=WorkItem)).one_or_none()
-                if item is not None:
-                    return task_view(session, seat(session, queue, item, worker_id, now)), True
-            return None
-
-    def _wishes(
-        self, session: Session, queues: Sequence[WorkQueue], worker_id: str, prefer: str | None, now: datetime
-    ) -> Iterator[tuple[WorkQueue, ColumnElement[bool]]]:
-        """Where to look for the next item, and for which: what the page has fetched, then what nobody else's
-        page has, then any.
-        """
-        if prefer and prefer.isascii() and prefer.isdigit() and len(prefer) < 19:
-            wished = session.get(WorkItem, int(prefer))
-            for queue in queues:
-                if wished is not None and wished.queue_id == queue.id:
-                    yield queue, WorkItem.id == wished.id
-        others = self._hints.of_others(worker_id, now)
-        for queue in queues:
-            if others:
-                yield queue, WorkItem.id.not_in(others)
-            yield queue, true()
+            return next_task(session, worker_id, key, prefer, self._hints.of_others(worker_id, now), now)
 
     def _take_back(self, worker_id: str, task_id: str) -> TaskView:
         with self._database.write() as session:

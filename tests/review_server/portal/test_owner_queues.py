@@ -220,6 +220,27 @@ def test_a_reassigned_task_waits_for_that_worker_alone_until_it_is_offered_to_al
     assert ada.take(flow)["item"] == name
 
 
+def test_what_was_on_the_page_comes_back_to_who_held_the_task_and_to_nobody_else(rig: Rig, owner: Owner):
+    flow = rig.flow()
+    flow.start()
+    ada, bo = rig.worker(flow.team), rig.worker(flow.team)
+
+    def draft(person: Person, task: dict[str, Any]) -> httpx.Response:
+        return person.http.get(f"/worker/tasks/{task['task_id']}/draft")
+
+    task = ada.take(flow)
+    address = f"/worker/tasks/{task['task_id']}/draft"
+    assert ada.http.put(address, json={"answer_content": CAT}).status_code == 204
+    assert owner.act(flow, "release", task=task["task_id"]).status_code == 303
+    again = ada.take(flow)
+    assert draft(ada, again).json()["answer_content"] == CAT
+    assert owner.act(flow, "reassign", task=again["task_id"], worker=bo.id).status_code == 303
+    between = bo.take(flow)
+    assert draft(bo, between).status_code == 204
+    assert owner.act(flow, "reassign", task=between["task_id"], worker=ada.id).status_code == 303
+    assert draft(ada, ada.take(flow)).json()["answer_content"] == CAT
+
+
 def test_a_place_that_was_kept_for_one_worker_does_not_keep_the_others_of_its_item(rig: Rig, owner: Owner):
     flow = rig.flow(TaskCount=2)
     flow.start()
