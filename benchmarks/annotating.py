@@ -178,7 +178,7 @@ def _aim(hands: Hands, box: Seen) -> None:
     hands.point(*box.middle)
     hands.page.wait_for_timeout(20)
     for _ in range(3):
-        if hands.tell("() => ELEMENT.pointedId ?? ELEMENT.shapes.selectedId") == box.id:
+        if hands.tell("() => ELEMENT.selection.pointedId ?? ELEMENT.shapes.selectedId") == box.id:
             return
         hands.click(*box.middle)
 
@@ -244,13 +244,13 @@ def _select(hands: Hands, wanted: int) -> None:
         hands.press("Tab" if step == 1 else "Shift+Tab")
         return
     hands.press("g")
-    letters = {shape: typed for typed, shape in hands.tell("() => [...ELEMENT.mode.keys]")}
+    letters = {shape: typed for typed, shape in hands.tell("() => [...ELEMENT.letters.mode.keys]")}
     hands.press(*letters[wanted])
 
 
 def _letters(hands: Hands, x: int, y: int) -> None:
     """A point by column and row of the grid."""
-    hands.press(*hands.tell("([x, y]) => ELEMENT.mode.lettersFor({x, y})", [x, y]))
+    hands.press(*hands.tell("([x, y]) => ELEMENT.letters.mode.lettersFor({x, y})", [x, y]))
 
 
 def _arrows(dx: int, dy: int) -> list[str]:

@@ -606,7 +606,7 @@ def test_what_is_hidden_cannot_be_edited(task: Task, what: str):
     else:
         page.evaluate(
             "(() => { const e = document.querySelector('crowd-bounding-box');"
-            " e.hiddenLabels.add('dog'); e.afterHiding(); })()"
+            " e.hiding.labels.add('dog'); e.hiding.changed(); })()"
         )
     assert _chosen(task) is None
     page.locator(".stage").focus()

@@ -187,8 +187,8 @@ def test_a_box_is_drawn_moved_and_drawn_again_by_letters(task: Task):
     task.open(_template(BOXES))
     task.page.locator(".stage").focus()
     task.keys("b")
-    letters = task.page.evaluate(f"{ELEMENT}.mode.lettersFor({{x: 205, y: 10}})")
-    opposite = task.page.evaluate(f"{ELEMENT}.mode.lettersFor({{x: 300, y: 50}})")
+    letters = task.page.evaluate(f"{ELEMENT}.letters.mode.lettersFor({{x: 205, y: 10}})")
+    opposite = task.page.evaluate(f"{ELEMENT}.letters.mode.lettersFor({{x: 300, y: 50}})")
     task.keys(*letters, "q", "Backspace", *opposite, "3")
     box = _boxes(task)[3]
     # Half a step of 320 and 200 pixels in 25 steps.
@@ -210,7 +210,7 @@ def test_what_is_zoomed_to_makes_the_grid_finer(task: Task):
     task.open(_template(BOXES))
     task.page.locator(".stage").focus()
     task.keys("g", "c", "z", "r")
-    area = task.page.evaluate(f"{ELEMENT}.mode.area")
+    area = task.page.evaluate(f"{ELEMENT}.letters.mode.area")
     assert area["right"] - area["left"] < 200
     assert area["left"] < 30
     task.keys("Escape", "z")

@@ -24,7 +24,7 @@ _LABEL = f"""() => {{
 
 def _point(task: Task, x: float, y: float) -> None:
     task.page.mouse.move(*task.at(x, y))
-    task.page.wait_for_function(f"() => {_ELEMENT}.pointedId !== null")
+    task.page.wait_for_function(f"() => {_ELEMENT}.selection.pointedId !== null")
 
 
 def _labels(task: Task) -> list[str]:
@@ -50,7 +50,7 @@ def test_nothing_is_under_a_mouse_that_has_gone(task: Task, way: str) -> None:
     task.open(TEMPLATE)
     _point(task, 70, 90)
     task.page.mouse.move(*(task.at(300, 190) if way == "off the boxes" else (5, 5)))
-    task.page.wait_for_function(f"() => {_ELEMENT}.pointedId === null")
+    task.page.wait_for_function(f"() => {_ELEMENT}.selection.pointedId === null")
     task.keys("2", "Delete")
     assert _labels(task) == ["cat", "cat"]
 

@@ -26,11 +26,11 @@ class Gestures extends Pointers {
   begin(event, place, start) {
     const { annotator } = this;
     const { kind } = annotator;
-    annotator.pointAt(null);
+    annotator.selection.pointAt(null);
     this.reachBy(event);
     // Many Linux desktops move windows by Alt + drag: Ctrl means the same.
     const anew = event.ctrlKey || event.altKey;
-    if (annotator.draft?.points.length && kind.drawing === "path") return { type: "point", ...start };
+    if (annotator.drawing.begun && kind.drawing === "path") return { type: "point", ...start };
     const taken = anew ? null : this.taken(place);
     if (taken) return { type: "edit", ...taken, ...start };
     return { type: kind.drawing === "drag" ? "draw" : "point", anew, ...start };
@@ -49,7 +49,7 @@ class Gestures extends Pointers {
   taken(place) {
     const { view, shapes, kind, reach } = this.annotator;
     const selected = shapes.selected;
-    if (selected && !this.annotator.isHidden(selected)) {
+    if (selected && !this.annotator.hiding.isHidden(selected)) {
       const part = partUnder(kind, selected.points, view, reach, place);
       if (part !== null) return { shape: selected, part };
     }
@@ -65,12 +65,12 @@ class Gestures extends Pointers {
     const { kind, size, shapes } = annotator;
     const to = settled(place.at, size, kind.room);
     if (act.type === "draw") {
-      annotator.setDraft({ points: boxOf(settled(act.from, size, kind.room), to) }, true);
+      annotator.drawing.set({ points: boxOf(settled(act.from, size, kind.room), to) }, true);
     } else if (act.type === "edit") {
       this.edit(act, place);
-    } else if (act.type === "point" && kind.most === 2 && (act.line || !annotator.draft?.points.length)) {
+    } else if (act.type === "point" && kind.most === 2 && (act.line || !annotator.drawing.begun)) {
       act.line = true;
-      annotator.setDraft({ points: [settled(act.from, size, kind.room)], tip: to }, true);
+      annotator.drawing.set({ points: [settled(act.from, size, kind.room)], tip: to }, true);
     }
     annotator.hover(act.type === "draw" ? place : null, shapes.before ? place.at : null);
   }
@@ -96,17 +96,17 @@ class Gestures extends Pointers {
     const { annotator } = this;
     const { kind, size, shapes } = annotator;
     if (act.type === "draw" && act.dragged) {
-      const { draft } = annotator;
-      annotator.setDraft(null);
+      const { draft } = annotator.drawing;
+      annotator.drawing.set(null);
       if (draft && kind.large(draft.points)) annotator.addShape(draft.points);
     } else if (act.type === "edit") {
       if (act.dragged) annotator.settle(act.part !== WHOLE);
-      else if (act.label) annotator.selectShape(act.shape.id, false);
+      else if (act.label) annotator.selection.select(act.shape.id, false);
       else if (act.part === WHOLE || kind.drawing === "point") this.choose(place);
     } else if (act.type === "point") {
-      if (act.line) annotator.finishDraft([annotator.draft.points[0], settled(place.at, size, kind.room)]);
-      else if (kind.drawing === "path" && !annotator.draft && !act.anew && this.choose(place)) return;
-      else annotator.placePoint(settled(place.at, size, kind.room));
+      if (act.line) annotator.drawing.finish([annotator.drawing.draft.points[0], settled(place.at, size, kind.room)]);
+      else if (kind.drawing === "path" && !annotator.drawing.draft && !act.anew && this.choose(place)) return;
+      else annotator.drawing.placePoint(settled(place.at, size, kind.room));
     } else if (act.type === "draw" && !this.choose(place)) {
       shapes.select(null);
     }
@@ -121,7 +121,7 @@ class Gestures extends Pointers {
     this.chosenAt = place.at;
     if (!found.length) return false;
     const at = found.findIndex((shape) => shape.id === annotator.shapes.selectedId);
-    annotator.selectShape(found[again ? (at + 1) % found.length : 0].id, false);
+    annotator.selection.select(found[again ? (at + 1) % found.length : 0].id, false);
     return true;
   }
 
@@ -132,7 +132,7 @@ class Gestures extends Pointers {
     const near = (kind.drawing === "point" ? reach.outline + 3 : reach.outline) / view.scale;
     const found = [];
     for (const shape of shapes.items) {
-      if (annotator.isHidden(shape)) continue;
+      if (annotator.hiding.isHidden(shape)) continue;
       const outline = kind.outline(shape.points);
       if (kind.closed && holds(outline, place.at)) {
         found.push({ shape, order: areaOf(outline) - Number.MAX_SAFE_INTEGER });
@@ -146,7 +146,7 @@ class Gestures extends Pointers {
 
   abandon(act) {
     this.annotator.shapes.abandon();
-    if (act.type === "draw" || act.line) this.annotator.setDraft(null);
+    if (act.type === "draw" || act.line) this.annotator.drawing.set(null);
   }
 
   /** The pointer hovers: crosshair, the path's next point, and a cursor that says what a press would do. */
@@ -154,13 +154,13 @@ class Gestures extends Pointers {
     const { annotator } = this;
     const { kind } = annotator;
     this.reachBy(event);
-    const drawing = annotator.draft?.points.length && kind.drawing === "path";
-    if (drawing) annotator.draft.tip = settled(place.at, annotator.size, kind.room);
+    const drawing = annotator.drawing.begun && kind.drawing === "path";
+    if (drawing) annotator.drawing.draft.tip = settled(place.at, annotator.size, kind.room);
     const taken = drawing || event.ctrlKey || event.altKey ? null : this.taken(place);
     // Keys then act on the box under the mouse, unless the selected one is there as well.
-    const under = event.pointerType === "mouse" && kind.drawing === "drag" && !annotator.draft ? this.below(place) : [];
+    const under = event.pointerType === "mouse" && kind.drawing === "drag" && !annotator.drawing.draft ? this.below(place) : [];
     const own = under.some((shape) => shape.id === annotator.shapes.selectedId);
-    annotator.pointAt(own ? null : under[0]?.id ?? null);
+    annotator.selection.pointAt(own ? null : under[0]?.id ?? null);
     this.cursor(!taken ? "crosshair" : taken.part === WHOLE ? "move" : kind.cursor(taken.part));
     annotator.hover(event.pointerType === "mouse" && !taken ? place : null, place.at);
   }

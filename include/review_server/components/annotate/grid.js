@@ -61,10 +61,10 @@ export class Grid {
     const { annotator } = this;
     if (key === "Backspace") this.typed = this.typed.slice(0, -1);
     else if (/^[a-z]$/.test(key)) this.typed += key;
-    else return annotator.endMode(), key === "Escape" || key === "Enter";
+    else return annotator.letters.end(), key === "Escape" || key === "Enter";
     if (this.typed.length === 2 * this.count) {
       const { points } = this;
-      annotator.endMode();
+      annotator.letters.end();
       this.done(points);
     } else {
       annotator.say(this.said);

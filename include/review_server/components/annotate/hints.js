@@ -12,7 +12,7 @@ export class Hints {
     this.typed = "";
     const { width, height } = annotator.view.stage;
     const seen = annotator.shapes.items.filter((shape) => {
-      if (annotator.isHidden(shape)) return false;
+      if (annotator.hiding.isHidden(shape)) return false;
       const bounds = boundsOf(shape.points);
       const [from, to] = [annotator.view.toStage({ x: bounds.left, y: bounds.top }), annotator.view.toStage({ x: bounds.right, y: bounds.bottom })];
       return to.x >= 0 && to.y >= 0 && from.x <= width && from.y <= height;
@@ -35,11 +35,11 @@ export class Hints {
     if (event.ctrlKey || event.metaKey || event.altKey) return false;
     if (key === "Backspace") this.typed = "";
     else if (/^[a-z]$/.test(key)) this.typed += key;
-    else return this.annotator.endMode(), key === "Escape" || key === "Enter";
+    else return this.annotator.letters.end(), key === "Escape" || key === "Enter";
     const found = this.keys.get(this.typed);
     const open = [...this.keys.keys()].some((text) => text.startsWith(this.typed));
-    if (found !== undefined || !open) this.annotator.endMode();
-    if (found !== undefined) this.annotator.selectShape(found);
+    if (found !== undefined || !open) this.annotator.letters.end();
+    if (found !== undefined) this.annotator.selection.select(found);
     this.annotator.changed();
     return true;
   }

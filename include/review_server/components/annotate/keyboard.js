@@ -43,16 +43,16 @@ export function actsOf(annotator) {
   const acts = [
     ["new", "n", box ? `new ${on.noun} in the middle, to move and resize by keys`
       : `draw by keys: arrows move the cross, Enter sets a point${kind.most ? "" : ", Enter again on it finishes"}`,
-    () => annotator.drawByKeys()],
+    () => annotator.drawing.byKeys()],
     box && ["newByGrid", "b", `new ${on.noun} by letters: column and row of its upper left, then of its lower right corner`,
-      () => annotator.placeBy("new")],
-    box && ["redraw", "r", `draw the selected ${on.noun} again by letters, in the same way`, () => annotator.placeBy("redraw")],
-    ["move", "m", `move the selected ${on.noun} by letters: column and row of its upper left`, () => annotator.placeBy("move")],
-    ["go", "g", `select a ${on.noun} by the letter that it then shows`, () => annotator.showHints()],
-    ["zoomTo", "z", `zoom to the selected ${on.noun}; again: the whole image`, () => annotator.zoomToSelected()],
-    kind.drawing === "path" && ["vertex", "v", "choose a single point of it; arrows then move that point", () => annotator.nextVertex()],
+      () => annotator.letters.place("new")],
+    box && ["redraw", "r", `draw the selected ${on.noun} again by letters, in the same way`, () => annotator.letters.place("redraw")],
+    ["move", "m", `move the selected ${on.noun} by letters: column and row of its upper left`, () => annotator.letters.place("move")],
+    ["go", "g", `select a ${on.noun} by the letter that it then shows`, () => annotator.letters.select()],
+    ["zoomTo", "z", `zoom to the selected ${on.noun}; again: the whole image`, () => annotator.selection.zoom()],
+    kind.drawing === "path" && ["vertex", "v", "choose a single point of it; arrows then move that point", () => annotator.selection.nextVertex()],
     ["delete", "Delete", box ? "delete the selection, or the box under the mouse" : "delete the selection", () => annotator.deleteByKey()],
-    ["hideClass", "Shift+h", "hide or show this class", () => annotator.toggleClass()],
+    ["hideClass", "Shift+h", "hide or show this class", () => annotator.hiding.toggleLabel()],
     ["labels", "l", "labels on or off", () => annotator.toggleLabels()],
     ["search", "/", "find a class by its name: type, Enter chooses, Escape leaves", () => annotator.panel.search()],
     ["list", "o", `go to the list of ${on.plural}; arrows go through it, Escape comes back`, () => annotator.panel.toList()],
@@ -115,13 +115,13 @@ export function press(annotator, event) {
   const onStage = annotator.shadowRoot.activeElement === annotator.stage;
   const key = keyName(event);
   const command = event.ctrlKey || event.metaKey;
-  if (annotator.mode && annotator.mode.press(key, event)) return true;
+  if (annotator.letters.mode?.press(key, event)) return true;
   if (ARROWS[key]) return arrow(annotator, ARROWS[key], event, onStage);
   if (!command && !event.altKey) {
-    if (key === "Tab") return onStage && annotator.cycle(event.shiftKey ? -1 : 1);
-    if (key === "Enter") return onStage && annotator.placeCursor();
+    if (key === "Tab") return onStage && annotator.selection.cycle(event.shiftKey ? -1 : 1);
+    if (key === "Enter") return onStage && annotator.drawing.placeCursor();
     if (key === "Escape") return annotator.escape();
-    if (key === "Backspace") return annotator.draft?.points.length ? annotator.dropPoint() : annotator.deleteByKey();
+    if (key === "Backspace") return annotator.drawing.begun ? annotator.drawing.dropPoint() : annotator.deleteByKey();
     const at = annotator.keys.indexOf(key);
     if (at >= 0) return event.shiftKey ? annotator.chooseNext(annotator.labels[at]) : annotator.labelByKey(annotator.labels[at]);
   }
@@ -132,10 +132,10 @@ function arrow(annotator, [right, down], event, onStage) {
   const { shapes, kind, size, view, cursor } = annotator;
   if (!size) return false;
   const command = event.ctrlKey || event.metaKey;
-  if (command && !event.shiftKey) return !event.altKey && annotator.selectNearest(right, down);
+  if (command && !event.shiftKey) return !event.altKey && annotator.selection.nearest(right, down);
   const step = stepOf(annotator, event);
   const [dx, dy] = [right * step, down * step];
-  if (cursor) return annotator.moveCursor(settled({ x: cursor.x + dx, y: cursor.y + dy }, size, kind.room));
+  if (cursor) return annotator.drawing.moveCursor(settled({ x: cursor.x + dx, y: cursor.y + dy }, size, kind.room));
   const shape = shapes.selected;
   if (!shape) {
     if (!onStage) return false;

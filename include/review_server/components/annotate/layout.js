@@ -17,7 +17,7 @@ export function layOut(annotator, root, fixed) {
   const redo = tool("↷", "Redo (Ctrl+Y)", () => annotator.redo());
   const remove = tool("Delete", `Delete the selected ${kind.noun} (Delete)`, () => annotator.deleteSelected());
   const hide = tool("Hide", `Hide or show all ${kind.plural} (H)`, () => annotator.toggleHidden());
-  const finish = tool("Finish", `Finish the ${kind.noun} (Enter)`, () => annotator.finishDraft(annotator.draft.points));
+  const finish = tool("Finish", `Finish the ${kind.noun} (Enter)`, () => annotator.drawing.finish());
   const title = h("h3", {});
   const list = shapeList(annotator);
   const around = frame(annotator, root, {
@@ -39,7 +39,7 @@ export function layOut(annotator, root, fixed) {
       remove.setAttribute("aria-disabled", String(!shapes.selected));
       hide.setAttribute("aria-pressed", String(annotator.hides));
       finish.hidden = kind.drawing !== "path" || Boolean(kind.most);
-      finish.setAttribute("aria-disabled", String(!annotator.draft?.points.length));
+      finish.setAttribute("aria-disabled", String(!annotator.drawing.begun));
       around.hint(hintFor(annotator));
       title.textContent = `${capital(kind.plural)} (${shapes.items.length})`;
       annotator.stage.setAttribute("aria-label",
@@ -51,16 +51,16 @@ export function layOut(annotator, root, fixed) {
 }
 
 function hintFor(annotator) {
-  const { kind, draft, shapes } = annotator;
+  const { kind, shapes } = annotator;
   if (!annotator.labels.length) return "There are no classes to choose from.";
   if (shapes.selected && !annotator.labels.includes(shapes.selected.label)) {
     return `"${shapes.selected.label}" is not one of the classes: choose one.`;
   }
-  if (kind.drawing === "path" && draft?.points.length) {
+  if (kind.drawing === "path" && annotator.drawing.begun) {
     if (kind.most) return "Click where the line ends.";
     return kind.closed ? "Click each corner; click the first one to close." : "Click each point; click the last one again to finish.";
   }
-  if (annotator.mode) return `${annotator.mode.said}. Escape leaves.`;
+  if (annotator.letters.mode) return `${annotator.letters.mode.said}. Escape leaves.`;
   if (annotator.nextLabel !== null) return `The next ${kind.noun} will be ${annotator.nextLabel}, and only that one.`;
   if (shapes.selected) return "Drag it, drag a handle, or use the arrow keys. A number changes its class.";
   if (kind.drawing === "drag") return "Drag over the image to draw, a label to move its box; click to select. Point at a box and press a number or Delete.";

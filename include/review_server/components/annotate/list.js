@@ -21,7 +21,7 @@ export function shapeList(annotator) {
     if (event.key === "Escape") annotator.focusStage();
     else if (!step || !rows.has(ids[at + step]) || event.ctrlKey || event.altKey || event.shiftKey) return;
     else {
-      annotator.selectShape(ids[at + step]);
+      annotator.selection.select(ids[at + step]);
       rows.get(ids[at + step]).pick.focus();
     }
     event.preventDefault();
@@ -37,7 +37,7 @@ export function shapeList(annotator) {
     },
     show() {
       const { items, selectedId } = annotator.shapes;
-      const now = [items, selectedId, annotator.tints, annotator.hides, [...annotator.hiddenLabels].join()];
+      const now = [items, selectedId, annotator.tints, annotator.hides, [...annotator.hiding.labels].join()];
       if (now.every((value, index) => value === shown[index])) return;
       shown = now;
       const ids = new Set(items.map((shape) => shape.id));
@@ -76,7 +76,7 @@ function rowOf(annotator, id) {
   const text = h("span", { class: "text" });
   const size = h("span", { class: "quiet" });
   const pick = h("button", {
-    type: "button", class: "shape", "data-key": `shape ${id}`, onclick: () => annotator.selectShape(id),
+    type: "button", class: "shape", "data-key": `shape ${id}`, onclick: () => annotator.selection.select(id),
   }, swatch, text, size);
   const remove = h("button", {
     type: "button", class: "remove", "data-key": `remove ${id}`, title: "Delete", onclick: () => annotator.deleteShape(id),
@@ -87,7 +87,7 @@ function rowOf(annotator, id) {
 function fill(annotator, row, shape, index) {
   const { items, selectedId } = annotator.shapes;
   const selected = shape.id === selectedId;
-  const hidden = annotator.isHidden(shape);
+  const hidden = annotator.hiding.isHidden(shape);
   const { tints } = annotator;
   if (row.shape !== shape || row.tints !== tints) {
     const known = !annotator.isUnknown(shape.label);

@@ -34,7 +34,7 @@ export class Painting {
   }
 
   draw() {
-    const { shapes, view, kind, showLabels, tints, overlay, draft, pointer } = this.annotator;
+    const { shapes, view, kind, showLabels, tints, overlay, drawing, pointer } = this.annotator;
     const { scale, x, y, stage } = view;
     const stamp = [scale, x, y, stage.width, stage.height, showLabels].join();
     if (stamp !== this.stamp || tints !== this.tints) {
@@ -45,8 +45,8 @@ export class Painting {
     }
     const selected = shapes.selected;
     this.drawShapes(shapes.items, selected);
-    this.selected.replaceChildren(...(selected && !this.annotator.isHidden(selected) ? drawSelected(this.annotator, selected) : []));
-    this.draft.replaceChildren(...(draft ? drawDraft(this.annotator) : []));
+    this.selected.replaceChildren(...(selected && !this.annotator.hiding.isHidden(selected) ? drawSelected(this.annotator, selected) : []));
+    this.draft.replaceChildren(...(drawing.draft ? drawDraft(this.annotator) : []));
     this.drawPointed();
     this.drawCross(pointer);
     overlay.dataset.count = String(shapes.items.length);
@@ -70,7 +70,7 @@ export class Painting {
       // Shapes keep their order among each other: what stands here and is not this one comes after it.
       if (node) next = node.group.nextSibling;
       else nodes.set(shape.id, node = this.insert(shape.id, next));
-      const seen = shape.id !== selected?.id && !annotator.isHidden(shape);
+      const seen = shape.id !== selected?.id && !annotator.hiding.isHidden(shape);
       if (node.seen === seen && (!seen || (node.shape === shape && node.now === this.now))) continue;
       if (seen) drawShape(annotator, shape, node);
       else node.group.style.display = "none";
@@ -86,9 +86,9 @@ export class Painting {
 
   /** The box under the mouse, on which keys act, is brighter. */
   drawPointed() {
-    const { pointedId, shapes, view, kind } = this.annotator;
+    const { selection: { pointedId }, shapes, view, kind } = this.annotator;
     const shape = pointedId === null ? null : shapes.items.find(({ id }) => id === pointedId);
-    if (!shape || this.annotator.isHidden(shape)) return void this.pointed.setAttribute("display", "none");
+    if (!shape || this.annotator.hiding.isHidden(shape)) return void this.pointed.setAttribute("display", "none");
     this.pointed.removeAttribute("display");
     this.pointed.setAttribute("d", pathOf(kind.outline(shape.points).map((point) => view.toStage(point)), kind.closed));
   }
@@ -211,7 +211,7 @@ function widthOf(name) {
 }
 
 function drawDraft(annotator) {
-  const { draft, view, kind } = annotator;
+  const { drawing: { draft }, view, kind } = annotator;
   const points = draft.tip ? [...draft.points, draft.tip] : draft.points;
   const places = (kind.drawing === "drag" ? kind.outline(points) : points).map((point) => view.toStage(point));
   const d = pathOf(places, kind.drawing === "drag");

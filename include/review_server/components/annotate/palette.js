@@ -97,7 +97,7 @@ export function paletteOf(annotator, palette) {
       shown = "";
     },
     show() {
-      const { shapes, hiddenLabels, nextLabel } = annotator;
+      const { shapes, hiding, nextLabel } = annotator;
       const now = JSON.stringify([annotator.keys, ...annotator.tints]);
       if (now !== shown) {
         shown = now;
@@ -107,7 +107,7 @@ export function paletteOf(annotator, palette) {
       for (const { label } of shapes.items) counts.set(label, (counts.get(label) ?? 0) + 1);
       const active = shapes.selected ? shapes.selected.label : annotator.label;
       for (const [label, { tell }] of rows) {
-        tell({ active: label === active, count: counts.get(label) ?? 0, hidden: hiddenLabels.has(label), next: label === nextLabel });
+        tell({ active: label === active, count: counts.get(label) ?? 0, hidden: hiding.labels.has(label), next: label === nextLabel });
       }
       // What stands first is seen first.
       if (active !== chosen && chosen !== null) follow(active);
@@ -144,7 +144,7 @@ function row(annotator, label, key) {
   // A box to tick, not a button: it says by itself whether the class is shown.
   const eye = h("input", {
     type: "checkbox", class: "eye", title: `Show ${annotator.kind.plural} of this class (Shift+H)`, "aria-label": `Show ${label}`,
-    onchange: () => annotator.toggleHiddenLabel(label),
+    onchange: () => annotator.hiding.toggleLabel(label),
   });
   let before = "";
   return {

@@ -1,0 +1,93 @@
+/** Which shape is acted on: the selected one, chosen by a press, by keys or from the list, or the one under the mouse. */
+
+import { boundsOf, inReadingOrder, nearest } from "./finding.js";
+
+export class Selection {
+  /** @param {import("./annotator.js").Annotator} annotator */
+  constructor(annotator) {
+    this.annotator = annotator;
+    /** The box under the mouse. @type {number | null} */
+    this.pointedId = null;
+  }
+
+  /** @param {number} id @param {boolean} [reveal] whether to bring it into sight */
+  select(id, reveal = true) {
+    const { annotator } = this;
+    this.pointAt(null);
+    const shape = annotator.shapes.items.find((item) => item.id === id);
+    if (!shape || annotator.hiding.refuses(shape)) return;
+    annotator.shapes.select(id);
+    annotator.label = annotator.labels.includes(shape.label) ? shape.label : annotator.label;
+    annotator.classChosen = true;
+    if (reveal) annotator.view.reveal(annotator.kind.outline(shape.points));
+    annotator.redraw();
+    annotator.panel.show();
+    annotator.say(annotator.titleOf(shape));
+  }
+
+  /** Select the next shape as one reads. @returns {boolean} false after the last: the focus then goes on */
+  cycle(step) {
+    const { shapes } = this.annotator;
+    const items = inReadingOrder(this.visible);
+    const at = items.findIndex((shape) => shape.id === shapes.selectedId);
+    const next = at < 0 ? (step > 0 ? 0 : items.length - 1) : at + step;
+    if (!items[next]) {
+      shapes.select(null);
+      return false;
+    }
+    this.select(items[next].id);
+    return true;
+  }
+
+  /** Select the shape next to the selected one, or to the middle of what is seen, in a direction. */
+  nearest(right, down) {
+    const { annotator } = this;
+    const { selected } = annotator.shapes;
+    const from = selected ? boundsOf(selected.points) : annotator.middle();
+    const shape = nearest(this.visible.filter((item) => item !== selected), from, right, down);
+    if (shape) this.select(shape.id);
+    else annotator.say(`No ${annotator.kind.noun} there`);
+    return true;
+  }
+
+  /** Choose the next single point of the selected path. */
+  nextVertex() {
+    const { annotator } = this;
+    const { shapes } = annotator;
+    const shape = shapes.selected;
+    if (!shape || annotator.kind.drawing !== "path") return false;
+    shapes.vertex = ((shapes.vertex ?? -1) + 1) % shape.points.length;
+    const point = shape.points[shapes.vertex];
+    annotator.changed();
+    annotator.say(`point ${shapes.vertex + 1} of ${shape.points.length}, at ${point.x}, ${point.y}`);
+    return true;
+  }
+
+  /** Zoom to the selected shape; again: to the whole image. */
+  zoom() {
+    const { annotator } = this;
+    const { shapes: { selected }, view, kind } = annotator;
+    if (!selected) return annotator.say(`Select a ${kind.noun} first`), true;
+    if (!view.showOff(boundsOf(selected.points))) view.fit();
+    annotator.redraw();
+    return true;
+  }
+
+  /** The box under the mouse, on which keys act. @param {number | null} id */
+  pointAt(id) {
+    if (id === this.pointedId) return;
+    this.pointedId = id;
+    if (this.annotator.size) this.annotator.painting.drawPointed();
+  }
+
+  /** Select the box under the mouse, if there is one. */
+  takePointed() {
+    const shape = this.visible.find(({ id }) => id === this.pointedId);
+    if (shape) this.select(shape.id, false);
+  }
+
+  get visible() {
+    const { shapes, hiding } = this.annotator;
+    return shapes.items.filter((shape) => !hiding.isHidden(shape));
+  }
+}
