@@ -7,6 +7,7 @@ from typing import Any
 from playwright.sync_api import Page, Route
 
 from tests.review_server.components.conftest import Site, Task, picture
+from tests.support.cloud import eventually
 
 BOXES = (
     """<crowd-form><crowd-bounding-box name="b" labels="['x', 'y']" header="h" """
@@ -135,7 +136,8 @@ def test_what_is_kept_for_a_person_goes_to_the_page_and_comes_back(task: Task):
         settings,
     )
     assert kept == ["cat", 1, 2, 7, "no"]
-    assert task.messages("settings")[-1]["settings"] == {"class": "cat", "view": 7}
+    (told,) = eventually(lambda: task.messages("settings"))
+    assert told["settings"] == {"class": "cat", "view": 7}
 
 
 def test_a_key_of_the_page_acts_as_if_pressed_in_the_task(task: Task):
