@@ -1,14 +1,15 @@
 """How many worker templates that others wrote end with an answer, and what becomes of the rest.
 
-    python -m benchmarks.templates --collection DIR… [--hosts HOST…] [--only PART] [--results FILE]
+    python -m benchmarks.templates --collection DIR… [--hosts HOST…] [--scripts DIR]
+        [--only PART…] [--results FILE]
 
 Every ``*.html`` below the folders becomes a human task UI, a flow definition and a human loop of a real
 server, with an input made from the template itself (``template_inputs``), and is opened in Chromium with the
 portal's own policy, filled in (``template_answers``) and submitted. Then it is one of three: *answered*
 (accepted, with content for every field that was filled in, and nothing went wrong meanwhile), *told* (not so,
 and the page or the refusal of the flow definition says why), or *silent* (not so, and nobody was told). The
-outcomes are kept in ``--results``, by the template's path; what is there is not tried again. Nothing of the
-collections is copied.
+outcomes are kept in ``--results``, by the template's path; what is there is not tried again, and of equal
+texts only one is tried. Nothing of the collections is copied.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import argparse
 import json
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,7 +36,7 @@ from tests.review_server.rig import Flow
 from tests.support.cloud import eventually
 
 FOLDER = "pics"
-_READY = 15_000
+_READY = 60_000
 _SENT = 6_000
 # Chromium tells of standards that it does not know yet; the policy names them on purpose.
 _BENIGN = ("webrtc", "Connection-Allowlist", "Permissions-Policy", "Permissions policy", "favicon")
@@ -63,7 +64,15 @@ def main() -> None:
         metavar="HOST",
         help="hosts that the owner allows; a picture, an empty script or style stands in for their files",
     )
-    parser.add_argument("--only", default="", metavar="PART", help="templates whose path has this part")
+    parser.add_argument(
+        "--scripts",
+        type=Path,
+        metavar="DIR",
+        help="files that stand for the scripts of those hosts, by their names",
+    )
+    parser.add_argument(
+        "--only", nargs="+", default=[""], metavar="PART", help="templates whose path has one of these parts"
+    )
     parser.add_argument("--results", type=Path, default=Path(".nightloop/benchmarks/templates.json"))
     options = parser.parse_args()
     files = [
@@ -72,10 +81,18 @@ def main() -> None:
         for path in sorted(folder.rglob("*.html"))
     ]
     results = read(options.results)
-    missing = [(name, path) for name, path in files if name not in results and options.only in name]
+    wanted = [(name, path) for name, path in files if any(part in name for part in options.only)]
+    same = {name: path.read_text() for name, path in files}
+    tried = {same[name] for name in results if name in same}
+    missing = {path.read_text(): (name, path) for name, path in wanted if path.read_text() not in tried}
     if missing:
         with desk() as it:
-            _try_all(it, missing, results, options)
+            _try_all(it, list(missing.values()), results, options)
+    known = {same[name]: outcome for name, outcome in results.items() if name in same}
+    for name, _ in wanted:
+        if name not in results:
+            results[name] = replace(known[same[name]], template=name)
+    _write(options.results, results)
     print(report([results[name] for name, _ in files if name in results]))
 
 
@@ -83,6 +100,11 @@ def read(path: Path) -> dict[str, Outcome]:
     """The outcomes so far."""
     kept = json.loads(path.read_text()) if path.exists() else {}
     return {name: Outcome(**outcome) for name, outcome in kept.items()}
+
+
+def _write(path: Path, results: dict[str, Outcome]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({key: asdict(value) for key, value in results.items()}, indent=1))
 
 
 def report(outcomes: list[Outcome]) -> str:
@@ -99,8 +121,11 @@ def report(outcomes: list[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def stand_in(context: BrowserContext, hosts: list[str]) -> None:
-    """Answer for hosts that may not be reached from here: what is asked is whether the page may load them."""
+def stand_in(context: BrowserContext, hosts: list[str], scripts: Path | None = None) -> None:
+    """Answer for hosts that may not be reached from here: what is asked is whether the page may load them.
+
+    A script that others call has to be there: its file is taken from ``scripts``.
+    """
     kinds = {
         "image": ("image/jpeg", picture()),
         "script": ("text/javascript", b""),
@@ -109,6 +134,9 @@ def stand_in(context: BrowserContext, hosts: list[str]) -> None:
 
     def fulfil(route: Route) -> None:
         media_type, body = kinds.get(route.request.resource_type, ("text/plain", b""))
+        file = scripts and scripts / PurePosixPath(urlsplit(route.request.url).path).name
+        if media_type == "text/javascript" and file and file.is_file():
+            body = file.read_bytes()
         headers = {"Access-Control-Allow-Origin": "*"}
         route.fulfill(body=body, content_type=media_type, headers=headers)
 
@@ -121,8 +149,9 @@ def _try_all(it: Desk, files: list[tuple[str, Path]], results: dict[str, Outcome
     team = it.rig.flow(bucket).team
     hosts = TemplateHosts(it.rig.review.database, utc_now)
     seat = it.sit(team)
-    stand_in(seat.context, options.hosts)
+    stand_in(seat.context, options.hosts, options.scripts)
     seat.context.set_default_timeout(_READY)
+    seat.context.set_default_navigation_timeout(_READY)
     seat.page.on("dialog", lambda dialog: dialog.accept())
     for name, path in files:
         started = time.monotonic()
@@ -140,10 +169,7 @@ def _try_all(it: Desk, files: list[tuple[str, Path]], results: dict[str, Outcome
             flow.start(content=input_for(text, f"s3://{bucket}/{FOLDER}"))
             _work(seat, flow, outcome)
             it.remove(flow)
-        options.results.parent.mkdir(parents=True, exist_ok=True)
-        options.results.write_text(
-            json.dumps({key: asdict(value) for key, value in results.items()}, indent=1)
-        )
+        _write(options.results, results)
         seconds = time.monotonic() - started
         print(f"{outcome.kind:9} {seconds:5.1f} s {name}: {outcome.why}"[:200], flush=True)
 

@@ -18,7 +18,11 @@
   const clear = (node) => {
     if (!(node instanceof Element)) return;
     for (const frame of [node, ...node.querySelectorAll("iframe, frame")]) {
-      if (frame.matches("iframe[srcdoc], iframe[src], frame[src]")) frame.remove();
+      if (!frame.matches("iframe[srcdoc], iframe[src], frame[src]")) continue;
+      frame.remove();
+      // It went before the policy could say that it is blocked.
+      const address = frame.getAttribute("src") ?? "";
+      if (/^(https?:)?\/\//i.test(address)) take({ frame: address });
     }
   };
   const attach = Element.prototype.attachShadow;

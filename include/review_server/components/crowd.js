@@ -83,7 +83,7 @@ function begin() {
   const crowd = [...names].filter((name) => name.startsWith("crowd-")).sort();
   const unsupported = crowd.filter((name) => !customElements.get(name));
   for (const name of unsupported) {
-    for (const element of document.querySelectorAll(name)) notice(element, `<${name}> is not supported here`);
+    for (const element of document.querySelectorAll(name)) notice(element, `<${name}> is not supported here, so its answer cannot be given`);
   }
   for (const element of document.querySelectorAll("*")) {
     if (element instanceof CrowdElement && element.constructor.answers && !element.name) {
@@ -109,6 +109,10 @@ function begin() {
   document.addEventListener("keydown", forward);
   reportSize();
   document.dispatchEvent(new Event("all-crowd-elements-ready"));
+  for (const form of forms) {
+    form.complete(); // scripts may have added questions
+    if (!unsupported.length && !form.asks) notice(form.firstChild ?? form, "There is nothing to answer in this form");
+  }
   const ready = () => {
     tell("ready", { elements: crowd.filter((name) => !unsupported.includes(name)), unsupported, blocked: blockedHosts() });
     announce();

@@ -41,7 +41,8 @@ from include.review_server.templates.places import Places, never_closed
 
 _CONFINE = (Path(__file__).parents[1] / "components" / "confine.js").read_text("utf-8")
 # Where templates load Amazon's elements from; whatever the host, the file's name tells it.
-_AMAZON_SCRIPT = "crowd-html-elements"
+_AMAZON_FILE = "crowd-html-elements"
+_AMAZON_FILES = {"script": "src", "link": "href"}
 # Liquid's lexer looks at the rest of the template for each; a few may stand in a raw block.
 _MOST_OPEN = 100
 
@@ -69,14 +70,14 @@ class Rendered:
 
 
 def frame_document(rendered: str, components_url: str) -> str:
-    """A complete page from a rendered template: Amazon's script is replaced by ours.
+    """A complete page from a rendered template: Amazon's script is replaced by ours, its styles go.
 
     ``components_url`` is the folder of the components, without a slash at the end
     (``component_files.components_url``). A template that loads no script gets ours as well.
     """
     source = markup.escape(f"{components_url}/crowd.js")
     script = f'<script type="module" crossorigin="anonymous" src="{source}"></script>'
-    body = _without_amazons_script(rendered)
+    body = _without_amazons_files(rendered)
     # First in the page: a module waits for the document anyway, and the browser fetches it sooner.
     doctype = re.match(r"\s*<!doctype[^>]*>", body, re.IGNORECASE)
     rest = body[doctype.end() :] if doctype else body
@@ -87,7 +88,8 @@ def frame_document(rendered: str, components_url: str) -> str:
     )
 
 
-def _without_amazons_script(html: str) -> str:
+def _without_amazons_files(html: str) -> str:
+    """Without Amazon's script and styles: the components bring their own."""
     parts: list[str] = []
     position = 0
     opened: Token | None = None
@@ -95,9 +97,15 @@ def _without_amazons_script(html: str) -> str:
         if opened and token.kind is Kind.END:
             parts.append(html[position : opened.start])
             position = token.end
-        is_script = token.kind is Kind.START and token.name == "script"
-        source = token.attributes(html).get("src", "") if is_script else ""
-        opened = token if _AMAZON_SCRIPT in source.lower() else None
+        opened = None
+        if token.kind is not Kind.START or token.name not in _AMAZON_FILES:
+            continue
+        if _AMAZON_FILE in token.attributes(html).get(_AMAZON_FILES[token.name], "").lower():
+            if token.name == "script":
+                opened = token
+            else:
+                parts.append(html[position : token.start])
+                position = token.end
     return "".join([*parts, html[position:]])
 
 

@@ -65,6 +65,13 @@ def _triangle(task: Task) -> None:
     task.page.get_by_role("textbox").fill("AB 123")
 
 
+def _labels_in_order(task: Task) -> None:
+    bad, good = (task.page.get_by_text(text).bounding_box() for text in ("bad", "good"))
+    assert bad is not None
+    assert good is not None
+    assert bad["x"] < good["x"]
+
+
 BOX = {"height": 60, "label": "car", "left": 10, "top": 20, "width": 50}
 
 TEMPLATES: dict[str, tuple[str, Callable[[Task], None], dict[str, Any]]] = {
@@ -188,6 +195,24 @@ TEMPLATES: dict[str, tuple[str, Callable[[Task], None], dict[str, Any]]] = {
             "text": "AB 123",
         },
     ),
+    "labels of a slider by position, of the second version": (
+        """<link rel="stylesheet" href="https://assets.crowd.aws/css/crowd-html-elements-v2.css">
+          <crowd-form><crowd-slider name="score" min="1" max="3" value="2">
+          <crowd-slider-label position="3">good</crowd-slider-label>
+          <crowd-slider-label position="1">bad</crowd-slider-label></crowd-slider></crowd-form>""",
+        _labels_in_order,
+        {"score": 2},
+    ),
+    "categories by a loop, with loose names": (
+        f"""<crowd-form><crowd-rekognition-detect-moderation-labels name="result" header="h"
+          {IMAGE}
+          categories='[
+          {{% for label in task.input.labels %}} {{ name: "{{{{ label }}}}", parentName: "", }},
+          {{% endfor %}} ]'>
+          {HELP}</crowd-rekognition-detect-moderation-labels></crowd-form>""",
+        _first,
+        {"result": {"ModerationLabels": [{"name": "news", "parentName": ""}]}},
+    ),
     "a plain drop-down": (
         f"""<crowd-form><img {IMAGE}><select name="colour"><option>red</option><option selected>blue</option>
           </select><input type="hidden" name="version" value="2"></crowd-form>""",
@@ -211,3 +236,72 @@ def test_it_is_clean_works_and_answers(task: Task, name: str):
     work(task)
     assert task.submit() == answer
     assert task.messages("error") == []
+
+
+ENTITIES = """<crowd-entity-annotation name="parts" header="h" labels="['person']" text="Ann went.">
+  <div id="more"><crowd-radio-group>
+    <crowd-radio-button name="topic" value="travel">Travel</crowd-radio-button>
+  </crowd-radio-group></div></crowd-entity-annotation>
+<script>document.addEventListener("all-crowd-elements-ready", () => document
+  .querySelector("crowd-entity-annotation").shadowRoot.querySelector("crowd-form").form.appendChild(more));</script>"""
+
+
+def test_fields_may_be_added_to_an_annotation_of_text_as_aws_documents_it(task: Task):
+    task.open(ENTITIES)
+    topic = task.page.get_by_role("radio", name="Travel")
+    topic.check()
+    submit = task.page.locator("crowd-button[form-action=submit]").bounding_box()
+    asked = topic.bounding_box()
+    assert submit is not None
+    assert asked is not None
+    assert asked["y"] < submit["y"]
+    assert task.submit() == {"parts": {"entities": []}, "topic": {"travel": True}}
+    assert task.messages("error") == []
+
+
+def _told(task: Task, template: str) -> str:
+    task.open(template, INPUT, ready=False)
+    task.page.wait_for_function("messages.some((m) => m.nightloop === 'error')")
+    return " ".join(message["message"] for message in task.messages("error"))
+
+
+def test_a_search_inside_of_an_element_is_told_with_what_to_use_instead(task: Task):
+    told = _told(
+        task,
+        f"""<crowd-form><crowd-keypoint name="result" header="h" labels="['eye']" {IMAGE}></crowd-keypoint>
+        </crowd-form><script>document.addEventListener("all-crowd-elements-ready", () => document
+          .querySelector("crowd-keypoint").shadowRoot.querySelector("canvas.upper"));</script>""",
+    )
+    assert '"canvas.upper" inside of <crowd-keypoint>' in told
+    assert "use the element's attributes (header, labels" in told
+
+
+@pytest.mark.parametrize("inner", ["", "<p>Read this.</p>", "<button>Send</button>"])
+def test_a_form_that_asks_nothing_is_told(task: Task, inner: str):
+    assert _told(task, f"<crowd-form>{inner}</crowd-form>") == "There is nothing to answer in this form"
+
+
+def test_a_form_that_a_script_fills_is_not(task: Task):
+    task.open(
+        """<crowd-form id="form"></crowd-form><script>
+          document.addEventListener("all-crowd-elements-ready", () => {
+          form.innerHTML = '<crowd-input name="a" value="b"></crowd-input>'; });</script>"""
+    )
+    assert task.submit() == {"a": "b"}
+    assert task.messages("error") == []
+
+
+def test_a_page_in_a_frame_is_told_by_its_host(task: Task):
+    told = _told(
+        task,
+        """<crowd-form><iframe src="https://films.example.org/embed/1"></iframe>
+        <crowd-input name="a"></crowd-input></crowd-form>""",
+    )
+    assert (
+        "a page in a frame from films.example.org, which is blocked here. A task shows no other page" in told
+    )
+
+
+def test_an_unknown_element_is_named(task: Task):
+    told = _told(task, '<crowd-form><crowd-text-ranking name="a"></crowd-text-ranking></crowd-form>')
+    assert told == "<crowd-text-ranking> is not supported here, so its answer cannot be given"

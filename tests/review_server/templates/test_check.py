@@ -256,10 +256,12 @@ def test_the_command_serves_the_task(tmp_path: Path):
     [
         '<script src="https://assets.crowd.aws/crowd-html-elements.js"></script><crowd-form></crowd-form>',
         "<SCRIPT src='//assets.crowd.aws/crowd-html-elements.js' defer></SCRIPT><crowd-form></crowd-form>",
+        '<link rel=stylesheet href="https://assets.crowd.aws/css/crowd-html-elements-v2.css">'
+        '<script src="https://assets.crowd.aws/crowd-html-elements-v2.js"></script><crowd-form></crowd-form>',
         "<crowd-form></crowd-form>",
     ],
 )
-def test_amazons_script_is_replaced_by_ours(template: str):
+def test_amazons_files_are_replaced_by_ours(template: str):
     page = frame_document(template, "https://review.example/components/1")
     assert "assets.crowd.aws" not in page
     assert page.count("https://review.example/components/1/crowd.js") == 1

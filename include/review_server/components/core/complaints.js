@@ -57,8 +57,9 @@ export function watch() {
   early?.take(read);
 }
 
-/** @param {Event} event */
+/** @param {Event | {frame: string}} event */
 function read(event) {
+  if ("frame" in event) return tellBlocked("frame-src", event.frame);
   if (event instanceof ErrorEvent) return readException(event);
   if (event instanceof PromiseRejectionEvent) {
     return complain(`A script of this task failed: ${inWords(event.reason)}`);
@@ -78,16 +79,26 @@ function readException({ message, lineno, error }) {
 /** @param {SecurityPolicyViolationEvent} event */
 function readViolation({ blockedURI, effectiveDirective, disposition }) {
   if (disposition === "report") return;
-  const what = WHAT[effectiveDirective.replace(/-(elem|attr)$/, "")] ?? "something";
-  const host = hostOf(blockedURI);
-  if (!host) {
-    complain(`This task's template uses ${what} (${blockedURI}) that is not allowed here (${effectiveDirective})`);
-    return;
-  }
-  blocked.add(host);
-  complain(`This task's template loads ${what} from ${host}, which is blocked here. The owner can allow that host, or put `
-    + "the file into a bucket and use grant_read_access");
+  tellBlocked(effectiveDirective.replace(/-(elem|attr)$/, ""), blockedURI);
 }
+
+/** @param {string} directive of the policy @param {string} address */
+function tellBlocked(directive, address) {
+  const what = WHAT[directive] ?? "something";
+  const host = hostOf(address);
+  if (!host) return complain(`This task's template uses ${what} (${address}) that is not allowed here (${directive})`);
+  blocked.add(host);
+  complain(`This task's template loads ${what} from ${host}, which is blocked here. ${REMEDY[directive] ?? ALLOW}`);
+}
+
+const ALLOW = "The owner can allow that host, or put the file into a bucket and use grant_read_access";
+const BUCKET = "Put the file into a bucket and use grant_read_access";
+// What an owner's word cannot allow.
+const REMEDY = {
+  "media-src": BUCKET, "object-src": BUCKET, "connect-src": `${BUCKET}, or write the data into the task's input`,
+  "frame-src": 'A task shows no other page: link to it, with <a target="_blank">, or show the file itself from a bucket',
+  "form-action": "Name the fields of the crowd-form: their answers are sent with it",
+};
 
 const WHAT = {
   "script-src": "a script", "style-src": "a style", "img-src": "an image", "media-src": "sound or video",

@@ -67,23 +67,39 @@ export class CrowdElement extends HTMLElement {
   }
 
   /**
-   * Templates that look for Amazon's inner elements find nothing: what is inside is not imitated. Say so.
+   * Templates that look for Amazon's inner elements find nothing, but for what AWS itself documents (`documented`): what
+   * is inside is not imitated. Say so.
    * @param {ShadowRoot} root
    */
   tellOfReachingIn(root) {
     for (const name of ["querySelector", "querySelectorAll", "getElementById"]) {
       const find = root[name].bind(root);
       root[name] = (selector) => {
-        const found = find(selector);
+        const inside = find(selector);
+        const known = name === "querySelector" && inside === null ? this.documented(String(selector).trim()) : null;
+        const found = known ?? inside;
         // Ours look for what is there, and for an open dialog.
         const nothing = found === null || found.length === 0;
         if (nothing && !String(selector).startsWith("dialog[")) {
           this.complain(`A script of this task looks for "${String(selector).slice(0, 80)}" inside of <${this.localName}>. `
-            + "The inside of this portal's elements is their own: use the element's attributes, its value and its events");
+            + `The inside of this portal's elements is their own: use the element's attributes (${this.attributesInWords}), `
+            + "its value and its events");
         }
         return found;
       };
     }
+  }
+
+  /**
+   * What AWS's documentation finds inside of this element, when it is asked for by this selector.
+   * @param {string} _selector @returns {Element | null}
+   */
+  documented(_selector) {
+    return null;
+  }
+
+  get attributesInWords() {
+    return [...new Set(/** @type {typeof CrowdElement} */ (this.constructor).observedAttributes)].join(", ");
   }
 
   attributeChangedCallback() {

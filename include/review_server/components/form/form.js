@@ -37,8 +37,17 @@ export class CrowdForm extends HTMLElement {
     );
   }
 
-  /** Add what the template left out: a way to submit. */
+  /** Amazon's has a form element inside; what is put into that is put into this. */
+  get form() {
+    return this;
+  }
+
+  /** Add what the template left out: a way to submit, below everything else. */
   complete() {
+    if (this.added) {
+      if (this.added !== this.lastElementChild) this.append(this.added);
+      return;
+    }
     const own = this.querySelector(
       "crowd-button[form-action=submit], button:not([type]), button[type=submit], input[type=submit]",
     );
@@ -48,12 +57,18 @@ export class CrowdForm extends HTMLElement {
     button.setAttribute("variant", "primary");
     button.textContent = "Submit";
     button.style.cssText = "display: block; width: fit-content; margin-top: 12px";
+    this.added = button;
     this.append(button);
   }
 
   /** Everything in the form that can have an answer, in the document's order. @returns {Field[]} */
   get fields() {
     return [...this.querySelectorAll("*")].filter(isField);
+  }
+
+  /** Whether anything in it can be answered. */
+  get asks() {
+    return this.fields.some((field) => field instanceof CrowdElement || !NO_ANSWER.includes(field.type));
   }
 
   /** The answer as it stands, valid or not. @returns {Record<string, any>} */

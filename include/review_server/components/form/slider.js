@@ -1,4 +1,4 @@
-/** crowd-slider: a number under a name. crowd-slider-label: words below it, at the value that its slot names. */
+/** crowd-slider: a number under a name. crowd-slider-label: words below it, at the value that its slot (or `position`) names. */
 
 import { CrowdElement } from "../core/element.js";
 import { h } from "../core/dom.js";
@@ -50,7 +50,9 @@ export class CrowdSlider extends CrowdElement {
     this.range.step = this.step ?? 1;
     this.range.disabled = this.disabled;
     this.range.setAttribute("aria-label", this.getAttribute("aria-label") ?? this.name);
-    const labels = [...this.querySelectorAll(":scope > crowd-slider-label")].sort((a, b) => Number(a.slot) - Number(b.slot));
+    const labels = [...this.querySelectorAll(":scope > crowd-slider-label")];
+    for (const label of labels) label.slot ||= label.getAttribute("position") ?? "";
+    labels.sort((a, b) => Number(a.slot) - Number(b.slot));
     this.labels.replaceChildren(...labels.map((label) => h("div", {}, h("slot", label.slot ? { name: label.slot } : {}))));
     if (!this.placed) {
       this.placed = true;

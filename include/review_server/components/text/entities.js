@@ -112,6 +112,11 @@ export class CrowdEntityAnnotation extends CrowdElement {
     return colourOf(Math.max(this.labels.indexOf(label), 0));
   }
 
+  /** `shadowRoot.querySelector("crowd-form").form` is AWS's documented way to ask more below the text. */
+  documented(selector) {
+    return selector === "crowd-form" ? this.closest("crowd-form") : null;
+  }
+
   // -- the answer ----------------------------------------------------------------------------------------------
 
   get value() {
