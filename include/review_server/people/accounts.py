@@ -155,14 +155,14 @@ class Accounts:
                 end_task(session, task, TaskStatus.RETURNED, now)
             for loop in loops:
                 settle(session, loop, now)
-            if not teams:
-                # What was kept for somebody who will not come is for everybody.
-                session.execute(
-                    update(WorkItem)
-                    .where(WorkItem.reserved_for == worker.id)
-                    .values(reserved_for=None)
-                    .execution_options(synchronize_session=False)
-                )
+            # What was kept for somebody who will not come is for everybody.
+            lost = select(WorkQueue.id).where(WorkQueue.workteam_name.not_in(list(teams)))
+            session.execute(
+                update(WorkItem)
+                .where(WorkItem.reserved_for == worker.id, WorkItem.queue_id.in_(lost))
+                .values(reserved_for=None)
+                .execution_options(synchronize_session=False)
+            )
             worker.is_owner = worker.is_owner and team is not None
             if not teams and not worker.is_owner:
                 worker.password_hash = None

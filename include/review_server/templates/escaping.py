@@ -15,20 +15,28 @@ from typing import Any
 from liquid.stringify import to_liquid_string
 from markupsafe import Markup, escape
 
-from include.review_server.templates.places import Place, Spot
+from include.review_server.templates.places import ADDRESSES, Place, Spot
 from include.review_server.templates.script_places import Script
 
-_ADDRESSES = ("href", "src", "action", "formaction", "data", "xlink:href", "poster", "background")
 _SCHEME = re.compile(r"[^/?#:]*:")
 _HARMLESS = ("http:", "https:", "mailto:", "tel:", "data:", "blob:", "about:")
 # Whatever ends a value without quotes, and what could make a name and a value of it.
 _ENDS_BARE = re.compile(r"[^\S\x0b\x1c-\x1f]|[=`/\"'<>]")
 _ENDS_STYLE = re.compile(r"[<>{};\"'\\\x00-\x1f]|/(?=\*)")
+_ENDS_ANY_STYLE = re.compile(rf"&|{_ENDS_STYLE.pattern}")
 _ENDS_SCRIPT_TEXT = re.compile(r"[\\`$/<\x00-\x1f\u2028\u2029]")
+# In a text, but not where the reader of scripts (``script_places``) takes code for one: nothing without these
+# does anything. Scripts of SVG have entities.
+_DOES_SOMETHING = re.compile(r"[\\`$/<&()=\[\]{}\x00-\x1f\u2028\u2029]")
+_NOT_NESTED = re.compile(r"[^\w&#;.,:-]")
 _QUOTE = re.compile(r"['\"]")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9_ -]")
 _WORD = re.compile(r"[\w$]+", re.ASCII)
 _PUNCTUATION = re.compile(r"[\s,;\[\]{}]*")
+# Texts, numbers, and what holds them together; a name only before a colon.
+_DATA = re.compile(
+    r"""(?:"[^"\\\n]*+"|'[^'\\\n]*+'|[\[\]{},:\s]|-?\d+(?:\.\d+)?|(?:true|false|null)\b|\w+(?=\s*:))*+"""
+)
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d+)?|true|false|null")
 
 
@@ -38,6 +46,10 @@ class Raw(Markup):
 
 class Captured(Markup):
     """What a ``capture`` holds: made by the template, each output in it escaped for where it stands."""
+
+
+class CapturedText(Captured):
+    """One with outputs that stand in no script: it is no program."""
 
 
 class Json(str):
@@ -74,15 +86,23 @@ def escaped(value: Any, spot: Spot) -> str:
     if spot.script is not None:
         script = _in_script(value, spot)
         # In an attribute the browser undoes the entities before it reads the script.
-        return script if spot.place is Place.SCRIPT else str(escape(script))
+        if spot.attribute in ADDRESSES:
+            script = script.replace("%", "\\u0025")  # so does whoever follows an address
+        return script if spot.place is Place.SCRIPT else _AROUND[spot.place](str(escape(script)))
     if spot.place is Place.STYLE:
         plain = html.unescape(value) if isinstance(value, Markup) else _plain(value)
-        return _ENDS_STYLE.sub(_css_escape, plain)
+        # Styles of SVG have entities; an address of ours has none.
+        ends = _ENDS_STYLE if isinstance(value, Address) else _ENDS_ANY_STYLE
+        return ends.sub(_css_escape, plain)
     text = str(to_liquid_string(value, True))
-    if spot.begins and spot.attribute in _ADDRESSES:
+    if spot.begins and spot.attribute in ADDRESSES:
         text = _address(text)
     if spot.attribute == "srcdoc":
-        text = str(escape(text))  # a page in an attribute: what is text there is escaped twice
+        # A page in an attribute: what is text there is escaped twice, and in a script there it is none.
+        text = str(escape(_NOT_NESTED.sub(_entity, text)))
+    if spot.opens and text:
+        # Else a text that begins with a letter would be a tag of that name.
+        text = f"&#{ord(text[0])};{text[1:]}" if text[0] != "&" else text
     return _AROUND[spot.place](text)
 
 
@@ -100,8 +120,8 @@ def _in_script(value: Any, spot: Spot) -> str:
         if spot.script is Script.CODE:
             if spot.joined and _WORD.fullmatch(value):
                 return str(value)
-            return str(value) if isinstance(value, Captured) or _is_data(value) else _text_in_code(value)
-        return _ENDS_SCRIPT_TEXT.sub(_js_escape, str(value))
+            return str(value) if _is_program(value) or _is_data(value) else _text_in_code(value)
+        return _DOES_SOMETHING.sub(_js_escape, str(value))
     if spot.script is Script.CODE:
         if isinstance(value, Json) or not isinstance(value, str):
             return _plain(value)
@@ -109,9 +129,16 @@ def _in_script(value: Any, spot: Spot) -> str:
         return value if joined or _NUMBER.fullmatch(value) else _text_in_code(value)
     text = _plain(value)
     # As on AWS, what a script takes for HTML is escaped for HTML; JSON and addresses are no HTML.
-    if not isinstance(value, (Json, Address)) and not spot.attribute:
-        text = str(escape(text))
+    if not isinstance(value, (Json, Address)):
+        text = _DOES_SOMETHING.sub(_js_escape, text if spot.attribute else str(escape(text)))
+        return _QUOTE.sub(_js_escape, text)
     return _QUOTE.sub(_js_escape, _ENDS_SCRIPT_TEXT.sub(_js_escape, text))
+
+
+def _is_program(value: Markup) -> bool:
+    if isinstance(value, CapturedText):
+        return bool(_DATA.fullmatch(value))
+    return isinstance(value, Captured)
 
 
 def _is_data(text: str) -> bool:

@@ -23,6 +23,10 @@ _BARE_VALUE = re.compile(r"[^\s>]*")
 _TEXT_ONLY = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript")
 _END = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in _TEXT_ONLY}
 
+_IN_SCRIPT = re.compile(r"<!--|-->|</?script(?=[\s/>])", re.IGNORECASE)
+# ``<!-->`` and ``<!--->`` are whole comments, ``<!--!>`` is none.
+_COMMENT_END = re.compile(r"-->|(?<!<!)--!>")
+
 
 class Kind(Enum):
     START = "start"
@@ -65,17 +69,40 @@ def tokens(text: str) -> Iterator[Token]:
             continue
         yield token
         if token.kind is Kind.START and token.name in _END:
-            end = _END[token.name].search(text, at)
-            at = end.start() if end else len(text)
+            at = _script_end(text, at) if token.name == "script" else _text_end(text, at, token.name)
+
+
+def _text_end(text: str, at: int, name: str) -> int:
+    end = _END[name].search(text, at)
+    return end.start() if end else len(text)
+
+
+def _script_end(text: str, at: int) -> int:
+    """Where a script ends: behind a ``<!--`` in it, a ``<script>`` has an end tag of its own."""
+    hidden = inner = False
+    for mark in _IN_SCRIPT.finditer(text, at):
+        kind = mark[0].lower()
+        if kind == "<!--":
+            # ``<!-->`` hides nothing.
+            hidden = hidden or not text.startswith((">", "->"), mark.end())
+        elif kind == "-->":
+            hidden = inner = False
+        elif kind == "<script":
+            inner = hidden
+        elif inner:
+            inner = False
+        else:
+            return mark.start()
+    # Nothing closes the inner one: all of it is the script's.
+    return len(text)
 
 
 def _token(text: str, start: int) -> Token | None:
     """What begins at a ``<``; None when the character is just text."""
     after = text[start + 1 : start + 2]
     if text.startswith("<!--", start):
-        # ``<!-->`` and ``<!--->`` are whole comments.
-        end = text.find("-->", start + 2)
-        return Token(Kind.COMMENT, start, len(text) if end < 0 else end + 3)
+        end = _COMMENT_END.search(text, start + 2)
+        return Token(Kind.COMMENT, start, end.end() if end else len(text))
     if after in ("!", "?") or (after == "/" and not text[start + 2 : start + 3].isalpha()):
         end = text.find(">", start)
         return Token(Kind.COMMENT, start, len(text) if end < 0 else end + 1)

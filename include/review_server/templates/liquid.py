@@ -31,13 +31,14 @@ from include.review_server.templates import elements
 from include.review_server.templates.escaping import (
     Address,
     Captured,
+    CapturedText,
     Raw,
     escaped,
     is_structure,
     json_text,
 )
 from include.review_server.templates.html_tokens import Kind, Token, tokens
-from include.review_server.templates.places import Places, never_closed
+from include.review_server.templates.places import Place, Places, never_closed
 
 _CONFINE = (Path(__file__).parents[1] / "components" / "confine.js").read_text("utf-8")
 # Where templates load Amazon's elements from; whatever the host, the file's name tells it.
@@ -245,7 +246,16 @@ class _Cycle(CycleTag):
 
 class _CaptureNode(CaptureNode):
     def _assign(self, context: RenderContext, buf: StringIO) -> None:
-        context.assign(self.name, Captured(buf.getvalue()))
+        places = _places_of(self.token.source)
+        is_text = places.at(self.token.start_index) is not Place.SCRIPT and _writes(self.block, context)
+        context.assign(self.name, (CapturedText if is_text else Captured)(buf.getvalue()))
+
+
+def _writes(node: Node, context: RenderContext) -> bool:
+    """Whether anything in a block is an output."""
+    if isinstance(node, OutputNode | CycleNode):
+        return True
+    return any(_writes(child, context) for child in node.children(context))
 
 
 class _Capture(CaptureTag):

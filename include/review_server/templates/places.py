@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from html import unescape
 
 from include.review_server.templates.html_tokens import Kind, Token, tokens
 from include.review_server.templates.script_places import Script, ScriptPlaces
@@ -18,10 +19,18 @@ from include.review_server.templates.script_places import Script, ScriptPlaces
 # Stands for a character of Liquid: plain, and in nobody's template.
 LIQUID = "\ue000"
 
+# Attributes whose value is an address.
+ADDRESSES = ("href", "src", "action", "formaction", "data", "xlink:href", "poster", "background")
 _OPENING = re.compile(r"\{[{%]")
 _CLOSING = {"{{": "}}", "{%": "%}"}
+# What stands in them is no Liquid: of the one it is written as it is, of the others nothing.
+_BLOCK = re.compile(r"\{%-?\s*(raw|comment|doc)\b[^%]*?-?%\}")
+_BLOCK_END = {name: re.compile(rf"\{{%-?\s*end{name}\s*-?%\}}") for name in ("raw", "comment", "doc")}
+# A value behind one of these would be the name of a tag.
+_OPENS_TAG = re.compile(r"</?\s*\Z")
+_RUNS = re.compile(r"javascript:")
 # The types of scripts that are JavaScript or JSON; what another holds is a text for somebody else.
-_SCRIPT_TYPE = re.compile(r"(?:|module|importmap|(?:text|application)/(?:x-)?(?:java|ecma)script.*|.*json)")
+_SCRIPT_TYPE = re.compile(r"(?:|module|importmap|(?:text|application)/(?:x-)?(?:java|ecma|live|j)script.*|.*json)")
 
 
 class Place(StrEnum):
@@ -70,6 +79,16 @@ def _read(text: str) -> tuple[list[Span], list[int]]:
             open_ended.append(opening.start())
         else:
             at = end + 2
+            block = _BLOCK.fullmatch(text, opening.start(), at)
+            closing = _BLOCK_END[block[1]].search(text, at) if block and block[1] not in never else None
+            if block and closing is None:
+                never.add(block[1])
+            elif block and closing and block[1] == "raw":
+                spans.append(Span(opening.start(), at, False))
+                at = closing.start()
+                continue
+            elif closing:
+                at = closing.end()
             spans.append(Span(opening.start(), at, kind == "{{"))
     return spans, open_ended
 
@@ -87,7 +106,7 @@ class Spot:
     """All that escaping asks about a position: its place, and in an attribute's value its name.
 
     ``begins`` tells that nothing of the template's own stands before it in the value; ``script`` is the place
-    in the script, of a script or of an attribute that holds one.
+    in the script, of a script or of an attribute that holds one. ``opens``: a ``<`` stands before the text.
     """
 
     place: Place
@@ -95,6 +114,7 @@ class Spot:
     begins: bool = False
     script: Script | None = None
     joined: bool = False  # in code: the characters beside it belong to the same word
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +137,12 @@ class Places:
         self._parts = list(_parts(self.html))
         self._starts = [part.start for part in self._parts]
         self._ends = {span.start: span.end for span in self.spans}
+        self._span_starts = [span.start for span in self.spans]
+        # Where the row of spans began, with spaces between them alone, to which each belongs.
+        self._runs: list[int] = []
+        for at, span in enumerate(self.spans):
+            goes_on = at and not self.html[self.spans[at - 1].end : span.start].strip()
+            self._runs.append(self._runs[-1] if goes_on else span.start)
         self._scripts: dict[int, ScriptPlaces] = {}
         self._own: dict[int, int] = {}
 
@@ -127,8 +153,8 @@ class Places:
         """More of the position of a piece of Liquid."""
         part = self._part(position)
         if part.place is not Place.SCRIPT and not part.attribute:
-            return Spot(part.place)
-        if part.attribute.startswith("on") or part.place is Place.SCRIPT:
+            return Spot(part.place, opens=part.place is Place.TEXT and self._opens(position))
+        if part.place is Place.SCRIPT or self._holds_script(part):
             if part.start not in self._scripts:
                 self._scripts[part.start] = ScriptPlaces(self.html, part.start, part.end)
             end = self._ends.get(position, position)
@@ -142,6 +168,22 @@ class Places:
         if part.start not in self._own:
             self._own[part.start] = self._own_text(part)
         return Spot(part.place, part.attribute, begins=position <= self._own[part.start])
+
+    def _holds_script(self, part: _Part) -> bool:
+        """Whether an attribute is one that runs, or its value an address that does."""
+        if part.attribute.startswith("on"):
+            return True
+        if part.attribute not in ADDRESSES:
+            return False
+        # No more than the scheme, its characters written as entities at the longest.
+        begin = unescape(self.html[part.start : min(part.end, part.start + 200)])
+        return bool(_RUNS.match(re.sub(r"[\x00-\x20\x7f]", "", begin).lower()))
+
+    def _opens(self, position: int) -> bool:
+        """Whether a ``<`` stands before a position, with nothing between but Liquid and spaces."""
+        at = bisect_right(self._span_starts, position) - 1
+        start = self._runs[at] if at >= 0 else position
+        return bool(_OPENS_TAG.search(self.html, max(0, start - 20), start))
 
     def _own_text(self, part: _Part) -> int:
         """Where in an attribute's value the first character stands that is neither Liquid nor a space."""

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
@@ -91,9 +91,7 @@ class Owning:
         """Take a task from who holds it and keep it for one member of the team."""
         with self._database.write() as session:
             item, task = self._held(session, queue_id, task_id)
-            name = self._eligible(session, item, worker_id)
-            if worker_id == task.worker_id:
-                raise BadAnswer(f"{name} holds this task already")
+            self._check_eligible(session, item, worker_id)
             item.reserved_for = worker_id
             self._withdraw(session, item, task)
             log.info(
@@ -124,11 +122,12 @@ class Owning:
 
     def _withdraw(self, session: Session, item: WorkItem, task: Task) -> None:
         now = self._clock()
+        # An answer that was taken back is a draft now: it is there when its worker gets the item again.
         end_task(session, task, TaskStatus.WITHDRAWN, now, keep_draft=True)
         settle(session, item, now)
 
-    def _eligible(self, session: Session, item: WorkItem, worker_id: str) -> str:
-        """The worker's name; ``BadAnswer`` when the item cannot be kept for that worker."""
+    def _check_eligible(self, session: Session, item: WorkItem, worker_id: str) -> None:
+        """``BadAnswer`` when the item cannot be kept for that worker."""
         queue = _queue(session, item.queue_id)
         worker = session.get(Worker, worker_id)
         is_member = session.get(Membership, (worker_id, queue.workteam_name)) is not None
@@ -136,14 +135,13 @@ class Owning:
             raise BadAnswer(f"that is no member of the team {queue.workteam_name} who can sign in")
         if item.status is not ItemStatus.IN_PROGRESS:
             raise BadAnswer("this item is not offered any more: release the task instead")
-        had = exists().where(
-            Task.item_id == item.id,
-            Task.worker_id == worker_id,
-            Task.status.in_(BARRING_TASKS - {TaskStatus.IN_HAND}),
+        # Kept for somebody who may not take it, the item would be kept from everybody.
+        had = select(Task.status).where(
+            Task.item_id == item.id, Task.worker_id == worker_id, Task.status.in_(BARRING_TASKS)
         )
-        if session.scalar(select(had)):
-            raise BadAnswer(f"{worker.name} has answered or declined this item already: choose somebody else")
-        return worker.name
+        if statuses := set(session.scalars(had)):
+            did = "holds" if TaskStatus.IN_HAND in statuses else "has answered or declined"
+            raise BadAnswer(f"{worker.name} {did} this item already: choose somebody else")
 
 
 def _queue(session: Session, queue_id: int) -> WorkQueue:

@@ -257,7 +257,7 @@ def test_a_task_is_given_to_nobody_who_cannot_take_it(rig: Rig, owner: Owner):
     answer(bo, flow, CAT)
     task = ada.take(flow)
     for worker, why in [
-        (ada.id, "holds this task already"),
+        (ada.id, "holds this item already"),
         (bo.id, "has answered or declined this item already"),
         (stranger.id, "no member of the team"),
         ("0" * 16, "no member of the team"),
