@@ -134,7 +134,9 @@ class WorkerPages(PersonalPages):
             status = TaskStatus.EXPIRED
         if status is not TaskStatus.IN_HAND:
             heading, text = _ENDINGS[status]
-            return self._pages.page("message", 410, person=person, heading=heading, text=text)
+            may_reopen = await run_in_threadpool(self._tasks.may_undo, person.worker_id, task.id)
+            reopen = task.id if may_reopen else None
+            return self._pages.page("message", 410, person=person, heading=heading, text=text, reopen=reopen)
         ticket = self._frames.ticket(person, task.id)
         return self._pages.page(
             "work",

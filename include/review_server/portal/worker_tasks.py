@@ -8,6 +8,7 @@ this interface.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -176,23 +177,23 @@ class TaskRoutes(WorkerRoutes):
             raise BadAnswer('next must be {"queue": "…", "prefer": "…"}, or left out')
         queue, prefer = wish_of(wish or {}, "next.")
         comment = comment_of(body)
-        text = await run_in_threadpool(content_of, body)
         task_id = request.path_params["task_id"]
-        until = await run_in_threadpool(self._tasks.answer, worker.worker_id, task_id, text, active, comment)
-        following = None
-        if wish is not None:
-            try:
-                following = await run_in_threadpool(self._tasks.take, worker.worker_id, queue, prefer)
-            except UnknownTask:
-                # The queue was closed meanwhile; the answer counts whatever comes next.
-                following = None
+
+        def answer() -> tuple[datetime | None, TaskView | None]:
+            given = worker.worker_id, task_id, content_of(body), active, comment
+            if wish is None:
+                return self._tasks.answer(*given), None
+            return self._tasks.answer_and_take(*given, key=queue, prefer=prefer)
+
+        # One thread for all of it: somebody waits for the next task.
+        until, following = await run_in_threadpool(answer)
         values = {
             "task_id": task_id,
             "status": TaskStatus.ANSWERED,
             "undo_until": iso(until) if until else None,
             "server_time": iso(self._clock()),
         }
-        texts = {"next": self._task_text(following[0]) if following else "null"}
+        texts = {"next": self._task_text(following) if following else "null"}
         return Response(jsontext.splice(values, texts), 200, media_type="application/json")
 
     async def _undo(self, request: Request) -> Response:

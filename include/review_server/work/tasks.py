@@ -155,6 +155,37 @@ class Tasks:
         as the server's clock allows. The same answer again is accepted again and counts once. Raises
         ``TaskNotInHand`` otherwise. Gives the time until which it can be taken back at least, if at all.
         """
+        until = self._answer(worker_id, task_id, content, active_seconds, comment)
+        self._wake()
+        return until
+
+    def answer_and_take(
+        self,
+        worker_id: str,
+        task_id: str,
+        content: str,
+        active_seconds: float | None = None,
+        comment: str | None = None,
+        *,
+        key: str | None = None,
+        prefer: str | None = None,
+    ) -> tuple[datetime | None, TaskView | None]:
+        """``answer``, then ``take``: somebody waits for the next task, the background does not.
+
+        The answer is on disk whatever comes next: no next task when the queue was closed meanwhile.
+        """
+        until = self._answer(worker_id, task_id, content, active_seconds, comment)
+        try:
+            taken = self.take(worker_id, key, prefer)
+        except UnknownTask:
+            taken = None
+        finally:
+            self._wake()
+        return until, taken[0] if taken else None
+
+    def _answer(
+        self, worker_id: str, task_id: str, content: str, active_seconds: float | None, comment: str | None
+    ) -> datetime | None:
         with self._database.write() as session:
             item, task = self._locked(session, worker_id, task_id)
             if task.status is TaskStatus.ANSWERED and session.get_one(Answer, task_id).content == content:
@@ -171,7 +202,6 @@ class Tasks:
             settle(session, item, now, self._undo)
             until = self._undo_until(item, task)
         self._answered(spent / 1000)
-        self._wake()
         return until
 
     def undo(self, worker_id: str, task_id: str) -> TaskView:
@@ -187,6 +217,13 @@ class Tasks:
                 # The same worker took a task at this moment: it is in the way now, and seen.
                 continue
         raise TaskNotInHand("another task came into your hand meanwhile: try again")
+
+    def may_undo(self, worker_id: str, task_id: str) -> bool:
+        """Whether the worker answered the task and can take the answer back."""
+        with self._database.read() as session:
+            task = own_task(session, worker_id, task_id)
+            item = session.get_one(WorkItem, task.item_id)
+            return task.status is TaskStatus.ANSWERED and is_reopenable(item, self._clock())
 
     def keep_draft(self, worker_id: str, task_id: str, content: str) -> None:
         """Keep what the worker has on the page (as an ``answerContent``, JSON text) until the task ends.

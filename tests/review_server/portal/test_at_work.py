@@ -146,6 +146,40 @@ def test_the_next_task_is_there_at_once_and_the_last_can_be_taken_back(texts: Fl
     assert given == [{"plate": "one again"}, {"plate": "two again"}]
 
 
+def test_the_next_task_is_seen_while_the_answer_is_on_its_way_and_not_touched(texts: Flow, visit: Visit):
+    for number in (1, 2):
+        texts.start(content={"taskObject": f"car {number}"})
+    reviewer = visit(texts)
+    page = reviewer.page
+    sent: list[Any] = []
+    page.route("**/answer", lambda route: sent.append(route))
+    reviewer.take().get_by_label("Plate").fill("one")
+    ahead = page.frame_locator("iframe.ahead")
+    expect(ahead.get_by_text("car 2")).to_be_attached()
+    first = page.url
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("iframe.peeked")).to_be_visible()
+    page.keyboard.type("x")
+    box = ahead.get_by_label("Plate").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 5, box["y"] + 5)
+    page.keyboard.type("x")
+    page.get_by_role("button", name="Stop…").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    eventually(lambda: page.title() and sent)
+    # The server is not reached: what was sent is seen again, until it has it.
+    sent[0].abort()
+    expect(page.get_by_role("status")).to_contain_text("not sent yet")
+    expect(page.locator("iframe.peeked")).to_have_count(0)
+    expect(page.frame_locator("#frame").get_by_label("Plate")).to_have_value("one")
+    eventually(lambda: page.title() and len(sent) == 2)
+    sent[1].continue_()
+    expect(page).not_to_have_url(first)
+    expect(reviewer.frame().get_by_text("car 2")).to_be_visible()
+    expect(page.frame_locator("#frame").get_by_label("Plate")).to_have_value("")
+    assert _done(page) == 1
+
+
 def test_the_back_button_keeps_what_was_begun(texts: Flow, visit: Visit):
     for _ in range(2):
         texts.start()
@@ -161,6 +195,25 @@ def test_the_back_button_keeps_what_was_begun(texts: Flow, visit: Visit):
     expect(page.get_by_role("heading", name="Your answer is in")).to_be_visible()
     page.get_by_role("link", name="To the list of tasks").click()
     expect(reviewer.take().get_by_label("Plate")).to_have_value("begun")
+    page.goto(first)
+    page.get_by_role("button", name="Reopen").click()
+    expect(reviewer.frame().get_by_label("Plate")).to_have_value("one")
+
+
+def test_who_signs_out_leaves_nothing_in_the_browser(texts: Flow, visit: Visit):
+    texts.start()
+    reviewer = visit(texts)
+    page = reviewer.page
+    reviewer.take().get_by_label("Plate").fill("kept")
+    kept = "() => Object.values(localStorage).some((text) => text.includes('kept'))"
+    page.wait_for_function(kept)
+    page.set_viewport_size({"width": 1400, "height": 800})
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+    assert not page.evaluate(kept)
+    # The server has it.
+    reviewer.sign_in()
+    expect(reviewer.take().get_by_label("Plate")).to_have_value("kept")
 
 
 def test_what_was_done_outlives_the_page_and_the_network(texts: Flow, visit: Visit):
@@ -283,7 +336,7 @@ def test_on_a_phone_and_magnified_everything_is_within_reach(boxes: Flow, visit:
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
     reviewer = visit(boxes, **phone)
     reviewer.take()
-    for place in ("h1", "#submit", "#stop", "#left"):
+    for place in ("h1", "#submit", "#stop", "#left", "#progress"):
         box = reviewer.page.locator(place).bounding_box()
         assert box is not None
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390, place  # noqa: PT018

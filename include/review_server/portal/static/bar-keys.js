@@ -11,7 +11,8 @@ const WITH_CTRL = ["KeyZ", "KeyY"];
 export function listenToKeys(desk, { submit, active }) {
   document.addEventListener("keydown", (event) => {
     active.note();
-    if (event.defaultPrevented || isCovered() || document.querySelector("dialog[open]") || isField(event.target)) return;
+    if (event.defaultPrevented || isCovered() || desk.isPeeking) return;
+    if (document.querySelector("dialog[open]") || isField(event.target)) return;
     const { code, key, ctrlKey: ctrl, altKey: alt, shiftKey: shift, metaKey: meta } = event;
     if (key === "Enter" && (ctrl || meta)) {
       event.preventDefault();

@@ -10,6 +10,8 @@ const FRAME_ANSWERS = 20_000;
 // A frame that has loaded and does not say that it is ready within this time has no task to show.
 const GREETS_WITHIN = 2000;
 
+const glass = document.getElementById("glass");
+
 /** How long something was really in sight. */
 class Seen {
   constructor() {
@@ -164,8 +166,32 @@ export class Desk {
 
   /** Throw the frame that was loaded ahead away. */
   clear() {
+    this.unpeek();
     this.ahead?.element.remove();
     this.ahead = null;
+  }
+
+  /**
+   * Let the next task be seen while the answer is on its way. The one at work stays the one in hand, and nothing that
+   * is done reaches either of the two: a sheet of glass lies over them, and the focus is in neither.
+   */
+  peek() {
+    if (!this.ahead?.painted || !this.ahead.isSound) return;
+    this.ahead.element.classList.add("peeked");
+    glass.hidden = false;
+    if (document.activeElement === this.current.element) this.current.element.blur();
+  }
+
+  /** The one at work is seen again. */
+  unpeek() {
+    if (!this.isPeeking) return;
+    this.ahead?.element.classList.remove("peeked");
+    glass.hidden = true;
+    if (document.activeElement === document.body) this.current.element.focus();
+  }
+
+  get isPeeking() {
+    return !glass.hidden;
   }
 
   /** Whether the frame that was loaded ahead is this task's, and fit to be shown. @param {Task} task */
@@ -182,6 +208,7 @@ export class Desk {
     this.ahead = null;
     done.shown = false;
     sheet.element.className = "";
+    glass.hidden = true;
     sheet.element.removeAttribute("tabindex");
     sheet.element.removeAttribute("aria-hidden");
     sheet.element.title = `The task: ${task.title}`;
@@ -197,7 +224,8 @@ export class Desk {
 
   /** Focus that went into the frame below goes back. Browsers tell of no such change, so this is asked for. */
   guard() {
-    if (this.ahead && document.activeElement === this.ahead.element) this.current.element.focus();
+    if (this.isPeeking && document.activeElement === this.current.element) this.current.element.blur();
+    else if (this.ahead && document.activeElement === this.ahead.element) this.current.element.focus();
   }
 }
 

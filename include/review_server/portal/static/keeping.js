@@ -21,6 +21,8 @@ export class Keeping {
     this.drafts = new Store("draft", worker, DRAFTS);
     this.settings = new Store("settings", worker, SETTINGS);
     this.comment = "";
+    /** Whether the browser may keep drafts: not those of somebody who signed out. */
+    this.mayStore = true;
     this.pause = TO_BROWSER_AFTER;
     this.last = Promise.resolve();
     setInterval(() => {
@@ -78,6 +80,7 @@ export class Keeping {
   /** @param {Sheet} sheet */
   store(sheet, content) {
     const now = `${mark(content)} ${sheet.mark} ${this.comment}`;
+    if (!this.mayStore) return;
     if (now === sheet.stored) return;
     sheet.stored = now;
     this.drafts.set(sheet.task.task_id, { content, comment: this.comment, of: sheet.mark });

@@ -4,6 +4,7 @@
  */
 
 import { complain, goesOn, sayNext } from "./news.js";
+import { forgetDrafts } from "./store.js";
 
 export { complain, say, sayNext } from "./news.js";
 
@@ -14,10 +15,16 @@ export const others = new BroadcastChannel("nightloop");
 
 /** What the server refused, or that it could not be reached (status 0). */
 export class Refused extends Error {
-  constructor(status, message, code = "") {
+  constructor(status, message, code = "", sentAs = token()) {
     super(message);
     this.status = status;
     this.code = code;
+    this.sentAs = sentAs;
+  }
+
+  /** Whether it was asked with the token of a session that has been renewed since. */
+  get isOld() {
+    return this.sentAs !== token();
   }
 }
 
@@ -28,10 +35,11 @@ export class Refused extends Error {
  */
 export async function call(method, path, body) {
   let reply;
+  const sentAs = token();
   try {
     reply = await fetch(path, {
       method,
-      headers: { "x-csrf-token": token(), ...(body ? { "content-type": "application/json" } : {}) },
+      headers: { "x-csrf-token": sentAs, ...(body ? { "content-type": "application/json" } : {}) },
       body: body && JSON.stringify(body),
       credentials: "same-origin",
     });
@@ -40,7 +48,7 @@ export async function call(method, path, body) {
   }
   if (reply.status === 204) return null;
   const value = await reply.json().catch(() => ({}));
-  if (!reply.ok) throw new Refused(reply.status, value.error?.message ?? `The server says ${reply.status}.`, value.error?.code);
+  if (!reply.ok) throw new Refused(reply.status, value.error?.message ?? `The server says ${reply.status}.`, value.error?.code, sentAs);
   return value;
 }
 
@@ -124,13 +132,20 @@ toggle.addEventListener("click", () => {
 system.addEventListener("change", nameToggle);
 nameToggle();
 
+/** What is to be done before somebody signs out, or nobody does. @type {Set<() => Promise<any>>} */
+export const beforeSignOut = new Set();
+
 document.querySelector("[data-sign-out]")?.addEventListener("click", async () => {
   try {
+    for (const act of beforeSignOut) await act();
     await call("DELETE", "/worker/session");
   } catch (error) {
     if (error.status !== 401) return complain(`You are still signed in: ${error.message} Try again.`);
   }
-  others.postMessage({ kind: "signed out" });
+  // The computer may be others' too.
+  document.dispatchEvent(new Event("nightloop-signed-out"));
+  forgetDrafts(person.id);
+  others.postMessage({ kind: "signed out", worker: person.id });
   sayNext("You are signed out.");
   location.assign("/sign-in");
 });

@@ -12,6 +12,8 @@ const LONGEST_PAUSE = 20_000;
 // So often it is tried before somebody is asked to look at it.
 const QUIET_TRIES = 4;
 const SAY_SENDING_AFTER = 1000;
+// The next task is seen before the server has said that it is given, but not for ever.
+const PEEK_MOST = 10_000;
 
 /** @typedef {import("./desk.js").Sheet} Sheet */
 
@@ -37,15 +39,19 @@ export class Sending {
     if (this.isSending) return;
     this.isSending = true;
     this.kept = { sheet, content };
+    this.desk.peek();
     const slow = setTimeout(() => say("Sending…"), SAY_SENDING_AFTER);
+    const tooSlow = setTimeout(() => this.desk.unpeek(), PEEK_MOST);
     try {
       const reply = await this.post(sheet, content);
       this.kept = null;
       this.accepted(sheet, reply);
     } catch (error) {
+      this.desk.unpeek();
       this.refused(error, sheet);
     } finally {
       clearTimeout(slow);
+      clearTimeout(tooSlow);
       this.isSending = false;
     }
   }
@@ -63,6 +69,7 @@ export class Sending {
         });
       } catch (error) {
         if (!(error instanceof Refused) || (error.status !== 0 && error.status < 500)) throw error;
+        this.desk.unpeek();
         this.keeping.store(sheet, content);
         this.waiting(error, tries);
         await this.until(Math.min(FIRST_PAUSE * 2 ** tries, LONGEST_PAUSE));
@@ -104,6 +111,7 @@ export class Sending {
       offerUndo(undo);
       return;
     }
+    this.desk.unpeek();
     sayNext(task ? message : "Saved. That was the last one for now: thank you.", undo);
     this.page.go(task ? `/work/${task.task_id}` : "/");
   }
@@ -126,7 +134,8 @@ export class Sending {
   /** The session has ended, or is somebody else's now: nothing is sent but by the one whose work it is. */
   async whose(error) {
     const session = await whoIsHere().catch(() => ({ is: "out", name: "", renewed: false }));
-    if (session.is === "here" && session.renewed) return this.again();
+    // Anew since it was refused: perhaps somebody asked for it meanwhile.
+    if (session.is === "here" && (session.renewed || error?.isOld)) return this.again();
     if (session.is === "here") return complain(`The answer was not accepted: ${error?.message ?? "send it again."}`);
     if (session.is === "other") return stranger(session.name, [["Send", () => this.again()]]);
     return ask("You are signed out", "Your work is still on this page. Sign in in a new tab, then send it.", [

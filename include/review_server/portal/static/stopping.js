@@ -33,6 +33,7 @@ export class Stopping {
     });
     declining.addEventListener("change", () => (words.required = new FormData(declining).get("reason") === "Other"));
     commentButton.addEventListener("click", () => {
+      if (this.desk.isPeeking) return;
       comment.value = this.keeping.comment;
       commenting.showModal();
     });
@@ -40,6 +41,8 @@ export class Stopping {
   }
 
   open() {
+    // What is seen is not in hand yet, and what is in hand is being answered.
+    if (this.desk.isPeeking) return;
     document.getElementById("until").textContent = `for ${inWords(this.page.left())}`;
     declining.hidden = true;
     declining.reset();

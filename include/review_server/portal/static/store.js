@@ -66,6 +66,16 @@ export class Store {
   }
 }
 
+/** Nothing that somebody was at is left in this browser; the server has it. @param {string} worker */
+export function forgetDrafts(worker) {
+  try {
+    const own = `${PREFIX}:draft:${encodeURIComponent(worker)}:`;
+    for (const key of Object.keys(localStorage)) if (key.startsWith(own)) localStorage.removeItem(key);
+  } catch {
+    // Then nothing was kept.
+  }
+}
+
 function wrote(key, text) {
   try {
     localStorage.setItem(key, text);

@@ -7,7 +7,7 @@
  */
 
 import { ActiveTime, Countdown, inWords } from "./clock.js";
-import { call, complain, onAlt, others, pressed, say, whoIsHere } from "./portal.js";
+import { beforeSignOut, call, complain, onAlt, others, person, pressed, say, whoIsHere } from "./portal.js";
 import { isCovered } from "./cover.js";
 import { listenToKeys } from "./bar-keys.js";
 import { goOn } from "./news.js";
@@ -57,7 +57,21 @@ const desk = new Desk(first, task, { greeted, painted, activity, answer, key, er
 const sending = new Sending(desk, keeping, { active, turned, lost: (sheet) => ending.lost(sheet), go });
 const ending = new Ending(desk, keeping, sending, { active, countdown: () => countdown, go });
 const stopping = new Stopping(desk, keeping, { left: () => countdown.left, go, lost: (sheet) => ending.lost(sheet) });
-const undo = undoing(() => keeping.toServer(desk.current, true), go);
+const undo = undoing(async () => {
+  if (sending.isSending) throw new Error("the answer is on its way.");
+  await keeping.toServer(desk.current, true);
+}, go);
+// What the server refuses, of a task that has ended, keeps nobody here; that it cannot be reached does.
+beforeSignOut.add(async () => {
+  if (sending.isSending) throw new Error("the answer is on its way.");
+  await keeping.toServer(desk.current, true).catch((error) => {
+    if (error.status === 0 || error.status >= 500) throw error;
+  });
+});
+document.addEventListener("nightloop-signed-out", () => {
+  keeping.mayStore = false;
+  leaving = true;
+});
 
 const countdown = new Countdown(first.dataset.now, first.dataset.expires, {
   tick: (seconds) => {
@@ -117,7 +131,7 @@ function answer(sheet, { content }) {
 /** The bar's button is pale until it would be heard; the frame's own clock may be a little behind. */
 function showWhetherEarly() {
   const { painted: isPainted, seen } = desk.current;
-  submitButton.setAttribute("aria-disabled", String(!isPainted || seen.seconds < leastSeconds + BEHIND));
+  submitButton.setAttribute("aria-disabled", String(desk.isPeeking || !isPainted || seen.seconds < leastSeconds + BEHIND));
 }
 
 /** Whether it is too early to submit, and if so, say so. @param {Sheet} sheet */
@@ -162,7 +176,7 @@ async function lookAhead() {
   asking = true;
   try {
     const next = await call("POST", "/worker/tasks/ahead", { queue: current.task.queue, task_id: current.task.task_id });
-    if (desk.current !== current) return;
+    if (desk.current !== current || desk.isPeeking) return;
     if (next?.frame) desk.load(next.frame, next.item_hint);
     else desk.clear();
   } catch {
@@ -214,8 +228,10 @@ others.addEventListener("message", async ({ data }) => {
     say("This task is open in another tab too. Only one answer counts: close one of the two.");
   }
   if (mine && data.kind === "ended" && !leaving && !sending.isSending) ending.lost(desk.current);
+  if (data.kind === "signed out" && data.worker === person.id) keeping.mayStore = false;
   if (data.kind !== "signed in") return;
   const session = await whoIsHere().catch(() => null);
+  if (session?.is === "here") keeping.mayStore = true;
   if (session?.is === "other") stranger(session.name, [["Go on", goOnAs]]);
 });
 others.postMessage({ kind: "opened", task: task.task_id });
@@ -235,7 +251,7 @@ onAlt("KeyT", () => {
   spoken.textContent = "";
   setTimeout(() => (spoken.textContent = `${inWords(countdown.left)} left for this task.`), 50);
 });
-onAlt("KeyW", () => desk.current.element.focus());
+onAlt("KeyW", () => desk.isPeeking || desk.current.element.focus());
 onAlt("KeyC", () => document.getElementById("comment").click());
 onAlt("KeyZ", undo);
 
@@ -263,7 +279,7 @@ document.addEventListener("visibilitychange", async () => {
   else if (now && !sending.isSending && !isCovered()) ending.lost(sheet);
 });
 window.addEventListener("beforeunload", (event) => {
-  if (desk.current.changed && !desk.current.over && !leaving) event.preventDefault();
+  if (((desk.current.changed && !desk.current.over) || sending.isSending) && !leaving) event.preventDefault();
 });
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 
