@@ -53,7 +53,9 @@ def test_no_text_leaves_a_text_of_a_script_in_svg_or_in_an_address(quote: str):
     for filters in ("", " | escape", " | to_json"):
         value = f"{quote}{{{{ task.input.x{filters} }}}}{quote}"
         script = _render(f"<svg><script>a = {value}</script></svg>", x=hostile)
-        assert not {"&", _CODE} & {script[i : i + len(part)] for part in ("&", _CODE) for i in range(len(script))}
+        assert not {"&", _CODE} & {
+            script[i : i + len(part)] for part in ("&", _CODE) for i in range(len(script))
+        }
         around = '"' if quote == "'" else "'"
         address = _render(f"<a href={around}javascript:f({value}){around}>", x=hostile)
         assert "%" not in address
@@ -76,7 +78,10 @@ def test_no_text_leaves_a_handler_without_quotes(text: str):
 
 def test_what_a_capture_holds_is_data_or_program_as_its_author_wrote_it():
     data = "{% capture c %}{% for i in task.input.x %}{'name': '{{ i }}'},{% endfor %}{% endcapture %}"
-    assert _render(data + "<script>[{{ c }}]</script>", x=["a", "b"]) == "<script>[{'name': 'a'},{'name': 'b'},]</script>"
+    assert (
+        _render(data + "<script>[{{ c }}]</script>", x=["a", "b"])
+        == "<script>[{'name': 'a'},{'name': 'b'},]</script>"
+    )
     program = "<script>{% capture c %}f({{ task.input.x }}){% endcapture %}{{ c }}</script>"
     assert _render(program, x="a") == '<script>f("a")</script>'
     assert _render("{% capture c %}f(1){% endcapture %}<script>{{ c }}</script>") == "<script>f(1)</script>"

@@ -27,9 +27,10 @@ def rig(
         with Rig(cloud, directory, undo_seconds=_UNDO) as running:
             yield running
         return
-    with PostgreSQL() as cluster, Rig(
-        cloud, directory, database_url=cluster.database(), undo_seconds=_UNDO
-    ) as running:
+    with (
+        PostgreSQL() as cluster,
+        Rig(cloud, directory, database_url=cluster.database(), undo_seconds=_UNDO) as running,
+    ):
         yield running
 
 
@@ -127,7 +128,10 @@ def test_nobody_undoes_sees_or_complains_of_what_is_another_persons(rig: Rig):
     hint = ada.http.post("/worker/tasks/ahead", json={}).json()["item_hint"]
     taken = eve.http.post("/worker/tasks", json={"prefer": hint})
     assert taken.status_code == 204
-    assert eve.http.post("/worker/tasks/ahead", json={"queue": f"flow-definition/{flow.name}"}).status_code == 204
+    assert (
+        eve.http.post("/worker/tasks/ahead", json={"queue": f"flow-definition/{flow.name}"}).status_code
+        == 204
+    )
     task = ada.take(flow)
     place = f"/worker/tasks/{task['task_id']}"
     ada.do("answer", task, {"a": 1})
@@ -176,7 +180,15 @@ def test_odd_words_are_shown_as_words(rig: Rig, owner: Person):
         content=json.dumps({"answer_content": {"a\ud800": _ODD, "b": 1e308}, "comment": _ODD}),
         headers={"content-type": "application/json"},
     ).status_code in (200, 400)
-    for path in ("", "/now", "/answers", "/answers?status=declined", "/answers?order=apart", "/answers.csv", "/answers.json"):
+    for path in (
+        "",
+        "/now",
+        "/answers",
+        "/answers?status=declined",
+        "/answers?order=apart",
+        "/answers.csv",
+        "/answers.json",
+    ):
         reply = owner.http.get(f"/owner/flows/{flow.name}{path}")
         assert reply.status_code == 200, path
         if not path.endswith(("csv", "json")):

@@ -21,7 +21,7 @@ from include.review_server.bodies import LARGEST_BODY, json_object
 from include.review_server.clock import Clock, iso
 from include.review_server.db.models import LONGEST_COMMENT
 from include.review_server.db.statuses import TaskStatus
-from include.review_server.errors import BadAnswer, TaskNotInHand, UnknownTask
+from include.review_server.errors import BadAnswer, TaskNotInHand
 from include.review_server.people.accounts import Accounts, SignedIn
 from include.review_server.portal.statistics import Statistics
 from include.review_server.portal.worker_bodies import (

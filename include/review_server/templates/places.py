@@ -30,7 +30,9 @@ _BLOCK_END = {name: re.compile(rf"\{{%-?\s*end{name}\s*-?%\}}") for name in ("ra
 _OPENS_TAG = re.compile(r"</?\s*\Z")
 _RUNS = re.compile(r"javascript:")
 # The types of scripts that are JavaScript or JSON; what another holds is a text for somebody else.
-_SCRIPT_TYPE = re.compile(r"(?:|module|importmap|(?:text|application)/(?:x-)?(?:java|ecma|live|j)script.*|.*json)")
+_SCRIPT_TYPE = re.compile(
+    r"(?:|module|importmap|(?:text|application)/(?:x-)?(?:java|ecma|live|j)script.*|.*json)"
+)
 
 
 class Place(StrEnum):
