@@ -1,5 +1,5 @@
-"""No text of a task's input becomes markup or program, wherever a template writes it: also where a reader of HTML
-or JavaScript that is no browser would take the place for another one.
+"""No text of a task's input becomes markup or program, wherever a template writes it: also where a reader of
+HTML or JavaScript that is no browser would take the place for another one.
 """
 
 from __future__ import annotations
@@ -53,9 +53,8 @@ def test_no_text_leaves_a_text_of_a_script_in_svg_or_in_an_address(quote: str):
     for filters in ("", " | escape", " | to_json"):
         value = f"{quote}{{{{ task.input.x{filters} }}}}{quote}"
         script = _render(f"<svg><script>a = {value}</script></svg>", x=hostile)
-        assert not {"&", _CODE} & {
-            script[i : i + len(part)] for part in ("&", _CODE) for i in range(len(script))
-        }
+        assert "&" not in script
+        assert _CODE not in script
         around = '"' if quote == "'" else "'"
         address = _render(f"<a href={around}javascript:f({value}){around}>", x=hostile)
         assert "%" not in address

@@ -1,5 +1,5 @@
-"""What people may take back, give away, say and look at, against those who mean it ill: undo and reopening, owners'
-hands in the work, complaints and comments, on both databases.
+"""What people may take back, give away, say and look at, against those who mean it ill: undo and reopening,
+owners' hands in the work, complaints and comments, on both databases.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -106,7 +107,7 @@ def test_tabs_that_answer_take_back_and_take_at_once_lose_nothing(rig: Rig):
             # Whatever won: one's last word is taken, and counts once.
             if person.do("answer", task, {"a": person.name}).status_code != 200:
                 assert person.do("again", task).status_code in (200, 201, 409)
-                eventually(lambda person=person: _finish(person, flow))
+                eventually(partial(_finish, person, flow))
         for person in people:
             while (more := person.take(flow)) is not None and more["item"] == tasks[0]["item"]:
                 person.do("answer", more, {"a": person.name})
@@ -169,7 +170,8 @@ def test_odd_words_are_shown_as_words(rig: Rig, owner: Person):
     assert post("/complaint", {"message": _ODD}) in (204, 400)
     assert post("/complaint", {"message": "x" * 1_000_000}) in (204, 400, 413)
     assert post("/complaint", {"message": "\u202e" * 1000}) == 204
-    for message in ("", " \0 ", 5, None, [], {"a": 1}):
+    messages: list[Any] = ["", " \0 ", 5, None, [], {"a": 1}]
+    for message in messages:
         assert post("/complaint", {"message": message}) in (204, 400)
     assert post("/answer", {"answer_content": {"a": _ODD}, "comment": _ODD, "seen_seconds": 5}) == 200
     assert post("/undo", {}) == 200

@@ -101,8 +101,8 @@ def _token(text: str, start: int) -> Token | None:
     """What begins at a ``<``; None when the character is just text."""
     after = text[start + 1 : start + 2]
     if text.startswith("<!--", start):
-        end = _COMMENT_END.search(text, start + 2)
-        return Token(Kind.COMMENT, start, end.end() if end else len(text))
+        closing = _COMMENT_END.search(text, start + 2)
+        return Token(Kind.COMMENT, start, closing.end() if closing else len(text))
     if after in ("!", "?") or (after == "/" and not text[start + 2 : start + 3].isalpha()):
         end = text.find(">", start)
         return Token(Kind.COMMENT, start, len(text) if end < 0 else end + 1)
