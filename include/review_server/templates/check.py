@@ -162,8 +162,9 @@ def _list(tag: Tag, attribute: str, element: elements.Element) -> Iterator[Findi
     if not isinstance(value, list) or not value:
         yield Finding(code, f"{attribute} of <{tag.name}> must be a list with at least one text", line)
         return
-    if element.text:
-        value = [item.get("label") if isinstance(item, dict) else item for item in value]
+    # Some elements take objects that say more than the name.
+    member = "label" if element.text else "name"
+    value = [item.get(member) if isinstance(item, dict) else item for item in value]
     if not all(isinstance(item, str) and item.strip() for item in value):
         yield Finding(code, f"{attribute} of <{tag.name}> must be texts that are not empty", line)
         return

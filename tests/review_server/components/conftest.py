@@ -6,6 +6,7 @@ import io
 import json
 import socket
 import threading
+import wave
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,15 @@ def picture(width: int = WIDTH, height: int = HEIGHT, orientation: int | None = 
         exif[0x0112] = orientation
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=92, exif=exif)
+    return stream.getvalue()
+
+
+def sound() -> bytes:
+    """A tenth of a second of a tone."""
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as file:
+        file.setparams((1, 1, 8000, 800, "NONE", ""))
+        file.writeframes(bytes(128 + 40 * (number // 10 % 2) for number in range(800)))
     return stream.getvalue()
 
 
@@ -71,6 +81,8 @@ class Site:
         name = request.path_params["name"].removesuffix(".jpg")
         if name == "missing":
             return Response("gone", 404)
+        if name.endswith(".wav"):
+            return Response(sound(), media_type="audio/wav")
         headers = {} if name == "no-cors" else {"Access-Control-Allow-Origin": "*"}
         orientation = int(name.removeprefix("exif-")) if name.startswith("exif-") else None
         return Response(picture(orientation=orientation), media_type="image/jpeg", headers=headers)

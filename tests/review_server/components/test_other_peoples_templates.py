@@ -22,6 +22,7 @@ HELP = (
 SIZE = {"height": HEIGHT, "width": WIDTH}
 INPUT = {
     "taskObject": "s3://photos/plain.jpg",
+    "sound": "s3://photos/tone.wav",
     "labels": ["news", "blog's"],
     "text": 'It said: "rain" & wind',
 }
@@ -143,7 +144,7 @@ TEMPLATES: dict[str, tuple[str, Callable[[Task], None], dict[str, Any]]] = {
     "sound": (
         """<crowd-form><crowd-classifier name="result" categories="['happy', 'sad']" header="Mood">
           <classification-target><audio controls
-            src="{{ task.input.taskObject | grant_read_access }}"></audio></classification-target>
+            src="{{ task.input.sound | grant_read_access }}"></audio></classification-target>
           </crowd-classifier></crowd-form>""",
         _first,
         {"result": {"label": "happy"}},
@@ -273,7 +274,7 @@ def test_a_search_inside_of_an_element_is_told_with_what_to_use_instead(task: Ta
           .querySelector("crowd-keypoint").shadowRoot.querySelector("canvas.upper"));</script>""",
     )
     assert '"canvas.upper" inside of <crowd-keypoint>' in told
-    assert "use the element's attributes (header, labels" in told
+    assert "use the element's attributes (header, src, name, labels" in told
 
 
 @pytest.mark.parametrize("inner", ["", "<p>Read this.</p>", "<button>Send</button>"])

@@ -155,7 +155,7 @@ def test_the_next_task_is_seen_while_the_answer_is_on_its_way_and_not_touched(te
     page.route("**/answer", lambda route: sent.append(route))
     reviewer.take().get_by_label("Plate").fill("one")
     ahead = page.frame_locator("iframe.ahead")
-    expect(ahead.get_by_text("car 2")).to_be_attached()
+    expect(page.locator("iframe.ahead[data-painted=yes]")).to_be_attached()
     first = page.url
     page.keyboard.press("Control+Enter")
     expect(page.locator("iframe.peeked")).to_be_visible()

@@ -58,7 +58,7 @@ def test_the_shipped_templates_are_clean(name, labels):
 @pytest.mark.parametrize(
     ("inner", "code"),
     [
-        ("<crowd-instance-segmentation name='x'></crowd-instance-segmentation>", "unknown-element"),
+        ("<crowd-text-ranking name='x'></crowd-text-ranking>", "unknown-element"),
         ("<crowd-input></crowd-input>", "missing-name"),
         (f"<crowd-bounding-box name='x' {IMAGE}></crowd-bounding-box>", "bad-labels"),
         (f"<crowd-bounding-box name='x' {IMAGE} labels='[]'></crowd-bounding-box>", "bad-labels"),

@@ -144,6 +144,7 @@ export class Desk {
 
   paint(sheet) {
     sheet.painted = true;
+    sheet.element.dataset.painted = "yes";
     sheet.look();
     if (sheet.shown) this.heard.painted(sheet, {});
   }
@@ -155,6 +156,7 @@ export class Desk {
     const element = /** @type {HTMLIFrameElement} */ (this.current.element.cloneNode());
     element.removeAttribute("id");
     delete element.dataset.ready;
+    delete element.dataset.painted;
     element.className = "ahead";
     element.tabIndex = -1;
     element.setAttribute("aria-hidden", "true");
