@@ -173,7 +173,7 @@ def test_other_locations_are_refused(text: str):
 
 def test_an_element_that_is_not_supported_is_listed_and_the_rest_rendered(rig: Rig):
     content = (
-        "<crowd-form>\n<crowd-instance-segmentation name='a'></crowd-instance-segmentation></crowd-form>"
+        "<crowd-form>\n<crowd-text-ranking name='a'></crowd-text-ranking></crowd-form>"
     )
     reply = rig.sagemaker.render_ui_template(
         UiTemplate={"Content": content}, Task={"Input": "{}"}, RoleArn=ROLE
@@ -181,5 +181,5 @@ def test_an_element_that_is_not_supported_is_listed_and_the_rest_rendered(rig: R
     assert reply["RenderedContent"] == content
     (error,) = reply["Errors"]
     assert error["Code"] == "UnsupportedElement"
-    assert "crowd-instance-segmentation" in error["Message"]
+    assert "crowd-text-ranking" in error["Message"]
     assert "line 2" in error["Message"]
