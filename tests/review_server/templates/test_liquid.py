@@ -172,9 +172,7 @@ def test_other_locations_are_refused(text: str):
 
 
 def test_an_element_that_is_not_supported_is_listed_and_the_rest_rendered(rig: Rig):
-    content = (
-        "<crowd-form>\n<crowd-text-ranking name='a'></crowd-text-ranking></crowd-form>"
-    )
+    content = "<crowd-form>\n<crowd-text-ranking name='a'></crowd-text-ranking></crowd-form>"
     reply = rig.sagemaker.render_ui_template(
         UiTemplate={"Content": content}, Task={"Input": "{}"}, RoleArn=ROLE
     )
