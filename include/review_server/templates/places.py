@@ -155,7 +155,9 @@ class Places:
         """More of the position of a piece of Liquid."""
         part = self._part(position)
         if part.place is not Place.SCRIPT and not part.attribute:
-            return Spot(part.place, opens=part.place is Place.TEXT and self._opens(position))
+            # ``</`` before Liquid reads like a comment; with a letter behind it, it is an end tag.
+            might = part.place in (Place.TEXT, Place.COMMENT)
+            return Spot(part.place, opens=might and self._opens(position))
         if part.place is Place.SCRIPT or self._holds_script(part):
             if part.start not in self._scripts:
                 self._scripts[part.start] = ScriptPlaces(self.html, part.start, part.end)
