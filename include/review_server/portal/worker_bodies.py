@@ -11,6 +11,8 @@ from include.review_server.db.statuses import DeclineReason
 from include.review_server.errors import BadAnswer
 from include.review_server.work.complaints import storable
 
+_YEAR = 366 * 24 * 3600
+
 
 def content_of(body: dict[str, Any]) -> str:
     """The answer of a body, as the JSON text that is kept."""
@@ -34,10 +36,13 @@ def wish_of(body: dict[str, Any], place: str) -> tuple[str | None, str | None]:
 
 
 def seconds_of(body: dict[str, Any], name: str) -> float | None:
+    """A duration, not less than nothing and not more than a year: JSON's numbers have no bounds."""
     seconds = body.get(name)
-    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise BadAnswer(f"{name} must be a number: the time at work without pauses")
-    return seconds
+    return float(min(max(seconds, 0), _YEAR))
 
 
 def reason_of(body: dict[str, Any]) -> DeclineReason | None:
