@@ -64,9 +64,10 @@ def main() -> None:
         for name in PICTURES:
             if name in wanted:
                 page = _PAGES[name](it, team, bucket)
-                page.screenshot(path=options.out / f"portal-{name}.png", animations="disabled")
+                path = options.out / f"portal-{name}.jpg"
+                page.screenshot(path=path, type="jpeg", quality=88, animations="disabled")
                 page.context.close()
-                print(options.out / f"portal-{name}.png", flush=True)
+                print(path, flush=True)
 
 
 def scene(number: int) -> tuple[bytes, list[dict[str, Any]]]:
