@@ -101,7 +101,8 @@ def structure(found: list[Tag]) -> Iterator[Finding]:
     yield from _form(found)
     for tag in found:
         element = ELEMENTS.get(tag.name)
-        if element and element.answers and not tag.has("name") and not tag.group:
+        named = tag.has("name") or tag.group or (element and element.own_name)
+        if element and element.answers and not named:
             message = f"<{tag.name}> has no name: its answer would be lost"
             yield Finding("missing-name", message, line_of(tag))
     yield from _names(found)

@@ -23,6 +23,7 @@ class Element:
     structures: tuple[str, ...] = ()  # attributes that hold structure and may be absent
     image: bool = False
     text: bool = False
+    own_name: str = ""  # under which it answers when the template gives it none
     alone: bool = False  # it carries its own submit and needs no crowd-form
     regions: tuple[str, ...] = ()  # child elements with a meaning
     at_most: int | None = None  # documented number of labels or categories
@@ -65,6 +66,7 @@ ELEMENTS: dict[str, Element] = {
     "crowd-instance-segmentation": _annotation(),
     "crowd-rekognition-detect-moderation-labels": Element(
         answers=True,
+        own_name="AWS/Rekognition/DetectModerationLabels/Image/V3",
         lists=("categories",),
         structures=("exclusion-category", "overlay"),
         image=True,
@@ -72,6 +74,7 @@ ELEMENTS: dict[str, Element] = {
     ),
     "crowd-textract-analyze-document": Element(
         answers=True,
+        own_name="AWS/Textract/AnalyzeDocument/Forms/V1",
         structures=("initial-value", "keys", "block-types"),
         image=True,
         regions=_INSTRUCTIONS,

@@ -39,6 +39,7 @@ def immediate_answer(text: str, task_input: Any) -> Immediate:
         # The buttons of a group that has a name answer under it.
         name = tag.attributes.get("name", "") or (tag.group if tag.name == "crowd-radio-button" else "")
         element = ELEMENTS.get(tag.name)
+        name = name or (element.own_name if element else "")
         alone = element is not None and element.alone
         if not name or "disabled" in tag.attributes or not (tag.in_form or alone):
             continue

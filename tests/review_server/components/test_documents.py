@@ -33,7 +33,7 @@ NAME = "AWS/Textract/AnalyzeDocument/Forms/V1"
 
 
 def _template(blocks: Any = BLOCKS, flags: str = "") -> str:
-    return f"""<crowd-form><crowd-textract-analyze-document name="{NAME}" header="Check" {flags}
+    return f"""<crowd-form><crowd-textract-analyze-document header="Check" {flags}
       src="{{{{ task.input.image | grant_read_access }}}}" block-types="['KEY_VALUE_SET']"
       keys="{as_attribute(KEYS)}" initial-value="{as_attribute(blocks)}">
       <full-instructions header="How">All</full-instructions>

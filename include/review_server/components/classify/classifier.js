@@ -318,6 +318,8 @@ export class CrowdImageClassifierMultiSelect extends ImageClassifier {
 
 /** The answer of Amazon Rekognition's built-in task: what was given as objects comes back whole. */
 export class CrowdRekognitionDetectModerationLabels extends CrowdImageClassifierMultiSelect {
+  static ownName = "AWS/Rekognition/DetectModerationLabels/Image/V3";
+
   answer() {
     const { labels, ...rest } = super.answer();
     const given = this.structure("categories", []);

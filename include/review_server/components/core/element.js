@@ -16,6 +16,8 @@ export class CrowdElement extends HTMLElement {
   static style = null;
   /** Whether the element gives an answer, and therefore needs a name. */
   static answers = false;
+  /** The name under which it answers when the template gives it none. */
+  static ownName = "";
   static delegatesFocus = false;
 
   /** Declare `names` as properties that mirror attributes. Called once per class, by `define`. */
@@ -150,7 +152,7 @@ export class CrowdElement extends HTMLElement {
   }
 
   get name() {
-    return this.getAttribute("name") ?? "";
+    return this.getAttribute("name") || this.constructor.ownName;
   }
 
   set name(value) {

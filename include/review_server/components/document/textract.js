@@ -32,6 +32,7 @@ const style = sheet(`
 `);
 
 export class CrowdTextractAnalyzeDocument extends CrowdElement {
+  static ownName = "AWS/Textract/AnalyzeDocument/Forms/V1";
   static answers = true;
   static properties = ["header", "src", "no-key-edit", "no-geometry-edit"];
   static regions = ["full-instructions", "short-instructions"];
