@@ -17,7 +17,7 @@ _NAME = """(inner) => {
   let element = inner;
   const root = inner.getRootNode();
   if (root instanceof ShadowRoot) element = root.host;
-  const name = element.getAttribute("name");
+  const name = element.getAttribute("name") || element.constructor.ownName;
   const crowd = element.localName.startsWith("crowd-");
   if (!element.closest("crowd-form")) return null;
   const group = element.closest("crowd-radio-group")?.getAttribute("name");
