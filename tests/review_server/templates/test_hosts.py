@@ -139,7 +139,7 @@ def test_the_bench_runs_a_template_in_chromium(tmp_path: Path):
         "<img src='https://cdn.example.org/a.png'></crowd-form><script>noSuchFunction()</script>"
     )
     sample.write_text('{"x": "y"}')
-    # A program of its own, as people run it: Playwright's loop and pytest's capture do not share a process well.
+    # A program of its own, as people run it: in this process Playwright closed what pytest writes to.
     command = [sys.executable, "-m", "include.review_server", "template", "check", str(file)]
     ended = subprocess.run(
         [*command, "--input", str(sample), "--browser", "--json"], cwd=ROOT, capture_output=True, text=True
