@@ -18,8 +18,8 @@ from include.review_server.clock import iso
 from include.review_server.db.database import Database
 from include.review_server.db.models import Answer, Moment, Task, Worker, inline
 from include.review_server.db.statuses import TaskStatus
-from include.review_server.portal.owner_given import spent, titles_of
-from include.review_server.work.owning import FAST_SECONDS
+from include.review_server.portal.owner_given import titles_of
+from include.review_server.work.answers import FAST_SECONDS, spent
 
 # Answers have 16 MiB at most, and mostly one kilobyte.
 _AT_ONCE = 20
