@@ -40,6 +40,8 @@ SEGMENTS = """
     <short-instructions>Paint the ink of every digit.</short-instructions>
   </crowd-semantic-segmentation>
 </crowd-form>"""
+# As when the pointer leaves the image: no crosshair over it.
+_LEAVE = """() => document.querySelectorAll("crowd-bounding-box").forEach((element) => element.hover(null))"""
 _READY = "#frame[data-ready=yes]"
 _PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -67,7 +69,8 @@ def main() -> None:
         for name in PICTURES:
             if name in wanted:
                 page = _PAGES[name](it, team, bucket)
-                page.mouse.move(0, 0)  # no crosshair over the image
+                for frame in page.frames:
+                    frame.evaluate(_LEAVE)
                 path = options.out / f"portal-{name}.jpg"
                 page.screenshot(path=path, type="jpeg", quality=88, animations="disabled")
                 page.context.close()
