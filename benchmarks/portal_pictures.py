@@ -41,7 +41,8 @@ SEGMENTS = """
   </crowd-semantic-segmentation>
 </crowd-form>"""
 # As when the pointer leaves the image: no crosshair over it.
-_LEAVE = """() => document.querySelectorAll("crowd-bounding-box").forEach((element) => element.hover(null))"""
+_LEAVE = """() => document.querySelectorAll("crowd-bounding-box").forEach(
+    (element) => element.size && element.hover(null))"""
 _READY = "#frame[data-ready=yes]"
 _PHONE = {
     "viewport": {"width": 390, "height": 844},
