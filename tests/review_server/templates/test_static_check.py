@@ -27,6 +27,18 @@ FORM = "<crowd-form>\n{}\n</crowd-form>"
         ("{% if %}", "liquid", ""),
         ('<script src="https://cdn.example.org/x.js"></script>', "foreign-address", "allow the host cdn.ex"),
         ("<script>x.shadowRoot.querySelector('div')</script>", "inner-dom", "not imitated"),
+        (
+            "<crowd-textract-analyze-document src='{{ task.input.x }}' no-geometry-edit "
+            "block-types=\"['KEY_VALUE_SET', 'TABLE']\"></crowd-textract-analyze-document>",
+            "not-done",
+            "not TABLE",
+        ),
+        (
+            "<crowd-textract-analyze-document src='{{ task.input.x }}' block-types='{{ task.input.t }}'>"
+            "</crowd-textract-analyze-document>",
+            "not-done",
+            "no-geometry-edit",
+        ),
         ("<script>localStorage.a = 1</script>", "no-storage", "no storage"),
     ],
 )
