@@ -74,7 +74,7 @@ export class Painting {
       const seen = shape.id !== selected?.id && !annotator.hiding.isHidden(shape);
       if (node.seen === seen && (!seen || (node.shape === shape && node.now === this.now))) continue;
       if (seen) drawShape(annotator, shape, node);
-      else node.group.style.display = "none";
+      else show(node, false);
       Object.assign(node, { seen, shape, now: this.now });
     }
   }
@@ -96,7 +96,7 @@ export class Painting {
   /** The shape whose label is at a place of the stage. @param {{x: number, y: number}} place */
   labelAt({ x, y }) {
     for (const node of [...this.nodes.values()].reverse()) {
-      const at = node.group.style.display === "none" ? null : node.label?.at;
+      const at = node.shown ? node.label?.at : null;
       if (at && x >= at.x && x <= at.x + at.width && y >= at.y && y <= at.y + LABEL_HEIGHT) return node.shape;
     }
     return null;
@@ -120,11 +120,8 @@ function drawShape(annotator, shape, node) {
   const places = kind.outline(shape.points).map((point) => view.toStage(point));
   const box = extent(places);
   const far = box.right < -MARGIN || box.bottom < -MARGIN || box.left > view.stage.width + MARGIN || box.top > view.stage.height + MARGIN;
-  if (far) {
-    group.style.display = "none";
-    return;
-  }
-  group.style.display = "";
+  show(node, !far);
+  if (far) return;
   if (!node.parts) {
     node.parts = kind.drawing === "point" ? [svg("circle", { r: 7, stroke: "#000", "stroke-width": 2 }), svg("circle", { r: 1.5, fill: "#000" })]
       : [svg("path", { fill: "none", stroke: "#000", "stroke-opacity": 0.75, "stroke-width": 4 }), svg("path", { fill: "none", "stroke-width": 2 })];
@@ -149,15 +146,21 @@ function drawShape(annotator, shape, node) {
   placeLabel(node.label, annotator, shape, box, kind.drawing === "point" ? 9 : 0);
 }
 
+function show(node, shown) {
+  if (node.shown === shown) return;
+  node.shown = shown;
+  node.group.style.display = shown ? "" : "none";
+}
+
 /** A shape keeps its colour while the view changes. */
 function colourShape(annotator, { label }, node) {
   const [colour, dash] = [annotator.colour(label), annotator.dash(label)];
-  if (node.colour === colour && node.dash === dash && node.group.dataset.label === label) return;
+  if (node.colour === colour && node.dash === dash && node.name === label) return;
   const [first, second] = node.parts;
   if (annotator.kind.drawing === "point") first.setAttribute("fill", colour);
   else set(second, { stroke: colour, "stroke-dasharray": dash });
   node.group.dataset.label = label;
-  Object.assign(node, { colour, dash });
+  Object.assign(node, { colour, dash, name: label });
 }
 
 /** The selected shape lies over all others, filled, and has handles. */
