@@ -80,5 +80,9 @@ class TaskNotInHand(RuntimeError):
     """The task was this worker's and has ended: answered, given back, out of time or withdrawn."""
 
 
+class AnotherInHand(TaskNotInHand):
+    """The worker holds another task of the queue, and one at a time is the rule."""
+
+
 class RenderBusy(RuntimeError):
     """Too many templates are being rendered just now: try again in a moment."""

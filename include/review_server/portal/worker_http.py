@@ -17,6 +17,7 @@ from starlette.responses import Response
 from include.review_server import jsontext
 from include.review_server.clock import Clock
 from include.review_server.errors import (
+    AnotherInHand,
     BadAnswer,
     BadInvitation,
     BodyTooLarge,
@@ -45,6 +46,7 @@ _STATUSES: dict[type[Exception], int] = {
     UnknownTask: 404,
     BadInvitation: 404,
     TaskNotInHand: 409,
+    AnotherInHand: 409,
     TooManyAttempts: 429,
     TooManyComplaints: 429,
     TooBusy: 503,

@@ -95,7 +95,10 @@ def run_out(now: datetime) -> Select[Task]:
 
 def end_run_out(session: Session, leases: Select[Task], now: datetime) -> None:
     """End these leases and offer their places."""
-    items = locked_all(session, [task.item_id for task in session.scalars(leases)])
+    of_leases = [task.item_id for task in session.scalars(leases)]
+    if not of_leases:
+        return
+    items = locked_all(session, of_leases)
     # Asked again under the locks: an answer may have come first.
     for task in session.scalars(leases.execution_options(populate_existing=True)):
         end_task(session, task, TaskStatus.EXPIRED, now)

@@ -18,7 +18,7 @@ from include.review_server.clock import Clock
 from include.review_server.db.database import Database
 from include.review_server.db.models import Answer, Draft, Task, WorkItem
 from include.review_server.db.statuses import DeclineReason, TaskStatus
-from include.review_server.errors import TaskNotInHand, UnknownTask
+from include.review_server.errors import AnotherInHand, TaskNotInHand, UnknownTask
 from include.review_server.work.ahead import Ahead, AheadInput, Hints
 from include.review_server.work.deadlines import end_run_out, run_out
 from include.review_server.work.lifecycle import end_task, locked, settle
@@ -121,8 +121,8 @@ class Tasks:
     def take_again(self, worker_id: str, task_id: str) -> TaskView | None:
         """A task of this worker whose lease has run out or that was given back, anew, if nobody else has it.
 
-        So that someone whose time ran out can still send what is on the page. None when the place is taken,
-        the item has ended, or the worker holds another task of that queue.
+        So that someone whose time ran out can still send what is on the page. None when the place is taken or
+        the item has ended. Raises ``AnotherInHand`` when the worker holds another task of that queue.
         """
         try:
             with self._database.write() as session:
@@ -137,6 +137,8 @@ class Tasks:
                 place = offered(item.queue_id, worker_id, now).where(WorkItem.id == item.id)
                 if queue is None or session.scalars(place).first() is None:
                     return None
+                if session.scalars(held(worker_id, now).where(Task.queue_id == queue.id)).first():
+                    raise AnotherInHand("end the other one first, then take this one again")
                 return task_view(session, seat(session, queue, item, worker_id, now))
         except IntegrityError:
             return None
@@ -156,7 +158,7 @@ class Tasks:
         ``TaskNotInHand`` otherwise. Gives the time until which it can be taken back at least, if at all.
         """
         until = self._answer(worker_id, task_id, content, active_seconds, comment)
-        self._wake()
+        self._wake_for(until)
         return until
 
     def answer_and_take(
@@ -180,8 +182,15 @@ class Tasks:
         except UnknownTask:
             taken = None
         finally:
-            self._wake()
+            self._wake_for(until)
         return until, taken[0] if taken else None
+
+    def _wake_for(self, until: datetime | None) -> None:
+        """What can be taken back is nobody's to write yet, and somebody waits for this reply: do not rouse
+        the background against it.
+        """
+        if until is None:
+            self._wake()
 
     def _answer(
         self, worker_id: str, task_id: str, content: str, active_seconds: float | None, comment: str | None

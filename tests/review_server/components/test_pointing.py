@@ -59,8 +59,36 @@ def test_what_a_key_has_selected_is_meant_while_the_mouse_rests(task: Task) -> N
     page = task.open(TEMPLATE)
     _point(task, 70, 90)
     page.locator(".stage").focus()
-    task.keys("Shift+Tab", "3")
+    task.keys("Shift+Tab")
+    x, y = task.at(70, 90)
+    page.mouse.move(x + 2, y + 1)  # somebody knocked at the table
+    task.keys("3")
     assert _labels(task) == ["cat", "bird"]
+    _point(task, 80, 100)
+    task.keys("b", "a", "a", "c", "c", "2")
+    assert _labels(task) == ["cat", "bird", "dog"]
+    _point(task, 70, 90)
+    task.keys("ArrowRight", "Delete")
+    assert _labels(task) == ["cat", "bird"]
+
+
+def test_what_has_gone_out_of_sight_is_neither_deleted_nor_taken_hold_of(task: Task) -> None:
+    page = task.open(TEMPLATE)
+    _point(task, 70, 90)
+    task.keys("+", "+", "+", "Delete", "+", "+")
+    assert _labels(task) == ["cat", "cat"]
+    # Here its label was before the last step.
+    frame = page.locator(".stage").bounding_box()
+    assert frame is not None
+    x, y = frame["x"] + 9, frame["y"] + 10
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y + 30)
+    page.mouse.move(x + 60, y + 90)
+    page.mouse.up()
+    boxes = task.value()["boundingBoxes"]
+    assert [(box["left"], box["top"]) for box in boxes[:2]] == [(40, 60), (160, 60)]
+    assert len(boxes) == 3
 
 
 def test_the_box_that_was_just_drawn_is_meant_where_another_lies_below(task: Task) -> None:

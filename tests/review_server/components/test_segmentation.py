@@ -103,7 +103,7 @@ def test_a_mask_is_corrected(task: Task):
     source = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
     mappings = {"tree": {"color": "#2ca02c"}, "kerb": {"color": "#010203"}}
     task.open(_template({"src": source, "labelMappings": mappings}))
-    task.page.wait_for_function("document.querySelector('[name=result]').initial")
+    task.page.wait_for_function("document.querySelector('[name=result]').loading.initial")
     answer = task.submit()["result"]
     assert answer["initialValueModified"] is False
     assert answer["labelMappings"] == {**mappings, "road": {"color": ROAD}}

@@ -119,7 +119,11 @@ def test_the_next_task_is_there_at_once_and_the_last_can_be_taken_back(texts: Fl
     assert page.evaluate("window.stays"), "the page was loaded anew"
     # What is typed now belongs to the second.
     frame.get_by_label("Plate").fill("two")
+    page.context.set_offline(True)
     page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("alert")).to_contain_text("not kept yet")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Undo").dblclick()
     page.wait_for_url(first)
     frame = reviewer.frame()
     expect(page.get_by_role("status")).to_contain_text("Here is what you had done.")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from include.review_server.db.models import HumanLoop
+from include.review_server.work.lifecycle import locked_all, settle, settles_now
 from tests.review_server.rig import Flow, Person, Rig, read_output, refused
 from tests.support.cloud import LocalCloud, eventually
 from tests.support.postgresql import PostgreSQL
@@ -107,6 +112,70 @@ def test_the_task_that_stands_in_the_way_is_set_aside_with_what_was_on_the_page(
     back = worker.http.post(address, json=body).json()["next"]
     assert (back["item"], _draft(worker, back)) == (second, {"b": 1})
     assert other.take(flow) is None
+
+
+def test_undo_at_once_in_several_tabs_takes_back_once(rig: Rig):
+    flow = rig.flow()
+    names = [flow.start() for _ in range(2)]
+    worker = rig.worker(flow.team)
+    task = worker.answer({"a": 1}, flow)
+    other = worker.take(flow)
+    _keep(worker, other, {"b": 1})
+    with ThreadPoolExecutor(4) as tabs:
+        replies = list(tabs.map(lambda _: worker.do("undo", task), range(4)))
+    assert [(reply.status_code, reply.json()["item"]) for reply in replies] == [(200, names[0])] * 4
+    _keep(worker, task, {"a": 2})
+    assert _undo(worker, task)["status"] == "InHand"
+    assert _draft(worker, task) == {"a": 2}, "a late undo wrote over what was done since"
+    # The page of the task that was set aside still has its work: it is told why it must wait.
+    refusal = worker.do("again", other)
+    assert (refusal.status_code, refusal.json()["error"]["code"]) == (409, "AnotherInHand")
+    assert worker.do("answer", task, {"a": 2}).status_code == 200
+    again = worker.do("again", other).json()
+    assert (again["item"], _draft(worker, again)) == (names[1], {"b": 1})
+
+
+def test_an_undo_and_the_answer_of_the_task_in_its_way_are_one_after_the_other(rig: Rig):
+    flow = rig.flow()
+    for _ in range(3):
+        flow.start()
+    worker = rig.worker(flow.team)
+    for _ in range(4):
+        task = worker.answer({"a": 1}, flow)
+        other = worker.take(flow)
+        body = {"answer_content": {"b": 1}, "next": {"queue": other["queue"]}}
+        with ThreadPoolExecutor(2) as tabs:
+            undone = tabs.submit(worker.do, "undo", task)
+            answered = tabs.submit(worker.http.post, f"/worker/tasks/{other['task_id']}/answer", json=body)
+        assert undone.result().status_code == 200
+        status = worker.http.get(f"/worker/tasks/{other['task_id']}").json()["status"]
+        assert (answered.result().status_code, status) in ((200, "Answered"), (409, "Returned"))
+        # Whatever came last is in hand, alone; and the one that was taken back is not lost.
+        (in_hand,) = worker.http.get("/worker/queue").json()["in_hand"]
+        assert in_hand["task_id"] == task["task_id"]
+        for each in (task, other):
+            worker.do("undo", each)
+            assert worker.do("return", each).status_code == 200
+
+
+def test_what_was_taken_back_while_the_background_looked_is_not_final(rig: Rig):
+    flow = rig.flow()
+    name = flow.start()
+    worker = rig.worker(flow.team)
+    task = worker.answer({"a": 1}, flow)
+    database, later = rig.review.database, rig.clock() + timedelta(seconds=_UNDO + 1)
+    due = select(HumanLoop.id).where(HumanLoop.name == name, settles_now(later))
+    with database.read() as session:
+        found = list(session.scalars(due))
+    assert len(found) == 1
+    _undo(worker, task)
+    with database.write() as session:
+        for item in locked_all(session, found):
+            settle(session, item, later)
+    assert worker.http.get(f"/worker/tasks/{task['task_id']}").json()["status"] == "InHand"
+    assert worker.do("answer", task, {"a": 2}).status_code == 200
+    rig.clock.advance(_UNDO)
+    assert _answers(flow, name) == [{"a": 2}]
 
 
 def test_a_draft_is_the_workers_own_and_outlives_the_lease(rig: Rig):

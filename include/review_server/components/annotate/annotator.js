@@ -133,6 +133,11 @@ export class Annotator extends ImageStage {
 
   // -- what gestures, keys and buttons do ------------------------------------------------------------------------
 
+  edited() {
+    this.selection.passToKeys();
+    super.edited();
+  }
+
   /** The class of the next shape. */
   get comingLabel() {
     return this.nextLabel ?? this.label;
@@ -270,7 +275,7 @@ export class Annotator extends ImageStage {
 
   /** @param {any} place of the crosshair; null for none @param {any} [at] the pixel under the pointer */
   hover(place, at = null) {
-    if (!place && !at) this.selection.pointAt(null);
+    if (!place && !at) this.selection.look(null, null);
     if (this.cursor) return;
     this.pointer = place && { x: place.x, y: place.y };
     this.panel.position(this.size ? at ?? place?.at : null);

@@ -5,7 +5,7 @@
  * handle, selected or not.
  */
 
-import { areaOf, boxOf, distanceTo, holds, moved, settled } from "./kinds.js";
+import { boxOf, moved, settled } from "./kinds.js";
 import { partUnder, REACHES, WHOLE } from "./handles.js";
 import { Pointers } from "./pointers.js";
 
@@ -56,7 +56,7 @@ class Gestures extends Pointers {
     const labelled = this.annotator.painting.labelAt(place);
     if (labelled && kind.drawing !== "point") return { shape: labelled, part: WHOLE, label: true };
     if (kind.drawing !== "point") return null;
-    const [nearest] = this.below(place);
+    const [nearest] = this.annotator.selection.below(place);
     return nearest ? { shape: nearest, part: WHOLE } : null;
   }
 
@@ -115,7 +115,7 @@ class Gestures extends Pointers {
   /** Select the first shape there; on the same place again, the next one. @returns {boolean} whether there is one */
   choose(place) {
     const { annotator } = this;
-    const found = this.below(place);
+    const found = annotator.selection.below(place);
     const { chosenAt } = this;
     const again = chosenAt && Math.hypot(place.at.x - chosenAt.x, place.at.y - chosenAt.y) * annotator.view.scale <= SAME_PLACE;
     this.chosenAt = place.at;
@@ -123,25 +123,6 @@ class Gestures extends Pointers {
     const at = found.findIndex((shape) => shape.id === annotator.shapes.selectedId);
     annotator.selection.select(found[again ? (at + 1) % found.length : 0].id, false);
     return true;
-  }
-
-  /** The visible shapes under a place: those that hold it, the smallest first, then those whose outline is near. */
-  below(place) {
-    const { annotator } = this;
-    const { kind, shapes, view, reach } = annotator;
-    const near = (kind.drawing === "point" ? reach.outline + 3 : reach.outline) / view.scale;
-    const found = [];
-    for (const shape of shapes.items) {
-      if (annotator.hiding.isHidden(shape)) continue;
-      const outline = kind.outline(shape.points);
-      if (kind.closed && holds(outline, place.at)) {
-        found.push({ shape, order: areaOf(outline) - Number.MAX_SAFE_INTEGER });
-      } else {
-        const distance = distanceTo(outline, kind.closed, place.at);
-        if (distance <= near) found.push({ shape, order: distance });
-      }
-    }
-    return found.sort((a, b) => a.order - b.order || b.shape.id - a.shape.id).map(({ shape }) => shape);
   }
 
   abandon(act) {
@@ -158,9 +139,9 @@ class Gestures extends Pointers {
     if (drawing) annotator.drawing.draft.tip = settled(place.at, annotator.size, kind.room);
     const taken = drawing || event.ctrlKey || event.altKey ? null : this.taken(place);
     // Keys then act on the box under the mouse, unless the selected one is there as well.
-    const under = event.pointerType === "mouse" && kind.drawing === "drag" && !annotator.drawing.draft ? this.below(place) : [];
+    const under = event.pointerType === "mouse" && kind.drawing === "drag" && !annotator.drawing.draft ? annotator.selection.below(place) : [];
     const own = under.some((shape) => shape.id === annotator.shapes.selectedId);
-    annotator.selection.pointAt(own ? null : under[0]?.id ?? null);
+    annotator.selection.look(place, own ? null : under[0]?.id ?? null);
     this.cursor(!taken ? "crosshair" : taken.part === WHOLE ? "move" : kind.cursor(taken.part));
     annotator.hover(event.pointerType === "mouse" && !taken ? place : null, place.at);
   }

@@ -27,7 +27,7 @@ class Strokes extends Pointers {
 
   end(act, place) {
     if (act.type === "stroke") this.element.settle();
-    else this.element.placePoint(settled(place.at, this.element.size, 0));
+    else this.element.polygon.place(settled(place.at, this.element.size, 0));
   }
 
   abandon() {

@@ -40,7 +40,7 @@ export function press(element, event) {
   if (!command && !event.altKey) {
     if (key === "Enter") return onStage && element.placeCursor();
     if (key === "Escape") return element.escape();
-    if (key === "Backspace") return element.corners.length > 0 && element.dropPoint();
+    if (key === "Backspace") return element.polygon.corners.length > 0 && element.polygon.takeBack();
     const at = element.keys.indexOf(key);
     if (at >= 0) return element.chooseLabel(element.labels[at]);
   }

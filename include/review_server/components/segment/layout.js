@@ -23,7 +23,7 @@ export function layOut(element, root, fixed) {
     oninput: () => element.chooseBrush(size.valueAsNumber), onchange: () => element.focusStage(),
   });
   const pixels = h("output", { class: "zoom" });
-  const finish = tool("Fill", "Fill the polygon (Enter)", () => element.finish());
+  const finish = tool("Fill", "Fill the polygon (Enter)", () => element.polygon.finish());
   const hide = tool("Hide", "Hide or show the mask (H)", () => element.toggleHidden());
   const around = frame(element, root, {
     fixed, tools: [undo, redo, gap(), ...tools.map(([, button]) => button), size, pixels, finish], last: [hide],
@@ -33,7 +33,7 @@ export function layOut(element, root, fixed) {
   return {
     ...around,
     show() {
-      const { mask, corners } = element;
+      const { mask, polygon: { corners } } = element;
       undo.setAttribute("aria-disabled", String(!mask?.past.length && !corners.length));
       redo.setAttribute("aria-disabled", String(!mask?.future.length));
       for (const [name, button] of tools) button.setAttribute("aria-pressed", String(element.tool === name));
@@ -64,5 +64,5 @@ function hintFor(element) {
   if (!element.labels.length) return "There are no classes to choose from.";
   if (element.tool === "eraser") return "Drag over what nobody's class shall be.";
   if (element.tool === "brush") return `Drag over the image to paint ${element.label}.`;
-  return element.corners.length ? "Click each corner; click the first one to fill." : "Click to begin a polygon.";
+  return element.polygon.corners.length ? "Click each corner; click the first one to fill." : "Click to begin a polygon.";
 }

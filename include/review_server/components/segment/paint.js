@@ -4,7 +4,7 @@ import { svg } from "../core/dom.js";
 
 /** @param {import("./segmentation.js").Segmentation} element */
 export function paint(element) {
-  const { view, corners, pointer, tool } = element;
+  const { view, polygon: { corners }, pointer, tool } = element;
   const colour = tool === "eraser" ? "#ffffff" : element.ink;
   const parts = [];
   if (corners.length) {

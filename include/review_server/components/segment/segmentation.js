@@ -13,12 +13,11 @@ import { pictureOf } from "./colours.js";
 import { listenToStrokes } from "./gestures.js";
 import { actsOf, fixedKeys, press } from "./keyboard.js";
 import { LARGEST_BRUSH, layOut } from "./layout.js";
-import { Mask, same } from "./mask.js";
+import { Loading } from "./loading.js";
+import { Mask } from "./mask.js";
 import { paint } from "./paint.js";
 import { pngOf } from "./png.js";
-import { valuesOf } from "./reading.js";
-
-const NEAR = 8;
+import { Polygon } from "./polygon.js";
 
 export class Segmentation extends ImageStage {
   /** @param {ShadowRoot} root */
@@ -28,18 +27,8 @@ export class Segmentation extends ImageStage {
     /** @type {"brush" | "eraser" | "polygon"} */
     this.tool = "brush";
     this.brush = 0;
-    /** Corners of a polygon that is being drawn. @type {import("./mask.js").Point[]} */
-    this.corners = [];
-    /** What keeps the answer from being given: a mask to correct that is not there. */
-    this.missing = "";
-    /** The masks that are being read, one after the other. */
-    this.reading = Promise.resolve();
-    /** A mask that was kept, until it is read. @type {{source: string, answer: any} | null} */
-    this.kept = null;
-    /** The mask to correct, as it was. @type {Uint8Array | null} */
-    this.initial = null;
-    /** Kept masks that were loaded. */
-    this.loads = 0;
+    this.polygon = new Polygon(this);
+    this.loading = new Loading(this);
     this.canvas = h("canvas", { class: "mask", "aria-hidden": "true" });
     this.image.after(this.canvas);
     this.keymap = new Keymap(actsOf(this));
@@ -108,52 +97,10 @@ export class Segmentation extends ImageStage {
 
   /** Begin (again) with the initial value. */
   begin() {
-    this.corners = [];
+    this.polygon.drop();
     if (!this.mask) return;
-    const nothing = new Uint8Array(this.mask.pixels.length);
-    this.mask.load(nothing);
-    this.initial = this.initialValue?.src ? null : nothing;
-    this.reading = this.readInitial().then(() => this.readKept());
+    this.loading.begin();
     this.show();
-  }
-
-  async readInitial() {
-    const initial = this.initialValue;
-    if (initial?.src) this.initial = await this.read(initial.src, this.adopt(initial));
-  }
-
-  async readKept() {
-    const { kept } = this;
-    this.kept = null;
-    if (!kept) return;
-    await this.read(kept.source, this.adopt(kept.answer));
-    this.loads += 1;
-  }
-
-  /**
-   * Begin with a mask from a file.
-   * @param {string} source its address @param {[string, number][]} values its colours, and the value of each
-   * @returns {Promise<Uint8Array | null>} its values; null when it cannot be had, which is said
-   */
-  async read(source, values) {
-    const { mask } = this;
-    this.missing = "The mask to begin with is still being loaded";
-    this.panel.waiting(`${this.missing}…`);
-    try {
-      const pixels = await valuesOf(source, mask, values);
-      if (mask !== this.mask) return null;
-      mask.load(pixels);
-      this.missing = "";
-      this.show();
-      this.changed();
-      return pixels;
-    } catch (error) {
-      this.missing = `The mask to begin with could not be read: ${error.message}`;
-      this.complain(this.missing);
-      return null;
-    } finally {
-      this.panel.waiting("");
-    }
   }
 
   // -- the answer ----------------------------------------------------------------------------------------------
@@ -167,25 +114,23 @@ export class Segmentation extends ImageStage {
       ...this.explained(),
       labeledImage: { pngImageData: this.mask ? pngOf(this.mask.pixels, width, height, palette) : "" },
     };
-    if (this.preset) answer.initialValueModified = !this.initial || !same(this.initial, this.mask.pixels);
+    if (this.preset) answer.initialValueModified = this.loading.isModified;
     return answer;
   }
 
   /** The steps since it was loaded: a mask is too large to be written out at every look. */
   fingerprint() {
-    return `${this.loads} ${this.mask?.past.length ?? 0}`;
+    return `${this.loading.loads} ${this.mask?.past.length ?? 0}`;
   }
 
   restore(answer) {
     const data = answer?.labeledImage?.pngImageData;
-    if (typeof data !== "string" || !data) return;
-    this.kept = { source: `data:image/png;base64,${data}`, answer };
-    if (this.mask) this.reading = this.reading.then(() => this.readKept());
+    if (typeof data === "string" && data) this.loading.restore(`data:image/png;base64,${data}`, answer);
   }
 
   problem() {
-    if (this.missing) return this.missing;
-    if (this.corners.length) return "Finish the polygon you are drawing, or press Escape";
+    if (this.loading.missing) return this.loading.missing;
+    if (this.polygon.corners.length) return "Finish the polygon you are drawing, or press Escape";
     return super.problem();
   }
 
@@ -215,39 +160,8 @@ export class Segmentation extends ImageStage {
     if (area) this.show(area);
   }
 
-  /** One more corner. On the last one, or on the first, it finishes the polygon. */
-  placePoint(point) {
-    const near = (other) => other && Math.hypot(other.x - point.x, other.y - point.y) * this.view.scale <= NEAR;
-    if (near(this.corners.at(-1)) || (this.corners.length >= 3 && near(this.corners[0]))) {
-      this.finish();
-    } else if (this.chosen()) {
-      this.corners = [...this.corners, point];
-      this.changed();
-      this.say(`corner ${this.corners.length} set`);
-    }
-  }
-
-  finish() {
-    if (this.corners.length < 3) {
-      this.say("A polygon needs 3 corners");
-      return true;
-    }
-    const area = this.mask.fill(this.corners, this.painted);
-    this.corners = [];
-    this.show(area);
-    this.settle();
-    this.changed();
-    return true;
-  }
-
-  dropPoint() {
-    this.corners = this.corners.slice(0, -1);
-    this.changed();
-    return true;
-  }
-
   undo() {
-    if (this.corners.length) return this.dropPoint();
+    if (this.polygon.corners.length) return this.polygon.takeBack();
     return this.travelled(this.mask?.undo(), "Undone", "Nothing to undo");
   }
 
@@ -265,7 +179,7 @@ export class Segmentation extends ImageStage {
 
   chooseTool(tool) {
     this.tool = tool;
-    if (tool !== "polygon") this.corners = [];
+    if (tool !== "polygon") this.polygon.drop();
     this.changed();
     this.say(tool === "polygon" ? "Polygon" : `${tool === "brush" ? "Brush" : "Eraser"}, ${this.brush} pixels`);
     return true;
@@ -284,9 +198,9 @@ export class Segmentation extends ImageStage {
   }
 
   escape() {
-    const busy = this.corners.length || this.cursor;
+    const busy = this.polygon.corners.length || this.cursor;
     this.abandon();
-    this.corners = [];
+    this.polygon.drop();
     this.cursor = null;
     this.pointer = null;
     this.changed();
@@ -320,8 +234,8 @@ export class Segmentation extends ImageStage {
   /** What the tool does where the cross is. */
   placeCursor() {
     if (this.tool === "polygon") {
-      if (this.cursor) this.placePoint(this.cursor);
-      else if (this.corners.length) this.finish();
+      if (this.cursor) this.polygon.place(this.cursor);
+      else if (this.polygon.corners.length) this.polygon.finish();
       else return false;
     } else if (this.cursor) {
       this.stroke(this.cursor, this.cursor);

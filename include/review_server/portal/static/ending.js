@@ -89,6 +89,12 @@ export class Ending {
   gone(sheet, error) {
     if (error.status === 401 || error.status === 403) return this.sending.whose(error);
     if (error.status === 0) return ask("Not reached", error.message, [["Try again", () => this.again()]]);
+    if (error.code === "AnotherInHand") {
+      return ask("You have another task in hand", `In another tab, perhaps. What you did here is still on this page: ${error.message}.`, [
+        ["Take it again and go on", () => this.again()],
+        this.toList,
+      ]);
+    }
     const { queue } = sheet.task;
     this.close(sheet);
     return ask("The time ran out", "Somebody else has this task now, or it has ended, so this work cannot be used. Sorry.", [

@@ -57,17 +57,8 @@ const desk = new Desk(first, task, { greeted, painted, activity, answer, key, er
 const sending = new Sending(desk, keeping, { active, turned, lost: (sheet) => ending.lost(sheet), go });
 const ending = new Ending(desk, keeping, sending, { active, countdown: () => countdown, go });
 const stopping = new Stopping(desk, keeping, { left: () => countdown.left, go, lost: (sheet) => ending.lost(sheet) });
-const undo = undoing(async () => {
-  if (sending.isSending) throw new Error("the answer is on its way.");
-  await keeping.toServer(desk.current, true);
-}, go);
-// What the server refuses, of a task that has ended, keeps nobody here; that it cannot be reached does.
-beforeSignOut.add(async () => {
-  if (sending.isSending) throw new Error("the answer is on its way.");
-  await keeping.toServer(desk.current, true).catch((error) => {
-    if (error.status === 0 || error.status >= 500) throw error;
-  });
-});
+const undo = undoing(keepBegun, go);
+beforeSignOut.add(keepBegun);
 document.addEventListener("nightloop-signed-out", () => {
   keeping.mayStore = false;
   leaving = true;
@@ -219,6 +210,14 @@ window.addEventListener("popstate", async () => {
 });
 
 /* Other tabs */
+
+/** Before the page is left. What the server refuses, of a task that has ended, keeps nobody; that it is away does. */
+async function keepBegun() {
+  if (sending.isSending) throw new Error("the answer is on its way.");
+  await keeping.toServer(desk.current, true).catch((error) => {
+    if (error.status === 0 || error.status >= 500) throw error;
+  });
+}
 
 /** Other tabs: one says when it ends a task, who signed in, and asks whether somebody else has the task open. */
 others.addEventListener("message", async ({ data }) => {
