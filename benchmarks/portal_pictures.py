@@ -1,11 +1,11 @@
 """The pictures of the portal in the documentation, taken in Chromium from a real server with drawn scenes.
 
-    python -m benchmarks.portal_pictures [--out docs/pictures] [--only work,owner,segmentation,phone,dark]
+    python -m benchmarks.portal_pictures [--out docs/pictures] [--only work,owner,owner-item,…]
 
 *work*: a night scene with a model's boxes, one of them selected. *owner*: a flow definition at which three
-people have worked, with reasons for declining. *segmentation*: a scene that is being painted. *phone*: the
-same task on a phone. *dark*: in the dark theme. Scenes, names, answers and the time that is left are the same
-at every run.
+people have worked, with reasons for declining. *owner-item*: one of its items, with what they said.
+*segmentation*: a scene that is being painted. *phone*: the same task on a phone. *dark*: in the dark theme.
+Scenes, names, answers and the time that is left are the same at every run.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from benchmarks.planted import CLASSES
 from benchmarks.portal_rig import Desk, Seat, desk
 from include.review_server.portal.worker_http import COOKIE
 from include.samples.scenes import SIDE, draw
-from tests.review_server.rig import Flow, Person
+from tests.review_server.rig import MEMBERS, Flow, Person
 from tests.support.cloud import eventually
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = (ROOT / "include/pipelines/templates/bounding-box.liquid.html").read_text()
-PICTURES = ("work", "dark", "phone", "segmentation", "owner")
+PICTURES = ("work", "dark", "phone", "segmentation", "owner", "owner-item")
 COLUMNS, ROWS, LARGER = 4, 3, 2
 SEGMENTS = """
 <script src="https://assets.crowd.aws/crowd-html-elements.js"></script>
@@ -40,6 +40,8 @@ SEGMENTS = """
     <short-instructions>Paint the ink of every digit.</short-instructions>
   </crowd-semantic-segmentation>
 </crowd-form>"""
+# As when the pointer leaves the image: no crosshair over it.
+_LEAVE = """() => document.querySelectorAll("crowd-bounding-box").forEach((element) => element.hover(null))"""
 _READY = "#frame[data-ready=yes]"
 _PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -48,7 +50,7 @@ _PHONE = {
     "device_scale_factor": 2,
 }
 # Who is at work, picture by picture.
-names = iter(("Ada", "Ben", "Carla", "Dora"))
+names = iter(("Ada", "Ben", "Carla", "Dora", "Emil", "Fatma", "Gus", "Hanna", "Ida", "Jan", "Kim", "Lena"))
 _DECLINES = ("BadImage", "NotSure", "UnclearRule")
 
 
@@ -60,10 +62,15 @@ def main() -> None:
     wanted = options.only.split(",")
     with desk(undo_seconds=0) as it, it.rig.clock.stopped():
         bucket = it.rig.bucket()
-        team = it.rig.flow(bucket).team
+        team = "night-shift"
+        it.rig.sagemaker.create_workteam(
+            WorkteamName=team, Description="reviewers", MemberDefinitions=MEMBERS
+        )
         for name in PICTURES:
             if name in wanted:
                 page = _PAGES[name](it, team, bucket)
+                for frame in page.frames:
+                    frame.evaluate(_LEAVE)
                 path = options.out / f"portal-{name}.jpg"
                 page.screenshot(path=path, type="jpeg", quality=88, animations="disabled")
                 page.context.close()
@@ -102,12 +109,13 @@ def _task(it: Desk, flow: Flow, number: int) -> str:
     key = f"night/scene-{number:02}.jpg"
     it.rig.s3.put_object(Bucket=flow.bucket, Key=key, Body=body)
     return flow.start(
+        name=f"{flow.name}-{number:02}",
         content={
             "taskObject": f"s3://{flow.bucket}/{key}",
             "labels": CLASSES,
             "initialValue": boxes,
             "instructions": "A tight box around every digit, also where it is cut off.",
-        }
+        },
     )
 
 
@@ -150,32 +158,61 @@ def _segmentation(it: Desk, team: str, bucket: str) -> Page:
 
 
 def _owner(it: Desk, team: str, bucket: str) -> Page:
-    flow = it.flow(team, bucket, TEMPLATE, TaskTitle="Digits by night", TaskDescription="Correct the boxes")
-    for number in range(14):
+    return _seen_by_owner(it, team, _worked_at(it, team, bucket, "night-digits-47"), "")
+
+
+def _owner_item(it: Desk, team: str, bucket: str) -> Page:
+    """The item on which people differ most."""
+    flow = _worked_at(it, team, bucket, "night-digits-48")
+    page = _seen_by_owner(it, team, flow, "/answers?order=apart")
+    page.locator("tbody a").first.click()
+    page.wait_for_function("() => document.querySelector('.drawn img')?.complete")
+    return page
+
+
+def _worked_at(it: Desk, team: str, bucket: str, name: str) -> Flow:
+    """Three people have answered four items, each a little otherwise, declined some, and one is at work."""
+    flow = it.flow(team, bucket, TEMPLATE, name, TaskTitle="Digits by night", TaskCount=len(_DECLINES))
+    for number in range(8):
         _task(it, flow, number)
-    people = [it.rig.worker(team, name=name) for name in ("Emil", "Fatma", "Gus")]
-    for number, person in enumerate([*people, *people, *people]):
-        it.rig.clock.advance(40 + 25 * (number % 3))
-        task = person.take(flow)
-        boxes = task["input"]["initialValue"] if isinstance(task["input"], dict) else []
-        content = {"annotatedResult": {"boundingBoxes": boxes[: len(boxes) - number % 3]}}
-        person.do("answer", task, content)
+    people = [it.rig.worker(team, name=next(names)) for _ in _DECLINES]
+    for number in range(4):
+        for place, person in enumerate(people):
+            task = person.take(flow)
+            it.rig.clock.advance(40 + 25 * ((number + place) % 3))
+            boxes = task["input"]["initialValue"]
+            drawn = [box | {"left": box["left"] + 3 * place} for box in boxes[number % 3 * place :]]
+            size = {"width": COLUMNS * SIDE * LARGER, "height": ROWS * SIDE * LARGER}
+            person.do(
+                "answer", task, {"annotatedResult": {"boundingBoxes": drawn, "inputImageProperties": size}}
+            )
     for person, reason in zip(people, _DECLINES, strict=True):
         task = person.take(flow)
         person.http.post(f"/worker/tasks/{task['task_id']}/decline", json={"reason": reason})
     people[0].take(flow)
-    name = it.rig.name("owner")
+    return flow
+
+
+def _seen_by_owner(it: Desk, team: str, flow: Flow, path: str) -> Page:
+    name = next(names)
     password = it.rig.review.accounts.add(name, team, True)[1]
     owner = Person(it.rig.url, name, password or "")
     context = it.browser.new_context(viewport={"width": 1280, "height": 900})
     context.add_cookies([{"name": COOKIE, "value": owner.http.cookies[COOKIE], "url": it.rig.url}])
     page = context.new_page()
-    page.goto(f"{it.rig.url}/owner/flows/{flow.name}")
+    page.goto(f"{it.rig.url}/owner/flows/{flow.name}{path}")
     page.wait_for_load_state("networkidle")
     return page
 
 
-_PAGES = {"work": _work, "dark": _dark, "phone": _phone, "segmentation": _segmentation, "owner": _owner}
+_PAGES = {
+    "work": _work,
+    "dark": _dark,
+    "phone": _phone,
+    "segmentation": _segmentation,
+    "owner": _owner,
+    "owner-item": _owner_item,
+}
 
 if __name__ == "__main__":
     main()

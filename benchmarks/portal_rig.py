@@ -67,9 +67,9 @@ class Desk:
         opened.add_init_script(_LISTEN)
         return Seat(person, opened, opened.new_page(), heard)
 
-    def flow(self, team: str, bucket: str, template: str, **config: Any) -> Flow:
+    def flow(self, team: str, bucket: str, template: str, name: str | None = None, **config: Any) -> Flow:
         """An active flow definition of that team with that template."""
-        name = self.rig.name("flow")
+        name = name or self.rig.name("flow")
         sagemaker = self.rig.sagemaker
         ui = sagemaker.create_human_task_ui(HumanTaskUiName=name, UiTemplate={"Content": template})
         arns = sagemaker.describe_workteam(WorkteamName=team)["Workteam"]

@@ -20,9 +20,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A busy machine is slow, and that is not what property tests look for. Here, because what tests/loop sets is
-# too late for modules that are collected before it.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is slow, and that is not what property tests look for. The same examples at every run: what a
+# change broke fails at once, and nobody is refused for what was there before. `--hypothesis-profile=search`
+# looks for new ones. Here, because what tests/loop sets is too late for modules that are collected before it.
+_BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", _BUSY)
+settings.register_profile("busy", _BUSY, derandomize=True)
 settings.load_profile("busy")
 
 # Where a test says nothing, httpx gives up after five seconds, which a busy machine may take.

@@ -47,6 +47,17 @@ class Labelled(Rectangle, Protocol):
     def label(self) -> str: ...
 
 
+@dataclass(frozen=True)
+class Box:
+    """A box that a person drew, or a model."""
+
+    label: str
+    left: float
+    top: float
+    width: float
+    height: float
+
+
 B = TypeVar("B", bound=Labelled)
 
 # Boxes of one thing, each with the number of the worker that drew it.
@@ -74,8 +85,8 @@ class AgreedBox(Generic[B]):
 class TooManyPairs(ValueError):
     """So many boxes on one spot that they cannot be told apart: no people drew them."""
 
-    def __init__(self) -> None:
-        super().__init__(f"more than {MOST_PAIRS:,} pairs of boxes lie over each other")
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most:,} pairs of boxes lie over each other")
 
 
 def agree_on_boxes(answers: Sequence[Sequence[B]]) -> list[AgreedBox[B]]:
@@ -119,7 +130,7 @@ def near(
         found.append((np.minimum(one, others), np.maximum(one, others), value))
         count += len(others)
         if count > MOST_PAIRS:
-            raise TooManyPairs
+            raise TooManyPairs(MOST_PAIRS)
     if not found:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
     low, high, values = zip(*found, strict=True)

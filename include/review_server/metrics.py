@@ -45,7 +45,7 @@ from include.review_server.db.models import (
 )
 from include.review_server.db.statuses import DeclineReason, FlowStatus, TaskStatus
 from include.review_server.errors import DatabaseAway
-from include.review_server.work.owning import FAST_SECONDS
+from include.review_server.work.answers import FAST_SECONDS
 
 TOKEN = "metrics-token"  # noqa: S105 -- the file's name
 OTHERS = "(others)"  # no flow definition and no operation can have that name

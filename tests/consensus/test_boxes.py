@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.consensus import boxes
-from include.consensus.boxes import TooManyPairs, agree_on_boxes, iou
-
-
-@dataclass(frozen=True)
-class Box:
-    label: str
-    left: float
-    top: float
-    width: float
-    height: float
-
+from include.consensus.boxes import Box, TooManyPairs, agree_on_boxes, iou
 
 SIDES = *[st.integers(0, 40)] * 2, *[st.integers(1, 40)] * 2
 BOXES = st.builds(Box, st.sampled_from(["cat", "dog"]), *SIDES)

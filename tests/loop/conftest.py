@@ -6,14 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from tests.loop.place import Place
 from tests.support.cloud import LocalCloud
-
-# The machines that run this are shared and noisy: how long an example takes says nothing.
-settings.register_profile("noisy", deadline=None)
-settings.load_profile("noisy")
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ class FlowJobs:
     def activate(self) -> bool:
         """Initializing → Active, or Failed when the output bucket is not there."""
         for flow_id, output_path in self._with_status(FlowStatus.INITIALIZING):
-            found = first_look(self._renderers, self._template(flow_id))
+            found = first_look(self._renderers, self._database, self._template(flow_id))
             try:
                 problem = self._store.bucket_problem(S3Location.parse(output_path).bucket)
             except S3_ERRORS as error:

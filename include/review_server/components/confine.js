@@ -33,15 +33,51 @@
   };
   watch(document);
 
+  // What scripts that are written into the page, as this one is, looked for and did not find: it goes along with the
+  // exception that follows, and explains it (core/causes.js).
+  const LATEST = 20;
+  let sought = [];
+  const missed = (what) => (sought = [...sought.slice(1 - LATEST), String(what).slice(0, 160)]);
+  const note = (what) => {
+    const [own, , caller] = [...String(new Error().stack).matchAll(/(?:[(@\s])([^\s(@]+):(\d+):\d+\)?$/gm)];
+    if (caller && caller[1] === own[1]) missed(`${what} (line ${caller[2]})`);
+  };
+  /** @param {any} owner @param {string} name */
+  const follow = (owner, name) => {
+    const find = owner[name];
+    owner[name] = function (selector) {
+      const found = find.apply(this, arguments);
+      if (found === null) note(`"${selector}"${this === document ? "" : ` inside of <${this.localName}>`}`);
+      return found;
+    };
+  };
+  follow(Document.prototype, "querySelector");
+  follow(Document.prototype, "getElementById");
+  follow(Element.prototype, "querySelector");
+  const shadow = Object.getOwnPropertyDescriptor(Element.prototype, "shadowRoot");
+  Object.defineProperty(Element.prototype, "shadowRoot", { ...shadow, get() {
+    const root = shadow.get.call(this);
+    if (root === null && this.localName.startsWith("crowd-")) {
+      note(`the inside of <${this.localName}>, which was not ready: wait for all-crowd-elements-ready`);
+    }
+    return root;
+  } });
+
   // What goes wrong in the template's scripts before the components run is kept until these take it.
   const MOST = 50;
   const faults = [];
   let take = (event) => faults.length < MOST && faults.push(event);
   for (const type of ["error", "unhandledrejection", "securitypolicyviolation"]) {
     // Capture: an image that fails is told to nobody above it.
-    self.addEventListener(type, (event) => take(event), true);
+    self.addEventListener(type, (event) => {
+      if (event instanceof ErrorEvent || event instanceof PromiseRejectionEvent) {
+        Object.assign(event, { sought });
+        sought = [];
+      }
+      take(event);
+    }, true);
   }
-  Object.defineProperty(self, "nightloopFaults", { value: Object.freeze({ take(read) {
+  Object.defineProperty(self, "nightloopFaults", { value: Object.freeze({ missed, take(read) {
     take = read;
     faults.splice(0).forEach(read);
   } }) });

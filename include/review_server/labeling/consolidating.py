@@ -250,7 +250,8 @@ class Consolidations:
             for one in group.objects:
                 label = found.get(one.number)
                 if label is not None and label.content is not None:
-                    _label(session, job, one.number, label.content)
+                    content = _marked(label.content, view.label_attribute, group.given[one.number].fast)
+                    _label(session, job, one.number, content)
                 else:
                     reason = label.failure_reason if label else "its answers came to no label"
                     _fail(session, job, one.number, reason or "its answers came to no label")
@@ -279,6 +280,14 @@ def _answered(job_id: int) -> tuple[Any, ...]:
         DataObject.status == ObjectStatus.ANSWERED,
         DataObject.consolidation_id.is_(None),
     )
+
+
+def _marked(content: dict[str, Any], attribute: str, fast: tuple[str, ...]) -> dict[str, Any]:
+    """The label, whose metadata names the workers who answered sooner than anybody looks at an object: the
+    loop's manifests of human loops have the same. Ground Truth has not, and readers pass over what is more.
+    """
+    name = f"{attribute}-metadata"
+    return content | {name: content[name] | {"answered-too-fast": list(fast)}} if fast else content
 
 
 def _label(session: Session, job: LabelingJob, number: int, content: dict[str, Any]) -> None:

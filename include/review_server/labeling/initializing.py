@@ -147,7 +147,7 @@ class Initializing:
         """Read the small files, and pin the manifest."""
         job.files.check_output()
         names, template = job.files.categories(job.kind), job.files.template()
-        found = first_look(self._renderers, template)
+        found = first_look(self._renderers, self._database, template)
         etag, size = job.files.pin_manifest()
         with self._locked(job) as (session, row):
             # Another server of the same database may be reading the version that it found.

@@ -21,7 +21,7 @@ from include.review_server import jsontext
 from include.review_server.db.models import Answer, DataObject, LabelingJob, ObjectItem, Task, WorkItem
 from include.review_server.db.statuses import ObjectStatus, TaskStatus
 from include.review_server.labeling.layout import Layout
-from include.review_server.work.answers import Identities, answers_of
+from include.review_server.work.answers import FAST_SECONDS, Identities, answers_of, spent
 from include.review_server.work.outputs import Output
 
 # Of the answers that are consolidated together: they are in memory several times over, and a worker may send
@@ -32,11 +32,12 @@ MOST_CHARACTERS = 32_000_000
 @dataclass(frozen=True)
 class Given:
     """What people answered about one object: worker id to ``answerContent`` as JSON text, in the order in
-    which the answers came; ``last`` is when the last one did.
+    which the answers came; ``last`` is when the last one did, and ``fast`` who took less than a second.
     """
 
     answers: Mapping[str, str]
     last: datetime
+    fast: tuple[str, ...]
 
 
 class WorkerResponses:
@@ -77,10 +78,14 @@ def given(session: Session, job_id: int, numbers: Iterable[int], prefix: str) ->
     )
     answers: dict[int, dict[str, str]] = defaultdict(dict)
     last: dict[int, datetime] = {}
+    fast: dict[int, list[str]] = defaultdict(list)
     for number, task, content in rows:
-        answers[number][f"{prefix}{task.worker_id}"] = content
+        worker = f"{prefix}{task.worker_id}"
+        answers[number][worker] = content
         last[number] = task.ended_at or task.accepted_at
-    return {number: Given(answers[number], last[number]) for number in answers}
+        if spent(task.accepted_at, task.ended_at, task.active_milliseconds) < FAST_SECONDS:
+            fast[number].append(worker)
+    return {number: Given(answers[number], last[number], tuple(sorted(fast[number]))) for number in answers}
 
 
 def fitting(session: Session, job_id: int, numbers: Sequence[int]) -> list[int]:

@@ -14,6 +14,7 @@ will probably get next: the page loads that frame ahead. It opens while the item
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -124,17 +125,21 @@ class Frames:
         async with self._work_turns.turn(group):
             return await run_in_threadpool(self._document, self._work, template, task_input, grant)
 
-    async def of_trial(self, owner: SignedIn, template: str, task_input: str) -> Frame:
-        """The same for a template that an owner tries, with the same policy as at work."""
+    async def of_trial(
+        self, owner: SignedIn, template: str, task_input: str, hosts: Sequence[str] = ()
+    ) -> Frame:
+        """The same for a template that an owner tries, with these hosts as if they were allowed."""
         async with self._trial_turns.turn(owner.worker_id):
             grant = self._access.for_bench()
-            return await run_in_threadpool(self._document, self._trials, template, task_input, grant)
+            return await run_in_threadpool(self._document, self._trials, template, task_input, grant, hosts)
 
-    async def findings(self, owner: SignedIn, template: str, task_input: str) -> list[dict[str, Any]]:
-        """What is wrong with a template that an owner tries, as JSON objects."""
+    async def findings(
+        self, owner: SignedIn, template: str, task_input: str, hosts: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """What is wrong with a template that an owner tries with these hosts, as JSON objects."""
         async with self._trial_turns.turn(owner.worker_id):
-            hosts = await run_in_threadpool(self._hosts.for_text, template)
-            checked = await run_in_threadpool(self._trials.check, template, task_input, hosts)
+            allowed = await run_in_threadpool(self._hosts.for_text, template)
+            checked = await run_in_threadpool(self._trials.check, template, task_input, [*allowed, *hosts])
             return checked.findings
 
     def _tell_owner(self, task_id: str, rendered: Rendered) -> None:
@@ -172,11 +177,18 @@ class Frames:
             raise UnknownTask("no such queue")
         return found.content, found.output_path
 
-    def _document(self, renderers: RenderPool, template: str, task_input: str, grant: Grant) -> Frame:
+    def _document(
+        self,
+        renderers: RenderPool,
+        template: str,
+        task_input: str,
+        grant: Grant,
+        hosts: Sequence[str] = (),
+    ) -> Frame:
         rendered = renderers.document(template, task_input, self._components_url, grant)
         grant.admit(rendered.presigned)
-        hosts = self._hosts.for_text(template)
-        headers = frame_headers(f"{self._components_url}/", grant.granted, hosts)
+        allowed = dict.fromkeys([*self._hosts.for_text(template), *hosts])
+        headers = frame_headers(f"{self._components_url}/", grant.granted, list(allowed))
         return Frame(rendered.content, headers, rendered)
 
 

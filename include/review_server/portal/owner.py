@@ -20,6 +20,8 @@ from include.review_server.portal.owner_access import OwnedPages
 from include.review_server.portal.rendering import PAGE_HEADERS, Pages
 from include.review_server.portal.statistics import LOOP_STATUSES, Statistics
 from include.review_server.templates.check import MOST_CHARACTERS
+from include.review_server.templates.host_names import parse_host
+from include.review_server.templates.hosts import MOST_HOSTS
 
 _EXAMPLE = """{
   "taskObject": "s3://BUCKET/KEY.jpg",
@@ -64,15 +66,15 @@ class OwnerPages(OwnedPages):
 
     async def _check(self, request: Request) -> Response:
         """What is wrong with a template: ``{"findings": […]}``."""
-        owner, template, task_input = await self._tried(request)
-        findings = await self._frames.findings(owner, template, task_input)
+        owner, template, task_input, hosts = await self._tried(request)
+        findings = await self._frames.findings(owner, template, task_input, hosts)
         return JSONResponse({"findings": findings}, headers=PAGE_HEADERS)
 
     async def _preview(self, request: Request) -> Response:
         """The frame's document for a template that an owner tries, with the same policy as at work."""
         try:
-            owner, template, task_input = await self._tried(request)
-            frame = await self._frames.of_trial(owner, template, task_input)
+            owner, template, task_input, hosts = await self._tried(request)
+            frame = await self._frames.of_trial(owner, template, task_input, hosts)
         except BadAnswer as error:
             return message_frame(400, str(error))
         except RenderBusy as error:
@@ -81,8 +83,11 @@ class OwnerPages(OwnedPages):
             return message_frame(200, "; ".join(error.message for error in frame.rendered.errors))
         return HTMLResponse(frame.html, headers=frame.headers)
 
-    async def _tried(self, request: Request) -> tuple[SignedIn, str, str]:
-        """Who tries what: the template and its input (JSON text), by a form that is the portal's own."""
+    async def _tried(self, request: Request) -> tuple[SignedIn, str, str, list[str]]:
+        """Who tries what: the template, its input (JSON text) and hosts besides those that are allowed.
+
+        By a form that is the portal's own.
+        """
         owner, fields = await self._sent(request, CONTROL_BODY)
         template, task_input = fields.get("template", ""), fields.get("input", "").strip() or "{}"
         if len(template) > MOST_CHARACTERS:
@@ -93,4 +98,10 @@ class OwnerPages(OwnedPages):
             await run_in_threadpool(jsontext.parse, task_input)
         except ValueError as error:
             raise BadAnswer(f"the input is not JSON: {error}") from None
-        return owner, template, task_input
+        try:
+            hosts = [parse_host(host) for host in fields.get("hosts", "").replace(",", " ").split()]
+        except ValueError as error:
+            raise BadAnswer(str(error)) from None
+        if len(hosts) > MOST_HOSTS:
+            raise BadAnswer(f"a template may use {MOST_HOSTS} hosts")
+        return owner, template, task_input, hosts

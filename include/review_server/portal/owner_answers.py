@@ -25,11 +25,11 @@ from include.review_server.portal.owner_given import (
     Given,
     flags_of,
     said_of,
-    spent,
     titles_of,
 )
 from include.review_server.portal.owner_now import REASONS
 from include.review_server.portal.owner_sample import Samples
+from include.review_server.work.answers import spent
 
 PAGE = 50
 ORDERS = {"newest": "newest first", "apart": "farthest apart first"}

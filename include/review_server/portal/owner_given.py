@@ -16,7 +16,7 @@ from include.review_server import jsontext
 from include.review_server.db.models import HumanLoop, ObjectItem, Task, WorkItem, inline
 from include.review_server.db.statuses import TaskStatus
 from include.review_server.portal.owner_reading import Said, read_answer
-from include.review_server.work.owning import FAST_SECONDS
+from include.review_server.work.answers import FAST_SECONDS
 
 LONGEST = 32 * 1024  # characters of an answer or input that is read
 FLAGS = {
@@ -78,13 +78,6 @@ def titles_of(session: Session, item_ids: Iterable[int]) -> dict[int, str]:
 def said_of(content: str | None) -> Said | None:
     """An answer's JSON text, read; None when it was too long to be."""
     return None if content is None else read_answer(jsontext.parse(content))
-
-
-def spent(accepted_at: datetime, ended_at: datetime | None, active: int | None) -> float:
-    """Seconds at work: as the worker's page measured them, else from taking to sending."""
-    if active is not None:
-        return active / 1000
-    return max(((ended_at or accepted_at) - accepted_at).total_seconds(), 0.0)
 
 
 def flags_of(seconds: float, said: Said | None, comment: str | None, unlike: bool) -> tuple[str, ...]:

@@ -23,11 +23,12 @@ from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import UnknownTask
 from include.review_server.portal.owner_access import Queue
 from include.review_server.portal.owner_comparing import apart, distances, is_unlike
-from include.review_server.portal.owner_given import flags_of, item_of, spent
+from include.review_server.portal.owner_given import flags_of, item_of
 from include.review_server.portal.owner_now import REASONS
 from include.review_server.portal.owner_reading import Said, read_answer, read_initial
 from include.review_server.s3_location import S3Location
 from include.review_server.templates.grants import ReadAccess
+from include.review_server.work.answers import spent
 
 _LONGEST_SHOWN = 200_000  # characters of an answer or input
 _MOST_TURNS = 100

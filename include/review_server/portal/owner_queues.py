@@ -135,6 +135,7 @@ class QueuePages(OwnedPages):
             "queue": queue,
             "now": self._nows.of(queue.id),
             "sample": sample.tally,
+            "is_compared": sample.is_complete,
             "most": SAMPLE,
             "least": LEAST_COMPARED,
             "hours": hours,

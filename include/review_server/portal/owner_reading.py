@@ -1,4 +1,4 @@
-"""What an answer says, whatever its template: boxes, classes, and the rest as JSON that is compared.
+"""What an answer says, whatever its template: boxes, entities of a text, classes, and the rest as JSON.
 
 Pure functions over strangers' JSON. Every part is checked before it is used, what is not understood counts as
 "the rest", and nothing is shown at length.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from include.consensus.boxes import Box
 
 FARTHEST = 1_000_000_000
 MOST_BOXES = 1_000  # of one answer
@@ -24,24 +26,15 @@ _INITIAL = "initialvalue"
 
 
 @dataclass(frozen=True)
-class Box:
-    """A box in pixels of the stored image, origin top left."""
-
-    label: str
-    left: float
-    top: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True)
 class Said:
-    """An answer, or what a model said. ``boxes``, ``classes`` and ``rest`` are by the name of the field;
-    ``rest`` has a digest of each field's JSON, ``shown`` its beginning. ``size`` is that of the image, and
-    ``modified`` whether the pre-labels were changed, where the answer says so.
+    """An answer, or what a model said. ``boxes``, ``spans``, ``classes`` and ``rest`` are by the name of the
+    field; a span of a text is a box of height 1; ``rest`` has a digest of each field's JSON, ``shown`` its
+    beginning. ``size`` is that of the image, and ``modified`` whether the pre-labels were changed, where the
+    answer says so.
     """
 
     boxes: dict[str, tuple[Box, ...]] = field(default_factory=dict)
+    spans: dict[str, tuple[Box, ...]] = field(default_factory=dict)
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     rest: dict[str, str] = field(default_factory=dict)
     shown: str = ""
@@ -50,11 +43,15 @@ class Said:
 
     @property
     def fields(self) -> set[str]:
-        return self.boxes.keys() | self.classes.keys() | self.rest.keys()
+        return self.boxes.keys() | self.spans.keys() | self.classes.keys() | self.rest.keys()
 
     @property
     def all_boxes(self) -> list[Box]:
         return [box for boxes in self.boxes.values() for box in boxes]
+
+    @property
+    def all_spans(self) -> list[Box]:
+        return [span for spans in self.spans.values() for span in spans]
 
     @property
     def all_classes(self) -> list[str]:
@@ -62,10 +59,13 @@ class Said:
 
     @property
     def words(self) -> str:
-        """``2 cat, 1 dog`` for boxes, the names for classes, the beginning of the JSON for all else."""
-        parts = [f"{count} {label}" for label, count in Counter(box.label for box in self.all_boxes).items()]
+        """``2 cat, 1 dog`` for boxes and entities, the names for classes, the beginning of all other JSON."""
+        labels = Counter(one.label for one in self.all_boxes + self.all_spans)
+        parts = [f"{count} {label}" for label, count in labels.items()]
         if self.boxes and not self.all_boxes:
             parts.append("no boxes")
+        if self.spans and not self.all_spans:
+            parts.append("no entities")
         parts += self.all_classes
         if self.classes and not self.all_classes:
             parts.append("no class")
@@ -81,22 +81,22 @@ def read_answer(content: Any) -> Said:
         return _rest_only({"": content})
     left: dict[str, Any] = {}
     for name, value in content.items():
-        boxes = _boxes(value.get("boundingBoxes")) if isinstance(value, Mapping) else None
-        classes = _classes_of(value) if boxes is None else None
-        if boxes is not None:
+        parts = value if isinstance(value, Mapping) else {}
+        if (boxes := _boxes(parts.get("boundingBoxes"))) is not None:
             said.boxes[name] = boxes
-        elif classes is not None:
+        elif (spans := _spans(parts.get("entities"))) is not None:
+            said.spans[name] = spans
+        elif (classes := _classes_of(value)) is not None:
             said.classes[name] = classes
         else:
             left[name] = value
     rest = _rest_only(left) if left else said
-    return Said(
-        said.boxes, said.classes, rest.rest, rest.shown, _size(content.values()), _modified(content.values())
-    )
+    size, modified = _size(content.values()), _modified(content.values())
+    return replace(said, rest=rest.rest, shown=rest.shown, size=size, modified=modified)
 
 
 def read_initial(task_input: Any) -> Said | None:
-    """What the model said, from the ``initialValue`` of a task's input: boxes, a class, or several."""
+    """What the model said, from the ``initialValue`` of a task's input: boxes, entities, classes."""
     if not isinstance(task_input, Mapping):
         return None
     for name, value in task_input.items():
@@ -104,6 +104,8 @@ def read_initial(task_input: Any) -> Said | None:
             boxes = _boxes(value.get("boundingBoxes") if isinstance(value, Mapping) else value)
             if boxes is not None and (boxes or value == []):
                 return Said(boxes={"": boxes})
+            if spans := _spans(value):
+                return Said(spans={"": spans})
             classes = (value,) if isinstance(value, str) else _texts(value) or _classes_of(value)
             if classes:
                 return Said(classes={"": tuple(_short(text, _LONGEST_CLASS) for text in classes if text)})
@@ -112,25 +114,29 @@ def read_initial(task_input: Any) -> Said | None:
 
 def _boxes(value: Any) -> tuple[Box, ...] | None:
     """The boxes of a list of them; None when it is no such list."""
+    return _each(value, ("left", "top", "width", "height"))
+
+
+def _spans(value: Any) -> tuple[Box, ...] | None:
+    """The entities of a text, as boxes of height 1; None when it is no list of them."""
+    return _each(value, ("startOffset", "endOffset"))
+
+
+def _each(value: Any, names: Sequence[str]) -> tuple[Box, ...] | None:
     if not isinstance(value, list) or len(value) > MOST_BOXES:
         return None
     boxes = []
     for part in value:
-        box = _box(part)
-        if box is None:
+        sides: list[Any] = [part.get(name) for name in names] if isinstance(part, Mapping) else [None]
+        if not all(_is_number(side) for side in sides):
             return None
-        boxes.append(box)
+        left, top, width, height = sides if len(sides) == 4 else (sides[0], 0, sides[1] - sides[0], 1)
+        if min(width, height) <= 0:
+            return None
+        label = part.get("label")
+        name = _short(label, _LONGEST_CLASS) if isinstance(label, str) else ""
+        boxes.append(Box(name, float(left), float(top), float(width), float(height)))
     return tuple(boxes)
-
-
-def _box(value: Any) -> Box | None:
-    if not isinstance(value, Mapping):
-        return None
-    sides: list[Any] = [value.get(name) for name in ("left", "top", "width", "height")]
-    if not all(_is_number(side) for side in sides) or min(sides[2:]) <= 0:
-        return None
-    label = value.get("label")
-    return Box(_short(label, _LONGEST_CLASS) if isinstance(label, str) else "", *(float(s) for s in sides))
 
 
 def _classes_of(value: Any) -> tuple[str, ...] | None:

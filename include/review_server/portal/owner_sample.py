@@ -1,7 +1,8 @@
 """The newest answers of a queue, read and compared.
 
 Takes the database, gives frozen values. The newest thousand answers stand for the rest; one that is longer
-than ``LONGEST`` counts, but is not compared. The last look at each queue is kept until an answer comes.
+than ``LONGEST`` counts, but is not compared. The last look at each queue is kept until an answer comes. One
+look compares so many boxes and no more, the newest items first; the next look goes on.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from include.review_server.db.database import Database
 from include.review_server.db.models import Answer, ItemInput, Task, Worker
 from include.review_server.portal.owner_comparing import (
     MOST_COMPARED,
-    Change,
     Matrix,
     apart,
     changes,
     distances,
+    effort,
     is_unlike,
 )
 from include.review_server.portal.owner_given import (
@@ -32,25 +33,25 @@ from include.review_server.portal.owner_given import (
     flags_of,
     newest_answers,
     said_of,
-    spent,
     titles_of,
 )
 from include.review_server.portal.owner_reading import Said, read_initial
-from include.review_server.portal.owner_tally import Far, Tally, tally
+from include.review_server.portal.owner_tally import Far, Made, Tally, tally
+from include.review_server.work.answers import spent
 
 SAMPLE = 1000
 _KEPT = 20  # queues
-
-# What the worker of a task (and its end) made of the model's proposals.
-Made = dict[tuple[str, datetime], Counter[Change]]
+# Pairs of boxes that one look compares: at worst two seconds' work.
+_MOST_EFFORT = 4_000_000
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The newest answers, newest first, and what they tell together."""
+    """The newest answers, newest first, and what they tell together; so far, unless ``is_complete``."""
 
     answers: tuple[Given, ...]
     tally: Tally
+    is_complete: bool
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Samples:
                 ).one_or_none()
                 mark = newest and tuple(newest)
                 look = self._kept.get(queue_id)
-                if look is None or look.mark != mark:
+                if look is None or look.mark != mark or not look.sample.is_complete:
                     look = self._kept[queue_id] = self._read(session, queue_id, mark, look)
             self._kept.move_to_end(queue_id)
             while len(self._kept) > _KEPT:
@@ -125,11 +126,18 @@ class Samples:
                 by_item[row.item_id].append((row.id, row.ended_at, said))
         far: dict[int, Far] = {}
         place: dict[str, tuple[Matrix, int]] = {}
-        for item_id, told in by_item.items():
+        work = _Work()
+        for item_id, told in reversed(by_item.items()):
             marks = tuple((task_id, ended_at) for task_id, ended_at, _ in told)
+            answers = [said for *_, said in told]
             known = before.far.get(item_id) if before else None
             # Reading and comparing cost most: what the last look did is taken from there.
-            matrix = known[1] if known and known[0] == marks else distances([said for *_, said in told])
+            if known and known[0] == marks:
+                matrix = known[1]
+            elif work.may_go_on(effort(answers)):
+                matrix = distances(answers)
+            else:
+                continue
             far[item_id] = marks, matrix
             if len(told) > 1:
                 place.update((task_id, (matrix, at)) for at, (task_id, _, _) in enumerate(told))
@@ -149,12 +157,28 @@ class Samples:
             )
             for row, said, seconds in found
         )
-        made = _made_of_models(session, given, before.made if before else {})
-        sample = Sample(given, tally(given, far, made.values()))
+        made = _made_of_models(session, given, before.made if before else {}, work)
+        sample = Sample(given, tally(given, far, made), work.is_done)
         return _Look(mark, sample, far, made)
 
 
-def _made_of_models(session: Session, given: tuple[Given, ...], before: Made) -> Made:
+class _Work:
+    """What one look may still do."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_EFFORT
+        self.is_done = True
+
+    def may_go_on(self, cost: int) -> bool:
+        """Whether that may be done too; what is not is for the next look."""
+        if self._left <= 0:
+            self.is_done = False
+            return False
+        self._left -= cost
+        return True
+
+
+def _made_of_models(session: Session, given: tuple[Given, ...], before: Made, work: _Work) -> Made:
     keys = {one.task_id: (one.task_id, one.ended_at) for one in given if one.said is not None}
     made = {key: before[key] for key in keys.values() if key in before}
     new = [one for one in given if one.said is not None and keys[one.task_id] not in made]
@@ -168,5 +192,8 @@ def _made_of_models(session: Session, given: tuple[Given, ...], before: Made) ->
             models[item_id] = read_initial(jsontext.parse(content))
     for one in new:
         model = models.get(one.item_id)
-        made[keys[one.task_id]] = changes(model, one.said) if model and one.said else Counter()
+        if not model or not one.said:
+            made[keys[one.task_id]] = Counter()
+        elif work.may_go_on(effort([model, one.said])):
+            made[keys[one.task_id]] = changes(model, one.said)
     return made

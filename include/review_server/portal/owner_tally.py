@@ -21,6 +21,8 @@ _TIMES, _BY = 2.0, 0.2
 
 # The answers of an item that were compared (task and end), and how far they are apart.
 Far = tuple[tuple[tuple[str, datetime], ...], Matrix]
+# What the worker of a task (and its end) made of the model's proposals; None where that was not to be told.
+Made = Mapping[tuple[str, datetime], Counter[Change] | None]
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,9 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class Tally:
-    """What the answers tell. ``agreement`` is None when no two answers were given to one item;
-    people differ on ``differing`` items, of which ``disputed`` are the first.
+    """What the answers tell. ``agreement`` is None when no two answers to one item were compared;
+    people differ on ``differing`` items, of which ``disputed`` are the first. ``crowded`` answers have too
+    many boxes on one spot to be compared with the others, or with the model's.
     """
 
     workers: tuple[WorkerCounts, ...] = ()
@@ -73,30 +76,35 @@ class Tally:
     compared_items: int = 0
     differing: int = 0
     changes: tuple[ClassChange, ...] = ()
+    crowded: int = 0
 
 
-def tally(given: Sequence[Given], far: Mapping[int, Far], made: Iterable[Counter[Change]]) -> Tally:
+def tally(given: Sequence[Given], far: Mapping[int, Far], made: Made) -> Tally:
     """Answers, newest first. ``far`` is by item; ``made`` is what each made of the model's proposals."""
     by_task = {one.task_id: one for one in given}
     by_item: dict[int, list[Given]] = defaultdict(list)
     for one in reversed(given):
         by_item[one.item_id].append(one)
     sums: dict[str, list[float]] = defaultdict(list)
-    total, pairs = 0.0, 0
+    total, pairs, items = 0.0, 0, 0
     disputed = []
+    crowded = {task_id for (task_id, _), change in made.items() if change is None}
     for item_id, (marks, matrix) in far.items():
         answers = [by_task[task_id] for task_id, _ in marks]
         values = []
         for a, b in combinations(range(len(answers)), 2):
-            values.append(matrix[a][b])
-            sums[answers[a].worker_id].append(matrix[a][b])
-            sums[answers[b].worker_id].append(matrix[a][b])
+            if (value := matrix[a][b]) is None:
+                crowded |= {answers[a].task_id, answers[b].task_id}
+                continue
+            values.append(value)
+            sums[answers[a].worker_id].append(value)
+            sums[answers[b].worker_id].append(value)
         total += sum(values)
         pairs += len(values)
+        items += bool(values)
         if any(values):
             mean = sum(values) / len(values)
             disputed.append(Disputed(item_id, answers[0].item, mean, tuple(by_item[item_id])))
-    items = sum(len(marks) > 1 for marks, _ in far.values())
     agreement = 1 - total / pairs if pairs else None
     # Of those who differ alike, the newest first.
     newest = sorted(disputed, key=lambda one: one.answers[-1].ended_at, reverse=True)
@@ -107,7 +115,8 @@ def tally(given: Sequence[Given], far: Mapping[int, Far], made: Iterable[Counter
         agreement=agreement,
         compared_items=items,
         differing=len(disputed),
-        changes=_sum(made),
+        changes=_sum(change for change in made.values() if change is not None),
+        crowded=len(crowded),
     )
 
 

@@ -17,7 +17,7 @@ from include.review_server.templates.elements import ELEMENTS, Tag
 from include.review_server.templates.findings import Finding, in_order, warning
 from include.review_server.templates.host_names import host_of
 from include.review_server.templates.marked import GRANTED, line_of, render_for_check
-from include.review_server.templates.places import Place, outputs
+from include.review_server.templates.places import LIQUID, Place, outputs
 from include.review_server.templates.values import parse_relaxed
 
 MOST_CHARACTERS = 128_000  # of UiTemplate.Content, in the API's model
@@ -46,6 +46,7 @@ def check(text: str, task_input: Any, hosts: Collection[str] = ()) -> list[Findi
         found = list(elements.tags(rendered.content))
         findings += _escaping(text)
         findings += structure(found)
+        findings += not_done(found)
         findings += blocked(found, rendered.content, hosts)
         for tag in found:
             findings += _content(tag, scripted=_sets_lists(text), hosts=hosts)
@@ -106,6 +107,27 @@ def structure(found: list[Tag]) -> Iterator[Finding]:
             message = f"<{tag.name}> has no name: its answer would be lost"
             yield Finding("missing-name", message, line_of(tag))
     yield from _names(found)
+
+
+def not_done(found: list[Tag]) -> Iterator[Finding]:
+    """What an element is asked for that it does not do here."""
+    for tag in found:
+        if tag.name != "crowd-textract-analyze-document":
+            continue
+        try:
+            types = parse_relaxed(tag.attributes.get("block-types") or "[]")
+        except ValueError:
+            types = []  # said elsewhere, or the input gives it
+        names = [str(name) for name in types] if isinstance(types, list) else []
+        others = [name for name in names if name != "KEY_VALUE_SET" and LIQUID not in name]
+        if others:
+            message = (
+                f"block-types of <{tag.name}>: only KEY_VALUE_SET can be corrected, not {', '.join(others)}"
+            )
+            yield warning("not-done", message, line_of(tag))
+        if "no-geometry-edit" not in tag.attributes:
+            message = f"<{tag.name}>: places cannot be edited here; write no-geometry-edit to say so"
+            yield warning("not-done", message, line_of(tag))
 
 
 def _form(found: list[Tag]) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
@@ -13,6 +14,9 @@ from include.review_server import jsontext
 from include.review_server.clock import iso
 from include.review_server.db.models import Answer, Task
 from include.review_server.db.statuses import TaskStatus
+
+# Nobody looks at an item and answers it in less: owners are told of such answers, and manifests name them.
+FAST_SECONDS = 1.0
 
 
 class Identities:
@@ -44,17 +48,20 @@ def answers_of(session: Session, item_id: int, identities: Identities) -> list[s
     return [_entry(task, content, identities) for task, content in answers]
 
 
-def _entry(task: Task, content: str, identities: Identities) -> str:
-    submitted = task.ended_at or task.accepted_at
+def spent(accepted_at: datetime, ended_at: datetime | None, active: int | None) -> float:
+    """Seconds at work: as the worker's page measured them (in ms), else from taking to sending."""
+    if active is not None:
+        return active / 1000
     # Not less than nothing when the clock was put back between the two.
-    spent = max((submitted - task.accepted_at).total_seconds(), 0.0)
-    if task.active_milliseconds is not None:
-        spent = task.active_milliseconds / 1000
+    return max(((ended_at or accepted_at) - accepted_at).total_seconds(), 0.0)
+
+
+def _entry(task: Task, content: str, identities: Identities) -> str:
     return jsontext.splice(
         {
             "acceptanceTime": iso(task.accepted_at),
-            "submissionTime": iso(submitted),
-            "timeSpentInSeconds": spent,
+            "submissionTime": iso(task.ended_at or task.accepted_at),
+            "timeSpentInSeconds": spent(task.accepted_at, task.ended_at, task.active_milliseconds),
             **identities.worker(task.worker_id),
         },
         {"answerContent": content},

@@ -23,8 +23,6 @@ from include.review_server.errors import BadAnswer, TaskNotInHand, UnknownTask
 from include.review_server.work.lifecycle import end_task, locked, settle
 
 MOST_PRIORITY = 100
-# Nobody looks at an item and answers it in less: an owner is told of such answers.
-FAST_SECONDS = 1.0
 _MOST_MEMBERS = 200
 
 log = logging.getLogger(__name__)

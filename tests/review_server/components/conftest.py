@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import wave
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -195,17 +195,75 @@ class Task:
             self.page.keyboard.press(key)
 
 
+_PASSED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "call":
+        item.stash[_PASSED] = report.passed
+    return report
+
+
+class Tab:
+    """The page of a module's tests, one after another: a new one takes a browser longer than a document."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._page: Page | None = None
+        self.errors: list[str] = []
+
+    def blank(self) -> Page:
+        if self._page is None:
+            context = self._browser.new_context(viewport={"width": 1280, "height": 800})
+            context.set_default_timeout(60_000)
+            self._page = context.new_page()
+            self._page.on("pageerror", lambda error: self.errors.append(str(error)))
+            self._page.add_init_script(
+                "messages = []; window.addEventListener('message', (e) => messages.push(e.data))"
+            )
+        self.errors.clear()
+        return self._page
+
+    def leave(self) -> None:
+        """Off with the document; nothing is held down, and the mouse rests where no element is."""
+        assert self._page is not None
+        self._page.goto("about:blank")
+        for key in ("Control", "Shift", "Alt", "Meta", " "):
+            self._page.keyboard.up(key)
+        self._page.mouse.up()
+        self._page.mouse.move(0, 0)
+
+    def close(self) -> None:
+        if self._page is not None:
+            self._page.context.close()
+            self._page = None
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Tab]:
+    tab = Tab(browser)
+    yield tab
+    tab.close()
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.add_init_script("messages = []; window.addEventListener('message', (e) => messages.push(e.data))")
-    yield page
-    context.close()
-    assert errors == []
+def page(tab: Tab, request: pytest.FixtureRequest) -> Iterator[Page]:
+    yield tab.blank()
+    # Keys and buttons that a test which failed holds down, and what outlives a document, are nobody else's.
+    if request.node.stash.get(_PASSED, False) and "own_page" not in request.fixturenames:
+        tab.leave()
+    else:
+        tab.close()
+    assert tab.errors == []
+
+
+@pytest.fixture
+def own_page() -> None:
+    """For a test that does to its page what outlives a document: routes, listeners, a session of devtools."""
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, Route
 
 from tests.review_server.components.conftest import Site, Task, picture
@@ -33,6 +34,7 @@ def _wait_for(page: Page, kind: str, count: int = 1) -> None:
     )
 
 
+@pytest.mark.usefixtures("own_page")
 def test_nothing_is_submitted_before_the_image_was_drawn(task: Task, site: Site):
     held: list[Route] = []
     task.page.route("**/images/slow.jpg", lambda route: held.append(route))

@@ -61,7 +61,7 @@ def test_boxes_over_the_image(task: Task):
     )
     page = task.open(_image("image-classifier", extra=f'overlay="{overlay}"'))
     page.locator("crowd-image-classifier svg text", has_text="car").wait_for()
-    assert page.locator("crowd-image-classifier svg").get_attribute("viewBox") == "0 0 320 200"
+    assert page.locator("crowd-image-classifier figure svg").get_attribute("viewBox") == "0 0 320 200"
 
 
 @pytest.mark.parametrize(

@@ -42,10 +42,12 @@ def test_a_submit_listener_that_fails_holds_the_answer_back(task: Task, site: Si
         }};</script>"""
     )
     assert "cdn.example.org" in _complaint(task, "a script from")
-    assert "owner can allow" in _complaint(task, "a script from")
+    assert "The owner can allow that host under Template bench" in _complaint(task, "a script from")
     task.drag((10, 20), (60, 80))
     assert "makeId is not defined" in task.refuses()
-    assert "makeId is not defined" in task.messages("held")[-1]["reason"]
+    reason = task.messages("held")[-1]["reason"]
+    assert "makeId is not defined" in reason
+    assert "blocked here: ids.js from cdn.example.org. The owner can allow that host" in reason
     page.evaluate("window.makeId = () => 7")
     assert '"id":7' in task.submit()["result"]
 
@@ -57,7 +59,7 @@ def test_scripts_that_fail_are_told_once_each(task: Task):
         <script>addEventListener("unhandledrejection", (event) => event.preventDefault());
           for (let i = 0; i < 3; i++) Promise.reject(new RangeError("too far"))</script>"""
     )
-    assert "missing is not defined" in _complaint(task, "missing")
+    assert "No script of this page defines it: write it into" in _complaint(task, "missing is not defined")
     assert "RangeError: too far" in _complaint(task, "RangeError")
     page.evaluate(
         "for (let i = 0; i < 100; i += 1) dispatchEvent(new ErrorEvent('error', {message: `n${i}`}))"
@@ -65,9 +67,33 @@ def test_scripts_that_fail_are_told_once_each(task: Task):
     page.evaluate("dispatchEvent(new ErrorEvent('error', {message: 'x'.repeat(10_000)}))")
     messages = [message["message"] for message in task.messages("error")]
     assert len(messages) == len(set(messages)) == 20
-    assert all(len(message) <= 300 for message in messages)
+    assert all(len(message) <= 400 for message in messages)
     page.evaluate("window.postMessage({nightloop: 'hello'}, '*')")  # a parent that began to listen later
     page.wait_for_function("messages.filter((m) => m.nightloop === 'error').length === 40")
+
+
+def test_an_exception_is_told_with_what_is_missing(task: Task, site: Site):
+    """Each of the scripts fails for want of something that its exception does not name."""
+    scripts = [
+        "document.querySelector('#gone').style.width = '1px'",
+        "document.querySelector('crowd-bounding-box').shadowRoot.querySelector('canvas')",
+        "JSON.parse('some text')",
+        """throw new DOMException("Failed to read the 'localStorage' property", "SecurityError")""",
+        "makeChart()",
+    ]
+    task.open(
+        """<script>addEventListener("error", (event) => event.preventDefault())</script>"""
+        + f"""<script src="{site.url}/images/chart.js"></script>"""
+        + f"<crowd-form>{BOX}</crowd-form>"
+        + "".join(f"\n<script>{script}</script>" for script in scripts)
+    )
+    assert 'it looked for this and found nothing: "#gone" (line ' in _complaint(task, "reading 'style'")
+    assert "<crowd-bounding-box>, which was not ready: wait for all-crowd-elements-ready" in _complaint(
+        task, "reading 'querySelector'"
+    )
+    assert "give an object, a list or JSON in the task's input" in _complaint(task, "is not valid JSON")
+    assert "has no storage and no cookies" in _complaint(task, "localStorage")
+    assert "could not be loaded: chart.js from 127.0.0.1" in _complaint(task, "makeChart is not defined")
 
 
 def test_what_the_policy_blocks_is_named_with_its_host(task: Task, site: Site):

@@ -357,6 +357,7 @@ def test_keys_of_the_portal_are_handed_on(task: Task):
     page.wait_for_function("messages.some((m) => m.nightloop === 'answer')")
 
 
+@pytest.mark.usefixtures("own_page")
 def test_it_runs_in_a_frame_without_an_origin(page: Page, site: Site):
     """As a task's page does: sandboxed, under a policy that allows the components and the image alone."""
     address = site.put(

@@ -60,6 +60,7 @@ def _template(
     return f"""
       <crowd-form>
         <{element} name="result" labels="{as_attribute(labels or ["cat", "dog", "bird"])}" {preset}
+          categories="['cat', 'dog']"
           src="{{{{ 's3://photos/plain.jpg' | grant_read_access }}}}"></{element}>
       </crowd-form>"""
 
@@ -297,7 +298,9 @@ def test_shift_and_click_choose_the_class_of_the_next_box_alone(task: Task):
     assert [box["label"] for box in _boxes(task)[3:]] == ["bird", "dog"]
 
 
-@pytest.mark.parametrize("element", ["crowd-bounding-box", "crowd-semantic-segmentation"])
+@pytest.mark.parametrize(
+    "element", ["crowd-bounding-box", "crowd-semantic-segmentation", "crowd-image-classifier-multi-select"]
+)
 def test_light_changes_what_is_seen_and_goes_along(task: Task, element: str):
     page = task.open(_template(element=element))
     before, answer = _brightness(task), task.value()
@@ -310,7 +313,8 @@ def test_light_changes_what_is_seen_and_goes_along(task: Task, element: str):
     assert task.value() == answer
     page.wait_for_function("messages.some((m) => m.nightloop === 'settings' && m.settings.light?.gamma)")
     assert task.messages("settings")[-1]["settings"]["light"] == {"brightness": 1, "contrast": 0, "gamma": 1}
-    page.locator(".stage").focus()
+    # The slider has been let go.
+    page.get_by_role("slider", name="Gamma").dispatch_event("change")
     task.keys("Shift+L")
     assert _brightness(task) == pytest.approx(before, abs=1)
     task.open(_template(element=element))
@@ -342,7 +346,10 @@ def _brightness(task: Task) -> float:
 
     from PIL import Image
 
-    x, y = task.at(160, 100)
+    x, y = task.page.evaluate(
+        "(() => { const r = document.querySelector('[name=result]').image.getBoundingClientRect(); "
+        "return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+    )
     shot = task.page.screenshot(clip={"x": x - 20, "y": y - 20, "width": 40, "height": 40})
     with Image.open(io.BytesIO(shot)) as image:
         data = image.convert("L").tobytes()

@@ -270,11 +270,13 @@ def test_a_search_inside_of_an_element_is_told_with_what_to_use_instead(task: Ta
     told = _told(
         task,
         f"""<crowd-form><crowd-keypoint name="result" header="h" labels="['eye']" {IMAGE}></crowd-keypoint>
-        </crowd-form><script>document.addEventListener("all-crowd-elements-ready", () => document
-          .querySelector("crowd-keypoint").shadowRoot.querySelector("canvas.upper"));</script>""",
+        </crowd-form><script>addEventListener("error", (event) => event.preventDefault());
+          document.addEventListener("all-crowd-elements-ready", () => document
+          .querySelector("crowd-keypoint").shadowRoot.querySelector("canvas.upper").width);</script>""",
     )
     assert '"canvas.upper" inside of <crowd-keypoint>' in told
     assert "use the element's attributes (header, src, name, labels" in told
+    assert 'looked for this and found nothing: "canvas.upper" inside of <crowd-keypoint>' in told
 
 
 @pytest.mark.parametrize("inner", ["", "<p>Read this.</p>", "<button>Send</button>"])

@@ -110,9 +110,17 @@ def test_the_operators_callables_say_what_is_shown_and_what_the_answers_come_to(
 
 def test_without_functions_the_answers_are_where_the_metadata_says(rig: Rig):
     started(rig, bucket := rig.bucket(), "plain", None, None)
-    assert work(rig, 3) == LINES
+    person = rig.worker("us")
+    for seconds, shown in enumerate(LINES):
+        task = eventually(person.take)
+        assert task["input"] == shown
+        rig.clock.advance(seconds)
+        body = {"answer_content": {"mood": "glad"}, "active_seconds": seconds}
+        assert person.http.post(f"/worker/tasks/{task['task_id']}/answer", json=body).status_code == 200
     assert ended(rig, "plain")["LabelCounters"]["HumanLabeled"] == 3
-    for line in Output(rig.s3, bucket, "plain").manifest():
+    fast = [[f"private.us-east-1.{person.id}"], [], []]
+    for line, workers in zip(Output(rig.s3, bucket, "plain").manifest(), fast, strict=True):
+        assert line["mood-metadata"].get("answered-too-fast", []) == workers
         assert line["mood"] == {}
         place = line["mood-metadata"]["worker-response-ref"].removeprefix(f"s3://{bucket}/")
         response = json.loads(rig.s3.get_object(Bucket=bucket, Key=place)["Body"].read())

@@ -58,10 +58,10 @@ class Visitor:
         return self.frame()
 
     def frame(self, page: Page | None = None) -> FrameLocator:
-        """The task's frame, once the template in it has said that it is ready."""
+        """The task's frame, once the template in it has said that it is ready and has been drawn."""
         page = page or self.page
         page.wait_for_url("**/work/*")
-        expect(page.locator("#frame[data-ready=yes]")).to_be_visible()
+        expect(page.locator("#frame[data-ready=yes][data-painted=yes]")).to_be_visible()
         return page.frame_locator("#frame")
 
     @property

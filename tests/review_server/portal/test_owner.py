@@ -208,6 +208,20 @@ def test_the_bench_says_what_is_wrong_and_what_submit_gives(rig: Rig, visit: Vis
     expect(page.locator("#answer")).to_contain_text("B-42")
     assert json.loads(page.locator("#answer").inner_text()) == {"plate": "B-42"}
 
+    # Hosts may be tried before they are allowed.
+    form: dict[str, str | float | bool] = {
+        "csrf_token": page.locator("#bench [name=csrf_token]").input_value(),
+        "template": '<script src="https://cdn.example.org/a.js"></script>'
+        '<crowd-form><input name="a"></crowd-form>',
+        "hosts": "cdn.example.org",
+    }
+    post = page.context.request.post
+    shown = post(f"{rig.url}/owner/templates/preview", form=form)
+    assert "https://cdn.example.org" in shown.headers["content-security-policy"]
+    assert post(f"{rig.url}/owner/templates/check", form=form).json() == {"findings": []}
+    form["hosts"] = "cdn.localhost"
+    assert "leads to the machine" in post(f"{rig.url}/owner/templates/preview", form=form).text()
+
 
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_the_bench_takes_only_its_own_form(rig: Rig, visit: Visit, token: str):

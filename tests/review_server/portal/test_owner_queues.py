@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from include.review_server.db.models import HumanLoop
-from include.review_server.portal import owner_answers, owner_export
+from include.review_server.portal import owner_answers, owner_export, owner_sample
 from tests.review_server.rig import Flow, Person, Rig
 
 CAT, DOG = ({"crowd-image-classifier": {"label": name}} for name in ("cat", "dog"))
@@ -390,7 +390,8 @@ def test_lists_are_paged_and_filtered(rig: Rig, owner: Owner, monkeypatch: pytes
 def test_exports_have_every_answer_and_run_nothing_in_a_spreadsheet(
     rig: Rig, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(owner_export, "_AT_ONCE", 2)
+    monkeypatch.setattr(owner_export, "_PAGE", 3)
+    monkeypatch.setattr(owner_export, "_MOST_CHARACTERS", 50)
     flow = rig.flow()
     assert owner.http.get(f"/owner/flows/{flow.name}/answers.json").json() == []
     assert len(owner.http.get(f"/owner/flows/{flow.name}/answers.csv").text.splitlines()) == 1
@@ -410,6 +411,52 @@ def test_exports_have_every_answer_and_run_nothing_in_a_spreadsheet(
     found = exported["json"].json()
     assert [one["answer"]["text"][-1] for one in found] == list("01234")
     assert {one["worker"] for one in found} == {worker.name}
+
+
+def test_what_a_spreadsheet_may_take_for_a_formula_is_a_text():
+    unseen = ["", *" \t\r\n\x00\xa0\u200b\u202e\u3000\ufeff", "\ufeff "]
+    signs = "=+-@\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\u207a\u207b\u2212"
+    texts = [f"{before}{sign}1+1" for before in unseen for sign in signs]
+    assert [owner_export.cell(text) for text in texts] == [f"'{text}" for text in texts]
+
+
+def test_other_cells_stay_as_they_are():
+    cells = {"a=1": "a=1", "": "", " ": " ", '{"a":"=1"}': '{"a":"=1"}', "a - x": "a - x"}
+    assert {text: owner_export.cell(text) for text in cells} == cells
+    assert [owner_export.cell(value) for value in (-1.5, True, None)] == ["-1.5", "true", ""]
+
+
+def test_an_export_has_so_many_characters_in_memory_or_one_answer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(owner_export, "_MOST_CHARACTERS", 6)
+    lengths = {"a": 3, "b": 3, "c": 9, "d": 1}
+    parts = owner_export.fitting([(name, {}, length) for name, length in lengths.items()])
+    assert [list(part) for part in parts] == [["a", "b"], ["c"], ["d"]]
+
+
+def test_much_to_compare_is_done_in_several_looks(rig: Rig, owner: Owner, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(owner_sample, "_MOST_EFFORT", 1)
+    flow = rig.flow(TaskCount=2)
+    people = [rig.worker(flow.team) for _ in range(2)]
+    names = [flow.start() for _ in range(2)]
+    box = {"label": "cat", "left": 1, "top": 1, "width": 9, "height": 9}
+    for person, left in zip(people, (1, 50), strict=True):
+        for _ in names:
+            answer(person, flow, {"annotatedResult": {"boundingBoxes": [box | {"left": left}]}})
+    first, second = owner.of(flow), owner.of(flow)
+    assert "There is much to compare" in first
+    assert [name in part(first, "agreement") for name in names] == [False, True]
+    assert "There is much to compare" not in second
+    assert all(name in part(second, "agreement") for name in names)
+
+
+def test_answers_heaped_on_one_spot_are_told_instead_of_compared(rig: Rig, owner: Owner):
+    flow = rig.flow(TaskCount=2)
+    flow.start()
+    for label in "ab":
+        heap = [{"label": label, "left": x / 10, "top": 1, "width": 90, "height": 9} for x in range(300)]
+        answer(rig.worker(flow.team), flow, {"r": {"boundingBoxes": heap}})
+    assert "2 answers have too many boxes on one spot" in owner.of(flow)
+    assert "too much to be compared" in owner.of(flow, f"/items/{item(rig, flow)[0]}")
 
 
 def test_answers_taken_back_count_no_more(rig: Rig, owner: Owner):

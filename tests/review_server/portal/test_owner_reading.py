@@ -12,6 +12,7 @@ from include.review_server.portal.owner_comparing import (
     changes,
     difference,
     distances,
+    effort,
     is_unlike,
 )
 from include.review_server.portal.owner_reading import read_answer, read_initial
@@ -68,6 +69,44 @@ def test_one_against_two_of_one_mind_is_unlike_them_and_two_alone_tell_nothing()
     assert [apart(far, place) for place in range(3)] == [0.5, 1, 0.5]
     assert [is_unlike(far, place) for place in range(3)] == [False, True, False]
     assert not is_unlike(distances(said[:2]), 1)
+
+
+def test_boxes_heaped_on_one_spot_are_not_compared_and_cost_the_other_answers_nothing():
+    heaps = [
+        read_answer(boxes(*(box(label, left=10 + place / 100) for place in range(800)))) for label in "ab"
+    ]
+    people = [read_answer(boxes(box("cat"), box("dog", left=left))) for left in (300, 500)]
+    said = [*heaps, *people]
+    far = distances(said)
+    assert far == [[0, None, 1, 1], [None, 0, 1, 1], [1, 1, 0, 0.5], [1, 1, 0.5, 0]]
+    assert apart(far, 0) == 1
+    assert changes(heaps[0], heaps[1]) is None
+    assert apart(distances(heaps), 0) is None
+    assert not is_unlike(distances(heaps), 0)
+    assert effort(said) == 50_000 + 4 * 1_600 + 4
+
+
+def test_entities_agree_where_they_have_one_label_and_overlap_by_half():
+    def marked(*spans: tuple[str, int, int]) -> Any:
+        parts = [{"label": label, "startOffset": start, "endOffset": end} for label, start, end in spans]
+        return {"crowd-entity-annotation": {"entities": parts}}
+
+    one = read_answer(marked(("person", 0, 4), ("place", 13, 17)))
+    other = read_answer(marked(("place", 12, 17), ("place", 0, 4), ("person", 20, 30)))
+    assert difference(one, other) == pytest.approx(1 - 2 / 5)
+    assert one.words == "1 person, 1 place"
+    assert read_answer(marked()).words == "no entities"
+    model = read_initial({"initialValue": marked(("person", 0, 4))["crowd-entity-annotation"]["entities"]})
+    assert model is not None
+    assert changes(model, other) == {("person", "place"): 1, (NOTHING, "place"): 1, (NOTHING, "person"): 1}
+    assert not read_answer(marked(("person", 4, 4), ("place", 0, 3))).all_spans, "no part of a text"
+
+
+def test_the_same_box_drawn_twice_counts_twice():
+    one, other = read_answer(boxes(box("cat"), box("cat"))), read_answer(boxes(box("cat"), box("dog")))
+    assert difference(one, one) == 0
+    assert difference(one, other) == 0.5
+    assert changes(one, other) == {("cat", "cat"): 1, ("cat", "dog"): 1}
 
 
 @pytest.mark.parametrize(

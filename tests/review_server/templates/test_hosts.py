@@ -37,13 +37,27 @@ def test_a_host_is_a_full_name_and_perhaps_a_port(text: str, host: str):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "*", "*.example.org", "localhost", "10.0.0.1", "[::1]", "http://cdn.example.org", "https:",
+        "", "*", "*.example.org", "http://cdn.example.org", "https:", "cdn.example.org.", "cdn", "https://",
         "cdn.example.org/path", "cdn.example.org; script-src *", "cdn.example.org:0", "cdn.example.org:70000",
         "a@cdn.example.org", "cdn.example.org other.example", "x" * 300 + ".org", "'unsafe-eval'",
     ],
 )  # fmt: skip
 def test_anything_else_is_no_host(text: str):
     with pytest.raises(ValueError, match=r"write a full name such as cdn\.example\.org"):
+        parse_host(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "localhost", "localhost:8443", "localhost.", "LOCALHOST..", "foo.localhost", "https://foo.localhost./",
+        "printer.local", "router.lan", "db.internal:8443", "nas.home.arpa", "127.0.0.1", "10.0.0.1:8443",
+        "127.0.0.1.", "127.1", "0x7f.1", "0x7F000001", "2130706433", "0177.0.0.1", "cdn.example.0x1", "[::1]",
+        "[::1]:8443", "[::ffff:127.0.0.1]", "[fe80::1%25eth0]", "https://[::1]/",
+    ],
+)  # fmt: skip
+def test_what_leads_to_the_own_machine_or_network_is_refused_by_that_name(text: str):
+    with pytest.raises(ValueError, match="leads to the machine or the network of whoever opens the page"):
         parse_host(text)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from include.review_server.clock import utc_now
 from include.review_server.db.models import Complaint, FlowDefinition
+from include.review_server.templates.hosts import TemplateHosts
 from include.review_server.templates.static_check import static_check
 from tests.review_server.rig import Rig
 
@@ -25,6 +27,18 @@ FORM = "<crowd-form>\n{}\n</crowd-form>"
         ("{% if %}", "liquid", ""),
         ('<script src="https://cdn.example.org/x.js"></script>', "foreign-address", "allow the host cdn.ex"),
         ("<script>x.shadowRoot.querySelector('div')</script>", "inner-dom", "not imitated"),
+        (
+            "<crowd-textract-analyze-document src='{{ task.input.x }}' no-geometry-edit "
+            "block-types=\"['KEY_VALUE_SET', 'TABLE']\"></crowd-textract-analyze-document>",
+            "not-done",
+            "not TABLE",
+        ),
+        (
+            "<crowd-textract-analyze-document src='{{ task.input.x }}' block-types='{{ task.input.t }}'>"
+            "</crowd-textract-analyze-document>",
+            "not-done",
+            "no-geometry-edit",
+        ),
         ("<script>localStorage.a = 1</script>", "no-storage", "no storage"),
     ],
 )
@@ -52,7 +66,14 @@ def test_what_the_input_decides_is_not_complained_of(inner: str):
 
 def test_a_flow_definition_is_made_and_its_owner_hears_what_its_template_lacks(rig: Rig):
     flow = rig.flow(content=FORM.format("<crowd-nothing name='a'></crowd-nothing>{{ 1 | tojson }}"))
-    sound = rig.flow(content=FORM.format("<crowd-input name='a'></crowd-input>"))
+    # Of a text that an owner has allowed the host to, under another name.
+    text = FORM.format(
+        "<crowd-input name='a'></crowd-input><script src='https://cdn.example.org/x.js'></script>"
+    )
+    other = rig.name("ui")
+    rig.sagemaker.create_human_task_ui(HumanTaskUiName=other, UiTemplate={"Content": text})
+    TemplateHosts(rig.review.database, utc_now).allow(other, "cdn.example.org")
+    sound = rig.flow(content=text)
     with rig.review.database.read() as session:
         said = select(Complaint.message).join(FlowDefinition, FlowDefinition.id == Complaint.queue_id)
         messages = list(session.scalars(said.where(FlowDefinition.name == flow.name)))

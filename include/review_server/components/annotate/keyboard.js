@@ -64,7 +64,6 @@ export function actsOf(annotator) {
 export function stageActs(element, drawn) {
   const { view } = element;
   const zoom = (factor) => () => (view.zoom(factor), element.redraw(), true);
-  const light = (what, steps) => () => element.panel.light.step(what, steps);
   return named([
     ["undo", "Ctrl+z", "undo", () => element.undo()],
     ["redo", ["Ctrl+y", "Ctrl+Shift+z"], "redo", () => element.redo()],
@@ -74,15 +73,29 @@ export function stageActs(element, drawn) {
     ["zoomOut", "-", "smaller", zoom(1 / ZOOM)],
     ["fit", "f", "show the whole image", () => (view.fit(), element.redraw(), true)],
     ["hide", "h", `hide or show ${drawn}`, () => element.toggleHidden()],
+    ...lightRows(() => element.panel.light),
+    ["help", "?", "show all keys", () => element.help()],
+  ]);
+}
+
+/** What keys do about an image's light alone. @param {ReturnType<typeof import("./light.js").lightOf>} light */
+export function lightActs(light) {
+  return named(lightRows(() => light));
+}
+
+/** @param {() => ReturnType<typeof import("./light.js").lightOf>} of asked for when a key is pressed */
+function lightRows(of) {
+  /** @param {"brightness" | "contrast" | "gamma"} what @param {number} steps */
+  const light = (what, steps) => () => of().step(what, steps);
+  return [
     ["brighter", "i", "brighter: how the image is shown, never the answer", light("brightness", 1)],
     ["darker", "Shift+i", "darker", light("brightness", -1)],
     ["moreContrast", "c", "more contrast", light("contrast", 1)],
     ["lessContrast", "Shift+c", "less contrast", light("contrast", -1)],
     ["moreGamma", "y", "lift the shadows (gamma)", light("gamma", 1)],
     ["lessGamma", "Shift+y", "lower the shadows", light("gamma", -1)],
-    ["plainLight", "Shift+l", "the image's own light again", () => element.panel.light.reset()],
-    ["help", "?", "show all keys", () => element.help()],
-  ]);
+    ["plainLight", "Shift+l", "the image's own light again", () => of().reset()],
+  ];
 }
 
 /** @param {any[]} rows [id, key or keys, text, run] @returns {import("../core/keymap.js").Act[]} */

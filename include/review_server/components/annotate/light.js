@@ -5,6 +5,7 @@
 
 import { clamp, h, svg } from "../core/dom.js";
 import { keepSetting, onSettings, setting } from "../core/settings.js";
+import { toolStyle } from "./stage-style.js";
 
 // Each is a factor of 2 to the power of what its slider says.
 const MOST = 3;
@@ -18,6 +19,7 @@ let count = 0;
  * @param {(text: string) => void} say @param {() => void} done when a slider is let go
  */
 export function lightOf(image, root, say, done) {
+  root.adoptedStyleSheets = [toolStyle, ...root.adoptedStyleSheets];
   const id = `light-${++count}`;
   const gamma = ["feFuncR", "feFuncG", "feFuncB"].map((name) => svg(name, { type: "gamma", offset: 0 }));
   const linear = ["feFuncR", "feFuncG", "feFuncB"].map((name) => svg(name, { type: "linear" }));

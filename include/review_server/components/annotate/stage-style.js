@@ -1,15 +1,9 @@
-/** The look of the elements that work on an image. */
+/** The look of the elements that work on an image; that of their tools and of light is shared with elements that only show one. */
 
 import { sheet } from "../core/style.js";
 
-export const stageStyle = sheet(`
-  .head { margin: 0 0 8px; font-size: 1.2em; line-height: 1.3; }
-  .head:empty { display: none; }
-  .columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(200px, 260px); gap: 14px; align-items: start; }
-  .main { min-width: 0; }
+export const toolStyle = sheet(`
   .tools { display: flex; flex-wrap: wrap; align-items: center; gap: 4px; margin-bottom: 6px; }
-  .gap { width: 10px; }
-  .fill { flex: 1; }
   .tool {
     min-width: 38px; min-height: 38px; padding: 4px 10px; border: 1px solid var(--crowd-line); border-radius: 6px;
     background: var(--crowd-raised); cursor: pointer;
@@ -17,6 +11,22 @@ export const stageStyle = sheet(`
   .tool:hover { background: var(--crowd-wash); }
   .tool[aria-disabled="true"] { opacity: 0.5; cursor: default; }
   .tool[aria-pressed="true"] { background: var(--crowd-accent); color: var(--crowd-accent-ink); }
+  .light { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 16px; margin-bottom: 6px; padding: 6px 10px; border: 1px solid var(--crowd-line); border-radius: 6px; }
+  .light[hidden] { display: none; }
+  .light label { display: flex; align-items: center; gap: 8px; }
+  .light input { width: 130px; accent-color: var(--crowd-accent); }
+  @media (pointer: coarse) {
+    .tool { min-height: 44px; min-width: 44px; }
+  }
+`);
+
+export const stageStyle = sheet(`
+  .head { margin: 0 0 8px; font-size: 1.2em; line-height: 1.3; }
+  .head:empty { display: none; }
+  .columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(200px, 260px); gap: 14px; align-items: start; }
+  .main { min-width: 0; }
+  .gap { width: 10px; }
+  .fill { flex: 1; }
   .zoom { min-width: 4.2em; text-align: center; font-variant-numeric: tabular-nums; color: var(--crowd-quiet); }
   .stage {
     position: relative; overflow: hidden; height: max(320px, calc(100vh - 205px)); border: 1px solid var(--crowd-edge);
@@ -33,10 +43,6 @@ export const stageStyle = sheet(`
   .guides .chosen { fill: none; stroke: #ffd400; stroke-width: 2; }
   .guides .hint rect { fill: #ffd400; stroke: #000; stroke-width: 2; }
   .guides .hint text { fill: #000; font: 700 15px sans-serif; }
-  .light { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 16px; margin-bottom: 6px; padding: 6px 10px; border: 1px solid var(--crowd-line); border-radius: 6px; }
-  .light[hidden] { display: none; }
-  .light label { display: flex; align-items: center; gap: 8px; }
-  .light input { width: 130px; accent-color: var(--crowd-accent); }
   .stage svg { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; will-change: transform; }
   .stage .cross { position: absolute; pointer-events: none; background: currentColor; box-shadow: 0 0 0 1px rgb(0 0 0 / 0.55); will-change: transform; }
   .stage .cross.down { left: -0.5px; top: 0; bottom: 0; width: 1px; }
@@ -83,7 +89,7 @@ export const stageStyle = sheet(`
   .keys { margin-bottom: 16px; border-spacing: 0 4px; }
   .keys th { padding-right: 16px; text-align: left; white-space: nowrap; font-weight: 400; vertical-align: top; }
   @media (pointer: coarse) {
-    .tool, .class, .shape, .remove { min-height: 44px; min-width: 44px; }
+    .class, .shape, .remove { min-height: 44px; min-width: 44px; }
   }
   @media (max-width: 900px) {
     .gap { width: 2px; }

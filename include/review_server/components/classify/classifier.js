@@ -10,7 +10,10 @@ import { sheet } from "../core/style.js";
 import { complain, whyMissing } from "../core/complaints.js";
 import { colourOf, inkOn } from "../core/colours.js";
 import { keyName } from "../core/key-name.js";
+import { Keymap } from "../core/keymap.js";
 import { keysFor } from "../core/shortcuts.js";
+import { lightActs } from "../annotate/keyboard.js";
+import { lightOf } from "../annotate/light.js";
 import { pictureOf } from "../segment/colours.js";
 import { valuesOf } from "../segment/reading.js";
 import { instructionsPanel, panelStyle } from "../layout/instructions.js";
@@ -62,6 +65,8 @@ export class Classifier extends CrowdElement {
     this.list = h("fieldset");
     this.error = h("div", { class: "error", role: "alert" });
     this.chosen = new Set();
+    /** Keys besides those of the categories. @type {Keymap | null} */
+    this.keymap = null;
     root.append(this.head, h("div", { class: "columns" }, this.target,
       h("div", { class: "side" }, instructionsPanel(this), this.list, this.error, this.commentRegion())));
     this.list.addEventListener("change", (event) => this.choose(event.target.value, event.target.checked));
@@ -159,7 +164,10 @@ export class Classifier extends CrowdElement {
     const all = document.querySelectorAll(ALL);
     if (all.length > 1 && !this.contains(document.activeElement)) return;
     const at = this.keys?.indexOf(keyName(event)) ?? -1;
-    if (at < 0) return;
+    if (at < 0) {
+      if (this.keymap?.press(event)) event.preventDefault();
+      return;
+    }
     event.preventDefault();
     const box = this.list.querySelectorAll("input")[at];
     this.choose(box.value, this.constructor.many ? !box.checked : true);
@@ -229,7 +237,11 @@ class ImageClassifier extends Classifier {
       complain(this.error.textContent);
     });
     this.boxes = svg("svg", { "aria-hidden": "true" });
-    this.target.append(h("figure", {}, this.image, this.boxes));
+    const status = h("div", { class: "seen-by-readers", role: "status", "aria-live": "polite" });
+    // A slider that has been let go does not keep the keys of the categories.
+    const light = lightOf(this.image, this.shadowRoot, (text) => (status.textContent = text), () => this.focus());
+    this.keymap = new Keymap(lightActs(light));
+    this.target.append(h("div", { class: "tools" }, light.button), light.panel, h("figure", {}, this.image, this.boxes), status);
   }
 
   update() {

@@ -4,9 +4,10 @@
  */
 
 import { tell } from "./bridge.js";
+import { didNotRun, inWords, mayLackScript } from "./causes.js";
 
 const MOST = 20;
-const LONGEST = 300;
+const LONGEST = 400;
 // An image that the policy blocks fails as well: the policy's word comes first, and says more.
 const AFTER_POLICY = 250;
 
@@ -62,18 +63,24 @@ function read(event) {
   if ("frame" in event) return tellBlocked("frame-src", event.frame);
   if (event instanceof ErrorEvent) return readException(event);
   if (event instanceof PromiseRejectionEvent) {
-    return complain(`A script of this task failed: ${inWords(event.reason)}`);
+    return tellFailure(event);
   }
   if (event instanceof SecurityPolicyViolationEvent) return readViolation(event);
   setTimeout(() => readResource(event.target), AFTER_POLICY);
 }
 
 /** @param {ErrorEvent} event */
-function readException({ message, lineno, error }) {
+function readException(event) {
   // The browser's own word for a loop that it has broken by itself: nothing is lost.
-  if (/ResizeObserver loop/.test(message)) return;
-  const line = lineno ? ` (line ${lineno} of the page)` : "";
-  complain(`A script of this task failed: ${error instanceof Error ? inWords(error) : message}${line}`);
+  if (!/ResizeObserver loop/.test(event.message)) tellFailure(event);
+}
+
+/** @param {ErrorEvent | PromiseRejectionEvent} event */
+function tellFailure(event) {
+  const say = () => complain(`A script of this task failed: ${inWords(event)}`);
+  // The policy's word on a script may come after the exception of the one that needs it.
+  if (mayLackScript(event)) setTimeout(say, AFTER_POLICY);
+  else say();
 }
 
 /** @param {SecurityPolicyViolationEvent} event */
@@ -88,10 +95,18 @@ function tellBlocked(directive, address) {
   const host = hostOf(address);
   if (!host) return complain(`This task's template uses ${what} (${address}) that is not allowed here (${directive})`);
   blocked.add(host);
-  complain(`This task's template loads ${what} from ${host}, which is blocked here. ${REMEDY[directive] ?? ALLOW}`);
+  if (directive === "script-src") didNotRun(address, "blocked here");
+  const remedy = REMEDY[directive] ?? `${/^https:/i.test(address) ? ALLOW : HTTPS}${INSTEAD[directive] ?? ""}`;
+  complain(`This task's template loads ${what} from ${host}, which is blocked here. ${remedy}`);
 }
 
-const ALLOW = "The owner can allow that host, or put the file into a bucket and use grant_read_access";
+const ALLOW = "The owner can allow that host under Template bench → hosts";
+const HTTPS = "Only an address that begins with https can be allowed";
+const WRITTEN = ", or write its text into the template";
+const INSTEAD = {
+  "script-src": WRITTEN, "style-src": WRITTEN,
+  "img-src": ", or put the file into a bucket and use grant_read_access",
+};
 const BUCKET = "Put the file into a bucket and use grant_read_access";
 // What an owner's word cannot allow.
 const REMEDY = {
@@ -112,12 +127,8 @@ function readResource(target) {
   const file = /** @type {any} */ (target);
   const address = String(file.currentSrc || file.src || file.href || file.data || "");
   if (address && blocked.has(hostOf(address))) return;
+  if (address && target.localName === "script") didNotRun(address, "could not be loaded");
   complain(`A file of this task could not be loaded: <${target.localName}> ${briefly(address) || "without an address"}`);
-}
-
-/** @param {any} reason what was thrown */
-function inWords(reason) {
-  return reason instanceof Error ? `${reason.name}: ${reason.message}` : String(reason);
 }
 
 function hostOf(address) {

@@ -5,6 +5,7 @@
 
 import { base } from "./style.js";
 import { parseRelaxed } from "./relaxed.js";
+import { foundNothing } from "./causes.js";
 import { complain } from "./complaints.js";
 
 export class CrowdElement extends HTMLElement {
@@ -83,7 +84,9 @@ export class CrowdElement extends HTMLElement {
         // Ours look for what is there, and for an open dialog.
         const nothing = found === null || found.length === 0;
         if (nothing && !String(selector).startsWith("dialog[")) {
-          this.complain(`A script of this task looks for "${String(selector).slice(0, 80)}" inside of <${this.localName}>. `
+          const what = `"${String(selector).slice(0, 80)}" inside of <${this.localName}>`;
+          foundNothing(what);
+          this.complain(`A script of this task looks for ${what}. `
             + `The inside of this portal's elements is their own: use the element's attributes (${this.attributesInWords}), `
             + "its value and its events");
         }

@@ -71,6 +71,10 @@ export class CrowdTextractAnalyzeDocument extends CrowdElement {
       this.loaded = false;
       this.image.src = this.src;
     }
+    const others = this.texts("block-types").filter((type) => type !== "KEY_VALUE_SET");
+    if (others.length) {
+      this.complain(`block-types of ${this.localName}: only KEY_VALUE_SET can be corrected here, not ${others.join(", ")}`);
+    }
     const shown = JSON.stringify([this.structure("initial-value", []), this.structure("keys", []), this.noKeyEdit]);
     if (shown === this.shown) return;
     this.shown = shown;

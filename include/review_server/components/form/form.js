@@ -7,6 +7,7 @@ import { CrowdElement } from "../core/element.js";
 import { h } from "../core/dom.js";
 import { sheet } from "../core/style.js";
 import { tell } from "../core/bridge.js";
+import { inWords } from "../core/causes.js";
 
 const NATIVE = "input, select, textarea";
 const NO_ANSWER = ["submit", "button", "reset", "image", "file"];
@@ -149,7 +150,7 @@ export class CrowdForm extends HTMLElement {
   /** Let the template's listeners see the submit. One that fails may have left the answer half made. */
   ask() {
     let failure = "";
-    const fail = (event) => (failure ||= String(event.message || "unknown error"));
+    const fail = (event) => (failure ||= inWords(event));
     // The browser reports what a listener throws while the event is dispatched.
     window.addEventListener("error", fail, { capture: true });
     const event = new Event("submit", { bubbles: true, cancelable: true });

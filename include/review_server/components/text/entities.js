@@ -13,7 +13,7 @@ import { sheet } from "../core/style.js";
 import { instructionsPanel, panelStyle } from "../layout/instructions.js";
 import { classButton, keepingFocus, tool } from "../annotate/frame.js";
 import { Shapes } from "../annotate/shapes.js";
-import { stageStyle } from "../annotate/stage-style.js";
+import { stageStyle, toolStyle } from "../annotate/stage-style.js";
 
 // The text is a child of the element, not of its shadow: selections reach into shadows in no standard way.
 const textStyle = sheet(`
@@ -40,7 +40,7 @@ export class CrowdEntityAnnotation extends CrowdElement {
 
   /** @param {ShadowRoot} root */
   build(root) {
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, panelStyle];
+    root.adoptedStyleSheets = [toolStyle, ...root.adoptedStyleSheets, panelStyle];
     document.adoptedStyleSheets = [...document.adoptedStyleSheets, textStyle];
     /** Spans, as shapes whose `points` are [start, end]. @type {any} */
     this.spans = new Shapes(() => this.show());

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.consensus.boxes import AgreedBox, TooManyPairs, agree_on_boxes
+from include.consensus.boxes import AgreedBox, Box, TooManyPairs, agree_on_boxes
 from include.review_server.labeling.consolidation.reading import (
     adjustment,
     class_of,
@@ -29,19 +29,8 @@ _TOLERANCE = 1.0  # pixels
 
 
 @dataclass(frozen=True)
-class _Box:
-    """Inside the image; integers where the worker's were."""
-
-    label: str
-    left: float
-    top: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True)
 class _Drawn:
-    boxes: tuple[_Box, ...]
+    boxes: tuple[Box, ...]
     size: tuple[int, int]
     modified: bool
 
@@ -83,7 +72,7 @@ def _label(question: Question, item: AnsweredObject) -> Label:
     )
 
 
-def _written(question: Question, box: AgreedBox[_Box]) -> tuple[int, float, float, float, float]:
+def _written(question: Question, box: AgreedBox[Box]) -> tuple[int, float, float, float, float]:
     """Class, top, left, height and width of what was agreed on."""
     return (
         question.classes[box.label],
@@ -108,7 +97,7 @@ def _read(question: Question, content: Any) -> _Drawn:
     return _Drawn(tuple(read), size, bool(content.get("initialValueModified")))
 
 
-def _box(question: Question, box: Any, at: str, size: tuple[int, int]) -> _Box:
+def _box(question: Question, box: Any, at: str, size: tuple[int, int]) -> Box:
     label = member(box, "label", str, at)
     class_of(question, label)
     left, top, width, height = (number(box, name, at) for name in ("left", "top", "width", "height"))
@@ -123,4 +112,4 @@ def _box(question: Question, box: Any, at: str, size: tuple[int, int]) -> _Box:
         left, width = max(0, left), min(size[0], right) - max(0, left)
     if top < 0 or bottom > size[1]:
         top, height = max(0, top), min(size[1], bottom) - max(0, top)
-    return _Box(label, left, top, width, height)
+    return Box(label, left, top, width, height)

@@ -32,7 +32,7 @@ form.addEventListener("submit", async () => {
       ? (await reply.json()).findings.map(
           ({ severity, message, line }) => `${line ? `Line ${line}, ` : ""}${severity}: ${message}`,
         )
-      : ["The check did not run: look whether the input is JSON, and whether you are still signed in."];
+      : ["The check did not run. The preview below says why; otherwise sign in again."];
   } catch {
     lines = ["The server cannot be reached. Try again."];
   }
