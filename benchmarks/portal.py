@@ -136,7 +136,8 @@ def _print_steps(it: Desk, flow: Flow, boxes: int) -> None:
         seat.page.keyboard.press("Escape")
     # To and fro, with all boxes in sight.
     hands.point(width / 2, height / 2)
-    zooms, moves = [], []
+    zooms: list[float] = []
+    moves: list[float] = []
     for taken, wheel in ((zooms, (0, 120)), (moves, (30, 0))):
         for step in range(_STEPS // 2):
             across, down = (-side if step % 2 else side for side in wheel)
