@@ -4,11 +4,13 @@
 
 A real server, S3 and Chromium, real input events, and the product's own template with drawn scenes.
 
-*steps*: the pointer is moved over an image of ``--boxes`` boxes, then a box is dragged and one is drawn:
-milliseconds of script in the task's frame for each step. *next*: from Ctrl+Enter to the next task's image
-painted, when people look at each for a second. *actions*: ``--pictures`` pictures with planted errors
-(``planted``) are reviewed by mouse and by keyboard (``annotating``), and every answer in S3 must be right;
-exit status 1 otherwise. On a busy machine only the medians tell something.
+*steps*: the pointer is moved over an image of ``--boxes`` boxes, then a box is dragged and one is drawn, then
+the view is zoomed and moved: milliseconds of script in the task's frame for each step. *next*: from
+Ctrl+Enter until the next task's image is painted and its frame takes clicks and keys, when people look at
+each for a second; the image is seen before that, while the server keeps the answer. *actions*:
+``--pictures`` pictures with planted errors (``planted``) are reviewed by mouse and by keyboard
+(``annotating``), and every answer in S3 must be right; exit status 1 otherwise. On a busy machine only the
+medians tell something.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,12 +49,16 @@ _WATCH = """(() => {
   addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.ctrlKey) tell({nightloop: "pressed", at: now()});
   }, true);
-  let shown = null;
+  let shown = null, peeked = null;
+  // After the frame that shows it has been painted.
+  const painted = (message) => setTimeout(() => tell({...message, at: now()}));
   const look = () => {
     if (window === window.top) {
+      const below = document.querySelector("iframe.peeked")?.src;
+      if (below && below !== peeked) painted({nightloop: "seen", frame: peeked = below});
       const top = document.elementFromPoint(innerWidth / 2, innerHeight / 2);
       const frame = top?.closest?.("iframe")?.src;
-      if (frame && frame !== shown) tell({nightloop: "on top", at: now(), frame: shown = frame});
+      if (frame && frame !== shown) painted({nightloop: "on top", frame: shown = frame});
     } else if (!shown && document.querySelector("crowd-bounding-box")?.size) {
       shown = location.href;
       const told = {nightloop: "drawn", frame: shown};
@@ -72,7 +79,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     wrong = 0
-    with desk() as it:
+    # As it is served: a moment in which answers can be taken back, and no output is written meanwhile.
+    with desk(undo_seconds=10) as it:
         bucket = it.rig.bucket()
         flow = it.rig.flow(bucket, content=TEMPLATE.read_text())
         for part in options.parts.split(","):
@@ -126,8 +134,18 @@ def _print_steps(it: Desk, flow: Flow, boxes: int) -> None:
             drags.append(_milliseconds(hands, script, lambda to=to: hands.point(*to)) - quiet)  # type: ignore[misc]
         seat.page.mouse.up()
         seat.page.keyboard.press("Escape")
+    # To and fro, with all boxes in sight.
+    hands.point(width / 2, height / 2)
+    zooms: list[float] = []
+    moves: list[float] = []
+    for taken, wheel in ((zooms, (0, 120)), (moves, (30, 0))):
+        for step in range(_STEPS // 2):
+            across, down = (-side if step % 2 else side for side in wheel)
+            act = partial(seat.page.mouse.wheel, across, down)
+            taken.append(_milliseconds(hands, script, act) - quiet)
+        hands.frame.wait_for_timeout(500)  # the fingers rest
     seat.context.close()
-    for name, taken in (("hover", hover), ("drag", drags)):
+    for name, taken in (("hover", hover), ("drag", drags), ("zoom", zooms), ("move", moves)):
         print(
             f"{name} over {boxes:,} boxes: script a step, median {statistics.median(taken):.1f} ms, "
             f"worst {max(taken):.1f} ms of {len(taken)}",
@@ -168,37 +186,43 @@ def _print_next(it: Desk, flow: Flow, tasks: int) -> None:
     seat = it.sit(flow.team)
     seat.page.add_init_script(_WATCH)
     _open(seat, flow)
-    taken = []
+    seen, taken = [], []
     drawn: dict[str, float] = {}  # when each frame had painted its image
     for _ in range(tasks):
         Hands(seat.page)
         # A person looks at each picture for a while, in which the next may be fetched.
         seat.page.wait_for_timeout(1000)
         seat.page.keyboard.press("Control+Enter")
-        taken.append(_waited(seat, drawn))
+        first, ready = _waited(seat, drawn)
+        seen.append(first)
+        taken.append(ready)
     seat.context.close()
-    cut = statistics.quantiles(taken, n=10)
-    print(
-        f"submit to next image painted: median {statistics.median(taken):.0f} ms, p90 {cut[8]:.0f} ms, "
-        f"worst {max(taken):.0f} ms of {len(taken)}",
-        flush=True,
-    )
+    for name, times in (("seen", seen), ("ready for work", taken)):
+        cut = statistics.quantiles(times, n=10)
+        print(
+            f"submit to next image {name}: median {statistics.median(times):.0f} ms, p90 {cut[8]:.0f} ms, "
+            f"worst {max(times):.0f} ms of {len(times)}",
+            flush=True,
+        )
 
 
-def _waited(seat: Seat, drawn: dict[str, float]) -> float:
-    """Milliseconds from the key until another frame lies on top and has painted its image."""
+def _waited(seat: Seat, drawn: dict[str, float]) -> tuple[float, float]:
+    """Milliseconds from the key until another image is seen, and until its frame is on top as well."""
     until = time.monotonic() + 120
-    pressed, on_top = 0.0, None
+    pressed, first, on_top = 0.0, None, None
     while time.monotonic() < until:
         for message in seat.events():
             if message["nightloop"] == "pressed":
                 pressed = message["at"]
             elif message["nightloop"] == "drawn":
                 drawn[message["frame"]] = message["at"]
+            elif message["nightloop"] == "seen":
+                first = float(message["at"])
             elif message["nightloop"] == "on top" and pressed:
                 on_top = message
         if on_top and on_top["frame"] in drawn:
-            return max(float(on_top["at"]), drawn[on_top["frame"]]) - pressed
+            ready = max(float(on_top["at"]), drawn[on_top["frame"]])
+            return (ready if first is None else min(first, ready)) - pressed, ready - pressed
         seat.page.wait_for_timeout(20)
     raise TimeoutError("the next task did not come")
 
