@@ -24,7 +24,7 @@ from include.review_server.templates.host_names import parse_host
 from include.review_server.templates.hosts import MOST_HOSTS
 
 _EXAMPLE = """{
-  "taskObject": "s3://BUCKET/KEY.jpg",
+  "taskObject": "s3://my-photos/cat.jpg",
   "labels": ["cat", "dog"],
   "initialValue": []
 }"""

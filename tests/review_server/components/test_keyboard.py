@@ -159,7 +159,7 @@ def test_a_person_gives_an_act_another_key(task: Task):
     task.keys("n", "k")
     assert len(_boxes(task)) == 1
     page.get_by_role("button", name="Show all keys").click()
-    page.get_by_role("button", name="All keys as they came").click()
+    page.get_by_role("button", name="Reset all keys").click()
     page.get_by_role("button", name="Close").click()
     task.keys("n", "k")
     assert len(_boxes(task)) == 2

@@ -301,7 +301,7 @@ def test_a_reason_a_comment_and_a_complaint_reach_the_server(rig: Rig, visit: Vi
     expect(page.get_by_role("alert")).to_contain_text("The task's page reports")
     page.keyboard.press("Alt+c")
     page.get_by_label("What the owner of the task should know").fill("a word")
-    page.get_by_role("button", name="Done").click()
+    page.keyboard.press("Control+Enter")
     page.get_by_role("button", name="Stop…").click()
     page.get_by_role("button", name="Decline it").click()
     page.get_by_label("The rule is unclear").check()

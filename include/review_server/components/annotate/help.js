@@ -11,15 +11,16 @@ import { chordOf, chordText } from "../core/key-name.js";
 export function keysDialog(keymap, fixed, left) {
   /** The act that waits for its new key. @type {string | null} */
   let waiting = null;
-  const said = h("p", { class: "said", role: "status", "aria-live": "polite" });
+  const said = h("p", { class: "said", style: "margin: 0", role: "status", "aria-live": "polite" });
   const rows = h("tbody");
-  const dialog = h("dialog", { "aria-label": "Keys", onclose: left },
-    h("h2", { style: "margin-top: 0" }, "Keys"),
+  const close = h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Close");
+  const dialog = h("dialog", { "aria-label": "Keys of the task", onclose: left },
+    h("h2", { style: "margin-top: 0" }, "Keys of the task"),
     said,
     h("table", { class: "keys" }, rows),
     h("div", { class: "ends" },
-      h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Close"),
-      h("button", { type: "button", class: "button plain", onclick: reset }, "All keys as they came")));
+      close,
+      h("button", { type: "button", class: "button plain", onclick: reset }, "Reset all keys")));
   dialog.addEventListener("keydown", take);
 
   function show() {
@@ -59,7 +60,7 @@ export function keysDialog(keymap, fixed, left) {
   function reset() {
     keymap.reset();
     waiting = null;
-    said.textContent = "All keys are as they came.";
+    said.textContent = "All keys are what they were at first.";
     show();
   }
 
@@ -70,6 +71,8 @@ export function keysDialog(keymap, fixed, left) {
       said.textContent = "";
       show();
       dialog.showModal();
+      // Else the first "Change", which may be out of sight.
+      close.focus();
     },
   };
 }

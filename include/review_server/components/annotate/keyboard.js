@@ -26,7 +26,7 @@ export function fixedKeys(kind) {
     ["Tab, Shift + Tab", `next, previous ${kind.noun}, as one reads`],
     ["Ctrl + arrows", `the nearest ${kind.noun} in that direction`],
     ["Arrows", "move the selection by 1 pixel (Alt: by 10), faster while held; without one, move the image"], ...bends,
-    ...(kind.drawing === "drag" ? [["Backspace", "delete the selection"]]
+    ...(kind.drawing === "drag" ? [["Backspace", "delete the selection, whatever other key does"]]
       : [["Enter, Backspace", "set a point, or finish; take the last point back"]]),
     ["Ctrl or Alt + drag", `draw a new ${kind.noun} wherever the press is`],
     ["Click again", `the next ${kind.noun} below`], ["Wheel, pinch", "zoom"],

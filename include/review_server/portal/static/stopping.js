@@ -38,6 +38,8 @@ export class Stopping {
       commenting.showModal();
     });
     commenting.addEventListener("close", () => this.comment());
+    onCtrlEnter(comment, () => commenting.close());
+    onCtrlEnter(words, () => declining.requestSubmit());
   }
 
   open() {
@@ -95,4 +97,13 @@ export class Stopping {
     }
     return undefined;
   }
+}
+
+/** What sends an answer ends a text as well. @param {HTMLElement} field @param {() => void} act */
+function onCtrlEnter(field, act) {
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    act();
+  });
 }
