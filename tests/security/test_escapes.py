@@ -4,6 +4,7 @@ HTML or JavaScript that is no browser would take the place for another one.
 
 from __future__ import annotations
 
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -41,10 +42,68 @@ def _render(template: str, **task_input: object) -> str:
         "<iframe srcdoc='<script>a = {{ task.input.x }}</script>'></iframe>",
         "<a href='javascript:f({{ task.input.x }})'>a</a>",
         "<a href=' java&#10;script&colon;{{ task.input.x }}'>a</a>",
+        "<a href='{% if task.input.x %}javascript:f({{ task.input.x }}){% endif %}'>a</a>",
+        "{% capture c %}f(){% endcapture %}<script>{{ c | append: task.input.x }}</script>",
+        "{% capture c %}f(){% endcapture %}<script>{{ c | prepend: task.input.x }}</script>",
+        "<script>{% capture c %}f(){% endcapture %}{{ c | replace: 'f', task.input.x }}</script>",
+        "<script>{% capture c %}f(){% endcapture %}{{ c | replace_last: 'f', task.input.x }}</script>",
+        "{% capture c %}f(){% endcapture %}<b onclick='{{ c | truncate: 2, task.input.x }}'>",
+        "{% capture c %},{% endcapture %}<script>{{ task.input.x | split: 'q' | join: c }}</script>",
+        "{% capture c %}f(){% endcapture %}{% assign d = task.input.x | escape %}"
+        "<script>{{ c | append: d }}</script>",
     ],
 )
 def test_no_text_is_a_program(template: str):
     assert _CODE not in _render(template, x=_CODE)
+
+
+@pytest.mark.parametrize(
+    ("template", "x"),
+    [
+        ("<a href='{% if task.input.z %}#{% else %}{{ task.input.x }}{% endif %}'>", "javascript:alert"),
+        ("<a href='{% if task.input.z %}https://a/{% endif %}{{ task.input.x }}'>", "javascript:alert"),
+        ("<a href='{{ task.input.x }}:alert'>", "javascript"),
+        ("<a href='{{ task.input.x }}&colon;alert'>", "java\tscript"),
+        ("<iframe srcdoc='<a href=&quot;{{ task.input.x }}&quot;>'>", "javascript:alert"),
+    ],
+)
+def test_no_text_makes_an_address_that_runs(template: str, x: str):
+    reader = _Names()
+    reader.feed(_render(template, x=x))
+    (address,) = reader.values
+    if template.startswith("<iframe"):
+        inner = _Names()
+        inner.feed(address)
+        (address,) = inner.values
+    assert not "".join(address.split()).startswith("javascript:")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<b onclick=&quot;f('QQ')&quot;>",
+        "<a href=&quot;javascript:f('QQ')&quot;>",
+        "<svg><script>a = 'QQ'</script></svg>",
+        "<iframe srcdoc=&quot;<b onclick=f('QQ')>&quot;>",
+    ],
+)
+def test_no_text_leaves_a_script_of_a_page_in_an_attribute(page: str):
+    outer = '<iframe srcdoc="' + page.replace("QQ", "{{ task.input.x }}") + '">'
+    text = _render(outer, x=f"');{_CODE}//%27&#39;&amp;#39;")
+    while text != unescape(text):
+        text = unescape(text)
+    assert text.count("'") == 2
+    assert _CODE not in text
+
+
+@pytest.mark.parametrize("name", ["onclick", "ONCLICK", "href", "srcdoc", "formaction"])
+@pytest.mark.parametrize("written", ["{{ task.input.x }}", "{{ task.input.a }}{{ task.input.b }}"])
+def test_no_text_is_the_name_of_an_attribute_that_runs(name: str, written: str):
+    for at in range(1, len(name)):
+        reader = _Names()
+        reader.feed(_render(f"<a {written}='alert(1)'>", x=name, a=name[:at], b=name[at:]))
+        assert name.lower() not in reader.names
+    assert _render(f"<a {written}='1'>", x="title", a="ti", b="tle") == "<a title='1'>"
 
 
 @pytest.mark.parametrize("quote", ["'", '"', "`"])
@@ -84,6 +143,9 @@ def test_what_a_capture_holds_is_data_or_program_as_its_author_wrote_it():
     program = "<script>{% capture c %}f({{ task.input.x }}){% endcapture %}{{ c }}</script>"
     assert _render(program, x="a") == '<script>f("a")</script>'
     assert _render("{% capture c %}f(1){% endcapture %}<script>{{ c }}</script>") == "<script>f(1)</script>"
+    both = "{% capture c %}f(1){% endcapture %}{% capture d %};g(){% endcapture %}"
+    assert _render(both + "<script>{{ c | append: d }}</script>") == "<script>f(1);g()</script>"
+    assert _render(both + "<script>{{ d | prepend: ';' | strip }}</script>") == "<script>;;g()</script>"
 
 
 class _Names(HTMLParser):
@@ -92,6 +154,8 @@ class _Names(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.names: list[str] = []
+        self.values: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names += [name for name, _ in attrs]
+        self.values += [value or "" for _, value in attrs]

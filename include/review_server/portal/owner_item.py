@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from include.review_server import jsontext
 from include.review_server.db.database import Database
-from include.review_server.db.models import Answer, Complaint, ItemInput, Task, Worker
+from include.review_server.db.models import Answer, Complaint, ItemInput, Task, Worker, inline
 from include.review_server.db.statuses import TaskStatus
 from include.review_server.errors import UnknownTask
 from include.review_server.portal.owner_access import Queue
@@ -31,6 +31,7 @@ from include.review_server.templates.grants import ReadAccess
 from include.review_server.work.answers import spent
 
 _LONGEST_SHOWN = 200_000  # characters of an answer or input
+_LONGEST_INDENTED = 2_000_000
 _MOST_TURNS = 100
 _MOST_COMPLAINTS = 10
 _PICTURE = re.compile(r"(?i)\.(jpe?g|png|gif|webp|bmp|avif|tiff?)$|/[^./]+$")
@@ -156,10 +157,11 @@ def _turns(session: Session, item_id: int) -> Iterator[Turn]:
         .join(Worker, Worker.id == Task.worker_id)
         .outerjoin(Answer, Answer.task_id == Task.id)
         .where(Task.item_id == item_id)
-        .order_by(Task.accepted_at, Task.id)
+        # Who takes an item and gives it back a hundred times puts nobody's answer out of sight.
+        .order_by((Task.status == inline(TaskStatus.ANSWERED)).desc(), Task.accepted_at.desc(), Task.id)
         .limit(_MOST_TURNS)
     )
-    rows = session.execute(query).all()
+    rows = sorted(session.execute(query).all(), key=lambda row: (row[0].accepted_at, row[0].id))
     # An answer that was taken back is still there while its worker mends it: it says nothing now.
     parsed = [
         jsontext.parse(text) if text is not None and task.status is TaskStatus.ANSWERED else None
@@ -197,6 +199,20 @@ def _indented(value: Any, text: str) -> str:
     if len(text) > _LONGEST_SHOWN:
         return f"{text[:_LONGEST_SHOWN]}…"
     try:
-        return json.dumps(value, indent=2, ensure_ascii=False).encode(errors="replace").decode()
+        parts = json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value)
+        indented = _up_to(_LONGEST_INDENTED, parts)
     except RecursionError:
-        return text
+        indented = None
+    # What is nested deeply would be spaces, a hundred times as many.
+    return text if indented is None else indented.encode(errors="replace").decode()
+
+
+def _up_to(most: int, parts: Iterator[str]) -> str | None:
+    """The parts together; None when they are longer."""
+    found, length = [], 0
+    for part in parts:
+        length += len(part)
+        if length > most:
+            return None
+        found.append(part)
+    return "".join(found)

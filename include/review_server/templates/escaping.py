@@ -9,8 +9,8 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, SupportsIndex
 
 from liquid.stringify import to_liquid_string
 from markupsafe import Markup, escape
@@ -30,6 +30,8 @@ _ENDS_SCRIPT_TEXT = re.compile(r"[\\`$/<\x00-\x1f\u2028\u2029]")
 _DOES_SOMETHING = re.compile(r"[\\`$/<&()=\[\]{}\x00-\x1f\u2028\u2029]")
 _NOT_NESTED = re.compile(r"[^\w&#;.,:-]")
 _QUOTE = re.compile(r"['\"]")
+# How the names of attributes begin whose value is a handler, a page or an address.
+_RUNNING = ("on", "srcdoc", *(name for name in ADDRESSES if name != "data"))
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9_ -]")
 _WORD = re.compile(r"[\w$]+", re.ASCII)
 _PUNCTUATION = re.compile(r"[\s,;\[\]{}]*")
@@ -45,11 +47,37 @@ class Raw(Markup):
 
 
 class Captured(Markup):
-    """What a ``capture`` holds: made by the template, each output in it escaped for where it stands."""
+    """What a ``capture`` holds: made by the template, each output in it escaped for where it stands.
+
+    Filters that put something else into it (``append``, ``replace``, ``join``) leave it a program only where
+    that is one as well.
+    """
+
+    def __add__(self, value: Any) -> Any:
+        return _joined(super().__add__(value), self, value)
+
+    def __radd__(self, value: Any) -> Any:
+        return _joined(super().__radd__(value), self, value)
+
+    def join(self, parts: Iterable[Any]) -> Any:
+        parts = list(parts)
+        return _joined(super().join(parts), self, *parts)
+
+    def replace(self, old: str, new: Any, count: SupportsIndex = -1) -> Any:
+        return _joined(super().replace(old, new, count), self, new)
 
 
 class CapturedText(Captured):
     """One with outputs that stand in no script: it is no program."""
+
+
+def _joined(value: Markup, *parts: Any) -> Markup:
+    """What was made of these parts, no more of a program than the least of them."""
+    whole = all(
+        type(part) is Captured or (isinstance(part, Markup) and _PUNCTUATION.fullmatch(part))
+        for part in parts
+    )
+    return Captured(value) if whole else CapturedText(value)
 
 
 class Json(str):
@@ -96,9 +124,15 @@ def escaped(value: Any, spot: Spot) -> str:
         return ends.sub(_css_escape, plain)
     text = str(to_liquid_string(value, True))
     if spot.begins and spot.attribute in ADDRESSES:
-        text = _address(text)
+        text = _address(text, spot.is_scheme)
+    if spot.place is Place.BARE and not spot.attribute and spot.begins:
+        text = _name(text, spot.joined)
     if spot.attribute == "srcdoc":
         # A page in an attribute: what is text there is escaped twice, and in a script there it is none.
+        if spot.runs_nested:
+            text = _NOT_PLAIN.sub(_js_escape, html.unescape(text))
+        elif spot.nested in ADDRESSES:
+            text = _address(text)
         text = str(escape(_NOT_NESTED.sub(_entity, text)))
     if spot.opens and text:
         # Else a text that begins with a letter would be a tag of that name.
@@ -106,12 +140,25 @@ def escaped(value: Any, spot: Spot) -> str:
     return _AROUND[spot.place](text)
 
 
-def _address(text: str) -> str:
-    """An address at its beginning: one whose scheme could run something names a file instead."""
-    scheme = _SCHEME.match(re.sub(r"[\x00-\x20\x7f]", "", html.unescape(text)).lower())
+def _address(text: str, is_scheme: bool = False) -> str:
+    """An address at its beginning: one whose scheme could run something names a file instead.
+
+    ``is_scheme``: the template writes a colon behind it.
+    """
+    plain = html.unescape(text)
+    scheme = _SCHEME.match(re.sub(r"[\x00-\x20\x7f]", "", f"{plain}:" if is_scheme else plain).lower())
     if scheme is None or scheme[0] in _HARMLESS:
         return text
-    return str(escape(html.unescape(text).replace(":", "%3a", 1)))
+    return str(escape(plain.replace(":", "%3a", 1) if ":" in plain else f"{plain}%3a"))
+
+
+def _name(text: str, is_begin: bool) -> str:
+    """The name of an attribute, or with ``is_begin`` the beginning of one: none whose value could run."""
+    name = html.unescape(text).lower()
+    runs = name.startswith(_RUNNING) or (
+        is_begin and bool(name) and any(one.startswith(name) for one in _RUNNING)
+    )
+    return f"data-{text}" if runs else text
 
 
 def _in_script(value: Any, spot: Spot) -> str:

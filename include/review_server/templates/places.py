@@ -29,6 +29,11 @@ _BLOCK_END = {name: re.compile(rf"\{{%-?\s*end{name}\s*-?%\}}") for name in ("ra
 # A value behind one of these would be the name of a tag.
 _OPENS_TAG = re.compile(r"</?\s*\Z")
 _RUNS = re.compile(r"javascript:")
+# What a browser passes over in an address, and Liquid.
+_UNSEEN = re.compile(rf"[\x00-\x20\x7f{LIQUID}]")
+# Around the name of an attribute; Liquid may have written nothing.
+_BEFORE_NAME = (*" \t\n\f\r/\"'", LIQUID)
+_BEHIND_NAME = (*" \t\n\f\r/=>", "")
 # The types of scripts that are JavaScript or JSON; what another holds is a text for somebody else.
 _SCRIPT_TYPE = re.compile(
     r"(?:|module|importmap|(?:text|application)/(?:x-)?(?:java|ecma|live|j)script.*|.*json)"
@@ -107,16 +112,21 @@ def outputs(text: str) -> Iterator[tuple[Span, Place]]:
 class Spot:
     """All that escaping asks about a position: its place, and in an attribute's value its name.
 
-    ``begins`` tells that nothing of the template's own stands before it in the value; ``script`` is the place
+    ``begins`` tells that nothing of the template's own stands before it in the value, or in the name of an
+    attribute, and ``is_scheme`` that a colon stands behind it in the value; ``script`` is the place
     in the script, of a script or of an attribute that holds one. ``opens``: a ``<`` stands before the text.
+    ``nested`` is the attribute of the page that a ``srcdoc`` holds; ``runs_nested``: that one is a script.
     """
 
     place: Place
     attribute: str = ""
     begins: bool = False
     script: Script | None = None
-    joined: bool = False  # in code: the characters beside it belong to the same word
+    joined: bool = False  # in code, or in a name: the characters beside it belong to the same word
     opens: bool = False
+    nested: str = ""
+    runs_nested: bool = False
+    is_scheme: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +149,7 @@ class Places:
         self._parts = list(_parts(self.html))
         self._starts = [part.start for part in self._parts]
         self._ends = {span.start: span.end for span in self.spans}
+        self._tags = {span.start for span in self.spans if not span.is_output}
         self._span_starts = [span.start for span in self.spans]
         # Where the row of spans began, with spaces between them alone, to which each belongs.
         self._runs: list[int] = []
@@ -147,6 +158,8 @@ class Places:
             self._runs.append(self._runs[-1] if goes_on else span.start)
         self._scripts: dict[int, ScriptPlaces] = {}
         self._own: dict[int, int] = {}
+        self._runs_something: dict[int, bool] = {}
+        self._nested: dict[int, Places] = {}
 
     def at(self, position: int) -> Place:
         return self._part(position).place
@@ -157,7 +170,13 @@ class Places:
         if part.place is not Place.SCRIPT and not part.attribute:
             # ``</`` before Liquid reads like a comment; with a letter behind it, it is an end tag.
             might = part.place in (Place.TEXT, Place.COMMENT)
-            return Spot(part.place, opens=might and self._opens(position))
+            end = self._ends.get(position, position)
+            return Spot(
+                part.place,
+                begins=self.html[position - 1 : position] in _BEFORE_NAME,
+                joined=self.html[end : end + 1] not in _BEHIND_NAME,
+                opens=might and self._opens(position),
+            )
         if part.place is Place.SCRIPT or self._holds_script(part):
             if part.start not in self._scripts:
                 self._scripts[part.start] = ScriptPlaces(self.html, part.start, part.end)
@@ -169,9 +188,19 @@ class Places:
                 script=self._scripts[part.start].at(position),
                 joined=bool(re.search(r"[\w$.]", beside)),
             )
+        if part.attribute == "srcdoc":
+            return self._in_page(part, position)
         if part.start not in self._own:
             self._own[part.start] = self._own_text(part)
-        return Spot(part.place, part.attribute, begins=position <= self._own[part.start])
+        begins = position <= self._own[part.start]
+        end = self._ends.get(position, position)
+        following = unescape(self.html[end : min(part.end, end + 20)])
+        return Spot(
+            part.place,
+            part.attribute,
+            begins,
+            is_scheme=begins and _UNSEEN.sub("", following).startswith(":"),
+        )
 
     def _holds_script(self, part: _Part) -> bool:
         """Whether an attribute is one that runs, or its value an address that does."""
@@ -179,9 +208,23 @@ class Places:
             return True
         if part.attribute not in ADDRESSES:
             return False
-        # No more than the scheme, its characters written as entities at the longest.
-        begin = unescape(self.html[part.start : min(part.end, part.start + 200)])
-        return bool(_RUNS.match(re.sub(r"[\x00-\x20\x7f]", "", begin).lower()))
+        if part.start not in self._runs_something:
+            value = self.html[part.start : part.end]
+            plain = _UNSEEN.sub("", unescape(value)).lower()
+            # Of what stands behind Liquid, any may be the first that is written.
+            found = _RUNS.search(plain) if value.lstrip().startswith(LIQUID) else _RUNS.match(plain)
+            self._runs_something[part.start] = bool(found)
+        return self._runs_something[part.start]
+
+    def _in_page(self, part: _Part, position: int) -> Spot:
+        """The spot of a position in a page that an attribute holds."""
+        if part.start not in self._nested:
+            self._nested[part.start] = Places(unescape(self.html[part.start : part.end]))
+        page = self._nested[part.start]
+        inner = page._part(len(unescape(self.html[part.start : position])))
+        # A script of SVG has entities.
+        runs = inner.place is Place.SCRIPT or inner.attribute == "srcdoc" or page._holds_script(inner)
+        return Spot(part.place, part.attribute, nested=inner.attribute, runs_nested=runs)
 
     def _opens(self, position: int) -> bool:
         """Whether a ``<`` stands before a position, with nothing between but Liquid and spaces."""
@@ -190,9 +233,13 @@ class Places:
         return bool(_OPENS_TAG.search(self.html, max(0, start - 20), start))
 
     def _own_text(self, part: _Part) -> int:
-        """Where in an attribute's value the first character stands that is neither Liquid nor a space."""
+        """Where in an attribute's value the template's own text has begun for certain: the first character
+        that is neither an output nor a space, unless a tag before it may leave it out.
+        """
         at = part.start
         while at < part.end and (at in self._ends or self.html[at].isspace()):
+            if at in self._tags:
+                return part.end
             at = self._ends.get(at, at + 1)
         return at
 
