@@ -72,6 +72,9 @@ def airflow(settings: StackSettings) -> dict[str, str]:
             "SIMPLE_AUTH_MANAGER_USERS": f"{ADMINISTRATOR}:admin",
             "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": passwords_file(settings),
             "HOSTNAME_CALLABLE": "socket.gethostname",  # no name server is asked
+            # Seconds. A DAG file that takes longer is no DAG, and its tasks fail: 30 has been too short
+            # beside a training.
+            "DAGBAG_IMPORT_TIMEOUT": 180,
         },
         "DATABASE": {
             # A busy SQLite answers "database is locked" after 5 s by default.
@@ -89,7 +92,13 @@ def airflow(settings: StackSettings) -> dict[str, str]:
         },
         "API_AUTH": {"JWT_SECRET": secrets.jwt_secret},
         "WORKERS": {"EXECUTION_API_TIMEOUT": 30},  # seconds; 5 is short for two cores that also train
-        "DAG_PROCESSOR": {"REFRESH_INTERVAL": 30, "PARSING_PROCESSES": 1, "MIN_FILE_PROCESS_INTERVAL": 60},
+        "DAG_PROCESSOR": {
+            "REFRESH_INTERVAL": 30,
+            "PARSING_PROCESSES": 1,
+            "MIN_FILE_PROCESS_INTERVAL": 60,
+            "DAG_FILE_PROCESSOR_TIMEOUT": 200,
+            "STALE_DAG_THRESHOLD": 200,  # no less than the line before
+        },
         "SCHEDULER": {
             # After kill -9 of a scheduler or a worker, its tasks are seen to within a minute or two, not
             # five.

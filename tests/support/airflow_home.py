@@ -24,6 +24,7 @@ dags_folder = {ROOT / "dags"}
 plugins_folder = {ROOT / "plugins"}
 load_examples = False
 unit_test_mode = False
+dagbag_import_timeout = 180
 
 [database]
 sql_alchemy_conn = sqlite:///{HOME / "airflow.db"}?timeout=60

@@ -15,8 +15,8 @@ from starlette.routing import BaseRoute, Route
 
 from include.review_server.clock import Clock
 from include.review_server.db.database import Database
-from include.review_server.errors import BadAnswer, UnknownTask
-from include.review_server.people.accounts import Accounts
+from include.review_server.errors import UnknownTask
+from include.review_server.people.accounts import Accounts, SignedIn
 from include.review_server.portal.owner_access import OwnedPages
 from include.review_server.portal.rendering import Pages
 from include.review_server.templates.hosts import MOST_HOSTS, TemplateHosts
@@ -38,7 +38,10 @@ class HostPages(OwnedPages):
         ]
 
     async def _show(self, request: Request) -> Response:
-        owner = await self._owner(request)
+        return await self._page(request, await self._owner(request))
+
+    async def _page(self, request: Request, owner: SignedIn, typed: str = "", problem: str = "") -> Response:
+        """The page; with what was typed and what is wrong with it."""
         name, job = _named(request)
         try:
             hosts = await run_in_threadpool(self._hosts.of, name, job=job) if name else []
@@ -46,7 +49,16 @@ class HostPages(OwnedPages):
             raise UnknownTask(name) from None
         templates = [] if name else await run_in_threadpool(self._hosts.templates)
         return self._pages.page(
-            "owner_hosts", person=owner, ui=name, job=job, hosts=hosts, templates=templates, most=MOST_HOSTS
+            "owner_hosts",
+            400 if problem else 200,
+            person=owner,
+            ui=name,
+            job=job,
+            hosts=hosts,
+            templates=templates,
+            most=MOST_HOSTS,
+            typed=typed,
+            problem=problem,
         )
 
     async def _change(self, request: Request) -> Response:
@@ -61,7 +73,7 @@ class HostPages(OwnedPages):
         except LookupError:
             raise UnknownTask(name) from None
         except ValueError as error:
-            raise BadAnswer(str(error)) from None
+            return await self._page(request, owner, fields.get("allow", ""), str(error))
         return self._pages.redirect(f"{_PATH}?{urlencode({'job' if job else 'ui': name})}")
 
 

@@ -22,6 +22,7 @@ export function undoing(before, go) {
   const takeBack = async () => {
     const task = undoableTask();
     if (!task) return say("There is no answer to take back at once; see your latest answers in the list of tasks.");
+    say("Taking the answer back…", true);
     try {
       await before();
     } catch (error) {
