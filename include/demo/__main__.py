@@ -91,7 +91,7 @@ def _run(task: DemoTask, outer: StackSettings, seed: int) -> int:
             scenario.progress.say("stopping what the demo started")
             lifecycle.down(settings)
     code = _verdict(task, summary, directory) if summary else 1
-    if keep and not interrupted and lifecycle.is_up(settings):
+    if keep and not interrupted and lifecycle.is_running(settings):
         print(f"\nLeft running. Stop it with `make down`.\n{lifecycle.addresses(settings)}")
     return 130 if interrupted else code
 

@@ -62,6 +62,11 @@ def is_up(settings: StackSettings) -> bool:
     return Supervisor(settings).running() and not health.missing_parts(settings)
 
 
+def is_running(settings: StackSettings) -> bool:
+    """Whether there is a stack to stop, be it slow or broken."""
+    return Supervisor(settings).running()
+
+
 def that_runs(settings: StackSettings) -> StackSettings:
     """This stack, or the one that `KEEP=1 make demo` has left running, when only that is up."""
     left = not Supervisor(settings).running() and Supervisor(settings.demo).running()
