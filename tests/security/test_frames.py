@@ -323,22 +323,3 @@ def test_the_walls_are_in_every_frame(rig: Rig, visit: Visit):
         assert reply.headers["connection-allowlist"] in ("()", f'("{rig.url}")')
         assert "camera=()" in reply.headers["permissions-policy"]
         assert reply.headers["x-dns-prefetch-control"] == "off"
-
-
-def test_a_frame_presses_no_keys_of_the_page_around_it(rig: Rig, visit: Visit):
-    hostile = """<crowd-form><p>x</p></crowd-form><script>
-      addEventListener("load", () => setTimeout(() => {
-        const press = (message) => parent.postMessage({ nightloop: "key", ...message }, "*");
-        for (const code of ["KeyS", "KeyZ", "KeyC", "KeyQ"]) press({ code, alt: true });
-        press({ code: "Slash", key: "?" });
-        document.body.dataset.done = "yes";
-      }, 1000));</script>"""
-    page = _at_work(rig, visit, hostile)
-    page.frames[1].wait_for_function("() => document.body?.dataset.done")
-    # Messages come in their order: this one behind those of the frame.
-    page.evaluate("() => new Promise((done) => setTimeout(done, 100))")
-    assert not page.locator("dialog[open]").count()
-    assert page.url.startswith(f"{rig.url}/work/")
-    page.locator("#frame").focus()
-    page.keyboard.press("Alt+s")
-    page.wait_for_selector("dialog[open]")

@@ -9,11 +9,6 @@ const LONGEST = 4_000;
  */
 export function openLink(url) {
   if (typeof url !== "string" || url.length > LONGEST || !/^https?:\/\//i.test(url)) return;
-  if (!hasActed()) return;
+  if (navigator.userActivation && !navigator.userActivation.isActive) return;
   window.open(url, "_blank", "noopener,noreferrer");
-}
-
-/** Whether the browser says that a person has just clicked or typed, here or in a frame. @returns {boolean} */
-export function hasActed() {
-  return navigator.userActivation?.isActive ?? true;
 }

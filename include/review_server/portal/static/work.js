@@ -14,7 +14,6 @@ import { goOn } from "./news.js";
 import { Desk } from "./desk.js";
 import { Ending } from "./ending.js";
 import { Keeping } from "./keeping.js";
-import { hasActed } from "./links.js";
 import { showProgress } from "./progress.js";
 import { Sending, stranger } from "./sending.js";
 import { Stopping } from "./stopping.js";
@@ -138,8 +137,6 @@ function isEarly(sheet) {
 }
 
 function key(_sheet, { code, key: pressedKey, alt, ctrl }) {
-  // A frame that says so by itself shall neither stop a task nor take back the answer before.
-  if (!hasActed()) return;
   pressed({ code, key: pressedKey ?? (code === "Slash" ? "?" : ""), alt, ctrl });
 }
 
