@@ -149,16 +149,23 @@ def test_declining_asks_somebody_else(rig: Rig, visit: Visit):
     other.take()
 
 
-def test_the_list_says_what_others_hold(rig: Rig, visit: Visit):
-    flow = rig.flow(content=TEXT)
+def test_the_list_says_what_others_hold_and_what_waits_behind_what_is_in_hand(rig: Rig, visit: Visit):
+    flow, second = rig.flow(content=TEXT), rig.flow(content=TEXT)
     flow.start()
     other = rig.worker(flow.team)
     task = other.take(flow)
-    page = visit(flow).page
+    visitor = visit(flow, second)
+    page = visitor.page
     expect(page.get_by_role("heading", name="Nothing for you to take now")).to_be_visible()
     expect(page.get_by_text("1 is in other people's hands")).to_be_visible()
     assert other.do("return", task).status_code == 200
     page.reload()
+    expect(page.get_by_text("1 waiting")).to_be_visible()
+    for one in (flow, second):
+        one.start()
+    visitor.take()
+    page.goto(rig.url)
+    expect(page.get_by_text("1 more waits behind what is in your hands")).to_be_visible()
     expect(page.get_by_text("1 waiting")).to_be_visible()
 
 
