@@ -18,7 +18,7 @@ from include.samples.scenes import Box
 # Of the annotation element in the frame, by its name.
 _SHAPES = "() => ELEMENT.shapes.items.map((shape) => ({...shape}))"
 # As one reads: rows of the image, and in each from left to right.
-_ORDER = "() => ELEMENT.inOrder.map((shape) => shape.id)"
+_ORDER = "() => ELEMENT.selection.inOrder.map((shape) => shape.id)"
 _PLACE = """([x, y]) => {
     const stage = ELEMENT.stage.getBoundingClientRect();
     const at = ELEMENT.view.toStage({x, y});
@@ -48,9 +48,9 @@ class Hands:
         self.frame = self._shown()
 
     def _shown(self) -> Frame:
-        """The frame in the middle of the page, once its image is there."""
-        middle = self.page.evaluate_handle(
-            "() => document.elementFromPoint(innerWidth / 2, innerHeight / 2).closest('iframe')"
+        """The frame in the middle of the page, once nothing lies over it and its image is there."""
+        middle = self.page.wait_for_function(
+            "() => document.elementFromPoint(innerWidth / 2, innerHeight / 2)?.closest('iframe')"
         ).as_element()
         frame = middle.content_frame() if middle else None
         if middle is None or frame is None:

@@ -247,6 +247,8 @@ def _print_actions(
         review(hands, pictures[number])
         actions.append(hands.actions)
         eventually(lambda source=source: _source(seat) != source)  # type: ignore[misc]
+    # Closed while it goes to the list, a page of Chromium may hang.
+    seat.page.wait_for_url(f"{it.rig.url}/")
     seat.context.close()
     wrong = 0
     for number, (loop, picture) in enumerate(zip(loops, pictures, strict=True)):

@@ -33,10 +33,15 @@ export class Selection {
     annotator.say(annotator.titleOf(shape));
   }
 
+  /** What is seen, as one reads. */
+  get inOrder() {
+    return inReadingOrder(this.visible);
+  }
+
   /** Select the next shape as one reads. @returns {boolean} false after the last: the focus then goes on */
   cycle(step) {
     const { shapes } = this.annotator;
-    const items = inReadingOrder(this.visible);
+    const items = this.inOrder;
     const at = items.findIndex((shape) => shape.id === shapes.selectedId);
     const next = at < 0 ? (step > 0 ? 0 : items.length - 1) : at + step;
     if (!items[next]) {
