@@ -49,11 +49,15 @@ class Hands:
 
     def _shown(self) -> Frame:
         """The frame in the middle of the page, once nothing lies over it and its image is there."""
-        middle = self.page.wait_for_function(
-            "() => document.elementFromPoint(innerWidth / 2, innerHeight / 2)?.closest('iframe')"
-        ).as_element()
-        frame = middle.content_frame() if middle else None
-        if middle is None or frame is None:
+        for _ in range(100):
+            middle = self.page.wait_for_function(
+                "() => document.elementFromPoint(innerWidth / 2, innerHeight / 2)?.closest('iframe')"
+            ).as_element()
+            # None of a frame that has given its place to the next one meanwhile.
+            if middle and (frame := middle.content_frame()):
+                break
+            self.page.wait_for_timeout(100)
+        else:
             raise RuntimeError("no task is shown")
         frame.wait_for_function(f"() => document.querySelector('{self._element}')?.size")
         corner = middle.bounding_box() or {"x": 0.0, "y": 0.0}
