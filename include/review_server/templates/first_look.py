@@ -7,9 +7,7 @@ transaction.
 
 from __future__ import annotations
 
-import hashlib
-
-from include.review_server.db.allowed_hosts import hosts_of
+from include.review_server.db.allowed_hosts import hosts_of_text
 from include.review_server.db.database import Database
 from include.review_server.errors import RenderBusy
 from include.review_server.templates.findings import Finding, Severity
@@ -21,7 +19,7 @@ _MOST = 20
 def first_look(renderers: RenderPool, database: Database, template: str) -> list[str]:
     """What its owner should know before anybody works; nothing when the server is too busy to look."""
     with database.read() as session:
-        hosts = hosts_of(session, hashlib.sha256(template.encode(errors="replace")).hexdigest())
+        hosts = hosts_of_text(session, template)
     try:
         found = renderers.static_check(template, hosts)
     except (RenderBusy, RuntimeError):  # the pool has said why in the log

@@ -1,8 +1,8 @@
 """The name of a host that a template may load from: exact, by https, with or without a port.
 
 Takes text, gives the name as it is kept, or a ``ValueError`` for whoever wrote it. A template is a stranger's
-program in the worker's browser, so what leads to that machine or its network by its form is none. It knows
-nobody and asks no name server.
+program in the worker's browser, so what leads to that machine or its network by its form is none. No
+name server is asked.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ says so. It knows the tables, and no web.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +13,7 @@ from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.orm import Session
 
 from include.review_server.clock import Clock
-from include.review_server.db.allowed_hosts import hosts_of
+from include.review_server.db.allowed_hosts import hosts_of, hosts_of_text
 from include.review_server.db.database import Database
 from include.review_server.db.models import HumanTaskUi, LabelingJob, TemplateHost, Worker
 from include.review_server.templates.host_names import parse_host
@@ -79,9 +78,8 @@ class TemplateHosts:
 
     def for_text(self, template: str) -> list[str]:
         """The hosts that a template may use, by its text."""
-        sha256 = hashlib.sha256(template.encode(errors="replace")).hexdigest()
         with self._database.read() as session:
-            return hosts_of(session, sha256)
+            return hosts_of_text(session, template)
 
     def allow(self, name: str, host: str, by: str | None = None, *, job: bool = False) -> str:
         """Allow a host; the host as it is kept. ``ValueError`` for what is no host, or one too many."""

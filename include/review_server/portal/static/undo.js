@@ -12,8 +12,13 @@ export async function reopen(task, go) {
     // What was not reached can be tried again.
     if (error.status >= 400 && error.status < 500) offerUndo(null);
     if (error.status === 409) say("That answer is final: it cannot be taken back any more.");
-    else complain(`The answer could not be taken back: ${error.message} Try again.`);
+    else failed(`The answer could not be taken back: ${error.message} Try again.`);
   }
+}
+
+function failed(text) {
+  say("");
+  complain(text);
 }
 
 /** Undo by its button. @param {() => Promise<any>} before @param {(address: string) => void} go @returns {() => void} */
@@ -26,7 +31,7 @@ export function undoing(before, go) {
     try {
       await before();
     } catch (error) {
-      return complain(`What you have begun here is not kept yet: ${error.message} Try again.`);
+      return failed(`What you have begun here is not kept yet: ${error.message} Try again.`);
     }
     return reopen(task, go);
   };
