@@ -22,7 +22,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # A busy machine is slow, and that is not what property tests look for. The same examples at every run: what a
 # change broke fails at once, and nobody is refused for what was there before. `--hypothesis-profile=search`
-# looks for new ones. Here, because what a room's conftest.py sets is too late for modules collected before it.
+# looks for new ones. Here: what a room's conftest.py sets comes too late for modules collected before it.
 _BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", _BUSY)
 settings.register_profile("busy", _BUSY, derandomize=True)
