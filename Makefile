@@ -24,7 +24,7 @@ export PYTHONUNBUFFERED := 1
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## make .venv and install every package (2 to 4 minutes, once)
+setup: $(STAMP)  ## make .venv and install every package (2 to 5 minutes, once)
 
 # The stamp is newer than the requirement files, or the packages are not what those files say.
 $(STAMP): $(REQUIREMENTS)
@@ -72,11 +72,17 @@ docs: setup  ## the documentation, strictly, into .nightloop/site; and the schem
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --config-file mkdocs.yml
 	@echo ".nightloop/site/index.html"
 
-test: lint  ## lint, then every test
+test:  ## lint, then every test
 	@.ci/system-packages
-	@bash .ci/setup --environment .nightloop/environments/worker requirements.txt constraints.txt
-	@bash .ci/setup --environment .nightloop/environments/sagemaker2 $(SAGEMAKER2)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line lint worker-environment sagemaker2-environment
 	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest $(TESTS) -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
+
+# What tests start programs in. Each is minutes of one core's work, as the project's own environment is.
+worker-environment:
+	@bash .ci/setup --environment .nightloop/environments/worker requirements.txt constraints.txt
+
+sagemaker2-environment:
+	@bash .ci/setup --environment .nightloop/environments/sagemaker2 $(SAGEMAKER2)
 
 constraints:  ## resolve requirements*.txt anew into constraints.txt, and those of the test environments
 	@bash .ci/setup --resolve
@@ -85,4 +91,5 @@ constraints:  ## resolve requirements*.txt anew into constraints.txt, and those 
 clean: down  ## remove .nightloop/ and .venv/
 	@rm -rf .nightloop $(VENV) node_modules
 
-.PHONY: help setup demo up down status logs rollback lint format check docs test constraints clean
+.PHONY: help setup demo up down status logs rollback lint format check docs test worker-environment sagemaker2-environment \
+	constraints clean

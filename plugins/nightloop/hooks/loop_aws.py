@@ -7,7 +7,7 @@ a file.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
@@ -15,12 +15,20 @@ from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionW
 from airflow.sdk.exceptions import AirflowNotFoundException
 from asgiref.sync import sync_to_async
 from botocore.config import Config
+from botocore.loaders import create_loader
 
 if TYPE_CHECKING:
+    import boto3
     from airflow.sdk import Connection
+    from botocore.loaders import Loader
 
 # botocore's standard mode waits up to 20 s between attempts: eight of them outlast the restart of a service.
 PATIENT = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=60)
+
+
+@cache
+def _service_models() -> Loader:
+    return create_loader()
 
 
 class LoopAwsHook(AwsBaseHook):
@@ -35,6 +43,17 @@ class LoopAwsHook(AwsBaseHook):
     @cached_property
     def conn_config(self) -> AwsConnectionWrapper:
         return self._wrap(self._find_connection())
+
+    def get_session(self, region_name: str | None = None, deferrable: bool = False) -> boto3.session.Session:
+        """As the provider's, but what botocore knows of AWS's services is read once in a process.
+
+        A hook makes a session for every client, and each would parse these files anew: most of a second for
+        the clients of one task.
+        """
+        session = super().get_session(region_name, deferrable)
+        if not deferrable:
+            session._session.register_component("data_loader", _service_models())
+        return session
 
     async def get_async_conn(self) -> Any:
         """An aiobotocore client, to be used as `async with await hook.get_async_conn() as client`."""
