@@ -74,7 +74,7 @@ docs: setup  ## the documentation, strictly, into .nightloop/site; and the schem
 
 test:  ## lint, then every test
 	@.ci/system-packages
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line lint worker-environment sagemaker2-environment
+	@$(MAKE) --no-print-directory --jobs=2 lint worker-environment sagemaker2-environment
 	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest $(TESTS) -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
 
 # What tests start programs in. Each is minutes of one core's work, as the project's own environment is.
