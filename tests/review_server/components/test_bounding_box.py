@@ -446,7 +446,16 @@ def test_only_the_selected_box_is_taken_hold_of(task: Task):
     task.drag((20, 30), (8, 10))
     assert _boxes(task) == [*BOXES, _box(8, 10, 12, 20)]
     task.keys("Control+z")
+    # Its outline, a little outside of it, neither at a corner nor at the middle of a side.
+    outline = (38, 30 - 2 / task.page.evaluate("document.querySelector('crowd-bounding-box').view.scale"))
+    task.drag(outline, (45, 10))
+    assert _boxes(task)[:2] == BOXES
+    assert len(_boxes(task)) == 3
+    task.keys("Control+z")
     task.click(50, 50)
+    task.drag(outline, (outline[0] + 3, outline[1] + 5))
+    assert _boxes(task) == [_box(23, 35, 60, 40), BOXES[1]]
+    task.keys("Control+z")
     # Beside the selected one, and in it with a key held down.
     task.drag((86, 50), (120, 60))
     assert _boxes(task)[2:] == [_box(86, 50, 34, 10)]

@@ -72,6 +72,20 @@ def test_marked_by_keyboard(task: Task):
     assert len(task.submit()["result"]["entities"]) == 3
 
 
+def test_an_initial_label_that_is_not_offered_is_told_and_holds_the_answer(task: Task):
+    page = task.open(_template([NINA, OSLO | {"label": "city"}]), {"text": TEXT, "labels": LABELS})
+    told = page.locator("nightloop-notice", has_text="initial-value").inner_text()
+    assert told == (
+        "initial-value of crowd-entity-annotation: of 2 entities, 1 has a class that is not offered "
+        '(number 2): "city". Choose a class for each, or delete it, before you submit'
+    )
+    assert told in [message["message"] for message in task.messages("error")]
+    assert "1 entity has a class that is not offered (city)" in task.refuses()
+    page.locator(".crowd-text mark", has_text="Oslo").click()
+    page.get_by_role("button", name="place").click()
+    assert task.submit() == {"result": {"entities": [NINA, OSLO]}}
+
+
 def test_what_was_clicked_is_meant_before_a_busy_browser_comes_to_its_timers(task: Task):
     page = task.open(_template([OSLO]), {"text": TEXT, "labels": LABELS})
     page.evaluate("() => { window.setTimeout = () => 1; }")  # so busy that no timer comes at all

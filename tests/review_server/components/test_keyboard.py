@@ -136,6 +136,8 @@ def test_classifiers_and_texts_take_the_digits_of_other_layouts(task: Task, layo
 def test_a_person_gives_an_act_another_key(task: Task):
     page = task.open(_template(BOXES))
     page.get_by_role("button", name="Show all keys").click()
+    listed = page.locator("dialog[open] th").all_inner_texts()
+    assert {"Ctrl or Alt + drag", "[", "]"} <= set(listed)
     change = page.get_by_role("button", name="Change the key for: new box in the middle")
     change.click()
     # What has a meaning is refused by name, a digit too.
@@ -182,6 +184,12 @@ def test_boxes_are_selected_by_letter_and_by_direction(task: Task):
     # A letter that no box shows ends it, and means nothing else.
     task.keys("g", "n")
     assert _boxes(task) == BOXES
+    # The list of boxes: arrows go through it, and Escape comes back.
+    task.keys("o", "ArrowDown")
+    assert _selected(task) == 1
+    assert task.page.evaluate(f"{ELEMENT}.shadowRoot.activeElement.closest('li.selected') !== null")
+    task.keys("Escape", "ArrowRight")
+    assert _boxes(task)[1]["left"] == 151
 
 
 def test_a_box_is_drawn_moved_and_drawn_again_by_letters(task: Task):
@@ -265,10 +273,29 @@ def test_a_class_is_found_by_its_name(task: Task):
     assert frame["y"] <= row["y"] <= frame["y"] + frame["height"] - row["height"]
     task.keys("/", "Escape", "Escape", "Delete")
     assert len(_boxes(task)) == 1
+    # On the next image, what was used most comes first.
+    page.locator(".stage").focus()
+    for name in ("class 33", "class 8", "class 33"):
+        task.keys("/")
+        page.keyboard.type(name)
+        task.keys("Enter", "n")
+    page.wait_for_function(
+        "messages.some((m) => m.nightloop === 'settings' && m.settings.used?.['class 33'] === 3)"
+    )
+    kept = task.messages("settings")[-1]["settings"]
+    page = task.open(_template(None, MANY))
+    _settings(task, kept)
+    assert page.locator(".palette .text").all_inner_texts()[:4] == [
+        "class 33",
+        "class 8",
+        "class 15",
+        "class 0",
+    ]
 
 
 def test_a_hidden_class_is_neither_seen_nor_touched(task: Task):
     page = task.open(_template(BOXES))
+    assert page.locator(".palette .count").all_inner_texts() == ["2", "1", ""]
     page.get_by_role("checkbox", name="Show cat").uncheck()
     assert page.locator(".stage svg g.shape:visible").count() == 1
     task.click(50, 50)
@@ -282,6 +309,7 @@ def test_a_hidden_class_is_neither_seen_nor_touched(task: Task):
     # A box that is drawn shows its class again.
     task.keys("n")
     assert _boxes(task)[3]["label"] == "dog"
+    assert page.locator(".palette .count").all_inner_texts() == ["2", "2", ""]
     assert page.get_by_role("checkbox", name="Show dog").is_checked()
     assert _boxes(task)[:3] == BOXES
 
@@ -320,6 +348,16 @@ def test_light_changes_what_is_seen_and_goes_along(task: Task, element: str):
     task.open(_template(element=element))
     _settings(task, {"light": {"brightness": 1, "contrast": "much", "gamma": 1e9}})
     assert _brightness(task) > brighter
+    sliders = [page.locator(f"input[aria-label^='{name}']") for name in ("Contrast", "Gamma")]
+    for key, contrast, gamma in [
+        ("c", "0.25", "3"),
+        ("Shift+C", "0", "3"),
+        ("Shift+Y", "0", "2.75"),
+        ("Shift+Y", "0", "2.5"),
+        ("y", "0", "2.75"),
+    ]:
+        task.keys(key)
+        assert [slider.input_value() for slider in sliders] == [contrast, gamma]
 
 
 def test_class_and_view_go_along_to_images_of_the_same_size(task: Task):

@@ -94,25 +94,73 @@ def test_painted_by_keyboard(task: Task):
     assert mask[row - 15, column + 23] == 1
 
 
-def test_a_mask_is_corrected(task: Task):
-    pixels = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
-    pixels[:50, :100] = (0x2C, 0xA0, 0x2C)
-    pixels[60:70, :100] = (1, 2, 3)
+def _source(*areas: tuple[str, tuple[int, int, int, int]]) -> str:
+    """A picture to correct: white, and rectangles of colours (left, top, right, bottom)."""
+    picture = Image.new("RGB", (WIDTH, HEIGHT), "white")
+    for colour, box in areas:
+        picture.paste(colour, box)
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    source = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
-    mappings = {"tree": {"color": "#2ca02c"}, "kerb": {"color": "#010203"}}
-    task.open(_template({"src": source, "labelMappings": mappings}))
+    picture.save(stream, "PNG")
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def _corrects(task: Task, initial: Any) -> list[str]:
+    """Open a task with a mask to correct; what is said of it to the owner."""
+    task.open(_template(initial))
     task.page.wait_for_function("document.querySelector('[name=result]').loading.initial")
+    told = [message["message"] for message in task.messages("error")]
+    assert task.page.locator("nightloop-notice", has_text="initial-value").all_inner_texts() == told
+    return told
+
+
+def test_a_mask_is_corrected(task: Task):
+    source = _source(("#2ca02c", (0, 0, 100, 50)), ("#010203", (0, 60, 100, 70)))
+    mappings = {"tree": {"color": "#2ca02c"}, "road": {"color": "#010203"}}
+    # As Ground Truth's own label maps call what nobody painted.
+    background = {"BACKGROUND": {"color": "#ffffff"}}
+    assert _corrects(task, {"src": source, "labelMappings": background | mappings}) == []
     answer = task.submit()["result"]
     assert answer["initialValueModified"] is False
-    assert answer["labelMappings"] == {**mappings, "road": {"color": ROAD}}
+    assert answer["labelMappings"] == mappings
     mask = _mask(answer)
     assert (mask[:50, :100] == 1).all()
     assert (mask == 1).sum() == 5000
     assert (mask[60:70, :100] == 2).all()
     task.drag((200, 100), (220, 100))
     assert task.submit()["result"]["initialValueModified"] is True
+
+
+def test_a_class_of_a_mask_that_is_not_offered_holds_the_answer(task: Task):
+    source = _source(
+        ("#2ca02c", (0, 0, 100, 50)), ("#010203", (0, 60, 100, 70)), ("#d62728", (0, 100, 100, 120))
+    )
+    mappings = {"tree": {"color": "#2ca02c"}, "kerb": {"color": "#010203"}}
+    assert _corrects(task, {"src": source, "labelMappings": mappings}) == [
+        "initial-value of crowd-semantic-segmentation: 1 colour of the mask is of no class that it names "
+        "(#d62728): 3 % of the image, which was left out",
+        "initial-value of crowd-semantic-segmentation: of 2 areas, 1 has a class that is not offered "
+        '(number 2): "kerb". Choose a class for each, or delete it, before you submit',
+    ]
+    page = task.page
+    assert "1 area has a class that is not offered (kerb)" in task.refuses()
+    page.get_by_role("button", name="kerb ⚠").click()
+    assert page.get_by_text('"kerb" is not one of the classes').count() == 1
+    task.drag((200, 100), (220, 100))  # nobody paints more of it
+    page.get_by_role("button", name="road").click()
+    answer = task.submit()["result"]
+    assert answer["labelMappings"] == {"tree": {"color": "#2ca02c"}, "road": {"color": ROAD}}
+    assert answer["initialValueModified"] is True
+    mask = _mask(answer)
+    assert [(mask == value).sum() for value in np.unique(mask)] == [WIDTH * HEIGHT - 6000, 5000, 1000]
+    assert len(np.unique(mask[60:70, :100])) == 1
+    task.keys("Control+z")
+    assert "not offered (kerb)" in task.refuses()
+    page.get_by_role("button", name="Delete kerb").click()
+    answer = task.submit()["result"]
+    assert set(answer["labelMappings"]) == {"road", "tree"}
+    assert _mask(answer).astype(bool).sum() == 5000
+    # What was left out is a change as well.
+    assert answer["initialValueModified"] is True
 
 
 def test_nothing_is_submitted_without_the_mask_to_correct(task: Task):
@@ -163,12 +211,7 @@ def test_each_thing_has_a_colour_of_its_own(task: Task):
 
 
 def test_things_to_correct_keep_their_colours(task: Task):
-    mask = Image.new("RGB", (WIDTH, HEIGHT), "white")
-    mask.paste("#2ca02c", (0, 0, 100, 50))
-    mask.paste("#d62728", (0, 100, 100, 150))
-    stream = io.BytesIO()
-    mask.save(stream, "PNG")
-    source = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    source = _source(("#2ca02c", (0, 0, 100, 50)), ("#d62728", (0, 100, 100, 150)))
     instances = [{"color": "#2ca02c", "label": "cell"}, {"color": "#d62728", "label": "cell"}]
     page = task.open(_things({"instances": instances, "src": source}))
     page.get_by_text("Painted (2)").wait_for()
@@ -181,3 +224,22 @@ def test_things_to_correct_keep_their_colours(task: Task):
     assert answer["initialValueModified"] is True
     assert answer["instances"][:2] == instances
     assert answer["instances"][2]["color"] not in ("#2ca02c", "#d62728")
+
+    # One of a class that is not offered is told, and given another one or deleted.
+    instances[1]["label"] = "rust"
+    page = task.open(_things({"instances": instances, "src": source}))
+    page.get_by_text("Painted (2)").wait_for()
+    told = page.locator(
+        "nightloop-notice", has_text="of 2 areas, 1 has a class that is not offered"
+    ).inner_text()
+    assert '(number 2): "rust"' in told
+    assert "not offered (rust)" in task.refuses()
+    page.get_by_role("button", name="rust 1 ⚠").click()
+    task.keys("2")
+    answer = task.submit()["result"]
+    assert [instance["label"] for instance in answer["instances"]] == ["cell", "dust"]
+    assert answer["initialValueModified"] is True
+    task.keys("Control+z")
+    assert "not offered (rust)" in task.refuses()
+    page.get_by_role("button", name="Delete rust 1").click()
+    assert task.submit()["result"]["instances"] == instances[:1]

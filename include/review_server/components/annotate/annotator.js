@@ -18,6 +18,7 @@ import { layOut } from "./layout.js";
 import { Letters } from "./letters.js";
 import { Loading } from "./loading.js";
 import { Painting } from "./paint.js";
+import { unknownProblem } from "./prelabels.js";
 import { Selection } from "./selection.js";
 import { Shapes } from "./shapes.js";
 
@@ -114,16 +115,8 @@ export class Annotator extends ImageStage {
   problem() {
     if (this.drawing.begun) return `Finish the ${this.kind.noun} you are drawing, or press Escape`;
     if (this.shapes.before) return `Let go of the ${this.kind.noun} that you are moving, or press Escape`;
-    return super.problem() ?? this.unknownProblem();
-  }
-
-  /** An answer with a class that nobody offered would be refused as a whole: it is not given. */
-  unknownProblem() {
-    const unknown = this.shapes.items.filter((shape) => this.isUnknown(shape.label));
-    if (!unknown.length) return null;
-    const [{ label }] = unknown;
-    const which = unknown.length === 1 ? `1 ${this.kind.noun} has` : `${unknown.length} ${this.kind.plural} have`;
-    return `${which} a class that is not offered${label ? ` (${label})` : ""}: choose one of the classes for it, or delete it`;
+    const labels = this.shapes.items.map((shape) => shape.label);
+    return super.problem() ?? unknownProblem(this.kind, labels.filter((label) => this.isUnknown(label)));
   }
 
   /** Whether a class is not among those to choose from. */

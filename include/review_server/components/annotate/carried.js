@@ -10,7 +10,11 @@ const MOST_COUNTED = 200; // classes whose use is counted
 /** @param {import("./image-stage.js").ImageStage} element */
 export function carry(element) {
   onSettings(() => {
-    if (!element.classChosen && element.labels.length) element.label = firstClass(element.labels);
+    if (!element.classChosen && element.labels.length) {
+      element.label = firstClass(element.labels);
+      // The classes stand there already, in the order of somebody who has used none.
+      element.panel.reorder?.();
+    }
     showView(element);
     element.changed();
   });

@@ -122,9 +122,7 @@ function cut(points, closed, axis, limit, sign) {
  * @returns {string[]}
  */
 export function wordsOf(what, kind, done) {
-  const of = `${what}: of ${done.total} ${done.total === 1 ? kind.noun : kind.plural}`;
-  const count = (numbers, one, many) =>
-    numbers.length ? [`${numbers.length} ${numbers.length === 1 ? one : many} (number ${listed(numbers)})`] : [];
+  const of = partOf(what, kind, done.total);
   const left = [
     ...count(done.empty, "has no extent", "have no extent"),
     ...count(done.outside, "lies outside the image", "lie outside the image"),
@@ -133,16 +131,46 @@ export function wordsOf(what, kind, done) {
     ...(done.unreadable.length ? [`such as ${brief(done.sample)}`] : []),
   ];
   const over = count(done.clipped, "reached over the image's edge and was clipped to it", "reached over the image's edge and were clipped to it");
-  const unknown = count(done.unknown.map((shape) => shape.number), "has a class that is not offered", "have a class that is not offered");
-  const classes = [...new Set(done.unknown.map((shape) => shape.label))].map(brief);
   return [
     ...(left.length ? [`${of}, these were left out: ${left.join(", ")}`] : []),
     ...over.map((words) => `${of}, ${words}`),
-    ...unknown.map((words) => `${of}, ${words}: ${classes.slice(0, 2).join(", ")}${classes.length > 2 ? " and others" : ""}. Choose a class for each, or delete it, before you submit`),
+    ...unknownWords(what, kind, done.total, done.unknown),
   ];
 }
 
-function listed(values) {
+/**
+ * The same of what has to be given a class: a message, or none.
+ * @param {string} what @param {{noun: string, plural: string}} kind @param {number} total
+ * @param {{label: string, number: number}[]} unknown @returns {string[]}
+ */
+export function unknownWords(what, kind, total, unknown) {
+  const words = count(unknown.map(({ number }) => number), "has a class that is not offered", "have a class that is not offered");
+  const classes = [...new Set(unknown.map(({ label }) => label))].map(brief);
+  return words.map((text) => `${partOf(what, kind, total)}, ${text}: ${classes.slice(0, 2).join(", ")}`
+    + `${classes.length > 2 ? " and others" : ""}. Choose a class for each, or delete it, before you submit`);
+}
+
+/**
+ * Why an answer is held: one with a class that nobody offered would be refused as a whole.
+ * @param {{noun: string, plural: string}} kind @param {string[]} labels of those whose class is not offered
+ * @returns {string | null}
+ */
+export function unknownProblem(kind, labels) {
+  if (!labels.length) return null;
+  const which = labels.length === 1 ? `1 ${kind.noun} has` : `${labels.length} ${kind.plural} have`;
+  return `${which} a class that is not offered${labels[0] ? ` (${labels[0]})` : ""}: choose one of the classes for it, or delete it`;
+}
+
+function partOf(what, kind, total) {
+  return `${what}: of ${total} ${total === 1 ? kind.noun : kind.plural}`;
+}
+
+function count(numbers, one, many) {
+  return numbers.length ? [`${numbers.length} ${numbers.length === 1 ? one : many} (number ${listed(numbers)})`] : [];
+}
+
+/** A few values, and how many more there are. @param {any[]} values */
+export function listed(values) {
   const rest = values.length - MOST_TOLD;
   return values.slice(0, MOST_TOLD).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }

@@ -288,7 +288,7 @@ class ImageClassifier extends Classifier {
     if (src === this.shownMask) return;
     this.shownMask = src;
     try {
-      const pixels = await valuesOf(src, { width, height }, labels.map(([, colour], index) => [colour, index + 1]));
+      const { pixels } = await valuesOf(src, { width, height }, labels.map(([, colour], index) => [colour, index + 1]));
       const canvas = h("canvas", { width, height, "aria-hidden": "true" });
       const area = { left: 0, top: 0, right: width, bottom: height };
       canvas.getContext("2d").putImageData(pictureOf(pixels, width, area, labels.map(([, colour]) => colour)), 0, 0);

@@ -4,6 +4,7 @@
  */
 
 import { h } from "../core/dom.js";
+import { firstClass } from "../annotate/carried.js";
 import { keepingFocus, tool } from "../annotate/frame.js";
 import { maskColours } from "./colours.js";
 import { Segmentation } from "./segmentation.js";
@@ -70,18 +71,26 @@ export class CrowdInstanceSegmentation extends Segmentation {
     const { label } = this.instances[value - 1] ?? { label: "" };
     const among = this.instances.slice(0, value).filter((instance, index) =>
       instance.label === label && this.mask.counts[index + 1]);
-    return `${label} ${Math.max(among.length, 1)}`;
+    return `${label || "no class"} ${Math.max(among.length, 1)}`;
+  }
+
+  labelOf(value) {
+    return this.instances[value - 1].label;
   }
 
   chooseLabel(label) {
+    const before = this.isUnknown(this.label) ? this.current : 0;
     this.current = 0;
-    return super.chooseLabel(label);
+    super.chooseLabel(label);
+    this.give(before);
+    return true;
   }
 
   /** The next stroke begins a new one of the same class. */
   next() {
     if (this.tool === "eraser") this.tool = "brush";
     this.current = 0;
+    if (this.isUnknown(this.label)) this.label = firstClass(this.labels);
     this.changed();
     this.say(`New ${this.label}`);
     return true;
@@ -98,13 +107,9 @@ export class CrowdInstanceSegmentation extends Segmentation {
 
   /** @param {number} value */
   delete(value) {
-    const name = this.nameOf(value);
-    this.show(this.mask.clear(value));
-    this.mask.settle();
     if (this.current === value) this.current = 0;
-    this.changed();
-    this.edited();
-    this.say(`${name} deleted`);
+    if (!this.current && this.isUnknown(this.label)) this.label = firstClass(this.labels);
+    super.delete(value);
   }
 
   /** The colour of the next one of a class; the chosen class has that of the one that is painted. */
@@ -128,7 +133,7 @@ export class CrowdInstanceSegmentation extends Segmentation {
   }
 
   showSides() {
-    const painted = this.instances.map((_, index) => index + 1).filter((value) => this.mask?.counts[value]);
+    const painted = this.areas();
     this.listTitle.textContent = `Painted (${painted.length})`;
     keepingFocus(this.list, () => this.list.replaceChildren(...painted.map((value) => this.row(value))));
   }
@@ -142,7 +147,7 @@ export class CrowdInstanceSegmentation extends Segmentation {
         onclick: () => this.choose(value),
       },
       h("span", { class: "swatch", style: `background: ${this.palette[value - 1]}` }),
-      h("span", { class: "text" }, name), h("span", { class: "quiet" }, this.shareOf(value))),
+      h("span", { class: "text" }, this.isUnknown(this.labelOf(value)) ? `${name} ⚠` : name), h("span", { class: "quiet" }, this.shareOf(value))),
       h("button", {
         type: "button", class: "remove", "data-key": `remove ${value}`, "aria-label": `Delete ${name}`, title: "Delete",
         onclick: () => this.delete(value),

@@ -56,12 +56,19 @@ export function layOut(element, root, fixed) {
 function classButtons(element) {
   return element.choices().map(({ label, count, counted }, index) => {
     const chosen = label === element.label && element.tool !== "eraser";
-    return classButton(element, { label, index, chosen, count, counted });
+    const unknown = element.isUnknown(label);
+    const button = classButton(element, { label, name: unknown ? `${label} ⚠` : label, index, chosen, count, counted });
+    // Without a key of its own: it is there to be given another class, or to be deleted.
+    return unknown ? h("div", { class: "class-row" }, button, h("button", {
+      type: "button", class: "remove", "data-key": `remove ${label}`, "aria-label": `Delete ${label}`, title: "Delete",
+      onclick: () => element.delete(element.areas().find((value) => element.labelOf(value) === label)),
+    }, "✕")) : button;
   });
 }
 
 function hintFor(element) {
   if (!element.labels.length) return "There are no classes to choose from.";
+  if (element.isUnknown(element.label)) return `"${element.label}" is not one of the classes: choose one for it.`;
   if (element.tool === "eraser") return "Drag over what nobody's class shall be.";
   if (element.tool === "brush") return `Drag over the image to paint ${element.label}.`;
   return element.polygon.corners.length ? "Click each corner; click the first one to fill." : "Click to begin a polygon.";

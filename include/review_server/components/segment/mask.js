@@ -86,10 +86,10 @@ export class Mask {
     return this.touch(area);
   }
 
-  /** Make every pixel of a value nobody's. @param {number} value @returns {Area} */
-  clear(value) {
+  /** Give every pixel of a value another one. @param {number} value @param {number} to @returns {Area} */
+  replace(value, to) {
     this.begin();
-    for (let index = 0; index < this.pixels.length; index += 1) if (this.pixels[index] === value) this.put(index, 0);
+    for (let index = 0; index < this.pixels.length; index += 1) if (this.pixels[index] === value) this.put(index, to);
     return this.touch({ left: 0, top: 0, right: this.width, bottom: this.height });
   }
 

@@ -16,7 +16,7 @@ export class Polygon {
     const near = (other) => other && Math.hypot(other.x - point.x, other.y - point.y) * element.view.scale <= NEAR;
     if (near(corners.at(-1)) || (corners.length >= 3 && near(corners[0]))) {
       this.finish();
-    } else if (element.chosen()) {
+    } else if (element.painted) {
       this.corners = [...corners, point];
       element.changed();
       element.say(`corner ${this.corners.length} set`);

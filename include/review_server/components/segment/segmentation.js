@@ -7,6 +7,7 @@
 
 import { h } from "../core/dom.js";
 import { ImageStage } from "../annotate/image-stage.js";
+import { unknownProblem } from "../annotate/prelabels.js";
 import { Keymap } from "../core/keymap.js";
 import { listenToKeys } from "../annotate/keyboard.js";
 import { pictureOf } from "./colours.js";
@@ -20,6 +21,9 @@ import { pngOf } from "./png.js";
 import { Polygon } from "./polygon.js";
 
 export class Segmentation extends ImageStage {
+  /** What has one value, in words. */
+  kind = { noun: "area", plural: "areas" };
+
   /** @param {ShadowRoot} root */
   buildStage(root) {
     /** @type {Mask | null} null until the image is there */
@@ -58,6 +62,11 @@ export class Segmentation extends ImageStage {
   /** The value that brush and polygon paint now; 0 when there is none. @returns {number} */
   chosen() {
     throw new TypeError("a subclass knows what it paints");
+  }
+
+  /** The class of a value. @param {number} _value @returns {string} */
+  labelOf(_value) {
+    throw new TypeError("a subclass knows what its values are");
   }
 
   /** The classes to choose from, and what each has. @returns {{label: string, count: string, counted: string}[]} */
@@ -131,14 +140,25 @@ export class Segmentation extends ImageStage {
   problem() {
     if (this.loading.missing) return this.loading.missing;
     if (this.polygon.corners.length) return "Finish the polygon you are drawing, or press Escape";
-    return super.problem();
+    const labels = this.areas().map((value) => this.labelOf(value));
+    return super.problem() ?? unknownProblem(this.kind, labels.filter((label) => this.isUnknown(label)));
+  }
+
+  /** The values that pixels have. @returns {number[]} */
+  areas() {
+    return this.palette.map((_, index) => index + 1).filter((value) => this.mask?.counts[value]);
+  }
+
+  /** Whether a class is not among those to choose from. @param {string} label */
+  isUnknown(label) {
+    return this.shownLabels.length > 0 && !this.shownLabels.includes(label);
   }
 
   // -- what gestures, keys and buttons do ------------------------------------------------------------------------
 
-  /** The value that the tool paints. */
+  /** The value that the tool paints. Nothing is painted of a class that is not offered. */
   get painted() {
-    return this.tool === "eraser" ? 0 : this.chosen();
+    return this.tool === "eraser" || this.isUnknown(this.label) ? 0 : this.chosen();
   }
 
   /** Paint from one point to another; `settle` ends the stroke. */
@@ -195,6 +215,29 @@ export class Segmentation extends ImageStage {
   chooseLabel(label) {
     if (this.tool === "eraser") this.tool = "brush";
     return super.chooseLabel(label);
+  }
+
+  /** What has a class that is not offered, and was chosen, gets the one that is chosen now. @param {number} value */
+  give(value) {
+    const to = this.painted;
+    if (!value || !to) return;
+    this.show(this.mask.replace(value, to));
+    this.settle();
+  }
+
+  /** Make all of a value nobody's. @param {number} value */
+  delete(value) {
+    const name = this.nameOf(value);
+    this.show(this.mask.replace(value, 0));
+    this.mask.settle();
+    this.changed();
+    this.edited();
+    this.say(`${name} deleted`);
+  }
+
+  /** A value, for people. @param {number} value */
+  nameOf(value) {
+    return this.labelOf(value);
   }
 
   escape() {
@@ -262,8 +305,12 @@ export class Segmentation extends ImageStage {
 
   /** "12 % of the image": what a value has. @param {number} value */
   shareOf(value) {
-    const { counts, pixels } = this.mask;
-    const share = (counts[value] / pixels.length) * 100;
+    return this.partOf(this.mask.counts[value]);
+  }
+
+  /** @param {number} count of pixels */
+  partOf(count) {
+    const share = (count / this.mask.pixels.length) * 100;
     return share ? `${share < 1 ? "<1" : Math.round(share)} %` : "";
   }
 

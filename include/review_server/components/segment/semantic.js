@@ -1,10 +1,13 @@
 /** crowd-semantic-segmentation: a value is a class. */
 
+import { firstClass } from "../annotate/carried.js";
 import { maskColours } from "./colours.js";
 import { Segmentation } from "./segmentation.js";
 
 // A byte a pixel: 0 is nobody's.
 const MOST_CLASSES = 255;
+// What Ground Truth's label maps call nobody's pixels.
+const BACKGROUND = "BACKGROUND";
 
 export class CrowdSemanticSegmentation extends Segmentation {
   /** Classes by their value in the mask, less one. It only grows: values keep their meaning. @type {string[]} */
@@ -13,13 +16,22 @@ export class CrowdSemanticSegmentation extends Segmentation {
   colours = new Map();
 
   update() {
-    const mappings = this.preset ? this.initialValue?.labelMappings ?? {} : {};
-    this.know([...Object.keys(mappings), ...this.labels]);
-    const given = Object.entries(mappings).map(([label, { color } = {}]) => [label, String(color ?? "").toLowerCase()])
-      .filter(([, colour]) => /^#[0-9a-f]{6}$/.test(colour));
+    const mapped = this.mapped(this.preset ? this.initialValue : null);
+    this.know([...mapped.map(([label]) => label), ...this.labels]);
+    const given = mapped.filter(([, colour]) => /^#[0-9a-f]{6}$/.test(colour));
     this.colours = new Map(/** @type {[string, string][]} */ (given));
     this.know([]);
     super.update();
+  }
+
+  /** The classes that a mask names, with their colours as they are written. @returns {[string, string][]} */
+  mapped(answer) {
+    return Object.entries(answer?.labelMappings ?? {}).filter(([label]) => !this.isBackground(label))
+      .map(([label, at]) => [label, String(at?.color ?? "").toLowerCase()]);
+  }
+
+  isBackground(label) {
+    return label === BACKGROUND && !this.labels.includes(BACKGROUND);
   }
 
   /** Give each class a value in the mask and a colour. @param {string[]} labels */
@@ -34,10 +46,12 @@ export class CrowdSemanticSegmentation extends Segmentation {
     return this.classes.map((label) => this.colour(label));
   }
 
-  adopt({ labelMappings = {} }) {
-    this.know(Object.keys(labelMappings));
-    return Object.entries(labelMappings).map(([label, { color } = { color: "" }]) =>
-      /** @type {[string, number]} */ ([color, this.classes.indexOf(label) + 1]));
+  adopt(answer) {
+    const mapped = this.mapped(answer);
+    this.know(mapped.map(([label]) => label));
+    const background = answer.labelMappings?.[BACKGROUND];
+    return [...mapped.map(([label, colour]) => /** @type {[string, number]} */ ([colour, this.classes.indexOf(label) + 1])),
+      ...(background && this.isBackground(BACKGROUND) ? [/** @type {[string, number]} */ ([String(background.color), 0])] : [])];
   }
 
   explained() {
@@ -47,6 +61,22 @@ export class CrowdSemanticSegmentation extends Segmentation {
 
   chosen() {
     return this.classes.indexOf(this.label) + 1;
+  }
+
+  labelOf(value) {
+    return this.classes[value - 1];
+  }
+
+  chooseLabel(label) {
+    const before = this.isUnknown(this.label) ? this.chosen() : 0;
+    super.chooseLabel(label);
+    this.give(before);
+    return true;
+  }
+
+  delete(value) {
+    if (this.chosen() === value) this.label = firstClass(this.labels);
+    super.delete(value);
   }
 
   colour(label) {

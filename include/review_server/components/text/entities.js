@@ -12,6 +12,7 @@ import { keysFor } from "../core/shortcuts.js";
 import { sheet } from "../core/style.js";
 import { instructionsPanel, panelStyle } from "../layout/instructions.js";
 import { classButton, keepingFocus, tool } from "../annotate/frame.js";
+import { unknownProblem, unknownWords } from "../annotate/prelabels.js";
 import { Shapes } from "../annotate/shapes.js";
 import { stageStyle, toolStyle } from "../annotate/stage-style.js";
 
@@ -26,6 +27,7 @@ const textStyle = sheet(`
   .crowd-text mark[data-short]::after { content: attr(data-short); padding: 0 4px; font-size: 0.7em; font-weight: 700; user-select: none; }
 `);
 
+const KIND = { noun: "entity", plural: "entities" };
 const TYPED = ["beforeinput", "drop", "paste", "cut", "dragstart"];
 
 export class CrowdEntityAnnotation extends CrowdElement {
@@ -132,7 +134,14 @@ export class CrowdEntityAnnotation extends CrowdElement {
   }
 
   problem() {
-    return this.text ? null : `${this.localName} has no text`;
+    if (!this.text) return `${this.localName} has no text`;
+    return unknownProblem(KIND, this.spans.items.map(({ label }) => label).filter((label) => this.isUnknown(label)));
+  }
+
+  /** Whether a label is not among those to choose from. @param {string} label */
+  isUnknown(label) {
+    const { labels } = this;
+    return labels.length > 0 && !labels.includes(label);
   }
 
   reset() {
@@ -145,13 +154,18 @@ export class CrowdEntityAnnotation extends CrowdElement {
 
   load(entities, what) {
     const spans = [];
-    for (const entity of Array.isArray(entities) ? entities : []) {
+    const unknown = [];
+    const all = Array.isArray(entities) ? entities : [];
+    for (const [index, entity] of all.entries()) {
       const { label, startOffset: start, endOffset: end } = entity ?? {};
       const inText = Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start < end && end <= this.string.length;
-      if (inText && typeof label === "string") spans.push({ label, points: [start, end] });
-      else this.complain(`${what} of ${this.localName}: ${JSON.stringify(entity)} is not a label with offsets in the text`);
+      if (inText && typeof label === "string") {
+        spans.push({ label, points: [start, end] });
+        if (this.isUnknown(label)) unknown.push({ label, number: index + 1 });
+      } else this.complain(`${what} of ${this.localName}: ${JSON.stringify(entity)} is not a label with offsets in the text`);
     }
     this.spans.load(spans);
+    for (const words of unknownWords(`${what} of ${this.localName}`, KIND, all.length, unknown)) this.complain(words);
   }
 
   get string() {
@@ -335,7 +349,7 @@ export class CrowdEntityAnnotation extends CrowdElement {
       },
       h("span", { class: "swatch", style: `background: ${this.colour(span.label)}` }),
       h("span", { class: "text" }, text),
-      h("span", { class: "quiet" }, this.labels.includes(span.label) ? span.label : `${span.label} ⚠`)),
+      h("span", { class: "quiet" }, this.isUnknown(span.label) ? `${span.label} ⚠` : span.label)),
       h("button", {
         type: "button", class: "remove", "data-key": `remove ${span.id}`, "aria-label": `Delete ${text}`, title: "Delete",
         onclick: () => {
