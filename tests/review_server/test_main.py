@@ -9,6 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+import include.local_cloud.__main__ as local_cloud_program
+import include.local_cloud.server as local_cloud_server
+import include.review_server.__main__ as review_program
 from include.review_server.__main__ import main
 from include.review_server.clock import utc_now
 from include.review_server.db.database import Database
@@ -95,6 +98,30 @@ def test_help_is_there(arguments: list[str], capsys: pytest.CaptureFixture[str])
         main(arguments)
     assert ended.value.code == 0
     assert "usage:" in capsys.readouterr().out
+
+
+def test_nothing_said_means_ten_seconds_to_take_back_and_seven_tenths_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made: list[ReviewSettings] = []
+
+    def make(settings: ReviewSettings, *_: object, **__: object) -> None:
+        made.append(settings)
+        raise OSError("made, and not started")
+
+    # Each program up to the point where it has its server; every other test sets these times.
+    for program in (review_program, local_cloud_server):
+        monkeypatch.setattr(program, "create_review", make)
+    assert main(["serve", "--port", "0", "--data", str(tmp_path / "review")]) == 1
+    cloud = ["local_cloud", "--port", "0", "--review-port", "0"]
+    monkeypatch.setattr("sys.argv", [*cloud, "--data", str(tmp_path / "cloud")])
+    assert local_cloud_program.main() == 1
+    assert [(one.undo_seconds, one.least_seconds) for one in made] == [(10, 0.7)] * 2
+    said = ["--undo-seconds", "3", "--least-seconds", "0.5"]
+    assert main(["serve", "--port", "0", "--data", str(tmp_path / "review"), *said]) == 1
+    monkeypatch.setattr("sys.argv", [*cloud, "--data", str(tmp_path / "another cloud"), *said])
+    assert local_cloud_program.main() == 1
+    assert [(one.undo_seconds, one.least_seconds) for one in made[2:]] == [(3, 0.5)] * 2
 
 
 @pytest.mark.parametrize("wrong", ["601", "-1", "nan", "soon"])

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from include.consensus.boxes import Box
@@ -21,7 +22,8 @@ _MOST_CLASSES = 200
 _LONGEST_CLASS = 100
 _LONGEST_WORDS = 160
 # What a page says beside the answer: two people who mean the same may differ in it.
-_BESIDE = ("inputImageProperties", "initialValueModified")
+_BESIDE = ("inputImageProperties", "initialValueModified", "workerComment")
+_REGIONS = ("polygons", "polylines", "lines", "keypoints", "instances")
 _INITIAL = "initialvalue"
 
 
@@ -29,8 +31,9 @@ _INITIAL = "initialvalue"
 class Said:
     """An answer, or what a model said. ``boxes``, ``spans``, ``classes`` and ``rest`` are by the name of the
     field; a span of a text is a box of height 1; ``rest`` has a digest of each field's JSON, ``shown`` its
-    beginning. ``size`` is that of the image, and ``modified`` whether the pre-labels were changed, where the
-    answer says so.
+    beginning, ``regions`` the classes of polygons, lines, keypoints and masks in it. ``size`` is that of the
+    image, ``modified`` whether the pre-labels were changed, and ``remarks`` what a worker wrote beside a
+    class, where the answer says so.
     """
 
     boxes: dict[str, tuple[Box, ...]] = field(default_factory=dict)
@@ -38,8 +41,10 @@ class Said:
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     rest: dict[str, str] = field(default_factory=dict)
     shown: str = ""
+    regions: tuple[str, ...] = ()
     size: tuple[float, float] | None = None
     modified: bool | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def fields(self) -> set[str]:
@@ -58,6 +63,12 @@ class Said:
         return [name for names in self.classes.values() for name in names]
 
     @property
+    def all_named(self) -> list[str]:
+        """The class of everything that has one, as often as it was given."""
+        named = [one.label for one in self.all_boxes + self.all_spans]
+        return [*named, *self.regions, *self.all_classes]
+
+    @property
     def words(self) -> str:
         """``2 cat, 1 dog`` for boxes and entities, the names for classes, the beginning of all other JSON."""
         labels = Counter(one.label for one in self.all_boxes + self.all_spans)
@@ -69,6 +80,7 @@ class Said:
         parts += self.all_classes
         if self.classes and not self.all_classes:
             parts.append("no class")
+        parts += [f"“{remark}”" for remark in self.remarks]
         if self.rest:
             parts.append(self.shown)
         return _short(", ".join(parts) or "nothing", _LONGEST_WORDS)
@@ -80,6 +92,7 @@ def read_answer(content: Any) -> Said:
     if not isinstance(content, Mapping):
         return _rest_only({"": content})
     left: dict[str, Any] = {}
+    regions: list[str] = []
     for name, value in content.items():
         parts = value if isinstance(value, Mapping) else {}
         if (boxes := _boxes(parts.get("boundingBoxes"))) is not None:
@@ -90,9 +103,19 @@ def read_answer(content: Any) -> Said:
             said.classes[name] = classes
         else:
             left[name] = value
+            regions += _regions(parts)
     rest = _rest_only(left) if left else said
     size, modified = _size(content.values()), _modified(content.values())
-    return replace(said, rest=rest.rest, shown=rest.shown, size=size, modified=modified)
+    written = _beside((content[name] for name in said.classes), "workerComment")
+    return replace(
+        said,
+        rest=rest.rest,
+        shown=rest.shown,
+        regions=tuple(regions[:MOST_BOXES]),
+        size=size,
+        modified=modified,
+        remarks=tuple(_short(text, _LONGEST_WORDS) for text in written if isinstance(text, str)),
+    )
 
 
 def read_initial(task_input: Any) -> Said | None:
@@ -133,10 +156,23 @@ def _each(value: Any, names: Sequence[str]) -> tuple[Box, ...] | None:
         left, top, width, height = sides if len(sides) == 4 else (sides[0], 0, sides[1] - sides[0], 1)
         if min(width, height) <= 0:
             return None
-        label = part.get("label")
-        name = _short(label, _LONGEST_CLASS) if isinstance(label, str) else ""
-        boxes.append(Box(name, float(left), float(top), float(width), float(height)))
+        boxes.append(Box(_label(part), float(left), float(top), float(width), float(height)))
     return tuple(boxes)
+
+
+def _regions(parts: Mapping[str, Any]) -> Iterator[str]:
+    """The classes of a field's shapes and instances, and those that its mask is painted with."""
+    for name in _REGIONS:
+        if isinstance(parts.get(name), list):
+            yield from (_label(one) for one in parts[name][:MOST_BOXES] if isinstance(one, Mapping))
+    painted = parts.get("labelMappings")
+    if isinstance(painted, Mapping):
+        yield from (_short(str(label), _LONGEST_CLASS) for label in islice(painted, MOST_BOXES))
+
+
+def _label(part: Mapping[str, Any]) -> str:
+    label = part.get("label")
+    return _short(label, _LONGEST_CLASS) if isinstance(label, str) else ""
 
 
 def _classes_of(value: Any) -> tuple[str, ...] | None:

@@ -1,5 +1,5 @@
-"""What many answers tell together: who agrees with whom, on which items people differ, and what they made of
-the model's proposals. Pure.
+"""What many answers tell together: who agrees with whom, on which items people differ, how often they gave
+which class, and what they made of the model's proposals. Pure.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nsmallest
 from itertools import combinations
 
 from include.review_server.portal.owner_comparing import Change, Matrix
 from include.review_server.portal.owner_given import Given
 
 _MOST_DISPUTED = 10
+_MOST_CLASSES = 40
 _MOST_CHANGES = 40
 # A worker is unlike the others after so many comparisons, when disagreeing twice as often, and by so much.
 LEAST_COMPARED = 10
@@ -54,6 +56,16 @@ class WorkerCounts:
 
 
 @dataclass(frozen=True)
+class ClassCount:
+    """How often people gave a class, and to how many items. ``share``: of the most."""
+
+    name: str
+    count: int
+    items: int
+    share: float
+
+
+@dataclass(frozen=True)
 class ClassChange:
     """What the model said and what people said of it; an empty name means nothing. ``share``: of the most."""
 
@@ -66,8 +78,9 @@ class ClassChange:
 @dataclass(frozen=True)
 class Tally:
     """What the answers tell. ``agreement`` is None when no two answers to one item were compared;
-    people differ on ``differing`` items, of which ``disputed`` are the first. ``crowded`` answers have too
-    many boxes on one spot to be compared with the others, or with the model's.
+    people differ on ``differing`` items, of which ``disputed`` are the first. Of ``all_classes`` that were
+    given, ``classes`` are the most frequent; ``unread`` answers were too long to be looked at. ``crowded``
+    answers have too many boxes on one spot to be compared with the others, or with the model's.
     """
 
     workers: tuple[WorkerCounts, ...] = ()
@@ -75,6 +88,9 @@ class Tally:
     agreement: float | None = None
     compared_items: int = 0
     differing: int = 0
+    classes: tuple[ClassCount, ...] = ()
+    all_classes: int = 0
+    unread: int = 0
     changes: tuple[ClassChange, ...] = ()
     crowded: int = 0
 
@@ -109,12 +125,16 @@ def tally(given: Sequence[Given], far: Mapping[int, Far], made: Made) -> Tally:
     # Of those who differ alike, the newest first.
     newest = sorted(disputed, key=lambda one: one.answers[-1].ended_at, reverse=True)
     first = sorted(newest, key=lambda one: one.far, reverse=True)[:_MOST_DISPUTED]
+    times, items_of = _classes(by_item.values())
     return Tally(
         workers=_workers(given, sums, pairs, total),
         disputed=tuple(first),
         agreement=agreement,
         compared_items=items,
         differing=len(disputed),
+        classes=_most_given(times, items_of),
+        all_classes=len(times),
+        unread=sum(one.said is None for one in given),
         changes=_sum(change for change in made.values() if change is not None),
         crowded=len(crowded),
     )
@@ -156,6 +176,22 @@ def _stands_out(own: list[float], others: int, others_total: float) -> bool:
         return False
     mine, theirs = sum(own) / len(own), others_total / others
     return mine >= _TIMES * theirs and mine - theirs >= _BY
+
+
+def _classes(items: Iterable[list[Given]]) -> tuple[Counter[str], Counter[str]]:
+    """How often each class was given, and to how many items."""
+    times: Counter[str] = Counter()
+    items_of: Counter[str] = Counter()
+    for answers in items:
+        named = Counter(name for one in answers if one.said for name in one.said.all_named)
+        times.update(named)
+        items_of.update(named.keys())
+    return times, items_of
+
+
+def _most_given(times: Counter[str], items_of: Counter[str]) -> tuple[ClassCount, ...]:
+    rows = nsmallest(_MOST_CLASSES, times.items(), key=lambda row: (-row[1], row[0]))
+    return tuple(ClassCount(name, count, items_of[name], count / rows[0][1]) for name, count in rows)
 
 
 def _sum(made: Iterable[Counter[Change]]) -> tuple[ClassChange, ...]:

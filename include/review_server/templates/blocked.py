@@ -28,7 +28,7 @@ _ALLOWED_BY_HOST = ("script", "img", "link")
 _NOT_THERE = (
     (
         re.compile(
-            r"\b(fetch\s*\(|XMLHttpRequest\b|WebSocket\s*\(|EventSource\s*\(|sendBeacon\s*\(|"
+            r"(?<![\w$])(fetch\s*\(|XMLHttpRequest\b|WebSocket\s*\(|EventSource\s*\(|sendBeacon\s*\(|"
             r"(?:\$|jQuery)\.(?:ajax|get(?:JSON)?|post)\s*\()"
         ),
         "blocked-request",
@@ -55,7 +55,7 @@ _NOT_THERE = (
         "what is inside of Amazon's elements is not imitated; use their attributes, value and events",
     ),
 )  # fmt: skip
-_IMPORTED = re.compile(r"""\bimport\s*(?:\(\s*|[\w${},*\s]+\sfrom\s*)?['"]([^'"\n]{1,500})['"]""")
+_IMPORTED = re.compile(r"""(?<![\w$.])import\s*(?:\(\s*|[\w${},*\s]+\sfrom\s*)?['"]([^'"\n]{1,500})['"]""")
 _STYLE_ADDRESS = re.compile(r"""(?:url\(\s*['"]?|@import\s+['"])([^'")\s]{1,500})""")
 
 

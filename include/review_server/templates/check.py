@@ -46,10 +46,11 @@ def check(text: str, task_input: Any, hosts: Collection[str] = ()) -> list[Findi
         found = list(elements.tags(rendered.content))
         findings += _escaping(text)
         findings += structure(found)
+        findings += foreign_images(found, hosts)
         findings += not_done(found)
         findings += blocked(found, rendered.content, hosts)
         for tag in found:
-            findings += _content(tag, scripted=_sets_lists(text), hosts=hosts)
+            findings += _content(tag, scripted=_sets_lists(text))
     return in_order(findings)
 
 
@@ -109,6 +110,20 @@ def structure(found: list[Tag]) -> Iterator[Finding]:
     yield from _names(found)
 
 
+def foreign_images(found: list[Tag], hosts: Collection[str]) -> Iterator[Finding]:
+    """Elements whose image is at an address that a task's page does not load."""
+    for tag in found:
+        element, source = ELEMENTS.get(tag.name), tag.attributes.get("src", "").strip()
+        if not element or not element.image or not source or LIQUID in source:
+            continue
+        if not source.startswith((GRANTED, "data:")) and host_of(source) not in hosts:
+            message = (
+                f"<{tag.name}>: src is not an S3 object passed through grant_read_access; a task's page "
+                "shows no other image, unless an owner allows its host"
+            )
+            yield Finding("image-not-granted", message, line_of(tag))
+
+
 def not_done(found: list[Tag]) -> Iterator[Finding]:
     """What an element is asked for that it does not do here."""
     for tag in found:
@@ -145,7 +160,7 @@ def _form(found: list[Tag]) -> Iterator[Finding]:
         yield warning("several-forms", "more than one <crowd-form>: only one is submitted", line_of(forms[1]))
 
 
-def _content(tag: Tag, *, scripted: bool, hosts: Collection[str]) -> Iterator[Finding]:
+def _content(tag: Tag, *, scripted: bool) -> Iterator[Finding]:
     """What an element is given."""
     element = ELEMENTS.get(tag.name)
     if element is None:
@@ -159,16 +174,8 @@ def _content(tag: Tag, *, scripted: bool, hosts: Collection[str]) -> Iterator[Fi
         yield from _initial(tag, attribute)
     if element.text and not tag.has("text"):
         yield Finding("missing-text", f"<{tag.name}> has no text", line)
-    if element.image:
-        source = tag.attributes.get("src", "").strip()
-        if not source:
-            yield Finding("missing-image", f"<{tag.name}> has no src", line)
-        elif not source.startswith((GRANTED, "data:")) and host_of(source) not in hosts:
-            message = (
-                f"<{tag.name}>: src is not an S3 object passed through grant_read_access; a task's page "
-                "shows no other image, unless an owner allows its host"
-            )
-            yield Finding("image-not-granted", message, line)
+    if element.image and not tag.attributes.get("src", "").strip():
+        yield Finding("missing-image", f"<{tag.name}> has no src", line)
 
 
 def _list(tag: Tag, attribute: str, element: elements.Element) -> Iterator[Finding]:

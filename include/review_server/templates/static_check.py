@@ -12,7 +12,7 @@ from liquid.exceptions import LiquidError
 
 from include.review_server.templates import elements
 from include.review_server.templates.blocked import blocked
-from include.review_server.templates.check import not_done, structure
+from include.review_server.templates.check import foreign_images, not_done, structure
 from include.review_server.templates.findings import Finding, Severity, in_order
 from include.review_server.templates.liquid import Templates
 from include.review_server.templates.marked import marked
@@ -39,6 +39,7 @@ def static_check(text: str, hosts: Collection[str] = ()) -> list[Finding]:
     found = list(elements.tags(html))
     # Of two branches only one is shown: what stands twice here may stand once there.
     findings += [finding for finding in structure(found) if finding.severity is Severity.ERROR]
+    findings += foreign_images(found, hosts)
     findings += not_done(found)
     findings += blocked(found, html, hosts)
     return [finding for finding in in_order(findings) if finding.severity is not Severity.HINT]

@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 Job = Callable[[], bool]
 _Thing = TypeVar("_Thing")
 
-# Deadlines by the clock are seen within this time even when nobody wakes the worker. Soon after there was work
-# more of it is likely; a server at which nothing happens looks seldom, because ten jobs that look twice a second
-# take a twenty-fifth of a core for nothing.
+# Deadlines by the clock are seen within these times even when nobody wakes the worker. Soon after there was
+# work more of it is likely; a server at which nothing happens looks less often, because ten jobs that look
+# twice a second take a twenty-fifth of a core for nothing.
 _LOOK_SECONDS = 0.5
 _LONGEST_LOOK = 2.0
 

@@ -171,6 +171,7 @@ def test_a_stopping_job_says_what_it_waits_for_what_failed_and_what_it_keeps(rig
     assert "It waits for" not in page
     assert worker.name in page
     assert "Pre-labels changed" not in page
+    assert re.search(r'<tr data-key="cat">.*?</meter> 1</td>', page, re.DOTALL), "how often people said cat"
     table = http.get("/owner").text
     row = table[table.index(f"/owner/labeling-jobs/{job}") :].split("</tr>")[0]
     # Objects, kept, by people, by machine, failed, remaining: they add up.

@@ -7,14 +7,17 @@ import io
 import json
 import logging
 import re
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select
 
+from include.review_server.clock import iso
 from include.review_server.db.models import HumanLoop
-from include.review_server.portal import owner_answers, owner_export, owner_sample
+from include.review_server.portal import owner_answers, owner_export, owner_sample, owner_tally
+from include.review_server.portal.owner_given import LONGEST
 from tests.review_server.rig import Flow, Person, Rig
 
 CAT, DOG = ({"crowd-image-classifier": {"label": name}} for name in ("cat", "dog"))
@@ -66,10 +69,11 @@ def part(page: str, heading: str) -> str:
 
 
 def test_who_holds_what_what_waits_and_what_is_done_when(rig: Rig, owner: Owner):
-    flow = rig.flow(TaskCount=1)
-    first, *_ = [flow.start() for _ in range(4)]
+    flow = rig.flow(TaskCount=1, TaskAvailabilityLifetimeInSeconds=7_200)
     ada, bo = rig.worker(flow.team), rig.worker(flow.team)
     with rig.clock.stopped():
+        first, *_ = [flow.start() for _ in range(4)]
+        deadline = rig.clock() + timedelta(hours=2)
         held = ada.take(flow)
         rig.clock.advance(600)
         answer(bo, flow, CAT)
@@ -81,9 +85,12 @@ def test_who_holds_what_what_waits_and_what_is_done_when(rig: Rig, owner: Owner)
         now = part(page, "now")
         tiles = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", now))
         assert tiles == {"Waiting": "2", "In hand": "1", "Answers, last hour": "1", "Oldest open": "10 min"}
-        assert first in now
+        assert first in re.sub(r".*data-key=\"oldest\"", "", now)
+        assert f'offered until <strong><time datetime="{iso(deadline)}"' in now
         # One answer that was begun just now is sixty an hour at most: three are left.
         assert "<strong>60</strong> answers an hour" in now
+        end = rig.clock() + timedelta(minutes=3)
+        assert f'is done on <strong><time datetime="{iso(end)}"' in now
     ada.do("return", held)
     assert not part(owner.of(flow), "held")
 
@@ -130,6 +137,36 @@ def test_two_who_say_cat_and_dog_stand_at_the_top(rig: Rig, owner: Owner):
     assert f"{ada.name}: answered" in one
     assert "<strong>cat</strong>" in one
     assert "100 % apart from the others" in one
+
+
+def test_without_a_model_too_the_page_tells_how_often_and_on_how_many_items_each_class_was_given(
+    rig: Rig, owner: Owner, monkeypatch: pytest.MonkeyPatch
+):
+    def rows() -> list[tuple[str, ...]]:
+        row = r"<th scope=\"row\"[^>]*>([^<]*)</th> <td><meter[^>]*></meter> (\d+)</td> <td[^>]*>(\d+)"
+        return re.findall(row, part(owner.of(flow), "by-class"))
+
+    monkeypatch.setattr(owner_tally, "_MOST_CLASSES", 2)
+    flow = rig.flow(TaskCount=2)
+    for _ in range(2):
+        flow.start()
+    ada, bo = [rig.worker(flow.team) for _ in range(2)]
+    assert not part(owner.of(flow), "by-class"), "nobody has said anything"
+    box = {"label": "cat", "left": 1, "top": 1, "width": 9, "height": 9}
+    dog = box | {"label": "<dog>", "left": 50}
+    answer(ada, flow, {"annotatedResult": {"boundingBoxes": [box, dog, dog | {"top": 30}]}})
+    answer(bo, flow, {"annotatedResult": {"boundingBoxes": [box, dog]}})
+    assert rows() == [("&lt;dog&gt;", "3", "1"), ("cat", "2", "1")]
+    answer(ada, flow, {"crowd-image-classifier": {"label": "cat"}})
+    assert rows() == [("&lt;dog&gt;", "3", "1"), ("cat", "3", "2")]
+    answer(bo, flow, {"text": "x" * LONGEST, "kind": {"label": "bird"}})
+    page = part(owner.of(flow), "by-class")
+    assert "1 answer is too long to be looked at" in page
+    assert "more.</p>" not in page
+    flow.start()
+    answer(ada, flow, {"kind": {"label": "bird"}})
+    assert "and 1 more.</p>" in part(owner.of(flow), "by-class")
+    assert not part(owner.of(flow), "classes")
 
 
 def test_a_worker_who_disagrees_with_those_who_agree_is_flagged_after_enough_comparisons(

@@ -52,6 +52,7 @@ CAT, DOG = ({"crowd-image-classifier": {"label": name}} for name in ("cat", "dog
         (boxes(box("cat")), boxes(box("cat"), box("dog", left=400)), 1 / 3),
         (boxes(), boxes(), 0),
         (boxes(), boxes(box("cat")), 1),
+        (CAT, {"crowd-image-classifier": {"label": "cat", "workerComment": "half of it"}}, 0),
         ({"plate": "B-42"}, {"plate": "B-42"}, 0),
         ({"plate": "B-42", **CAT}, {"plate": "B-43", **CAT}, 1),
         ({"plate": "B-42"}, {}, 1),
@@ -134,8 +135,30 @@ def test_answers_in_words():
     assert read_answer(boxes(box("cat"), box("cat", left=300), box("dog"))).words == "2 cat, 1 dog"
     assert read_answer(boxes()).words == "no boxes"
     assert read_answer(CAT).words == "cat"
+    assert read_answer({"kind": {"label": "cat", "workerComment": "half"}}).words == "cat, “half”"
     assert read_answer({"plate": "Ä\ud800"}).words == '{"plate":"Ä?"}'
     assert len(read_answer({"crowd-image-classifier": {"label": "x" * 9999}}).words) <= 160
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (boxes(box("cat"), box("cat", left=300), box("dog")), ["cat", "cat", "dog"]),
+        ({"e": {"entities": [{"label": "person", "startOffset": 0, "endOffset": 4}]}}, ["person"]),
+        ({"a": {"polygons": [{"label": "plate", "vertices": []}, {"vertices": []}]}}, ["plate", ""]),
+        ({"a": {"polylines": [{"label": "edge"}]}, "b": {"lines": [{"label": "rim"}]}}, ["edge", "rim"]),
+        ({"a": {"keypoints": [{"label": "tip", "x": 3, "y": 4}]}}, ["tip"]),
+        ({"a": {"instances": [{"label": "cell"}] * 2, "labeledImage": {}}}, ["cell", "cell"]),
+        ({"a": {"labelMappings": {"road": {"color": "#2ca02c"}}, "labeledImage": {}}}, ["road"]),
+        ({"kinds": {"labels": ["cat", "dog"]}}, ["cat", "dog"]),
+        ({"kind": {"label": "cat", "workerComment": "half of it"}}, ["cat"]),
+        (radio("yes"), ["yes"]),
+        ({"a": {"polygons": [3], "labelMappings": [], "instances": "x"}, "plate": "B-42"}, []),
+        ({"a": {"polygons": [{"label": "x"}] * 1001}, "b": {"keypoints": [{"label": "y"}]}}, ["x"] * 1000),
+    ],
+)
+def test_the_classes_that_an_answer_gives(content: Any, named: list[str]):
+    assert read_answer(content).all_named == named
 
 
 def test_what_people_made_of_the_models_boxes():

@@ -39,7 +39,45 @@ FORM = "<crowd-form>\n{}\n</crowd-form>"
             "not-done",
             "no-geometry-edit",
         ),
+        (
+            "<crowd-image-classifier name='k' src='https://cdn.example.org/a.jpg'></crowd-image-classifier>",
+            "image-not-granted",
+            "unless an owner allows its host",
+        ),
         ("<script>localStorage.a = 1</script>", "no-storage", "no storage"),
+        *(
+            (f"<script>const x = () => {asks}</script>", "blocked-request", "sends no requests")
+            for asks in (
+                "fetch('/x')",
+                "new XMLHttpRequest()",
+                "new WebSocket('wss://x.org')",
+                "new EventSource('/x')",
+                "navigator.sendBeacon('/x')",
+                "$.ajax({})",
+                "jQuery.getJSON('/x')",
+            )
+        ),
+        *(
+            (f"<script>if (x) {asks}('x')</script>", "no-dialogs", f"{asks}: a task's page opens no dialogs")
+            for asks in ("alert", "window.confirm", "prompt")
+        ),
+        ("<script>window.open('https://example.org')</script>", "no-windows", 'target="_blank"'),
+        *(
+            (f"<script type='module'>{text}</script>", "foreign-address", "imports https://cdn.example.org/x")
+            for text in (
+                "import x, {y as z} from 'https://cdn.example.org/x.js'",
+                'import "https://cdn.example.org/x.js"',
+                "const x = await import('https://cdn.example.org/x.js')",
+            )
+        ),
+        *(
+            (text, "foreign-address", "the style loads https://cdn.example.org/x")
+            for text in (
+                "<style>p { background: url(https://cdn.example.org/x.png) }</style>",
+                "<style>@import 'https://cdn.example.org/x.css';</style>",
+                "<p style=\"background: url('https://cdn.example.org/x.png')\"></p>",
+            )
+        ),
     ],
 )
 def test_a_template_is_judged_without_an_input(inner: str, code: str, said: str):
@@ -47,7 +85,7 @@ def test_a_template_is_judged_without_an_input(inner: str, code: str, said: str)
     assert (found.code, found.line) == (code, 2)
     assert said in found.message
     assert static_check(FORM.format(inner), ["cdn.example.org"]) == (
-        [] if code == "foreign-address" else [found]
+        [] if code in ("foreign-address", "image-not-granted") else [found]
     )
 
 
@@ -58,6 +96,9 @@ def test_a_template_is_judged_without_an_input(inner: str, code: str, said: str)
         "{% for x in task.input.list %}<crowd-input name='a{{ x }}'></crowd-input>{% endfor %}",
         "<crowd-radio-group name='a'><crowd-radio-button value='b'></crowd-radio-button></crowd-radio-group>",
         "<a href='https://example.org' target='_blank'>x</a>",
+        "<crowd-image-classifier name='k' src='{{ task.input.x }}'></crowd-image-classifier>",
+        "<script>prefetch(); form.alert('x'); reconfirm('x'); door.open(); o.import('x')</script>",
+        "<style>p { fill: url(#a); mask: url(data:image/png;base64,AA), url({{ task.input.x }}) }</style>",
     ],
 )
 def test_what_the_input_decides_is_not_complained_of(inner: str):
