@@ -10,6 +10,7 @@ import { Activity } from "./core/activity.js";
 import { listen, reportSize, tell } from "./core/bridge.js";
 import { announce, blockedHosts, complain, watch } from "./core/complaints.js";
 import { isTyping } from "./core/dom.js";
+import { chordOf } from "./core/key-name.js";
 import { handOnLinks } from "./core/links.js";
 import { Seen } from "./core/seen.js";
 import "./core/settings.js";
@@ -31,7 +32,7 @@ import { CrowdSemanticSegmentation } from "./segment/semantic.js";
 import { CrowdTextractAnalyzeDocument } from "./document/textract.js";
 import { CrowdEntityAnnotation } from "./text/entities.js";
 
-const PORTAL_KEYS = ["KeyS", "KeyT", "KeyW", "KeyQ", "KeyZ", "KeyC"];
+const PORTAL_KEYS = ["Alt+s", "Alt+t", "Alt+w", "Alt+q", "Alt+z", "Alt+c"];
 
 watch();
 handOnLinks();
@@ -151,11 +152,12 @@ window.addEventListener("keydown", (event) => {
 
 /** Keys of the page around this one do not reach it while the focus is here: hand them on. */
 function forward(event) {
-  const meant = event.altKey ? PORTAL_KEYS.includes(event.code) : event.key === "?" && !isTyping(event);
+  const chord = chordOf(event);
+  const meant = chord === "?" ? !isTyping(event) : PORTAL_KEYS.includes(chord);
   // What that page has handed over itself stays here.
   if (!meant || event.defaultPrevented || !event.isTrusted) return;
   event.preventDefault();
-  tell("key", { code: event.code, key: event.key, alt: event.altKey, ctrl: event.ctrlKey, shift: event.shiftKey });
+  tell("key", { chord });
 }
 
 /** A key that was pressed in the page around: it acts as if pressed here. @param {any} message */

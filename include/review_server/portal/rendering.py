@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from include.review_server.clock import iso
+from include.review_server.templates import component_files
 
 _HERE = Path(__file__).parent
 _STATIC = _HERE / "static"
@@ -60,7 +61,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters |= {"iso": iso, "span": span, "day": day}
-        self._environment.globals["static"] = f"/portal/{_version()}"
+        self._environment.globals["static"] = f"/portal/{_version()}/portal/static"
 
     def page(self, name: str, status: int = 200, picture: str | None = None, **values: Any) -> Response:
         """The page ``templates/{name}.html``. Pages about a person get ``person`` (a ``SignedIn``).
@@ -83,8 +84,15 @@ class Pages:
 
     @staticmethod
     def routes() -> list[Mount]:
-        """Where the style and the scripts are."""
-        return [Mount(f"/portal/{_version()}", _ForGood(directory=_STATIC))]
+        """Where the style and the scripts are.
+
+        As they lie in the tree: the portal's scripts import one that the components have, too.
+        """
+        base = f"/portal/{_version()}"
+        return [
+            Mount(f"{base}/portal/static", _ForGood(directory=_STATIC)),
+            Mount(f"{base}/components/core", _ForGood(directory=component_files.ROOT / "core")),
+        ]
 
 
 class _ForGood(StaticFiles):
@@ -113,7 +121,7 @@ def day(moment: datetime) -> str:
 
 
 def _version() -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(component_files.version().encode())
     for path in sorted(_STATIC.iterdir()):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import CDPSession
 
 from tests.review_server.components.conftest import Task, as_attribute
+from tests.review_server.keyboards import LAYOUTS, Keyboard
 
 BOXES = [
     {"height": 40, "label": "cat", "left": 20, "top": 30, "width": 60},
@@ -16,41 +16,6 @@ BOXES = [
 ]
 ELEMENT = "document.querySelector('crowd-bounding-box')"
 MANY = [f"class {number}" for number in range(60)]
-
-# What a key sends: its place, and what is printed there, plain and with Shift.
-LAYOUTS = {
-    layout: dict(key.split(":", 1) for key in keys.split())
-    for layout, keys in {
-        "US": """Digit1:1! Digit2:2@ Digit3:3# KeyZ:zZ KeyW:wW KeyN:nN
-            BracketLeft:[{ BracketRight:]} Equal:=+ Minus:-_ Slash:/?""",
-        "French": """Digit1:&1 Digit2:é2 Digit3:"3 KeyW:zZ KeyZ:wW KeyN:nN
-            BracketLeft:^¨ BracketRight:$£ Equal:=+ Minus:)° KeyM:,?""",
-        "Russian": """Digit1:1! Digit2:2" Digit3:3№ KeyZ:яЯ KeyW:цЦ KeyN:тТ
-            BracketLeft:хХ BracketRight:ъЪ Equal:=+ Minus:-_ Digit7:7?""",
-    }.items()
-}
-MODIFIERS = {"Alt": 1, "Ctrl": 2, "Meta": 4, "Shift": 8}
-
-
-class Keyboard:
-    """A keyboard with a layout, as the operating system tells the browser of it."""
-
-    def __init__(self, task: Task, layout: str) -> None:
-        self._client: CDPSession = task.page.context.new_cdp_session(task.page)
-        self._layout = LAYOUTS[layout]
-
-    def press(self, chord: str, repeats: int = 0) -> None:
-        """Press the key at a place: `Ctrl+KeyZ`. Held, it repeats."""
-        *held, code = chord.split("+")
-        key = self._layout[code]["Shift" in held]
-        if key == "^":
-            key = "Dead"
-        event = {"code": code, "key": key, "modifiers": sum(MODIFIERS[name] for name in held)}
-        for repeat in range(repeats + 1):
-            self._client.send(
-                "Input.dispatchKeyEvent", {"type": "rawKeyDown", "autoRepeat": repeat > 0, **event}
-            )
-        self._client.send("Input.dispatchKeyEvent", {"type": "keyUp", **event})
 
 
 def _template(
@@ -85,7 +50,7 @@ def _settings(task: Task, settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_keys_mean_the_same_on_every_layout(task: Task, layout: str):
     task.open(_template(BOXES))
-    keyboard = Keyboard(task, layout)
+    keyboard = Keyboard(task.page, layout)
     task.page.locator(".stage").focus()
     task.keys("Tab")
     keyboard.press("Digit3")
@@ -120,13 +85,13 @@ def test_keys_mean_the_same_on_every_layout(task: Task, layout: str):
 def test_classifiers_and_texts_take_the_digits_of_other_layouts(task: Task, layout: str):
     task.open("""<crowd-form><crowd-classifier name="result" categories="['a', 'b']"></crowd-classifier>
       </crowd-form>""")
-    Keyboard(task, layout).press("Digit2")
+    Keyboard(task.page, layout).press("Digit2")
     assert task.value() == {"label": "b"}
     task.open("""<crowd-form><crowd-entity-annotation name="result" text="Ada met Alan"
       labels="['who', 'where']"></crowd-entity-annotation></crowd-form>""")
     task.page.locator(".crowd-text").click()
     task.keys("Home", "Shift+ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight")
-    keyboard = Keyboard(task, layout)
+    keyboard = Keyboard(task.page, layout)
     keyboard.press("Digit2")
     assert task.value()["entities"] == [{"endOffset": 3, "label": "where", "startOffset": 0}]
     keyboard.press("Ctrl+KeyW" if layout == "French" else "Ctrl+KeyZ")

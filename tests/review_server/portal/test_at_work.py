@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 from sqlalchemy import select
 
-from include.review_server.db.models import Complaint, Task
+from include.review_server.db.models import Complaint, Draft, Task
+from tests.review_server.keyboards import LAYOUTS, Keyboard
 from tests.review_server.portal.conftest import Visitor, ask, boxes_in
 from tests.review_server.rig import Flow, Rig
 from tests.support.cloud import LocalCloud, eventually
@@ -34,6 +36,14 @@ LISTENER = """
   document.addEventListener("all-crowd-elements-ready", () =>
     setTimeout(() => parent.postMessage({ nightloop: "settings", settings: { light: 2 } }, "*")));
 </script>"""
+
+# The keys of the page do the same wherever the focus is.
+BAR, FRAME = "#stop", "#frame"
+HIDE = """() => {
+    Object.defineProperty(document, 'hidden', {value: true});
+    document.dispatchEvent(new Event('visibilitychange'));
+}"""
+FADING = "document.getElementById('news').getAnimations().map((animation) => animation.animationName)"
 
 # Longer than a test takes, also on a busy machine: what has to be over is over by the clock of the server.
 _UNDO = 600
@@ -116,6 +126,9 @@ def test_the_next_task_is_there_at_once_and_the_last_can_be_taken_back(texts: Fl
     frame = reviewer.frame()
     expect(frame.get_by_text("car 2")).to_be_visible()
     expect(page.locator("#progress")).to_have_text("2 of 2")
+    # As long as an answer can be taken back, what says so stays.
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    assert page.evaluate(FADING) == []
     assert page.evaluate("window.stays"), "the page was loaded anew"
     # What is typed now belongs to the second.
     frame.get_by_label("Plate").fill("two")
@@ -230,17 +243,56 @@ def test_what_was_done_outlives_the_page_and_the_network(texts: Flow, visit: Vis
         "**/draft", lambda route: route.abort() if route.request.method == "PUT" else route.continue_()
     )
     reviewer.take().get_by_label("Plate").fill("kept")
-    page.wait_for_function("() => Object.values(localStorage).some((text) => text.includes('kept'))")
+    page.keyboard.press("Alt+c")
+    page.get_by_label("What the owner of the task should know").fill("a word")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function("() => Object.values(localStorage).some((text) => /kept.*a word/.test(text))")
     page.reload()
     frame = reviewer.frame()
     expect(frame.get_by_label("Plate")).to_have_value("kept")
+    expect(page.get_by_role("button", name="Comment (written)")).to_be_visible()
+    # What was said is gone after a while, and is seen again when something is said anew.
+    assert page.evaluate(FADING) == ["fade"]
+    page.evaluate("document.getElementById('news').getAnimations()[0].finish()")
+    expect(page.locator("#news")).to_have_css("opacity", "0")
     reviewer.context.set_offline(True)
     reviewer.submit()
+    expect(page.get_by_role("status")).to_contain_text("not sent yet")
+    expect(page.locator("#news")).not_to_have_css("opacity", "0")
     expect(page.get_by_role("heading", name="Not sent yet")).to_be_visible()
     reviewer.context.set_offline(False)
     page.wait_for_url(f"{reviewer.rig.url}/")
     assert _done(page) == 1
     assert not page.evaluate("Object.values(localStorage).some((text) => text.includes('kept'))")
+
+
+def test_the_server_keeps_what_was_done_now_and_then_and_at_last(texts: Flow, visit: Visit):
+    texts.start()
+    reviewer = visit(texts)
+    page = reviewer.page
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.clock.install()
+    plate = reviewer.take().get_by_label("Plate")
+    task = page.url.rpartition("/")[2]
+
+    def kept(value: str) -> bool:
+        page.title()  # Lets the page's messages through.
+        with reviewer.rig.review.database.read() as session:
+            draft = session.get(Draft, task)
+            return draft is not None and json.loads(draft.content) == {"plate": value}
+
+    plate.fill("now and then")
+    page.clock.fast_forward(30_000)
+    eventually(lambda: kept("now and then"))
+    plate.fill("hidden")
+    page.evaluate(HIDE)
+    eventually(lambda: kept("hidden"))
+    page.reload()
+    reviewer.frame().get_by_label("Plate").fill("left")
+    page.wait_for_function("() => Object.values(localStorage).some((text) => text.includes('left'))")
+    # The page is gone at once, and its frame with it.
+    page.goto("about:blank")
+    eventually(lambda: kept("left"))
 
 
 def test_leaving_asks_only_when_something_was_changed(texts: Flow, visit: Visit):
@@ -335,16 +387,50 @@ def test_the_frame_gets_its_settings_again_and_the_keys_of_the_bar(rig: Rig, vis
     expect(frame.locator("#keys")).to_have_text("KeyX")
 
 
-def test_on_a_phone_and_magnified_everything_is_within_reach(boxes: Flow, visit: Visit):
+def test_keys_are_where_they_are_printed_on_every_layout(rig: Rig, visit: Visit):
+    flow = rig.flow(content=LISTENER)
+    flow.start()
+    reviewer = visit(flow)
+    page = reviewer.page
+    frame = reviewer.take()
+    status = page.locator("#status")
+    for layout, option in [*((name, False) for name in LAYOUTS), ("US", True)]:
+        keyboard = Keyboard(page, layout, option)
+        z, w = ("KeyW", "KeyZ") if layout == "French" else ("KeyZ", "KeyW")
+        # Undo of the bar goes to the task; of what is printed there, nothing else does.
+        page.locator(BAR).focus()
+        frame.locator("#keys").evaluate("(keys) => keys.textContent = ''")
+        keyboard.press(f"Ctrl+{z}")
+        expect(frame.locator("#keys")).to_have_text(z)
+        for place in (BAR, FRAME):
+            page.locator(place).focus()
+            status.evaluate("(status) => status.textContent = ''")
+            keyboard.press(f"Alt+{z}")
+            expect(status, f"{layout}, {place}").to_contain_text("no answer to take back")
+        page.locator(BAR).focus()
+        keyboard.press(f"Alt+{w}")
+        expect(page.locator(FRAME)).to_be_focused()
+        if option:
+            continue
+        for place in (BAR, FRAME):
+            page.locator(place).focus()
+            keyboard.press({"French": "Shift+KeyM", "Russian": "Shift+Digit7"}.get(layout, "Shift+Slash"))
+            expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+            page.keyboard.press("Escape")
+
+
+def test_on_phones_tablets_and_magnified_everything_is_within_reach(boxes: Flow, visit: Visit):
     ask(boxes)
-    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
-    reviewer = visit(boxes, **phone)
+    sizes = [(390, 844), (768, 1024)]
+    reviewer = visit(boxes, viewport={"width": 390, "height": 844}, has_touch=True)
     reviewer.take()
-    for place in ("h1", "#submit", "#stop", "#left", "#progress"):
-        box = reviewer.page.locator(place).bounding_box()
-        assert box is not None
-        assert box["x"] >= 0 and box["x"] + box["width"] <= 390, place  # noqa: PT018
-        assert box["y"] + box["height"] <= 844, place
+    for width, height in sizes:
+        reviewer.page.set_viewport_size({"width": width, "height": height})
+        for place in ("h1", "#submit", "#stop", "#left", "#progress"):
+            box = reviewer.page.locator(place).bounding_box()
+            assert box is not None
+            assert box["x"] >= 0 and box["x"] + box["width"] <= width, place  # noqa: PT018
+            assert box["y"] + box["height"] <= height, place
     # Twice as large on a small screen: the page scrolls, the task keeps its height.
     reviewer.page.set_viewport_size({"width": 640, "height": 400})
     frame = reviewer.page.locator("#frame").bounding_box()

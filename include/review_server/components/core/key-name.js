@@ -1,6 +1,7 @@
 /**
  * What a key means, whatever the keyboard's layout. A Latin letter is where it is printed (Ctrl+Z on a French keyboard);
  * where the layout prints another alphabet, or a sign that means nothing here, the key's place counts (Ctrl+Я, ² and ù).
+ * So it does with a Mac's Option, which makes other signs of letters (Option+Z is Ω), and does not tell what is printed.
  * The row of digits gives digits, shifted or not: a French one prints them only with Shift.
  */
 
@@ -16,10 +17,10 @@ const WORDS = {
 
 /**
  * The name of a key: "a" … "z", "0" … "9", one of [ ] / ? + - , . or the browser's own name ("Enter", "ArrowLeft").
- * @param {{code?: string, key: string, shiftKey?: boolean}} event
+ * @param {{code?: string, key?: string, shiftKey?: boolean}} event what a browser fills in by itself comes without a key
  * @returns {string} "" for a key that means nothing here
  */
-export function keyName({ code = "", key, shiftKey = false }) {
+export function keyName({ code = "", key = "", shiftKey = false }) {
   // "Dead", "Process" (an input method) and "Unidentified" say nothing of the key; its place does.
   const named = key.length > 1 && !["Dead", "Process", "Unidentified"].includes(key);
   if (named) return key;
@@ -48,8 +49,8 @@ export function chordOf(event) {
   const name = keyName(event);
   if (!name) return "";
   const sign = SIGNS.includes(name);
-  // With AltGr, Windows tells of Ctrl and Alt too.
-  const typed = event.getModifierState?.("AltGraph") ?? false;
+  // With AltGr, Windows tells of Ctrl and Alt too. On a Mac, Firefox tells of AltGr where Option alone is held: that is Alt.
+  const typed = event.ctrlKey && event.altKey && (event.getModifierState?.("AltGraph") ?? false);
   const held = [
     (event.ctrlKey || event.metaKey) && !typed && "Ctrl", event.altKey && !typed && "Alt", event.shiftKey && !sign && "Shift",
   ];

@@ -1,11 +1,12 @@
 /** Keys that are pressed while the focus is in the bar: Ctrl+Enter submits, the others are the task's. */
 
+import { chordOf } from "../../components/core/key-name.js";
 import { isCovered } from "./cover.js";
 import { isField } from "./portal.js";
 
 // The browser's own keys, and those that press what has the focus, stay with the bar.
 const STAY = ["Enter", " ", "Tab", "Shift", "Control", "Alt", "Meta", "CapsLock", "F5", "F11", "F12"];
-const WITH_CTRL = ["KeyZ", "KeyY"];
+const WITH_CTRL = ["Ctrl+z", "Ctrl+y", "Ctrl+Shift+z"];
 
 /** @param {import("./desk.js").Desk} desk @param {{submit: () => void, active: import("./clock.js").ActiveTime}} page */
 export function listenToKeys(desk, { submit, active }) {
@@ -20,7 +21,7 @@ export function listenToKeys(desk, { submit, active }) {
       if (!event.repeat) submit();
       return;
     }
-    if (STAY.includes(key) || alt || ((ctrl || meta) && !WITH_CTRL.includes(code))) return;
+    if (STAY.includes(key) || alt || ((ctrl || meta) && !WITH_CTRL.includes(chordOf(event)))) return;
     event.preventDefault();
     desk.current.tell("key", { code, key, ctrl, alt, shift, meta });
   });

@@ -56,10 +56,14 @@ export class Sheet {
     /** @type {Promise<any> | null} */
     this.asked = null;
     this.takeDraft = null;
-    /** What of its answer the server has, and the browser. @type {string | null} */
+    /** What of its answer the server has, what it was sent, and what the browser has. @type {string | null} */
     this.mark = null;
     /** @type {string | null} */
+    this.sent = null;
+    /** @type {string | null} */
     this.stored = null;
+    /** Its answer as the browser has it. @type {any} */
+    this.content = null;
     /** Its answer before anybody did anything. @type {string | null} */
     this.begun = null;
     this.madeAt = performance.now();

@@ -1,6 +1,7 @@
 /**
- * Drafts: what somebody has done of a task, kept in this browser a moment after each change and on the server every
- * half minute, until the task ends. And the settings of the frames (light, class, keys): one for each kind of task.
+ * Drafts: what somebody has done of a task, kept in this browser a moment after each change, with the comment, and on
+ * the server every half minute and when the page is hidden or left, until the task ends. And the settings of the frames
+ * (light, class, keys): one for each kind of task.
  */
 
 import { call, say } from "./portal.js";
@@ -43,8 +44,8 @@ export class Keeping {
   async restore(sheet, asked) {
     const here = this.drafts.get(sheet.task.task_id);
     const there = await asked;
-    // The browser's is newer, unless somebody has gone on at another machine since.
-    const isNewer = here?.content && (!there || here.of === mark(there));
+    // The browser's is newer, unless somebody has gone on at another machine since: the server's is not from here then.
+    const isNewer = here?.content && (!there || here.of?.includes(mark(there)));
     const content = isNewer ? here.content : there;
     this.comment ||= here?.comment ?? "";
     if (!content || sheet.changed) return false;
@@ -52,6 +53,8 @@ export class Keeping {
     // It answers messages in their order: after this, the draft is shown.
     await sheet.drawn().catch(() => null);
     sheet.mark = mark(there);
+    // Perhaps sent by the page that was left, and not there yet.
+    if (isNewer) sheet.sent = mark(content);
     sheet.changed = sheet.unkept = Boolean(isNewer);
     say("Here is what you had done.");
     return true;
@@ -79,11 +82,12 @@ export class Keeping {
 
   /** @param {Sheet} sheet */
   store(sheet, content) {
-    const now = `${mark(content)} ${sheet.mark} ${this.comment}`;
+    const now = `${mark(content)} ${sheet.mark} ${sheet.sent} ${this.comment}`;
     if (!this.mayStore) return;
     if (now === sheet.stored) return;
     sheet.stored = now;
-    this.drafts.set(sheet.task.task_id, { content, comment: this.comment, of: sheet.mark });
+    sheet.content = content;
+    this.drafts.set(sheet.task.task_id, { content, comment: this.comment, of: [sheet.mark, sheet.sent] });
   }
 
   /** What the sheet would answer before anybody did anything, or as it was kept. @param {Sheet} sheet */
@@ -108,14 +112,24 @@ export class Keeping {
     try {
       const content = await sheet.drawn();
       if (!content || !sheet.isLive || (!told && [sheet.begun, sheet.mark].includes(mark(content)))) return;
+      sheet.sent = mark(content);
       this.store(sheet, content);
-      await call("PUT", `/worker/tasks/${sheet.task.task_id}/draft`, { answer_content: content });
+      await send(sheet, content);
       sheet.mark = mark(content);
       if (sheet.isLive) this.store(sheet, content);
     } catch (error) {
       sheet.unkept = true;
       throw error;
     }
+  }
+
+  /**
+   * The page is closed or left, and its frame answers nothing any more: what the browser has of it goes to the server.
+   * @param {Sheet} sheet
+   */
+  atLast(sheet) {
+    if (!sheet.content || !sheet.isLive || !this.mayStore) return;
+    if (mark(sheet.content) !== (sheet.mark ?? sheet.begun)) send(sheet, sheet.content).catch(() => {});
   }
 
   /** The task has ended: nothing of it is kept. @param {string} task */
@@ -133,6 +147,11 @@ export class Keeping {
   giveSettings(sheet) {
     sheet.tell("settings", { settings: this.settings.get(kind(sheet)) ?? {} });
   }
+}
+
+/** @param {Sheet} sheet @param {any} content */
+function send(sheet, content) {
+  return call("PUT", `/worker/tasks/${sheet.task.task_id}/draft`, { answer_content: content }, true);
 }
 
 /** Tasks with the same elements are of a kind. @param {Sheet} sheet */

@@ -3,6 +3,7 @@
  * Other pages' scripts import from here.
  */
 
+import { chordOf } from "../../components/core/key-name.js";
 import { complain, goesOn, sayNext } from "./news.js";
 import { forgetDrafts } from "./store.js";
 
@@ -12,6 +13,8 @@ export { complain, say, sayNext } from "./news.js";
 const metaOfToken = () => document.querySelector("meta[name=csrf-token]");
 const token = () => metaOfToken()?.content ?? "";
 export const others = new BroadcastChannel("nightloop");
+// Of requests that outlive their page, a browser takes 64 KiB at a time, and refuses more.
+const OUTLIVES = 60_000;
 
 /** What the server refused, or that it could not be reached (status 0). */
 export class Refused extends Error {
@@ -31,16 +34,19 @@ export class Refused extends Error {
 /**
  * Call the server's interface for workers.
  * @param {string} method @param {string} path @param {object} [body]
+ * @param {boolean} [outlives] whether it is sent to its end when this page is gone, unless it is too large for that
  * @returns {Promise<any>} the reply; null when there is none
  */
-export async function call(method, path, body) {
+export async function call(method, path, body, outlives = false) {
   let reply;
+  const text = body && JSON.stringify(body);
   const sentAs = token();
   try {
     reply = await fetch(path, {
       method,
       headers: { "x-csrf-token": sentAs, ...(body ? { "content-type": "application/json" } : {}) },
-      body: body && JSON.stringify(body),
+      body: text,
+      keepalive: outlives && new Blob([text]).size < OUTLIVES,
       credentials: "same-origin",
     });
   } catch {
@@ -73,23 +79,23 @@ export async function whoIsHere() {
   }
 }
 
-/** Run `act` when Alt and the key are pressed. @param {string} code @param {() => void} act */
-export function onAlt(code, act) {
-  keys.set(code, act);
+/** Run `act` when Alt and the letter are pressed. @param {string} letter @param {() => void} act */
+export function onAlt(letter, act) {
+  keys.set(`Alt+${letter}`, act);
 }
 
-/** A key, from this page or from the frame. @returns {boolean} whether it meant something */
-export function pressed({ code, key, alt, ctrl }) {
-  if (key === "?" && !alt && !ctrl) {
+/** Keys of this page or of the frame, as key-name.js names them. @param {string} chord @returns {boolean} whether they mean something */
+export function pressed(chord) {
+  if (chord === "?") {
     help();
     return true;
   }
-  if (!alt || ctrl || !keys.has(code)) return false;
-  if (!document.querySelector("dialog[open]")) keys.get(code)();
+  if (!keys.has(chord)) return false;
+  if (!document.querySelector("dialog[open]")) keys.get(chord)();
   return true;
 }
 
-const keys = new Map([["KeyQ", () => /** @type {HTMLElement} */ (document.querySelector(".brand")).click()]]);
+const keys = new Map([["Alt+q", () => /** @type {HTMLElement} */ (document.querySelector(".brand")).click()]]);
 
 function help() {
   const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("help"));
@@ -102,9 +108,9 @@ export function isField(target) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "?" && isField(event.target)) return;
-  const meant = pressed({ code: event.code, key: event.key, alt: event.altKey, ctrl: event.ctrlKey || event.metaKey });
-  if (meant) event.preventDefault();
+  const chord = chordOf(event);
+  if (chord === "?" && isField(event.target)) return;
+  if (pressed(chord)) event.preventDefault();
 });
 
 document.querySelector("[data-help]").addEventListener("click", help);

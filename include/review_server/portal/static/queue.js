@@ -26,9 +26,9 @@ async function take(button) {
 }
 
 for (const button of buttons) button.addEventListener("click", () => take(button));
-onAlt("KeyN", () => /** @type {HTMLElement | null} */ (document.querySelector("[data-first]"))?.click());
+onAlt("n", () => /** @type {HTMLElement | null} */ (document.querySelector("[data-first]"))?.click());
 
-onAlt("KeyZ", undoing(async () => {}, (address) => location.assign(address)));
+onAlt("z", undoing(async () => {}, (address) => location.assign(address)));
 showAnswers();
 
 call("GET", `/worker/done?since=${midnight()}`).then(

@@ -136,8 +136,8 @@ function isEarly(sheet) {
   return true;
 }
 
-function key(_sheet, { code, key: pressedKey, alt, ctrl }) {
-  pressed({ code, key: pressedKey ?? (code === "Slash" ? "?" : ""), alt, ctrl });
+function key(_sheet, { chord }) {
+  pressed(chord);
 }
 
 function held(_sheet, { reason }) {
@@ -245,14 +245,14 @@ async function goOnAs() {
 
 /* Keys, time at work, leaving */
 
-onAlt("KeyS", () => document.getElementById("stop").click());
-onAlt("KeyT", () => {
+onAlt("s", () => document.getElementById("stop").click());
+onAlt("t", () => {
   spoken.textContent = "";
   setTimeout(() => (spoken.textContent = `${inWords(countdown.left)} left for this task.`), 50);
 });
-onAlt("KeyW", () => desk.isPeeking || desk.current.element.focus());
-onAlt("KeyC", () => document.getElementById("comment").click());
-onAlt("KeyZ", undo);
+onAlt("w", () => desk.isPeeking || desk.current.element.focus());
+onAlt("c", () => document.getElementById("comment").click());
+onAlt("z", undo);
 
 function submit() {
   if (sending.isSending || leaving || isCovered() || isEarly(desk.current)) return;
@@ -280,6 +280,7 @@ document.addEventListener("visibilitychange", async () => {
 window.addEventListener("beforeunload", (event) => {
   if (((desk.current.changed && !desk.current.over) || sending.isSending) && !leaving) event.preventDefault();
 });
+window.addEventListener("pagehide", () => sending.isSending || keeping.atLast(desk.current));
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 function go(address) {
