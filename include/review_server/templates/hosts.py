@@ -1,7 +1,7 @@
 """Hosts that an owner allows a template to load images, scripts and styles from: named one by one.
 
 A host is exact (no wildcard), is reached by https alone, and may have a port. None is allowed until somebody
-says so. It knows the tables, and no web.
+says so.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ PATIENT = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeou
 
 
 @cache
-def _service_models() -> Loader:
-    return create_loader()
+def _service_models(data_path: str | None) -> Loader:
+    return create_loader(data_path)
 
 
 class LoopAwsHook(AwsBaseHook):
@@ -47,12 +47,13 @@ class LoopAwsHook(AwsBaseHook):
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> boto3.session.Session:
         """As the provider's, but what botocore knows of AWS's services is read once in a process.
 
-        A hook makes a session for every client, and each would parse these files anew: most of a second for
-        the clients of one task.
+        A hook makes a session for every client, and each would parse these files anew: half a second for the
+        clients of one task.
         """
         session = super().get_session(region_name, deferrable)
         if not deferrable:
-            session._session.register_component("data_loader", _service_models())
+            core = session._session
+            core.register_component("data_loader", _service_models(core.get_config_variable("data_path")))
         return session
 
     async def get_async_conn(self) -> Any:

@@ -45,6 +45,14 @@ def test_a_connection_of_its_own_wins(place: Place) -> None:
     assert endpoint(LoopAwsHook(client_type="sagemaker").get_conn()) == place.cloud.endpoint_url
 
 
+def test_botocores_service_models_are_read_once_for_all_clients(place: Place) -> None:
+    loaders = {
+        id(hook.get_session()._session.get_component("data_loader"))
+        for hook in (LoopAwsHook(client_type="s3"), AugmentedAIHook())
+    }
+    assert len(loaders) == 1
+
+
 def test_a_connections_own_client_settings_win_over_the_patient_ones(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
