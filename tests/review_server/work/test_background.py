@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 
 import httpx
 import pytest
@@ -48,6 +49,32 @@ def test_a_faulty_job_is_tried_again_ever_later_while_the_others_go_on():
     finally:
         worker.stop()
     assert not worker.is_alive
+
+
+def test_where_nothing_happens_a_job_looks_less_often_and_soon_again_after_it_was_woken(monkeypatch):
+    shortest, longest = 0.05, 0.8
+    monkeypatch.setattr(background, "_LOOK_SECONDS", shortest)
+    monkeypatch.setattr(background, "_LONGEST_LOOK", longest)
+    looks: list[float] = []
+
+    def idle() -> bool:
+        looks.append(time.monotonic())
+        return False
+
+    def looks_soon() -> bool:
+        worker.wake()
+        woken = len(looks)
+        eventually(lambda: len(looks) > woken + 1)
+        return looks[woken + 1] - looks[woken] < longest / 2
+
+    worker = BackgroundWorker([idle])
+    worker.start()
+    try:
+        # No wait is shorter than it was asked to be, so a busy machine changes nothing here.
+        eventually(lambda: len(looks) > 1 and looks[-1] - looks[-2] >= longest)
+        eventually(looks_soon)
+    finally:
+        worker.stop()
 
 
 def test_a_fault_with_one_thing_is_told_when_all_others_have_had_their_turn():
