@@ -190,10 +190,15 @@ def test_what_is_not_there(rig: Rig, visit: Visit, what: str):
 def test_the_bench_says_what_is_wrong_and_what_submit_gives(rig: Rig, visit: Visit):
     page = visit(rig.flow(), owner=True).page
     page.get_by_role("link", name="Template bench").click()
-    page.get_by_label("Template (HTML").fill("<crowd-form><crowd-inputt></crowd-inputt></crowd-form>")
+    # Its last words come when the next one is tried already.
+    page.get_by_label("Template (HTML").fill(
+        "<crowd-form><crowd-inputt></crowd-inputt></crowd-form><script>addEventListener('pagehide', () =>"
+        " parent.postMessage({nightloop: 'error', message: 'last words'}, '*'))</script>"
+    )
     page.get_by_label("Input (").fill("{}")
     page.get_by_role("button", name="Try it").click()
     expect(page.locator("#findings li").first).to_contain_text("crowd-inputt")
+    expect(page.frame_locator("#preview").locator("crowd-inputt")).to_be_attached()
 
     page.get_by_label("Template (HTML").fill(
         '<script src="https://assets.crowd.aws/crowd-html-elements.js"></script><crowd-form>'
@@ -208,6 +213,7 @@ def test_the_bench_says_what_is_wrong_and_what_submit_gives(rig: Rig, visit: Vis
     preview.get_by_role("button", name="Send").click()
     expect(page.locator("#answer")).to_contain_text("B-42")
     assert json.loads(page.locator("#answer").inner_text()) == {"plate": "B-42"}
+    expect(page.locator("#findings li")).to_have_text(["Nothing is wrong with it."])
 
     # Hosts may be tried before they are allowed.
     form: dict[str, str | float | bool] = {

@@ -3,7 +3,7 @@
 import { openLink } from "./links.js";
 import { isDark } from "./portal.js";
 
-const preview = /** @type {HTMLIFrameElement} */ (document.getElementById("preview"));
+let preview = /** @type {HTMLIFrameElement} */ (document.getElementById("preview"));
 const answer = document.getElementById("answer");
 
 window.addEventListener("message", ({ source, data }) => {
@@ -22,6 +22,10 @@ let tries = 0;
 // The form itself goes into the frame, by POST; the check is asked for beside it.
 form.addEventListener("submit", async () => {
   const mine = ++tries;
+  // A frame of its own for each try: what the last one still says is not about this one.
+  const next = /** @type {HTMLIFrameElement} */ (preview.cloneNode());
+  preview.replaceWith(next);
+  preview = next;
   answer.textContent = "Submit in the preview, and the answerContent appears here.";
   const list = findings.querySelector("ul");
   list.replaceChildren();
