@@ -18,7 +18,8 @@ from include.loop.core.errors import BadRecord, ConcurrentWrite
 from include.loop.core.identity import content_hash
 from include.loop.core.records.splits import RESEMBLES, Entry, Split
 from include.loop.core.storage import Storage, dump, in_parallel
-from include.loop.dataset.fingerprints import Fingerprint, alike, read_fingerprint
+from include.loop.dataset.fingerprints import Fingerprint, read_fingerprint
+from include.loop.dataset.lookalikes import first_alike
 from include.loop.dataset.split_rules import Placed, SplitRules, settle
 from include.loop.tasks.manifest_lines import moment
 from include.loop.tasks.values import Labelled
@@ -121,8 +122,8 @@ class SplitRegister:
         """Those that may be learned from. A test set that came later still keeps out what resembles it."""
         trained = [entry for entry in entries if self.split(entry) is Split.TRAIN]
         tests = [image.phash for image in self._images.values() if image.split is Split.TEST]
-        near = {one for one, _ in alike([entry.phash for entry in trained], tests)}
-        return [entry for index, entry in enumerate(trained) if index not in near]
+        near = first_alike([entry.phash for entry in trained], tests)
+        return [entry for entry, first in zip(trained, near, strict=True) if first < 0]
 
     def _add(self, shard: str, entries: Sequence[Entry]) -> None:
         self._shards[shard] = tuple(entries)

@@ -11,7 +11,8 @@ from include.loop.core import layout
 from include.loop.core.records.imports import NearDuplicate
 from include.loop.core.records.splits import Entry, Split
 from include.loop.core.storage import in_parallel
-from include.loop.dataset.fingerprints import Fingerprint, alike
+from include.loop.dataset.fingerprints import Fingerprint
+from include.loop.dataset.lookalikes import alike
 from include.loop.dataset.split_rules import Placed, SplitRules, settle
 from include.loop.exchange.pictures import Stored
 from include.loop.workspace import Workspace
