@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def spread(base: int, items: list) -> list[str | None]:
     ]
 
 
-def compared(left: list[str | None], right: list[str | None]) -> list[tuple[int, int]]:
+def compared(left: Sequence[str | None], right: Sequence[str | None]) -> list[tuple[int, int]]:
     """The same by comparing each with each."""
     return [
         (row, column)
@@ -98,15 +99,20 @@ def test_settling_compares_in_proportion_to_the_images(likeness: int | None, mon
         return count_bits(words)
 
     monkeypatch.setattr(np, "bitwise_count", counting)
+    asked: dict[int, Lookalikes] = {}
     first = Lookalikes.first
-    asked: list[Lookalikes] = []
-    monkeypatch.setattr(Lookalikes, "first", lambda self, phash: asked.append(self) or first(self, phash))
+
+    def asking(self: Lookalikes, phash: str | None) -> int | None:
+        asked[id(self)] = self
+        return first(self, phash)
+
+    monkeypatch.setattr(Lookalikes, "first", asking)
     counts = []
     for count in (2_000, 8_000):
         rows = 0
         asked.clear()
         settled = settle(pictures(count, likeness), [], SplitRules(0.3, cold=True))
         assert len(settled) == count
-        counts.append(rows / 4 + sum({id(item): item.compared for item in asked}.values()))
+        counts.append(rows / 4 + sum(item.compared for item in asked.values()))
     # Compared each with each it would be 16 times as many.
     assert counts[1] < 6 * counts[0]
