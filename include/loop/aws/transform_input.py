@@ -12,7 +12,8 @@ from typing import Any
 
 from include.loop.config import Environment
 from include.loop.core.errors import ConfigurationError
-from include.loop.core.storage import MOST_BYTES, MOST_KEY_BYTES, in_parallel, split_uri
+from include.loop.core.stats import stat_all
+from include.loop.core.storage import MOST_BYTES, MOST_KEY_BYTES, split_uri
 from include.loop.workspace import Workspace
 
 # MaxPayloadInMB of CreateTransformJob when nobody says. It can be 100; so can its product with
@@ -71,11 +72,10 @@ def payload_mb(environment: Environment, sizes: Iterable[int]) -> int:
 
 def sizes_of(workspace: Workspace, images: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
     """The images' sizes in bytes: those that are known, the others as S3 says; without what is gone."""
-    asked = [image for image in images if image not in known]
-    found = zip(asked, in_parallel(workspace.storage.stat, asked), strict=True)
+    found = stat_all(workspace.storage, (image for image in images if image not in known))
     return {
         **{image: known[image] for image in images if image in known},
-        **{image: item.size for image, item in found if item is not None},
+        **{image: item.size for image, item in found.items()},
     }
 
 

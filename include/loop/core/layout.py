@@ -17,6 +17,8 @@ DISCARDED = "discarded/"
 RELEASED = "released/"
 TRIALS = "trials/"
 SPLITS = "splits/"
+# A copy of what is below SPLITS, as one table: it may be deleted at any time.
+LEDGER = "ledger/splits.parquet"
 LABELING = "labeling/"
 IMPORTS = "imports/"
 IMPORTED = "imported/"

@@ -1,8 +1,7 @@
 """What an image is, and what it looks like: the two ways in which the loop recognises it again.
 
 Takes an image in S3, gives the SHA-256 of those bytes (the same file) and a perceptual hash of its
-stored pixels (the same picture: saved again, resized, brightened), and finds the pairs of a long list that
-look alike.
+stored pixels (the same picture: saved again, resized, brightened). lookalikes.py finds near-duplicates by it.
 
 The hash is ImageHash's ``phash``: the signs of the 16 x 16 lowest frequencies of a grey copy of 64 x 64
 pixels, 256 bits. Chosen on 2,300 scenes of the sample, all of them crops of only two photographs. Bits that
@@ -27,7 +26,6 @@ nothing is left to know them by: a miss harms less than a false alarm.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +42,6 @@ DECODED_SIDE = 256  # pixels that are enough for a copy of 64
 # Below this spread of grey levels (of 255) a picture has nothing on it to compare: every black frame looks
 # like every other one, and still they are no copies.
 FLAT = 1.0
-# Pairs compared at once: two matrices of this many 64-bit words stay in a processor's cache.
-BLOCK = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +84,6 @@ def read_fingerprint(
     return now, *look_at(body)
 
 
-def alike(left: Sequence[str | None], right: Sequence[str | None]) -> Iterator[tuple[int, int]]:
-    """Index pairs of the near-duplicates between two lists of phashes, in order; None is like nothing.
-
-    Every pair is compared, in blocks: about 100 million pairs a second on one core.
-    """
-    import numpy as np
-
-    rows, columns = _pack(left), _pack(right)
-    if not len(rows[0]) or not len(columns[0]):
-        return
-    step = max(1, BLOCK // len(columns[0]))
-    for start in range(0, len(rows[0]), step):
-        block = rows[1][start : start + step]
-        differing = sum(
-            np.bitwise_count(block[:, word, None] ^ columns[1][None, :, word]).astype(np.uint16)
-            for word in range(block.shape[1])
-        )
-        for row, column in np.argwhere(differing <= NEAR_BITS):
-            yield int(rows[0][start + row]), int(columns[0][column])
-
-
 def _phash(grey: Any) -> str | None:
     import imagehash
     from PIL import Image, ImageStat
@@ -117,12 +92,3 @@ def _phash(grey: Any) -> str | None:
     if ImageStat.Stat(small).stddev[0] < FLAT:
         return None
     return str(imagehash.phash(small, hash_size=HASH_SIDE))
-
-
-def _pack(hashes: Sequence[str | None]) -> tuple[list[int], Any]:
-    """The indexes of those that are there, and their bits as a matrix of 64-bit words."""
-    import numpy as np
-
-    there = [index for index, text in enumerate(hashes) if text is not None]
-    body = bytes.fromhex("".join(hashes[index] or "" for index in there))
-    return there, np.frombuffer(body, np.uint64).reshape(len(there), HASH_BYTES // 8)

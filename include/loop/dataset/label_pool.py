@@ -106,7 +106,7 @@ def gather(workspace: Workspace, keep: bool = True, min_new_labels: int | None =
     lineage = read_lineage(workspace)
     training = workspace.pipeline.training
     first = lineage.champion is None
-    register = open_register(workspace)
+    register = open_register(workspace, keep)
     _admit_tests(workspace, register, keep)
     rejected: dict[str, list[RejectedLine]] = {}
     shards = new_shards(workspace, lineage)
@@ -160,7 +160,7 @@ def gather_initial(workspace: Workspace, train: str, validation: str) -> LabelPo
         *read_candidates(workspace, train, rejected, Split.TRAIN),
         *read_candidates(workspace, validation, rejected, Split.VALIDATION),
     ]
-    register = open_register(workspace)
+    register = open_register(workspace, keep=True)
     _admit_tests(workspace, register, keep=True)
     shard = f"initial-{content_hash([[item.label, item.wish] for item in candidates])}"
     retention = 0 if register.retains else workspace.pipeline.training.retention_images

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from include.loop.core import layout
 from include.loop.core.errors import BadRecord, ConcurrentWrite
 from include.loop.core.identity import content_hash
 from include.loop.core.records.splits import RESEMBLES, Entry, Split
 from include.loop.core.storage import Storage, dump, in_parallel
-from include.loop.dataset.fingerprints import Fingerprint, alike, read_fingerprint
+from include.loop.dataset.fingerprints import Fingerprint, read_fingerprint
+from include.loop.dataset.ledger import read_ledger
+from include.loop.dataset.lookalikes import first_alike
 from include.loop.dataset.split_rules import Placed, SplitRules, settle
 from include.loop.tasks.manifest_lines import moment
 from include.loop.tasks.values import Labelled
@@ -121,8 +122,8 @@ class SplitRegister:
         """Those that may be learned from. A test set that came later still keeps out what resembles it."""
         trained = [entry for entry in entries if self.split(entry) is Split.TRAIN]
         tests = [image.phash for image in self._images.values() if image.split is Split.TEST]
-        near = {one for one, _ in alike([entry.phash for entry in trained], tests)}
-        return [entry for index, entry in enumerate(trained) if index not in near]
+        near = first_alike([entry.phash for entry in trained], tests)
+        return [entry for entry, first in zip(trained, near, strict=True) if first < 0]
 
     def _add(self, shard: str, entries: Sequence[Entry]) -> None:
         self._shards[shard] = tuple(entries)
@@ -185,24 +186,14 @@ class Reading:
     problem: str = ""
 
 
-def open_register(workspace: Workspace) -> SplitRegister:
-    """The register as S3 has it."""
-    names = [layout.named_after(item.uri) for item in workspace.storage.list(layout.SPLITS)]
-
-    def read(name: str) -> tuple[str, list[Entry]]:
-        return name, list(Entry.read_all(workspace.storage, name))
-
-    return SplitRegister(workspace, dict(in_parallel(read, names)))
+def open_register(workspace: Workspace, keep: bool = False) -> SplitRegister:
+    """The register as S3 has it; ``keep`` as ``read_ledger`` takes it."""
+    return SplitRegister(workspace, read_ledger(workspace.storage, keep))
 
 
 def known_etags(storage: Storage) -> dict[str, str]:
     """By label, the ETag of the picture that its split was settled for."""
-    names = [layout.named_after(item.uri) for item in storage.list(layout.SPLITS)]
-
-    def read(name: str) -> dict[str, str]:
-        return {entry.label: entry.etag for entry in Entry.read_all(storage, name)}
-
-    return {label: etag for some in in_parallel(read, names) for label, etag in some.items()}
+    return {entry.label: entry.etag for some in read_ledger(storage).values() for entry in some}
 
 
 def age(entry: Entry) -> tuple[datetime, str]:

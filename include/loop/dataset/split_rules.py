@@ -9,13 +9,13 @@ or writes.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from include.loop.core.identity import share
 from include.loop.core.records.splits import Split
-from include.loop.dataset.fingerprints import alike
+from include.loop.dataset.lookalikes import Lookalikes, first_alike
 
 # What the hash of an image is salted with, and so part of what it decides: never to be changed.
 SPLIT_SALT, RETENTION_SALT = "side", "memory"
@@ -49,44 +49,92 @@ def settle(newcomers: Collection[Placed], known: Collection[Placed], rules: Spli
     """Every newcomer with its split, by SHA-256. ``known`` are the images that have one; they keep it."""
     # What measures comes first: what is learned from gives way to it, and not the other way round.
     order = sorted(newcomers, key=lambda item: (not _measures(item), item.sha256))
-    before, after = _neighbours(order, [item for item in known if item.split is not Split.LEFT_OUT])
+    near = _Near(order, known)
     settled: dict[str, Placed] = {}
-    for item in order:
-        near = [settled.get(other.sha256, other) for other in before[item.sha256]]
-        settled[item.sha256] = _settle(item, near, rules.validation_share)
+    for place, item in enumerate(order):
+        held_out, trained = near.held_out(place), near.trained(place)
+        settled[item.sha256] = _settle(item, held_out, trained, rules.validation_share)
+        near.add(place, settled[item.sha256])
     if rules.cold:
-        alone = [item for item in settled.values() if not before[item.sha256] and item.sha256 not in after]
+        alone = [settled[order[place].sha256] for place in near.alone()]
         settled |= _hold_some_out([*settled.values(), *known], alone)
     return settled | _set_some_apart(settled.values(), rules.retention)
+
+
+class _Near:
+    """What images resemble among the known, and among those of their own list that come before them.
+
+    Of all these an image asks for two: the first by name that is held out, and the first that is trained.
+    Named as the reason is the original rather than another copy of it.
+    """
+
+    def __init__(self, order: Sequence[Placed], known: Collection[Placed]) -> None:
+        hashes = [item.phash for item in order]
+        self._hashes = hashes
+        self._known = {
+            kind: _first_known(hashes, [item for item in known if _kind(item) is kind])
+            for kind in (Split.VALIDATION, Split.TRAIN)
+        }
+        before = first_alike(hashes, hashes)
+        after = first_alike(hashes[::-1], hashes[::-1])[::-1]
+        self._before = [first not in (place, -1) for place, first in enumerate(before)]
+        self._after = [last not in (len(order) - 1 - place, -1) for place, last in enumerate(after)]
+        # By kind, whether it is another's copy, and whether it came with a split that measures: of each of
+        # these lists the names ascend.
+        self._lists: defaultdict[tuple[Split, bool, bool], tuple[Lookalikes, list[str]]] = defaultdict(
+            lambda: (Lookalikes(sum(self._after)), [])
+        )
+        self._given = [_measures(item) for item in order]
+
+    def held_out(self, place: int) -> str | None:
+        return self._first(Split.VALIDATION, place)
+
+    def trained(self, place: int) -> str | None:
+        return self._first(Split.TRAIN, place)
+
+    def add(self, place: int, settled: Placed) -> None:
+        """An image has its split; those that come after it may follow it."""
+        if (kind := _kind(settled)) and self._after[place]:
+            hashes, names = self._lists[kind, settled.like is not None, self._given[place]]
+            hashes.add(settled.phash)
+            names.append(settled.sha256)
+
+    def alone(self) -> Iterator[int]:
+        """The places of those that resemble nothing that is used."""
+        for place, (before, after) in enumerate(zip(self._before, self._after, strict=True)):
+            if not (before or after or any(found[place] for found in self._known.values())):
+                yield place
+
+    def _first(self, kind: Split, place: int) -> str | None:
+        found = [self._known[kind][place]]
+        for copy in (False, True):
+            for given in (True, False) if self._before[place] else ():
+                hashes, names = self._lists[kind, copy, given]
+                first = hashes.first(self._hashes[place])
+                found.append(None if first is None else (copy, names[first]))
+            if any(item and item[0] is copy for item in found):
+                break
+        return min((item for item in found if item), default=(False, None))[1]
+
+
+def _first_known(hashes: Sequence[str | None], known: Sequence[Placed]) -> list[tuple[bool, str] | None]:
+    names = sorted((item.like is not None, item.sha256, item.phash) for item in known if item.phash)
+    found = first_alike(hashes, [phash for _, _, phash in names])
+    return [None if first < 0 else names[first][:2] for first in found]
+
+
+def _kind(item: Placed) -> Split | None:
+    """Whether it is measured with (as whatever) or learned from; None when it is not used."""
+    if _measures(item):
+        return Split.VALIDATION
+    return Split.TRAIN if item.split is Split.TRAIN else None
 
 
 def _measures(item: Placed) -> bool:
     return item.split is not None and item.split.held_out
 
 
-def _neighbours(
-    order: Sequence[Placed], known: Sequence[Placed]
-) -> tuple[defaultdict[str, list[Placed]], set[str]]:
-    """By SHA-256: what an image resembles among the known and those before it; and which one is resembled by
-    one after it.
-    """
-    before: defaultdict[str, list[Placed]] = defaultdict(list)
-    after: set[str] = set()
-    hashes = [item.phash for item in order]
-    for one, other in alike(hashes, [item.phash for item in known]):
-        before[order[one].sha256].append(known[other])
-    for one, other in alike(hashes, hashes):
-        if other < one:
-            before[order[one].sha256].append(order[other])
-            after.add(order[other].sha256)
-    return before, after
-
-
-def _settle(item: Placed, near: Sequence[Placed], validation_share: float) -> Placed:
-    # Named as the reason is the original rather than another copy of it.
-    by_name = sorted(near, key=lambda other: (other.like is not None, other.sha256))
-    held_out = next((other.sha256 for other in by_name if _measures(other)), None)
-    trained = next((other.sha256 for other in by_name if other.split is Split.TRAIN), None)
+def _settle(item: Placed, held_out: str | None, trained: str | None, validation_share: float) -> Placed:
     if item.split is Split.TEST:
         return item
     if trained and (held_out or _measures(item)):

@@ -18,7 +18,7 @@ from include.loop.core import layout
 from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.core.identity import share
 from include.loop.core.records.dataset import Dataset
-from include.loop.core.storage import in_parallel
+from include.loop.core.stats import stat_all
 from include.loop.tasks.values import Labelled, Unlearnable
 from include.loop.workspace import Workspace
 
@@ -98,9 +98,8 @@ def _test_sets(workspace: Workspace, dataset: Dataset) -> dict[str, list[Labelle
 
 def _with_etags(workspace: Workspace, lines: dict[str, list[Labelled]]) -> Slices:
     sources = sorted({line.source for images in lines.values() for line in images})
-    stored = zip(sources, in_parallel(workspace.storage.stat, sources), strict=True)
-    found = {source: item for source, item in stored if item is not None}
-    etags = {source: item.etag for source, item in found.items()}
+    found = stat_all(workspace.storage, sources)
+    etags = {source: found[source].etag for source in sources if source in found}
     there = {
         name: [line for line in images if _is_there(line, etags.get(line.source))]
         for name, images in lines.items()

@@ -14,12 +14,10 @@ from datetime import datetime
 from botocore.exceptions import ClientError
 
 from include.loop.config import Pipeline
-from include.loop.core import layout
 from include.loop.core.records.dataset import RejectedLine
 from include.loop.core.records.imports import Import
-from include.loop.core.records.splits import Entry
-from include.loop.core.storage import in_parallel
 from include.loop.dataset.candidates import read_candidates
+from include.loop.dataset.ledger import read_ledger
 from include.loop.exchange.pictures import Stored
 from include.loop.tasks.manifest_lines import moment
 from include.loop.trials.shards import committed_shards, read_discarded, shard_manifest
@@ -125,16 +123,11 @@ def _labels(
         (item.stored.uri, None if item.stored.copied else item.stored.etag): item.stored.prints.sha256
         for item in images
     }
-    names = [layout.named_after(item.uri) for item in storage.list(layout.SPLITS)]
-
-    def read(name: str) -> list[tuple[str, str, str]]:
-        entries = Entry.read_all(storage, name)
-        return [(item.sha256, item.created, name) for item in entries if item.sha256 in by_sha256]
-
-    known = [name for name in names if name not in without and not name.startswith("test-")]
-    for some in in_parallel(read, known):
-        yield from some
-    for batch, _ in committed_shards(storage, known={*names, *without}):
+    ledger = read_ledger(storage)
+    for name, entries in ledger.items():
+        if name not in without and not name.startswith("test-"):
+            yield from ((item.sha256, item.created, name) for item in entries if item.sha256 in by_sha256)
+    for batch, _ in committed_shards(storage, known={*ledger, *without}):
         rejected: list[RejectedLine] = []
         for item in read_candidates(workspace, shard_manifest(batch), rejected):
             source, etag = item.line.source, item.line.value.get("etag")

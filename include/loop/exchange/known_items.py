@@ -7,7 +7,7 @@ what cannot be handed out, with the reason.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -21,6 +21,7 @@ from include.loop.core.records.imports import Import
 from include.loop.core.records.splits import Entry, Split
 from include.loop.core.storage import MOST_BYTES, Storage, in_parallel
 from include.loop.dataset.candidates import read_candidates
+from include.loop.dataset.ledger import read_ledger
 from include.loop.dataset.split_register import Candidate
 from include.loop.dataset.unpacking import find_unpacked
 from include.loop.exchange.files import check_name
@@ -171,12 +172,7 @@ def _image_of(storage: Storage, labels: dict[str, Entry], item: Candidate) -> st
 
 def _settled(storage: Storage) -> tuple[dict[str, Entry], dict[str, Split]]:
     """What the split register has: each label's entry, and each image's split by its SHA-256."""
-    names = [layout.named_after(item.uri) for item in storage.list(layout.SPLITS)]
-
-    def read(name: str) -> Iterable[Entry]:
-        return list(Entry.read_all(storage, name))
-
-    entries = [entry for some in in_parallel(read, names) for entry in some]
+    entries = [entry for some in read_ledger(storage).values() for entry in some]
     return {entry.label: entry for entry in entries}, {entry.sha256: entry.split for entry in entries}
 
 

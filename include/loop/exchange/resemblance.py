@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from include.loop.core import layout
 from include.loop.core.records.imports import NearDuplicate
-from include.loop.core.records.splits import Entry, Split
-from include.loop.core.storage import in_parallel
-from include.loop.dataset.fingerprints import Fingerprint, alike
+from include.loop.core.records.splits import Split
+from include.loop.dataset.fingerprints import Fingerprint
+from include.loop.dataset.ledger import read_ledger
+from include.loop.dataset.lookalikes import alike
 from include.loop.dataset.split_rules import Placed, SplitRules, settle
 from include.loop.exchange.pictures import Stored
 from include.loop.workspace import Workspace
@@ -69,16 +69,11 @@ class _Known:
 
 def _known(workspace: Workspace) -> list[_Known]:
     """The images of the split register that are learned from or measured with."""
-    names = [layout.named_after(item.uri) for item in workspace.storage.list(layout.SPLITS)]
     used = {Split.TRAIN, Split.VALIDATION, Split.RETENTION, Split.AUDIT, Split.TEST}
-
-    def read(name: str) -> list[_Known]:
-        entries = Entry.read_all(workspace.storage, name)
-        return [
-            _Known(item.sha256, item.phash, item.source, str(item.split))
-            for item in entries
-            if item.split in used
-        ]
-
-    by_image = {item.sha256: item for some in in_parallel(read, names) for item in some}
+    entries = (entry for some in read_ledger(workspace.storage).values() for entry in some)
+    by_image = {
+        item.sha256: _Known(item.sha256, item.phash, item.source, str(item.split))
+        for item in entries
+        if item.split in used
+    }
     return list(by_image.values())

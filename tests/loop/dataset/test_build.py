@@ -16,7 +16,8 @@ from include.loop.core.records.nightly import Batch
 from include.loop.core.records.trials import Kind
 from include.loop.core.storage import Storage
 from include.loop.dataset import build
-from include.loop.dataset.fingerprints import alike, fingerprint
+from include.loop.dataset.fingerprints import fingerprint
+from include.loop.dataset.lookalikes import alike
 from include.loop.dataset.plan import plan_training
 from include.loop.workspace import Workspace
 from tests.loop.labelled import INITIAL, line, lines, read, set_champion, shard, sources, start

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from include.loop.core.errors import BadRecord
-from include.loop.dataset.fingerprints import NEAR_BITS, alike, fingerprint
+from include.loop.dataset.fingerprints import fingerprint
+from include.loop.dataset.lookalikes import alike
 from include.samples.scenes import draw
 from tests.loop.pictures import patchwork
 from tests.loop.place import picture
@@ -86,26 +85,3 @@ def test_a_picture_with_nothing_on_it_resembles_nothing():
 def test_what_cannot_be_decoded_has_no_fingerprint(body: bytes):
     with pytest.raises(BadRecord):
         fingerprint(body)
-
-
-BITS = st.integers(0, 2**256 - 1)
-HASHES = st.lists(st.none() | st.tuples(BITS, st.integers(0, 40)), max_size=20)
-
-
-@given(BITS, HASHES, HASHES)
-def test_pairs_are_those_within_the_threshold(base: int, left: list, right: list):
-    def spread(items: list) -> list[str | None]:
-        """Hashes around a common one, as many bits away as the second number says, and some anywhere."""
-        return [
-            None if item is None else f"{base ^ ((1 << item[1]) - 1) if item[0] % 3 else item[0]:064x}"
-            for item in items
-        ]
-
-    one, other = spread(left), spread(right)
-    expected = [
-        (row, column)
-        for row, a in enumerate(one)
-        for column, b in enumerate(other)
-        if a and b and (int(a, 16) ^ int(b, 16)).bit_count() <= NEAR_BITS
-    ]
-    assert list(alike(one, other)) == expected

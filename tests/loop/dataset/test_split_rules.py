@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from include.loop.core.identity import content_hash, share
 from include.loop.core.records.splits import Split
-from include.loop.dataset.fingerprints import alike
+from include.loop.dataset.lookalikes import alike
 from include.loop.dataset.split_rules import Placed, SplitRules, settle
 
 RULES = SplitRules(validation_share=0.4)

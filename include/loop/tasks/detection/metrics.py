@@ -16,7 +16,7 @@ import numpy as np
 from include.loop.core.records.metrics import ReliabilityBin, finite
 from include.loop.tasks import shares
 from include.loop.tasks.detection.manifest import LabelledImage
-from include.loop.tasks.detection.matching import Bools, Floats, Matches, choose, overlaps
+from include.loop.tasks.detection.matching import Bools, Floats, Ints, Matches, choose, overlaps
 from include.loop.tasks.detection.predictions import Detection
 
 # Detections below are nearly all wrong and say so; they are so many that they would drown the others.
@@ -96,9 +96,9 @@ def confusion(matches: Matches, classes: Sequence[str], threshold: float) -> dic
     taken[matches.hit[working & (matches.hit >= 0)]] = True
     for true in matches.true_class[taken]:
         count(classes[true], classes[true])
-    for image in range(matches.images):
-        spare = np.flatnonzero((matches.image == image) & working & (matches.hit < 0))
-        open_boxes = np.flatnonzero((matches.true_image == image) & ~taken)
+    spares = _by_image(np.flatnonzero(working & (matches.hit < 0)), matches.image, matches.images)
+    opens = _by_image(np.flatnonzero(~taken), matches.true_image, matches.images)
+    for spare, open_boxes in zip(spares, opens, strict=True):
         pairs = choose(overlaps(matches.box[spare], matches.true_box[open_boxes]))
         for detection, pair in zip(spare, pairs, strict=True):
             true = BACKGROUND if pair < 0 else classes[matches.true_class[open_boxes[pair]]]
@@ -106,6 +106,11 @@ def confusion(matches: Matches, classes: Sequence[str], threshold: float) -> dic
         for left in np.setdiff1d(np.arange(len(open_boxes)), pairs):
             count(classes[matches.true_class[open_boxes[left]]], MISSED)
     return table
+
+
+def _by_image(rows: Ints, image: Ints, images: int) -> list[Ints]:
+    """Rows by the image that each is of; the images of all rows ascend."""
+    return np.split(rows, np.searchsorted(image[rows], np.arange(1, images))) if images else []
 
 
 def f1_by_image(matches: Matches, threshold: float) -> Floats:
