@@ -5,8 +5,9 @@
 Amazon's notebooks do one request after the other: start a loop per image, describe every loop to see which
 are done, describe and fetch every answer. Beside that the loop's own steps do the same work in the same run:
 real boto3 clients, answered in process, each request after --latency-ms (boto3_answers.py says what that
-leaves out). Seconds are those that somebody waits; CPU seconds say what of it this machine was busy with:
-with other work beside it, the threads of ours wait for a processor, and the notebook's single one hardly.
+leaves out). Seconds are those that somebody waits, CPU seconds those of boto3 and of the work, without what
+answering took. Take the ratio on a machine with nothing else to do: beside other work, threads that are done
+with waiting for an answer wait for a processor, and ours have more to do at once.
 """
 
 from __future__ import annotations
@@ -79,11 +80,12 @@ def _side_by_side(count: int, latency: float, work: tuple[Work, Work, bool, bool
     sides = []
     for does in (notebook, ours):
         with _place(count, there, answered) as place:
-            place.night.calls.latency = latency
+            calls = place.night.calls
+            calls.latency, calls.answering = latency, 0.0
             began, busy = time.monotonic(), time.process_time()
             does(place)
-            seconds, cpu = time.monotonic() - began, time.process_time() - busy
-            sides.append(Side(seconds, cpu, sum(place.night.calls.made.values())))
+            seconds, cpu = time.monotonic() - began, time.process_time() - busy - calls.answering
+            sides.append(Side(seconds, cpu, sum(calls.made.values())))
     return sides[0], sides[1]
 
 
