@@ -12,11 +12,11 @@ import io
 import json
 import math
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from botocore.exceptions import ClientError
@@ -32,8 +32,13 @@ Result = TypeVar("Result")
 # 412: the condition does not hold. 409: a conditional write to the same key is going on at this moment.
 LOST_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
-# Enough to hide S3's latency, few enough for the client's default pool of ten connections.
+# For work that holds an image each, of up to MOST_BYTES.
 THREADS = 8
+# For small requests, where nothing but waiting for the answer takes time. No pool of connections is smaller.
+THREADS_OF_SMALL_REQUESTS = 32
+CONNECTIONS = THREADS_OF_SMALL_REQUESTS + 2
+# Items that are begun or done before the reader has taken the first of them, for each thread.
+AHEAD = 8
 SPOOL_BYTES = 8 * 1024 * 1024
 STREAM_BYTES = 1 << 20
 PART_BYTES = 16 << 20
@@ -287,8 +292,7 @@ class _Pieces(io.RawIOBase):
 def _in_parts() -> Any:
     from boto3.s3.transfer import TransferConfig
 
-    # S3 takes 10,000 parts of an upload: 160 GB. About ten parts are in memory at once. Beside the THREADS
-    # that read what is written, two leave nobody waiting for a connection.
+    # S3 takes 10,000 parts of an upload: 160 GB. About ten parts are in memory at once.
     return TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=2)
 
 
@@ -372,12 +376,24 @@ def _once(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Apply blocking work to items by a few threads, in order, a bounded number ahead of the reader."""
-    waiting = iter(items)
-    with ThreadPoolExecutor(THREADS) as pool:
-        while chunk := list(islice(waiting, THREADS * 8)):
-            yield from pool.map(work, chunk)
+def in_parallel(
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int = THREADS
+) -> Iterator[Result]:
+    """Apply blocking work to items by a few threads, in order, and at most ``AHEAD`` for each thread ahead of
+    the reader. The first error ends it, and so does the reader: what has not begun by then is never begun.
+    """
+    begun: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                begun.append(pool.submit(work, item))
+                if len(begun) == threads * AHEAD:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for future in begun:
+                future.cancel()
 
 
 def split_uri(uri: str) -> tuple[str, str]:

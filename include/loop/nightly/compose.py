@@ -12,7 +12,7 @@ from dataclasses import replace
 from include.loop.core.identity import loop_name
 from include.loop.core.records.nightly import Question
 from include.loop.core.records.triage import Decision, Row, read_rows, write_rows
-from include.loop.core.storage import in_parallel
+from include.loop.core.storage import THREADS_OF_SMALL_REQUESTS, in_parallel
 from include.loop.nightly import second_look
 from include.loop.nightly.contents import Contents
 from include.loop.nightly.looks import GONE, REPLACED, Look, look_at
@@ -101,7 +101,8 @@ def claim(workspace: Workspace, batch: str, questions: Sequence[Question]) -> li
             taken[question.image] = holder.told
         return not holder
 
-    kept = [item for item, mine in zip(questions, in_parallel(won, questions), strict=True) if mine]
+    found = in_parallel(won, questions, THREADS_OF_SMALL_REQUESTS)
+    kept = [item for item, mine in zip(questions, found, strict=True) if mine]
     if taken:
         rows = [
             with_cost(

@@ -16,7 +16,7 @@ from include.loop.core import layout
 from include.loop.core.errors import BadRecord
 from include.loop.core.identity import batch_slug, job_stem
 from include.loop.core.records.nightly import Batch, PinnedModel, Predictions
-from include.loop.core.storage import in_parallel
+from include.loop.core.storage import THREADS_OF_SMALL_REQUESTS, in_parallel
 from include.loop.nightly.batch import read_batch
 from include.loop.tasks.values import Prediction
 from include.loop.workspace import Workspace
@@ -77,7 +77,8 @@ def read_predictions(workspace: Workspace, pinned: Batch) -> Iterator[Predicted]
         return Predicted(uri, etag, said)
 
     if done.champion is not None:
-        yield from in_parallel(read, ((image.uri, image.etag) for image in pinned.images))
+        images = ((image.uri, image.etag) for image in pinned.images)
+        yield from in_parallel(read, images, THREADS_OF_SMALL_REQUESTS)
 
 
 def predictions_of(workspace: Workspace, batch: str, images: Iterable[str]) -> dict[str, Prediction]:

@@ -8,10 +8,11 @@ The deadline is anchored in ``Started``, written once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from threading import Event
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -24,7 +25,7 @@ from include.loop.core.records.nightly import (
     RefusedQuestions,
     Started,
 )
-from include.loop.core.storage import THREADS, dump, error_code, in_parallel
+from include.loop.core.storage import THREADS_OF_SMALL_REQUESTS, dump, error_code, in_parallel
 from include.loop.nightly import second_look
 from include.loop.nightly.compose import asked_again, claim, compose
 from include.loop.nightly.human_loops import CLOCK_SLACK, list_loops
@@ -108,16 +109,14 @@ def start(workspace: Workspace, batch: str) -> StartedLoops:
     }
     missing = [question for question in read_questions(workspace, batch) if question.loop not in there]
     refused: dict[str, str] = {}
-    started, full = 0, False
-    for chunk in _chunks(missing, THREADS * 4):
-        outcomes = list(in_parallel(_starter(workspace.clients.a2i, header.flow_definition_arn), chunk))
-        started += sum(outcome is STARTED for outcome in outcomes)
-        full = any(outcome is NO_ROOM for outcome in outcomes)
-        for question, outcome in zip(chunk, outcomes, strict=True):
-            if outcome is not STARTED and outcome is not NO_ROOM:
-                refused[question.loop] = outcome
-        if full:
-            break
+    started = 0
+    start_one = _starter(workspace.clients.a2i, header.flow_definition_arn)
+    outcomes = in_parallel(start_one, missing, THREADS_OF_SMALL_REQUESTS)
+    for question, outcome in zip(missing, outcomes, strict=True):
+        if outcome is STARTED:
+            started += 1
+        elif outcome is not NO_ROOM:
+            refused[question.loop] = outcome
     if refused and len(refused) == header.asked:
         raise NotSetUp(f"every question of {batch} was refused; the first: {next(iter(refused.values()))}")
     if refused:
@@ -167,8 +166,13 @@ def _anchor(workspace: Workspace, batch: str, header: QuestionsHeader) -> Starte
     ).write_once(workspace.storage, batch)
 
 
-def _starter(a2i: AugmentedAIRuntimeClient, arn: str) -> Any:
+def _starter(a2i: AugmentedAIRuntimeClient, arn: str) -> Callable[[Question], str]:
+    """Starts one loop; when one has found no room, those that have not begun by then are not tried."""
+    full = Event()
+
     def start_one(question: Question) -> str:
+        if full.is_set():
+            return NO_ROOM
         content = dump(question.input)
         if len(content) > MAX_INPUT_BYTES:
             return f"the question has {len(content):,} bytes, more than {MAX_INPUT_BYTES:,}"
@@ -181,6 +185,7 @@ def _starter(a2i: AugmentedAIRuntimeClient, arn: str) -> Any:
         except ClientError as error:
             # 402: the flow definition's quota of loops in flight (5,000) is reached.
             if error_code(error) == "ServiceQuotaExceededException":
+                full.set()
                 return NO_ROOM
             # 409: the name is taken by a loop with other input; 400: the request itself. Neither gets better.
             if error_code(error) in {"ConflictException", "ValidationException"}:
@@ -189,7 +194,3 @@ def _starter(a2i: AugmentedAIRuntimeClient, arn: str) -> Any:
         return STARTED
 
     return start_one
-
-
-def _chunks(items: Sequence[Question], size: int) -> Iterator[Sequence[Question]]:
-    return (items[start : start + size] for start in range(0, len(items), size))

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from include.loop.core.errors import BadRecord
 from include.loop.core.records.nightly import Quarantined, Question, Started
 from include.loop.core.records.triage import Row, read_rows
-from include.loop.core.storage import error_code, in_parallel
+from include.loop.core.storage import THREADS_OF_SMALL_REQUESTS, error_code, in_parallel
 from include.loop.nightly.human_loops import HumanLoopStatus, list_loops
 from include.loop.nightly.questions import read_refused
 from include.loop.tasks.a2i_output import MOST_BYTES
@@ -78,7 +78,7 @@ def settle(workspace: Workspace, batch: str, questions: Iterable[Question], fina
         outcome = _read_loop(workspace, batch, question, reasons[question.image], final)
         return replace(outcome, copies=tuple(copies[question.image]))
 
-    return _labelled(workspace, list(in_parallel(settle_one, questions)))
+    return _labelled(workspace, list(in_parallel(settle_one, questions, THREADS_OF_SMALL_REQUESTS)))
 
 
 def _labelled(workspace: Workspace, settled: list[Settled]) -> list[Settled]:

@@ -17,13 +17,20 @@ from asgiref.sync import sync_to_async
 from botocore.config import Config
 from botocore.loaders import create_loader
 
+from include.loop.core.storage import CONNECTIONS
+
 if TYPE_CHECKING:
     import boto3
     from airflow.sdk import Connection
     from botocore.loaders import Loader
 
 # botocore's standard mode waits up to 20 s between attempts: eight of them outlast the restart of a service.
-PATIENT = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=60)
+PATIENT = Config(
+    retries={"mode": "standard", "max_attempts": 8},
+    connect_timeout=10,
+    read_timeout=60,
+    max_pool_connections=CONNECTIONS,
+)
 
 
 @cache
@@ -106,8 +113,8 @@ class LoopAwsHook(AwsBaseHook):
         wrapper = AwsConnectionWrapper(
             conn=connection, region_name=self._region_name, botocore_config=self._config, verify=self._verify
         )
-        if wrapper.botocore_config is None:
-            wrapper.botocore_config = PATIENT
+        given = wrapper.botocore_config
+        wrapper.botocore_config = PATIENT if given is None else PATIENT.merge(given)
         return wrapper
 
 

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from include.loop.core.storage import CONNECTIONS
 from nightloop.hooks.loop_aws import AugmentedAIHook, LoopAwsHook
 from tests.airflow.place import Place
 
@@ -60,7 +61,9 @@ def test_a_connections_own_client_settings_win_over_the_patient_ones(
     own = json.loads(place.variables()["AIRFLOW_CONN_AWS_DEFAULT"])
     own["extra"]["config_kwargs"] = {"retries": {"max_attempts": 2}}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(own))
-    assert LoopAwsHook(client_type="s3").config.retries == {"max_attempts": 2}
+    config = LoopAwsHook(client_type="s3").config
+    assert config.retries == {"max_attempts": 2}
+    assert config.max_pool_connections == CONNECTIONS  # what it does not say stays as it was
 
 
 def test_asynchronous_code_never_looks_for_a_connection_in_the_blocking_way(

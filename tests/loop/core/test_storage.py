@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 
 from include.loop.core.errors import ConcurrentWrite, ConfigurationError
 from include.loop.core.storage import (
+    AHEAD,
     MOST_LINE_BYTES,
+    THREADS,
     Storage,
     dump,
     in_parallel,
@@ -141,3 +144,42 @@ def test_bytes_depend_on_the_value_only(value):
 @given(st.lists(st.integers(), max_size=300))
 def test_parallel_work_keeps_the_order(items):
     assert list(in_parallel(lambda item: item * 2, items)) == [item * 2 for item in items]
+
+
+def test_parallel_work_goes_on_behind_an_item_that_takes_long():
+    ahead = THREADS * AHEAD
+    reached = Event()
+
+    def work(item: int) -> bool:
+        if item == ahead:
+            reached.set()
+        return item != ahead - 1 or reached.wait(60)
+
+    assert all(in_parallel(work, range(2 * ahead)))
+
+
+def test_parallel_work_is_never_far_ahead_of_its_reader():
+    begun: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(1_000):
+            begun.append(item)
+            yield item
+
+    results = in_parallel(lambda item: item, items(), 4)
+    for expected in range(100):
+        assert next(results) == expected
+        assert len(begun) <= expected + 4 * AHEAD
+
+
+def test_the_first_error_of_parallel_work_ends_it():
+    done: list[int] = []
+
+    def work(item: int) -> None:
+        if item == 5:
+            raise ValueError("the fifth")
+        done.append(item)
+
+    with pytest.raises(ValueError, match="the fifth"):
+        list(in_parallel(work, range(1_000), 2))
+    assert len(done) < 5 + 2 * AHEAD + 2
