@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
+from celery import Celery
 
 from include.cluster import compose
 from include.cluster.instances import Instance, instances, programs
@@ -147,3 +150,21 @@ def test_what_compose_says_of_stopping_and_restarting_is_what_the_process_manage
     assert not told["airflow-worker-1"].stops_children, "a stop lets the worker finish its tasks"
     assert told["airflow-scheduler"].stops_children
     assert told["postgres"].level < told["airflow-migrate"].level < told["airflow-apiserver"].level
+
+
+def test_a_worker_keeps_its_task_until_the_database_of_results_is_back(ours, tmp_path):
+    """Otherwise it lets the task go within a second, and Airflow waits ten minutes for it."""
+    there, away = tmp_path / "there", tmp_path / "away"
+    there.mkdir()
+    given = of(ours, "airflow-worker-1").service.environment["AIRFLOW__CELERY__EXTRA_CELERY_CONFIG"]
+    worker = Celery(backend=f"db+sqlite:///{there}/results.db")
+    worker.conf.update(json.loads(given))
+    worker.backend.store_result("earlier", None, "STARTED")  # makes the tables
+    there.rename(away)
+    back = threading.Timer(2, away.rename, [there])
+    back.start()
+    try:
+        worker.backend.store_result("task", None, "STARTED")
+    finally:
+        back.join()
+    assert worker.backend.get_state("task") == "STARTED"
