@@ -1,7 +1,8 @@
 # Everything a person types. `make` alone lists it.
 #
 # Plain pip is enough; uv is used when it is on PATH. State lives in .nightloop/, packages in .venv/.
-# Ports: NIGHTLOOP_CLOUD_PORT (4566), NIGHTLOOP_REVIEW_PORT (4567), NIGHTLOOP_AIRFLOW_PORT (8080).
+# Ports: NIGHTLOOP_CLOUD_PORT (4566), NIGHTLOOP_REVIEW_PORT (4567), NIGHTLOOP_AIRFLOW_PORT (8080); of a cluster also
+# NIGHTLOOP_POSTGRES_PORT (4568) and NIGHTLOOP_REDIS_PORT (4569).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -22,7 +23,7 @@ export PYTHONPATH := $(CURDIR)
 export PYTHONUNBUFFERED := 1
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## make .venv and install every package (2 to 5 minutes, once)
 
@@ -45,6 +46,16 @@ status: setup  ## what is running, and where
 
 logs: setup  ## the last lines of every process's log
 	@exec $(PY) -m include.stack logs
+
+cluster: setup  ## what docker-compose.yaml describes, without a container engine: Celery, PostgreSQL, Redis
+	@.ci/system-packages postgresql redis-server
+	@exec $(PY) -m include.cluster up
+
+cluster-down: setup  ## stop the cluster; state is kept in .nightloop/cluster/
+	@exec $(PY) -m include.cluster down
+
+cluster-status: setup  ## what of the cluster is running, and what is well
+	@exec $(PY) -m include.cluster status
 
 rollback: setup  ## let the previous champion answer again (NUMBER=champion, PIPELINE=name)
 	@exec $(PY) -m include.stack rollback $(if $(NUMBER),--number $(NUMBER)) $(if $(PIPELINE),--pipeline $(PIPELINE))
@@ -91,5 +102,5 @@ constraints:  ## resolve requirements*.txt anew into constraints.txt, and those 
 clean: down  ## remove .nightloop/ and .venv/
 	@rm -rf .nightloop $(VENV) node_modules
 
-.PHONY: help setup demo up down status logs rollback lint format check docs test worker-environment sagemaker2-environment \
+.PHONY: help setup demo up down status logs cluster cluster-down cluster-status rollback lint format check docs test worker-environment sagemaker2-environment \
 	constraints clean

@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "include.algorithms": {"include.pictures", "include.recordio"},
     "include.samples": {"include.pictures"},
     "include.stack": {"include.samples"},
+    "include.cluster": {"include.stack"},
     "include.demo": {"include.samples", "include.stack", "include.pictures"},
 }
 # The rooms of one package, from above: each may import those of lower layers, and none beside it.

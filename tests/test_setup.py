@@ -111,14 +111,14 @@ class TestCompose:
         )  # fmt: skip
         assert result.returncode == 0, result.stdout + result.stderr
 
-    def test_every_service_that_stays_says_whether_it_is_well(self):
-        staying = {
-            name: service for name, service in compose()["services"].items() if service["restart"] == "always"
-        }
-        assert compose()["services"].keys() - staying.keys() == {"airflow-migrate"}
-        for name, service in staying.items():
-            assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL"), name
-            assert {"interval", "timeout", "retries"} <= service["healthcheck"].keys(), name
+    @pytest.mark.parametrize("name", compose()["services"])
+    def test_every_service_says_whether_it_is_well_what_it_may_take_and_how_it_ends(self, name):
+        service = compose()["services"][name]
+        assert service["restart"] == ("no" if name == "airflow-migrate" else "always")
+        assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+        assert {"interval", "timeout", "retries"} <= service["healthcheck"].keys()
+        assert {"cpus", "memory", "pids"} <= service["deploy"]["resources"]["limits"].keys()
+        assert re.fullmatch(r"\d+[sm]", service["stop_grace_period"])
 
     def test_the_checks_ask_airflow_and_celery_what_they_can_be_asked(self):
         from airflow.cli.cli_parser import get_parser
@@ -128,6 +128,8 @@ class TestCompose:
             for name, service in own_services().items()
             if "healthcheck" in service
         }
+        assert tests.pop("airflow-migrate") == ["CMD", "airflow", "db", "check"]
+        assert get_parser().parse_args(["db", "check"])
         asked = {words[5]: name for name, words in tests.items() if words[1] == "airflow"}
         assert asked.keys() == {"SchedulerJob", "DagProcessorJob", "TriggererJob"}
         for words in tests.values():
@@ -220,7 +222,7 @@ class TestCompose:
         variables = re.findall(r"\$\{([A-Z_]+)(:?[-?]?)", text)
         with_default = {name for name, operator in variables if operator != ":?"}
         harmless = {"NIGHTLOOP_REVIEW_URL", "NIGHTLOOP_REVIEW_READ_PREFIXES", "NIGHTLOOP_SUBNET"}
-        assert with_default == {"AWS_SESSION_TOKEN"} | harmless
+        assert with_default == {"AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "NIGHTLOOP_WORKERS"} | harmless
 
     def test_every_airflow_setting_exists_in_airflow(self):
         known = airflow_settings()

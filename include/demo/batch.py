@@ -35,17 +35,18 @@ class Batch:
     """Reads what one batch of one pipeline has produced. `folder` is the pipeline's, `date` the batch's."""
 
     def __init__(self, settings: StackSettings, folder: str, date: str) -> None:
-        session = boto3.Session(**environment.keys(settings), region_name=environment.REGION)
         config = Config(proxies={}, retries={"max_attempts": 5})
 
-        def client(service: str, url: str) -> Any:
+        def client(service: str, url: str, keys: dict[str, str]) -> Any:
+            session = boto3.Session(**keys, region_name=environment.REGION)
             return session.client(service, endpoint_url=url, config=config)
 
-        self.s3 = client("s3", settings.cloud.url)
-        self._sagemaker = client("sagemaker", settings.cloud.url)
-        self._logs = client("logs", settings.cloud.url)
-        self._review = client("sagemaker", settings.review.url)
-        self._loops = client("sagemaker-a2i-runtime", settings.review.url)
+        keys, review_keys = environment.keys(settings), environment.review_keys(settings)
+        self.s3 = client("s3", settings.cloud.url, keys)
+        self._sagemaker = client("sagemaker", settings.cloud.url, keys)
+        self._logs = client("logs", settings.cloud.url, keys)
+        self._review = client("sagemaker", settings.review.url, review_keys)
+        self._loops = client("sagemaker-a2i-runtime", settings.review.url, review_keys)
         self._folder = folder
         self.date = date
 

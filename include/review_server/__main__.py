@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--public-url", help="where browsers reach the server (default: host and port)")
     serve.add_argument(
-        "--s3-endpoint-url", metavar="URL", help="an S3 other than Amazon's (default: real S3)"
+        "--s3-endpoint-url", metavar="URL", help="an S3 other than Amazon's (default, and '': real S3)"
     )
     serve.add_argument("--region", default="us-east-1", help="Region in ARNs and signatures (%(default)s)")
     serve.add_argument("--account-id", default="000000000000", help="account in ARNs (%(default)s)")
@@ -152,7 +152,7 @@ def _serve(options: argparse.Namespace) -> int:
             ReviewSettings(
                 data_dir=options.data,
                 database_url=options.database,
-                s3_endpoint_url=options.s3_endpoint_url,
+                s3_endpoint_url=options.s3_endpoint_url or None,
                 region=options.region,
                 account_id=options.account_id,
                 public_url=options.public_url or address,

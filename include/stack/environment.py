@@ -127,9 +127,20 @@ def airflow(settings: StackSettings) -> dict[str, str]:
 
 def keys(settings: StackSettings) -> dict[str, str]:
     """The local cloud's generated key pair, as boto3.Session takes it. The cloud must have started once."""
+    return _pair(settings.aws_credentials)
+
+
+def review_keys(settings: StackSettings) -> dict[str, str]:
+    """The key pair of the review server's callers, likewise."""
+    return _pair(settings.review_credentials)
+
+
+def _pair(file: Path) -> dict[str, str]:
+    """The first key of a credentials file."""
     parser = configparser.ConfigParser()
-    parser.read(settings.aws_credentials)
-    return {name: parser["default"][name] for name in ("aws_access_key_id", "aws_secret_access_key")}
+    parser.read(file)
+    profile = parser[parser.sections()[0]]
+    return {name: profile[name] for name in ("aws_access_key_id", "aws_secret_access_key")}
 
 
 def _connections(settings: StackSettings) -> dict[str, str]:

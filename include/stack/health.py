@@ -11,7 +11,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import psutil
@@ -47,16 +47,28 @@ def missing_parts(settings: StackSettings) -> list[str]:
 
 
 def wait(settings: StackSettings, supervisor: Supervisor, say: Say, *, of: str, patience: float) -> None:
-    """Return when all parts of `of` ("cloud" or "airflow") are ready.
+    """Return when all parts of `of` ("cloud" or "airflow") are ready, as `wait_for_parts` does."""
+    parts, programs = (cloud_parts, (CLOUD,)) if of == "cloud" else (airflow_parts, AIRFLOW)
+    wait_for_parts(settings, supervisor, say, lambda: parts(settings), programs, patience)
+
+
+def wait_for_parts(
+    settings: StackSettings,
+    supervisor: Supervisor,
+    say: Say,
+    parts: Callable[[], dict[str, bool]],
+    programs: Collection[str],
+    patience: float,
+) -> None:
+    """Return when all of `parts`, each with whether it is ready, are; they are asked again and again.
 
     Says which have come up as they do. Raises StackError, with the end of the log, when supervisord has
     given one of the programs up or `patience` seconds have passed.
     """
-    parts, programs = (cloud_parts, (CLOUD,)) if of == "cloud" else (airflow_parts, AIRFLOW)
     started = time.monotonic()
     last_said, ready_before = started, set[str]()
     while True:
-        state = parts(settings)
+        state = parts()
         ready = {name for name, is_ready in state.items() if is_ready}
         missing = [name for name in state if name not in ready]
         if new := [name for name in state if name in ready - ready_before]:

@@ -15,7 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from include.stack import environment, health, stray_processes
@@ -29,20 +29,40 @@ def up(settings: StackSettings, say: health.Say) -> bool:
 
     Raises StackError with a message for the user.
     """
-    settings.make_directories()
     supervisor = Supervisor(settings)
-    with _only_one(settings):
-        if is_up(settings):
+    return bring_up(
+        settings, supervisor, say, lambda: is_up(settings), lambda: _start(settings, supervisor, say)
+    )
+
+
+def bring_up(
+    settings: StackSettings,
+    supervisor: Supervisor,
+    say: health.Say,
+    is_up: Callable[[], bool],
+    start: Callable[[], None],
+) -> bool:
+    """Start a stack's programs by `start`, unless it `is_up`: then False. On any failure or Ctrl-C all of it
+    is stopped again.
+
+    Raises StackError with a message for the user.
+    """
+    settings.make_directories()
+    with only_one(settings):
+        if is_up():
             return False
         if not supervisor.running():
             if ended := stray_processes.end(settings.home):
                 say(f"ended {ended} processes that an earlier stack had left behind")
             health.require_free(settings.ports)
         try:
-            _bring_up(settings, supervisor, say)
+            load_or_create(settings)
+            if not supervisor.running():
+                supervisor.start()
+            start()
         except BaseException:
             say("stopping what was started")
-            _take_down(settings, supervisor)
+            take_down(settings, supervisor)
             raise
     return True
 
@@ -51,9 +71,9 @@ def down(settings: StackSettings, *, below: bool = False) -> int:
     """Stop this stack (`below`: and the stacks inside its home); returns how many processes there were."""
     if not settings.home.exists():
         return 0
-    with _only_one(settings):
+    with only_one(settings):
         count = len(stray_processes.find(settings.home, below=below))
-        _take_down(settings, Supervisor(settings), below=below)
+        take_down(settings, Supervisor(settings), below=below)
     return count
 
 
@@ -105,28 +125,30 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _bring_up(settings: StackSettings, supervisor: Supervisor, say: health.Say) -> None:
-    load_or_create(settings)
-    if not supervisor.running():
-        supervisor.start()
+def _start(settings: StackSettings, supervisor: Supervisor, say: health.Say) -> None:
     supervisor.start_program(CLOUD)
     say("starting the local cloud, and preparing Airflow's database")
     _migrate(settings)
     health.wait(settings, supervisor, say, of="cloud", patience=180)
-    _make_bucket(settings)
+    make_bucket(settings)
     for program in AIRFLOW:
         supervisor.start_program(program)
     say("starting Airflow (about half a minute)")
     health.wait(settings, supervisor, say, of="airflow", patience=600)
 
 
-def _take_down(settings: StackSettings, supervisor: Supervisor, *, below: bool = False) -> None:
+def take_down(
+    settings: StackSettings, supervisor: Supervisor, *, below: bool = False, patience: float = 40
+) -> None:
+    """Stop a stack's programs, which have `patience` seconds for it, and end whatever is left."""
     # A second Ctrl-C must not leave half of it running.
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         if below:
             Supervisor(settings.demo).shut_down()
-        supervisor.shut_down()
+            # The programs of a cluster are stopped in their order, and the workers finish their tasks.
+            Supervisor(settings.cluster).shut_down(patience=600)
+        supervisor.shut_down(patience)
         stray_processes.end(settings.home, below=below)
     finally:
         for number, handler in previous.items():
@@ -152,7 +174,7 @@ def _migrate(settings: StackSettings) -> None:
         database.execute("PRAGMA journal_mode=WAL")
 
 
-def _make_bucket(settings: StackSettings) -> None:
+def make_bucket(settings: StackSettings) -> None:
     import boto3
     from botocore.config import Config
 
@@ -165,7 +187,7 @@ def _make_bucket(settings: StackSettings) -> None:
 
 
 @contextlib.contextmanager
-def _only_one(settings: StackSettings) -> Iterator[None]:
+def only_one(settings: StackSettings) -> Iterator[None]:
     """Two commands on one home wait for each other."""
     settings.run.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + 300

@@ -53,13 +53,13 @@ class StackSettings:
         home = Path(environment.get("NIGHTLOOP_HOME") or PROJECT / ".nightloop")
         return cls(
             home=home.resolve(),
-            cloud=_port(environment, "NIGHTLOOP_CLOUD_PORT", 4566, "the local cloud"),
-            review=_port(environment, "NIGHTLOOP_REVIEW_PORT", 4567, "the review portal"),
-            airflow=_port(environment, "NIGHTLOOP_AIRFLOW_PORT", 8080, "Airflow"),
+            cloud=port(environment, "NIGHTLOOP_CLOUD_PORT", 4566, "the local cloud"),
+            review=port(environment, "NIGHTLOOP_REVIEW_PORT", 4567, "the review portal"),
+            airflow=port(environment, "NIGHTLOOP_AIRFLOW_PORT", 8080, "Airflow"),
         )
 
     @property
-    def ports(self) -> tuple[Port, Port, Port]:
+    def ports(self) -> tuple[Port, ...]:
         return self.cloud, self.review, self.airflow
 
     @property
@@ -70,6 +70,11 @@ class StackSettings:
     def aws_credentials(self) -> Path:
         """Written by the local cloud when it first starts."""
         return self.cloud_data / "credentials"
+
+    @property
+    def review_credentials(self) -> Path:
+        """The key that callers of the review server sign with: here the cloud's."""
+        return self.aws_credentials
 
     @property
     def aws_config(self) -> Path:
@@ -92,6 +97,11 @@ class StackSettings:
     def demo(self) -> StackSettings:
         """The stack of `make demo`: apart from the state of `make up`, on the same ports."""
         return replace(self, home=self.home / "demo" / "home")
+
+    @property
+    def cluster(self) -> StackSettings:
+        """Where `make cluster` has its home: include/cluster/settings.py."""
+        return replace(self, home=self.home / "cluster")
 
     @property
     def socket(self) -> Path:
@@ -120,7 +130,8 @@ def _tighten(directory: Path) -> None:
         directory.chmod(0o700)
 
 
-def _port(environment: Mapping[str, str], variable: str, default: int, purpose: str) -> Port:
+def port(environment: Mapping[str, str], variable: str, default: int, purpose: str) -> Port:
+    """The port that a variable names, or the default. StackError for a number that is none."""
     text = environment.get(variable) or str(default)
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise StackError(f"{variable}={text!r} is not a port for {purpose}: give a number from 1 to 65535")

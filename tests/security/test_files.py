@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from include.review_server import private_files
-from include.stack.processes import _configuration
+from include.stack.processes import _configuration, local_programs
 from include.stack.settings import StackSettings
 from tests.review_server.process import Process
 from tests.support.cloud import ROOT, LocalCloud
@@ -95,4 +95,5 @@ def test_a_stacks_directories_and_programs_are_closed(tmp_path: Path, capfd: pyt
     settings.make_directories()
     assert not _open_to_others(settings.home)
     assert f"{settings.logs} was open to others" in capfd.readouterr().err
-    assert "\numask = 077\n" in _configuration(settings), "supervisord's own is 022, whatever it inherits"
+    configuration = _configuration(settings, local_programs(settings))
+    assert "\numask = 077\n" in configuration, "supervisord's own is 022, whatever it inherits"
