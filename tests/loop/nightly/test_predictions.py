@@ -35,7 +35,7 @@ def night(place: Place) -> predictions.PredictedBatch:
 
 def scores(place: Place) -> dict[str, float | str | None]:
     """Top score or problem by file name."""
-    found = read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT))
+    found = read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT), 0)
     return {
         item.uri.rsplit("/", 1)[-1]: item.problem
         or max((detection.score for detection in item.said), default=None)
@@ -105,7 +105,7 @@ def test_without_a_champion_no_job_is_needed(place: Place):
     place.add_images({"a.jpg": 100})
     report = night(place)
     assert (report.champion, report.predicted, report.jobs) == (None, 0, [])
-    assert list(read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT))) == []
+    assert list(read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT), 0)) == []
     assert predictions.predictions_of(place.workspace, NIGHT, ["s3://b/x"]) == {}
 
 
