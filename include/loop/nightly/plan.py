@@ -34,7 +34,7 @@ def plan_review(workspace: Workspace, batch: str) -> ReviewPlan:
     decided = find_counts(workspace.storage, batch)
     if decided is not None:
         return ReviewPlan(
-            **vars(decided),
+            **{name: value for name, value in vars(decided).items() if name != "triage_uri"},
             exact=True,
             text=_told(workspace, batch, "would ask", decided.ask, decided.images, decided.expected_seconds),
         )

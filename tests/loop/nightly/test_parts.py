@@ -62,7 +62,7 @@ def test_before_every_part_is_weighed_nobody_is_chosen(crowned: Place, monkeypat
     list_batch(crowned.workspace, NIGHT)
     crowned.finish(predictions.predict, NIGHT)
     first = triage.triage_part(crowned.workspace, NIGHT, 0)
-    assert (first.images, first.part) == (3, 0)  # and 3.txt
+    assert (first.images, first.part) == (4, 0)
     with pytest.raises(Fatal, match=r"part 1 of batch .* is not weighed: s3://.*/part-00001\.parquet is"):
         triage.decide(crowned.workspace, NIGHT)
 
