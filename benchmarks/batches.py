@@ -18,9 +18,12 @@ from typing import Any
 
 from benchmarks.models import CACHE, PIPELINE, Model, Models, replace
 from include.loop.core.identity import share
+from include.loop.core.records.triage import Decision
 from include.loop.dataset import replay
+from include.loop.nightly.choosing import ask, weigh
+from include.loop.nightly.looks import Look
 from include.loop.nightly.predictions import Predicted
-from include.loop.nightly.triage import AUDIT, Decision, choose
+from include.loop.strategies import AUDIT
 from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox, read_value
 from include.loop.tasks.detection.predictions import Detection
@@ -85,8 +88,13 @@ class Study:
         """What triage asks about in this batch, as reviewers with this noise answer it."""
         batch = list(self.digits(number))
         seen = self.models.detect(champion, f"batch-{number}", batch)
-        rows = choose(
-            [Predicted(image, self._identity(image), seen[image]) for image in batch], PIPELINE.triage
+        said = [Predicted(image, self._identity(image), seen[image]) for image in batch]
+        found = [item for item in weigh(said, PIPELINE.triage) if item.rank]
+        found.sort(key=lambda item: (item.rank, item.row.image))
+        rows = ask(
+            [(item.row, item.why) for item in found],
+            PIPELINE.triage.cap,
+            lambda images: (Look() for _ in images),
         )
         asked = {row.image: row.reason for row in rows if row.decision is Decision.ASK}
         audits = [image for image in asked if asked[image] == AUDIT]

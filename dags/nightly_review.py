@@ -9,8 +9,9 @@ training.
 |---|---|---|
 | `list_batch` | pins the images and the champion; **skips a date without images** | `runs/dt=D/batch.json` |
 | `batch_inference` | predicts by batch transform | `runs/dt=D/predictions/` |
-| `triage` | one row per image: ask or leave, why, expected seconds and dollars | `runs/dt=D/triage.parquet` |
-| `start_human_loops` | one question per chosen image, none twice | `runs/dt=D/questions.jsonl` |
+| `triage` | for each 10,000 images: who is worth asking about, and how urgently | `runs/dt=D/triage/` |
+| `start_human_loops` | chooses under the cap: why, seconds, dollars | `runs/dt=D/triage.parquet` |
+| | one question per chosen image, none twice | `runs/dt=D/questions.jsonl` |
 | `wait_for_human_loops` | waits, without a worker slot, until all is answered or the deadline | |
 | `assemble_manifest` | labels, and a quarantine with a reason for each bad record | `labels/dt=D/` |
 | `notify_training` | emits the labels asset when there is something new to learn, else skips | |
@@ -46,7 +47,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import CronDataIntervalTimetable, Param, chain
+from airflow.sdk import CronDataIntervalTimetable, Param, XComArg, chain
 
 from nightloop.dag_factory import (
     champion_asset,
@@ -58,6 +59,7 @@ from nightloop.dag_factory import (
     pipelines,
 )
 from nightloop.operators.human_review import (
+    PARTS,
     AugmentedManifestOperator,
     ListBatchOperator,
     NotifyTrainingOperator,
@@ -134,15 +136,16 @@ def nightly_review(pipeline: str) -> None:
             batch=batch,
             max_active_tis_per_dag=jobs_at_once(),  # of a backfill all batches would start theirs together
         )
-        triage = TriageOperator(
-            pipeline=pipeline,
-            task_id="triage",
-            batch=batch,
-            threshold=param(dag, "threshold"),
-            cap=param(dag, "cap"),
+        limits = {"threshold": param(dag, "threshold"), "cap": param(dag, "cap")}
+        triage = TriageOperator.partial(pipeline=pipeline, task_id="triage", batch=batch, **limits).expand(
+            part=XComArg(list_batch, key=PARTS)
         )
         start_human_loops = StartHumanLoopsOperator(
-            pipeline=pipeline, task_id="start_human_loops", batch=batch, plan_only=param(dag, "plan_only")
+            pipeline=pipeline,
+            task_id="start_human_loops",
+            batch=batch,
+            plan_only=param(dag, "plan_only"),
+            **limits,
         )
         wait_for_human_loops = HumanLoopsSensor(
             pipeline=pipeline, task_id="wait_for_human_loops", batch=batch

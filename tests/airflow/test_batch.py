@@ -50,7 +50,7 @@ class Batch:
         """Everything up to the open questions."""
         self.list_batch()
         self.place.run(self.task(BatchInferenceOperator, batch=self.date))
-        self.place.run(self.task(TriageOperator, batch=self.date))
+        self.place.run(self.task(TriageOperator, batch=self.date, part=0))
         return self.place.run(self.task(StartHumanLoopsOperator, batch=self.date, **kwargs))
 
     def wait(self) -> dict[str, Any]:
@@ -142,9 +142,9 @@ def test_plan_only_says_what_it_would_cost_and_asks_nobody(batch: Batch) -> None
     context = batch.place.context()
     batch.list_batch()
     batch.place.run(batch.task(BatchInferenceOperator, batch=DATE))
-    batch.place.run(batch.task(TriageOperator, batch=DATE, cap=2))
+    batch.place.run(batch.task(TriageOperator, batch=DATE, part=0, cap=2))
     with pytest.raises(AirflowSkipException, match="would ask about 2 of 5 images"):
-        run(batch.task(StartHumanLoopsOperator, batch=DATE, plan_only=True), context)
+        run(batch.task(StartHumanLoopsOperator, batch=DATE, cap=2, plan_only=True), context)
     assert context["ti"]["plan"]["ask"] == 2
     assert context["ti"]["plan"]["expected_dollars"] > 0
     assert batch.place.answer() == 0, "nobody was asked"
@@ -202,7 +202,7 @@ def test_without_room_it_waits_deferred_and_asks_the_rest_when_people_have_answe
     monkeypatch.setattr("include.review_server.api.human_loops.LOOPS_IN_FLIGHT", 2)
     batch.list_batch()
     batch.place.run(batch.task(BatchInferenceOperator, batch=DATE))
-    batch.place.run(batch.task(TriageOperator, batch=DATE))
+    batch.place.run(batch.task(TriageOperator, batch=DATE, part=0))
     pauses: list[Any] = []
 
     def people_answer(trigger: Any) -> None:

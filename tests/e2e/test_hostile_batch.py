@@ -186,10 +186,10 @@ OBJECTS = [
     # objects that do not stay
     Object("gone-1.jpg", made.jpeg, unreadable("the object is gone"), until="batch_inference"),
     Object("gone-2.jpg", made.jpeg, unreadable("the object is gone"), until="triage"),
-    Object("gone-3.jpg", made.jpeg, End("ask", "the object is gone"), until="start_human_loops"),
+    Object("gone-3.jpg", made.jpeg, unreadable("the object is gone"), until="start_human_loops"),
     Object("gone-4.jpg", made.jpeg, TOO_LATE, until="assemble_manifest"),
     Object("replaced-2.jpg", made.jpeg, unreadable("replaced"), until="triage", replaced=True),
-    Object("replaced-3.jpg", made.jpeg, End("ask", "replaced"), until="start_human_loops", replaced=True),
+    Object("replaced-3.jpg", made.jpeg, unreadable("replaced"), until="start_human_loops", replaced=True),
     Object("replaced-4.jpg", made.jpeg, TOO_LATE, until="assemble_manifest", replaced=True),
     Object(
         "twin-gone.jpg",

@@ -28,6 +28,7 @@ class Walk:
         self.states: dict[str, str] = {}
         self.outputs: dict[str, Any] = {}
         self._params = params
+        self._pushed: dict[str, TaskInstance] = {}  # XComs by task
 
     def go(self, before: Mapping[str, Callable[[], object]] | None = None) -> Walk:
         """Run every task; ``before`` holds what happens in the world before a task begins."""
@@ -55,13 +56,27 @@ class Walk:
             "task_state_store": StateStore(),
             "ti": _Instance(self),
         }
-        task.render_template_fields(context)
+        self._pushed[task.task_id] = context["ti"]
         try:
-            self.outputs[task.task_id] = run(task, context)
+            if task.is_mapped:
+                self.outputs[task.task_id] = [_execute(one, context) for one in self._unmapped(task)]
+            else:
+                self.outputs[task.task_id] = _execute(task, context)
         except AirflowSkipException as skip:
             self.outputs[task.task_id] = str(skip)
             return SKIPPED
         return SUCCESS
+
+    def _unmapped(self, task: Any) -> list[Any]:
+        """A task for each value that it is mapped over: a list that another task has pushed."""
+        [(name, argument)] = task.expand_input.value.items()
+        values = self._pushed[argument.operator.task_id][argument.key]
+        return [task.unmap({name: value}) for value in values]
+
+
+def _execute(task: Any, context: Any) -> Any:
+    task.render_template_fields(context)
+    return run(task, context)
 
 
 class _Instance(TaskInstance):

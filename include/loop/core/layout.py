@@ -39,8 +39,13 @@ TRAINING_JOB = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"
 
 
 def batch_file(batch: str) -> str:
-    """The pinned images."""
+    """What is pinned: the model, and the parts in which the images are."""
     return _run(batch, "batch.json")
+
+
+def batch_part(batch: str, digest: str) -> str:
+    """Some of the pinned images, named after their content: of two listings at once only one is pinned."""
+    return _run(batch, f"batch/{digest}.parquet")
 
 
 def epochs_file(date: str) -> str:
@@ -49,8 +54,13 @@ def epochs_file(date: str) -> str:
 
 
 def predictions_file(batch: str) -> str:
-    """Which image has which output; written when the last transform job has ended."""
+    """How many images have an output; written when the last transform job has ended."""
     return _run(batch, "predictions.json")
+
+
+def predictions_part(batch: str, part: int) -> str:
+    """Which image of a part has which output."""
+    return f"{predictions_folder(batch)}/part-{part:05}.parquet"
 
 
 def predictions_folder(batch: str) -> str:
@@ -58,9 +68,19 @@ def predictions_folder(batch: str) -> str:
     return _run(batch, "predictions")
 
 
+def triage_part(batch: str, part: int) -> str:
+    """What the model's answers say of the images of a part: who might be asked about, and how urgently."""
+    return _run(batch, f"triage/part-{part:05}.parquet")
+
+
 def triage_file(batch: str) -> str:
-    """One row per image: ask or leave, and why."""
+    """One row per image that was looked at: ask or leave, and why."""
     return _run(batch, "triage.parquet")
+
+
+def triage_header(batch: str) -> str:
+    """The counts of a batch's decisions; written when all of them are made."""
+    return _run(batch, "triage.json")
 
 
 def questions_file(batch: str) -> str:

@@ -15,8 +15,9 @@ from include.loop.aws.jobs import Pending, ResourceKind
 from include.loop.aws.transform import Transform, Transformed, advance, input_count, why_missing
 from include.loop.core import layout
 from include.loop.core.identity import job_stem
-from include.loop.core.records.nightly import Batch, Predictions
+from include.loop.core.records.nightly import Predictions
 from include.loop.core.records.outputs import EvaluationOutputs, OutputRow, outputs_by_image
+from include.loop.core.records.parts import find_outputs as batch_outputs
 from include.loop.core.storage import in_parallel, split_uri
 from include.loop.workspace import Workspace
 
@@ -92,9 +93,9 @@ def _of_batches(
     for batch in sorted(batches):
         done = Predictions.find(workspace.storage, batch)
         if done and done.champion == model.training_job:
-            for image in Batch.read(workspace.storage, batch).images:
-                if etags.get(image.uri) == image.etag and image.uri in done.outputs:
-                    known[image.uri, image.etag] = done.outputs[image.uri]
+            for image, (etag, output) in batch_outputs(workspace.storage, batch, etags).items():
+                if etags[image] == etag:
+                    known[image, etag] = output
     return known
 
 

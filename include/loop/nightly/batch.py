@@ -1,18 +1,22 @@
 """A batch: the images of one date, listed once and pinned.
 
-Takes a date, gives the record ``Batch``: the images with their ETags, the objects that cannot be images, and
-the champion that predicts on them. It is written once, so that the same date again works on the same images
-with the same model, even after a new champion.
+Takes a date, gives the record ``Batch`` and the tables of its parts: the images with their ETags, the objects
+that cannot be images, and the champion that predicts on them. It is written once, so that the same date again
+works on the same images with the same model, even after a new champion. A listing is streamed: no list of all
+images is ever held.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from include.loop.aws.transform_input import too_large
 from include.loop.core.errors import NoImages
 from include.loop.core.identity import batch_date, check_date, make_batch
 from include.loop.core.records.nightly import Batch, Epochs, PinnedImage, PinnedModel, RejectedObject
+from include.loop.core.records.parts import Listed, part_count, rejected_objects, write_parts
 from include.loop.core.storage import StoredObject
 from include.loop.models.champion import read_champion
 from include.loop.workspace import Workspace
@@ -22,11 +26,14 @@ TOLD = 5  # objects that are named in a message
 
 @dataclass(frozen=True)
 class ListedBatch:
-    """How many images and other objects were pinned, and the training job of the model that will predict."""
+    """How many images and other objects were pinned, in how many ``parts`` they are worked on, and the
+    training job of the model that will predict.
+    """
 
     batch: str
     images: int
     rejected: int
+    parts: int
     champion: str | None
     backfill: bool
     batch_uri: str
@@ -52,25 +59,28 @@ def list_batch(workspace: Workspace, batch: str, backfill: bool = False) -> List
     """Pin the batch, or read it when it is pinned already: who runs it later changes nothing. NoImages when
     there is nothing to look at.
     """
-    pinned = Batch.find(workspace.storage, batch)
+    storage = workspace.storage
+    pinned = Batch.find(storage, batch)
     if pinned is None:
-        listed = list_images(workspace, batch)
-        if not listed.images:
+        listed = _pin(workspace, batch)
+        if not listed.image_count:
             suffixes = ", ".join(workspace.pipeline.batch.suffixes)
-            others = [f"{item.uri}: {item.reason}" for item in listed.rejected[:TOLD]]
+            some = islice(rejected_objects(storage, listed), TOLD)
+            others = "; ".join(f"{item.uri}: {item.reason}" for item in some)
             raise NoImages(
                 f"no images for {batch} below {listed.prefix} that can be used, with a suffix of {suffixes}"
-                + (f"; {len(listed.rejected)} other objects: {'; '.join(others)}" if others else "")
-                + (" …" if len(listed.rejected) > TOLD else "")
+                + (f"; {listed.rejected_count} other objects: {others}" if others else "")
+                + (" …" if listed.rejected_count > TOLD else "")
             )
-        pinned = listed.model_copy(update={"backfill": backfill}).write_once(workspace.storage, batch)
+        pinned = listed.model_copy(update={"backfill": backfill}).write_once(storage, batch)
     return ListedBatch(
         batch=batch,
-        images=len(pinned.images),
-        rejected=len(pinned.rejected),
+        images=pinned.image_count,
+        rejected=pinned.rejected_count,
+        parts=part_count(pinned),
         champion=pinned.champion.training_job if pinned.champion else None,
         backfill=pinned.backfill,
-        batch_uri=workspace.storage.uri(Batch.location(batch)),
+        batch_uri=storage.uri(Batch.location(batch)),
     )
 
 
@@ -79,23 +89,29 @@ def read_batch(workspace: Workspace, batch: str) -> Batch:
     return Batch.read(workspace.storage, batch)
 
 
-def list_images(workspace: Workspace, batch: str) -> Batch:
-    """List what is there now, and pin nothing."""
-    settings = workspace.pipeline.batch
-    prefix = workspace.storage.uri(settings.prefix.format(date=batch_date(batch)))
-    images, rejected = [], []
-    for item in workspace.storage.list(prefix):
+def list_objects(workspace: Workspace, batch: str) -> Iterator[Listed]:
+    """What is there now, in the order of the keys: images, and what cannot be one. Pins nothing."""
+    for item in workspace.storage.list(_prefix(workspace, batch)):
         if item.uri.endswith("/") and item.size == 0:
             continue  # a console's "folder" marker is no record of anybody's
         if reason := why_no_image(workspace, item):
-            rejected.append(RejectedObject(uri=item.uri, reason=reason))
+            yield RejectedObject(uri=item.uri, reason=reason)
         else:
-            images.append(PinnedImage(uri=item.uri, etag=item.etag, size=item.size))
+            yield PinnedImage(uri=item.uri, etag=item.etag, size=item.size)
+
+
+def _pin(workspace: Workspace, batch: str) -> Batch:
+    """The parts are written, the record of them is not yet."""
     champion = read_champion(workspace)
     model = (
         PinnedModel(training_job=champion.training_job, model_data=champion.model_data) if champion else None
     )
-    return Batch(batch=batch, prefix=prefix, images=tuple(images), rejected=tuple(rejected), champion=model)
+    parts = tuple(write_parts(workspace.storage, batch, list_objects(workspace, batch)))
+    return Batch(batch=batch, prefix=_prefix(workspace, batch), parts=parts, champion=model)
+
+
+def _prefix(workspace: Workspace, batch: str) -> str:
+    return workspace.storage.uri(workspace.pipeline.batch.prefix.format(date=batch_date(batch)))
 
 
 def why_no_image(workspace: Workspace, item: StoredObject) -> str | None:

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from include.loop.core.identity import loop_name
 from include.loop.core.records.nightly import Question
-from include.loop.core.records.triage import Decision, Row, read_rows, write_rows
+from include.loop.core.records.triage import Decision, Row, read_looked_at, write_looked_at
 from include.loop.core.storage import THREADS_OF_SMALL_REQUESTS, in_parallel
 from include.loop.nightly import second_look
+from include.loop.nightly.choosing import same_as, with_cost
 from include.loop.nightly.contents import Contents
 from include.loop.nightly.looks import GONE, REPLACED, Look, look_at
 from include.loop.nightly.predictions import predictions_of
-from include.loop.nightly.triage import same_as, with_cost
 from include.loop.workspace import Workspace
 
 
@@ -63,7 +63,7 @@ def _still_there(workspace: Workspace, batch: str) -> tuple[list[Row], list[Look
     def look(row: Row) -> Look:
         return _look(workspace, batch, row)
 
-    rows = read_rows(workspace.storage, batch)
+    rows = read_looked_at(workspace.storage, batch)
     asked = [row for row in rows if row.decision is Decision.ASK]
     looks = {row.image: seen for row, seen in zip(asked, in_parallel(look, asked), strict=True)}
     gone = {row.image: row for row in asked if looks[row.image].problem}
@@ -83,7 +83,7 @@ def _still_there(workspace: Workspace, batch: str) -> tuple[list[Row], list[Look
 
     if heirs:
         rows = [settled(row) for row in rows]
-        write_rows(workspace.storage, batch, rows)
+        write_looked_at(workspace.storage, batch, rows)
     asked = [row for row in rows if row.decision is Decision.ASK]
     return asked, [looks[row.image] for row in asked]
 
@@ -110,9 +110,9 @@ def claim(workspace: Workspace, batch: str, questions: Sequence[Question]) -> li
             )
             if row.image in taken
             else row
-            for row in read_rows(workspace.storage, batch)
+            for row in read_looked_at(workspace.storage, batch)
         ]
-        write_rows(workspace.storage, batch, rows)
+        write_looked_at(workspace.storage, batch, rows)
     return kept
 
 
@@ -120,7 +120,7 @@ def asked_again(workspace: Workspace, batch: str, questions: Sequence[Question])
     """By set-aside batch the loops that ask about its images again; also a batch of which none could be."""
     loops = {question.image: question.loop for question in questions}
     found: dict[str, list[str]] = {}
-    for row in read_rows(workspace.storage, batch):
+    for row in read_looked_at(workspace.storage, batch):
         if row.again:
             found.setdefault(row.again, []).extend([loops[row.image]] if row.image in loops else [])
     return found

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from include.loop.core import layout
 from include.loop.core.records.nightly import LabelSummary, Quarantined
-from include.loop.core.records.triage import Decision, read_frame
+from include.loop.core.records.parts import rejected_objects
+from include.loop.core.records.triage import Decision, read_frames
 from include.loop.core.storage import in_parallel
 from include.loop.nightly.batch import read_batch
 from include.loop.nightly.contents import let_go
@@ -138,10 +139,16 @@ def _let_go(workspace: Workspace, settled: Iterable[Settled]) -> None:
 
 def _problems_before_asking(workspace: Workspace, batch: str) -> list[Quarantined]:
     """Everything of the batch that never became a question."""
-    pinned = [("batch", item.uri, item.reason) for item in read_batch(workspace, batch).rejected]
-    table = read_frame(workspace.storage, batch)
-    unreadable = table.loc[table["decision"] == Decision.UNREADABLE, ["image", "reason"]]
-    predicted = [("predict", image, reason) for image, reason in unreadable.itertuples(index=False)]
+    storage = workspace.storage
+    rejected = rejected_objects(storage, read_batch(workspace, batch))
+    pinned = [("batch", item.uri, item.reason) for item in rejected]
+    predicted = [
+        ("predict", image, reason)
+        for table in read_frames(storage, batch, ["image", "decision", "reason"])
+        for image, reason in table.loc[
+            table["decision"] == Decision.UNREADABLE, ["image", "reason"]
+        ].itertuples(index=False)
+    ]
     asked = [("ask", image, reason) for image, reason in read_unreadable(workspace, batch).items()]
     return [
         Quarantined(stage=stage, image=image, reason=reason, batch=batch)

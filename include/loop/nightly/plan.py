@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from include.loop.core import layout
-from include.loop.core.records.triage import read_frame
-from include.loop.nightly.batch import list_images
-from include.loop.nightly.triage import count
+from include.loop.core.records.nightly import PinnedImage
+from include.loop.nightly.batch import list_objects
+from include.loop.nightly.triage import find_counts
 from include.loop.workspace import Workspace
 
 
@@ -32,15 +31,15 @@ class ReviewPlan:
 
 def plan_review(workspace: Workspace, batch: str) -> ReviewPlan:
     """What would be asked, and what that would take."""
-    if workspace.storage.exists(layout.triage_file(batch)):
-        decided = count(batch, read_frame(workspace.storage, batch))
+    decided = find_counts(workspace.storage, batch)
+    if decided is not None:
         return ReviewPlan(
-            **vars(decided),
+            **{name: value for name, value in vars(decided).items() if name != "triage_uri"},
             exact=True,
             text=_told(workspace, batch, "would ask", decided.ask, decided.images, decided.expected_seconds),
         )
     review = workspace.pipeline.review
-    images = len(list_images(workspace, batch).images)
+    images = sum(isinstance(item, PinnedImage) for item in list_objects(workspace, batch))
     ask = min(images, workspace.pipeline.triage.cap)
     seconds = ask * review.seconds_per_image * review.task_count
     return ReviewPlan(

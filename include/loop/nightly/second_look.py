@@ -9,7 +9,7 @@ ones is said by trials/second_labels.py.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,14 +40,14 @@ def reason(batch: str) -> str:
     return f"asked again: batch {batch} is set aside"
 
 
-def to_ask(workspace: Workspace, batch: str, cap: int, own: Collection[str]) -> list[Again]:
+def to_ask(workspace: Workspace, batch: str, cap: int, is_own: Callable[[str], bool]) -> list[Again]:
     """What this batch asks again: of the oldest set-aside batch that no other batch has asked again, at most
-    ``MOST`` images, half of the cap, and none that is one of its ``own``.
+    ``MOST`` images, half of the cap, and none that is one of its own.
     """
     for doubted in sorted(set_aside(workspace)):
         asked = AskedAgain.find(workspace.storage, doubted)
         if asked is None or asked.batch == batch:
-            found = [item for item in _sample(workspace, doubted) if item.image not in own]
+            found = [item for item in _sample(workspace, doubted) if not is_own(item.image)]
             return found[: (cap + 1) // 2]
     return []
 

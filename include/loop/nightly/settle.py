@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from include.loop.core.errors import BadRecord
 from include.loop.core.records.nightly import Quarantined, Question, Started
-from include.loop.core.records.triage import Row, read_rows
+from include.loop.core.records.triage import Row, read_looked_at
 from include.loop.core.storage import THREADS_OF_SMALL_REQUESTS, error_code, in_parallel
 from include.loop.nightly.human_loops import HumanLoopStatus, list_loops
 from include.loop.nightly.questions import read_refused
@@ -64,7 +64,7 @@ def settle(workspace: Workspace, batch: str, questions: Iterable[Question], fina
     statuses = dict(list_loops(workspace.clients.a2i, started.flow_definition_arn, created_after))
     reasons: dict[str, str] = {}
     copies: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in read_rows(workspace.storage, batch):
+    for row in read_looked_at(workspace.storage, batch):
         reasons[row.image] = row.reason
         if row.same_as:
             copies[row.same_as].append(row)

@@ -1,42 +1,64 @@
 """Which images of a batch people should look at, and what that will take.
 
-Takes the batch's predictions, gives its triage table: one row per image with decision, reason, and the
-expected seconds and dollars. The pipeline's strategy raises doubts, a small random share is audited whatever
-the model says, and a cap bounds the batch. Without a champion the choice is random. All randomness is a hash
-of the image's content: the same batch is always triaged the same way. The bytes of every image that is to be
-asked about are read first (looks.py): what nobody can see is not asked, and the same bytes are asked once.
+Takes the batch's predictions, gives its triage: one row per image with decision, reason, and the expected
+seconds and dollars. Each part is weighed alone (``triage_part``), by whoever is free; ``decide`` then merges
+their candidates: the pipeline's strategy raises doubts, a small random share is audited whatever the model
+says, and a cap bounds the batch. Without a champion the choice is random. The bytes of every image that is to
+be asked about are read first (looks.py): what nobody can see is not asked, and the same bytes are asked once.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from include.loop.config import ReviewSettings, TriageSettings
+from include.loop.config import TriageSettings
 from include.loop.core import layout
-from include.loop.core.identity import share
+from include.loop.core.errors import Fatal
 from include.loop.core.records.nightly import Batch
-from include.loop.core.records.triage import Decision, Row, read_frame, write_rows
+from include.loop.core.records.parts import part_count, parts_of, read_images
+from include.loop.core.records.triage import (
+    Decision,
+    Row,
+    TriageSummary,
+    frame_of,
+    read_frames,
+    read_ranks,
+    read_weighed,
+    write_looked_at,
+    write_part,
+)
+from include.loop.core.storage import Storage
 from include.loop.nightly.batch import read_batch
+from include.loop.nightly.choosing import Show, ask, scores_of, weigh, weigh_blindly, with_cost
 from include.loop.nightly.contents import Contents
-from include.loop.nightly.looks import Look, LookAt, look_at
+from include.loop.nightly.looks import look_at
 from include.loop.nightly.predictions import Predicted, read_predictions
 from include.loop.nightly.references import read_references
-from include.loop.nightly.second_look import Again, to_ask
-from include.loop.strategies import AUDIT, ImageScores, find_strategy
+from include.loop.nightly.second_look import to_ask
+from include.loop.strategies import AUDIT, ImageScores
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
-
-# What a strategy is shown of a prediction.
-Show = Callable[[Predicted], ImageScores]
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class TriageCounts:
+class TriagedPart:
+    """How many images of a part there are, and about how many people might be asked."""
+
+    batch: str
+    part: int
+    images: int
+    candidates: int
+    unreadable: int
+
+
+@dataclass(frozen=True)
+class TriagedBatch:
     """How many images there are (without those that are asked ``again``), what was decided about how many,
     and what asking will take.
     """
@@ -50,105 +72,188 @@ class TriageCounts:
     again: int
     expected_seconds: float
     expected_dollars: float
-
-
-@dataclass(frozen=True)
-class TriagedBatch(TriageCounts):
     triage_uri: str
 
 
 def triage(
     workspace: Workspace, batch: str, threshold: float | None = None, cap: int | None = None
 ) -> TriagedBatch:
-    """Decide about every image of the batch; the counts of the decisions.
+    """Every part, one after the other, and the decision."""
+    for part in range(part_count(read_batch(workspace, batch))):
+        triage_part(workspace, batch, part, threshold, cap)
+    return decide(workspace, batch, threshold, cap)
 
-    ``threshold`` and ``cap`` take the place of the pipeline's for this batch. Decisions are final as soon as
-    the questions are written; until then (a plan, a crash) they are made anew.
+
+def triage_part(
+    workspace: Workspace, batch: str, part: int, threshold: float | None = None, cap: int | None = None
+) -> TriagedPart:
+    """Weigh the images of a part.
+
+    ``threshold`` and ``cap`` take the place of the pipeline's for this batch; all parts and ``decide`` must
+    be given the same. Decisions are final as soon as the questions are written; until then (a plan, a crash)
+    they are made anew.
     """
-    if not workspace.storage.exists(layout.questions_header(batch)):
-        given = {"threshold": threshold, "cap": cap}
-        changes = {name: value for name, value in given.items() if value is not None}
-        settings = workspace.pipeline.triage.model_copy(update=changes)
-        write_rows(workspace.storage, batch, _rows(workspace, read_batch(workspace, batch), settings))
-    counts = count(batch, read_frame(workspace.storage, batch))
-    return TriagedBatch(**asdict(counts), triage_uri=workspace.storage.uri(layout.triage_file(batch)))
-
-
-def count(batch: str, table: pd.DataFrame) -> TriageCounts:
-    """The counts of a triage table."""
-    decided = table["decision"].value_counts()
-    asked = table[table["decision"] == Decision.ASK]
-    return TriageCounts(
+    storage = workspace.storage
+    if not storage.exists(layout.questions_header(batch)):
+        pinned = read_batch(workspace, batch)
+        settings = _settings(workspace, threshold, cap)
+        if pinned.champion is None:  # nothing was tried, so no batch is set aside
+            weighed = weigh_blindly(read_images(storage, pinned, part), settings)
+        else:
+            show = _show(workspace, pinned, part, settings)
+            weighed = weigh(read_predictions(workspace, pinned, part), settings, show)
+        write_part(storage, batch, part, weighed)
+    ranks = read_ranks(storage, batch, part)
+    return TriagedPart(
         batch=batch,
-        images=int(table["again"].isna().sum()),
-        **{str(decision): int(decided.get(decision, 0)) for decision in Decision},
-        audit=int((asked["reason"] == AUDIT).sum()),
-        again=int(asked["again"].notna().sum()),
-        expected_seconds=round(float(table["expected_seconds"].sum()), 1),
-        expected_dollars=round(float(table["expected_dollars"].sum()), 2),
+        part=part,
+        images=len(ranks),
+        candidates=int(ranks["value"].notna().sum()),
+        unreadable=int((ranks["decision"] == Decision.UNREADABLE).sum()),
     )
 
 
-def choose(
-    predictions: Iterable[Predicted],
-    settings: TriageSettings,
-    look: LookAt | None = None,
-    again: Sequence[Again] = (),
-    show: Show | None = None,
-) -> list[Row]:
-    """One row per prediction, after those of the few images that are asked ``again``: these come first, then
-    audits, then the doubtful ones, most urgent first, up to the cap.
-
-    Without ``look`` every image is as good to ask about as its prediction; without ``show`` a strategy sees
-    the scores alone.
+def decide(
+    workspace: Workspace, batch: str, threshold: float | None = None, cap: int | None = None
+) -> TriagedBatch:
+    """Choose among the candidates of all parts; the counts of the decisions. Fatal before every part is
+    weighed.
     """
-    doubt_of = find_strategy(settings.strategy).doubt
-    show = show or scores_of
-    rows = _again(again)
-    candidates: list[tuple[tuple[int, float, str], int, str]] = []
-    for index, prediction in enumerate(predictions, start=len(rows)):
-        if prediction.problem is not None:
-            rows.append(
-                Row(prediction.uri, prediction.etag, None, 0, Decision.UNREADABLE, prediction.problem)
+    storage = workspace.storage
+    if not storage.exists(layout.questions_header(batch)):
+        pinned = read_batch(workspace, batch)
+        settings = _settings(workspace, threshold, cap)
+        look = look_at(workspace, Contents(workspace, batch))
+        rows = [
+            with_cost(row, workspace.pipeline.review)
+            for row in ask(_candidates(workspace, pinned, settings), settings.cap, look)
+        ]
+        write_looked_at(storage, batch, rows)
+        _count(storage, pinned, rows).write(storage, batch)
+    found = find_counts(storage, batch)
+    if found is None:
+        raise FileNotFoundError(f"no object at {storage.uri(layout.triage_header(batch))}")
+    return found
+
+
+def find_counts(storage: Storage, batch: str) -> TriagedBatch | None:
+    """The counts of the decisions, None before they are made."""
+    summary = TriageSummary.find(storage, batch)
+    uri = storage.uri(layout.triage_file(batch))
+    if summary is not None:
+        counts = {
+            name: getattr(summary, name) for name in TriagedBatch.__annotations__ if name != "triage_uri"
+        }
+        return TriagedBatch(**counts, triage_uri=uri)
+    if not storage.exists(layout.triage_file(batch)):
+        return None
+    # Version 1: every row is in the one table.
+    (table,) = read_frames(storage, batch)
+    decided = table["decision"].value_counts()
+    images = int(table["again"].isna().sum())
+    counts = {str(decision): int(decided.get(decision, 0)) for decision in Decision}
+    return TriagedBatch(batch=batch, images=images, **counts, **_of_asked(table), triage_uri=uri)
+
+
+def _settings(workspace: Workspace, threshold: float | None, cap: int | None) -> TriageSettings:
+    given = {"threshold": threshold, "cap": cap}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return workspace.pipeline.triage.model_copy(update=changes)
+
+
+def _candidates(workspace: Workspace, pinned: Batch, settings: TriageSettings) -> Iterator[tuple[Row, str]]:
+    """The images that people might be asked about, each with its reason, most urgent first: those that are
+    asked again, audits, then the doubtful ones.
+    """
+    storage, batch = workspace.storage, pinned.batch
+    if pinned.champion is not None:
+        for item in to_ask(workspace, batch, settings.cap, lambda image: _is_own(storage, pinned, image)):
+            yield (
+                Row(item.image, item.etag, None, 0, Decision.SKIP, item.reason, again=item.batch),
+                item.reason,
             )
-            continue
-        scores = show(prediction)
-        doubt = doubt_of(scores, settings.threshold)
-        rows.append(
-            Row(prediction.uri, prediction.etag, scores.top, len(scores.scores), Decision.SKIP, doubt.reason)
-        )
-        dice = share("audit", prediction.etag)
-        if dice < settings.audit_share:
-            # An audit says what the model gets wrong while it feels sure: the cap must not squeeze it out.
-            candidates.append(((0, dice, prediction.uri), index, AUDIT))
-        elif doubt.ask:
-            candidates.append(((1, -doubt.urgency, prediction.uri), index, doubt.reason))
-    order = [(index, item.reason) for index, item in enumerate(again)]
-    order += [(index, reason) for _, index, reason in sorted(candidates)]
-    return _ask(rows, order, settings.cap, look)
+    order = _order(storage, pinned)
+    # So many are looked at at once; what they need of the tables is read then.
+    for start in range(0, len(order), settings.cap):
+        block = [(part, place) for part, place in order[start : start + settings.cap].tolist()]
+        places: dict[int, list[int]] = {}
+        for part, place in block:
+            places.setdefault(part, []).append(place)
+        found = {
+            (part, place): weighed
+            for part, some in places.items()
+            for place, weighed in zip(some, read_weighed(storage, batch, part, some), strict=True)
+        }
+        yield from ((found[one].row, found[one].why) for one in block)
 
 
-def scores_of(prediction: Predicted) -> ImageScores:
-    """What every strategy sees."""
-    return ImageScores(prediction.said, share("strategy", prediction.etag))
+def _order(storage: Storage, pinned: Batch) -> NDArray[np.int32]:
+    """Part and place of every candidate (N x 2), in the order of their ranks: numbers alone, so that those of
+    a million images are some megabytes. Of equal ranks the one whose key comes first.
+    """
+    import pandas as pd
+
+    frames = []
+    for part in range(part_count(pinned)):
+        try:
+            ranks = read_ranks(storage, pinned.batch, part)
+        except FileNotFoundError:
+            missing = storage.uri(layout.triage_part(pinned.batch, part))
+            raise Fatal(
+                f"part {part} of batch {pinned.batch} is not weighed: {missing} is missing. Clear the task "
+                "triage of this batch, and what follows it"
+            ) from None
+        ranks = ranks.assign(part=part, place=range(len(ranks)))
+        kinds = {"doubt": "bool", "value": "float64", "part": "int32", "place": "int32"}
+        frames.append(ranks.loc[ranks["value"].notna(), list(kinds)].astype(kinds))
+    ordered = pd.concat(frames).sort_values(["doubt", "value", "part", "place"], kind="stable")
+    found: NDArray[np.int32] = ordered[["part", "place"]].to_numpy()
+    return found
 
 
-def _rows(workspace: Workspace, pinned: Batch, settings: TriageSettings) -> list[Row]:
-    look = look_at(workspace, Contents(workspace, pinned.batch))
-    if pinned.champion is None:  # nothing was tried, so no batch is set aside
-        rows = _choose_blindly(pinned, settings.cap, look)
-    else:
-        again = to_ask(workspace, pinned.batch, settings.cap, {image.uri for image in pinned.images})
-        rows = choose(
-            read_predictions(workspace, pinned), settings, look, again, _show(workspace, pinned, settings)
-        )
-    return [with_cost(row, workspace.pipeline.review) for row in rows]
+def _is_own(storage: Storage, pinned: Batch, image: str) -> bool:
+    return any(
+        image == one.uri for part in parts_of(pinned, [image]) for one in read_images(storage, pinned, part)
+    )
 
 
-def _show(workspace: Workspace, pinned: Batch, settings: TriageSettings) -> Show:
-    """The scores in the light of the pipeline: its classes, and what is known of the batch's images."""
-    images = {image.uri for image in pinned.images}
-    references = read_references(workspace, settings.references, images) if settings.references else {}
+def _count(storage: Storage, pinned: Batch, looked_at: list[Row]) -> TriageSummary:
+    table = frame_of(looked_at)
+    own = table[table["again"].isna()]
+    decided = table["decision"].value_counts()
+    unreadable = sum(
+        int((read_ranks(storage, pinned.batch, part)["decision"] == Decision.UNREADABLE).sum())
+        for part in range(part_count(pinned))
+    )
+    unreadable += int((own["decision"] == Decision.UNREADABLE).sum())
+    asked = int((own["decision"] == Decision.ASK).sum())
+    return TriageSummary(
+        batch=pinned.batch,
+        parts=part_count(pinned),
+        images=pinned.image_count,
+        ask=int(decided.get(Decision.ASK, 0)),
+        skip=pinned.image_count - asked - unreadable,
+        unreadable=unreadable,
+        **_of_asked(table),
+    )
+
+
+def _of_asked(table: pd.DataFrame) -> dict[str, Any]:
+    asked = table[table["decision"] == Decision.ASK]
+    return {
+        "audit": int((asked["reason"] == AUDIT).sum()),
+        "again": int(asked["again"].notna().sum()),
+        "expected_seconds": round(float(table["expected_seconds"].sum()), 1),
+        "expected_dollars": round(float(table["expected_dollars"].sum()), 2),
+    }
+
+
+def _show(workspace: Workspace, pinned: Batch, part: int, settings: TriageSettings) -> Show:
+    """The scores in the light of the pipeline: its classes, and what is known of the part's images."""
+    references = {}
+    if settings.references:
+        images = {image.uri for image in read_images(workspace.storage, pinned, part)}
+        references = read_references(workspace, settings.references, images)
 
     def show(prediction: Predicted) -> ImageScores:
         known = references.get(prediction.uri)
@@ -162,66 +267,3 @@ def _show(workspace: Workspace, pinned: Batch, settings: TriageSettings) -> Show
         return replace(scores, no_reference=known) if known else scores
 
     return show
-
-
-def _again(images: Iterable[Again]) -> list[Row]:
-    return [
-        Row(item.image, item.etag, None, 0, Decision.SKIP, item.reason, again=item.batch) for item in images
-    ]
-
-
-def _choose_blindly(pinned: Batch, cap: int, look: LookAt) -> list[Row]:
-    """No model yet: any images will do."""
-    rows = [Row(image.uri, image.etag, None, 0, Decision.SKIP, "") for image in pinned.images]
-    order = sorted(range(len(rows)), key=lambda index: (share("blind", rows[index].etag), rows[index].image))
-    return _ask(rows, [(index, "no model yet") for index in order], cap, look)
-
-
-def _ask(rows: list[Row], order: Sequence[tuple[int, str]], cap: int, look: LookAt | None) -> list[Row]:
-    """Ask about the first of the order, as many as the cap allows, with the reason that each one has."""
-    waiting, asked = deque(order), 0
-    first: dict[str, str] = {}  # by content, the image that is asked about
-    while waiting and asked < cap:
-        # Not one image is read that the cap leaves no room for.
-        chosen = [waiting.popleft() for _ in range(min(cap - asked, len(waiting)))]
-        images = [(rows[index].image, rows[index].etag) for index, _ in chosen]
-        looks = look(images) if look else (Look() for _ in images)
-        for (index, reason), seen in zip(chosen, looks, strict=True):
-            rows[index] = _decide(rows[index], reason, seen, first)
-            asked += rows[index].decision is Decision.ASK
-    for index, reason in waiting:
-        rows[index] = replace(rows[index], reason=f"{reason}; {_over_cap(cap)}")
-    return rows
-
-
-def _decide(row: Row, reason: str, seen: Look, first: dict[str, str]) -> Row:
-    row = replace(row, sha256=seen.sha256, width=seen.width, height=seen.height)
-    if seen.problem:
-        return replace(row, decision=Decision.UNREADABLE, reason=seen.problem)
-    if seen.known:
-        return replace(row, decision=Decision.SKIP, reason=seen.known)
-    if seen.sha256 in first:
-        asked = first[seen.sha256]
-        return replace(row, decision=Decision.SKIP, reason=same_as(asked), same_as=asked)
-    if seen.sha256:
-        first[seen.sha256] = row.image
-    return replace(row, decision=Decision.ASK, reason=reason)
-
-
-def same_as(image: str) -> str:
-    """The reason of an image whose bytes are asked about under another name."""
-    return f"same bytes as {image}"
-
-
-def _over_cap(cap: int) -> str:
-    return f"over the cap of {cap}"
-
-
-def with_cost(row: Row, review: ReviewSettings) -> Row:
-    """The row with what asking about it takes: nothing when nobody is asked."""
-    if row.decision is not Decision.ASK:
-        return replace(row, expected_seconds=0.0, expected_dollars=0.0)
-    seconds = review.seconds_per_image * review.task_count
-    return replace(
-        row, expected_seconds=seconds, expected_dollars=round(seconds / 3600 * review.dollars_per_hour, 6)
-    )

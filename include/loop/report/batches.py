@@ -21,7 +21,7 @@ from include.loop.core.records.nightly import (
     QuestionsHeader,
     Started,
 )
-from include.loop.core.records.triage import Decision, read_frame
+from include.loop.core.records.triage import Decision, read_frames
 from include.loop.report.reader import Reader
 from include.loop.workspace import Workspace
 
@@ -73,8 +73,8 @@ def read_batch(workspace: Workspace, batch: str, problems: list[str]) -> BatchFa
         batch=batch,
         champion=pinned.champion.training_job if pinned and pinned.champion else None,
         backfill=bool(pinned and pinned.backfill),
-        images=len(pinned.images) if pinned else counts.labels,  # of an import, which nobody has pinned
-        predicted=len(predicted.outputs) if predicted else 0,
+        images=pinned.image_count if pinned else counts.labels,  # of an import, which nobody has pinned
+        predicted=predicted.predicted if predicted else 0,
         asked=header.asked if header else 0,
         audits=triaged.audits,
         answered=len(own - {None}),
@@ -146,16 +146,19 @@ class _Triaged:
 def _triaged(workspace: Workspace, batch: str, problems: list[str]) -> _Triaged:
     from pyarrow import ArrowException
 
+    columns = ["top_score", "decision", "reason", "expected_seconds"]
+    found = _Triaged()
     try:
-        table = read_frame(workspace.storage, batch)
+        for table in read_frames(workspace.storage, batch, columns):
+            asked = table[table["decision"] == Decision.ASK]
+            found = _Triaged(
+                top_scores=(*found.top_scores, *map(float, table["top_score"].dropna())),
+                audits=found.audits + int((asked["reason"] == "audit").sum()),
+                expected_seconds=found.expected_seconds + float(table["expected_seconds"].sum()),
+            )
     except FileNotFoundError:
         return _Triaged()
     except (ArrowException, ValueError) as error:
         problems.append(f"{layout.triage_file(batch)} cannot be read: {error}")
         return _Triaged()
-    asked = table[table["decision"] == Decision.ASK]
-    return _Triaged(
-        top_scores=tuple(map(float, table["top_score"].dropna())),
-        audits=int((asked["reason"] == "audit").sum()),
-        expected_seconds=float(table["expected_seconds"].sum()),
-    )
+    return found

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from include.loop.core.identity import share
 from include.loop.core.records.batch_facts import Example
 from include.loop.core.records.metrics import CHALLENGER, CHAMPION
-from include.loop.core.records.nightly import Predictions
 from include.loop.core.records.outputs import outputs_by_image
+from include.loop.core.records.parts import find_outputs as batch_outputs
 from include.loop.report.examples import read_labels, shown_label
 from include.loop.tasks.outputs import read_outputs
 from include.loop.tasks.values import Labelled
@@ -74,6 +74,6 @@ def _in_batches(workspace: Workspace, lines: Mapping[str, Labelled]) -> Outputs:
     batches = {str(line.value["batch"]) for line in lines.values() if line.value.get("batch")}
     found: Outputs = {}
     for batch in sorted(batches):
-        record = Predictions.find(workspace.storage, batch)
-        found |= {image: out for image, out in record.outputs.items() if image in lines} if record else {}
+        outputs = batch_outputs(workspace.storage, batch, lines)
+        found |= {image: output for image, (_, output) in outputs.items()}
     return found

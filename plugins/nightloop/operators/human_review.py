@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
 
 REASONS = 8  # why records could not be used, named in the log
+PARTS = "parts"  # XCom of `ListBatchOperator`
 BACKFILL = "backfill"  # DagRunType of a run that a backfill made; the SDK does not export the enum
 
 
 class ListBatchOperator(LoopOperator):
     """Pins the images of a date, and the champion that will predict on them, in `batch.json`, which also
-    says whether a backfill did so. Skips a date without images.
+    says whether a backfill did so. Skips a date without images. The XCom `parts` has the number of each part
+    of some thousand images, for tasks that are mapped over them.
 
     :param batch_date: YYYY-MM-DD; None takes the start of the run's data interval.
     :param force_new: ask again about a date that was done before, as a new batch (`2026-11-01.1`).
@@ -53,62 +55,97 @@ class ListBatchOperator(LoopOperator):
             "Batch %s: %d images, %d objects rejected; predicts with %s; %s", batch, result["images"],
             result["rejected"], result["champion"] or "no model yet", result["batch_uri"],
         )  # fmt: skip
+        context["ti"].xcom_push(key=PARTS, value=list(range(result["parts"])))
         return result
 
 
 class TriageOperator(LoopOperator):
-    """Decides which images are worth a person's time, and says what asking would cost.
+    """Weighs the images of one part of a batch: which of them are worth a person's time, and how urgently.
+    `StartHumanLoopsOperator` chooses among those of all parts.
 
+    :param part: number of the part, of `ListBatchOperator`'s XCom `parts`.
     :param threshold: overrides the pipeline's, for this batch: ask below this top score.
     :param cap: overrides the pipeline's, for this batch: ask about at most this many images.
     """
 
-    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch", "threshold", "cap")
+    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch", "part", "threshold", "cap")
 
     def __init__(
-        self, *, batch: str, threshold: float | None = None, cap: int | None = None, **kwargs: Any
+        self,
+        *,
+        batch: str,
+        part: int,
+        threshold: float | None = None,
+        cap: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+        self.part = part
+        self.threshold = threshold
+        self.cap = cap
+
+    def execute_step(self, context: Context) -> dict[str, Any]:
+        from include.loop.nightly.triage import triage_part
+
+        result = asdict(triage_part(self.workspace, self.batch, self.part, self.threshold, self.cap))
+        self.log.info(
+            "Of %d images of part %d: %d that people might be asked about, %d unreadable",
+            result["images"], result["part"], result["candidates"], result["unreadable"],
+        )  # fmt: skip
+        return result
+
+
+class StartHumanLoopsOperator(LoopOperator):
+    """Asks people: chooses the images among what triage found in all parts, says what asking will cost, and
+    starts one human loop for each, none twice.
+
+    A flow definition holds 5,000 open loops. When there is no room (HTTP 402), the task defers and tries
+    again, until everything is asked or the batch's deadline has passed.
+
+    :param threshold: as `TriageOperator` has it.
+    :param cap: as `TriageOperator` has it.
+    :param plan_only: ask nobody: log counts and cost, leave them in the XCom `plan`, and skip.
+    """
+
+    template_fields: Sequence[str] = (
+        *LoopOperator.template_fields,
+        "batch",
+        "threshold",
+        "cap",
+        "plan_only",
+    )
+    operator_extra_links = (ReviewPortalLink(), OwnersViewLink())
+
+    def __init__(
+        self,
+        *,
+        batch: str,
+        threshold: float | None = None,
+        cap: int | None = None,
+        plan_only: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.batch = batch
         self.threshold = threshold
         self.cap = cap
-
-    def execute_step(self, context: Context) -> dict[str, Any]:
-        from include.loop.nightly.triage import triage
-
-        result = asdict(triage(self.workspace, self.batch, threshold=self.threshold, cap=self.cap))
-        self.log.info(
-            "Of %d images: ask about %d (%d as audits), leave %d, unreadable %d; %.0f minutes, %.2f dollars",
-            result["images"], result["ask"], result["audit"], result["skip"], result["unreadable"],
-            result["expected_seconds"] / 60, result["expected_dollars"],
-        )  # fmt: skip
-        if result["again"]:
-            self.log.info("%d of these are asked again: their batch is set aside.", result["again"])
-        self.log.info("Every image with its decision and reason: %s", result["triage_uri"])
-        return result
-
-
-class StartHumanLoopsOperator(LoopOperator):
-    """Asks people: one human loop for each image that triage chose, and none twice.
-
-    A flow definition holds 5,000 open loops. When there is no room (HTTP 402), the task defers and tries
-    again, until everything is asked or the batch's deadline has passed.
-
-    :param plan_only: ask nobody: log counts and cost, leave them in the XCom `plan`, and skip.
-    """
-
-    template_fields: Sequence[str] = (*LoopOperator.template_fields, "batch", "plan_only")
-    operator_extra_links = (ReviewPortalLink(), OwnersViewLink())
-
-    def __init__(self, *, batch: str, plan_only: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.batch = batch
         self.plan_only = plan_only
 
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.plan import plan_review
         from include.loop.nightly.questions import prepare
+        from include.loop.nightly.triage import decide
 
+        chosen = asdict(decide(self.workspace, self.batch, threshold=self.threshold, cap=self.cap))
+        self.log.info(
+            "Of %d images: ask about %d (%d as audits), leave %d, unreadable %d; %.0f minutes, %.2f dollars",
+            chosen["images"], chosen["ask"], chosen["audit"], chosen["skip"], chosen["unreadable"],
+            chosen["expected_seconds"] / 60, chosen["expected_dollars"],
+        )  # fmt: skip
+        if chosen["again"]:
+            self.log.info("%d of these are asked again: their batch is set aside.", chosen["again"])
+        self.log.info("Every image that was looked at, with decision and reason: %s", chosen["triage_uri"])
         if self.plan_only:
             plan = asdict(plan_review(self.workspace, self.batch))
             self.end_with_plan(context, plan, plan["text"])

@@ -129,8 +129,9 @@ def test_a_first_model_is_trained_measured_judged_and_promoted(labelled: Place) 
     before = place.cloud.requests()["CreateTransformJob"]
     assert place.run(BatchInferenceOperator(task_id="again", pipeline=pipeline, batch=DATE)) == predicted
     assert place.cloud.requests()["CreateTransformJob"] == before, "the same date starts no job again"
-    triaged = place.run(TriageOperator(task_id="triage", pipeline=pipeline, batch=DATE, threshold=1.0, cap=2))
-    assert (triaged["ask"], triaged["unreadable"]) == (2, 1)
+    triage = TriageOperator(task_id="triage", pipeline=pipeline, batch=DATE, part=0, threshold=1.0)
+    triaged = place.run(triage)
+    assert (triaged["candidates"], triaged["unreadable"]) == (3, 1)
 
 
 def test_a_retry_attaches_to_the_job_that_runs(labelled: Place) -> None:

@@ -208,7 +208,7 @@ def test_shards_of_backfilled_batches_are_named(begun: Place):
     shard(begun, "2026-11-01", lines(begun, "a", 3))
     shard(begun, "2026-11-02", lines(begun, "b", 3))
     for batch, backfill in (("2026-11-01", True), ("2026-11-02", False)):
-        Batch(batch=batch, prefix="s3://b/", images=(), backfill=backfill).write(begun.storage, batch)
+        Batch(batch=batch, prefix="s3://b/", backfill=backfill).write(begun.storage, batch)
     assert build.build(begun.workspace).backfilled == ["2026-11-01"]
 
 

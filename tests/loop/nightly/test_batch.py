@@ -6,6 +6,7 @@ import pytest
 
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, NoImages
+from include.loop.core.records.parts import read_images, rejected_objects
 from include.loop.nightly.batch import batch_id, list_batch, read_batch
 from tests.loop.aws.test_transform import limited
 from tests.loop.place import NIGHT, Place
@@ -18,8 +19,9 @@ def test_images_that_come_later_do_not_join_a_batch_that_was_listed(place: Place
     place.add_images({"c.jpg": 100})
     assert list_batch(place.workspace, NIGHT) == first
     pinned = read_batch(place.workspace, NIGHT)
-    assert [image.uri.rsplit("/", 1)[-1] for image in pinned.images] == ["a.JPG", "b.jpg"]
-    assert pinned.images[0].size > 0
+    images = read_images(place.storage, pinned, 0)
+    assert [image.uri.rsplit("/", 1)[-1] for image in images] == ["a.JPG", "b.jpg"]
+    assert images[0].size > 0
 
 
 def test_who_ran_a_night_first_is_kept_with_it(place: Place):
@@ -45,7 +47,9 @@ def test_other_objects_are_rejected_with_their_reason_and_folder_markers_ignored
     place.put(f"images/dt={NIGHT}/_SUCCESS", b"")
     list_batch(limited(place, 1), NIGHT)
     pinned = read_batch(place.workspace, NIGHT)
-    assert {item.uri.removeprefix(pinned.prefix): item.reason for item in pinned.rejected} == {
+    assert {
+        item.uri.removeprefix(pinned.prefix): item.reason for item in rejected_objects(place.storage, pinned)
+    } == {
         "trailing.jpg/": "suffix is none of .jpg, .jpeg, .png",
         "a/../b.jpg": "its key has . or .. as a part, and no browser can ask for it",
         "large.jpg": "image of 1,048,577 bytes; batch transform takes 1,048,576 here "
@@ -75,7 +79,8 @@ def test_images_may_lie_in_a_layout_and_a_bucket_of_ones_own(make_place):
     settings = {"prefix": f"s3://{place.bucket}-cam/yard/{{date:%Y/%m/%d}}/", "suffixes": [".png"]}
     workspace = make_place(batch=settings).workspace
     assert list_batch(workspace, NIGHT).images == 1
-    assert read_batch(workspace, NIGHT).images[0].uri == f"s3://{place.bucket}-cam/yard/2026/11/01/x.png"
+    (image,) = read_images(place.storage, read_batch(workspace, NIGHT), 0)
+    assert image.uri == f"s3://{place.bucket}-cam/yard/2026/11/01/x.png"
 
 
 def test_a_forced_epoch_belongs_to_the_run_that_forced_it(place: Place):

@@ -10,14 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.loop.core import layout
-from include.loop.core.records.triage import read_rows
+from include.loop.core.records.triage import Decision
 from include.loop.dataset import label_pool
 from include.loop.evaluation import slices
 from include.loop.nightly import predictions, questions, triage
 from include.loop.nightly.batch import batch_id, list_batch
 from include.loop.nightly.contents import UNFINISHED
-from include.loop.nightly.triage import Decision
 from include.loop.trials import shards
+from tests.loop.nightly.triaged import read_rows
 from tests.loop.place import NIGHT, Place, box, content, correct, picture
 
 NEXT, THIRD = "2026-11-02", "2026-11-03"
@@ -179,6 +179,7 @@ def test_rows_and_questions_of_earlier_versions_are_still_asked_and_settled(read
     add(ready, NIGHT, "one.jpg")
     triaged(ready, NIGHT)
     location = layout.triage_file(NIGHT)
+    ready.s3.delete_object(Bucket=ready.bucket, Key=f"pets/{layout.triage_header(NIGHT)}")
     new = ["sha256", "width", "height", "same_as"]
     table = pq.read_table(io.BytesIO(ready.storage.read(location))).drop_columns(new)
     sink = io.BytesIO()

@@ -69,7 +69,7 @@ def test_a_night_asks_about_doubtful_images_and_its_labels_make_a_better_champio
     asked = {item.image.removeprefix(prefix) for item in read_questions(trained.workspace, NIGHT)}
     assert asked == {"black.jpg", *doubtful}
     # Every image was given its own prediction.
-    predictions = read_predictions(trained.workspace, batch.read_batch(trained.workspace, NIGHT))
+    predictions = read_predictions(trained.workspace, batch.read_batch(trained.workspace, NIGHT), 0)
     seen = {item.uri.removeprefix(prefix): item for item in predictions}
     assert {name: round(255 * seen[name].said[0].score) for name in doubtful} == doubtful
     assert seen[too_long].problem == (

@@ -7,6 +7,8 @@ import pytest
 from include.loop.aws.jobs import Pending
 from include.loop.core import layout
 from include.loop.core.errors import JobRejected
+from include.loop.core.records.nightly import Predictions
+from include.loop.core.records.parts import find_outputs, read_images, read_outputs
 from include.loop.models.champion import promote
 from include.loop.nightly import batch, predictions
 from include.loop.nightly.predictions import predict, read_predictions
@@ -33,9 +35,30 @@ def night(place: Place) -> predictions.PredictedBatch:
     return place.finish(predict, NIGHT)
 
 
+def place_of(place: Place, name: str) -> str:
+    return f"s3://{place.bucket}/pets/images/dt={NIGHT}/{name}"
+
+
+def as_version_1(place: Place) -> None:
+    """The night's records as they were when they had everything in themselves, and no parts."""
+    storage, pinned = place.storage, batch.read_batch(place.workspace, NIGHT)
+    done = Predictions.read(storage, NIGHT)
+    rows = read_outputs(storage, pinned, done, 0)
+    images = [image.model_dump() for image in read_images(storage, pinned, 0)]
+    old_batch = {"batch": NIGHT, "prefix": pinned.prefix, "images": images, "rejected": []}
+    storage.write_json(
+        layout.batch_file(NIGHT), old_batch | {"champion": pinned.champion and pinned.champion.model_dump()}
+    )
+    outputs = {row["uri"]: row["output"] for row in rows if row["output"]}
+    missing = [row["uri"] for row in rows if not row["output"]]
+    old = {"champion": done.champion, "outputs": outputs, "missing": missing, "jobs": list(done.jobs)}
+    storage.write_json(layout.predictions_file(NIGHT), old)
+    storage.s3.delete_object(Bucket=place.bucket, Key=f"pets/{layout.predictions_part(NIGHT, 0)}")
+
+
 def scores(place: Place) -> dict[str, float | str | None]:
     """Top score or problem by file name."""
-    found = read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT))
+    found = read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT), 0)
     return {
         item.uri.rsplit("/", 1)[-1]: item.problem
         or max((detection.score for detection in item.said), default=None)
@@ -49,16 +72,19 @@ def test_each_image_gets_the_models_detections_and_a_bad_one_its_reason(crowned:
     crowned.put(f"images/dt={NIGHT}/cut.jpg", picture(100)[:-20])
     report = night(crowned)
     assert (report.predicted, report.missing) == (2, 2)
-    location = layout.predictions_file(NIGHT)
-    written = crowned.storage.read_json(location)
-    assert written.pop("refused") == {}
-    crowned.storage.write_json(location, written)  # as earlier versions wrote it
-    assert scores(crowned) == {
+    said = {
         "grey.jpg": pytest.approx(0.4, abs=0.01),
         "black.jpg": None,
         "text.jpg": "not an image",
         "cut.jpg": "damaged image: the JPEG ends before its picture begins",
     }
+    assert scores(crowned) == said
+    as_version_1(crowned)
+    assert scores(crowned) == said
+    assert place_of(crowned, "grey.jpg") in find_outputs(
+        crowned.storage, NIGHT, [place_of(crowned, "grey.jpg")]
+    )
+    assert night(crowned).predicted == 2
 
 
 def test_a_night_is_predicted_once_even_when_another_champion_reigns_by_then(crowned: Place):
@@ -105,7 +131,7 @@ def test_without_a_champion_no_job_is_needed(place: Place):
     place.add_images({"a.jpg": 100})
     report = night(place)
     assert (report.champion, report.predicted, report.jobs) == (None, 0, [])
-    assert list(read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT))) == []
+    assert list(read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT), 0)) == []
     assert predictions.predictions_of(place.workspace, NIGHT, ["s3://b/x"]) == {}
 
 

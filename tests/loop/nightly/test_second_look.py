@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from include.loop.core import layout
-from include.loop.core.records.triage import read_rows
+from include.loop.core.records.triage import Decision
 from include.loop.dataset import label_pool
 from include.loop.nightly import questions, triage
 from include.loop.nightly.batch import list_batch
 from include.loop.nightly.second_look import MOST
-from include.loop.nightly.triage import Decision
 from include.loop.tasks.detection.manifest import LabelledImage
 from include.loop.tasks.detection.task import ObjectDetection
 from include.loop.trials.past import release, set_aside
 from include.loop.trials.second_labels import compare, second_labels
 from tests.loop.labelled import INITIAL, start
+from tests.loop.nightly.triaged import read_rows
 from tests.loop.place import NIGHT, Place, box, content, correct, labelled
 
 NEXT, THIRD = "2026-11-02", "2026-11-03"
@@ -54,9 +54,9 @@ def doubted(make_place) -> Place:
 
 def triaged(place: Place, night: str) -> triage.TriagedBatch:
     """A night with one image of its own, which the model has said nothing about."""
-    place.add_images({f"{night}.jpg": 90}, night)
+    images = place.add_images({f"{night}.jpg": 90}, night)
     list_batch(place.workspace, night)
-    nothing = {"champion": "job-1", "outputs": {}, "missing": [], "jobs": []}
+    nothing = {"champion": "job-1", "outputs": {}, "missing": images, "jobs": []}
     place.storage.write_json(layout.predictions_file(night), nothing)
     return triage.triage(place.workspace, night)
 

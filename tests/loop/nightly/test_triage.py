@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 
 from include.loop.config import TriageSettings
 from include.loop.core.errors import ConfigurationError
+from include.loop.core.records import parts
 from include.loop.core.records.nightly import PinnedModel, Predictions
-from include.loop.core.records.triage import read_rows
+from include.loop.core.records.triage import Decision
 from include.loop.nightly import batch, plan, predictions, references, triage
 from include.loop.nightly.looks import Look
 from include.loop.nightly.predictions import Predicted
-from include.loop.nightly.triage import AUDIT, Decision, choose
-from include.loop.strategies import strategy_names
+from include.loop.strategies import AUDIT, strategy_names
 from include.loop.tasks.detection.predictions import Detection
+from tests.loop.nightly.triaged import choose, read_rows
 from tests.loop.place import NIGHT, Place
 
 
@@ -218,10 +219,11 @@ def test_mistakes_are_asked_in_the_batchs_order_and_the_manifest_may_be_of_a_who
         for number, (uri, scores) in enumerate(zip(images, said, strict=True))
     }
     model = PinnedModel(training_job="a-model", model_data="s3://b/model.tar.gz")
-    batch.list_images(place.workspace, NIGHT).model_copy(update={"champion": model}).write_once(
-        place.storage, NIGHT
-    )
-    Predictions(champion="a-model", outputs=outputs).write_once(place.storage, NIGHT)
+    batch.list_batch(place.workspace, NIGHT)
+    pinned = batch.read_batch(place.workspace, NIGHT).model_copy(update={"champion": model})
+    pinned.write(place.storage, NIGHT)
+    parts.write_outputs(place.storage, pinned, 0, outputs, {})
+    Predictions(champion="a-model", predicted=7).write_once(place.storage, NIGHT)
     with pytest.raises(ConfigurationError, match=r"pets\.yaml: triage\.references: no object at s3://"):
         triage.triage(place.workspace, NIGHT)
 

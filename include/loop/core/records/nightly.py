@@ -32,19 +32,42 @@ class PinnedModel(Part):
     model_data: str
 
 
+class BatchPart(Part):
+    """Some of the objects of a batch, in the order of their keys: the location of their table, how many are
+    images and how many are not, and the URIs of the first and the last image (empty without one).
+    """
+
+    location: str
+    images: int
+    rejected: int = 0
+    first: str = ""
+    last: str = ""
+
+
 class Batch(Record):
     """The images of a date, listed once. ``prefix`` is the S3 URI that all images start with; ``backfill``
-    says that a backfill ran it, so that a person decides about what is learned from it.
+    says that a backfill ran it, so that a person decides about what is learned from it. Version 1 had
+    ``images`` and ``rejected`` in itself, and no parts.
     """
 
     LOCATION = staticmethod(layout.batch_file)
+    VERSION: ClassVar[int] = 2
 
     batch: str
     prefix: str
-    images: tuple[PinnedImage, ...]
-    rejected: tuple[RejectedObject, ...] = ()
+    parts: tuple[BatchPart, ...] = ()
     champion: PinnedModel | None = None
     backfill: bool = False  # the first batches do not say
+    images: tuple[PinnedImage, ...] = ()
+    rejected: tuple[RejectedObject, ...] = ()
+
+    @property
+    def image_count(self) -> int:
+        return len(self.images) + sum(part.images for part in self.parts)
+
+    @property
+    def rejected_count(self) -> int:
+        return len(self.rejected) + sum(part.rejected for part in self.parts)
 
 
 class Epochs(Record):
@@ -62,15 +85,28 @@ class Epochs(Record):
 
 
 class Predictions(Record):
-    """Which image of a batch has which output; ``missing`` have none, ``refused`` were never sent."""
+    """How many images of a batch have an output, and how many have none; which ones is in the parts' tables.
+    Version 1 had all ``outputs`` in itself, with the images that are ``missing`` and why some were
+    ``refused``.
+    """
 
     LOCATION = staticmethod(layout.predictions_file)
+    VERSION: ClassVar[int] = 2
 
     champion: str | None
+    predicted: int = 0
+    unpredicted: int = 0
+    jobs: tuple[str, ...] = ()
     outputs: dict[str, str] = Field(default={})
     missing: tuple[str, ...] = ()
     refused: dict[str, str] = Field(default={})  # the first batches sent everything
-    jobs: tuple[str, ...] = ()
+
+    @classmethod
+    def upgrade(cls, value: dict[str, Any], version: int) -> dict[str, Any]:
+        if version < 2:
+            counts = {"predicted": len(value["outputs"]), "unpredicted": len(value["missing"])}
+            value |= counts
+        return value
 
 
 class Question(Line):

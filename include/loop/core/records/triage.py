@@ -1,14 +1,21 @@
-"""The triage table of a batch: one row per image with its decision, as a parquet file that pandas reads."""
+"""The triage of a batch: one row per image with its decision, in Parquet tables that pandas reads.
+
+``triage/part-00000.parquet``, … have what the model's answers say of each image; ``triage.parquet`` has the
+rows of the images that somebody has looked at, which take the place of those in the parts; ``triage.json``
+has the counts. Version 1 had every row in ``triage.parquet``, no parts and no counts.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from include.loop.core import layout
+from include.loop.core.records import tables
+from include.loop.core.records.base import Record
 from include.loop.core.storage import Storage
 
 if TYPE_CHECKING:
@@ -45,6 +52,46 @@ class Row:
     again: str | None = None
 
 
+@dataclass(frozen=True, order=True)
+class Rank:
+    """An image's place among those that people might be asked about: first the ``audit`` ones by ``value``,
+    then the others, the smaller value first.
+    """
+
+    doubt: bool
+    value: float
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """One image of a part by what the model says: its row, as it stays when it is not looked at; with a
+    ``rank``, people might be asked about it, for the reason ``why``.
+    """
+
+    row: Row
+    rank: Rank | None = None
+    why: str = ""
+
+
+class TriageSummary(Record):
+    """The counts of a batch's decisions, which are in so many ``parts`` and in ``triage.parquet``. ``images``
+    is without those that are asked ``again``; seconds and dollars are those of all reviewers together.
+    """
+
+    LOCATION = staticmethod(layout.triage_header)
+
+    batch: str
+    parts: int
+    images: int
+    ask: int
+    skip: int
+    unreadable: int
+    audit: int
+    again: int
+    expected_seconds: float
+    expected_dollars: float
+
+
 COLUMNS = [field.name for field in fields(Row)]
 NUMBERS = {
     "top_score": "double",
@@ -54,31 +101,75 @@ NUMBERS = {
     "width": "int32",
     "height": "int32",
 }
+PART_COLUMNS = {
+    "image": "string",
+    "etag": "string",
+    "top_score": "double",
+    "scores": "int32",
+    "decision": "string",
+    "reason": "string",
+    "doubt": "bool",
+    "value": "double",
+    "why": "string",
+}
 
 
-def read_frame(storage: Storage, batch: str) -> pd.DataFrame:
-    """The table in the batch's order, with every column of ``Row``; <NA> is what a row does not know.
-    FileNotFoundError before the batch is triaged.
-    """
-    import pandas as pd
-
-    body = storage.read(layout.triage_file(batch))
-    frame = pd.read_parquet(io.BytesIO(body), dtype_backend="pyarrow")
-    # Earlier versions had fewer columns, and one of another name.
-    return _typed(frame.rename(columns={"detections": "scores"}).reindex(columns=COLUMNS))
+def read_looked_at(storage: Storage, batch: str) -> list[Row]:
+    """The rows of the images that were looked at. FileNotFoundError before the batch is triaged."""
+    return rows_of(_read_frame(storage, batch))
 
 
-def read_rows(storage: Storage, batch: str) -> list[Row]:
-    """The same, row by row."""
-    frame = read_frame(storage, batch).astype(object)
-    values: list[Any] = frame.where(frame.notna(), None).to_dict("records")
-    return [Row(**value | {"decision": Decision(value["decision"])}) for value in values]
-
-
-def write_rows(storage: Storage, batch: str, rows: Iterable[Row]) -> None:
+def write_looked_at(storage: Storage, batch: str, rows: Iterable[Row]) -> None:
     sink = io.BytesIO()
     frame_of(rows).to_parquet(sink, engine="pyarrow", index=False)
     storage.write(layout.triage_file(batch), sink.getvalue())
+
+
+def read_frames(storage: Storage, batch: str, columns: Sequence[str] = COLUMNS) -> Iterator[pd.DataFrame]:
+    """Every image once, with its decision, some columns of ``Row``: first what was looked at, then the rest
+    of each part. <NA> is what a row does not know. FileNotFoundError before the batch is triaged.
+    """
+    looked_at = _read_frame(storage, batch)
+    yield looked_at[list(columns)]
+    summary = TriageSummary.find(storage, batch)
+    wanted = [name for name in columns if name in PART_COLUMNS]
+    for part in range(summary.parts if summary else 0):
+        frame = tables.read_frame(storage, layout.triage_part(batch, part), sorted({*wanted, "image"}))
+        rest = frame[~frame["image"].isin(looked_at["image"])]
+        yield _typed(rest.reindex(columns=COLUMNS))[list(columns)]
+
+
+def write_part(storage: Storage, batch: str, part: int, weighed: Iterable[Weighed]) -> None:
+    def values(item: Weighed) -> dict[str, Any]:
+        rank: dict[str, Any] = {"doubt": None, "value": None, "why": None}
+        if item.rank:
+            rank = {"doubt": item.rank.doubt, "value": item.rank.value, "why": item.why}
+        return {name: getattr(item.row, name) for name in PART_COLUMNS if name not in rank} | rank
+
+    storage.write(layout.triage_part(batch, part), tables.encode(map(values, weighed), PART_COLUMNS))
+
+
+def read_ranks(storage: Storage, batch: str, part: int) -> pd.DataFrame:
+    """Of a part's rows in their order: ``decision``, and ``doubt`` and ``value`` of their rank."""
+    return tables.read_frame(storage, layout.triage_part(batch, part), ["decision", "doubt", "value"])
+
+
+def read_weighed(storage: Storage, batch: str, part: int, places: Sequence[int]) -> list[Weighed]:
+    """Some rows of a part, by their places in it."""
+    frame = tables.read_frame(storage, layout.triage_part(batch, part)).iloc[list(places)]
+    rows = rows_of(_typed(frame.reindex(columns=COLUMNS)))
+    ranks = zip(frame["doubt"], frame["value"], frame["why"], strict=True)
+    return [
+        Weighed(row, Rank(bool(doubt), float(value)), why)
+        for row, (doubt, value, why) in zip(rows, ranks, strict=True)
+    ]
+
+
+def rows_of(frame: pd.DataFrame) -> list[Row]:
+    """A table row by row."""
+    plain = frame.astype(object)
+    values: list[Any] = plain.where(plain.notna(), None).to_dict("records")
+    return [Row(**value | {"decision": Decision(value["decision"])}) for value in values]
 
 
 def frame_of(rows: Iterable[Row]) -> pd.DataFrame:
@@ -86,6 +177,12 @@ def frame_of(rows: Iterable[Row]) -> pd.DataFrame:
     import pandas as pd
 
     return _typed(pd.DataFrame([vars(row) for row in rows], columns=COLUMNS, dtype=object))
+
+
+def _read_frame(storage: Storage, batch: str) -> pd.DataFrame:
+    frame = tables.read_frame(storage, layout.triage_file(batch))
+    # Earlier versions had fewer columns, and one of another name.
+    return _typed(frame.rename(columns={"detections": "scores"}).reindex(columns=COLUMNS))
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from include.loop.core.records.nightly import (
     RefusedQuestions,
     Started,
 )
-from include.loop.core.records.triage import Decision, Row, read_rows, write_rows
+from include.loop.core.records.triage import Decision, Row, read_looked_at, write_looked_at
 from tests.loop.place import NIGHT, Place
 
 IMAGE = "s3://b/digits/images/dt=2026-11-01/night-3.jpg"
@@ -158,17 +158,17 @@ def test_a_triage_table_of_version_1_knows_less_of_its_rows(place: Place):
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(old), sink)
     place.storage.write(layout.triage_file(NIGHT), sink.getvalue().to_pybytes())
-    rows = read_rows(place.storage, NIGHT)
+    rows = read_looked_at(place.storage, NIGHT)
     assert rows == [
         Row(IMAGE, "e1", 0.25, 3, Decision.ASK, "top score 0.250 below 0.5", 20.0, 0.083333),
         Row("s3://b/2.jpg", "e2", None, 0, Decision.UNREADABLE, "not an image"),
     ]
-    write_rows(place.storage, NIGHT, rows)
-    assert read_rows(place.storage, NIGHT) == rows
+    write_looked_at(place.storage, NIGHT, rows)
+    assert read_looked_at(place.storage, NIGHT) == rows
 
 
 def test_a_triage_table_without_a_row_has_its_columns_types_all_the_same(place: Place):
-    write_rows(place.storage, NIGHT, [])
+    write_looked_at(place.storage, NIGHT, [])
     table = pq.read_table(pa.BufferReader(place.storage.read(layout.triage_file(NIGHT))))
     assert table.schema.field("width").type == pa.int32()
-    assert read_rows(place.storage, NIGHT) == []
+    assert read_looked_at(place.storage, NIGHT) == []

@@ -1,0 +1,107 @@
+"""Who is asked about: what a model's answers are worth, and which images make it under the cap. Pure.
+
+``weigh`` judges each image of a part alone, ``ask`` goes through the candidates of all parts in their order
+and has them looked at until the cap is reached. All randomness is a hash of the image's content: the same
+batch is always triaged the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+
+from include.loop.config import ReviewSettings, TriageSettings
+from include.loop.core.identity import share
+from include.loop.core.records.nightly import PinnedImage
+from include.loop.core.records.triage import Decision, Rank, Row, Weighed
+from include.loop.nightly.looks import Look, LookAt
+from include.loop.nightly.predictions import Predicted
+from include.loop.strategies import AUDIT, ImageScores, find_strategy
+
+# What a strategy is shown of a prediction.
+Show = Callable[[Predicted], ImageScores]
+BLIND = "no model yet"
+
+
+def scores_of(prediction: Predicted) -> ImageScores:
+    """What every strategy sees."""
+    return ImageScores(prediction.said, share("strategy", prediction.etag))
+
+
+def weigh(
+    predictions: Iterable[Predicted], settings: TriageSettings, show: Show = scores_of
+) -> Iterator[Weighed]:
+    """What each prediction is worth asking about, in their order."""
+    doubt_of = find_strategy(settings.strategy).doubt
+    for item in predictions:
+        if item.problem is not None:
+            yield Weighed(Row(item.uri, item.etag, None, 0, Decision.UNREADABLE, item.problem))
+            continue
+        scores = show(item)
+        doubt = doubt_of(scores, settings.threshold)
+        row = Row(item.uri, item.etag, scores.top, len(scores.scores), Decision.SKIP, doubt.reason)
+        dice = share("audit", item.etag)
+        if dice < settings.audit_share:
+            # An audit says what the model gets wrong while it feels sure: the cap must not squeeze it out.
+            yield _candidate(row, Rank(False, dice), AUDIT, settings.cap)
+        elif doubt.ask:
+            yield _candidate(row, Rank(True, -doubt.urgency), doubt.reason, settings.cap)
+        else:
+            yield Weighed(row)
+
+
+def weigh_blindly(images: Iterable[PinnedImage], settings: TriageSettings) -> Iterator[Weighed]:
+    """No model yet: any images will do."""
+    for image in images:
+        row = Row(image.uri, image.etag, None, 0, Decision.SKIP, "")
+        yield _candidate(row, Rank(True, share("blind", image.etag)), BLIND, settings.cap)
+
+
+def ask(candidates: Iterable[tuple[Row, str]], cap: int, look: LookAt) -> list[Row]:
+    """Ask about the first candidates (each with its reason), as many as the cap allows; the rows of all that
+    were looked at, in the order in which they were.
+    """
+    waiting, asked = iter(candidates), 0
+    rows: list[Row] = []
+    first: dict[str, str] = {}  # by content, the image that is asked about
+    # Not one image is read that the cap leaves no room for.
+    while chosen := list(islice(waiting, cap - asked)):
+        looks = look([(row.image, row.etag) for row, _ in chosen])
+        for (row, reason), seen in zip(chosen, looks, strict=True):
+            rows.append(_decide(row, reason, seen, first))
+            asked += rows[-1].decision is Decision.ASK
+    return rows
+
+
+def same_as(image: str) -> str:
+    """The reason of an image whose bytes are asked about under another name."""
+    return f"same bytes as {image}"
+
+
+def with_cost(row: Row, review: ReviewSettings) -> Row:
+    """The row with what asking about it takes: nothing when nobody is asked."""
+    if row.decision is not Decision.ASK:
+        return replace(row, expected_seconds=0.0, expected_dollars=0.0)
+    seconds = review.seconds_per_image * review.task_count
+    return replace(
+        row, expected_seconds=seconds, expected_dollars=round(seconds / 3600 * review.dollars_per_hour, 6)
+    )
+
+
+def _candidate(row: Row, rank: Rank, why: str, cap: int) -> Weighed:
+    return Weighed(replace(row, reason=f"{why}; over the cap of {cap}"), rank, why)
+
+
+def _decide(row: Row, reason: str, seen: Look, first: dict[str, str]) -> Row:
+    row = replace(row, sha256=seen.sha256, width=seen.width, height=seen.height)
+    if seen.problem:
+        return replace(row, decision=Decision.UNREADABLE, reason=seen.problem)
+    if seen.known:
+        return replace(row, decision=Decision.SKIP, reason=seen.known)
+    if seen.sha256 in first:
+        asked = first[seen.sha256]
+        return replace(row, decision=Decision.SKIP, reason=same_as(asked), same_as=asked)
+    if seen.sha256:
+        first[seen.sha256] = row.image
+    return replace(row, decision=Decision.ASK, reason=reason)
