@@ -59,7 +59,7 @@ cluster-status: setup  ## what of the cluster is running, and what is well
 
 cluster-test: setup  ## three nights on a cluster of its own, undisturbed and with kill -9 of its services
 	@.ci/system-packages postgresql redis-server
-	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest tests/e2e/test_cluster.py -q
+	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest tests/e2e/test_cluster.py -m cluster -x -q -s
 
 rollback: setup  ## let the previous champion answer again (NUMBER=champion, PIPELINE=name)
 	@exec $(PY) -m include.stack rollback $(if $(NUMBER),--number $(NUMBER)) $(if $(PIPELINE),--pipeline $(PIPELINE))
