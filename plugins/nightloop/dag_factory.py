@@ -146,6 +146,8 @@ def output(task_id: str, key: str, default: str | None = None, xcom: str = "retu
     without a default the task must have run.
     """
     returned = f"ti.xcom_pull(task_ids='{task_id}', key='{xcom}')"
+    if xcom != "return_value":  # a run that waits for people may have begun when it was returned
+        returned = f"({returned} or ti.xcom_pull(task_ids='{task_id}'))"
     if default is None:
         return f"{{{{ {returned}['{key}'] }}}}"
     return f"{{{{ ({returned} or {{}}).get('{key}', '{default}') }}}}"
