@@ -195,7 +195,7 @@ OBJECTS = [
     Object(
         "twin-gone.jpg",
         made.jpeg,
-        End("ask", "gone"),
+        unreadable("the object is gone"),
         until="start_human_loops",
         seed="{date} twins that part",
     ),
