@@ -89,8 +89,7 @@ def test_only_keys_of_the_chart_are_used(values: dict[str, Any]) -> None:
 
 
 def test_every_variable_of_compose_comes_from_one_place_and_no_other(variables: dict[str, str]) -> None:
-    places = [variables.keys(), of_the_place().keys(), OF_SECRETS.values(), OTHERWISE]
-    names = [name for place in places for name in place]
+    names = [*variables, *of_the_place(), *OF_SECRETS.values(), *OTHERWISE]
     assert len(names) == len(set(names))
     assert set(names) == worker().keys() | {"AIRFLOW__CORE__AUTH_MANAGER"}
 
