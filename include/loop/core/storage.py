@@ -317,11 +317,13 @@ def split_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(begun)[:MOST_LINE_BYTES]
 
 
+# Made once: to make one takes longer than to write a short value.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def dump(value: Any) -> bytes:
     """One JSON value as bytes that depend on nothing but the value."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def parse(body: bytes) -> Any:
