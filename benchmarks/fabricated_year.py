@@ -24,7 +24,7 @@ from typing import Any
 from benchmarks import fabricated_night as one_night
 from benchmarks.counted_s3 import Fabricated
 from benchmarks.fabricated_night import CHALLENGER, NIGHT, Night, open_night
-from include.loop.core import layout
+from include.loop.core import copies, layout
 from include.loop.core.identity import content_hash
 from include.loop.core.records import tables
 from include.loop.core.records.batch_facts import BatchFacts
@@ -56,13 +56,18 @@ from include.loop.core.records.triage import (
 from include.loop.core.records.trials import Finding, Trial
 from include.loop.core.records.verdict import Verdict
 from include.loop.core.storage import Storage, dump
-from include.loop.dataset.split_register import name_label
+from include.loop.dataset.known_lines import find_lines
+from include.loop.dataset.split_register import name_label, open_register
 from include.loop.evaluation.gate import judge
+from include.loop.models.champion import read_history
+from include.loop.report.facts import read_all
 from include.loop.report.gather import gather
-from include.loop.trials.shards import shard_manifest
+from include.loop.trials.past import read_past
+from include.loop.trials.shards import committed_shards, read_lineage, shard_manifest
 
 IMAGES, LABELS = 10_000, 200  # of a night
 REPLAYED = 540
+FRESH = 8  # nights since the copies of small records were made: half of what they may be late
 EARLIER = 12  # batches that a round's page tells of beside its own
 Line = dict[str, Any]
 
@@ -86,6 +91,8 @@ def begin(folder: Path, nights: int, tell: Callable[[str], None]) -> None:
     maker = _Maker(year, said)
     for number, day in enumerate(_dates(nights), start=1):
         maker.night(number, day)
+        if number == nights - FRESH:
+            _keep_copies(year)
         if not number % 30:
             tell(f"    {number} of {nights} nights are fabricated")
     maker.end()
@@ -297,6 +304,20 @@ class _Maker:
             }
         ).write(self.storage, job)
         self.told.append(batch)
+
+
+def _keep_copies(year: Night) -> None:
+    """As the steps of the nights so far would have made them."""
+    workspace, storage = year.workspace, year.storage
+    learned = read_lineage(workspace).learned
+    open_register(workspace, keep=True)
+    read_past(workspace, CHALLENGER, learned, keep=True)
+    list(find_lines(storage, [shard_manifest(shard) for shard in learned], ()))
+    list(committed_shards(storage, keep=True))
+    list(read_history(workspace, keep=True))
+    read_all(workspace)
+    deployments = storage.list(layout.DEPLOYMENTS)
+    copies.read_all(storage, deployments, layout.copy_file("deployments"), keep=True)
 
 
 def _write_tables(storage: Storage, day: str) -> BatchPart:
