@@ -163,6 +163,13 @@ class CountedS3:
         with self.calls.one("PutObject"), self._lock:
             self._write(self.path(key), stream.read())
 
+    def list_objects_v2(self, *, Bucket: str, Prefix: str, StartAfter: str = "") -> dict[str, Any]:
+        """One page, from behind a key on."""
+        with self.calls.one("ListObjectsV2"):
+            behind = (item for item in self._listed(Prefix) if item["Key"] > StartAfter)
+            found = list(islice(behind, PAGE + 1))
+            return {"Contents": found[:PAGE], "IsTruncated": len(found) > PAGE}
+
     def get_paginator(self, operation: str) -> CountedS3:
         if operation != "list_objects_v2":
             raise NotImplementedError(operation)

@@ -30,10 +30,10 @@ from benchmarks.counted_services import FLOW
 from benchmarks.fabricated_night import NIGHT, SIZE, Night, open_night
 from include.loop.core.clients import Clients
 from include.loop.core.identity import loop_name
-from include.loop.core.records.nightly import Batch, PinnedImage, Question, QuestionsHeader, Started
-from include.loop.core.records.triage import Decision, Row, write_rows
+from include.loop.core.records.nightly import Question, QuestionsHeader, Started
+from include.loop.core.records.triage import Decision, Row, write_looked_at
 from include.loop.core.storage import Storage
-from include.loop.nightly import human_loops, labels, questions
+from include.loop.nightly import batch, human_loops, labels, questions
 from include.loop.workspace import Workspace
 
 GOALS = {"start": 15, "poll": 50, "collect": 10}
@@ -133,9 +133,9 @@ def _place(count: int, there: bool, answered: bool) -> Iterator[Place]:
 def _questions(night: Night) -> list[Question]:
     """One about every image, as a night leaves them before it starts the loops."""
     storage, images = night.storage, list(night.storage.list(f"images/dt={NIGHT}/"))
-    pinned = tuple(PinnedImage(uri=item.uri, etag=item.etag, size=item.size) for item in images)
-    Batch(batch=NIGHT, prefix=storage.uri(f"images/dt={NIGHT}/"), images=pinned).write(storage, NIGHT)
-    write_rows(storage, NIGHT, (Row(item.uri, item.etag, 0.3, 1, Decision.ASK, "unsure") for item in images))
+    batch.list_batch(night.workspace, NIGHT)
+    rows = (Row(item.uri, item.etag, 0.3, 1, Decision.ASK, "unsure") for item in images)
+    write_looked_at(storage, NIGHT, rows)
     asked = [
         Question(
             loop=loop_name("night", NIGHT, item.uri, item.etag, FLOW),

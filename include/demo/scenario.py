@@ -160,9 +160,10 @@ class Scenario:
             training_job = (airflow.returned(self._incremental, run, "train") or {}).get("training_job")
             # What people would have needed, as the simulation models it: these do not look, they know.
             work = reviewers.finish()
+            pinned = f"runs/dt={batch.date}/batch.json"
             facts = BatchFacts(
                 batch_date=batch.date,
-                images=len(batch.read_json(f"runs/dt={batch.date}/batch.json")["images"]),
+                images=sum(part["images"] for part in batch.read_json(pinned)["parts"]),
                 labels=batch.labels(),
                 loops=batch.human_loops(),
                 reviewer_seconds=work["reviewer_seconds"],

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.fabricated_night import ASKED, STEPS, begin, open_night
-from benchmarks.night_scale import main, table
+from benchmarks.growth import table
+from benchmarks.night_scale import main
 
 IMAGES = 200
 
@@ -39,8 +40,8 @@ def test_a_step_that_takes_too_long_is_stopped_and_those_behind_it_are_left_out(
 
 def test_the_table_has_the_exponent_of_what_grew_since_the_size_before() -> None:
     row = {"step": "triage", "stopped": False, "kinds": {"GetObject": 3}, "wall_seconds": 1}
-    small = row | {"images": 1_000, "cpu_seconds": 2.0, "peak_mb": 100, "requests": 30}
-    large = row | {"images": 10_000, "cpu_seconds": 200.0, "peak_mb": 100, "requests": 300}
-    lines = list(table([small, large]))
+    small = row | {"size": 1_000, "cpu_seconds": 2.0, "peak_mb": 100, "requests": 30}
+    large = row | {"size": 10_000, "cpu_seconds": 200.0, "peak_mb": 100, "requests": 300}
+    lines = list(table([small, large], "images"))
     assert lines[2].startswith("| triage | 1,000 | 2.00 | 100 | 30 |")
     assert lines[3].startswith("| triage | 10,000 | 200.00 (2.00) | 100 (0.00) | 300 (1.00) |")

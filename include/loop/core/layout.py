@@ -19,6 +19,8 @@ TRIALS = "trials/"
 SPLITS = "splits/"
 # A copy of what is below SPLITS, as one table: it may be deleted at any time.
 LEDGER = "ledger/splits.parquet"
+# The same of the manifests below LABELS, line by line.
+LINES = "ledger/lines.parquet"
 LABELING = "labeling/"
 IMPORTS = "imports/"
 IMPORTED = "imported/"
@@ -144,6 +146,11 @@ def split_file(shard: str) -> str:
     return f"{SPLITS}{shard}.jsonl"
 
 
+def copy_file(name: str) -> str:
+    """Many small records of one kind, as one table; a copy, too."""
+    return f"ledger/{name}.parquet"
+
+
 def discarded_file(shard: str) -> str:
     """Who discarded the labels of a batch, when and why."""
     return f"{DISCARDED}{shard}.json"
@@ -157,6 +164,26 @@ def released_file(shard: str) -> str:
 def trial_file(training_job: str) -> str:
     """Which new batches a challenger learned, from which champion, and what the gate found; written once."""
     return f"{TRIALS}{training_job}.json"
+
+
+def is_summary(uri: str) -> bool:
+    """Whether a listed object below LABELS is the commit mark of a shard."""
+    return uri.endswith("/summary.json")
+
+
+def is_labels_manifest(uri: str) -> bool:
+    """Whether a listed object below LABELS has the labels of a shard."""
+    return uri.endswith("/augmented.manifest")
+
+
+def is_facts(uri: str) -> bool:
+    """Whether a listed object below REPORTS is what a round's page is made from."""
+    return uri.endswith("/facts.json")
+
+
+def folder_of(uri: str) -> str:
+    """The name of the folder that an object lies in: the job of ``s3://…/reports/<job>/facts.json``."""
+    return uri.rsplit("/", 2)[1]
 
 
 def named_after(uri: str) -> str:

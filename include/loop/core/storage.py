@@ -152,18 +152,19 @@ class Storage:
 
     def read_json(self, location: str) -> Any:
         """FileNotFoundError when there is no such object, Fatal when it is not JSON."""
-        return self._value(location, self.read(location))
+        return self.value(location, self.read(location))
 
     def find_json(self, location: str) -> Any | None:
         found = self.find(location)
-        return None if found is None else self._value(location, found[0])
+        return None if found is None else self.value(location, found[0])
 
     def find_version(self, location: str) -> tuple[Any | None, str | None]:
         """A JSON value and its ETag, for ``replace``; twice None when there is no such object."""
         found = self.find(location)
-        return (None, None) if found is None else (self._value(location, found[0]), found[1])
+        return (None, None) if found is None else (self.value(location, found[0]), found[1])
 
-    def _value(self, location: str, body: bytes) -> Any:
+    def value(self, location: str, body: bytes) -> Any:
+        """The JSON value in the bytes of an object of ours; Fatal, with its location, when it is none."""
         try:
             return parse(body)
         except ValueError as error:
@@ -189,7 +190,7 @@ class Storage:
 
     def read_lines(self, location: str) -> Iterator[Any]:
         """The values of a JSON Lines object of ours, streamed."""
-        return (self._value(location, line) for line in self.read_raw_lines(location))
+        return (self.value(location, line) for line in self.read_raw_lines(location))
 
     def write(self, location: str, body: bytes, content_type: str = "binary/octet-stream") -> None:
         """``content_type`` matters for what a browser is to show."""
@@ -316,11 +317,13 @@ def split_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(begun)[:MOST_LINE_BYTES]
 
 
+# Made once: to make one takes longer than to write a short value.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def dump(value: Any) -> bytes:
     """One JSON value as bytes that depend on nothing but the value."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def parse(body: bytes) -> Any:

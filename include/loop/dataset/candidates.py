@@ -5,7 +5,7 @@ Takes any manifest, gives its usable lines, and of the others where they are and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from include.loop.core.errors import BadRecord, Incompatible
 from include.loop.core.records.dataset import RejectedLine
@@ -25,8 +25,19 @@ def read_candidates(
 
     Incompatible for a line of another list of classes: then the whole manifest cannot be trusted.
     """
+    return candidates_of(workspace, location, workspace.storage.numbered_lines(location), rejected, wish)
+
+
+def candidates_of(
+    workspace: Workspace,
+    location: str,
+    lines: Iterable[tuple[int, bytes]],
+    rejected: list[RejectedLine],
+    wish: Split | None = None,
+) -> Iterator[Candidate]:
+    """The same of some numbered lines of a manifest that were read already."""
     pipeline = workspace.pipeline
-    for number, raw in workspace.storage.numbered_lines(location):
+    for number, raw in lines:
         label = None
         try:
             value = parse_line(raw)

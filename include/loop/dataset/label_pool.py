@@ -16,8 +16,8 @@ from include.loop.core.errors import ConfigurationError, NotSetUp
 from include.loop.core.identity import content_hash
 from include.loop.core.records.dataset import Dataset, RejectedLine
 from include.loop.core.records.splits import Entry, Split
-from include.loop.core.storage import in_parallel
-from include.loop.dataset.candidates import read_candidates, rejection, told
+from include.loop.dataset.candidates import candidates_of, read_candidates, rejection, told
+from include.loop.dataset.known_lines import find_lines
 from include.loop.dataset.split_register import Candidate, SplitRegister, open_register
 from include.loop.dataset.split_rules import SplitRules
 from include.loop.tasks.values import Labelled
@@ -69,9 +69,7 @@ class LabelPool:
         return [entry for entry in (*self.new, *self.known) if self.register.split(entry) is split]
 
     def lines(self, entries: Iterable[Entry]) -> dict[str, Labelled]:
-        """The manifest lines of labels, by label, but those that older versions took and this one refuses.
-        Reads only the manifests they are in.
-        """
+        """The manifest lines of labels, by label, but those that older versions took and this one refuses."""
         wanted = {entry.label for entry in entries}
         places = [
             place
@@ -79,19 +77,12 @@ class LabelPool:
             if any(entry.label in wanted for entry in self.register.entries(shard))
             for place in manifests
         ]
-
-        def read(place: str) -> tuple[dict[str, Labelled], set[str]]:
-            rejected: list[RejectedLine] = []
-            candidates = read_candidates(self.workspace, place, rejected)
-            lines = {item.label: item.line for item in candidates if item.label in wanted}
-            return lines, _refused(rejected)
-
+        rejected: list[RejectedLine] = []
         found: dict[str, Labelled] = {}
-        refused: set[str] = set()
-        for lines, others in in_parallel(read, places):
-            found |= lines
-            refused |= others
-        if missing := wanted - found.keys() - refused:
+        for place, lines in find_lines(self.workspace.storage, places, wanted):
+            candidates = candidates_of(self.workspace, place, lines, rejected)
+            found |= {item.label: item.line for item in candidates}
+        if missing := wanted - found.keys() - _refused(rejected):
             raise NotSetUp(
                 f"{len(missing)} labels of the register are no longer in their manifests, which must never "
                 f"change ({', '.join(map(self.workspace.storage.uri, places))}): put them back"
@@ -117,7 +108,8 @@ def gather(workspace: Workspace, keep: bool = True, min_new_labels: int | None =
         candidates = list(read_candidates(workspace, shard_manifest(shard), rejected[shard]))
         _admit(workspace, register, shard, candidates, rules, rejected[shard], keep)
     discarded = read_discarded(workspace)
-    past = read_past(workspace, lineage.current, (shard for shard in shards if shards[shard].labels))
+    labelled = (shard for shard in shards if shards[shard].labels)
+    past = read_past(workspace, lineage.current, labelled, keep)
     standings, most, now = stand(past), training.trials, datetime.now(UTC)
     root = _root_manifests(workspace, lineage)
 

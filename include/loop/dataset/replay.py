@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from include.loop.aws.jobs import Pending
 from include.loop.aws.transform import Transform, Transformed, advance
@@ -66,7 +67,7 @@ def score(
     Done at once without a champion, without enough new labels, and when there is nothing to choose.
     """
     pool = gather(workspace, min_new_labels=min_new_labels)
-    sample = _sample(pool) if len(pool.new) >= pool.needed(min_new_labels) else None
+    sample = _sample(pool, *_ordered(pool)) if len(pool.new) >= pool.needed(min_new_labels) else None
     if sample is None:
         return ScoredReplay(0, 0, None)
     location = layout.replay_file(sample.digest)
@@ -84,23 +85,22 @@ def score(
 def choose_replay(pool: LabelPool) -> Replay:
     """What to show again beside the pool's new labels."""
     workspace, settings = pool.workspace, pool.workspace.pipeline.training.replay
-    new, known = _learnable(pool)
+    new, known = _ordered(pool)
     count = _count(pool, new)
-    sample = _sample(pool)
+    sample = _sample(pool, new, known)
     scores, location = {}, None
     if sample is not None and workspace.storage.exists(layout.replay_file(sample.digest)):
         scores, location = read_scores(workspace, sample.digest), layout.replay_file(sample.digest)
     # What the champion's job could not read, training could not read either.
     usable = {entry.label: entry for entry in known if scores.get(entry.label, 0) is not None}
     if settings.choose == "random":
-        chosen = _shuffled(usable, _salt(pool))[:count]
+        chosen = [*usable][:count]
     else:
-        chosen = choose(
+        chosen = _choose(
             {label: entry.classes for label, entry in usable.items()},
             [entry.classes for entry in new],
             {label: value for label, value in scores.items() if value is not None},
             count,
-            _salt(pool),
         )
     return Replay(
         [usable[label] for label in chosen],
@@ -114,6 +114,16 @@ def choose_replay(pool: LabelPool) -> Replay:
     )
 
 
+def count_replay(pool: LabelPool) -> int:
+    """How many labels ``choose_replay`` chooses: where plenty are known, that needs no choice."""
+    new, known = _learnable(pool)
+    count, settings = _count(pool, new), pool.workspace.pipeline.training.replay
+    # Of those that are known only the champion's sample can turn out to be of no use.
+    if len(known) >= count + round(count * settings.pool):
+        return count
+    return len(choose_replay(pool).entries)
+
+
 def choose(
     known: Mapping[str, Sequence[int]],
     new: Iterable[Sequence[int]],
@@ -124,13 +134,22 @@ def choose(
     """At most ``count`` keys of ``known`` (key to the class of each box): half of them the most difficult,
     the others so that, together with the ``new`` ones, every class is seen equally often.
     """
-    order = _shuffled(known, salt)
-    hard = [key for key in order if difficulty.get(key, 0) > 0]
+    return _choose({key: known[key] for key in _shuffled(known, salt)}, new, difficulty, count)
+
+
+def _choose(
+    known: Mapping[str, Sequence[int]],
+    new: Iterable[Sequence[int]],
+    difficulty: Mapping[str, float],
+    count: int,
+) -> list[str]:
+    """The same of keys that are in the order of the dice."""
+    hard = [key for key in known if difficulty.get(key, 0) > 0]
     chosen = sorted(hard, key=lambda key: -difficulty[key])[: count // 2]
     seen = Counter(name for classes in new for name in classes or (NOTHING,))
     queues: defaultdict[int, deque[str]] = defaultdict(deque)
     taken = set(chosen)
-    for key in order:
+    for key in known:
         for name in {*known[key]} or {NOTHING}:
             if key not in taken:
                 queues[name].append(key)
@@ -171,21 +190,28 @@ def _shuffled(keys: Iterable[str], salt: str) -> list[str]:
     return sorted(keys, key=lambda key: (share(salt, key), key))
 
 
-def _sample(pool: LabelPool) -> Sample | None:
-    """A sample of what is known, some times larger than the replay; None when nothing is to be asked."""
-    settings, champion = pool.workspace.pipeline.training.replay, pool.lineage.champion
+def _ordered(pool: LabelPool) -> tuple[list[Entry], list[Entry]]:
+    """New and known labels that may be learned from, the known ones in the order of the dice."""
     new, known = _learnable(pool)
+    by_label = {entry.label: entry for entry in known}
+    return new, [by_label[label] for label in _shuffled(by_label, _salt(pool))]
+
+
+def _sample(pool: LabelPool, new: Sequence[Entry], known: Sequence[Entry]) -> Sample | None:
+    """A sample of what is known (in the order of the dice), some times larger than the replay; None when
+    nothing is to be asked.
+    """
+    settings, champion = pool.workspace.pipeline.training.replay, pool.lineage.champion
     count = _count(pool, new)
     if champion is None or settings.choose == "random" or not 0 < count < len(known):
         return None
     # The images of one transform job lie in one bucket.
     buckets = Counter(split_uri(entry.source)[0] for entry in known)
     largest = min(buckets, key=lambda name: (-buckets[name], name))
-    by_label = {entry.label: entry for entry in known if split_uri(entry.source)[0] == largest}
-    chosen = _shuffled(by_label, _salt(pool))[: round(count * settings.pool)]
-    return Sample(
-        champion, [by_label[label] for label in chosen], content_hash(champion.training_job, chosen)
-    )
+    place = f"s3://{largest}/"
+    chosen = list(islice((e for e in known if e.source.startswith(place)), round(count * settings.pool)))
+    labels = [entry.label for entry in chosen]
+    return Sample(champion, chosen, content_hash(champion.training_job, labels))
 
 
 def _transform(workspace: Workspace, sample: Sample) -> Transform:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from include.loop.core.errors import BadRecord, ConcurrentWrite
@@ -43,7 +44,7 @@ class Candidate:
     def classes(self) -> list[int]:
         return list(self.line.classes)
 
-    @property
+    @cached_property
     def label(self) -> str:
         return name_label(self.line.value)
 

@@ -71,10 +71,10 @@ class _Near:
     def __init__(self, order: Sequence[Placed], known: Collection[Placed]) -> None:
         hashes = [item.phash for item in order]
         self._hashes = hashes
-        self._known = {
-            kind: _first_known(hashes, [item for item in known if _kind(item) is kind])
-            for kind in (Split.VALIDATION, Split.TRAIN)
-        }
+        by_kind: dict[Split | None, list[Placed]] = {Split.VALIDATION: [], Split.TRAIN: [], None: []}
+        for item in known:
+            by_kind[_kind(item)].append(item)
+        self._known = {kind: _first_known(hashes, by_kind[kind]) for kind in (Split.VALIDATION, Split.TRAIN)}
         before = first_alike(hashes, hashes)
         after = first_alike(hashes[::-1], hashes[::-1])[::-1]
         self._before = [first not in (place, -1) for place, first in enumerate(before)]

@@ -7,6 +7,7 @@ answered under. Only reads. What the review plane has deleted is said to be gone
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -73,18 +74,25 @@ def _by_dataset(
     workspace: Workspace, dataset_id: str | None, class_name: str | None
 ) -> Iterator[tuple[str, list[tuple[int, dict[str, Any]]]]]:
     """Line numbers and values by dataset, back through the ancestors; a replayed line is met once."""
-    seen: set[tuple[str, str]] = set()
+    storage, seen = workspace.storage, set[tuple[str, str]]()
+    # Most of a dataset is shown again, as it was written then: a digest tells, without reading it once more.
+    met: set[bytes] = set()
     while dataset_id is not None:
         found = []
         manifest = layout.dataset_manifest(dataset_id, "train")
-        for number, value in enumerate(workspace.storage.read_lines(manifest), start=1):
+        for number, line in enumerate(storage.read_raw_lines(manifest), start=1):
+            digest = hashlib.sha256(line).digest()
+            if digest in met:
+                continue
+            met.add(digest)
+            value = storage.value(manifest, line)
             identity = (value["source-ref"], str(value.get("loop")))  # anybody's lines may hold a list there
             if identity not in seen and _shows(workspace, value, class_name):
                 seen.add(identity)
                 found.append((number, value))
         found.sort(key=lambda item: _age(workspace, item[1]), reverse=True)
         yield dataset_id, found
-        dataset_id = Dataset.read(workspace.storage, dataset_id).parent_dataset
+        dataset_id = Dataset.read(storage, dataset_id).parent_dataset
 
 
 def _shows(workspace: Workspace, value: dict[str, Any], class_name: str | None) -> bool:

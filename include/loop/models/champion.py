@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from include.loop.core import layout
+from include.loop.core import copies, layout
 from include.loop.core.errors import NotSetUp
 from include.loop.core.records.models import Champion, TrainedModel
 from include.loop.core.records.verdict import Verdict
@@ -52,11 +52,12 @@ def find_champion(workspace: Workspace, training_job: str | None) -> Champion | 
     raise NotSetUp(f"{training_job} is named as a parent, but was never a champion")
 
 
-def read_history(workspace: Workspace) -> Iterator[Champion]:
-    """Every champion there was, the first one first."""
-    for item in workspace.storage.list(layout.CHAMPIONS):
-        if champion := Champion.find_at(workspace.storage, item.uri):
-            yield champion
+def read_history(workspace: Workspace, keep: bool = False) -> Iterator[Champion]:
+    """Every champion there was, the first one first. ``keep`` as ``copies.read_all`` takes it."""
+    storage = workspace.storage
+    copy = layout.copy_file("champions")
+    for item, body in copies.read_all(storage, storage.list(layout.CHAMPIONS), copy, keep):
+        yield Champion.of_bytes(storage, item.uri, body)
 
 
 def read_numbered(workspace: Workspace, number: int) -> Champion:

@@ -116,7 +116,7 @@ def _settle_earlier(workspace: Workspace, batch: str) -> Iterator[Settled]:
     """Loops that were open when their own batch was committed, unless another shard has taken them since."""
     waiting: dict[str, set[str]] = {}
     taken: set[str] = set()
-    for shard, summary in committed_shards(workspace.storage):
+    for shard, summary in committed_shards(workspace.storage, keep=True):
         if summary.open_loops:
             waiting[shard] = set(summary.open_loops)
         taken |= {loop for _, loop in summary.late_loops}

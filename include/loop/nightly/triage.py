@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.loop.config import TriageSettings
 from include.loop.core import layout
@@ -23,7 +23,7 @@ from include.loop.core.records.triage import (
     Row,
     TriageSummary,
     frame_of,
-    read_frames,
+    read_looked_at,
     read_ranks,
     read_weighed,
     write_looked_at,
@@ -42,7 +42,6 @@ from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
 
@@ -129,30 +128,35 @@ def decide(
             for row in ask(_candidates(workspace, pinned, settings), settings.cap, look)
         ]
         write_looked_at(storage, batch, rows)
-        _count(storage, pinned, rows).write(storage, batch)
+        _summary(storage, pinned).write(storage, batch)
     found = find_counts(storage, batch)
     if found is None:
-        raise FileNotFoundError(f"no object at {storage.uri(layout.triage_header(batch))}")
+        raise FileNotFoundError(f"no object at {storage.uri(layout.triage_file(batch))}")
     return found
 
 
 def find_counts(storage: Storage, batch: str) -> TriagedBatch | None:
     """The counts of the decisions, None before they are made."""
-    summary = TriageSummary.find(storage, batch)
-    uri = storage.uri(layout.triage_file(batch))
-    if summary is not None:
-        counts = {
-            name: getattr(summary, name) for name in TriagedBatch.__annotations__ if name != "triage_uri"
-        }
-        return TriagedBatch(**counts, triage_uri=uri)
     if not storage.exists(layout.triage_file(batch)):
         return None
-    # Version 1: every row is in the one table.
-    (table,) = read_frames(storage, batch)
-    decided = table["decision"].value_counts()
-    images = int(table["again"].isna().sum())
-    counts = {str(decision): int(decided.get(decision, 0)) for decision in Decision}
-    return TriagedBatch(batch=batch, images=images, **counts, **_of_asked(table), triage_uri=uri)
+    table = frame_of(read_looked_at(storage, batch))
+    own = table[table["again"].isna()]
+    # Version 1 has no summary: every image is in the table.
+    rest = TriageSummary.find(storage, batch) or TriageSummary(parts=0, images=len(own), unreadable=0)
+    unreadable = rest.unreadable + int((own["decision"] == Decision.UNREADABLE).sum())
+    asked = table[table["decision"] == Decision.ASK]
+    return TriagedBatch(
+        batch=batch,
+        images=rest.images,
+        ask=len(asked),
+        skip=rest.images - unreadable - int(asked["again"].isna().sum()),
+        unreadable=unreadable,
+        audit=int((asked["reason"] == AUDIT).sum()),
+        again=int(asked["again"].notna().sum()),
+        expected_seconds=round(float(table["expected_seconds"].sum()), 1),
+        expected_dollars=round(float(table["expected_dollars"].sum()), 2),
+        triage_uri=storage.uri(layout.triage_file(batch)),
+    )
 
 
 def _settings(workspace: Workspace, threshold: float | None, cap: int | None) -> TriageSettings:
@@ -217,35 +221,13 @@ def _is_own(storage: Storage, pinned: Batch, image: str) -> bool:
     )
 
 
-def _count(storage: Storage, pinned: Batch, looked_at: list[Row]) -> TriageSummary:
-    table = frame_of(looked_at)
-    own = table[table["again"].isna()]
-    decided = table["decision"].value_counts()
-    unreadable = sum(
-        int((read_ranks(storage, pinned.batch, part)["decision"] == Decision.UNREADABLE).sum())
-        for part in range(part_count(pinned))
-    )
-    unreadable += int((own["decision"] == Decision.UNREADABLE).sum())
-    asked = int((own["decision"] == Decision.ASK).sum())
+def _summary(storage: Storage, pinned: Batch) -> TriageSummary:
+    decisions = (read_ranks(storage, pinned.batch, part)["decision"] for part in range(part_count(pinned)))
     return TriageSummary(
-        batch=pinned.batch,
         parts=part_count(pinned),
         images=pinned.image_count,
-        ask=int(decided.get(Decision.ASK, 0)),
-        skip=pinned.image_count - asked - unreadable,
-        unreadable=unreadable,
-        **_of_asked(table),
+        unreadable=sum(int((some == Decision.UNREADABLE).sum()) for some in decisions),
     )
-
-
-def _of_asked(table: pd.DataFrame) -> dict[str, Any]:
-    asked = table[table["decision"] == Decision.ASK]
-    return {
-        "audit": int((asked["reason"] == AUDIT).sum()),
-        "again": int(asked["again"].notna().sum()),
-        "expected_seconds": round(float(table["expected_seconds"].sum()), 1),
-        "expected_dollars": round(float(table["expected_dollars"].sum()), 2),
-    }
 
 
 def _show(workspace: Workspace, pinned: Batch, part: int, settings: TriageSettings) -> Show:

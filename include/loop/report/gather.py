@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from include.loop.config import DATASET_SLICES
-from include.loop.core import layout, storage
+from include.loop.core import copies, layout
 from include.loop.core.records.dataset import Dataset, RejectedLine
 from include.loop.core.records.deployments import Deployment
 from include.loop.core.records.facts import (
@@ -38,6 +38,7 @@ from include.loop.core.records.models import (
     TrainingCurves,
 )
 from include.loop.core.records.verdict import Verdict
+from include.loop.models.champion import read_history
 from include.loop.report.batches import read_batches
 from include.loop.report.examples import choose
 from include.loop.report.mistakes import cells, surest, with_labels
@@ -60,7 +61,7 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
     dataset = reader.find(Dataset, model.dataset_id) if model else None
     verdict = reader.find(Verdict, training_job)
     judged_at = workspace.storage.modified_at(layout.verdict_file(training_job))
-    promotion = _promotion(training_job, read_champions(workspace))
+    promotion = _promotion(training_job, list(read_history(workspace)))
     package = _package(reader, training_job)
     known = {item.batch: item for told in others for item in (*told.earlier, *told.batches)}
     batches, earlier = read_batches(workspace, sorted(dataset.shards) if dataset else [], known, problems)
@@ -102,15 +103,6 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
         deployment=_deployment(workspace, reader, training_job),
         problems=tuple(problems),
     )
-
-
-def read_champions(workspace: Workspace) -> list[Champion]:
-    """The numbered records of all champions, the first one first."""
-    target = workspace.storage
-    found = storage.in_parallel(
-        lambda item: Champion.find_at(target, item.uri), target.list(layout.CHAMPIONS)
-    )
-    return [champion for champion in found if champion]
 
 
 def has_changed(workspace: Workspace, facts: Facts, champions: list[Champion]) -> bool:
@@ -181,8 +173,11 @@ def _package(reader: Reader, training_job: str) -> PackageFacts | None:
 
 def _deployment(workspace: Workspace, reader: Reader, training_job: str) -> DeploymentFacts | None:
     """The newest one of this model, None where it was never served."""
-    for item in reversed(list(workspace.storage.list(layout.DEPLOYMENTS))):
-        record = reader.find_at(Deployment, item.uri)
+    storage = workspace.storage
+    copy = layout.copy_file("deployments")
+    found = list(copies.read_all(storage, storage.list(layout.DEPLOYMENTS), copy, keep=True))
+    for item, body in reversed(found):
+        record = reader.of_bytes(Deployment, item.uri, body)
         if record and record.training_job == training_job:
             return DeploymentFacts.model_validate(dict(record))
     return None

@@ -22,11 +22,13 @@ from include.loop.core.records.batch_facts import StandingFacts
 from include.loop.core.records.facts import Facts
 from include.loop.core.records.trials import Discard
 from include.loop.core.storage import MOST_BYTES
+from include.loop.models.champion import read_history
 from include.loop.report import advice, figures, formats, history, measures, pictures, standings, words
 from include.loop.report.facts import read_all
-from include.loop.report.gather import gather, has_changed, read_champions
+from include.loop.report.gather import gather, has_changed
 from include.loop.report.labelings import read_labelings
 from include.loop.report.reader import Reader
+from include.loop.trials.shards import read_discarded
 from include.loop.workspace import Workspace
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -58,7 +60,7 @@ def publish(workspace: Workspace, training_job: str) -> PublishResult:
     otherwise since they were told (approved, rolled back) are told again.
     """
     told = {facts.training_job: facts for facts in read_all(workspace)}
-    champions = read_champions(workspace)
+    champions = list(read_history(workspace, keep=True))
     stale = [job for job, facts in told.items() if has_changed(workspace, facts, champions)]
     for job in dict.fromkeys([*stale, training_job]):
         told[job] = gather(workspace, job, told.values())
@@ -132,7 +134,7 @@ def _render_history(workspace: Workspace, rounds: list[Facts], now: Iterable[Sta
     alike = history.alike(rounds, metric.key)
     batches, slices = history.batches(rounds), history.slices(alike)
     labelings = read_labelings(workspace, {facts.training_job for facts in rounds})
-    discarded = {batch.batch: _discarded(workspace, batch.batch) for batch, _ in batches}
+    words_of = {batch: _discarded(workspace, batch) for batch in read_discarded(workspace)}
     return (
         environment()
         .get_template("history.html.jinja")
@@ -145,7 +147,7 @@ def _render_history(workspace: Workspace, rounds: list[Facts], now: Iterable[Sta
                 for facts in reversed(rounds)
             ],
             batches=list(reversed(batches)),
-            discarded=discarded,
+            discarded={batch.batch: words_of.get(batch.batch, {}) for batch, _ in batches},
             standings={item.batch: item for item in now},
             labelings=labelings,
             total=history.total(rounds, metric.key),

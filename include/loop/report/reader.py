@@ -25,9 +25,9 @@ class Reader:
     def find(self, kind: type[Kind], *names: str | int) -> Kind | None:
         return self._read(lambda: kind.find(self._storage, *names))
 
-    def find_at(self, kind: type[Kind], location: str) -> Kind | None:
-        """At a place that was listed."""
-        return self._read(lambda: kind.find_at(self._storage, location))
+    def of_bytes(self, kind: type[Kind], location: str, body: bytes) -> Kind | None:
+        """In the bytes of an object that was read."""
+        return self._read(lambda: kind.of_bytes(self._storage, location, body))
 
     def lines(self, kind: type[LineKind], *names: str | int) -> list[LineKind]:
         """All of them or, where one is damaged, none."""

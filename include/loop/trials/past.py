@@ -8,17 +8,16 @@ record that cannot be read is told in the log and counts for nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from include.loop.core import layout
+from include.loop.core import copies, layout
 from include.loop.core.errors import ConfigurationError, Fatal, Incompatible
 from include.loop.core.records.dataset import Dataset
 from include.loop.core.records.models import TrainedModel
 from include.loop.core.records.trials import FailedRule, Release, Trial
 from include.loop.core.records.verdict import Verdict
-from include.loop.core.storage import in_parallel
 from include.loop.trials.shards import committed_shards, read_discarded, read_lineage
 from include.loop.trials.standing import Past, Standing, State, stand
 from include.loop.trials.weigh import weigh
@@ -58,14 +57,16 @@ def keep_trial(workspace: Workspace, training_job: str, verdict: Verdict) -> Tri
     return trial.write_once(workspace.storage, training_job)
 
 
-def read_past(workspace: Workspace, champion: str | None, batches: Iterable[str]) -> Past:
-    """What was tried and said that matters for these batches, none of which the champion has learned from."""
+def read_past(workspace: Workspace, champion: str | None, batches: Iterable[str], keep: bool = False) -> Past:
+    """What was tried and said that matters for these batches, none of which the champion has learned from.
+    ``keep`` as ``copies.read_all`` takes it.
+    """
     mine = sorted(batches)
     discarded = frozenset(read_discarded(workspace))
     if champion is None:
         return Past(None, mine, discarded=discarded)
-    trials = [trial for _, trial in _read(workspace, layout.TRIALS, Trial)]
-    released = {batch: word.at for batch, word in _read(workspace, layout.RELEASED, Release)}
+    trials = [trial for _, trial in _read(workspace, layout.TRIALS, Trial, keep)]
+    released = {batch: word.at for batch, word in _read(workspace, layout.RELEASED, Release, keep)}
     return Past(champion, mine, trials, discarded, released)
 
 
@@ -159,16 +160,14 @@ def release(workspace: Workspace, batch: str, by: str, why: str) -> tuple[Releas
     return word, standing
 
 
-def _read(workspace: Workspace, folder: str, record: type[Stored]) -> list[tuple[str, Stored]]:
+def _read(
+    workspace: Workspace, folder: str, record: type[Stored], keep: bool
+) -> Iterator[tuple[str, Stored]]:
     """The records of a folder by the name of their file."""
-
-    def read(location: str) -> list[tuple[str, Stored]]:
+    storage = workspace.storage
+    copy = layout.copy_file(folder.rstrip("/"))
+    for item, body in copies.read_all(storage, storage.list(folder), copy, keep):
         try:
-            found = record.find_at(workspace.storage, location)
+            yield layout.named_after(item.uri), record.of_bytes(storage, item.uri, body)
         except Fatal as error:
-            log.warning("%s counts for nothing, it cannot be read: %s", location, error)
-            return []
-        return [] if found is None else [(layout.named_after(location), found)]
-
-    locations = [item.uri for item in workspace.storage.list(folder)]
-    return [found for some in in_parallel(read, locations) for found in some]
+            log.warning("%s counts for nothing, it cannot be read: %s", item.uri, error)

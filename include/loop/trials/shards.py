@@ -11,13 +11,13 @@ import hashlib
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from include.loop.core import layout
+from include.loop.core import copies, layout
 from include.loop.core.errors import ConfigurationError, Incompatible
 from include.loop.core.records.dataset import Dataset
 from include.loop.core.records.models import Champion
 from include.loop.core.records.nightly import LabelSummary
 from include.loop.core.records.trials import Discard
-from include.loop.core.storage import Storage, in_parallel
+from include.loop.core.storage import Storage
 from include.loop.core.times import now
 from include.loop.models.champion import read_champion
 from include.loop.workspace import Workspace
@@ -41,16 +41,22 @@ class Lineage:
         return self.champion.training_job if self.champion else None
 
 
-def committed_shards(storage: Storage, known: Container[str] = ()) -> Iterator[tuple[str, LabelSummary]]:
-    """Batch and summary of every committed label shard that is not known already, oldest date first."""
-
-    def read(batch: str) -> tuple[str, LabelSummary | None]:
-        return batch, LabelSummary.find(storage, batch)
-
-    batches = layout.batch_folders(storage.list_folders(layout.LABELS))
-    for batch, summary in in_parallel(read, (batch for batch in batches if batch not in known)):
-        if summary is not None:
-            yield batch, summary
+def committed_shards(
+    storage: Storage, known: Container[str] = (), keep: bool = False
+) -> Iterator[tuple[str, LabelSummary]]:
+    """Batch and summary of every committed label shard that is not known already, oldest date first. ``keep``
+    as ``copies.read_all`` takes it.
+    """
+    listed = {
+        layout.folder_of(item.uri): item
+        for item in storage.list(layout.LABELS)
+        if layout.is_summary(item.uri)
+    }
+    batches = [batch for batch in layout.batch_folders(listed) if batch not in known]
+    places = [listed[f"{layout.BATCH_FOLDER}{batch}"] for batch in batches]
+    for item, body in copies.read_all(storage, places, layout.copy_file("summaries"), keep):
+        batch = layout.folder_of(item.uri).removeprefix(layout.BATCH_FOLDER)
+        yield batch, LabelSummary.of_bytes(storage, item.uri, body)
 
 
 def read_lineage(workspace: Workspace) -> Lineage:

@@ -10,7 +10,7 @@ def test_every_kind_of_file_has_a_key_of_its_own() -> None:
     kinds = [
         function
         for name, function in inspect.getmembers(layout, inspect.isfunction)
-        if not name.startswith(("_", "is_", "named_", "batch_folders"))
+        if not name.startswith(("_", "is_", "named_", "folder_of", "batch_folders"))
         and function.__module__ == layout.__name__
     ]
     keys = [

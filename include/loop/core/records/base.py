@@ -110,6 +110,11 @@ class Record(_Stored):
         return (None if value is None else cls._of(storage, location, value)), etag
 
     @classmethod
+    def of_bytes(cls, storage: Storage, location: str, body: bytes) -> Self:
+        """The record in the bytes of an object that was read; otherwise as ``find``."""
+        return cls._of(storage, location, storage.value(location, body))
+
+    @classmethod
     def find(cls, storage: Storage, *names: str | int) -> Self | None:
         """None when there is no such object, Fatal when it is not what the loop wrote."""
         return cls.find_at(storage, cls.location(*names))

@@ -2,7 +2,7 @@
 
 ``triage/part-00000.parquet``, … have what the model's answers say of each image; ``triage.parquet`` has the
 rows of the images that somebody has looked at, which take the place of those in the parts; ``triage.json``
-has the counts. Version 1 had every row in ``triage.parquet``, no parts and no counts.
+says how much is in the parts. Version 1 had every row in ``triage.parquet``, and neither of the others.
 """
 
 from __future__ import annotations
@@ -74,22 +74,15 @@ class Weighed:
 
 
 class TriageSummary(Record):
-    """The counts of a batch's decisions, which are in so many ``parts`` and in ``triage.parquet``. ``images``
-    is without those that are asked ``again``; seconds and dollars are those of all reviewers together.
+    """A batch whose images have been decided about: ``images`` in so many ``parts``, of which ``unreadable``
+    could not be judged and were not looked at. What was looked at is counted in its own table.
     """
 
     LOCATION = staticmethod(layout.triage_header)
 
-    batch: str
     parts: int
     images: int
-    ask: int
-    skip: int
     unreadable: int
-    audit: int
-    again: int
-    expected_seconds: float
-    expected_dollars: float
 
 
 COLUMNS = [field.name for field in fields(Row)]
