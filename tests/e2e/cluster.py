@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-from contextlib import suppress
+import subprocess
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from include.stack.airflow import dag_id
 from tests.e2e.stack import FIRST_DATE, PATIENCE, SAMPLE, Stack
 from tests.support.cloud import eventually
 
+ERRORS = ("missed", "shifted", "mislabelled", "extra")  # of simulated reviewers
 Instance = dict[str, Any]  # a task instance, as Airflow's REST API tells of it
 
 
@@ -95,14 +97,21 @@ class Cluster(Stack):
 
         return eventually(found, within=PATIENCE, pause=0.1)
 
+    def people(self, pipeline: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """Reviewers who do not err, so that it is no matter which of them is given an image."""
+        truth = self.root / pipeline / "truth.jsonl"
+        return self.reviewers(truth, *(f"--{error}=0" for error in ERRORS))
+
     def lines(self, pipeline: str, date: str) -> dict[str, Any]:
-        """A date's labels by image name, without what names the pipeline, the loop or the time."""
+        """A date's labels by image name, without who gave them, when, and in which loop."""
         body = self.batch(date, pipeline).read(f"labels/dt={date}/augmented.manifest") or b""
         found = {}
         for line in map(json.loads, body.splitlines()):
             image = line.pop("source-ref").rpartition("/")[2]
             found[image] = {
-                name: value for name, value in line.items() if name != "loop" and "metadata" not in name
+                name: value
+                for name, value in line.items()
+                if name not in ("loop", "workers") and not name.endswith("-metadata")
             }
         return found
 

@@ -244,12 +244,12 @@ class Stack:
     # ---- people
 
     @contextmanager
-    def reviewers(self, truth: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-        """Two simulated reviewers at work until the block ends."""
+    def reviewers(self, truth: Path | None = None, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Two simulated reviewers at work until the block ends; ``options`` say how often they err."""
         command = [
             sys.executable, "-m", "include.samples.reviewers", "--review-url", self.settings.review.url,
             "--truth", str(truth or self.sample / "truth.jsonl"), "--credentials", str(self.credentials),
-            "--workers", "2", "--until-idle", "1800", "--patience", str(PATIENCE),
+            "--workers", "2", "--until-idle", "1800", "--patience", str(PATIENCE), *options,
         ]  # fmt: skip
         with (self.root / "reviewers.log").open("ab") as log:
             process = subprocess.Popen(

@@ -132,7 +132,7 @@ def drill(
             began = time.monotonic()
             cluster.kill_service(killed)
             if task == "wait_for_human_loops":  # nobody has answered before
-                work.enter_context(cluster.reviewers(cluster.root / pipeline / "truth.jsonl"))
+                work.enter_context(cluster.people(pipeline))
             cluster.wait_for(dag, run, task, "success", "failed")
             seconds = time.monotonic() - began
             print(f"kill -9 {killed:18} {task:21} {state:9} {seconds:4.0f} s to its end", flush=True)
@@ -144,7 +144,7 @@ def drill(
 def test_a_backfill_on_celery_workers_asks_labels_and_learns(cluster: Cluster) -> None:
     cluster.begin("tiny")
     cluster.backfill("tiny", DATES, at_once=len(DATES))
-    with cluster.reviewers(cluster.root / "tiny" / "truth.jsonl"):
+    with cluster.people("tiny"):
         cluster.settled(dag_id("nightly_review", "tiny"))
     check(cluster, "tiny")
     learn(cluster, "tiny")
