@@ -51,12 +51,6 @@ NIGHTS = (
         ("assemble_manifest", "running", "postgres"),
     ),
 )
-TRAINING = (
-    ("build_dataset", "running", WORKER),
-    ("train", "deferred", TRIGGERER),
-    ("evaluate", "deferred", SCHEDULER),
-    ("register", "running", "postgres"),
-)
 
 
 @pytest.fixture(scope="module")
@@ -102,29 +96,14 @@ def check(cluster: Cluster, pipeline: str) -> None:
     assert [job.status for job in predicting] == ["Completed"] * len(DATES)
 
 
-def learn(cluster: Cluster, pipeline: str) -> str:
-    """Begin one training on all nights together; the id of its run, by hand or by one of their events."""
-    training = dag_id("incremental_training", pipeline)
-    cluster.airflow.unpause(training)
-    cluster.airflow.trigger(training)
-
-    def first() -> str | None:
-        running = [run for run in cluster.runs(training) if run["state"] == "running"]
-        return str(running[0]["dag_run_id"]) if running else None
-
-    return eventually(first, within=PATIENCE)
-
-
 def jobs(cluster: Cluster, pipeline: str) -> Counter[tuple[str, str]]:
     """How many jobs of which kind ended how."""
     return Counter((job.kind, job.status) for job in cluster.jobs(pipeline))
 
 
-def drill(
-    cluster: Cluster, pipeline: str, flow: str, run: str, blows: tuple[tuple[str, str, str], ...]
-) -> None:
+def drill(cluster: Cluster, pipeline: str, run: str, blows: tuple[tuple[str, str, str], ...]) -> None:
     """Kill each service in the middle of its step, and wait for the end of that step; prints what it took."""
-    dag = dag_id(flow, pipeline)
+    dag = dag_id("nightly_review", pipeline)
     with ExitStack() as work:
         for task, state, service in blows:
             hit = cluster.caught(dag, run, task, state)
@@ -141,15 +120,12 @@ def drill(
     print(f"{run}: tasks by tries {dict(tries)}", flush=True)
 
 
-def test_a_backfill_on_celery_workers_asks_labels_and_learns(cluster: Cluster) -> None:
+def test_a_backfill_on_celery_workers_asks_labels_and_ends(cluster: Cluster) -> None:
     cluster.begin("tiny")
     cluster.backfill("tiny", DATES, at_once=len(DATES))
     with cluster.people("tiny"):
         cluster.settled(dag_id("nightly_review", "tiny"))
     check(cluster, "tiny")
-    learn(cluster, "tiny")
-    cluster.settled(dag_id("incremental_training", "tiny"))
-    assert cluster.lessons("tiny")[0] == set(DATES)
     print(jobs(cluster, "tiny"), f"{cluster.cpu_seconds():.0f} CPU seconds so far")
 
 
@@ -157,22 +133,15 @@ def test_kill_9_of_a_service_in_every_step_loses_nothing_and_doubles_nothing(clu
     cluster.begin("drilled")
     runs = cluster.backfill("drilled", DATES, at_once=1)
     for run, blows in zip(runs, NIGHTS, strict=True):
-        drill(cluster, "drilled", "nightly_review", run, blows)
+        drill(cluster, "drilled", run, blows)
     check(cluster, "drilled")
     for date in DATES:
         assert cluster.lines("drilled", date) == cluster.lines("tiny", date) != {}
-
-    run = learn(cluster, "drilled")
-    drill(cluster, "drilled", "incremental_training", run, TRAINING)
-    cluster.settled(dag_id("incremental_training", "drilled"))
-    assert cluster.lessons("drilled")[0] == set(DATES)
     assert jobs(cluster, "drilled") == jobs(cluster, "tiny")
     print(jobs(cluster, "drilled"), f"{cluster.cpu_seconds():.0f} CPU seconds so far")
 
 
-def test_a_task_that_killed_workers_had_taken_is_given_to_others(
-    cluster: Cluster,
-) -> None:
+def test_a_task_that_killed_workers_had_taken_is_given_to_others(cluster: Cluster) -> None:
     """Nobody has it then: Redis gave it away, and Airflow was not told that it runs."""
     dag = dag_id("review_setup", "tiny")
     workers = ("airflow-worker-1", "airflow-worker-2")
