@@ -57,6 +57,9 @@ cluster-down: setup  ## stop the cluster; state is kept in .nightloop/cluster/
 cluster-status: setup  ## what of the cluster is running, and what is well
 	@exec $(PY) -m include.cluster status
 
+mwaa: setup  ## what Amazon MWAA is given, in .nightloop/mwaa (ENVIRONMENT=aws)
+	@$(PY) -m include.cluster.mwaa $(or $(ENVIRONMENT),aws)
+
 rollback: setup  ## let the previous champion answer again (NUMBER=champion, PIPELINE=name)
 	@exec $(PY) -m include.stack rollback $(if $(NUMBER),--number $(NUMBER)) $(if $(PIPELINE),--pipeline $(PIPELINE))
 
@@ -102,5 +105,5 @@ constraints:  ## resolve requirements*.txt anew into constraints.txt, and those 
 clean: down  ## remove .nightloop/ and .venv/
 	@rm -rf .nightloop $(VENV) node_modules
 
-.PHONY: help setup demo up down status logs cluster cluster-down cluster-status rollback lint format check docs test worker-environment sagemaker2-environment \
+.PHONY: help setup demo up down status logs cluster cluster-down cluster-status mwaa rollback lint format check docs test worker-environment sagemaker2-environment \
 	constraints clean

@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import CronDataIntervalTimetable, Param, XComArg, chain
+from airflow.sdk import CronDataIntervalTimetable, Param, chain
 
 from nightloop.dag_factory import (
     champion_asset,
@@ -56,10 +56,11 @@ from nightloop.dag_factory import (
     loop_dag,
     output,
     param,
+    param_as_text,
     pipelines,
 )
 from nightloop.operators.human_review import (
-    PARTS,
+    LISTED,
     AugmentedManifestOperator,
     ListBatchOperator,
     NotifyTrainingOperator,
@@ -121,7 +122,7 @@ def nightly_review(pipeline: str) -> None:
         params=PARAMS,
         max_active_runs=8,  # people may take days, and a new batch comes every day
     ) as dag:
-        batch = output("list_batch", "batch")
+        batch = output("list_batch", "batch", xcom=LISTED)
 
         list_batch = ListBatchOperator(
             pipeline=pipeline,
@@ -136,16 +137,20 @@ def nightly_review(pipeline: str) -> None:
             batch=batch,
             max_active_tis_per_dag=jobs_at_once(),  # of a backfill all batches would start theirs together
         )
-        limits = {"threshold": param(dag, "threshold"), "cap": param(dag, "cap")}
-        triage = TriageOperator.partial(pipeline=pipeline, task_id="triage", batch=batch, **limits).expand(
-            part=XComArg(list_batch, key=PARTS)
-        )
+        triage = TriageOperator.partial(
+            pipeline=pipeline,
+            task_id="triage",
+            batch=batch,
+            threshold=param_as_text("threshold"),
+            cap=param_as_text("cap"),
+        ).expand(part=list_batch.output)
         start_human_loops = StartHumanLoopsOperator(
             pipeline=pipeline,
             task_id="start_human_loops",
             batch=batch,
             plan_only=param(dag, "plan_only"),
-            **limits,
+            threshold=param(dag, "threshold"),
+            cap=param(dag, "cap"),
         )
         wait_for_human_loops = HumanLoopsSensor(
             pipeline=pipeline, task_id="wait_for_human_loops", batch=batch
@@ -160,7 +165,7 @@ def nightly_review(pipeline: str) -> None:
         notify_training = NotifyTrainingOperator(
             pipeline=pipeline,
             task_id="notify_training",
-            batch=output("list_batch", "batch", default=""),
+            batch=output("list_batch", "batch", default="", xcom=LISTED),
             plan_only=param(dag, "plan_only"),
             outlets=[labels_asset(pipeline)],
             # A date without images may be the last of a backfill: the batches before it rely on this event.

@@ -221,7 +221,12 @@ class TestCompose:
         text = (ROOT / "docker-compose.yaml").read_text()
         variables = re.findall(r"\$\{([A-Z_]+)(:?[-?]?)", text)
         with_default = {name for name, operator in variables if operator != ":?"}
-        harmless = {"NIGHTLOOP_REVIEW_URL", "NIGHTLOOP_REVIEW_READ_PREFIXES", "NIGHTLOOP_SUBNET"}
+        harmless = {
+            "NIGHTLOOP_LOGS",
+            "NIGHTLOOP_REVIEW_URL",
+            "NIGHTLOOP_REVIEW_READ_PREFIXES",
+            "NIGHTLOOP_SUBNET",
+        }
         assert with_default == {"AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "NIGHTLOOP_WORKERS"} | harmless
 
     def test_every_airflow_setting_exists_in_airflow(self):

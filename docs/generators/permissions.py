@@ -56,6 +56,7 @@ END = """
 The execution role (`role_arn`) is trusted by `sagemaker.amazonaws.com` and may read and write the bucket,
 write CloudWatch Logs, and pull the algorithm's image. With `deployment.alarms` it also needs
 `cloudwatch:DescribeAlarms`. With `notify.sns_topic_arn` Airflow's identity needs `sns:Publish` on that topic.
+With `review.events_queue` it needs `sqs:ReceiveMessage` and `sqs:DeleteMessage` on that queue.
 """
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from include.stack.settings import StackError
 
-_VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?:(?P<operator>:[-?])(?P<word>[^}$]*))?\})?")
+_VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?:(?P<operator>:[-?+])(?P<word>[^}$]*))?\})?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -165,11 +165,14 @@ def _filled(value: Any, variables: Mapping[str, str], place: str) -> Any:
         name, operator, word = match["name"], match["operator"], match["word"]
         if name is None:
             raise StackError(
-                f"{place}: only $$, ${{NAME}}, ${{NAME:-else}} and ${{NAME:?why}} are understood: {value!r}"
+                f"{place}: only $$, ${{NAME}}, ${{NAME:-else}}, ${{NAME:+then}} and ${{NAME:?why}} are "
+                f"understood: {value!r}"
             )
         given = variables.get(name, "")
         if operator == ":?" and not given:
             raise StackError(f"{place}: the variable {name} is not set. {word}".rstrip())
+        if operator == ":+":
+            return word if given else ""
         return given or word or "" if operator == ":-" else given
 
     return _VARIABLE.sub(one, value)

@@ -15,7 +15,12 @@ from include.stack import environment
 from include.stack.secrets import load_or_create, write_private
 
 # What a person may set for a cluster as for compose.
-_OF_THE_USER = ("NIGHTLOOP_ENVIRONMENT", "NIGHTLOOP_WORKERS", "NIGHTLOOP_REVIEW_READ_PREFIXES")
+_OF_THE_USER = (
+    "NIGHTLOOP_ENVIRONMENT",
+    "NIGHTLOOP_LOGS",
+    "NIGHTLOOP_WORKERS",
+    "NIGHTLOOP_REVIEW_READ_PREFIXES",
+)
 
 
 def variables(settings: ClusterSettings, given: Mapping[str, str] = os.environ) -> dict[str, str]:

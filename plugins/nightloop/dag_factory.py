@@ -134,9 +134,20 @@ def param(dag: DAG, name: str) -> Any:
     return dag.param(name)
 
 
-def output(task_id: str, key: str, default: str | None = None) -> str:
-    """Template for one value of the dict that a task returned; without a default the task must have run."""
-    returned = f"ti.xcom_pull(task_ids='{task_id}')"
+def param_as_text(name: str) -> str:
+    """A parameter of the run as text, "" for none: the template for arguments of mapped tasks. Airflow would
+    serialise what `param` gives there by its address, and the DAG as another version at every parse.
+    """
+    return f"{{{{ '' if params.{name} is none else params.{name} }}}}"
+
+
+def output(task_id: str, key: str, default: str | None = None, xcom: str = "return_value") -> str:
+    """Template for one value of a task's dict, which it returned or pushed as an XCom of another name;
+    without a default the task must have run.
+    """
+    returned = f"ti.xcom_pull(task_ids='{task_id}', key='{xcom}')"
+    if xcom != "return_value":  # a run that waits for people may have begun when it was returned
+        returned = f"({returned} or ti.xcom_pull(task_ids='{task_id}'))"
     if default is None:
         return f"{{{{ {returned}['{key}'] }}}}"
     return f"{{{{ ({returned} or {{}}).get('{key}', '{default}') }}}}"

@@ -17,6 +17,7 @@ from include.loop.core.identity import loop_name
 from include.loop.nightly import human_loops
 from nightloop.links import OwnersViewLink, ReviewPortalLink
 from nightloop.operators.human_review import (
+    LISTED,
     AugmentedManifestOperator,
     ListBatchOperator,
     NotifyTrainingOperator,
@@ -44,7 +45,9 @@ class Batch:
         return kind(task_id=kind.__name__, pipeline=self.place.name, **kwargs)
 
     def list_batch(self, **kwargs: Any) -> dict[str, Any]:
-        return self.place.run(self.task(ListBatchOperator, **kwargs), date=self.date)
+        context = self.place.context(date=self.date)
+        run(self.task(ListBatchOperator, **kwargs), context)
+        return context["ti"][LISTED]
 
     def ask(self, **kwargs: Any) -> dict[str, Any]:
         """Everything up to the open questions."""
@@ -125,13 +128,17 @@ def test_force_new_asks_again_as_a_new_batch_and_a_retry_makes_no_second_one(bat
     assert batch.list_batch(force_new=True)["batch"] == f"{DATE}.1"
     assert batch.list_batch(force_new=True)["batch"] == f"{DATE}.1"
     other = ListBatchOperator(task_id="other", pipeline=batch.place.name, batch_date=DATE, force_new=True)
-    assert batch.place.run(other, run_id="manual__2")["batch"] == f"{DATE}.2"
+    context = batch.place.context(run_id="manual__2")
+    run(other, context)
+    assert context["ti"][LISTED]["batch"] == f"{DATE}.2"
 
 
 def test_a_batch_knows_whether_a_backfill_made_it(batch: Batch) -> None:
     def listed(date: str, run_type: str) -> Any:
         task = ListBatchOperator(task_id="list", pipeline=batch.place.name, batch_date=date)
-        return batch.place.run(task, dag_run=SimpleNamespace(run_type=run_type))["backfill"]
+        context = batch.place.context(dag_run=SimpleNamespace(run_type=run_type))
+        run(task, context)
+        return context["ti"][LISTED]["backfill"]
 
     batch.place.put_images("2026-10-31", 1)
     assert listed("2026-10-31", "backfill") is True

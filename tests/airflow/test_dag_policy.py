@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from jinja2 import Template
 
+from nightloop.dag_factory import output
+from nightloop.operators.human_review import LISTED
 from tests.support.cloud import ROOT
 
 FLOWS = [
@@ -254,3 +258,20 @@ def test_a_run_of_training_ends_with_its_record(bag: DagBag) -> None:
     assert [task.task_id for task in bag.dags["initial_training__digits"].leaves] == ["record"]
     assert [task.task_id for task in bag.dags["incremental_training__digits"].leaves] == ["look_again"]
     assert bag.dags["incremental_training__digits"].get_task("look_again").upstream_task_ids == {"record"}
+
+
+@pytest.mark.parametrize(
+    ("xcoms", "batch"),
+    [
+        ({"listed": {"batch": "2026-11-01"}, "return_value": [0]}, "2026-11-01"),
+        ({"return_value": {"batch": "2026-11-01"}}, "2026-11-01"),  # listed by version 0.5, and still waiting
+        ({}, ""),
+    ],
+    ids=["now", "before 0.6", "no images"],
+)
+def test_a_run_finds_its_batch_after_an_upgrade(xcoms: dict[str, Any], batch: str) -> None:
+    def pulled(task_ids: str, key: str = "return_value") -> Any:
+        return xcoms.get(key)
+
+    template = Template(output("list_batch", "batch", default="", xcom=LISTED))
+    assert template.render(ti=SimpleNamespace(xcom_pull=pulled)) == batch

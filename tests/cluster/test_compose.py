@@ -64,9 +64,9 @@ def test_services_that_wait_for_each_other_or_for_nobody_are_refused(tmp_path):
 
 
 def test_variables_are_filled_in_as_compose_does(tmp_path):
-    words = "command: ['${A:?}', '${B:-else}', '${C:-}', '$${A} $$A', 'x${A}y']"
+    words = "command: ['${A:?}', '${B:-else}', '${C:-}', '${A:+then}', '${B:+then}', '$${A} $$A', 'x${A}y']"
     assert read(tmp_path, {"a": words}, A="one").services["a"].command == [
-        "one", "else", "", "${A} $A", "xoney",
+        "one", "else", "", "then", "", "${A} $A", "xoney",
     ]  # fmt: skip
 
 

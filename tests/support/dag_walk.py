@@ -21,14 +21,14 @@ SUCCESS, SKIPPED = "success", "skipped"
 
 
 class Walk:
-    """One run of a DAG. ``states`` and ``outputs`` are by task; ``params`` are the run's parameters."""
+    """One run of a DAG. ``states``, ``outputs`` and ``pushed`` are by task; ``params`` are the run's."""
 
     def __init__(self, dag_id: str, run_id: str, **params: Any) -> None:
         self.dag_id, self.run_id = dag_id, run_id
         self.states: dict[str, str] = {}
         self.outputs: dict[str, Any] = {}
         self._params = params
-        self._pushed: dict[str, TaskInstance] = {}  # XComs by task
+        self.pushed: dict[str, TaskInstance] = {}  # XComs by task
 
     def go(self, before: Mapping[str, Callable[[], object]] | None = None) -> Walk:
         """Run every task; ``before`` holds what happens in the world before a task begins."""
@@ -56,7 +56,7 @@ class Walk:
             "task_state_store": StateStore(),
             "ti": _Instance(self),
         }
-        self._pushed[task.task_id] = context["ti"]
+        self.pushed[task.task_id] = context["ti"]
         try:
             if task.is_mapped:
                 self.outputs[task.task_id] = [_execute(one, context) for one in self._unmapped(task)]
@@ -68,10 +68,9 @@ class Walk:
         return SUCCESS
 
     def _unmapped(self, task: Any) -> list[Any]:
-        """A task for each value that it is mapped over: a list that another task has pushed."""
+        """A task for each value that it is mapped over: a list that another task has returned."""
         [(name, argument)] = task.expand_input.value.items()
-        values = self._pushed[argument.operator.task_id][argument.key]
-        return [task.unmap({name: value}) for value in values]
+        return [task.unmap({name: value}) for value in self.outputs[argument.operator.task_id]]
 
 
 def _execute(task: Any, context: Any) -> Any:
@@ -86,8 +85,10 @@ class _Instance(TaskInstance):
         super().__init__()
         self._walk = walk
 
-    def xcom_pull(self, task_ids: str) -> Any:
-        return self._walk.outputs.get(task_ids) if self._walk.states.get(task_ids) == SUCCESS else None
+    def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
+        if self._walk.states.get(task_ids) != SUCCESS:
+            return None
+        return (self._walk.pushed[task_ids] | {"return_value": self._walk.outputs[task_ids]}).get(key)
 
     def get_task_states(self, run_ids: list[str], **_: Any) -> dict[str, dict[str, str]]:
         return {run_id: dict(self._walk.states) for run_id in run_ids}

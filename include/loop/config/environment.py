@@ -90,13 +90,17 @@ class DeploymentSettings(Strict):
 
 
 class ReviewTeamSettings(Strict):
-    """Who reviews, and where. Either an existing work team (by ARN) or the name of one to make."""
+    """Who reviews, and where. Either an existing work team (by ARN) or the name of one to make. With
+    ``events_queue``, the URL of an SQS queue that gets the events of the ends of human loops, open questions
+    are looked at when one has ended, and no more often than every ``poll_seconds``.
+    """
 
     workteam: Name = "reviewers"
     workteam_arn: str | None = None
     oidc_groups: tuple[str, ...] = Field(default=("reviewers",), min_length=1, max_length=10)
     portal_url: str | None = Field(default=None, pattern=r"^https?://")
     poll_seconds: float = Field(default=60, gt=0)
+    events_queue: str | None = Field(default=None, pattern=r"^https?://\S+$")
 
 
 class LabelingService(Strict):

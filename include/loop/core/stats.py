@@ -10,7 +10,14 @@ from collections.abc import Iterable, Sequence
 
 from botocore.exceptions import ClientError
 
-from include.loop.core.storage import Storage, StoredObject, error_code, in_parallel, split_uri
+from include.loop.core.storage import (
+    THREADS_OF_SMALL_REQUESTS,
+    Storage,
+    StoredObject,
+    error_code,
+    in_parallel,
+    split_uri,
+)
 
 # A page that tells of fewer is not worth its price: on AWS a listing costs as much as 12 single questions.
 MANY = 16
@@ -27,7 +34,7 @@ def stat_all(storage: Storage, uris: Iterable[str]) -> dict[str, StoredObject]:
     for (bucket, folder), keys in folders.items():
         asked = _list(storage, bucket, f"{folder}/" if folder else "", keys, found)
         alone += [f"s3://{bucket}/{key}" for key in keys[asked:]]
-    for item in in_parallel(storage.stat, alone):
+    for item in in_parallel(storage.stat, alone, THREADS_OF_SMALL_REQUESTS):
         if item is not None:
             found[item.uri] = item
     return found

@@ -6,12 +6,13 @@ that no other batch asks about them; where another batch was faster, the row say
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from include.loop.core.identity import loop_name
 from include.loop.core.records.nightly import Question
 from include.loop.core.records.triage import Decision, Row, read_looked_at, write_looked_at
+from include.loop.core.stats import stat_all
 from include.loop.core.storage import THREADS_OF_SMALL_REQUESTS, in_parallel
 from include.loop.nightly import second_look
 from include.loop.nightly.choosing import same_as, with_cost
@@ -60,18 +61,16 @@ def compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question],
 def _still_there(workspace: Workspace, batch: str) -> tuple[list[Row], list[Look]]:
     """The rows to ask about, and what is there of each; a copy is asked about where its original has gone."""
 
-    def look(row: Row) -> Look:
-        return _look(workspace, batch, row)
-
     rows = read_looked_at(workspace.storage, batch)
     asked = [row for row in rows if row.decision is Decision.ASK]
-    looks = {row.image: seen for row, seen in zip(asked, in_parallel(look, asked), strict=True)}
+    looks = dict(_looks(workspace, batch, asked))
     gone = {row.image: row for row in asked if looks[row.image].problem}
     copies = [row for row in rows if row.same_as in gone]
     heirs: dict[str, str] = {}
-    for row, seen in zip(copies, in_parallel(look, copies), strict=True):
-        if not seen.problem and heirs.setdefault(row.same_as or "", row.image) == row.image:
-            looks[row.image] = seen
+    originals = {row.image: row.same_as or "" for row in copies}
+    for image, seen in _looks(workspace, batch, copies):
+        if not seen.problem and heirs.setdefault(originals[image], image) == image:
+            looks[image] = seen
 
     def settled(row: Row) -> Row:
         heir = heirs.get(row.same_as or "")
@@ -126,11 +125,15 @@ def asked_again(workspace: Workspace, batch: str, questions: Sequence[Question])
     return found
 
 
-def _look(workspace: Workspace, batch: str, row: Row) -> Look:
-    """What triage has seen of an image, if it is still the same one."""
-    if row.sha256 is None:  # triaged by an earlier version, which did not look
-        (seen,) = look_at(workspace, Contents(workspace, batch))([(row.image, row.etag)])
-        return seen
-    now = workspace.storage.stat(row.image)
-    problem = GONE if now is None else REPLACED if now.etag != row.etag else None
-    return Look(row.sha256, row.width, row.height, problem)
+def _looks(workspace: Workspace, batch: str, rows: Sequence[Row]) -> Iterator[tuple[str, Look]]:
+    """What triage has seen of each image, in the order of the rows, if it is still the same one."""
+    there = stat_all(workspace.storage, (row.image for row in rows if row.sha256))
+    look = look_at(workspace, Contents(workspace, batch))
+    for row in rows:
+        if row.sha256 is None:  # triaged by an earlier version, which did not look
+            (seen,) = look([(row.image, row.etag)])
+        else:
+            now = there.get(row.image)
+            problem = GONE if now is None else REPLACED if now.etag != row.etag else None
+            seen = Look(row.sha256, row.width, row.height, problem)
+        yield row.image, seen

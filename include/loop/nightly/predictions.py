@@ -118,7 +118,12 @@ def _advance(workspace: Workspace, pinned: Batch, waited_for: Pending | None) ->
             jobs += step
     if pending:
         return Pending(ResourceKind.TRANSFORM, tuple(pending))
-    return Predictions(champion=pinned.champion.training_job, jobs=tuple(jobs), **_counts(workspace, pinned))
+    return Predictions(
+        champion=pinned.champion.training_job,
+        parts=part_count(pinned),
+        jobs=tuple(jobs),
+        **_counts(workspace, pinned),
+    )
 
 
 def _groups(pinned: Batch) -> Iterator[range]:

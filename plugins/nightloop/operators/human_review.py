@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
 
 REASONS = 8  # why records could not be used, named in the log
-PARTS = "parts"  # XCom of `ListBatchOperator`
+LISTED = "listed"  # XCom of `ListBatchOperator`: what it found
 BACKFILL = "backfill"  # DagRunType of a run that a backfill made; the SDK does not export the enum
 
 
 class ListBatchOperator(LoopOperator):
     """Pins the images of a date, and the champion that will predict on them, in `batch.json`, which also
-    says whether a backfill did so. Skips a date without images. The XCom `parts` has the number of each part
-    of some thousand images, for tasks that are mapped over them.
+    says whether a backfill did so. Skips a date without images. Returns the number of each part of some
+    thousand images, because tasks are mapped over nothing but what a task returns; what was found is the XCom
+    `listed`.
 
     :param batch_date: YYYY-MM-DD; None takes the start of the run's data interval.
     :param force_new: ask again about a date that was done before, as a new batch (`2026-11-01.1`).
@@ -45,7 +46,7 @@ class ListBatchOperator(LoopOperator):
         self.batch_date = batch_date
         self.force_new = force_new
 
-    def execute_step(self, context: Context) -> dict[str, Any]:
+    def execute_step(self, context: Context) -> list[int]:
         from include.loop.nightly.batch import batch_id, list_batch
 
         date = resolve_batch_date(self.batch_date, context)
@@ -55,16 +56,17 @@ class ListBatchOperator(LoopOperator):
             "Batch %s: %d images, %d objects rejected; predicts with %s; %s", batch, result["images"],
             result["rejected"], result["champion"] or "no model yet", result["batch_uri"],
         )  # fmt: skip
-        context["ti"].xcom_push(key=PARTS, value=list(range(result["parts"])))
-        return result
+        context["ti"].xcom_push(key=LISTED, value=result)
+        return list(range(result["parts"]))
 
 
 class TriageOperator(LoopOperator):
     """Weighs the images of one part of a batch: which of them are worth a person's time, and how urgently.
     `StartHumanLoopsOperator` chooses among those of all parts.
 
-    :param part: number of the part, of `ListBatchOperator`'s XCom `parts`.
-    :param threshold: overrides the pipeline's, for this batch: ask below this top score.
+    :param part: number of the part, as `ListBatchOperator` returns them.
+    :param threshold: overrides the pipeline's, for this batch: ask below this top score. Text from a
+        template is taken for a number, and "" for None; so it is of `cap`.
     :param cap: overrides the pipeline's, for this batch: ask about at most this many images.
     """
 
@@ -75,8 +77,8 @@ class TriageOperator(LoopOperator):
         *,
         batch: str,
         part: int,
-        threshold: float | None = None,
-        cap: int | None = None,
+        threshold: float | str | None = None,
+        cap: int | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -88,7 +90,9 @@ class TriageOperator(LoopOperator):
     def execute_step(self, context: Context) -> dict[str, Any]:
         from include.loop.nightly.triage import triage_part
 
-        result = asdict(triage_part(self.workspace, self.batch, self.part, self.threshold, self.cap))
+        threshold = None if self.threshold in ("", None) else float(self.threshold)
+        cap = None if self.cap in ("", None) else int(self.cap)
+        result = asdict(triage_part(self.workspace, self.batch, self.part, threshold, cap))
         self.log.info(
             "Of %d images of part %d: %d that people might be asked about, %d unreadable",
             result["images"], result["part"], result["candidates"], result["unreadable"],

@@ -162,8 +162,8 @@ class LoopOperator(LoopClients, BaseOperator):
             return self.execute_step(context)
 
     @abstractmethod
-    def execute_step(self, context: Context) -> dict[str, Any]:
-        """Do the step, log what came of it, return counts and S3 URIs."""
+    def execute_step(self, context: Context) -> dict[str, Any] | list[int]:
+        """Do the step, log what came of it, return counts and S3 URIs, or what tasks are mapped over."""
 
     def end_with_plan(self, context: Context, plan: dict[str, Any], *lines: str) -> NoReturn:
         """End a run that was to look only: the plan as XCom and in the log, and skip."""

@@ -65,10 +65,13 @@ class HumanLoopsSensor(LoopClients, BaseSensorOperator):
             "Waiting for %d human loops of %s, until %s at the latest, without a worker slot.",
             waited_for.expected, self.batch, waited_for.deadline,
         )  # fmt: skip
+        review = self.workspace.environment.review
         self.defer(
             trigger=HumanLoopsTrigger(
                 watch=waited_for.to_dict(),
-                interval=self.workspace.environment.review.poll_seconds,
+                events_queue=review.events_queue,
+                queue_conn_id=self.aws_conn_id,
+                interval=review.poll_seconds,
                 aws_conn_id=self.review_conn_id,
                 region_name=self.workspace.environment.region,
             ),

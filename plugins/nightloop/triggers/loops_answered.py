@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow.triggers.base import TriggerEvent
+
+from include.loop.core.identity import is_loop_of
 from include.loop.nightly.human_loops import PAGE_SIZE, LoopCounts, Watch, count_page
-from nightloop.triggers.polling import PollingTrigger
+from nightloop.triggers.loop_events import Ear, ends_of_loops
+from nightloop.triggers.polling import PollingTrigger, jittered
+
+# With a queue of events: looked at without an event as well, since one may be lost.
+LONGEST_SILENCE = 900.0
 
 
 class HumanLoopsTrigger(PollingTrigger):
@@ -17,18 +25,53 @@ class HumanLoopsTrigger(PollingTrigger):
     the task that waited for them.
 
     :param watch: a `include.loop.nightly.human_loops.Watch` as a dict.
+    :param events_queue: URL of an SQS queue that is told of the ends of loops. With it nothing is listed
+        while nothing happens; without, or while it cannot be read, at every interval.
+    :param queue_conn_id: the connection for that queue.
     """
 
     slowest = 5.0
 
-    def __init__(self, *, watch: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        watch: dict[str, Any],
+        events_queue: str | None = None,
+        queue_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.watch = Watch.from_dict(watch)
+        self.events_queue = events_queue
+        self.queue_conn_id = queue_conn_id or self.aws_conn_id
+        self._ear: Ear | None = None
         self.counts = LoopCounts()
         self._told: LoopCounts | None = None
 
     def watched(self) -> dict[str, Any]:
-        return {"watch": self.watch.to_dict()}
+        return {
+            "watch": self.watch.to_dict(),
+            "events_queue": self.events_queue,
+            "queue_conn_id": self.queue_conn_id,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        if self.events_queue is None:
+            async for event in super().run():
+                yield event
+            return
+        # Before the first look: what ends after it is heard of.
+        async with ends_of_loops(self.events_queue, self._is_mine, self._connect_to_queue) as self._ear:
+            async for event in super().run():
+                yield event
+
+    async def rest(self, seconds: float) -> None:
+        if self._ear is None or self._ear.is_deaf:
+            await super().rest(seconds)
+            return
+        # Not more often than without a queue, when many answer at once.
+        await super().rest(min(jittered(self.interval), self.seconds_left()))
+        await self._ear.listen(min(LONGEST_SILENCE, max(0.0, self.seconds_left())))
 
     def hook(self) -> Any:
         from nightloop.hooks.loop_aws import AugmentedAIHook
@@ -47,6 +90,15 @@ class HumanLoopsTrigger(PollingTrigger):
             self._told = counts
             self.log.info("%s", progress(self.watch, counts))
         return counts.settled(self.watch.expected)
+
+    def _is_mine(self, loop: str) -> bool:
+        return is_loop_of(self.watch.name_prefix, loop)
+
+    async def _connect_to_queue(self) -> Any:
+        from nightloop.hooks.loop_aws import LoopAwsHook
+
+        hook = LoopAwsHook(self.queue_conn_id, client_type="sqs", region_name=self.region_name)
+        return await hook.get_async_conn()
 
     def result(self) -> dict[str, Any]:
         return {"counts": self.counts.to_dict()}

@@ -77,9 +77,13 @@ class PollingTrigger(BaseTrigger):
                         return
                     changed, seen = self.result() != seen, self.result()
                     pause = self.interval if changed else min(pause * 1.5, self.interval * self.slowest)
-                    await asyncio.sleep(min(jittered(pause), self.seconds_left()))
+                    await self.rest(min(jittered(pause), self.seconds_left()))
         except (BotoCoreError, ClientError) as error:
             yield TriggerEvent({"ending": str(Ending.ERROR), "message": str(error), **self.result()})
+
+    async def rest(self, seconds: float) -> None:
+        """Between two looks."""
+        await asyncio.sleep(seconds)
 
     def is_late(self) -> bool:
         return self.seconds_left() <= 0

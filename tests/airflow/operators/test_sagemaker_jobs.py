@@ -12,13 +12,13 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from include.loop.core.errors import JobFailed
 from nightloop.operators.challenger import JudgeOperator, PromoteOperator, RegisterOperator
 from nightloop.operators.datasets import BuildDatasetOperator
-from nightloop.operators.human_review import ListBatchOperator, TriageOperator
+from nightloop.operators.human_review import LISTED, ListBatchOperator, TriageOperator
 from nightloop.operators.sagemaker_jobs import (
     BatchInferenceOperator,
     EvaluateModelsOperator,
     IncrementalTrainingOperator,
 )
-from tests.airflow.place import Place
+from tests.airflow.place import Place, run
 from tests.support.cloud import eventually
 
 DATE = "2026-11-01"
@@ -117,7 +117,9 @@ def test_a_first_model_is_trained_measured_judged_and_promoted(labelled: Place) 
     # A night with that champion: one image is no image, so the job fails, and only that one is sent again.
     place.put_images(DATE, 3)
     place.put(f"images/dt={DATE}/torn.jpg", b"not an image")
-    batch = place.run(ListBatchOperator(task_id="list_batch", pipeline=pipeline, batch_date=DATE))
+    context = place.context()
+    assert run(ListBatchOperator(task_id="list_batch", pipeline=pipeline, batch_date=DATE), context) == [0]
+    batch = context["ti"][LISTED]
     assert (batch["images"], batch["champion"]) == (4, job)
     inference = BatchInferenceOperator(task_id="batch_inference", pipeline=pipeline, batch=DATE)
     predicted = place.run(inference)

@@ -10,6 +10,7 @@ import pytest
 from include.loop.aws.jobs import Pending
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError
+from include.loop.core.records import parts
 from include.loop.core.records.dataset import Dataset
 from include.loop.core.records.nightly import LabelSummary
 from include.loop.dataset import build
@@ -33,7 +34,8 @@ def add_night(place: Place, brightness: dict[str, int]) -> None:
     batch.list_batch(place.workspace, NIGHT)
     place.finish(predictions.predict, NIGHT)
     lines = []
-    for number, image in enumerate(batch.read_batch(place.workspace, NIGHT).images):
+    pinned = batch.read_batch(place.workspace, NIGHT)
+    for number, image in enumerate(parts.all_images(place.storage, pinned)):
         known = {"etag": image.etag, "batch": NIGHT, "loop": f"loop-{number}"}
         reason = "audit" if number % 4 == 0 else "least_confident"
         lines.append(labelled(image.uri, "2026-11-01T12:00:00.000000") | known | {"reason": reason})

@@ -223,7 +223,7 @@ def test_mistakes_are_asked_in_the_batchs_order_and_the_manifest_may_be_of_a_who
     pinned = batch.read_batch(place.workspace, NIGHT).model_copy(update={"champion": model})
     pinned.write(place.storage, NIGHT)
     parts.write_outputs(place.storage, pinned, 0, outputs, {})
-    Predictions(champion="a-model", predicted=7).write_once(place.storage, NIGHT)
+    Predictions(champion="a-model", parts=1, predicted=7).write_once(place.storage, NIGHT)
     with pytest.raises(ConfigurationError, match=r"pets\.yaml: triage\.references: no object at s3://"):
         triage.triage(place.workspace, NIGHT)
 

@@ -47,16 +47,7 @@ class Rounds:
         """A night whose images have these best scores; the least sure ones were asked about and labelled."""
         images = [self.storage.uri(f"images/dt={batch}/{n}.png") for n in range(len(scores))]
         run = f"runs/dt={batch}"
-        self.put(
-            f"{run}/batch.json",
-            {
-                "batch": batch,
-                "prefix": "",
-                "images": [{"uri": uri, "etag": str(n), "size": 9} for n, uri in enumerate(images)],
-                "rejected": [],
-                "champion": {"training_job": "champion-1", "model_data": "s3://b/champion-1"},
-            },
-        )
+        self._batch(batch, images)
         outputs = {uri: f"{uri}.out" for uri in images}
         self.put(f"{run}/predictions.json", {"champion": "champion-1", "outputs": outputs, "missing": []})
         asked = sorted(range(len(scores)), key=lambda n: scores[n])[:labels]
@@ -249,8 +240,22 @@ class Rounds:
             out = None if after is None else self.put(after_out, {"prediction": after})
             learned.append({"image": source, "etag": str(n), "out": out})
         self.storage.write_lines(f"labels/dt={night}/augmented.manifest", lines)
+        self._batch(night, [str(line["source-ref"]) for line in lines])
         self.put(f"runs/dt={night}/predictions.json", {"champion": "job-1", "outputs": seen})
         self.put(f"evaluations/{job}/outputs-1.json", {"job": None, "outputs": learned})
+
+    def _batch(self, night: str, images: list[str]) -> None:
+        """The images of a night as version 1 pinned them."""
+        self.put(
+            f"runs/dt={night}/batch.json",
+            {
+                "batch": night,
+                "prefix": "",
+                "images": [{"uri": uri, "etag": str(n), "size": 9} for n, uri in enumerate(images)],
+                "rejected": [],
+                "champion": {"training_job": "champion-1", "model_data": "s3://b/champion-1"},
+            },
+        )
 
     def serve_champion(self) -> None:
         """A champion that has learned from none of the nights."""

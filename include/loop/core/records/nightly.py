@@ -85,15 +85,16 @@ class Epochs(Record):
 
 
 class Predictions(Record):
-    """How many images of a batch have an output, and how many have none; which ones is in the parts' tables.
-    Version 1 had all ``outputs`` in itself, with the images that are ``missing`` and why some were
-    ``refused``.
+    """How many images of a batch have an output, and how many have none; which ones is in the tables of its
+    ``parts``. Version 1 had none of these, and all ``outputs`` in itself, with the images that are
+    ``missing`` and why some were ``refused``.
     """
 
     LOCATION = staticmethod(layout.predictions_file)
     VERSION: ClassVar[int] = 2
 
     champion: str | None
+    parts: int = 0
     predicted: int = 0
     unpredicted: int = 0
     jobs: tuple[str, ...] = ()
@@ -104,8 +105,8 @@ class Predictions(Record):
     @classmethod
     def upgrade(cls, value: dict[str, Any], version: int) -> dict[str, Any]:
         if version < 2:
-            counts = {"predicted": len(value["outputs"]), "unpredicted": len(value["missing"])}
-            value |= counts
+            counts = {"predicted": "outputs", "unpredicted": "missing"}
+            value |= {name: len(value.get(those, ())) for name, those in counts.items()}
         return value
 
 

@@ -108,7 +108,7 @@ def read_outputs(storage: Storage, pinned: Batch, done: Predictions, part: int) 
     """
     if done.champion is None:
         return []
-    if not done.outputs and not done.missing:
+    if done.parts:
         return tables.read_rows(storage, layout.predictions_part(pinned.batch, part))
     # Version 1 had them in the record itself.
     return [_output(image, done.outputs, done.refused) for image in read_images(storage, pinned, part)]
