@@ -60,6 +60,10 @@ cluster-status: setup  ## what of the cluster is running, and what is well
 mwaa: setup  ## what Amazon MWAA is given, in .nightloop/mwaa (ENVIRONMENT=aws)
 	@$(PY) -m include.cluster.mwaa $(or $(ENVIRONMENT),aws)
 
+cluster-test: setup  ## three nights on a cluster of its own, undisturbed and with kill -9 of its services
+	@.ci/system-packages postgresql redis-server
+	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest tests/e2e/test_cluster.py -m cluster -x -q -s
+
 rollback: setup  ## let the previous champion answer again (NUMBER=champion, PIPELINE=name)
 	@exec $(PY) -m include.stack rollback $(if $(NUMBER),--number $(NUMBER)) $(if $(PIPELINE),--pipeline $(PIPELINE))
 
@@ -105,5 +109,5 @@ constraints:  ## resolve requirements*.txt anew into constraints.txt, and those 
 clean: down  ## remove .nightloop/ and .venv/
 	@rm -rf .nightloop $(VENV) node_modules
 
-.PHONY: help setup demo up down status logs cluster cluster-down cluster-status mwaa rollback lint format check docs test worker-environment sagemaker2-environment \
+.PHONY: help setup demo up down status logs cluster cluster-down cluster-status cluster-test mwaa rollback lint format check docs test worker-environment sagemaker2-environment \
 	constraints clean

@@ -49,7 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
         if fixtures & _PROCESS_FIXTURES or vars(getattr(item, "module", item)).keys() & _PROCESS_NAMES:
             item.add_marker(pytest.mark.process)
-        if any(item.get_closest_marker(name) for name in ("process", "browser", "slow")):
+        begins_once = item.get_closest_marker("cluster")  # what a first try has left is not to be met again
+        if not begins_once and any(item.get_closest_marker(name) for name in ("process", "browser", "slow")):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

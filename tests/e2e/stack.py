@@ -116,11 +116,12 @@ class Stack:
         return dict(reply.json())
 
     def _got(self, path: str) -> httpx.Response | None:
-        """What the API server answers; None where it takes longer than its client waits."""
+        """What the API server answers; None where it, or its database, is away or takes too long."""
         try:
-            return self.airflow._client.get(f"/api/v2/{path}", params={"limit": 100})
+            reply = self.airflow._client.get(f"/api/v2/{path}", params={"limit": 100})
         except httpx.TransportError:
             return None
+        return None if reply.is_server_error else reply
 
     def runs(self, dag: str, kind: str | None = None) -> list[dict[str, Any]]:
         """All runs of a DAG, or those of one type (scheduled, manual, backfill, asset_triggered)."""
