@@ -57,12 +57,12 @@ cluster-down: setup  ## stop the cluster; state is kept in .nightloop/cluster/
 cluster-status: setup  ## what of the cluster is running, and what is well
 	@exec $(PY) -m include.cluster status
 
+mwaa: setup  ## what Amazon MWAA is given, in .nightloop/mwaa (ENVIRONMENT=aws)
+	@$(PY) -m include.cluster.mwaa $(or $(ENVIRONMENT),aws)
+
 cluster-test: setup  ## three nights on a cluster of its own, undisturbed and with kill -9 of its services
 	@.ci/system-packages postgresql redis-server
 	@AIRFLOW_HOME=$(CURDIR)/.nightloop/test-airflow $(PY) -m pytest tests/e2e/test_cluster.py -m cluster -x -q -s
-
-mwaa: setup  ## what Amazon MWAA is given, in .nightloop/mwaa (ENVIRONMENT=aws)
-	@$(PY) -m include.cluster.mwaa $(or $(ENVIRONMENT),aws)
 
 rollback: setup  ## let the previous champion answer again (NUMBER=champion, PIPELINE=name)
 	@exec $(PY) -m include.stack rollback $(if $(NUMBER),--number $(NUMBER)) $(if $(PIPELINE),--pipeline $(PIPELINE))

@@ -173,7 +173,7 @@ def _assemble(night: Night) -> object:
 
 
 def _plan(night: Night) -> object:
-    return plan.plan_training(night.workspace).new_labels
+    return plan.plan_training(night.workspace, pictures=True).new_labels
 
 
 def _replay(night: Night) -> object:

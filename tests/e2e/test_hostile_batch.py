@@ -15,7 +15,6 @@ from typing import Any
 import botocore.loaders
 import pytest
 
-from nightloop.operators.human_review import LISTED
 from tests.e2e.hostile import Batch, Batches, End, Object, Round
 from tests.support import hostile_objects as made
 from tests.support.cloud import LocalCloud
@@ -258,7 +257,7 @@ def test_a_cold_batch_ends_as_the_table_says(batches: Batches, cold: Batch) -> N
 
 
 def test_a_batch_with_a_champion_ends_as_the_table_says(batches: Batches, warm: Batch) -> None:
-    assert warm.walk.pushed["list_batch"][LISTED]["champion"]
+    assert warm.walk.pushed["list_batch"]["listed"]["champion"]
     check(warm, {item.name: item.warm or item.cold for item in OBJECTS})
     assert warm.late == {batches.uri(COLD, "no-output.jpg"): [("answer", "output.json is missing")]}
 

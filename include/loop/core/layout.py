@@ -146,6 +146,11 @@ def split_file(shard: str) -> str:
     return f"{SPLITS}{shard}.jsonl"
 
 
+def pictures_file(shard: str) -> str:
+    """What the pictures of a shard are, until their splits are settled; may be deleted at any time."""
+    return f"fingerprints/{shard}.jsonl"
+
+
 def copy_file(name: str) -> str:
     """Many small records of one kind, as one table; a copy, too."""
     return f"ledger/{name}.parquet"

@@ -18,6 +18,7 @@ from include.loop.core.records.dataset import Dataset, RejectedLine
 from include.loop.core.records.splits import Entry, Split
 from include.loop.dataset.candidates import candidates_of, read_candidates, rejection, told
 from include.loop.dataset.known_lines import find_lines
+from include.loop.dataset.pictures import keep_pictures, known_pictures
 from include.loop.dataset.split_register import Candidate, SplitRegister, open_register
 from include.loop.dataset.split_rules import SplitRules
 from include.loop.tasks.values import Labelled
@@ -90,9 +91,11 @@ class LabelPool:
         return found
 
 
-def gather(workspace: Workspace, keep: bool = True, min_new_labels: int | None = None) -> LabelPool:
-    """What the lineage knows, and what of the new batches is to be learned. Without ``keep`` nothing is
-    written: a plan.
+def gather(
+    workspace: Workspace, keep: bool = True, min_new_labels: int | None = None, pictures: bool = False
+) -> LabelPool:
+    """What the lineage knows, and what of the new batches is to be learned. Without ``keep`` no split is
+    settled, and nothing is written but, with ``pictures``, what the new pictures are.
     """
     lineage = read_lineage(workspace)
     training = workspace.pipeline.training
@@ -106,7 +109,12 @@ def gather(workspace: Workspace, keep: bool = True, min_new_labels: int | None =
         rules = SplitRules(training.validation_share, cold=first, retention=retention)
         rejected[shard] = []
         candidates = list(read_candidates(workspace, shard_manifest(shard), rejected[shard]))
+        settled = shard in register
+        there = [] if settled else known_pictures(workspace.storage, shard)
+        register.expect(there)
         _admit(workspace, register, shard, candidates, rules, rejected[shard], keep)
+        if pictures and not (settled or there):
+            keep_pictures(workspace.storage, shard, register.entries(shard))
     discarded = read_discarded(workspace)
     labelled = (shard for shard in shards if shards[shard].labels)
     past = read_past(workspace, lineage.current, labelled, keep)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from include.loop.dataset.label_pool import gather
-from include.loop.dataset.replay import choose_replay
+from include.loop.dataset.replay import count_replay
 from include.loop.trials.standing import State
 from include.loop.workspace import Workspace
 
@@ -33,16 +33,17 @@ class TrainingPlan:
     text: str
 
 
-def plan_training(workspace: Workspace) -> TrainingPlan:
+def plan_training(workspace: Workspace, pictures: bool = False) -> TrainingPlan:
     """The next training: what it would learn, show again and hold out, and whether that is enough.
 
-    Reads the images that no dataset has read yet, as building one would, and keeps nothing.
+    Reads the images that no dataset has read yet, as building one would, and keeps nothing; with ``pictures``
+    what they are, so that whoever plans or builds next need not read them again.
     """
-    pool = gather(workspace, keep=False)
+    pool = gather(workspace, keep=False, pictures=pictures)
     champion, needed = pool.lineage.champion, pool.needed(None)
     learned = len(pool.register.learnable(pool.new))
     held_out = sum(pool.register.split(entry).held_out for entry in pool.new)
-    replayed = len(choose_replay(pool).entries)
+    replayed = count_replay(pool)
     enough = len(pool.new) >= needed
     text = (
         f"{len(pool.new)} labels from {len(pool.shards)} batches are new to {pool.learner}: "

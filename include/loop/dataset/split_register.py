@@ -16,7 +16,7 @@ from typing import Any
 
 from include.loop.core.errors import BadRecord, ConcurrentWrite
 from include.loop.core.identity import content_hash
-from include.loop.core.records.splits import RESEMBLES, Entry, Split
+from include.loop.core.records.splits import RESEMBLES, Entry, Picture, Split
 from include.loop.core.storage import Storage, dump, in_parallel
 from include.loop.dataset.fingerprints import Fingerprint, read_fingerprint
 from include.loop.dataset.ledger import read_ledger
@@ -60,12 +60,20 @@ class SplitRegister:
     def __init__(self, workspace: Workspace, shards: Mapping[str, Sequence[Entry]]) -> None:
         self._workspace = workspace
         self._shards: dict[str, tuple[Entry, ...]] = {}
-        self._images: dict[str, Placed] = {}
-        self._readings: dict[tuple[str, str], Reading] = {}
+        self._images: dict[str, Entry] = {}  # what each image is, by its SHA-256
+        self._readings: dict[tuple[str, str], Entry | Picture] = {}  # by place and ETag
         self._sources: dict[str, str] = {}  # of each image, where it was met first
         self._kept = set(shards)
         for name, entries in shards.items():
             self._add(name, entries)
+
+    def __contains__(self, shard: str) -> bool:
+        return shard in self._shards
+
+    def expect(self, pictures: Iterable[Picture]) -> None:
+        """Take the word of these for what pictures are: they were found to be the same just now."""
+        for picture in pictures:
+            self._readings.setdefault((picture.source, picture.etag), picture)
 
     def entries(self, shard: str) -> tuple[Entry, ...]:
         return self._shards[shard]
@@ -97,8 +105,7 @@ class SplitRegister:
 
     def split(self, entry: Entry) -> Split:
         """The image's split: that of a test set if it is in one, else the one it was given first."""
-        placed = self._images.get(entry.sha256)
-        return placed.split if placed and placed.split else entry.split
+        return self._images.get(entry.sha256, entry).split
 
     def newest(self, shards: Iterable[str]) -> dict[str, Entry]:
         """One label per image, the newest of these shards, by SHA-256.
@@ -130,11 +137,9 @@ class SplitRegister:
         self._shards[shard] = tuple(entries)
         for entry in entries:
             if entry.sha256:
-                prints = Fingerprint(entry.sha256, entry.phash)
-                self._readings[entry.source, entry.etag] = Reading(entry.etag, prints, entry.size)
+                self._readings[entry.source, entry.etag] = entry
                 if entry.sha256 not in self._images or entry.split is Split.TEST:
-                    classes = frozenset(entry.classes)
-                    self._images[entry.sha256] = Placed(entry.sha256, entry.phash, entry.split, classes)
+                    self._images[entry.sha256] = entry
                     self._sources[entry.sha256] = entry.source
 
     def _make(self, candidates: Sequence[Candidate], rules: SplitRules) -> list[Entry]:
@@ -152,14 +157,15 @@ class SplitRegister:
                 newcomer = Placed(prints.sha256, prints.phash, item.wish, frozenset(item.classes))
                 newcomers.setdefault(prints.sha256, newcomer)
                 sources.setdefault(prints.sha256, item.line.source)
-        known = [image for sha256, image in self._images.items() if sha256 not in newcomers]
+        known = [_placed(image) for sha256, image in self._images.items() if sha256 not in newcomers]
         settled = settle(newcomers.values(), known, rules)
         entries = []
         for item, reading in zip(unique, readings, strict=True):
             if reading.prints is None:
                 split, why = Split.UNUSABLE, reading.problem
             else:
-                placed = settled.get(reading.prints.sha256) or self._images[reading.prints.sha256]
+                sha256 = reading.prints.sha256
+                placed = settled.get(sha256) or _placed(self._images[sha256])
                 split, why = placed.split or Split.UNUSABLE, _why(item, placed, sources)
             entries.append(_entry(item, reading, split, why))
         return entries
@@ -167,10 +173,12 @@ class SplitRegister:
     def _read_image(self, candidate: Candidate) -> Reading:
         """Read an image, unless this version of it and its size are known."""
         source, etag = candidate.line.source, candidate.line.value.get("etag")
-        reading = self._readings.get((source, str(etag)))
+        known = self._readings.get((source, str(etag)))
         try:
-            if reading is None or reading.size is None:
+            if known is None or known.size is None:
                 reading = Reading(*read_fingerprint(self._workspace.storage, source, etag))
+            else:
+                reading = Reading(known.etag, Fingerprint(known.sha256, known.phash), known.size)
             check_size(candidate.line, reading.size)
             return reading
         except BadRecord as error:
@@ -229,6 +237,10 @@ def _same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
     small, large = sorted((one, other))
     scale = max(large) / max(small)
     return all(abs(a * scale - b) <= scale for a, b in zip(small, large, strict=True))
+
+
+def _placed(entry: Entry) -> Placed:
+    return Placed(entry.sha256, entry.phash, entry.split, frozenset(entry.classes))
 
 
 def _measures(candidate: Candidate) -> bool:

@@ -255,7 +255,7 @@ class NotifyTrainingOperator(LoopOperator):
 
         if self.plan_only:
             raise AirflowSkipException("plan_only: no labels were made.")
-        waiting = asdict(plan_training(self.workspace))
+        waiting = asdict(plan_training(self.workspace, pictures=True))
         if not waiting["new_labels"]:
             why = waiting["note"] or "There is no label that the pipeline has not learned from."
             raise AirflowSkipException(why)

@@ -1,4 +1,4 @@
-"""Which split every labelled image belongs to, for ever: the lines of ``splits/<shard>.jsonl``."""
+"""Which split every labelled image belongs to, for ever (``splits/<shard>.jsonl``), and what pictures are."""
 
 from __future__ import annotations
 
@@ -64,3 +64,22 @@ class Entry(Line):
     def resembles(self) -> bool:
         """Whether a likeness decided about the image's split."""
         return self.why.startswith(RESEMBLES)
+
+
+class Picture(Line):
+    """What reading a stored picture of this ETag gave: hashes of its bytes and pixels (a flat one has no
+    ``phash``), width and height in pixels.
+    """
+
+    LOCATION: ClassVar[Location] = staticmethod(layout.pictures_file)
+
+    source: str
+    etag: str
+    sha256: str
+    phash: str | None = None
+    width: int
+    height: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.width, self.height
