@@ -55,7 +55,13 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (home / "environments").mkdir()
     shutil.copy(ROOT / "include/environments/aws.example.yaml", home / "environments/aws.yaml")
     given = compose()["services"]["airflow-worker"]["environment"]
-    filled = {name: re.sub(r"\$\{(\w+)[^}]*\}", r"secret-of-\1", str(value)) for name, value in given.items()}
+    # What compose can do without is not given: it is empty.
+    filled = {
+        name: re.sub(
+            r"\$\{(\w+)(:[-+])?[^}]*\}", lambda item: "" if item[2] else f"secret-of-{item[1]}", str(value)
+        )
+        for name, value in given.items()
+    }
     return filled | {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
