@@ -3,7 +3,7 @@
 Takes a queue that gets EventBridge's "SageMaker A2I HumanLoop Status Change", by a rule on AWS or from the
 review server's `serve --events-to`; wakes those whose loops are named. One reader serves all triggers of a
 triggerer, since each message is given to one reader only. An event is a hint and no answer: it may be late,
-lost or told twice, so those that wait look for themselves, and now and then even when nothing is heard.
+lost or told twice, so those that wait look for themselves, and now and then even when nothing is told.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ MOST_RECEIVES = 3
 PAUSE = 30  # seconds between two tries when the queue cannot be read
 
 
-class Ear:
+class Subscription:
     """One that waits: `mine` tells whether a loop's name is one of its own."""
 
     def __init__(self, mine: Callable[[str], bool], queue: Queue) -> None:
         self.mine = mine
-        self.heard = asyncio.Event()
+        self.told = asyncio.Event()
         self._queue = queue
 
     @property
-    def is_deaf(self) -> bool:
+    def is_failing(self) -> bool:
         """The queue cannot be read at present."""
         return self._queue.failing
 
     async def listen(self, most: float) -> None:
-        """Until something is heard that was not heard before, or the queue fails, or for `most` seconds."""
+        """Until something is told that was not told before, or the queue fails, or for `most` seconds."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.heard.wait(), most)
-        self.heard.clear()
+            await asyncio.wait_for(self.told.wait(), most)
+        self.told.clear()
 
 
 class Queue:
@@ -53,7 +53,7 @@ class Queue:
 
     def __init__(self, url: str, connect: Callable[[], Any]) -> None:
         self.url = url
-        self.ears: list[Ear] = []
+        self.subscriptions: list[Subscription] = []
         self.failing = False
         self._connect = connect
 
@@ -63,14 +63,14 @@ class Queue:
                 async with await self._connect() as client:
                     while True:
                         await self._read_some(client)
-            except Exception as error:  # whatever it is: those that wait must learn that nothing is heard
+            except Exception as error:  # whatever it is: those that wait must learn that nothing is read
                 if not self.failing:
                     log.warning(
                         "Queue %s cannot be read, so loops are looked at every interval: %s", self.url, error
                     )
                 self.failing = True
-                for ear in self.ears:
-                    ear.heard.set()
+                for subscription in self.subscriptions:
+                    subscription.told.set()
             await asyncio.sleep(PAUSE)
 
     async def _read_some(self, client: Any) -> None:
@@ -95,9 +95,9 @@ class Queue:
     def _is_done_with(self, message: dict[str, Any]) -> bool:
         """Tell those who wait for it; True when nobody need see it again."""
         name = loop_name_of(message["Body"])
-        waiting = [ear for ear in self.ears if name is not None and ear.mine(name)]
-        for ear in waiting:
-            ear.heard.set()
+        waiting = [one for one in self.subscriptions if name is not None and one.mine(name)]
+        for one in waiting:
+            one.told.set()
         return bool(waiting) or int(message["Attributes"]["ApproximateReceiveCount"]) >= MOST_RECEIVES
 
 
@@ -117,20 +117,20 @@ _read: dict[tuple[int, str], tuple[Queue, asyncio.Task[None]]] = {}
 @asynccontextmanager
 async def ends_of_loops(
     url: str, mine: Callable[[str], bool], connect: Callable[[], Any]
-) -> AsyncIterator[Ear]:
-    """Hear of the loops that are `mine`; the queue is read until the last one has stopped listening."""
+) -> AsyncIterator[Subscription]:
+    """Be told of the loops that are `mine`; the queue is read as long as anybody listens."""
     key = id(asyncio.get_running_loop()), url
     if key not in _read:
         queue = Queue(url, connect)
         _read[key] = queue, asyncio.create_task(queue.read())
     queue, reader = _read[key]
-    ear = Ear(mine, queue)
-    queue.ears.append(ear)
+    subscription = Subscription(mine, queue)
+    queue.subscriptions.append(subscription)
     try:
-        yield ear
+        yield subscription
     finally:
-        queue.ears.remove(ear)
-        if not queue.ears:
+        queue.subscriptions.remove(subscription)
+        if not queue.subscriptions:
             del _read[key]
             reader.cancel()
             with suppress(asyncio.CancelledError):

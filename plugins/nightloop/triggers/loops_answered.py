@@ -10,7 +10,7 @@ from airflow.triggers.base import TriggerEvent
 
 from include.loop.core.identity import is_loop_of
 from include.loop.nightly.human_loops import PAGE_SIZE, LoopCounts, Watch, count_page
-from nightloop.triggers.loop_events import Ear, ends_of_loops
+from nightloop.triggers.loop_events import Subscription, ends_of_loops
 from nightloop.triggers.polling import PollingTrigger, jittered
 
 # With a queue of events: looked at without an event as well, since one may be lost.
@@ -44,7 +44,7 @@ class HumanLoopsTrigger(PollingTrigger):
         self.watch = Watch.from_dict(watch)
         self.events_queue = events_queue
         self.queue_conn_id = queue_conn_id or self.aws_conn_id
-        self._ear: Ear | None = None
+        self._subscription: Subscription | None = None
         self.counts = LoopCounts()
         self._told: LoopCounts | None = None
 
@@ -60,18 +60,20 @@ class HumanLoopsTrigger(PollingTrigger):
             async for event in super().run():
                 yield event
             return
-        # Before the first look: what ends after it is heard of.
-        async with ends_of_loops(self.events_queue, self._is_mine, self._connect_to_queue) as self._ear:
+        # Before the first look: what ends after it is told.
+        async with ends_of_loops(
+            self.events_queue, self._is_mine, self._connect_to_queue
+        ) as self._subscription:
             async for event in super().run():
                 yield event
 
     async def rest(self, seconds: float) -> None:
-        if self._ear is None or self._ear.is_deaf:
+        if self._subscription is None or self._subscription.is_failing:
             await super().rest(seconds)
             return
         # Not more often than without a queue, when many answer at once.
         await super().rest(min(jittered(self.interval), self.seconds_left()))
-        await self._ear.listen(min(LONGEST_SILENCE, max(0.0, self.seconds_left())))
+        await self._subscription.listen(min(LONGEST_SILENCE, max(0.0, self.seconds_left())))
 
     def hook(self) -> Any:
         from nightloop.hooks.loop_aws import AugmentedAIHook
