@@ -44,15 +44,15 @@ class Answered:
             "ListHumanLoops": self._list_loops,
         }
 
-    def client(self, service: str) -> Any:
-        """A client of ``s3`` or ``sagemaker-a2i-runtime``."""
+    def client(self, service: str, **settings: Any) -> Any:
+        """A client of ``s3`` or ``sagemaker-a2i-runtime``, with these settings of botocore's Config."""
         made: Any = boto3.client(
             service,
             region_name="us-east-1",
             endpoint_url="http://127.0.0.1:9",
             aws_access_key_id="nobody",
             aws_secret_access_key="nothing",  # noqa: S106 -- nobody looks at it
-            config=Config(request_checksum_calculation="when_required"),
+            config=Config(request_checksum_calculation="when_required", **settings),
         )
         made.meta.events.register("before-send", self._answer)
         return made

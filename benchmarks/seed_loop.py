@@ -28,7 +28,7 @@ from typing import Any
 from benchmarks.boto3_answers import Answered
 from benchmarks.counted_services import FLOW
 from benchmarks.fabricated_night import NIGHT, SIZE, Night, open_night
-from include.loop.core.clients import Clients
+from include.loop.core.clients import SETTINGS, Clients
 from include.loop.core.identity import loop_name
 from include.loop.core.records.nightly import Question, QuestionsHeader, Started
 from include.loop.core.records.triage import Decision, Row, write_looked_at
@@ -78,8 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, tuple[Side, Side]]
 def _side_by_side(count: int, latency: float, work: tuple[Work, Work, bool, bool]) -> tuple[Side, Side]:
     notebook, ours, there, answered = work
     sides = []
-    for does in (notebook, ours):
-        with _place(count, there, answered) as place:
+    # The notebooks' clients are boto3's own, ours are set as the loop sets them.
+    for does, settings in ((notebook, {}), (ours, SETTINGS)):
+        with _place(count, there, answered, settings) as place:
             calls = place.night.calls
             calls.latency, calls.answering = latency, 0.0
             began, busy = time.monotonic(), time.process_time()
@@ -106,12 +107,12 @@ Work = Callable[[Place], None]
 
 
 @contextmanager
-def _place(count: int, there: bool, answered: bool) -> Iterator[Place]:
+def _place(count: int, there: bool, answered: bool, settings: dict[str, Any]) -> Iterator[Place]:
     """``there``: the loops have been started; ``answered``: people have answered them all."""
     with tempfile.TemporaryDirectory(prefix="nightloop-seed-") as folder:
         night = open_night(Path(folder), count)
         made = Answered(night.s3, night.review)
-        clients = {name: made.client(name) for name in ("s3", "sagemaker-a2i-runtime")}
+        clients = {name: made.client(name, **settings) for name in ("s3", "sagemaker-a2i-runtime")}
         storage = Storage(clients["s3"], "night", "night")
         workspace = Workspace(
             night.workspace.pipeline,

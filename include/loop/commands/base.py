@@ -12,8 +12,8 @@ import boto3
 from botocore.config import Config
 
 from include.loop.config import load_environment
-from include.loop.core.clients import Clients
-from include.loop.core.storage import CONNECTIONS, Storage
+from include.loop.core.clients import SETTINGS, Clients
+from include.loop.core.storage import Storage
 from include.loop.lineage.text import printable
 from include.loop.workspace import Workspace, open_workspace
 
@@ -52,7 +52,7 @@ def clients(review_url: str | None = None) -> Clients:
 def _clients(region: str, review_url: str | None, told: frozenset[tuple[str, str]]) -> Clients:
     """Made once while AWS's variables stay: botocore takes half a second to read SageMaker's model."""
     session = boto3.Session(region_name=region)
-    config = Config(max_pool_connections=CONNECTIONS)
+    config = Config(**SETTINGS)
     return Clients(
         lambda service, review: session.client(
             service, endpoint_url=review_url if review else None, config=config

@@ -9,12 +9,19 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from include import __version__
+from include.loop.core.storage import CONNECTIONS
+
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_a2i_runtime import AugmentedAIRuntimeClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+# For botocore's Config. Left to itself it puts a client's name together anew for every request: a quarter of
+# the processor's time of each.
+SETTINGS: dict[str, Any] = {"max_pool_connections": CONNECTIONS, "user_agent": f"nightloop/{__version__}"}
 
 
 class Clients:

@@ -17,7 +17,7 @@ from asgiref.sync import sync_to_async
 from botocore.config import Config
 from botocore.loaders import create_loader
 
-from include.loop.core.storage import CONNECTIONS
+from include.loop.core.clients import SETTINGS
 
 if TYPE_CHECKING:
     import boto3
@@ -29,7 +29,7 @@ PATIENT = Config(
     retries={"mode": "standard", "max_attempts": 8},
     connect_timeout=10,
     read_timeout=60,
-    max_pool_connections=CONNECTIONS,
+    **SETTINGS,
 )
 
 

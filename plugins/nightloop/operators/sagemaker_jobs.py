@@ -8,6 +8,7 @@ nothing is billed twice. Endpoints are waited for in the same manner (nightloop.
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,8 +25,9 @@ from nightloop.seen_outside import gauge
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.loop.aws.jobs import Pending
+    from include.loop.aws.jobs import Pending, ResourceKind
 
+LOOK_EVERY = 1.0  # seconds, while a task waits in its worker
 CONSOLE = "https://{region}.console.aws.amazon.com/sagemaker/home?region={region}#/{section}/{name}"
 SECTIONS = {"training": "jobs", "transform": "transform-jobs", "endpoint": "endpoints"}
 
@@ -100,6 +102,8 @@ class SageMakerJobOperator(LoopOperator):
             self.log_result(result)
             return result
         self._watch(outcome)
+        if self._ends_soon(outcome):
+            return self._go_on(outcome)
         self.log.info("Waiting for %s %s, without a worker slot.", outcome.kind, ", ".join(outcome.names))
         self.defer(
             trigger=SageMakerJobsTrigger(
@@ -111,6 +115,30 @@ class SageMakerJobOperator(LoopOperator):
             ),
             method_name="execute_complete",
         )
+
+    def _ends_soon(self, pending: Pending) -> bool:
+        """Whether the jobs have ended while the task still had its worker."""
+        until = time.monotonic() + self.workspace.environment.airflow.wait_seconds
+        names = list(pending.names)
+        while time.monotonic() < until:
+            names = [name for name in names if not self._has_ended(pending.kind, name)]
+            if not names:
+                return True
+            time.sleep(LOOK_EVERY)
+        return False
+
+    def _has_ended(self, kind: ResourceKind, name: str) -> bool:
+        from botocore.exceptions import ClientError
+
+        from include.loop.aws.jobs import ResourceKind, has_ended, is_missing
+
+        describe = getattr(self.clients.sagemaker, kind.describe_operation)
+        try:
+            return has_ended(kind, describe(**{kind.name_field: name}))
+        except ClientError as error:
+            if kind is ResourceKind.ENDPOINT and is_missing(error):
+                return True  # it is deleted by now
+            raise
 
     def _watch(self, pending: Pending) -> Pending:
         self._pending = pending
