@@ -5,8 +5,10 @@ Takes the endpoints and credentials of a running stack, gives counts and metrics
 
 from __future__ import annotations
 
+import copy
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,18 +39,24 @@ class Batch:
     def __init__(self, settings: StackSettings, folder: str, date: str) -> None:
         config = Config(proxies={}, retries={"max_attempts": 5})
 
-        def client(service: str, url: str, keys: dict[str, str]) -> Any:
+        def clients(url: str, keys: dict[str, str], *services: str) -> Iterator[Any]:
             session = boto3.Session(**keys, region_name=environment.REGION)
-            return session.client(service, endpoint_url=url, config=config)
+            return (session.client(service, endpoint_url=url, config=config) for service in services)
 
-        keys, review_keys = environment.keys(settings), environment.review_keys(settings)
-        self.s3 = client("s3", settings.cloud.url, keys)
-        self._sagemaker = client("sagemaker", settings.cloud.url, keys)
-        self._logs = client("logs", settings.cloud.url, keys)
-        self._review = client("sagemaker", settings.review.url, review_keys)
-        self._loops = client("sagemaker-a2i-runtime", settings.review.url, review_keys)
+        self.s3, self._sagemaker, self._logs = clients(
+            settings.cloud.url, environment.keys(settings), "s3", "sagemaker", "logs"
+        )
+        self._review, self._loops = clients(
+            settings.review.url, environment.review_keys(settings), "sagemaker", "sagemaker-a2i-runtime"
+        )
         self._folder = folder
         self.date = date
+
+    def on(self, date: str) -> Batch:
+        """Another batch of the pipeline, by the same clients: to make them takes seconds."""
+        other = copy.copy(self)
+        other.date = date
+        return other
 
     # ---- the bucket
 

@@ -21,17 +21,16 @@ _SECONDS_WITHOUT_WORK = 20
 
 def make_accounts(settings: StackSettings, credentials: Path) -> None:
     """Add the reviewers to the team; their generated passwords go into `credentials` (mode 0600)."""
-    for name in NAMES:
-        command = ["members", "add", name, "--team", TEAM, "--data", str(settings.cloud_data)]
-        result = subprocess.run(  # noqa: S603 -- our own program
-            [sys.executable, "-m", "include.review_server", *command, "--credentials", str(credentials)],
-            cwd=PROJECT,
-            env=_environment(settings),
-            capture_output=True,
-            text=True,
-        )
-        if result.returncode:
-            raise StackError(f"the account {name} could not be made: {result.stderr.strip()}")
+    command = ["members", "add", *NAMES, "--team", TEAM, "--data", str(settings.cloud_data)]
+    result = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "include.review_server", *command, "--credentials", str(credentials)],
+        cwd=PROJECT,
+        env=_environment(settings),
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode:
+        raise StackError(f"the reviewers' accounts could not be made: {result.stderr.strip()}")
 
 
 class Reviewers:

@@ -50,7 +50,8 @@ class Scenario:
         """Run all of it; the summary. Raises StackError or RunFailed when a part of it fails."""
         airflow = self._start()
         dates = [str(FIRST_DATE + dt.timedelta(days=day)) for day in range(BATCHES)]
-        batches = [Batch(self._settings, self._task.pipeline, date) for date in dates]
+        pipeline = Batch(self._settings, self._task.pipeline, dates[0])
+        batches = [pipeline.on(date) for date in dates]
         self._make_sample()
         self._set_up_review(airflow)
         champion = first = self._train_first_model(airflow, batches[0])

@@ -25,8 +25,9 @@ def add_commands(commands: Any, data_options: Callable[[argparse.ArgumentParser]
     members = commands.add_parser("members", help="add, list, reset and remove the people who answer")
     actions = members.add_subparsers(title="actions", required=True, metavar="ACTION")
     joining = actions.add_parser(
-        "add", help="put a person in a work team; a new one gets a password, shown once"
+        "add", help="put people in a work team; each new one gets a password, shown once"
     )
+    joining.add_argument("names", nargs="+", metavar="NAME", help="what each person signs in with")
     invite = actions.add_parser(
         "invite",
         help="put a person in a work team and make a link by which they set their own password, once",
@@ -41,13 +42,13 @@ def add_commands(commands: Any, data_options: Callable[[argparse.ArgumentParser]
         action.add_argument("--team", help="name of the work team; it may be created later")
         action.add_argument("--owner", action="store_true", help="may also see how the work goes")
     reset = actions.add_parser("reset", help="give a member a new password, shown once")
+    reset.add_argument("name", help="what the person signs in with")
     for action in (joining, reset):
-        action.add_argument("name", help="what the person signs in with")
         action.add_argument(
             "--credentials",
             type=Path,
             metavar="FILE",
-            help="write the password to this JSON file (mode 0600) instead of showing it",
+            help="write passwords to this JSON file (mode 0600) instead of showing them",
         )
     remove = actions.add_parser("remove", help="take a person out of a team, or out of all")
     remove.add_argument("name")
@@ -68,16 +69,18 @@ def add_commands(commands: Any, data_options: Callable[[argparse.ArgumentParser]
 
 
 def _add(options: argparse.Namespace) -> int:
-    member, password = _accounts(options).add(options.name, options.team, options.owner)
-    if password is None and options.credentials and member.name not in _kept(options.credentials):
-        raise ValueError(
-            f"{member.name} is a member already, and {options.credentials} does not have the password: "
-            "make a new one with `members reset`"
-        )
-    if password is None:
+    accounts = _accounts(options)
+    for name in options.names:
+        member, password = accounts.add(name, options.team, options.owner)
+        if password is not None:
+            _hand_over(member.name, password, options.credentials)
+            continue
+        if options.credentials and member.name not in _kept(options.credentials):
+            raise ValueError(
+                f"{member.name} is a member already, and {options.credentials} does not have the password: "
+                "make a new one with `members reset`"
+            )
         print(f"{member.name} was a member already and keeps the password; teams: {', '.join(member.teams)}")
-    else:
-        _hand_over(member.name, password, options.credentials)
     return 0
 
 

@@ -9,8 +9,9 @@ XCom.
 from __future__ import annotations
 
 import logging
+import time
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 REPORTS_PATH = "/nightloop/reports"  # of the plugin's pages, below Airflow's own address
 
+LOOK_EVERY = 0.5  # seconds, while a task keeps its worker
 AWS_CONN_ID = "aws_default"  # S3 and SageMaker
 REVIEW_CONN_ID = "aws_review"  # A2I or the review server; aws_default where it is not defined
 
@@ -164,6 +166,18 @@ class LoopOperator(LoopClients, BaseOperator):
     @abstractmethod
     def execute_step(self, context: Context) -> dict[str, Any] | list[int]:
         """Do the step, log what came of it, return counts and S3 URIs, or what tasks are mapped over."""
+
+    def ends_soon(self, has_ended: Callable[[], bool]) -> bool:
+        """Whether something ends within the seconds for which a task keeps its worker in this environment.
+
+        Where what is waited for takes seconds, that is less work than to defer and to begin the task anew.
+        """
+        until = time.monotonic() + self.workspace.environment.airflow.wait_seconds
+        while time.monotonic() < until:
+            if has_ended():
+                return True
+            time.sleep(LOOK_EVERY)
+        return False
 
     def end_with_plan(self, context: Context, plan: dict[str, Any], *lines: str) -> NoReturn:
         """End a run that was to look only: the plan as XCom and in the log, and skip."""

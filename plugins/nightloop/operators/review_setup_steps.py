@@ -50,7 +50,7 @@ class SetupTemplateOperator(LoopOperator):
 
 
 class SetupFlowDefinitionOperator(LoopOperator):
-    """Makes the flow definition and waits, deferred, until it is Active."""
+    """Makes the flow definition and waits until it is Active, deferred if that takes long."""
 
     def execute_step(self, context: Context) -> dict[str, Any]:
         return self._until_active()
@@ -66,12 +66,14 @@ class SetupFlowDefinitionOperator(LoopOperator):
 
         from include.loop.nightly.review_setup import setup_flow_definition
 
-        result = asdict(setup_flow_definition(self.workspace))
-        self.log.info("Flow definition %s is %s", result["flow_definition_arn"], result["status"])
-        if not result["active"]:
+        result = setup_flow_definition(self.workspace)
+        if not result.active and self.ends_soon(lambda: setup_flow_definition(self.workspace).active):
+            result = setup_flow_definition(self.workspace)
+        self.log.info("Flow definition %s is %s", result.flow_definition_arn, result.status)
+        if not result.active:
             pause = timedelta(seconds=self.workspace.environment.review.poll_seconds)
             self.defer(trigger=TimeDeltaTrigger(pause), method_name="resume", timeout=timedelta(minutes=30))
-        return result
+        return asdict(result)
 
 
 class ShowPortalOperator(LoopOperator):

@@ -8,7 +8,6 @@ nothing is billed twice. Endpoints are waited for in the same manner (nightloop.
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from include.loop.aws.jobs import Pending, ResourceKind
 
-LOOK_EVERY = 1.0  # seconds, while a task waits in its worker
 CONSOLE = "https://{region}.console.aws.amazon.com/sagemaker/home?region={region}#/{section}/{name}"
 SECTIONS = {"training": "jobs", "transform": "transform-jobs", "endpoint": "endpoints"}
 
@@ -102,9 +100,10 @@ class SageMakerJobOperator(LoopOperator):
             self.log_result(result)
             return result
         self._watch(outcome)
-        if self._ends_soon(outcome):
+        self.log.info("Waiting for %s %s.", outcome.kind, ", ".join(outcome.names))
+        if self.ends_soon(lambda: self._have_ended(outcome)):
             return self._go_on(outcome)
-        self.log.info("Waiting for %s %s, without a worker slot.", outcome.kind, ", ".join(outcome.names))
+        self.log.info("From here on the wait takes no worker.")
         self.defer(
             trigger=SageMakerJobsTrigger(
                 pending=outcome.to_dict(),
@@ -116,16 +115,8 @@ class SageMakerJobOperator(LoopOperator):
             method_name="execute_complete",
         )
 
-    def _ends_soon(self, pending: Pending) -> bool:
-        """Whether the jobs have ended while the task still had its worker."""
-        until = time.monotonic() + self.workspace.environment.airflow.wait_seconds
-        names = list(pending.names)
-        while time.monotonic() < until:
-            names = [name for name in names if not self._has_ended(pending.kind, name)]
-            if not names:
-                return True
-            time.sleep(LOOK_EVERY)
-        return False
+    def _have_ended(self, pending: Pending) -> bool:
+        return all(self._has_ended(pending.kind, name) for name in pending.names)
 
     def _has_ended(self, kind: ResourceKind, name: str) -> bool:
         from botocore.exceptions import ClientError

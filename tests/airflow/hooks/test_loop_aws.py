@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from include import __version__
 from include.loop.core.storage import CONNECTIONS
 from nightloop.hooks.loop_aws import AugmentedAIHook, LoopAwsHook
 from tests.airflow.place import Place
@@ -52,6 +53,11 @@ def test_botocores_service_models_are_read_once_for_all_clients(place: Place) ->
         for hook in (LoopAwsHook(client_type="s3"), AugmentedAIHook())
     }
     assert len(loaders) == 1
+
+
+def test_requests_say_that_they_are_nightloops(place: Place) -> None:
+    for hook in (LoopAwsHook(client_type="s3"), AugmentedAIHook()):
+        assert hook.get_conn().meta.config.user_agent.startswith(f"nightloop/{__version__} ")
 
 
 def test_a_connections_own_client_settings_win_over_the_patient_ones(

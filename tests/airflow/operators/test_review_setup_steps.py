@@ -36,6 +36,15 @@ def test_it_makes_everything_and_a_second_run_finds_it(place: Place) -> None:
     assert again[1:] == [team, template, flow, portal]
 
 
+def test_a_flow_definition_of_seconds_is_waited_for_in_the_worker(place: Place) -> None:
+    place.environment_settings["airflow"] = {"wait_seconds": 60}
+    place.save()
+    for step in STEPS[:3]:
+        place.run(step(task_id=step.__name__, pipeline=place.name))
+    flow = SetupFlowDefinitionOperator(task_id="flow", pipeline=place.name).execute(place.context())
+    assert flow["active"] is True, "it has not been deferred"
+
+
 def test_changed_instructions_make_a_new_flow_definition_beside_the_old(place: Place) -> None:
     *_, flow, _ = set_up(place)
     place.settings["review"]["title"] = "Look closely"

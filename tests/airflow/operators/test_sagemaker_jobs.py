@@ -177,3 +177,19 @@ def test_killing_the_task_in_the_worker_stops_its_job(labelled: Place) -> None:
     task.on_kill()
     assert eventually(lambda: status(labelled, job) == "Stopped")
     task.on_kill()  # and once more: it has ended already
+
+
+def test_where_jobs_take_seconds_the_task_keeps_its_worker_until_they_have_ended(labelled: Place) -> None:
+    labelled.environment_settings["airflow"] = {"wait_seconds": 60}
+    labelled.save()
+    task = training(labelled, build(labelled))
+    assert task.execute(labelled.context())["training_job"], "it has not been deferred"
+
+
+def test_a_job_that_takes_longer_than_that_is_waited_for_without_a_worker(labelled: Place) -> None:
+    labelled.environment_settings["airflow"] = {"wait_seconds": 0.1}
+    hyperparameters(labelled, until="never")
+    task = training(labelled, build(labelled))
+    job = job_of(defer(labelled, task))
+    task.on_kill()
+    assert eventually(lambda: status(labelled, job) == "Stopped")
