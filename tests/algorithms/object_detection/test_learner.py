@@ -19,7 +19,8 @@ def settings(**changes):
 
 def moved(**changes):
     """How far each parameter goes in one step under a gradient of one."""
-    rule = optimizer(settings(lr_scheduler_step="99", **changes), 10, PARAMS)
+    given = settings(lr_scheduler_step="99", **changes)
+    rule = optimizer(given, schedule(given, given.learning_rate, 10), PARAMS)
     updates, _ = rule.update(jax.tree.map(np.ones_like, PARAMS), rule.init(PARAMS), PARAMS)
     return {name: float(-next(iter(leaf.values()))[0]) for name, leaf in updates.items()}
 
