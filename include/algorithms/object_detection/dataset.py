@@ -32,7 +32,7 @@ class Dataset:
 
     @property
     def widest(self) -> int:
-        """Room for the boxes of any one image: a multiple of ``_ROOM``, so that a few boxes more in tomorrow's
+        """Room for the boxes of any image: a multiple of ``_ROOM``, so that a few boxes more in tomorrow's
         images are no other shape, for which the step would be compiled anew.
         """
         most = max((len(rows) for rows in self.boxes), default=0)
