@@ -7,6 +7,7 @@ network's ``objective`` and its optimiser.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -24,12 +25,21 @@ _FLOOR = 0.01  # of the learning rate, where the cosine ends
 
 
 class Learner(ABC):
-    """One network in training."""
+    """One network in training. ``optimizer`` makes the rule of a learning rate, which is ``rate`` per step.
 
-    def __init__(self, variables: Variables, optimizer: optax.GradientTransformation) -> None:
+    The rate goes into the compiled step as a number: how many steps a job has is then no part of the step,
+    and every job of the same network and batch finds it compiled.
+    """
+
+    def __init__(
+        self,
+        variables: Variables,
+        optimizer: Callable[[optax.Schedule], optax.GradientTransformation],
+        rate: optax.Schedule,
+    ) -> None:
         self.variables = variables
-        self._optimizer = optimizer
-        self._state = optimizer.init(variables["params"])
+        self._optimizer, self._rate = optimizer, jax.jit(rate)
+        self._state = jax.jit(optimizer(rate).init)(variables["params"])
         self._compiled = jax.jit(self._step)
         self._told: list[jnp.ndarray] = []
 
@@ -50,7 +60,7 @@ class Learner(ABC):
             name: a.shape for name, a in theirs.items()
         }:
             raise ClientError("the weights of the model channel belong to another version of the network")
-        self.variables = jax.tree.map(jnp.asarray, variables)
+        self.variables = jax.device_put(variables)
 
     def state(self) -> dict[str, Any]:
         """Everything that a training goes on from: ``variables`` and ``optimizer``, trees of arrays."""
@@ -64,14 +74,15 @@ class Learner(ABC):
         """Go on from a ``state``. Raises KeyError or ValueError when it is of another network."""
         self.restore(state["variables"])
         leaves, structure = jax.tree.flatten(self._state)
-        saved = [jnp.asarray(state["optimizer"][str(number)]) for number in range(len(leaves))]
+        saved = [jax.device_put(state["optimizer"][str(number)]) for number in range(len(leaves))]
         if [(a.shape, a.dtype) for a in saved] != [(jnp.shape(a), jnp.asarray(a).dtype) for a in leaves]:
             raise ValueError("the optimiser's state belongs to another version of the network")
         self._state = jax.tree.unflatten(structure, saved)
 
     def step(self, *batch: np.ndarray) -> None:
         """Learn from a batch: images (B, H, W, 3; uint8), then what ``objective`` wants to know of them."""
-        self.variables, self._state, numbers = self._compiled(self.variables, self._state, batch)
+        rate = self._rate(_steps_taken(self._state))
+        self.variables, self._state, numbers = self._compiled(self.variables, self._state, rate, batch)
         self._told.append(numbers)
 
     def told(self) -> np.ndarray:
@@ -80,14 +91,21 @@ class Learner(ABC):
         self._told.clear()
         return numbers
 
-    def _step(self, variables: Variables, state: Any, batch: Any) -> tuple[Variables, Any, jnp.ndarray]:
+    def _step(
+        self, variables: Variables, state: Any, rate: jnp.ndarray, batch: Any
+    ) -> tuple[Variables, Any, jnp.ndarray]:
         def objective(params: Any) -> tuple[jnp.ndarray, tuple[Any, jnp.ndarray]]:
             return self.objective({"params": params, "batch_stats": variables["batch_stats"]}, batch)
 
         gradients, (statistics, numbers) = jax.grad(objective, has_aux=True)(variables["params"])
-        updates, state = self._optimizer.update(gradients, state, variables["params"])
+        updates, state = self._optimizer(lambda _: rate).update(gradients, state, variables["params"])
         params = optax.apply_updates(variables["params"], updates)
         return {"params": params, "batch_stats": statistics}, state, numbers
+
+
+def _steps_taken(state: Any) -> jnp.ndarray:
+    """What the optimiser has counted: whole numbers in its state are nothing else."""
+    return next(leaf for leaf in jax.tree.leaves(state) if leaf.dtype == jnp.int32)
 
 
 def schedule(settings: Common, learning_rate: float, steps_per_epoch: int) -> optax.Schedule:

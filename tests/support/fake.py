@@ -16,9 +16,11 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 from PIL import ImageStat
 
@@ -102,6 +104,8 @@ def _seen(name: str, config: dict[str, str], epochs: int) -> object:
 class Server(BaseHTTPRequestHandler):
     """``/ping`` and ``/invocations``."""
 
+    at_once: ClassVar[list[int]] = []  # threads that answer a slow request now
+
     def do_GET(self) -> None:
         self._reply(200 if self.path == "/ping" else 404, {})
 
@@ -119,8 +123,11 @@ class Server(BaseHTTPRequestHandler):
         elif body == b"crash":
             os._exit(1)
         elif body == b"slow":
+            self.at_once.append(threading.get_ident())
+            at_once = len(self.at_once)
             time.sleep(1)
-            self._reply(200, {"environment": os.environ.get("ECHO", "")})
+            self.at_once.remove(threading.get_ident())
+            self._reply(200, {"environment": os.environ.get("ECHO", ""), "at_once": at_once})
         else:
             answer = {
                 "bytes": len(body),

@@ -25,8 +25,12 @@ class Learner(learner.Learner):
         self, settings: Hyperparameters, steps_per_epoch: int, positive_weights: np.ndarray, seed: int
     ) -> None:
         self._network = network(settings.num_classes, settings.num_layers, settings.image_shape)
-        self._settings, self._positive_weights = settings, jnp.asarray(positive_weights)
-        super().__init__(initial_variables(settings, seed), optimizer(settings, steps_per_epoch))
+        self._settings, self._positive_weights = settings, jax.device_put(positive_weights)
+        super().__init__(
+            initial_variables(settings, seed),
+            lambda rate: optimizer(settings, rate),
+            learner.schedule(settings, settings.learning_rate, steps_per_epoch),
+        )
 
     def objective(self, variables: Variables, batch: Any) -> tuple[jnp.ndarray, tuple[Any, jnp.ndarray]]:
         """Told are the loss, the accuracy of the batch, and that of the best ``top_k``."""
@@ -69,9 +73,8 @@ def positive_weights(labels: np.ndarray, settings: Hyperparameters) -> np.ndarra
     return np.where((having > 0) & (lacking > 0), ratio, 1.0).astype(np.float32)
 
 
-def optimizer(settings: Hyperparameters, steps_per_epoch: int) -> optax.GradientTransformation:
+def optimizer(settings: Hyperparameters, rate: optax.Schedule) -> optax.GradientTransformation:
     """The optimiser described."""
-    rate = learner.schedule(settings, settings.learning_rate, steps_per_epoch)
     decay = optax.add_decayed_weights(settings.weight_decay)
     rules: dict[str, Callable[[], optax.GradientTransformation]] = {
         "sgd": lambda: optax.chain(decay, optax.sgd(rate, momentum=settings.momentum)),

@@ -21,7 +21,7 @@ class Predictor:
 
     def __init__(self, kind: Kind, variables: Variables) -> None:
         self.image_shape, self._multi_label = shape(kind.image_shape), kind.multi_label
-        self._variables = jax.tree.map(jnp.asarray, variables)
+        self._variables = jax.device_put(variables)  # jnp.asarray would compile a copy for each shape
         self._forward = _forward(kind.num_classes, kind.num_layers, self.image_shape)
 
     def warm_up(self) -> None:

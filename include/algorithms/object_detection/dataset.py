@@ -5,6 +5,7 @@ Training batches are jittered, boxes with their pixels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from include.algorithms.decoded import collect
 from include.algorithms.jitter import jitter
 from include.algorithms.object_detection.channels import Record
 
+_ROOM = 8  # boxes
 _VISIBLE = 0.5  # share of a box that must stay in the picture for it to stay an object
 
 
@@ -30,8 +32,11 @@ class Dataset:
 
     @property
     def widest(self) -> int:
-        """The largest number of boxes in one image, at least 1."""
-        return max([1, *(len(rows) for rows in self.boxes)])
+        """Room for the boxes of any image: a multiple of ``_ROOM``, so that a few boxes more in tomorrow's
+        images are no other shape, for which the step would be compiled anew.
+        """
+        most = max((len(rows) for rows in self.boxes), default=0)
+        return max(1, math.ceil(most / _ROOM)) * _ROOM
 
     def batches(self, size: int, generator: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """One epoch of jittered batches in random order: images, and boxes (size, widest, 5) padded with
@@ -40,10 +45,10 @@ class Dataset:
         Every batch has the same shape, so that one compiled step serves all; the few images that fill no
         batch are others in each epoch.
         """
-        order = generator.permutation(len(self))
+        order, widest = generator.permutation(len(self)), self.widest
         for start in range(0, len(self) - size + 1, size):
             images = np.empty((size, *self.pixels.shape[1:]), np.uint8)
-            boxes = np.full((size, self.widest, 5), -1.0, np.float32)
+            boxes = np.full((size, widest, 5), -1.0, np.float32)
             for slot, index in enumerate(order[start : start + size]):
                 images[slot], scale, offset = jitter(self.pixels[index], generator)
                 rows = moved(self.boxes[index], scale, offset)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from include.algorithms import learner
@@ -21,10 +23,14 @@ class Learner(learner.Learner):
     def __init__(self, settings: Hyperparameters, steps_per_epoch: int, seed: int) -> None:
         side = settings.image_shape
         self._network = Detector(settings.num_classes)
-        self._scale = jnp.array([1.0, *[float(side)] * 4])
-        self._centres, self._strides = (jnp.asarray(array) for array in cells(side))
+        self._scale = jax.device_put(np.array([1.0, *[side] * 4], np.float32))
+        self._centres, self._strides = jax.device_put(cells(side))
         variables = initial_variables(settings.num_classes, seed)
-        super().__init__(variables, optimizer(settings, steps_per_epoch, variables["params"]))
+        super().__init__(
+            variables,
+            lambda rate: optimizer(settings, rate, variables["params"]),
+            learner.schedule(settings, settings.learning_rate, steps_per_epoch),
+        )
 
     def objective(self, variables: Variables, batch: Any) -> tuple[jnp.ndarray, tuple[Any, jnp.ndarray]]:
         """Told are the class loss and the box loss."""
@@ -35,9 +41,8 @@ class Learner(learner.Learner):
         return pair.sum(), (moved["batch_stats"], pair)
 
 
-def optimizer(settings: Hyperparameters, steps_per_epoch: int, params: Any) -> optax.GradientTransformation:
+def optimizer(settings: Hyperparameters, rate: optax.Schedule, params: Any) -> optax.GradientTransformation:
     """The optimiser described; weights whose dotted name matches freeze_layer_pattern stay as they are."""
-    rate = learner.schedule(settings, settings.learning_rate, steps_per_epoch)
     decay = optax.add_decayed_weights(settings.weight_decay)
     rules = {
         "sgd": lambda: optax.chain(decay, optax.sgd(rate, momentum=settings.momentum)),

@@ -33,7 +33,7 @@ class Predictor:
     ) -> None:
         self.image_shape = image_shape
         self._nms_threshold = nms_threshold
-        self._variables = jax.tree.map(jnp.asarray, variables)
+        self._variables = jax.device_put(variables)  # jnp.asarray would compile a copy for each shape
         self._forward = forward(num_classes, image_shape)
 
     def warm_up(self) -> None:
@@ -52,7 +52,7 @@ class Predictor:
 def forward(num_classes: int, image_shape: int) -> Forward:
     """Compiled: images (B, S, S, 3; uint8) to scores (B, N, classes) and boxes (B, N, 4; 0..1)."""
     network = Detector(num_classes)
-    centres, strides = (jnp.asarray(array) for array in cells(image_shape))
+    centres, strides = jax.device_put(cells(image_shape))
 
     @jax.jit
     def run(variables: Variables, images: jnp.ndarray) -> tuple[jnp.ndarray, jnp.ndarray]:

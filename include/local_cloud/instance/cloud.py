@@ -136,6 +136,8 @@ class Cloud:
                 aws_secret_access_key=key.secret,
                 config=Config(
                     max_pool_connections=32,
+                    # Left to itself botocore puts its name together anew for every request.
+                    user_agent="nightloop-instance",
                     connect_timeout=5,
                     read_timeout=60,
                     retries={"mode": "standard", "total_max_attempts": 3},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -33,6 +34,7 @@ from include.wire import AwsError
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 _UPLOADS = 8
+_AHEAD = 4  # objects read before it is their turn: the model waits for no request of S3
 _MAX_RETRIES = 3  # ModelClientConfig's default
 _TIMEOUT = 600
 _MOST_ANSWER = 256 << 20
@@ -116,8 +118,9 @@ class TransformJob:
                 f"[sagemaker logs]: MaxConcurrentTransforms={limits.concurrent}, "
                 f"MaxPayloadInMB={job.get('MaxPayloadInMB', 6)}, BatchStrategy=SINGLE_RECORD"
             )
-            with ThreadPoolExecutor(limits.concurrent) as pool:
-                done = pool.map(lambda task: self._one(server, task, limits, data_log), tasks)
+            turns = threading.Semaphore(limits.concurrent)
+            with ThreadPoolExecutor(limits.concurrent + _AHEAD) as pool:
+                done = pool.map(lambda task: self._one(server, task, limits, turns, data_log), tasks)
                 failures = [failure for failure in done if failure is not None]
         finally:
             server.stop()
@@ -134,8 +137,10 @@ class TransformJob:
             )
         ]
 
-    def _one(self, server: ModelServer, task: Task, limits: Limits, log: LogStream) -> Failure | None:
-        """Transform one object; its output waits on disk."""
+    def _one(
+        self, server: ModelServer, task: Task, limits: Limits, turns: threading.Semaphore, log: LogStream
+    ) -> Failure | None:
+        """Transform one object, in its turn; its output waits on disk."""
         self._context.watch.check()
         uri = task.uri
         failure: Failure | None
@@ -148,7 +153,8 @@ class TransformJob:
         except ClientFault as fault:
             failure = Failure(uri, str(fault), client=True)
         else:
-            failure = self._ask(server, task, body, limits)
+            with turns:
+                failure = self._ask(server, task, body, limits)
         if failure is not None:
             log.say(f"[sagemaker logs]: {uri.removeprefix('s3://')}: {failure.reason}")
         return failure

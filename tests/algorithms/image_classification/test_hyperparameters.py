@@ -10,6 +10,7 @@ from include.algorithms.container import ClientError
 from include.algorithms.image_classification.dataset import varied
 from include.algorithms.image_classification.hyperparameters import Shape, parse_hyperparameters
 from include.algorithms.image_classification.learner import correct, in_best, optimizer, positive_weights
+from include.algorithms.learner import schedule
 
 REQUIRED = {"num_classes": "3", "num_training_samples": "100"}
 
@@ -72,7 +73,8 @@ def test_every_optimizer_moves_against_the_gradient_in_step_with_its_rate(name):
     params = {"a": np.ones(3, np.float32)}
 
     def moved(**changes):
-        rule = optimizer(settings(lr_scheduler_step="99", optimizer=name, **changes), 10)
+        given = settings(lr_scheduler_step="99", optimizer=name, **changes)
+        rule = optimizer(given, schedule(given, given.learning_rate, 10))
         state, out = rule.init(params), params
         for _ in range(2):
             out, state = rule.update(jax.tree.map(np.ones_like, params), state, params)

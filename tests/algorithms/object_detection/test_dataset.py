@@ -42,8 +42,15 @@ def test_every_batch_has_the_same_shape_and_padding_is_marked():
     examples = [square(10, 10), Example(square(1, 1).pixels, np.empty((0, 5), np.float32))] * 3
     dataset = load("train", examples, 96)
     batches = list(dataset.batches(4, np.random.default_rng(0)))
-    assert [(images.shape, boxes.shape) for images, boxes in batches] == [((4, 96, 96, 3), (4, 1, 5))]
+    assert [(images.shape, boxes.shape) for images, boxes in batches] == [((4, 96, 96, 3), (4, 8, 5))]
     assert set(batches[0][1][:, 0, 0]) == {2.0, -1.0}
+
+
+def test_a_few_boxes_more_are_no_other_shape():
+    crowded = Example(square(1, 1).pixels, np.tile([[2.0, 0.1, 0.1, 0.4, 0.4]], (6, 1)).astype(np.float32))
+    few, more = (load("train", [square(10, 10), one], 96) for one in (square(9, 9), crowded))
+    (_, narrow), (_, wide) = (next(each.batches(2, np.random.default_rng(0))) for each in (few, more))
+    assert narrow.shape == wide.shape
 
 
 def test_the_same_seed_gives_the_same_batches():

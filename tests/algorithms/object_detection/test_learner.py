@@ -8,7 +8,7 @@ import pytest
 
 from include.algorithms.learner import schedule
 from include.algorithms.object_detection.hyperparameters import parse_hyperparameters
-from include.algorithms.object_detection.learner import optimizer
+from include.algorithms.object_detection.learner import Learner, optimizer
 
 PARAMS = {"conv1_patches": {"kernel": np.ones(3, np.float32)}, "head_boxes": {"bias": np.ones(2, np.float32)}}
 
@@ -19,7 +19,8 @@ def settings(**changes):
 
 def moved(**changes):
     """How far each parameter goes in one step under a gradient of one."""
-    rule = optimizer(settings(lr_scheduler_step="99", **changes), 10, PARAMS)
+    given = settings(lr_scheduler_step="99", **changes)
+    rule = optimizer(given, schedule(given, given.learning_rate, 10), PARAMS)
     updates, _ = rule.update(jax.tree.map(np.ones_like, PARAMS), rule.init(PARAMS), PARAMS)
     return {name: float(-next(iter(leaf.values()))[0]) for name, leaf in updates.items()}
 
@@ -55,3 +56,14 @@ def test_layers_that_match_the_pattern_stay():
     found = moved(freeze_layer_pattern="^(conv1_|conv2_).*")
     assert found["conv1_patches"] == 0
     assert found["head_boxes"] > 0
+
+
+def test_jobs_of_any_length_and_rate_share_one_compiled_step():
+    batch = (np.zeros((2, 96, 96, 3), np.uint8), np.full((2, 8, 5), -1.0, np.float32))
+
+    def program(steps, **changes):
+        """What XLA is given to compile, which is also what compiled networks are kept by."""
+        one = Learner(settings(image_shape="96", **changes), steps, seed=0)
+        return one._compiled.lower(one.variables, one._state, np.float32(0), batch).as_text()
+
+    assert program(2, epochs="1") == program(50, epochs="9", learning_rate="0.5")

@@ -110,6 +110,17 @@ def test_an_object_over_the_payload_limit_has_no_output(cloud: LocalCloud, bucke
     assert sorted(outputs(cloud, bucket)) == ["out/a.out"]
 
 
+def test_a_model_is_asked_as_much_at_once_as_the_request_says_however_much_is_read_ahead(
+    cloud: LocalCloud, bucket: str
+) -> None:
+    fill(cloud, bucket, **{f"k{number}": b"slow" for number in range(6)})
+    model, name = make_model(cloud, bucket, f"{bucket}-m"), f"{bucket}-t"
+    request = transform_request(name, bucket, model, MaxConcurrentTransforms=3)
+    cloud.client("sagemaker").create_transform_job(**request)
+    assert transformed(cloud, name)["TransformJobStatus"] == "Completed"
+    assert max(answer["at_once"] for answer in outputs(cloud, bucket).values()) <= 3
+
+
 def test_a_model_that_does_not_come_up_fails_the_job(cloud: LocalCloud, bucket: str) -> None:
     fill(cloud, bucket, a=b"one")
     model, name = make_model(cloud, bucket, f"{bucket}-m", ECHO="broken"), f"{bucket}-t"
