@@ -91,7 +91,12 @@ def airflow(settings: StackSettings) -> dict[str, str]:
             "INSTANCE_NAME": "Nightloop (local)",
         },
         "API_AUTH": {"JWT_SECRET": secrets.jwt_secret},
-        "WORKERS": {"EXECUTION_API_TIMEOUT": 30},  # seconds; 5 is short for two cores that also train
+        "WORKERS": {
+            "EXECUTION_API_TIMEOUT": 30,  # seconds; 5 is short for two cores that also train
+            # Seconds, also between two looks at whether a task's process has ended. When it has closed its
+            # pipes and not quite ended, only the next look sees it, and a skip is not told before: 5 s.
+            "MIN_HEARTBEAT_INTERVAL": 1,
+        },
         "DAG_PROCESSOR": {
             "REFRESH_INTERVAL": 30,
             "PARSING_PROCESSES": 1,
@@ -116,6 +121,9 @@ def airflow(settings: StackSettings) -> dict[str, str]:
     return {
         **base(settings),
         "AIRFLOW_HOME": str(settings.airflow_home),
+        # The executor imports both before it forks (executor.py): no threads of theirs, which a fork loses.
+        "OPENBLAS_NUM_THREADS": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
         **{
             f"AIRFLOW__{section}__{name}": str(value)
             for section, values in options.items()

@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import pytest
+from airflow.sdk import BaseOperator
 
 from include import __version__
 from include.loop.core.storage import CONNECTIONS
@@ -58,6 +59,17 @@ def test_botocores_service_models_are_read_once_for_all_clients(place: Place) ->
 def test_requests_say_that_they_are_nightloops(place: Place) -> None:
     for hook in (LoopAwsHook(client_type="s3"), AugmentedAIHook()):
         assert hook.get_conn().meta.config.user_agent.startswith(f"nightloop/{__version__} ")
+
+
+def test_aws_is_told_which_operator_calls_without_the_source_of_anything_being_read(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asks(BaseOperator):
+        def execute_complete(self) -> str:
+            return LoopAwsHook(client_type="s3").get_conn().meta.config.user_agent_extra
+
+    monkeypatch.delattr("inspect.findsource")
+    assert "Caller/Asks " in Asks(task_id="asks").execute_complete()
 
 
 def test_a_connections_own_client_settings_win_over_the_patient_ones(
