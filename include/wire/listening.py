@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import resource
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -89,6 +90,9 @@ class _Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # The head and the body of an answer are two writes, and the second would wait 40 ms for the client's
+        # acknowledgement of the first. asyncio sees to it only where a socket names its protocol.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self.connections) > _most_connections():
             self._make_room()
 
