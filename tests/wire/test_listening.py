@@ -24,7 +24,7 @@ def test_an_answers_body_does_not_wait_until_its_head_is_acknowledged() -> None:
             with httpx.Client(trust_env=False) as client:
                 assert client.get(f"http://{host}:{port}").text == "body"
                 [connection] = server.server_state.connections
-                sock = connection.transport.get_extra_info("socket")  # type: ignore[union-attr]
+                sock = connection.transport.get_extra_info("socket")
                 assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         finally:
             server.should_exit = True
