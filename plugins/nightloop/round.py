@@ -5,6 +5,8 @@ Takes the pipeline, gives the tasks in their order, wired. Which task runs after
 - a gate that says no, a person who says no, and an environment that serves nothing are good ends of a round;
   the steps that would use the model skip by themselves, because the model registry says that it may not be
   used, and `record` still puts the round on record;
+- the report is made beside the steps that use the model: one that breaks holds no approved model back, and
+  makes the run fail all the same; whoever is asked has the report before the question;
 - a task that broke stops those behind it, and `record`, which runs in any case, makes the run fail.
 """
 
@@ -81,7 +83,9 @@ def train_to_record(pipeline: str, ask: Any) -> tuple[BaseOperator, BaseOperator
             training_job=output("train", "training_job", default=""),
             trigger_rule=TriggerRule.ALL_DONE,
         )
-        chain(train, evaluate, gate, register, report, approve, deploy, promote, record)
-        # A round that has its report goes on past steps that skipped.
-        report >> [deploy, promote]
+        chain(train, evaluate, gate, register, approve, deploy, promote, record)
+        # Nothing waits for the report but the end: a person who is asked gets it from `approve`.
+        register >> report >> record
+        # A round that has its package goes on past steps that skipped.
+        register >> [deploy, promote]
     return train, record

@@ -38,16 +38,18 @@ def labelled(place: Place) -> Place:
 
 @contextmanager
 def somebody_decides(place: Place, status: str) -> Iterator[list[str]]:
-    """A person with a SageMaker client, who sets the package's status once Airflow has asked; gives what it
-    asked.
+    """A person with a SageMaker client, who sets the package's status once Airflow has asked and the report
+    can be read; gives what it asked.
     """
     sagemaker = place.cloud.client("sagemaker")
     questions: list[str] = []
 
     def decide() -> None:
         questions.extend(eventually(lambda: asked(place), within=600))
+        readable = reports(place)
         [package] = packages(place, "PendingManualApproval")
         sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus=status)
+        assert len(readable) == 2, "whoever is asked can read the round's page and the history"
 
     with ThreadPoolExecutor(1) as pool:
         decided = pool.submit(decide)

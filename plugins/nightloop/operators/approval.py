@@ -72,6 +72,7 @@ class ApproveOperator(LoopClients, ApprovalOperator):
 
         from include.loop.core.records.verdict import Verdict
         from include.loop.models.registry import Approval, read_package
+        from include.loop.report import publish
         from nightloop.triggers.package_decision import PackageDecisionTrigger
 
         with domain_errors():
@@ -79,6 +80,9 @@ class ApproveOperator(LoopClients, ApprovalOperator):
         report = self.find_report(self.training_job)
         if package.status is not Approval.PENDING:
             raise AirflowSkipException(f"Nobody has to be asked: {package.arn} is {package.status}.")
+        with domain_errors():
+            # The question links to it, and the task `report` may still be making it.
+            publish(self.workspace, self.training_job)
         verdict = Verdict.read(self.workspace.storage, self.training_job)
         self.body = "\n".join(question(verdict, self.why, report))
         ti_id = context["ti"].id
