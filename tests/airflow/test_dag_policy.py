@@ -230,6 +230,13 @@ def test_a_round_is_one_group_whose_tasks_keep_their_ids(bag: DagBag) -> None:
     ]  # fmt: skip
 
 
+def test_a_report_that_breaks_holds_no_approved_model_back_but_fails_the_run(bag: DagBag) -> None:
+    for flow in ("initial_training", "incremental_training"):
+        dag = bag.dags[f"{flow}__digits"]
+        assert dag.get_task("report").downstream_task_ids == {"record"}
+        assert dag.get_task("deploy").upstream_task_ids == {"register", "approve"}
+
+
 def test_two_batches_never_collect_late_answers_at_once(bag: DagBag) -> None:
     assert bag.dags["nightly_review__digits"].get_task("assemble_manifest").max_active_tis_per_dag == 1
     assert bag.dags["incremental_training__digits"].max_active_runs == 1
