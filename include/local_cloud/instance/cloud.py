@@ -7,6 +7,7 @@ words of the failure reason. A connection that is refused is tried again for as 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -46,6 +47,9 @@ class Cloud:
     def __init__(self, data: Path, watch: Watch) -> None:
         self._data, self._watch = data, watch
         self._clients: dict[str, BaseClient] = {}
+        # One for all clients: what botocore reads for the first, it need not read for the others. Only one
+        # thread at a time may make a client of it.
+        self._session, self._making = boto3.session.Session(), threading.Lock()
 
     def read(self, uri: str, most: int | None = None) -> bytes:
         """An object's bytes; of one that has more than ``most``, just one more than those."""
@@ -125,26 +129,31 @@ class Cloud:
                 raise ClientFault(f"{what!r}: {error}") from error
 
     def _client(self, service: str) -> BaseClient:
-        if service not in self._clients:
-            # Read anew each time: a cloud that was restarted may listen on another port.
-            key = load_or_create(self._data)
-            self._clients[service] = boto3.session.Session().client(
-                service,
-                region_name=REGION,
-                endpoint_url=json.loads((self._data / "endpoints.json").read_text())["cloud"],
-                aws_access_key_id=key.id,
-                aws_secret_access_key=key.secret,
-                config=Config(
-                    max_pool_connections=32,
-                    # Left to itself botocore puts its name together anew for every request.
-                    user_agent="nightloop-instance",
-                    connect_timeout=5,
-                    read_timeout=60,
-                    retries={"mode": "standard", "total_max_attempts": 3},
-                    s3={"addressing_style": "path"},
-                ),
-            )
-        return self._clients[service]
+        with self._making:
+            if service not in self._clients:
+                self._clients[service] = self._made(service)
+            return self._clients[service]
+
+    def _made(self, service: str) -> BaseClient:
+        # Read anew each time: a cloud that was restarted may listen on another port.
+        key = load_or_create(self._data)
+        client: BaseClient = self._session.client(
+            service,
+            region_name=REGION,
+            endpoint_url=json.loads((self._data / "endpoints.json").read_text())["cloud"],
+            aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
+            config=Config(
+                max_pool_connections=32,
+                # Left to itself botocore puts its name together anew for every request.
+                user_agent="nightloop-instance",
+                connect_timeout=5,
+                read_timeout=60,
+                retries={"mode": "standard", "total_max_attempts": 3},
+                s3={"addressing_style": "path"},
+            ),
+        )
+        return client
 
 
 def _list_objects(s3: Any, **place: str) -> dict[str, Any]:
