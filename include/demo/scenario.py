@@ -27,7 +27,7 @@ from include.stack.settings import BUCKET, PROJECT, StackError, StackSettings
 
 FIRST_DATE = dt.date(2026, 11, 1)
 BATCH_IMAGES = 200
-_STAGES = 5 + 2 * BATCHES
+_STAGES = 4 + 2 * BATCHES
 
 
 class Scenario:
@@ -52,8 +52,7 @@ class Scenario:
         dates = [str(FIRST_DATE + dt.timedelta(days=day)) for day in range(BATCHES)]
         pipeline = Batch(self._settings, self._task.pipeline, dates[0])
         batches = [pipeline.on(date) for date in dates]
-        self._make_sample()
-        self._set_up_review(airflow)
+        self._prepare(airflow)
         champion = first = self._train_first_model(airflow, batches[0])
         told = []
         for batch in batches:
@@ -79,34 +78,42 @@ class Scenario:
             lifecycle.up(self._settings, self.progress.say)
             return Airflow.of(self._settings, self.progress.say)
 
-    def _make_sample(self) -> None:
-        title = f"draw the sample, seed {self._seed}, and put it into s3://{BUCKET}/{self._task.pipeline}/"
+    def _prepare(self, airflow: Airflow) -> None:
+        """The sample in the bucket, and everything that people need: neither waits for the other."""
+        place = f"s3://{BUCKET}/{self._task.pipeline}/"
+        title = (
+            f"draw a sample, seed {self._seed}, for {place}; set up review: template, team, flow definition"
+        )
         command = [
             "--seed", str(self._seed), "--out", str(self._sample), "--first-date", str(FIRST_DATE),
             "--batches", str(BATCHES), "--batch-images", str(BATCH_IMAGES),
             "--bucket", BUCKET, "--pipeline", self._task.pipeline, "--endpoint-url", self._settings.cloud.url,
         ]  # fmt: skip
-        with self.progress.stage("sample", title):
-            result = subprocess.run(  # noqa: S603 -- our own program
+        with (
+            self.progress.stage("preparation", title),
+            subprocess.Popen(  # noqa: S603 -- our own program
                 [sys.executable, "-m", self._task.sample, *command],
                 cwd=PROJECT,
                 env=environment.inherited()
                 | environment.base(self._settings)
                 | environment.aws(self._settings),
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 text=True,
-            )
-            if result.returncode:
-                raise StackError(f"the sample could not be made:\n{result.stderr.strip()}")
-            for line in result.stdout.splitlines():
+            ) as drawing,
+        ):
+            try:
+                make_accounts(self._settings, self._accounts)
+                airflow.unpause(self._setup)
+                airflow.follow(self._setup, airflow.trigger(self._setup))
+                told, errors = drawing.communicate()
+            except BaseException:
+                drawing.kill()
+                raise
+            if drawing.returncode:
+                raise StackError(f"the sample could not be made:\n{errors.strip()}")
+            for line in told.splitlines():
                 self.progress.say(line)
-
-    def _set_up_review(self, airflow: Airflow) -> None:
-        title = "set up human review: bucket, template, team, flow definition"
-        with self.progress.stage("review_setup", title):
-            make_accounts(self._settings, self._accounts)
-            airflow.unpause(self._setup)
-            airflow.follow(self._setup, airflow.trigger(self._setup))
 
     def _train_first_model(self, airflow: Airflow, batch: Batch) -> dict[str, Any]:
         """Its champion.json."""
