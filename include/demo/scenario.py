@@ -26,6 +26,7 @@ from include.stack.airflow import Airflow, RunFailed, dag_id
 from include.stack.settings import BUCKET, PROJECT, StackError, StackSettings
 
 FIRST_DATE = dt.date(2026, 11, 1)
+FIRST_IMAGES = 800  # labelled scenes that the first model learns from
 BATCH_IMAGES = 200
 _STAGES = 4 + 2 * BATCHES
 
@@ -86,7 +87,7 @@ class Scenario:
         )
         command = [
             "--seed", str(self._seed), "--out", str(self._sample), "--first-date", str(FIRST_DATE),
-            "--batches", str(BATCHES), "--batch-images", str(BATCH_IMAGES),
+            "--train", str(FIRST_IMAGES), "--batches", str(BATCHES), "--batch-images", str(BATCH_IMAGES),
             "--bucket", BUCKET, "--pipeline", self._task.pipeline, "--endpoint-url", self._settings.cloud.url,
         ]  # fmt: skip
         with (

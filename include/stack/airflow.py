@@ -16,7 +16,7 @@ import httpx
 from include.stack.secrets import ADMINISTRATOR, load_or_create
 from include.stack.settings import StackError, StackSettings
 
-_POLL_SECONDS = 1.5
+_POLL_SECONDS = 1.0
 _FINISHED = frozenset({"success", "failed"})
 # What a task does next is told when it begins, waits (deferred: no worker slot is held) and ends.
 _TOLD = {

@@ -105,6 +105,8 @@ def airflow(settings: StackSettings) -> dict[str, str]:
             "STALE_DAG_THRESHOLD": 200,  # no less than the line before
         },
         "SCHEDULER": {
+            # Seconds; half of it passes between the end of a task and the start of the next, on an average.
+            "SCHEDULER_IDLE_SLEEP_TIME": 0.5,
             # After kill -9 of a scheduler or a worker, its tasks are seen to within a minute or two, not
             # five.
             "ORPHANED_TASKS_CHECK_INTERVAL": 20,
