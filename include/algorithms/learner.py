@@ -81,7 +81,7 @@ class Learner(ABC):
 
     def step(self, *batch: np.ndarray) -> None:
         """Learn from a batch: images (B, H, W, 3; uint8), then what ``objective`` wants to know of them."""
-        rate = self._rate(_steps_taken(self._state))
+        rate = self._rate(steps_taken(self._state))
         self.variables, self._state, numbers = self._compiled(self.variables, self._state, rate, batch)
         self._told.append(numbers)
 
@@ -103,7 +103,7 @@ class Learner(ABC):
         return {"params": params, "batch_stats": statistics}, state, numbers
 
 
-def _steps_taken(state: Any) -> jnp.ndarray:
+def steps_taken(state: Any) -> jnp.ndarray:
     """What the optimiser has counted: whole numbers in its state are nothing else."""
     return next(leaf for leaf in jax.tree.leaves(state) if leaf.dtype == jnp.int32)
 

@@ -22,7 +22,8 @@ class TrainingFollower:
         self._told = 0
 
     def __call__(self, tasks: dict[str, str]) -> None:
-        if tasks.get("train") == "deferred" and self._job is None:
+        running = tasks.get("train") in ("running", "deferred")
+        if running and self._job is None:
             self._job = self._batch.running_training()
         if self._job is None:
             return
@@ -32,7 +33,7 @@ class TrainingFollower:
             epoch, score = int(found["epoch"]) + 1, float(found["score"])
             self._progress.say(f"  epoch {epoch}: {self._task.quality} {score:.3f} on the validation images")
         self._told = len(epochs)
-        if tasks.get("train") != "deferred":  # the last lines came with the job's end, and have been told now
+        if not running:  # the last lines came with the job's end, and have been told now
             self._job, self._told = None, 0
 
 

@@ -123,7 +123,8 @@ def airflow(settings: StackSettings) -> dict[str, str]:
     return {
         **base(settings),
         "AIRFLOW_HOME": str(settings.airflow_home),
-        # The executor imports both before it forks (executor.py): no threads of theirs, which a fork loses.
+        # The executor imports NumPy and Arrow before it forks (executor.py): without their threads, which a
+        # fork would lose.
         "OPENBLAS_NUM_THREADS": "1",
         "JE_ARROW_MALLOC_CONF": "background_thread:false",
         **{

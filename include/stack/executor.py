@@ -50,7 +50,10 @@ class WatchfulLocalExecutor(LocalExecutor):
 
     def start(self) -> None:
         for name in LIBRARIES:
-            import_module(name)
+            try:
+                import_module(name)
+            except ImportError as error:  # the task that needs it says so better
+                self.log.warning("%s is not imported ahead of the tasks: %s", name, error)
         super().start()  # forks the workers
 
     def sync(self) -> None:

@@ -33,7 +33,8 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=15),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),
-    # Of one execution on a worker; waiting is deferred, and its deadline is the trigger's.
+    # Of one execution on a worker, the environment's `wait_seconds` included; the rest of a wait is deferred,
+    # and its deadline is the trigger's.
     "execution_timeout": timedelta(minutes=30),
 }
 

@@ -86,6 +86,6 @@ def train_to_record(pipeline: str, ask: Any) -> tuple[BaseOperator, BaseOperator
         chain(train, evaluate, gate, register, approve, deploy, promote, record)
         # Nothing waits for the report but the end: a person who is asked gets it from `approve`.
         register >> report >> record
-        # A round that has its package goes on past steps that skipped.
+        # Else both would skip when `approve` does, because nobody has to be asked.
         register >> [deploy, promote]
     return train, record

@@ -15,6 +15,10 @@ async def _application(scope: object, receive: object, send: object) -> None:
 
 def test_a_connection_sends_each_write_at_once() -> None:
     async def delays() -> list[int]:
+        async with asyncio.timeout(60):
+            return await connections()
+
+    async def connections() -> list[int]:
         with socket.socket() as listener:  # as our servers make it: no protocol named
             listener.bind(("127.0.0.1", 0))
             server = listening.Server(_application, lifespan="off")

@@ -122,7 +122,9 @@ class Cloud:
                 raise ClientFault(str(error)) from error
             except (HTTPClientError, ConnectionError, IncompleteReadError):
                 # The cloud is down for a moment, or for good: the watch knows how long is too long.
-                self._clients.pop(service, None)
+                with self._making:
+                    if self._clients.get(service) is client:  # and not one that was made anew by now
+                        del self._clients[service]
                 self._watch.look()
                 self._watch.sleep(0.5)
             except (BotoCoreError, ValueError) as error:  # such as a key that is no text

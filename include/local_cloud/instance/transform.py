@@ -35,6 +35,7 @@ from include.wire import AwsError
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 _UPLOADS = 8
 _AHEAD = 4  # objects read before it is their turn: the model waits for no request of S3
+_SMALL = 16 << 20  # bytes; where objects may be larger, none is read ahead
 _MAX_RETRIES = 3  # ModelClientConfig's default
 _TIMEOUT = 600
 _MOST_ANSWER = 256 << 20
@@ -119,7 +120,8 @@ class TransformJob:
                 f"MaxPayloadInMB={job.get('MaxPayloadInMB', 6)}, BatchStrategy=SINGLE_RECORD"
             )
             turns = threading.Semaphore(limits.concurrent)
-            with ThreadPoolExecutor(limits.concurrent + _AHEAD) as pool:
+            ahead = _AHEAD if limits.payload and limits.payload <= _SMALL else 0
+            with ThreadPoolExecutor(limits.concurrent + ahead) as pool:
                 done = pool.map(lambda task: self._one(server, task, limits, turns, data_log), tasks)
                 failures = [failure for failure in done if failure is not None]
         finally:

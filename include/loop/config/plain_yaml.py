@@ -76,8 +76,8 @@ def read_yaml(path: Path) -> Document:
         raise ConfigurationError(f"{path}:{_line(error, text)}: not valid YAML: {said}{hint}") from None
 
 
-# A task asks for its environment some fifteen times, and composing it takes 20 ms. Whoever changes the file
-# changes the text, and what is composed is only read.
+# A task asks for its environment some fifteen times, and composing it takes 20 ms. The text is the key: a
+# changed file is composed anew. Callers make settings of a document and never change it.
 @lru_cache(maxsize=16)
 def _parse(text: str) -> Document:
     loader = _Loader(text)

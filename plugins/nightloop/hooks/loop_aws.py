@@ -73,8 +73,9 @@ class LoopAwsHook(AwsBaseHook):
         """
         frame = inspect.currentframe()
         while frame is not None:
-            if isinstance(caller := frame.f_locals.get("self"), BaseOperator):
-                return type(caller).__name__
+            caller = type(frame.f_locals.get("self"))
+            if issubclass(caller, BaseOperator):
+                return caller.__name__
             frame = frame.f_back
         return "Unknown"
 

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from include.loop.core.errors import Fatal, Skip
 
@@ -145,6 +145,7 @@ class LoopOperator(LoopClients, BaseOperator):
 
     template_fields: Sequence[str] = ("pipeline",)
     ui_color = "#e8f0fb"
+    killed = False
 
     def __init__(
         self,
@@ -168,16 +169,32 @@ class LoopOperator(LoopClients, BaseOperator):
         """Do the step, log what came of it, return counts and S3 URIs, or what tasks are mapped over."""
 
     def ends_soon(self, has_ended: Callable[[], bool]) -> bool:
-        """Whether something ends within the seconds for which a task keeps its worker in this environment.
+        """Whether something ends within the seconds for which a task keeps its worker in this environment:
+        so many in all, however much it waits for. Raises when the task is killed meanwhile.
 
         Where what is waited for takes seconds, that is less work than to defer and to begin the task anew.
         """
-        until = time.monotonic() + self.workspace.environment.airflow.wait_seconds
-        while time.monotonic() < until:
-            if has_ended():
+        began = time.monotonic()
+        while time.monotonic() < self._keeps_worker_until:
+            ended = has_ended()
+            self.stop_if_killed()
+            if ended:
                 return True
-            time.sleep(LOOK_EVERY)
+            waited = time.monotonic() - began
+            time.sleep(min(max(LOOK_EVERY, waited / 20), self.workspace.environment.poll_seconds))
+            self.stop_if_killed()
         return False
+
+    def stop_if_killed(self) -> None:
+        """Airflow calls `on_kill` in the middle of whatever the task does, and the task goes on after it: it
+        must not start what nobody would watch.
+        """
+        if self.killed:
+            raise AirflowException("The task was killed.")
+
+    @cached_property
+    def _keeps_worker_until(self) -> float:
+        return time.monotonic() + self.workspace.environment.airflow.wait_seconds
 
     def end_with_plan(self, context: Context, plan: dict[str, Any], *lines: str) -> NoReturn:
         """End a run that was to look only: the plan as XCom and in the log, and skip."""

@@ -1,6 +1,6 @@
 """SageMaker jobs as tasks: batch inference, replay scores, training, evaluation, all on one base.
 
-The domain describes, else creates, else attaches (`include.loop.aws.jobs`); the base defers while jobs run,
+The domain describes, else creates, else attaches (`include.loop.aws.jobs`); the base waits while jobs run,
 stops them when the task is killed or late, and calls the domain again when they have ended. Job names are
 computed from what the job works on, so a retry or a second run attaches to the job that is there and
 nothing is billed twice. Endpoints are waited for in the same manner (nightloop.operators.serving).
@@ -31,7 +31,8 @@ SECTIONS = {"training": "jobs", "transform": "transform-jobs", "endpoint": "endp
 
 
 class SageMakerJobOperator(LoopOperator):
-    """A step that needs SageMaker jobs: goes as far as it can, waits without a worker slot, goes on.
+    """A step that needs SageMaker jobs: goes as far as it can, waits, goes on. After the environment's
+    `airflow.wait_seconds` it waits without a worker slot.
 
     A job that failed raises with SageMaker's own reason and is tried again under the next attempt number,
     as often as the task has retries; a job that SageMaker calls the caller's fault (ClientError) fails
@@ -85,6 +86,7 @@ class SageMakerJobOperator(LoopOperator):
     def on_kill(self) -> None:
         from include.loop.aws.jobs import stop
 
+        self.killed = True
         if self._pending:
             self.log.warning("The task is killed: asking %s to stop.", ", ".join(self._pending.names))
             stop(self.clients.sagemaker, self._pending)
@@ -93,6 +95,7 @@ class SageMakerJobOperator(LoopOperator):
         from include.loop.aws.jobs import Pending
         from nightloop.triggers.jobs_ended import SageMakerJobsTrigger
 
+        self.stop_if_killed()
         outcome = self.advance(waited_for)
         if not isinstance(outcome, Pending):
             result: dict[str, Any] = outcome if isinstance(outcome, dict) else asdict(outcome)
@@ -119,17 +122,21 @@ class SageMakerJobOperator(LoopOperator):
         return all(self._has_ended(pending.kind, name) for name in pending.names)
 
     def _has_ended(self, kind: ResourceKind, name: str) -> bool:
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         from include.loop.aws.jobs import ResourceKind, has_ended, is_missing
+        from nightloop.triggers.polling import is_passing
 
         describe = getattr(self.clients.sagemaker, kind.describe_operation)
         try:
             return has_ended(kind, describe(**{kind.name_field: name}))
-        except ClientError as error:
-            if kind is ResourceKind.ENDPOINT and is_missing(error):
+        except (BotoCoreError, ClientError) as error:
+            if kind is ResourceKind.ENDPOINT and isinstance(error, ClientError) and is_missing(error):
                 return True  # it is deleted by now
-            raise
+            if not is_passing(error):
+                raise
+            self.log.warning("No answer, asking again: %s", error)
+            return False
 
     def _watch(self, pending: Pending) -> Pending:
         self._pending = pending

@@ -1,7 +1,7 @@
 """The endpoint as tasks: serve a model, choose which, return to an earlier one, tear down.
 
-`include.loop.serving.deployment` goes as far as it can and says which endpoint to wait for; the base waits
-without a worker slot. A change of an endpoint cannot be cancelled: a killed task leaves it to SageMaker, and
+`include.loop.serving.deployment` goes as far as it can and says which endpoint to wait for; the base waits.
+A change of an endpoint cannot be cancelled: a killed task leaves it to SageMaker, and
 the next try waits for its end before it does anything.
 """
 

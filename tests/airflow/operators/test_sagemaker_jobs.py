@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
 from include.loop.core.errors import JobFailed
 from nightloop.operators.challenger import JudgeOperator, PromoteOperator, RegisterOperator
@@ -94,6 +95,13 @@ def job_of(deferred: TaskDeferred) -> str:
     return str(name)
 
 
+def running_job(place: Place) -> str | None:
+    jobs = place.cloud.client("sagemaker").list_training_jobs(
+        NameContains=place.name, StatusEquals="InProgress"
+    )
+    return next((str(job["TrainingJobName"]) for job in jobs["TrainingJobSummaries"]), None)
+
+
 def status(place: Place, job: str) -> str:
     described = place.cloud.client("sagemaker").describe_training_job(TrainingJobName=job)
     return str(described["TrainingJobStatus"])
@@ -171,8 +179,9 @@ def test_a_job_that_takes_too_long_is_stopped(labelled: Place) -> None:
 
 def test_killing_the_task_in_the_worker_stops_its_job(labelled: Place) -> None:
     hyperparameters(labelled, until="never")
-    task = training(labelled, build(labelled))
-    task.on_kill()  # before there is a job: nothing to stop
+    dataset_id = build(labelled)
+    training(labelled, dataset_id).on_kill()  # before there is a job: nothing to stop
+    task = training(labelled, dataset_id)
     job = job_of(defer(labelled, task))
     task.on_kill()
     assert eventually(lambda: status(labelled, job) == "Stopped")
@@ -184,6 +193,22 @@ def test_where_jobs_take_seconds_the_task_keeps_its_worker_until_they_have_ended
     labelled.save()
     task = training(labelled, build(labelled))
     assert task.execute(labelled.context())["training_job"], "it has not been deferred"
+
+
+def test_a_task_that_is_killed_while_it_waits_in_its_worker_stops_its_job_and_goes_no_further(
+    labelled: Place,
+) -> None:
+    labelled.environment_settings["airflow"] = {"wait_seconds": 300}
+    labelled.save()
+    hyperparameters(labelled, until="never")
+    task = training(labelled, build(labelled))
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(task.execute, labelled.context())
+        job = eventually(lambda: running_job(labelled))
+        task.on_kill()
+        with pytest.raises(AirflowException, match="killed"):
+            running.result(60)
+    assert eventually(lambda: status(labelled, job) == "Stopped")
 
 
 def test_a_job_that_takes_longer_than_that_is_waited_for_without_a_worker(labelled: Place) -> None:

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from include.algorithms.learner import schedule
+from include.algorithms.learner import schedule, steps_taken
 from include.algorithms.object_detection.hyperparameters import parse_hyperparameters
 from include.algorithms.object_detection.learner import Learner, optimizer
 
@@ -50,6 +50,19 @@ def test_weight_decay_acts_on_sgd_and_not_on_adam():
     heavy, light = {"weight_decay": "0.5"}, {"weight_decay": "0.0001"}
     assert moved(optimizer="sgd", **heavy)["head_boxes"] > moved(optimizer="sgd", **light)["head_boxes"]
     assert moved(optimizer="adam", **heavy) == moved(optimizer="adam", **light)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"optimizer": name} for name in ("sgd", "adam", "rmsprop", "adadelta")]
+    + [{"optimizer": "adam", "freeze_layer_pattern": "^conv1_.*"}],
+)
+def test_the_steps_taken_are_what_the_optimizer_has_counted(given):
+    rule = optimizer(settings(**given), lambda _: 0.1, PARAMS)
+    state = rule.init(PARAMS)
+    for taken in range(3):
+        assert int(steps_taken(state)) == taken
+        _, state = rule.update(jax.tree.map(np.ones_like, PARAMS), state, PARAMS)
 
 
 def test_layers_that_match_the_pattern_stay():
