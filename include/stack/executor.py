@@ -8,7 +8,7 @@ old.
 
 Airflow's own also lets every task import anew what all of them import: each is forked from a worker that has
 imported none of it. Here the libraries are imported before the workers are forked. Named in the environment
-of the stack's Airflow; knows Airflow and names of libraries only.
+of the stack's Airflow; imports nothing of this project.
 """
 
 from __future__ import annotations
