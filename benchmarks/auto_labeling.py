@@ -27,7 +27,7 @@ from typing import Any
 from PIL import Image
 
 from include.loop.analysis.costs import Prices, ledger
-from include.samples.data_set import CLASSES
+from include.samples.digits import CLASSES
 from include.samples.scenes import draw_single
 from tests.support.cloud import ROLE, LocalCloud
 

@@ -1,9 +1,9 @@
-"""A sample data set, whatever is drawn: day scenes with labels, nightly batches of night scenes without, and
-test sets.
+"""A sample data set, whatever it shows: labelled images for a first model, test sets, and nightly batches
+without labels.
 
 Below its directory lies what belongs below s3://BUCKET/PIPELINE/, and beside it `truth.jsonl`: what the
-simulated reviewers of the nightly batches know, which never goes into the bucket. What the scenes are and how
-they are labelled is said by a `Kind`; digit_scenes.py and digit_classes.py have one each.
+simulated reviewers of the nightly batches know, which never goes into the bucket. What the images are and how
+they are labelled is said by a `Kind`; digit_scenes.py, digit_classes.py and tree_tiles.py have one each.
 """
 
 from __future__ import annotations
@@ -12,44 +12,26 @@ import argparse
 import datetime as dt
 import json
 import mimetypes
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from PIL import Image
 
-from include.samples.scenes import Light, Scene, Writers
+from include.samples.scenes import Scene
 
 DEFAULT_BUCKET = "nightloop-local"
 TRUTH = "truth.jsonl"
 ATTRIBUTE = "review"  # the label attribute, the same one that reviewed answers get
-CLASSES = tuple("0123456789")
 
 _JPEG_QUALITY = 92
-# One number per part of the sample, so that growing one part leaves the images of the others as they are.
-_TRAIN, _VALIDATION, _TEST_DAY, _TEST_NIGHT, _NIGHTLY = range(5)
 
 
-class Draw(Protocol):
-    def __call__(self, light: Light, writers: Writers, *seed: int) -> Scene: ...
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a sample shows. ``label`` gives what a manifest line says of a scene: the label's value, and of
-    its metadata what depends on the task. ``truth`` is what a reviewer is to know of it.
-    """
-
-    module: str
-    description: str
-    pipeline: str
-    job: str  # the labelling job that the manifests name
-    draw: Draw
-    label: Callable[[Scene], tuple[Any, dict[str, Any]]]
-    truth: Callable[[Scene], dict[str, Any]]
-    validation: int = 100  # images by default
+class SampleError(ValueError):
+    """The sample cannot be made; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +41,7 @@ class Sample:
     seed: int
     train: int = 1000
     validation: int = 100
-    test: int = 200  # of each light
+    test: int = 200  # in each test set
     batches: int = 1
     batch_images: int = 300
     first_date: dt.date = dt.date(2026, 11, 1)
@@ -71,7 +53,40 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class Part:
+    """Images that lie in one folder: their files begin with ``name``. With a ``manifest`` (its key) they have
+    labels; of what is ``reviewed`` the simulated reviewers know the truth.
+    """
+
+    name: str
+    folder: str
+    scenes: Iterable[Scene]
+    manifest: str | None = None
+    reviewed: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a sample shows. ``parts`` makes its images. ``label`` gives what a manifest line says of a scene:
+    the label's value, and of its metadata what depends on the task. ``truth`` is what a reviewer is to know
+    of it. The counts are those of the command when it is not told any.
+    """
+
+    module: str
+    description: str
+    pipeline: str
+    job: str  # the labelling job that the manifests name
+    parts: Callable[[Sample], Iterable[Part]]
+    label: Callable[[Scene], tuple[Any, dict[str, Any]]]
+    truth: Callable[[Scene], dict[str, Any]]
+    train: int = Sample.train
+    validation: int = Sample.validation
+    test: int = Sample.test
+    batch_images: int = Sample.batch_images
+
+
+@dataclass(frozen=True)
+class _Written:
     """One image of the sample: its S3 URI, and what is on it."""
 
     source: str
@@ -79,47 +94,30 @@ class _Drawn:
 
 
 def generate(kind: Kind, sample: Sample, out: Path) -> dict[str, int]:
-    """Write the sample below `out`; returns how many images each part has."""
-    truth: list[_Drawn] = []
-    parts: dict[str, int] = {}
-
-    def part(name: str, folder: str, light: Light, writers: Writers, count: int, *words: int) -> list[_Drawn]:
-        """Draw one part into `folder`. File names are unique in the whole sample."""
-        (out / folder).mkdir(parents=True, exist_ok=True)
-        drawn = []
-        for index in range(count):
-            scene = kind.draw(light, writers, sample.seed, *words, index)
-            key = f"{folder}/{name}-{index:04d}.jpg"
-            Image.fromarray(scene.pixels).save(out / key, quality=_JPEG_QUALITY, subsampling=0)
-            drawn.append(_Drawn(f"s3://{sample.bucket}/{sample.pipeline}/{key}", scene))
-        parts[name] = count
-        return drawn
-
-    def manifest(key: str, drawn: Iterable[_Drawn]) -> None:
-        _write_lines(out / key, (_manifest_line(kind, item, sample.first_date) for item in drawn))
-
-    for name, words, count in (
-        ("train", _TRAIN, sample.train),
-        ("validation", _VALIDATION, sample.validation),
-    ):
-        manifest(f"initial/{name}.manifest", part(name, "initial/images", "day", "learning", count, words))
-    lights: tuple[tuple[Light, int], ...] = (("day", _TEST_DAY), ("night", _TEST_NIGHT))
-    for light, words in lights:
-        drawn = part(f"test-{light}", f"test/{light}", light, "test", sample.test, words)
-        manifest(f"test/{light}.manifest", drawn)
-        truth += drawn
-    for date in sample.dates():
-        truth += part(
-            f"night-{date}",
-            f"images/dt={date}",
-            "night",
-            "learning",
-            sample.batch_images,
-            _NIGHTLY,
-            date.toordinal(),
-        )
+    """Write the sample below `out`; returns how many images each part has. SampleError when there is none."""
+    truth: list[_Written] = []
+    counts: dict[str, int] = {}
+    for part in kind.parts(sample):
+        written = _write_images(part, f"s3://{sample.bucket}/{sample.pipeline}", out)
+        counts[part.name] = len(written)
+        if part.manifest is not None:
+            lines = (_manifest_line(kind, item, sample.first_date) for item in written)
+            _write_lines(out / part.manifest, lines)
+        if part.reviewed:
+            truth += written
     _write_lines(out / TRUTH, (_truth_line(kind, item) for item in truth))
-    return parts
+    return counts
+
+
+def _write_images(part: Part, place: str, out: Path) -> list[_Written]:
+    """Save a part's images as JPEG. File names are unique in the whole sample."""
+    (out / part.folder).mkdir(parents=True, exist_ok=True)
+    written = []
+    for index, scene in enumerate(part.scenes):
+        key = f"{part.folder}/{part.name}-{index:04d}.jpg"
+        Image.fromarray(scene.pixels).save(out / key, quality=_JPEG_QUALITY, subsampling=0)
+        written.append(_Written(f"{place}/{key}", scene))
+    return written
 
 
 def upload(sample: Sample, out: Path, s3: Any) -> int:
@@ -136,12 +134,12 @@ def upload(sample: Sample, out: Path, s3: Any) -> int:
     return len(files)
 
 
-def _manifest_line(kind: Kind, item: _Drawn, date: dt.date) -> dict[str, Any]:
+def _manifest_line(kind: Kind, item: _Written, date: dt.date) -> dict[str, Any]:
     """One line of an augmented manifest, in the shape of a labelling job's output."""
     value, metadata = kind.label(item.scene)
     common = {
         "creation-date": f"{date}T00:00:00.000000",
-        "human-annotated": "no",  # the program that drew them knows what they show
+        "human-annotated": "no",  # nobody was asked: what they show was known before
         "job-name": f"labeling-job/{kind.job}",
     }
     return {
@@ -151,7 +149,7 @@ def _manifest_line(kind: Kind, item: _Drawn, date: dt.date) -> dict[str, Any]:
     }
 
 
-def _truth_line(kind: Kind, item: _Drawn) -> dict[str, Any]:
+def _truth_line(kind: Kind, item: _Written) -> dict[str, Any]:
     height, width = item.scene.pixels.shape[:2]
     return {"source-ref": item.source, "width": width, "height": height} | kind.truth(item.scene)
 
@@ -167,13 +165,11 @@ def main(kind: Kind, arguments: Sequence[str] | None = None) -> None:
         "--seed", type=int, required=True, help="not negative; another seed gives other images"
     )
     parser.add_argument("--out", type=Path, required=True, help="directory to write to")
-    parser.add_argument("--train", type=int, default=Sample.train, help="labelled day scenes to learn from")
+    parser.add_argument("--train", type=int, default=kind.train, help="labelled images to learn from")
     parser.add_argument("--validation", type=int, default=kind.validation)
-    parser.add_argument(
-        "--test", type=int, default=Sample.test, help="held-out scenes by day, and as many by night"
-    )
+    parser.add_argument("--test", type=int, default=kind.test, help="held-out images in each test set")
     parser.add_argument("--batches", type=int, default=Sample.batches, help="number of nightly batches")
-    parser.add_argument("--batch-images", type=int, default=Sample.batch_images, help="scenes in each batch")
+    parser.add_argument("--batch-images", type=int, default=kind.batch_images, help="images in each batch")
     parser.add_argument(
         "--first-date", type=dt.date.fromisoformat, default=Sample.first_date, metavar="YYYY-MM-DD"
     )
@@ -195,7 +191,11 @@ def main(kind: Kind, arguments: Sequence[str] | None = None) -> None:
         bucket=options.bucket or DEFAULT_BUCKET,
         pipeline=options.pipeline,
     )
-    for name, count in generate(kind, sample, options.out).items():
+    try:
+        counts = generate(kind, sample, options.out)
+    except SampleError as error:
+        sys.exit(str(error))
+    for name, count in counts.items():
         print(f"{name}: {count} images")
     if options.bucket:
         import boto3

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from include.samples import data_set
-from include.samples.data_set import CLASSES, Kind, Sample
+from include.samples.data_set import Kind, Sample
+from include.samples.digits import CLASSES, drawn
 from include.samples.scenes import Scene, draw_single
 
 
@@ -45,7 +46,7 @@ KIND = Kind(
     description=(__doc__ or "").split("\n")[0],
     pipeline="digit-classes",
     job="digit-classes",
-    draw=draw_single,
+    parts=drawn(draw_single),
     label=_label,
     truth=_truth,
     # Accuracy counts whole images: among few of them the first epochs are as good as the last ones.

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from include.samples import data_set
-from include.samples.data_set import CLASSES, TRUTH, Kind, Sample
-from include.samples.scenes import SIDE, Scene, draw
+from include.samples import boxes, data_set
+from include.samples.data_set import TRUTH, Kind, Sample
+from include.samples.digits import CLASSES, drawn
+from include.samples.scenes import draw
 
 __all__ = ["CLASSES", "TRUTH", "Sample", "generate", "main"]
 
@@ -28,39 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data_set.main(KIND, arguments)
 
 
-def _label(scene: Scene) -> tuple[Any, dict[str, Any]]:
-    """In the shape of a bounding-box labelling job."""
-    boxes = scene.boxes
-    annotations = [
-        {
-            "class_id": CLASSES.index(box.label),
-            "left": box.left,
-            "top": box.top,
-            "width": box.width,
-            "height": box.height,
-        }
-        for box in boxes
-    ]
-    value = {"annotations": annotations, "image_size": [{"width": SIDE, "height": SIDE, "depth": 3}]}
-    return value, {
-        "class-map": {str(CLASSES.index(label)): label for label in sorted({box.label for box in boxes})},
-        "objects": [{"confidence": 1.0} for _ in boxes],
-        "type": "groundtruth/object-detection",
-    }
-
-
-def _truth(scene: Scene) -> dict[str, Any]:
-    return {"boxes": [vars(box) for box in scene.boxes]}
-
-
 KIND = Kind(
     module="include.samples.digit_scenes",
     description=(__doc__ or "").split("\n")[0],
     pipeline="digits",
     job="digit-scenes",
-    draw=draw,
-    label=_label,
-    truth=_truth,
+    parts=drawn(draw),
+    label=boxes.labels_of(CLASSES),
+    truth=boxes.truth,
 )
 
 if __name__ == "__main__":

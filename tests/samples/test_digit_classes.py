@@ -7,8 +7,9 @@ import json
 import numpy as np
 from PIL import Image
 
-from include.samples.data_set import CLASSES, Sample
+from include.samples.data_set import Sample
 from include.samples.digit_classes import generate, main
+from include.samples.digits import CLASSES
 from include.samples.scenes import SINGLE_SIDE, draw_single
 
 
