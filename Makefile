@@ -32,8 +32,8 @@ $(STAMP): $(REQUIREMENTS)
 	@bash .ci/setup $(VENV)
 	@touch $@
 
-demo: setup  ## three batches of sample images: ask, learn, judge (TASK=classification; KEEP=1 leaves it up)
-	@exec $(PY) -m include.demo $(if $(TASK),--task $(TASK))
+demo: setup  ## three batches of sample images: ask, learn, judge (SAMPLE=trees, TASK=classification; KEEP=1 leaves it up)
+	@exec $(PY) -m include.demo $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(TASK),--task $(TASK))
 
 up: setup  ## start the local cloud, the review server and Airflow
 	@exec $(PY) -m include.stack up

@@ -1,7 +1,7 @@
-"""`make demo`: starts the stack, trains a first model by day, reviews three nightly batches, and compares.
+"""`make demo`: starts the stack, trains a first model, reviews three nightly batches, and compares.
 
-Works as a person would, with simulated reviewers: see `scenario.py`. DEMO_SEED changes every image; KEEP=1
-leaves the stack running. The exit code says whether every check of `checks.py` passed.
+Works as a person would, with simulated reviewers: see `scenario.py`. Another DEMO_SEED makes other images of
+the sample; KEEP=1 leaves the stack running. The exit code says whether every check of `checks.py` passed.
 """
 
 from __future__ import annotations
@@ -19,22 +19,26 @@ from typing import Any
 import httpx
 
 from include.demo import checks
+from include.demo.samples import SAMPLES, TASKS, DemoSample
 from include.demo.scenario import Scenario
 from include.demo.table import table
-from include.demo.tasks import TASKS, DemoTask
 from include.stack import lifecycle
 from include.stack.settings import StackError, StackSettings
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m include.demo", description=__doc__)
-    parser.add_argument(
-        "--task",
-        choices=TASKS,
-        default="detection",
-        help="what the model learns: boxes around digits, or which digit it is (default: %(default)s)",
+    wanted = parser.add_mutually_exclusive_group()
+    wanted.add_argument(
+        "--sample",
+        choices=SAMPLES,
+        default="digits",
+        help="what the images show: digits over photographs, boxes around them or one to a picture; or trees "
+        "from the air, for which 20 MB are downloaded once (default: %(default)s)",
     )
-    task = TASKS[parser.parse_args().task]
+    wanted.add_argument("--task", choices=TASKS, help="what is learned of the digits")
+    options = parser.parse_args()
+    sample = TASKS[options.task] if options.task else SAMPLES[options.sample]
     try:
         seed = int(os.environ.get("DEMO_SEED") or 42)
         outer = StackSettings.from_environment()
@@ -43,7 +47,7 @@ def main() -> int:
         return 1
     try:
         with _only_one(outer.home):
-            return _run(task, outer, seed)
+            return _run(sample, outer, seed)
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
@@ -65,11 +69,11 @@ def _only_one(home: Path) -> Iterator[None]:
         yield
 
 
-def _run(task: DemoTask, outer: StackSettings, seed: int) -> int:
+def _run(sample: DemoSample, outer: StackSettings, seed: int) -> int:
     keep = os.environ.get("KEEP", "") not in ("", "0")
     directory = outer.home / "demo"
     settings = outer.demo  # apart from the state of `make up`, and new each time
-    scenario = Scenario(task, settings, directory, seed)
+    scenario = Scenario(sample, settings, directory, seed)
     summary, interrupted = None, False
     try:
         with lifecycle.interruptible():
@@ -90,21 +94,21 @@ def _run(task: DemoTask, outer: StackSettings, seed: int) -> int:
         if interrupted or not keep:
             scenario.progress.say("stopping what the demo started")
             lifecycle.down(settings)
-    code = _verdict(task, summary, directory) if summary else 1
+    code = _verdict(sample, summary, directory) if summary else 1
     if keep and not interrupted and lifecycle.is_running(settings):
         print(f"\nLeft running. Stop it with `make down`.\n{lifecycle.addresses(settings)}")
     return 130 if interrupted else code
 
 
-def _verdict(task: DemoTask, summary: dict[str, Any], directory: Path) -> int:
+def _verdict(sample: DemoSample, summary: dict[str, Any], directory: Path) -> int:
     places = {
         "the numbers": directory / "summary.json",
         "before and after": directory / "pictures",
         "the reports": directory / "reports" / "index.html",
     }
     shown = "\n".join(f"  {name:20}{_shown(path)}" for name, path in places.items())
-    print(f"\n{table(summary)}\n\n{shown}")
-    if not (failed := checks.failed(summary, task.promises)):
+    print(f"\n{table(summary, sample.domains)}\n\n{shown}")
+    if not (failed := checks.failed(summary, sample.promises, sample.domains)):
         print("\nEvery check passed.")
         return 0
     print("\nFailed:\n" + "\n".join(f"  - {check}" for check in failed), file=sys.stderr)

@@ -8,14 +8,14 @@ from __future__ import annotations
 from include.demo.batch import Batch
 from include.demo.progress import Progress
 from include.demo.reviewers import Reviewers
-from include.demo.tasks import DemoTask
+from include.demo.samples import DemoSample
 
 
 class TrainingFollower:
     """While a training job runs, tells each epoch's quality from its lines in CloudWatch Logs."""
 
-    def __init__(self, task: DemoTask, batch: Batch, progress: Progress) -> None:
-        self._task = task
+    def __init__(self, sample: DemoSample, batch: Batch, progress: Progress) -> None:
+        self._sample = sample
         self._batch = batch
         self._progress = progress
         self._job: str | None = None
@@ -28,10 +28,12 @@ class TrainingFollower:
         if self._job is None:
             return
         lines = self._batch.training_lines(self._job)
-        epochs = [found for line in lines if (found := self._task.epoch.search(line))]
+        epochs = [found for line in lines if (found := self._sample.epoch.search(line))]
         for found in epochs[self._told :]:
             epoch, score = int(found["epoch"]) + 1, float(found["score"])
-            self._progress.say(f"  epoch {epoch}: {self._task.quality} {score:.3f} on the validation images")
+            self._progress.say(
+                f"  epoch {epoch}: {self._sample.quality} {score:.3f} on the validation images"
+            )
         self._told = len(epochs)
         if not running:  # the last lines came with the job's end, and have been told now
             self._job, self._told = None, 0

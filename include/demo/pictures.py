@@ -1,4 +1,4 @@
-"""Before and after, in pictures: held-out night scenes with the truth thin and each model's detections thick.
+"""Before and after, in pictures: held-out images with the truth thin and each model's detections thick.
 
 Takes the two models' predictions as SageMaker wrote them ([class, score, xmin, ymin, xmax, ymax], 0..1),
 the test set's manifest and images, all from the bucket; writes one PNG per scene, the two models side by
@@ -17,7 +17,7 @@ from include.demo.batch import Batch
 from include.demo.compared import compared
 from include.pictures import read
 
-_SCALE = 3  # the scenes are 128 pixels wide: too small to look at
+_WIDE = 384  # pixels of one picture, about: scenes of 128 are too small to look at
 _TRUTH, _DETECTION, _PAPER, _INK = "#4caf50", "#ffb300", "#ffffff", "#202020"
 _MARGIN, _CAPTION = 12, 22
 
@@ -48,7 +48,8 @@ def _side_by_side(
     image: bytes, truth: list[dict[str, Any]], predictions: list[list[list[float]]], score: float
 ) -> Image.Image:
     scene = read(image).image
-    wide, high = scene.width * _SCALE, scene.height * _SCALE
+    scale = max(1, round(_WIDE / scene.width))
+    wide, high = scene.width * scale, scene.height * scale
     sheet = Image.new("RGB", (2 * wide + 3 * _MARGIN, high + _CAPTION + 2 * _MARGIN), _PAPER)
     brush = ImageDraw.Draw(sheet)
     for index, (caption, detections) in enumerate(
@@ -59,8 +60,8 @@ def _side_by_side(
         sheet.paste(scene.resize((wide, high), Image.Resampling.NEAREST), (left, top))
         brush.text((left, _MARGIN), f"{caption}: {len(shown)} found, {len(truth)} there", fill=_INK)
         for box in truth:
-            x, y = left + box["left"] * _SCALE, top + box["top"] * _SCALE
-            brush.rectangle((x, y, x + box["width"] * _SCALE, y + box["height"] * _SCALE), outline=_TRUTH)
+            x, y = left + box["left"] * scale, top + box["top"] * scale
+            brush.rectangle((x, y, x + box["width"] * scale, y + box["height"] * scale), outline=_TRUTH)
         for kind, confidence, xmin, ymin, xmax, ymax in shown:
             corners = (left + xmin * wide, top + ymin * high, left + xmax * wide, top + ymax * high)
             brush.rectangle(corners, outline=_DETECTION, width=3)

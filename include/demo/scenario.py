@@ -1,4 +1,4 @@
-"""The demo, told as it happens: a sample, a first model by day, then three nightly batches to learn from.
+"""The demo, told as it happens: a sample, a first model, then three batches of another domain to learn from.
 
 Drives a running stack from outside, as a person would: DAGs by Airflow's REST API, images and results by S3,
 simulated reviewers as processes of their own. `run` gives the summary that the checks are made on.
@@ -19,31 +19,29 @@ from include.demo.checks import BATCHES
 from include.demo.log_followers import ReviewFollower, TrainingFollower
 from include.demo.progress import Progress
 from include.demo.reviewers import Reviewers, make_accounts
-from include.demo.summary import LIGHTS, BatchFacts, summarise, verdict_in_words
-from include.demo.tasks import DemoTask
+from include.demo.samples import DemoSample
+from include.demo.summary import BatchFacts, summarise, verdict_in_words
 from include.stack import environment, lifecycle
 from include.stack.airflow import Airflow, RunFailed, dag_id
 from include.stack.settings import BUCKET, PROJECT, StackError, StackSettings
 
 FIRST_DATE = dt.date(2026, 11, 1)
-FIRST_IMAGES = 800  # labelled scenes that the first model learns from
-BATCH_IMAGES = 200
 _STAGES = 4 + 2 * BATCHES
 
 
 class Scenario:
     """One demo: `directory` gets the sample, pictures and reports; the stack's home lies inside it."""
 
-    def __init__(self, task: DemoTask, settings: StackSettings, directory: Path, seed: int) -> None:
-        self._task = task
+    def __init__(self, sample: DemoSample, settings: StackSettings, directory: Path, seed: int) -> None:
+        self._sample = sample
         self._setup, self._initial, self._nightly, self._incremental = (
-            dag_id(flow, task.pipeline)
+            dag_id(flow, sample.pipeline)
             for flow in ("review_setup", "initial_training", "nightly_review", "incremental_training")
         )
         self._settings = settings
         self._directory = directory
         self._seed = seed
-        self._sample = directory / "sample"
+        self._images = directory / "sample"
         self._accounts = directory / "reviewers.json"
         self.progress = Progress(_STAGES)
 
@@ -51,7 +49,7 @@ class Scenario:
         """Run all of it; the summary. Raises StackError or RunFailed when a part of it fails."""
         airflow = self._start()
         dates = [str(FIRST_DATE + dt.timedelta(days=day)) for day in range(BATCHES)]
-        pipeline = Batch(self._settings, self._task.pipeline, dates[0])
+        pipeline = Batch(self._settings, self._sample.pipeline, dates[0])
         batches = [pipeline.on(date) for date in dates]
         self._prepare(airflow)
         champion = first = self._train_first_model(airflow, batches[0])
@@ -63,7 +61,7 @@ class Scenario:
         with self.progress.stage("report", "fetch the reports, and draw the before and after"):
             self._fetch_reports(batches[-1])
             self._draw(batches[-1], first["training_job"], champion["training_job"])
-        summary = summarise(self._seed, told)
+        summary = summarise(self._seed, told, self._sample.domains)
         summary["endpoint"] = batches[-1].endpoint()
         summary["seconds"] = self.progress.seconds | {"total": round(self.progress.elapsed(), 1)}
         summary["jobs"] = [asdict(job) for job in batches[-1].jobs()]
@@ -81,19 +79,21 @@ class Scenario:
 
     def _prepare(self, airflow: Airflow) -> None:
         """The sample in the bucket, and everything that people need: neither waits for the other."""
-        place = f"s3://{BUCKET}/{self._task.pipeline}/"
+        sample = self._sample
+        place = f"s3://{BUCKET}/{sample.pipeline}/"
         title = (
-            f"draw a sample, seed {self._seed}, for {place}; set up review: template, team, flow definition"
+            f"make a sample, seed {self._seed}, for {place}; set up review: template, team, flow definition"
         )
         command = [
-            "--seed", str(self._seed), "--out", str(self._sample), "--first-date", str(FIRST_DATE),
-            "--train", str(FIRST_IMAGES), "--batches", str(BATCHES), "--batch-images", str(BATCH_IMAGES),
-            "--bucket", BUCKET, "--pipeline", self._task.pipeline, "--endpoint-url", self._settings.cloud.url,
+            "--seed", str(self._seed), "--out", str(self._images), "--first-date", str(FIRST_DATE),
+            "--train", str(sample.first_images), "--batches", str(BATCHES),
+            "--batch-images", str(sample.batch_images), "--bucket", BUCKET, "--pipeline", sample.pipeline,
+            "--endpoint-url", self._settings.cloud.url,
         ]  # fmt: skip
         with (
             self.progress.stage("preparation", title),
             subprocess.Popen(  # noqa: S603 -- our own program
-                [sys.executable, "-m", self._task.sample, *command],
+                [sys.executable, "-m", sample.module, *command],
                 cwd=PROJECT,
                 env=environment.inherited()
                 | environment.base(self._settings)
@@ -118,14 +118,15 @@ class Scenario:
 
     def _train_first_model(self, airflow: Airflow, batch: Batch) -> dict[str, Any]:
         """Its champion.json."""
-        with self.progress.stage("initial_training", "train the first model, on day scenes only"):
+        source = self._sample.domains.source
+        with self.progress.stage("initial_training", f"train the first model, {source.words} only"):
             airflow.unpause(self._initial)
             run = airflow.trigger(self._initial)
-            airflow.follow(self._initial, run, TrainingFollower(self._task, batch, self.progress))
+            airflow.follow(self._initial, run, TrainingFollower(self._sample, batch, self.progress))
             first = batch.champion()
             if first is None:
                 raise RunFailed(f"{self._initial} ended without a champion: see the log of its task `gate`")
-            self.progress.say(f"the first champion: {_scores(first)}")
+            self.progress.say(f"the first champion: {self._scores(first)}")
             # Before the asset event, which would start nothing otherwise.
             airflow.unpause(self._incremental)
             airflow.unpause(self._nightly)
@@ -137,7 +138,7 @@ class Scenario:
         """One batch's review and the training it starts; `champion` is the one before it."""
         known = airflow.runs_by_asset(self._incremental)
         log = self._directory / f"reviewers-{batch.date}.log"
-        truth = self._sample / "truth.jsonl"
+        truth = self._images / "truth.jsonl"
         reviewers = Reviewers(self._settings, truth, self._accounts, self._seed, log)
         try:
             self._review(airflow, batch, reviewers)
@@ -165,7 +166,7 @@ class Scenario:
         title = "learn from the answers; the label asset has started it"
         with self.progress.stage("incremental_training", title):
             run = airflow.new_run_by_asset(self._incremental, known)
-            airflow.follow(self._incremental, run, TrainingFollower(self._task, batch, self.progress))
+            airflow.follow(self._incremental, run, TrainingFollower(self._sample, batch, self.progress))
             training_job = (airflow.returned(self._incremental, run, "train") or {}).get("training_job")
             # What people would have needed, as the simulation models it: these do not look, they know.
             work = reviewers.finish()
@@ -182,7 +183,7 @@ class Scenario:
                 verdict=batch.verdict(training_job) if training_job else None,
             )
             self.progress.say(f"the gate: {verdict_in_words(facts) or 'was not asked'}")
-            self.progress.say(f"the champion now: {_scores(facts.after)}")
+            self.progress.say(f"the champion now: {self._scores(facts.after)}")
         return facts
 
     # ---- what is left to look at
@@ -198,10 +199,10 @@ class Scenario:
     def _draw(self, batch: Batch, first: str, last: str) -> None:
         out = self._directory / "pictures"
         out.mkdir(parents=True, exist_ok=True)
-        drawn = self._task.draw(batch, "night", first, last, out)
+        drawn = self._sample.draw(batch, self._sample.domains.target.test_set, first, last, out)
         self.progress.say(f"{len(drawn)} pictures in pictures/")
 
-
-def _scores(champion: dict[str, Any]) -> str:
-    by_light = (f"{champion['score'][light]:.3f} by {light}" for light in LIGHTS)
-    return f"{champion['metric']} {', '.join(by_light)}"
+    def _scores(self, champion: dict[str, Any]) -> str:
+        domains = self._sample.domains.both
+        scores = (f"{champion['score'][domain.test_set]:.3f} {domain.words}" for domain in domains)
+        return f"{champion['metric']} {', '.join(scores)}"

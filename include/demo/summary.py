@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-LIGHTS = ("day", "night")
+from include.demo.domains import Domains
+
 _COUNTS = ("images", "reviewed", "answers", "labels", "quarantined")
 
 
@@ -39,9 +40,9 @@ class BatchFacts:
         return self.after["number"] > self.before["number"]
 
 
-def summarise(seed: int, batches: Sequence[BatchFacts]) -> dict[str, Any]:
+def summarise(seed: int, batches: Sequence[BatchFacts], domains: Domains) -> dict[str, Any]:
     """The whole summary but for `seconds`, `jobs` and `endpoint`, which belong to no batch."""
-    rows = [_row(batch) for batch in batches]
+    rows = [_row(batch, domains) for batch in batches]
     loops: Counter[str] = Counter()
     for batch in batches:
         loops.update(batch.loops)
@@ -52,7 +53,7 @@ def summarise(seed: int, batches: Sequence[BatchFacts]) -> dict[str, Any]:
         **{name: sum(row[name] for row in rows) for name in _COUNTS},
         "human_loops": {name: loops[name] for name in first.loops},
         "metric": last.after["metric"],
-        "score": _score(first.before, last.after),
+        "score": _score(first.before, last.after, domains),
         "promoted": last.after["number"] > first.before["number"],
         "champion": last.after["training_job"],
         "reviewer_seconds": round(sum(batch.reviewer_seconds for batch in batches), 1),
@@ -72,7 +73,7 @@ def verdict_in_words(batch: BatchFacts) -> str:
     return f"not promoted: {reasons}"
 
 
-def _row(batch: BatchFacts) -> dict[str, Any]:
+def _row(batch: BatchFacts, domains: Domains) -> dict[str, Any]:
     return {
         "batch_date": batch.batch_date,
         "images": batch.images,
@@ -80,7 +81,7 @@ def _row(batch: BatchFacts) -> dict[str, Any]:
         "answers": batch.labels["answers"],
         "labels": batch.labels["labels"],
         "quarantined": batch.labels["quarantined"],
-        "score": _score(batch.before, batch.after),
+        "score": _score(batch.before, batch.after, domains),
         "verdict": verdict_in_words(batch),
         "promoted": batch.promoted,
         "training_job": batch.training_job,
@@ -88,11 +89,11 @@ def _row(batch: BatchFacts) -> dict[str, Any]:
     }
 
 
-def _score(before: dict[str, Any], after: dict[str, Any]) -> dict[str, dict[str, float]]:
+def _score(before: dict[str, Any], after: dict[str, Any], domains: Domains) -> dict[str, dict[str, float]]:
     return {
-        light: {
-            "before": round(before["score"][light], 4),
-            "after": round(after["score"][light], 4),
+        domain.test_set: {
+            "before": round(before["score"][domain.test_set], 4),
+            "after": round(after["score"][domain.test_set], 4),
         }
-        for light in LIGHTS
+        for domain in domains.both
     }

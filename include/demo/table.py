@@ -5,10 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from include.demo.domains import Domains
+
 _WIDTH = 110
 
 
-def table(summary: dict[str, Any]) -> str:
+def table(summary: dict[str, Any], domains: Domains) -> str:
     """What the model sees after each batch, what the gate said, and what that took."""
     loops, seconds = summary["human_loops"], summary["seconds"]
     counts = {
@@ -21,7 +23,7 @@ def table(summary: dict[str, Any]) -> str:
         "reviewer seconds (modelled)": f"{summary['reviewer_seconds']:.0f}",
     }
     rows = [
-        *_score_rows(summary),
+        *_score_rows(summary, domains),
         "",
         *_verdict_rows(summary["batches"]),
         "",
@@ -32,23 +34,21 @@ def table(summary: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def _score_rows(summary: dict[str, Any]) -> list[str]:
+def _score_rows(summary: dict[str, Any], domains: Domains) -> list[str]:
     """One row per batch; the score is the champion's: without a promotion it repeats the row above."""
-    day, night = summary["score"]["day"], summary["score"]["night"]
-    title = f"{summary['metric']} on held-out scenes"
-    rows = [
-        f"  {title:32}{'by day':>10}{'by night':>10}{'asked':>8}   champion",
-        f"  {'the first model':32}{day['before']:10.3f}{night['before']:10.3f}",
-    ]
+    names = [domain.test_set for domain in domains.both]
+    words = "".join(f"{domain.words:>10}" for domain in domains.both)
+    score = summary["score"]
+    title = f"{summary['metric']} on held-out images"
+    before = "".join(f"{score[name]['before']:10.3f}" for name in names)
+    rows = [f"  {title:32}{words}{'asked':>8}   champion", f"  {'the first model':32}{before}"]
     for each in summary["batches"]:
-        after = {light: value["after"] for light, value in each["score"].items()}
+        after = "".join(f"{each['score'][name]['after']:10.3f}" for name in names)
         outcome = "new" if each["promoted"] else "stays"
-        rows.append(
-            f"  {'after the batch of ' + each['batch_date']:32}{after['day']:10.3f}{after['night']:10.3f}"
-            f"{each['reviewed']:8d}   {outcome}"
-        )
-    change = {light: value["after"] - value["before"] for light, value in summary["score"].items()}
-    rows.append(f"  {'change':32}{change['day']:+10.3f}{change['night']:+10.3f}{summary['reviewed']:8d}")
+        batch = f"after the batch of {each['batch_date']}"
+        rows.append(f"  {batch:32}{after}{each['reviewed']:8d}   {outcome}")
+    change = "".join(f"{score[name]['after'] - score[name]['before']:+10.3f}" for name in names)
+    rows.append(f"  {'change':32}{change}{summary['reviewed']:8d}")
     return rows
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from include.demo.checks import failed
+from include.demo.samples import SAMPLES
 from include.demo.table import table
-from include.demo.tasks import TASKS
 
 
 def batch(date: str, before: tuple[float, float], after: tuple[float, float], verdict: str) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def batch(date: str, before: tuple[float, float], after: tuple[float, float], ve
     }
 
 
-PROMISES = TASKS["detection"].promises
+PROMISES, LIGHTS = SAMPLES["digits"].promises, SAMPLES["digits"].domains
 PASSED: dict[str, Any] = {
     "seed": 7,
     "batch_date": "2026-11-01",
@@ -62,7 +62,7 @@ def changed(*path: str | int, to: object, **more: object) -> dict[str, Any]:
 
 
 def test_a_good_run_passes_all_of_them_also_when_a_batch_was_rightly_turned_down():
-    assert failed(PASSED, PROMISES) == []
+    assert failed(PASSED, PROMISES, LIGHTS) == []
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_a_good_run_passes_all_of_them_also_when_a_batch_was_rightly_turned_down
     ],
 )
 def test_each_failed_check_is_told(summary, word):
-    told = failed(summary, PROMISES)
+    told = failed(summary, PROMISES, LIGHTS)
     assert len(told) == 1
     assert word in told[0]
 
 
 def test_the_table_has_a_row_per_batch_and_the_gates_words():
-    shown = table(PASSED).splitlines()
+    shown = table(PASSED, LIGHTS).splitlines()
     assert "  the first model                      0.810     0.010" in shown
     assert "  after the batch of 2026-11-01        0.790     0.550      40   new" in shown
     assert "  after the batch of 2026-11-02        0.790     0.550      40   stays" in shown
@@ -107,13 +107,26 @@ def test_the_table_has_a_row_per_batch_and_the_gates_words():
 
 
 def test_a_long_verdict_is_wrapped_below_its_date():
-    shown = table(changed("batches", 0, "verdict", to="promoted: " + "word " * 40)).splitlines()
+    shown = table(changed("batches", 0, "verdict", to="promoted: " + "word " * 40), LIGHTS).splitlines()
     start = next(index for index, line in enumerate(shown) if line.startswith("  2026-11-01"))
     assert len(shown[start]) <= 110
     assert shown[start + 1].startswith(" " * 14 + "word")
 
 
-def test_another_task_has_the_same_checks_with_its_own_promises():
-    promises = TASKS["classification"].promises
-    assert len(failed(changed("score", "night", "after", to=promises.night_after - 0.01), promises)) == 1
-    assert failed(changed("score", "night", "after", to=promises.night_after), promises) == []
+def test_another_sample_has_the_same_checks_with_its_own_promises_domains_and_words():
+    promises, sites = SAMPLES["trees"].promises, SAMPLES["trees"].domains
+
+    def on_sites(after: float) -> dict[str, Any]:
+        """A run with the first model just below what is promised, and a gain on site B."""
+        before = (0.4, promises.before - 0.01)
+        told = [batch(f"2026-11-0{day}", before, (0.4, after), "promoted: gained") for day in (1, 2, 3)]
+        for each in told:
+            each["score"] = dict(zip(("site-a", "site-b"), each["score"].values(), strict=True))
+        score = {"site-a": {"before": 0.4, "after": 0.4}, "site-b": {"before": before[1], "after": after}}
+        return PASSED | {"batches": told, "score": score}
+
+    assert failed(on_sites(promises.after), promises, sites) == []
+    (told,) = failed(on_sites(promises.after - 0.005), promises, sites)
+    assert told == f"after: mAP@0.5 on site B at least {promises.after:.2f}"
+    heading = table(on_sites(promises.after), sites).splitlines()[0]
+    assert heading.split("images")[1].strip() == "on site A on site B   asked   champion"

@@ -8,7 +8,7 @@ import pytest
 
 from include.demo.log_followers import TrainingFollower
 from include.demo.progress import Progress
-from include.demo.tasks import TASKS
+from include.demo.samples import SAMPLES
 
 
 class Jobs:
@@ -30,7 +30,7 @@ def test_each_epoch_is_told_once_however_the_task_waits_for_the_job(
     waiting: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     jobs: Any = Jobs()
-    follower = TrainingFollower(TASKS["detection"], jobs, Progress(1))
+    follower = TrainingFollower(SAMPLES["digits"], jobs, Progress(1))
     follower({"train": waiting})  # the job is not there yet
     jobs.running = "train-1"
     for epoch in range(3):

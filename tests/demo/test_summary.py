@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from include.demo.samples import SAMPLES
 from include.demo.summary import BatchFacts, summarise, verdict_in_words
 
 
@@ -31,6 +32,7 @@ def facts(date: str, before: dict[str, Any], after: dict[str, Any], *reasons: st
     )
 
 
+LIGHTS = SAMPLES["digits"].domains
 FIRST, SECOND, THIRD = champion(1, 0.95, 0.02), champion(2, 0.94, 0.6), champion(3, 0.945, 0.7)
 BATCHES = [
     facts("2026-11-01", FIRST, SECOND, "night gained 0.580"),
@@ -40,7 +42,7 @@ BATCHES = [
 
 
 def test_the_top_level_runs_from_before_the_first_batch_to_after_the_last():
-    summary = summarise(7, BATCHES)
+    summary = summarise(7, BATCHES, LIGHTS)
     assert summary["score"] == {
         "day": {"before": 0.95, "after": 0.945},
         "night": {"before": 0.02, "after": 0.7},
@@ -52,21 +54,21 @@ def test_the_top_level_runs_from_before_the_first_batch_to_after_the_last():
 
 
 def test_counts_are_sums_over_the_batches():
-    summary = summarise(7, BATCHES)
+    summary = summarise(7, BATCHES, LIGHTS)
     counts = ("images", "reviewed", "answers", "labels", "quarantined", "reviewer_seconds")
     assert [summary[name] for name in counts] == [600, 120, 120, 117, 3, 1800.8]
     assert summary["human_loops"] == {"started": 120, "completed": 120, "failed": 0, "duplicates": 0}
 
 
 def test_a_batch_without_promotion_has_the_champion_that_stayed_and_the_reasons():
-    row = summarise(7, BATCHES)["batches"][1]
+    row = summarise(7, BATCHES, LIGHTS)["batches"][1]
     assert row["score"]["night"] == {"before": 0.6, "after": 0.6}
     assert row["promoted"] is False
     assert row["verdict"] == "not promoted: day fell from 0.940 to 0.880; memory fell"
 
 
 def test_when_no_batch_changed_the_champion_nothing_was_promoted():
-    assert summarise(7, [BATCHES[1]])["promoted"] is False
+    assert summarise(7, [BATCHES[1]], LIGHTS)["promoted"] is False
 
 
 def test_a_verdict_says_what_became_of_the_challenger():
