@@ -1,8 +1,8 @@
-"""Batches of the digits sample without cloud and people: what is asked, answered and learned.
+"""Batches of a sample without cloud and people: what is asked, answered and learned.
 
 A ``Study`` is one seed: its images, made again only when one is looked at, its labels, and its models
 (models.py), all kept below ``.nightloop/benchmarks/<seed>/``. The rules are the loop's own functions, with
-the settings of ``include/pipelines/digits.yaml``; the reviewers are those of the sample.
+the settings of the sample's pipeline; the reviewers are those of the sample.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 import json
 import tempfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from benchmarks.models import CACHE, PIPELINE, Model, Models, replace
+from include.loop.config import load_pipeline
 from include.loop.core.identity import share
 from include.loop.core.records.triage import Decision
 from include.loop.dataset import replay
@@ -27,7 +28,8 @@ from include.loop.strategies import AUDIT
 from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox, read_value
 from include.loop.tasks.detection.predictions import Detection
-from include.samples.digit_scenes import TRUTH, Sample, generate
+from include.samples import digit_scenes, tree_tiles
+from include.samples.data_set import TRUTH, Sample
 from include.samples.reviewing import Noise, review
 from include.samples.truths import Truth, Truths
 
@@ -35,6 +37,32 @@ BATCHES = 5
 BATCH_IMAGES = 200  # as in the demo
 
 Lines = list[LabelledImage]
+
+
+@dataclass(frozen=True)
+class World:
+    """A sample to study: its pipeline's name, how it is made, and where in the cache it is kept."""
+
+    pipeline: str
+    generate: Callable[[Sample, Path], dict[str, int]]
+    sample: Callable[[int], Sample]
+    folder: str
+
+
+DIGITS = World(
+    "digits",
+    digit_scenes.generate,
+    lambda seed: Sample(seed, batches=BATCHES, batch_images=BATCH_IMAGES),
+    folder="",
+)
+TREES = World(
+    "trees",
+    tree_tiles.generate,
+    lambda seed: Sample(
+        seed, train=119, validation=51, test=119, batches=3, batch_images=45, pipeline="trees"
+    ),
+    folder="trees",
+)
 
 
 @dataclass(frozen=True)
@@ -49,10 +77,10 @@ class Reviewed:
 class Study:
     """One seed. A context: images that had to be made are deleted at its end."""
 
-    def __init__(self, seed: int, may_train: bool = True) -> None:
-        self.seed = seed
-        self.models = Models(CACHE / str(seed), self._image, may_train)
-        self._sample = Sample(seed, batches=BATCHES, batch_images=BATCH_IMAGES)
+    def __init__(self, seed: int, may_train: bool = True, world: World = DIGITS) -> None:
+        self.seed, self.pipeline, self._world = seed, load_pipeline(world.pipeline), world
+        self.models = Models(CACHE / world.folder / str(seed), self._image, may_train, self.pipeline)
+        self._sample = world.sample(seed)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Study:
@@ -66,7 +94,7 @@ class Study:
 
     def labels(self, name: str) -> Lines:
         """The true lines of ``initial/train``, ``initial/validation``, ``test/day`` or ``test/night``."""
-        return [_line(value) for value in self._values(f"{name}.manifest")]
+        return [self._line(value) for value in self._values(f"{name}.manifest")]
 
     def halves(self) -> tuple[Lines, Lines]:
         """The first held-out scenes: those that validate, and those of the memory set."""
@@ -89,11 +117,11 @@ class Study:
         batch = list(self.digits(number))
         seen = self.models.detect(champion, f"batch-{number}", batch)
         said = [Predicted(image, self._identity(image), seen[image]) for image in batch]
-        found = [item for item in weigh(said, PIPELINE.triage) if item.rank]
+        found = [item for item in weigh(said, self.pipeline.triage) if item.rank]
         found.sort(key=lambda item: (item.rank, item.row.image))
         rows = ask(
             [(item.row, item.why) for item in found],
-            PIPELINE.triage.cap,
+            self.pipeline.triage.cap,
             lambda images: (Look() for _ in images),
         )
         asked = {row.image: row.reason for row in rows if row.decision is Decision.ASK}
@@ -115,7 +143,7 @@ class Study:
             line = self._answer(image, (seen or {}).get(image, ()), truths, noise)
             if image in audits:
                 batch.audits.append(line)
-            elif share("side", self._identity(image)) < PIPELINE.training.validation_share:
+            elif share("side", self._identity(image)) < self.pipeline.training.validation_share:
                 batch.held_out.append(line)
             else:
                 batch.learned.append(line)
@@ -123,7 +151,7 @@ class Study:
 
     def replayed(self, champion: Model, known: Lines, new: Lines, part: str, kind: str) -> Lines:
         """The known labels that are shown again beside the new ones, as loop/replay.py chooses them."""
-        settings = PIPELINE.training.replay
+        settings = self.pipeline.training.replay
         by_source = {line.source: line for line in known}
         count = round(len(new) * settings.per_new)
         salt = f"{self.seed}/{part}"
@@ -132,7 +160,7 @@ class Study:
             return [by_source[source] for source in order[:count]]
         pool = order[: round(count * settings.pool)]
         found = self.models.detect(champion, f"pool-{part}", pool)
-        threshold = PIPELINE.evaluation.score_threshold
+        threshold = self.pipeline.evaluation.score_threshold
         chosen = replay.choose(
             {source: _classes(line) for source, line in by_source.items()},
             [_classes(line) for line in new],
@@ -151,14 +179,14 @@ class Study:
     @functools.cached_property
     def _images(self) -> Path:
         self._temporary = tempfile.TemporaryDirectory()
-        generate(self._sample, Path(self._temporary.name))
+        self._world.generate(self._sample, Path(self._temporary.name))
         return Path(self._temporary.name)
 
     def _image(self, source: str) -> bytes:
         return (self._images / source.split("/", 4)[4]).read_bytes()
 
     def _values(self, name: str) -> list[dict[str, Any]]:
-        kept = self.models.folder / f"labels-{BATCHES}x{BATCH_IMAGES}" / name
+        kept = self.models.folder / f"labels-{self._sample.batches}x{self._sample.batch_images}" / name
         if not kept.exists():
             replace(kept, (self._images / name).read_bytes())
         return [json.loads(line) for line in kept.read_bytes().split(b"\n") if line.strip()]
@@ -170,27 +198,31 @@ class Study:
     def _answer(self, source: str, seen: Iterable[Detection], truths: Truths, noise: Noise) -> LabelledImage:
         truth = truths.find(source)
         assert isinstance(truth, Truth), f"the sample does not know {source}"
-        least = PIPELINE.review.prelabel_threshold
-        prelabels = [_drawn(item, truth.width, truth.height) for item in seen if item.score >= least]
-        task = {"labels": PIPELINE.classes, "initialValue": prelabels}
+        least = self.pipeline.review.prelabel_threshold
+        prelabels = [
+            _drawn(item, truth.width, truth.height, self.pipeline.classes)
+            for item in seen
+            if item.score >= least
+        ]
+        task = {"labels": self.pipeline.classes, "initialValue": prelabels}
         reviewed = review(task, truth, noise, Random(f"{self.seed}/{source}"), seconds_per_box=7.0)
         boxes = [
-            {"class_id": PIPELINE.classes.index(box["label"])}
+            {"class_id": self.pipeline.classes.index(box["label"])}
             | {side: box[side] for side in ("left", "top", "width", "height")}
             for box in reviewed.content["annotatedResult"]["boundingBoxes"]
         ]
         size = {"width": truth.width, "height": truth.height, "depth": 3}
         label = {"annotations": boxes, "image_size": [size]}
-        return _line({"source-ref": source, PIPELINE.label_attribute: label})
+        return self._line({"source-ref": source, self.pipeline.label_attribute: label})
+
+    def _line(self, value: dict[str, Any]) -> LabelledImage:
+        return read_value(value, self.pipeline.label_attribute, self.pipeline.classes)
 
 
 def relabelled(line: LabelledImage, boxes: Iterable[ManifestBox]) -> LabelledImage:
     """The same image with other boxes."""
     label = line.value[PIPELINE.label_attribute] | {"annotations": [vars(box) for box in boxes]}
-    return _line(line.value | {PIPELINE.label_attribute: label})
-
-
-def _line(value: dict[str, Any]) -> LabelledImage:
+    value = line.value | {PIPELINE.label_attribute: label}
     return read_value(value, PIPELINE.label_attribute, PIPELINE.classes)
 
 
@@ -198,11 +230,11 @@ def _classes(line: LabelledImage) -> list[int]:
     return [box.class_id for box in line.boxes]
 
 
-def _drawn(item: Detection, width: int, height: int) -> dict[str, Any]:
+def _drawn(item: Detection, width: int, height: int, classes: Sequence[str]) -> dict[str, Any]:
     """A detection as the box, in pixels, that a reviewer starts from."""
     left, top = round(item.xmin * width), round(item.ymin * height)
     return {
-        "label": PIPELINE.classes[item.class_id],
+        "label": classes[item.class_id],
         "left": left,
         "top": top,
         "width": max(1, round(item.xmax * width) - left),

@@ -19,7 +19,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from include.algorithms.images import decode
 from include.algorithms.object_detection import artifact
 from include.algorithms.object_detection.predict import Predictor
 from include.algorithms.object_detection.train import train
-from include.loop.config import Stage, load_pipeline
+from include.loop.config import Pipeline, Stage, load_pipeline
 from include.loop.core.identity import content_hash
 from include.loop.tasks.detection.manifest import LabelledImage
 from include.loop.tasks.detection.predictions import Detection
@@ -75,6 +75,7 @@ class Models:
     folder: Path
     read: Callable[[str], bytes]
     may_train: bool = True
+    pipeline: Pipeline = PIPELINE
 
     def train(
         self,
@@ -83,19 +84,22 @@ class Models:
         learn: Sequence[LabelledImage],
         validate: Sequence[LabelledImage],
         parent: Model | None = None,
+        changes: Mapping[str, object] | None = None,
     ) -> Model:
-        """The model of these lines and the pipeline's hyperparameters. NotKept when it is not there, and
-        none may be trained.
+        """The model of these lines and the pipeline's hyperparameters, with ``changes``. NotKept when it is
+        not there, and none may be trained.
         """
+        training = self.pipeline.training
         model = Model(name, self.folder / name)
         settings = {
-            "num_classes": len(PIPELINE.classes),
+            "num_classes": len(self.pipeline.classes),
             "num_training_samples": len(learn),
-            "base_network": PIPELINE.training.base_network,
-            "image_shape": PIPELINE.training.image_shape,
-            **getattr(PIPELINE.training, stage).hyperparameters,
+            "base_network": training.base_network,
+            "image_shape": training.image_shape,
+            **getattr(training, stage).hyperparameters,
+            **(changes or {}),
         }
-        sides = [sorted([line.source, _label(line)] for line in lines) for lines in (learn, validate)]
+        sides = [sorted([line.source, self._label(line)] for line in lines) for lines in (learn, validate)]
         made_of = content_hash(settings, sides, parent and parent.cost["made_of"])
         if model.is_made_of(made_of):
             return model
@@ -156,7 +160,7 @@ class Models:
             with (data / f"{name}_0").open("wb") as stream:
                 for line in sorted(lines, key=lambda line: line.source):
                     recordio.write(stream, self.read(line.source))
-                    recordio.write(stream, _label(line).encode())
+                    recordio.write(stream, self._label(line).encode())
         if parent is not None:
             channels["model"] = {"TrainingInputMode": "File"}
             (data / "model").symlink_to(parent.folder, target_is_directory=True)
@@ -180,6 +184,9 @@ class Models:
                 found.append(np.column_stack([np.full(len(rows), start + offset), rows]))
         return np.concatenate(found or [np.empty((0, 7))]).astype(np.float32)
 
+    def _label(self, line: LabelledImage) -> str:
+        return json.dumps(line.value[self.pipeline.label_attribute])
+
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file in one step."""
@@ -187,10 +194,6 @@ def replace(path: Path, content: bytes) -> None:
     partial = path.with_suffix(".partial")
     partial.write_bytes(content)
     os.replace(partial, path)
-
-
-def _label(line: LabelledImage) -> str:
-    return json.dumps(line.value[PIPELINE.label_attribute])
 
 
 def _by_image(images: Sequence[str], rows: np.ndarray) -> Detections:

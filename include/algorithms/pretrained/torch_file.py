@@ -11,7 +11,7 @@ import collections
 import pickle
 import struct
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class _View:
     strides: tuple[int, ...]
 
 
-def read(file: BinaryIO) -> dict[str, np.ndarray]:
+def read(file: IO[bytes]) -> dict[str, np.ndarray]:
     """The tensors by name, in row order. Raises NotTensors."""
     try:
         if (_load(file), _load(file)) != (_MAGIC, _VERSION):
@@ -57,7 +57,7 @@ def read(file: BinaryIO) -> dict[str, np.ndarray]:
         raise NotTensors(f"it cannot be read: {error!r}") from error
 
 
-def _storage(file: BinaryIO, views: Any, key: str) -> np.ndarray:
+def _storage(file: IO[bytes], views: Any, key: str) -> np.ndarray:
     (kind,) = {view.storage[1] for view in views if view.storage[2] == key}
     (count,) = struct.unpack("<q", file.read(8))
     content = file.read(count * _NUMBERS[kind].itemsize)
@@ -74,7 +74,7 @@ def _array(view: _View, storage: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(storage[view.offset :], view.shape, steps).copy()
 
 
-def _load(file: BinaryIO) -> Any:
+def _load(file: IO[bytes]) -> Any:
     return _Unpickler(file).load()
 
 

@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,11 @@ class Global:
         self.module, self.name, self.arguments = module, name, arguments
 
 
-class Pickler(pickle._Pickler):  # Python's own, which can be told to write names that are not here
+# Python's own: it can be told to write names that are not here.
+PYTHONS: Any = pickle._Pickler
+
+
+class Pickler(PYTHONS):
     def persistent_id(self, found):
         return found if isinstance(found, tuple) and found[:1] == ("storage",) else None
 

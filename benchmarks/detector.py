@@ -1,0 +1,139 @@
+"""What a detector knows after so many labels, from nothing or from ImageNet, and after nights of review.
+
+    python -m benchmarks.detector labels [--sample trees] [--counts 10 25 50 100] [--seeds 1 2 3 4 5]
+    python -m benchmarks.detector nights [--sample trees] [--seeds 1 2 3 4 5]
+
+``labels``: a model is trained on the first so many labelled images of the sample and measured on its two
+test sets, once with the compact network and once with pretrained features; every training is shown as many
+images in all. ``nights``: the first model, then what triage asks of each night, answered by the sample's
+reviewers and learned beside replayed labels, with the settings of the sample's pipeline. Numbers are mAP@0.5,
+the median over the seeds and its range; CPU seconds are those of one training. Models and detections are
+kept (models.py): a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.batches import DIGITS, TREES, Study, World
+from benchmarks.models import Model
+from include.loop.tasks.detection.metrics import average_precision
+from include.samples.reviewing import Noise
+
+_SHOWN = 1800  # images that a training of `labels` is shown, over its epochs
+_EPOCHS = (12, 60)  # but so many epochs
+SAMPLES: dict[str, World] = {"trees": TREES, "digits": DIGITS}
+NETWORKS = {"compact": 0, "pretrained": 1}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One model: mAP@0.5 by test set, its training's CPU seconds, images per second learned and predicted."""
+
+    scores: dict[str, float]
+    cpu: float
+    learned: float
+    predicted: float
+
+
+def measure(study: Study, model: Model, epochs: int) -> Measured:
+    scores, images, seconds = {}, 0, 0.0
+    for name in study.pipeline.test_sets:
+        lines = study.labels(f"test/{name}")
+        started = time.monotonic()
+        found = study.models.detect(model, name, [line.source for line in lines])
+        seconds += time.monotonic() - started
+        images += len(lines)
+        scores[name] = average_precision(lines, found, study.pipeline.classes).score or 0.0
+    cost = model.cost
+    return Measured(scores, cost["cpu"], cost["images"] * epochs / cost["seconds"], images / seconds)
+
+
+def after_labels(study: Study, network: str, count: int) -> Measured:
+    epochs = max(_EPOCHS[0], min(_EPOCHS[1], round(_SHOWN / count)))
+    model = study.models.train(
+        f"labels-{network}-{count}",
+        "initial",
+        study.labels("initial/train")[:count],
+        study.halves()[0],
+        changes={"use_pretrained_model": NETWORKS[network], "epochs": epochs},
+    )
+    return measure(study, model, epochs)
+
+
+def after_nights(study: Study, first: int, nights: int) -> list[Measured]:
+    """The first model, then one after each night."""
+    training = study.pipeline.training
+    known, validation = study.labels("initial/train")[:first], study.halves()[0]
+    champion = study.models.train("nights-first", "initial", known, validation)
+    measured = [measure(study, champion, int(training.initial.hyperparameters["epochs"]))]
+    for number in range(nights):
+        part = f"nights-{number + 1}"
+        batch = study.asked(champion, number, Noise())
+        again = study.replayed(champion, known, batch.learned, part, training.replay.choose)
+        validation = validation + batch.held_out
+        champion = study.models.train(part, "incremental", batch.learned + again, validation, champion)
+        known = known + batch.learned
+        measured.append(measure(study, champion, int(training.incremental.hyperparameters["epochs"])))
+    return measured
+
+
+def table(rows: Iterable[tuple[str, Sequence[Measured]]]) -> str:
+    """Markdown: a row per name, of the same model for each seed."""
+    rows = list(rows)
+    tests = list(rows[0][1][0].scores)
+    lines = [
+        f"| | {' | '.join(tests)} | CPU s | images/s learned | images/s predicted |",
+        f"|---|{'---:|' * (len(tests) + 3)}",
+    ]
+    for name, seeds in rows:
+        cells = [_spread([one.scores[test] for one in seeds]) for test in tests]
+        cells += [
+            f"{statistics.median(getattr(one, what) for one in seeds):.0f}"
+            for what in ("cpu", "learned", "predicted")
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.detector", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("what", choices=("labels", "nights"))
+    parser.add_argument("--sample", choices=SAMPLES, default="trees")
+    parser.add_argument("--counts", type=int, nargs="+", default=[10, 25, 50, 100], help="labelled images")
+    parser.add_argument("--first", type=int, default=60, help="labelled images before the nights")
+    parser.add_argument("--networks", choices=NETWORKS, nargs="+", default=list(NETWORKS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    options = parser.parse_args(arguments)
+    world = SAMPLES[options.sample]
+    if options.what == "labels":
+        rows: dict[str, list[Measured]] = {}
+        for seed in options.seeds:
+            with Study(seed, world=world) as study:
+                for network in options.networks:
+                    for count in options.counts:
+                        name = f"{network}, {count} images"
+                        rows.setdefault(name, []).append(after_labels(study, network, count))
+        print(table(rows.items()))
+        return
+    runs = []
+    for seed in options.seeds:
+        with Study(seed, world=world) as study:
+            runs.append(after_nights(study, options.first, world.sample(seed).batches))
+            told = [" / ".join(f"{score:.3f}" for score in one.scores.values()) for one in runs[-1]]
+            print(f"seed {seed}: {', then '.join(told)}", flush=True)
+    names = ["first model", *(f"after night {number}" for number in range(1, len(runs[0])))]
+    print(table((name, [run[number] for run in runs]) for number, name in enumerate(names)))
+
+
+if __name__ == "__main__":
+    main()
