@@ -170,7 +170,7 @@ class Models:
         trained = artifact.read(model.folder)
         settings = trained.settings
         side = settings.image_shape
-        predictor = Predictor(settings.num_classes, side, settings.nms_threshold, trained.variables)
+        predictor = Predictor(settings, trained.variables)
         found: list[np.ndarray] = []
         for start in range(0, len(images), _BATCH):
             pixels = np.stack(

@@ -132,7 +132,7 @@ def in_a_job(
 def alone(model: Artifact, images: list[bytes]) -> Cost:
     """Decoded and detected one by one, as a model's server does it."""
     settings = model.settings
-    predictor = Predictor(settings.num_classes, _SIDE, settings.nms_threshold, model.variables)
+    predictor = Predictor(settings, model.variables)
     predictor.warm_up()
     return _measured(lambda: [predictor.detect(decode(body, _SIDE, _SIDE).pixels[None]) for body in images])
 

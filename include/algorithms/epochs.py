@@ -17,7 +17,9 @@ from include.algorithms.checkpoints import Checkpoint, Checkpoints, Progress
 from include.algorithms.container import ClientError, Container, logger
 from include.algorithms.hyperparameters import Common
 from include.algorithms.learner import Learner
+from include.algorithms.pretrained import BACKBONE
 
+_FROZEN = 0.5  # share of the epochs in which pretrained features stay as they are
 SEED = 0  # same data, same hyperparameters, same model
 
 
@@ -63,6 +65,13 @@ class Epochs(ABC):
     @abstractmethod
     def write(self, epoch: int) -> None:
         """Write ``best_variables``, which are those of ``best_epoch``."""
+
+    def is_frozen(self, epoch: int) -> bool:
+        """Whether pretrained features stay as they are in this epoch: until what is built on them has learned
+        something, its gradients would only spoil them.
+        """
+        pretrained = BACKBONE in self.learner.variables["params"]
+        return pretrained and epoch < self.settings.epochs * _FROZEN
 
     def run(self) -> None:
         patience = _Patience(self.settings)

@@ -25,8 +25,12 @@ class Layer(nn.Module):
     def __call__(self, x: jnp.ndarray) -> jnp.ndarray:
         size = (self.kernel, self.kernel)
         x = nn.Conv(self.channels, size, (self.stride, self.stride), use_bias=False, name="convolution")(x)
-        x = nn.BatchNorm(use_running_average=not self.train, momentum=0.95, name="normalisation")(x)
-        return activations.relu(x)
+        return activations.relu(normalisation(self.train, "normalisation")(x))
+
+
+def normalisation(train: bool, name: str) -> nn.BatchNorm:
+    """A batch normalisation as all networks here have it."""
+    return nn.BatchNorm(use_running_average=not train, momentum=0.95, name=name)
 
 
 def scaled(images: jnp.ndarray) -> jnp.ndarray:

@@ -37,7 +37,9 @@ triage: {strategy: least_confident, threshold: 1.0, audit_share: 0, cap: 50}
 review: {deadline_hours: 1}
 training:
   image_shape: 96
-  initial: &quick {hyperparameters: {optimizer: adam, learning_rate: 0.003, mini_batch_size: 8, epochs: 1}}
+  initial: &quick
+    hyperparameters:
+      {optimizer: adam, learning_rate: 0.003, mini_batch_size: 8, epochs: 1, use_pretrained_model: 0}
   incremental: *quick
   replay: {per_new: 1}
   trials: 0  # how many trainings there are is counted

@@ -47,7 +47,15 @@ ENVIRONMENT = {
     "poll_seconds": 0.2,
     "review": {"workteam": "reviewers", "poll_seconds": 0.2},
 }
-QUICK = {"hyperparameters": {"optimizer": "adam", "learning_rate": 0.001, "mini_batch_size": 8, "epochs": 1}}
+QUICK = {
+    "hyperparameters": {
+        "optimizer": "adam",
+        "learning_rate": 0.001,
+        "mini_batch_size": 8,
+        "epochs": 1,
+        "use_pretrained_model": 0,
+    }
+}
 SETTINGS: dict[str, Any] = {
     "classes": ["cat", "dog"],
     "test_sets": {"day": "test/day.manifest"},

@@ -74,5 +74,6 @@ def detection_request(name: str, bucket: str, train: str, validation: str, count
             "epochs": "1",
             "mini_batch_size": "8",
             "label_width": "350",
+            "use_pretrained_model": "0",
         },
     }

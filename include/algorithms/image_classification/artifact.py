@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from include.algorithms import artifact
 from include.algorithms.image_classification.hyperparameters import LAYERS, Hyperparameters, shape
+from include.algorithms.pretrained import Features
 
 _STEM = "image-classification-"
 
@@ -36,14 +37,16 @@ class Kind(BaseModel):
     num_layers: Annotated[int, AfterValidator(_known)]
     image_shape: Annotated[str, AfterValidator(lambda text: str(shape(text)))]
     multi_label: bool
+    features: Features = "compact"  # what models of 0.7.0 and before have
 
     @classmethod
-    def of(cls, settings: Hyperparameters) -> Kind:
+    def of(cls, settings: Hyperparameters, features: Features) -> Kind:
         return Kind(
             num_classes=settings.num_classes,
             num_layers=settings.num_layers,
             image_shape=str(settings.image_shape),
             multi_label=settings.multi_label,
+            features=features,
         )
 
 

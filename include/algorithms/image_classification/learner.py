@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,6 +13,7 @@ from include.algorithms import learner
 from include.algorithms.image_classification.hyperparameters import Hyperparameters
 from include.algorithms.image_classification.network import initial_variables, network
 from include.algorithms.layers import Variables
+from include.algorithms.pretrained import Features
 
 _HEAVIEST = 20.0  # how many times an example of a rare class may count, with use_weighted_loss
 
@@ -22,20 +22,30 @@ class Learner(learner.Learner):
     """Batches are images (B, H, W, 3; uint8) and classes (B,), or with multi_label rows (B, num_classes)."""
 
     def __init__(
-        self, settings: Hyperparameters, steps_per_epoch: int, positive_weights: np.ndarray, seed: int
+        self,
+        settings: Hyperparameters,
+        steps_per_epoch: int,
+        positive_weights: np.ndarray,
+        seed: int,
+        features: Features = "compact",
     ) -> None:
-        self._network = network(settings.num_classes, settings.num_layers, settings.image_shape)
+        self._network = network(settings.num_classes, settings.num_layers, settings.image_shape, features)
         self._settings, self._positive_weights = settings, jax.device_put(positive_weights)
+        variables = initial_variables(settings, seed, features)
         super().__init__(
-            initial_variables(settings, seed),
-            lambda rate: optimizer(settings, rate),
+            variables,
+            lambda rate: optimizer(settings, rate, variables["params"]),
             learner.schedule(settings, settings.learning_rate, steps_per_epoch),
         )
 
-    def objective(self, variables: Variables, batch: Any) -> tuple[jnp.ndarray, tuple[Any, jnp.ndarray]]:
+    def objective(
+        self, variables: Variables, batch: Any, frozen: bool
+    ) -> tuple[jnp.ndarray, tuple[Any, jnp.ndarray]]:
         """Told are the loss, the accuracy of the batch, and that of the best ``top_k``."""
         images, labels = batch
-        logits, moved = self._network.apply(variables, images, train=True, mutable=["batch_stats"])
+        logits, moved = self._network.apply(
+            variables, images, train=True, frozen=frozen, mutable=["batch_stats"]
+        )
         if self._settings.multi_label:
             losses = optax.sigmoid_binary_cross_entropy(logits, labels)
             loss = jnp.where(labels > 0, self._positive_weights, 1.0) * losses
@@ -43,7 +53,7 @@ class Learner(learner.Learner):
             loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
         right = correct(logits, labels)
         top = in_best(logits, labels, self._settings.top_k) if self._settings.top_k else right
-        return loss.mean(), (moved["batch_stats"], jnp.stack([loss.mean(), right.mean(), top.mean()]))
+        return loss.mean(), (moved.get("batch_stats", {}), jnp.stack([loss.mean(), right.mean(), top.mean()]))
 
 
 def correct(scores: Any, labels: Any) -> Any:
@@ -73,14 +83,13 @@ def positive_weights(labels: np.ndarray, settings: Hyperparameters) -> np.ndarra
     return np.where((having > 0) & (lacking > 0), ratio, 1.0).astype(np.float32)
 
 
-def optimizer(settings: Hyperparameters, rate: optax.Schedule) -> optax.GradientTransformation:
+def optimizer(settings: Hyperparameters, rate: optax.Schedule, params: Any) -> optax.GradientTransformation:
     """The optimiser described."""
     decay = optax.add_decayed_weights(settings.weight_decay)
-    rules: dict[str, Callable[[], optax.GradientTransformation]] = {
-        "sgd": lambda: optax.chain(decay, optax.sgd(rate, momentum=settings.momentum)),
-        "nag": lambda: optax.chain(decay, optax.sgd(rate, momentum=settings.momentum, nesterov=True)),
-        "adam": lambda: optax.adam(rate, settings.beta_1, settings.beta_2, settings.eps),
-        "rmsprop": lambda: optax.rmsprop(rate, decay=settings.gamma, eps=settings.eps),
+    rules: dict[str, learner.Rule] = {
+        "sgd": lambda rate: optax.chain(decay, optax.sgd(rate, momentum=settings.momentum)),
+        "nag": lambda rate: optax.chain(decay, optax.sgd(rate, momentum=settings.momentum, nesterov=True)),
+        "adam": lambda rate: optax.adam(rate, settings.beta_1, settings.beta_2, settings.eps),
+        "rmsprop": lambda rate: optax.rmsprop(rate, decay=settings.gamma, eps=settings.eps),
     }
-    # One long vector instead of a hundred small arrays: far fewer kernels to compile.
-    return optax.flatten(rules[settings.optimizer]())
+    return learner.grouped(rules[settings.optimizer], rate, params)

@@ -14,6 +14,7 @@ from include.algorithms.image_classification.artifact import Kind
 from include.algorithms.image_classification.hyperparameters import Shape, shape
 from include.algorithms.image_classification.network import network
 from include.algorithms.layers import Variables
+from include.algorithms.pretrained import Features
 
 
 class Predictor:
@@ -22,7 +23,7 @@ class Predictor:
     def __init__(self, kind: Kind, variables: Variables) -> None:
         self.image_shape, self._multi_label = shape(kind.image_shape), kind.multi_label
         self._variables = jax.device_put(variables)  # jnp.asarray would compile a copy for each shape
-        self._forward = _forward(kind.num_classes, kind.num_layers, self.image_shape)
+        self._forward = _forward(kind.num_classes, kind.num_layers, self.image_shape, kind.features)
 
     def warm_up(self) -> None:
         """Compile for single images."""
@@ -47,10 +48,10 @@ class Predictor:
 
 @functools.cache
 def _forward(
-    num_classes: int, num_layers: int, image_shape: Shape
+    num_classes: int, num_layers: int, image_shape: Shape, features: Features
 ) -> Callable[[Variables, np.ndarray], jnp.ndarray]:
     """Compiled: images (B, H, W, 3; uint8) to logits (B, classes)."""
-    classifier = network(num_classes, num_layers, image_shape)
+    classifier = network(num_classes, num_layers, image_shape, features)
 
     @jax.jit
     def run(variables: Variables, images: jnp.ndarray) -> jnp.ndarray:

@@ -31,8 +31,13 @@ from include.algorithms.image_classification.dataset import Dataset, load
 from include.algorithms.image_classification.hyperparameters import Hyperparameters, parse_hyperparameters
 from include.algorithms.image_classification.learner import Learner, correct, positive_weights
 from include.algorithms.image_classification.predict import Predictor
+from include.algorithms.pretrained import Features, weights
 
 _LOG_EVERY = 20  # batches
+_NETWORKS: dict[Features, str] = {
+    "compact": "a compact residual network",
+    "lite0": "EfficientNet-Lite0, trained on ImageNet,",
+}
 
 
 def train(container: Container, stop: threading.Event) -> None:
@@ -42,29 +47,29 @@ def train(container: Container, stop: threading.Event) -> None:
     """
     settings = _configured(container)
     parent = _parent(container, settings)
-    if settings.use_pretrained_model and parent is None:
-        logger.warning(
-            "use_pretrained_model=1: there are no pretrained weights here; the network starts from scratch"
-        )
     whole = settings.augmentation_type is not None
     training = load("train", read_channel(container, "train", settings, whole), settings)
     validation = load("validation", read_channel(container, "validation", settings, whole=False), settings)
     check_sizes(len(training), training.bad, len(validation), validation.bad, settings)
-    weights = positive_weights(training.labels, settings)
-    learner = Learner(settings, len(training) // settings.mini_batch_size, weights, SEED)
+    positive = positive_weights(training.labels, settings)
+    features = _features(settings, parent)
+    learner = Learner(settings, len(training) // settings.mini_batch_size, positive, SEED, features)
     if parent is not None:
         learner.restore(parent.variables)
         logger.info("continuing from the model channel")
+    elif features != "compact":
+        learner.start_from(weights.lite0())
     logger.info(
-        "num_layers %d: a compact residual network of %d weights stands in for it",
+        "num_layers %d: %s of %d weights stands in for it",
         settings.num_layers,
+        _NETWORKS[features],
         learner.weights,
     )
     same = identity(repr(settings), [training.labels, validation.labels], learner.state())
     _Job(
         container=container, settings=settings, learner=learner,
         checkpoints=Checkpoints(container.checkpoints, same), stop=stop,
-        training=training, validation=validation,
+        training=training, validation=validation, kind=Kind.of(settings, features),
     ).run()  # fmt: skip
 
 
@@ -110,12 +115,13 @@ class _Job(Epochs):
     settings: Hyperparameters
     training: Dataset
     validation: Dataset
+    kind: Kind
 
     metric = "validation accuracy"
 
     def learn(self, epoch: int, generator: np.random.Generator) -> None:
         size, started, last = self.settings.mini_batch_size, time.monotonic(), time.monotonic()
-        sums, counted, batches = np.zeros(3), 0, 0
+        sums, counted, batches, frozen = np.zeros(3), 0, 0, self.is_frozen(epoch)
 
         def told() -> np.ndarray:
             """Loss, accuracy and top-k accuracy of the epoch so far."""
@@ -127,7 +133,7 @@ class _Job(Epochs):
             return sums / counted
 
         for images, labels in self.training.batches(size, generator):
-            self.learner.step(images, labels)
+            self.learner.step(images, labels, frozen=frozen)
             batches += 1
             if batches % _LOG_EVERY == 0:
                 _, accuracy, _ = told()
@@ -146,11 +152,10 @@ class _Job(Epochs):
         logger.info("Epoch[%d] Time cost=%.3f", epoch, time.monotonic() - started)
 
     def measure(self) -> float:
-        settings = self.settings
-        predictor = Predictor(Kind.of(settings), self.learner.variables)
+        size, predictor = self.settings.mini_batch_size, Predictor(self.kind, self.learner.variables)
         right = []
-        for images, labels in self.validation.in_order(settings.mini_batch_size):
-            logits = predictor.logits(images, settings.mini_batch_size)
+        for images, labels in self.validation.in_order(size):
+            logits = predictor.logits(images, size)
             right.append(correct(logits, labels))
         return float(np.concatenate(right).mean())
 
@@ -165,7 +170,7 @@ class _Job(Epochs):
 
     def write(self, epoch: int) -> None:
         folder = self.container.model
-        path = artifact.write(folder, Artifact(self.best_variables, Kind.of(self.settings)), epoch)
+        path = artifact.write(folder, Artifact(self.best_variables, self.kind), epoch)
         for older in range(epoch):
             if not self._is_due(older):
                 (folder / artifact.weights_of(older)).unlink(missing_ok=True)
@@ -186,5 +191,13 @@ def _parent(container: Container, settings: Hyperparameters) -> Artifact | None:
     if "model" not in container.configuration("inputdataconfig"):
         return None
     parent = artifact.read(container.channel("model"))
-    check_kept(Kind.of(settings), parent.kind, "num_layers", "image_shape", "num_classes", "multi_label")
+    ours = Kind.of(settings, parent.kind.features)
+    check_kept(ours, parent.kind, "num_layers", "image_shape", "num_classes", "multi_label")
     return parent
+
+
+def _features(settings: Hyperparameters, parent: Artifact | None) -> Features:
+    """Those of the model that is trained further. A first model has what use_pretrained_model says."""
+    if parent is not None:
+        return parent.kind.features
+    return "lite0" if settings.use_pretrained_model else "compact"

@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field
 
 from include.algorithms import artifact
 from include.algorithms.artifact import SETTINGS
+from include.algorithms.object_detection.hyperparameters import Hyperparameters
+from include.algorithms.pretrained import Features
 
 _STEM = "model_algo_1-"
 WEIGHTS = f"{_STEM}0000.safetensors"
@@ -23,6 +25,12 @@ class ArtifactSettings(BaseModel):
     base_network: str
     image_shape: int = Field(ge=96)
     nms_threshold: float = Field(gt=0, le=1)
+    features: Features = "compact"  # what models of 0.7.0 and before have
+
+    @classmethod
+    def of(cls, settings: Hyperparameters, features: Features) -> ArtifactSettings:
+        """Those of a model that a job with these hyperparameters trains."""
+        return cls.model_validate(vars(settings) | {"features": features})
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,11 @@ class Dataset:
         most = max((len(rows) for rows in self.boxes), default=0)
         return max(1, math.ceil(most / _ROOM)) * _ROOM
 
-    def batches(self, size: int, generator: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def batches(
+        self, size: int, generator: np.random.Generator, mirrored: bool = False
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """One epoch of jittered batches in random order: images, and boxes (size, widest, 5) padded with
-        class -1.
+        class -1. ``mirrored``: every other image, left to right.
 
         Every batch has the same shape, so that one compiled step serves all; the few images that fill no
         batch are others in each epoch.
@@ -52,6 +54,9 @@ class Dataset:
             for slot, index in enumerate(order[start : start + size]):
                 images[slot], scale, offset = jitter(self.pixels[index], generator)
                 rows = moved(self.boxes[index], scale, offset)
+                if mirrored and generator.random() < 0.5:
+                    images[slot] = images[slot][:, ::-1]
+                    rows[:, [1, 3]] = 1 - rows[:, [3, 1]]
                 boxes[slot, : len(rows)] = rows
             yield images, boxes
 

@@ -1,9 +1,9 @@
 """What a batch should have answered, and how far the network was from it: assignment of boxes to cells, and
-two losses.
+losses.
 
 Takes the network's output and padded boxes, gives the cross entropy (focal for "is there an object", plain
-for "which class") and the smooth L1 of the log distances, each a mean per answering cell. All shapes are
-static, so one compiled step serves every batch.
+for "which class"), the smooth L1 of the log distances and how far boxes are from overlapping, each a mean per
+answering cell. All shapes are static, so one compiled step serves every batch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from include.algorithms.object_detection.network import STRIDES, Output
+from include.algorithms.object_detection.network import LOG_SIDES, STRIDES, Output
 
 # A box belongs to the grid whose stride is about an eighth to a quarter of its longer side.
 _LARGEST = {
@@ -81,3 +81,21 @@ def losses(output: Output, targets: Targets) -> tuple[jnp.ndarray, jnp.ndarray]:
     smooth = jnp.where(difference < _BETA, difference**2 / (2 * _BETA), difference - _BETA / 2).sum(-1)
     cross_entropy = presence.sum() + jnp.where(positive, entropy, 0.0).sum()
     return cross_entropy / count, jnp.where(positive, smooth, 0.0).sum() / count
+
+
+def overlap_loss(distances: jnp.ndarray, targets: Targets) -> jnp.ndarray:
+    """One minus the generalised IoU (Rezatofighi et al. 2019): IoU, less the share of the smallest box around
+    both that neither fills. What is measured in the end is IoU; a big and a small box count the same in it.
+    """
+    ours, theirs = jnp.exp(jnp.clip(distances, *LOG_SIDES)), jnp.exp(targets.distances)
+    shared = _area(jnp.minimum(ours, theirs))  # both boxes hold the cell's centre, so they do meet
+    union = _area(ours) + _area(theirs) - shared
+    around = _area(jnp.maximum(ours, theirs))
+    positive = targets.classes >= 0
+    loss = jnp.where(positive, 1 - (shared / union - (around - union) / around), 0.0)
+    return loss.sum() / jnp.maximum(positive.sum(), 1)
+
+
+def _area(sides: jnp.ndarray) -> jnp.ndarray:
+    """Of boxes that reach so far to the left, the top, the right and the bottom."""
+    return (sides[..., 0] + sides[..., 2]) * (sides[..., 1] + sides[..., 3])

@@ -15,7 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from include.algorithms.layers import Variables
-from include.algorithms.object_detection.network import Detector, Output, cells
+from include.algorithms.object_detection.artifact import ArtifactSettings
+from include.algorithms.object_detection.network import LOG_SIDES, Detector, Output, cells
+from include.algorithms.pretrained import Features
 
 MAX_DETECTIONS = 100
 _CANDIDATES = 300  # best cells that go into suppression
@@ -28,13 +30,11 @@ Forward = Callable[[Variables, np.ndarray], tuple[jnp.ndarray, jnp.ndarray]]
 class Predictor:
     """A trained network ready to look at images of one size."""
 
-    def __init__(
-        self, num_classes: int, image_shape: int, nms_threshold: float, variables: Variables
-    ) -> None:
-        self.image_shape = image_shape
-        self._nms_threshold = nms_threshold
+    def __init__(self, settings: ArtifactSettings, variables: Variables) -> None:
+        self.image_shape = settings.image_shape
+        self._nms_threshold = settings.nms_threshold
         self._variables = jax.device_put(variables)  # jnp.asarray would compile a copy for each shape
-        self._forward = forward(num_classes, image_shape)
+        self._forward = forward(settings.num_classes, settings.features, settings.image_shape)
 
     def warm_up(self) -> None:
         """Compile for single images."""
@@ -49,9 +49,9 @@ class Predictor:
 
 
 @functools.cache
-def forward(num_classes: int, image_shape: int) -> Forward:
+def forward(num_classes: int, features: Features, image_shape: int) -> Forward:
     """Compiled: images (B, S, S, 3; uint8) to scores (B, N, classes) and boxes (B, N, 4; 0..1)."""
-    network = Detector(num_classes)
+    network = Detector(num_classes, features)
     centres, strides = jax.device_put(cells(image_shape))
 
     @jax.jit
@@ -65,7 +65,7 @@ def forward(num_classes: int, image_shape: int) -> Forward:
 
 def decode(distances: jnp.ndarray, centres: jnp.ndarray, strides: jnp.ndarray) -> jnp.ndarray:
     """Log distances (…, N, 4), in strides, to corners xmin, ymin, xmax, ymax in pixels."""
-    sides = jnp.exp(jnp.clip(distances, -6.0, 6.0)) * strides[:, None]
+    sides = jnp.exp(jnp.clip(distances, *LOG_SIDES)) * strides[:, None]
     return jnp.concatenate([centres - sides[..., :2], centres + sides[..., 2:]], -1)
 
 

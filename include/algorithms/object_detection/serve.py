@@ -23,9 +23,7 @@ def serve(container: Container) -> None:
     """Load the model, compile it, then listen."""
     trained = artifact.read(container.model)
     settings = trained.settings
-    predictor = Predictor(
-        settings.num_classes, settings.image_shape, settings.nms_threshold, trained.variables
-    )
+    predictor = Predictor(settings, trained.variables)
     predictor.warm_up()
     network = threading.Lock()
 

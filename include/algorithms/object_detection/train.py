@@ -26,8 +26,13 @@ from include.algorithms.object_detection.evaluation import mean_average_precisio
 from include.algorithms.object_detection.hyperparameters import Hyperparameters, parse_hyperparameters
 from include.algorithms.object_detection.learner import Learner
 from include.algorithms.object_detection.predict import Detections, Predictor
+from include.algorithms.pretrained import Features, weights
 
 _LOG_EVERY = 100  # batches
+_NETWORKS: dict[Features, str] = {
+    "compact": "a compact single-shot network",
+    "lite0": "a single-shot network on EfficientNet-Lite0, trained on ImageNet,",
+}
 
 
 def train(container: Container, stop: threading.Event) -> None:
@@ -41,22 +46,22 @@ def train(container: Container, stop: threading.Event) -> None:
     logger.info("Final configuration: %s", final_configuration(Hyperparameters, given))
     if idle := settings.idle(given):
         logger.info("without effect in this job: %s", ", ".join(idle))
-    if settings.use_pretrained_model and parent is None:
-        logger.warning(
-            "use_pretrained_model=1: there are no pretrained weights here; the network starts from scratch"
-        )
     training, validation = (
         load(name, read_channel(container, name, settings), settings.image_shape)
         for name in ("train", "validation")
     )
     check_sizes(len(training), training.bad, len(validation), validation.bad, settings)
-    learner = Learner(settings, steps_per_epoch=len(training) // settings.mini_batch_size, seed=SEED)
+    features = _features(settings, parent)
+    learner = Learner(settings, len(training) // settings.mini_batch_size, SEED, features)
     if parent is not None:
         learner.restore(parent.variables)
         logger.info("continuing from the model channel")
+    elif features != "compact":
+        learner.start_from(weights.lite0())
     logger.info(
-        "base_network %s: a compact single-shot network of %d weights stands in for it",
+        "base_network %s: %s of %d weights stands in for it",
         settings.base_network,
+        _NETWORKS[features],
         learner.weights,
     )
     same = identity(repr(settings), training.boxes + validation.boxes, learner.state())
@@ -64,6 +69,7 @@ def train(container: Container, stop: threading.Event) -> None:
     _Job(
         container=container, settings=settings, learner=learner, checkpoints=checkpoints, stop=stop,
         training=training, validation=validation, host=container.host(),
+        kept=ArtifactSettings.of(settings, features),
     ).run()  # fmt: skip
 
 
@@ -75,14 +81,17 @@ class _Job(Epochs):
     training: Dataset
     validation: Dataset
     host: str
+    kept: ArtifactSettings
 
     metric = "validation mAP"
 
     def learn(self, epoch: int, generator: np.random.Generator) -> None:
         started = time.monotonic()
-        batches = seen = 0
-        for images, boxes in self.training.batches(self.settings.mini_batch_size, generator):
-            self.learner.step(images, boxes)
+        batches, seen, frozen = 0, 0, self.is_frozen(epoch)
+        for images, boxes in self.training.batches(
+            self.settings.mini_batch_size, generator, mirrored=self.kept.features != "compact"
+        ):
+            self.learner.step(images, boxes, frozen=frozen)
             batches += 1
             seen = batches * self.settings.mini_batch_size
             if batches % _LOG_EVERY == 0:
@@ -108,12 +117,7 @@ class _Job(Epochs):
         emit(f"{metric} smooth_l1 <loss>=({boxes:.6f})")
 
     def measure(self) -> float:
-        predictor = Predictor(
-            self.settings.num_classes,
-            self.settings.image_shape,
-            self.settings.nms_threshold,
-            self.learner.variables,
-        )
+        predictor = Predictor(self.kept, self.learner.variables)
         size = self.settings.mini_batch_size
         found: list[Detections] = []
         for start in range(0, len(self.validation), size):
@@ -133,8 +137,7 @@ class _Job(Epochs):
         logger.info("Updating the best model with validation-mAP=%s", f"{score:.6f}")
 
     def write(self, epoch: int) -> None:
-        kept = ArtifactSettings.model_validate(self.settings, from_attributes=True)
-        path = artifact.write(self.container.model, Artifact(self.best_variables, kept))
+        path = artifact.write(self.container.model, Artifact(self.best_variables, self.kept))
         logger.info('Saved checkpoint to "%s"', path)
 
 
@@ -145,3 +148,10 @@ def _parent(container: Container, settings: Hyperparameters) -> Artifact | None:
     parent = artifact.read(container.channel("model"))
     check_kept(settings, parent.settings, "num_classes", "base_network")
     return parent
+
+
+def _features(settings: Hyperparameters, parent: Artifact | None) -> Features:
+    """Those of the model that is trained further. A first model has what use_pretrained_model says."""
+    if parent is not None:
+        return parent.settings.features
+    return "lite0" if settings.use_pretrained_model else "compact"

@@ -33,7 +33,7 @@ def new_job(tmp_path: Path) -> Callable[[], ColourJob]:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, compiled_once: None) -> Trained:
     job = ColourJob(tmp_path_factory.mktemp("colours"))
-    job.hyperparameters(epochs="10", top_k="2", kv_store="dist_sync", use_pretrained_model="1")
+    job.hyperparameters(epochs="10", top_k="2", kv_store="dist_sync")
     job.listed("train", pictures(30)).listed("validation", pictures(12, start=100))
     done = subprocess.run(
         [sys.executable, "-m", "include.algorithms.image_classification", "train"],

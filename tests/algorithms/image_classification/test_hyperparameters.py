@@ -74,7 +74,7 @@ def test_every_optimizer_moves_against_the_gradient_in_step_with_its_rate(name):
 
     def moved(**changes):
         given = settings(lr_scheduler_step="99", optimizer=name, **changes)
-        rule = optimizer(given, schedule(given, given.learning_rate, 10))
+        rule = optimizer(given, schedule(given, given.learning_rate, 10), params)
         state, out = rule.init(params), params
         for _ in range(2):
             out, state = rule.update(jax.tree.map(np.ones_like, params), state, params)

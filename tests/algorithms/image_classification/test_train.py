@@ -38,7 +38,7 @@ def test_three_colours_are_learned_and_the_log_has_the_documented_lines_in_their
         stamp + r"Reading default configuration from \S+: \{.*u'beta_1': 0\.9, .*u'num_layers': 152, ",
         stamp + r"Merging with provided configuration from \S+/hyperparameters\.json: \{u'epochs': u'10', ",
         stamp + r"Final configuration: \{.*u'num_classes': u'3', .*u'num_training_samples': u'30'",
-        stamp + r"use_pretrained_model: 1$",
+        stamp + r"use_pretrained_model: 0$",
         stamp + r"multi_label: 0$",
         stamp + r"---- Parameters ----$",
         stamp + r"num_layers: 18$",
@@ -60,7 +60,6 @@ def test_three_colours_are_learned_and_the_log_has_the_documented_lines_in_their
         assert found, pattern
         start = found.end()
     assert "kv_store (one machine trains here)" in trained.log
-    assert "there are no pretrained weights here" in trained.log
     assert max(scores(trained.log)) >= 0.95
     metrics = Algorithms().of_image("1.dkr.ecr.us-east-1.amazonaws.com/image-classification:1").metrics
     for name in ("train:accuracy", "validation:accuracy"):
@@ -167,3 +166,12 @@ def test_a_stopped_job_keeps_a_model(new_job):
     stop.set()
     train(job.container, stop)
     assert artifact.read(job.container.model).kind.num_classes == 3
+
+
+def test_on_pretrained_features_ten_steps_tell_three_colours_apart(new_job, caplog):
+    job = small_job(new_job, use_pretrained_model="1", mini_batch_size="3", num_training_samples="30")
+    with caplog.at_level("INFO"):
+        run_here(job)
+    assert "num_layers 18: EfficientNet-Lite0, trained on ImageNet, of " in caplog.text
+    assert scores(caplog.text)[0] >= 0.9
+    assert artifact.read(job.container.model).kind.features == "lite0"

@@ -53,6 +53,18 @@ def test_a_few_boxes_more_are_no_other_shape():
     assert narrow.shape == wide.shape
 
 
+def test_every_other_image_is_mirrored_with_its_boxes_when_that_is_asked_for():
+    dataset = load("train", [square(4, 30)] * 16, 96)
+    sides = []
+    for images, boxes in dataset.batches(16, np.random.default_rng(0), mirrored=True):
+        for image, (box, *_) in zip(images, boxes, strict=True):
+            xmin, ymin, xmax, ymax = (box[1:] * 96).round().astype(int)
+            inside = image[ymin + 2 : ymax - 2, xmin + 2 : xmax - 2]
+            assert inside.mean() > image.mean() + 20
+            sides.append(xmin > 48)
+    assert 3 <= sum(sides) <= 13
+
+
 def test_the_same_seed_gives_the_same_batches():
     dataset = load("train", [square(at, at) for at in range(0, 60, 6)], 96)
     first, second = (next(dataset.batches(8, np.random.default_rng(3))) for _ in range(2))

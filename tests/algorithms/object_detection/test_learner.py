@@ -9,6 +9,7 @@ import pytest
 from include.algorithms.learner import schedule, steps_taken
 from include.algorithms.object_detection.hyperparameters import parse_hyperparameters
 from include.algorithms.object_detection.learner import Learner, optimizer
+from include.algorithms.pretrained import BACKBONE, weights
 
 PARAMS = {"conv1_patches": {"kernel": np.ones(3, np.float32)}, "head_boxes": {"bias": np.ones(2, np.float32)}}
 
@@ -80,3 +81,35 @@ def test_jobs_of_any_length_and_rate_share_one_compiled_step():
         return one._compiled.lower(one.variables, one._state, np.float32(0), batch).as_text()
 
     assert program(2, epochs="1") == program(50, epochs="9", learning_rate="0.5")
+
+
+def test_pretrained_features_stay_while_frozen_then_the_later_layers_learn_slowly():
+    one = Learner(
+        settings(image_shape="96", optimizer="adam", learning_rate="0.01"), 10, seed=0, features="lite0"
+    )
+    one.start_from(weights.lite0())
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (2, 96, 96, 3), np.uint8)
+    boxes = np.full((2, 8, 5), -1.0, np.float32)
+    boxes[:, 0] = [1, 0.2, 0.2, 0.5, 0.5]
+
+    def moved(frozen):
+        """By how much a step moves an early, a late and a new layer."""
+        before = one.variables["params"]
+        one.step(images, boxes, frozen=frozen)
+        after = one.variables["params"]
+        early, late = (
+            abs(
+                after[BACKBONE][name]["project"]["kernel"] - before[BACKBONE][name]["project"]["kernel"]
+            ).max()
+            for name in ("block4", "block15")
+        )
+        new = abs(after["head_objectness"]["kernel"] - before["head_objectness"]["kernel"]).max()
+        return early, late, new
+
+    early, late, new = moved(frozen=True)
+    assert (early, late) == (0, 0)
+    assert new > 0
+    early, late, new = moved(frozen=False)
+    assert early == 0
+    assert 0 < late < new / 2

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from include.algorithms.object_detection.loss import assign
+from include.algorithms.object_detection.loss import Targets, assign, overlap_loss
 from include.algorithms.object_detection.network import cells
 from include.algorithms.object_detection.predict import decode
 
@@ -60,3 +60,18 @@ def test_of_two_boxes_in_one_place_the_smaller_is_answered_for():
 def test_padding_is_nobody():
     classes, _ = targets([-1, -1, -1, -1, -1], [-1, 0, 0, 40, 40])
     assert (classes == -1).all()
+
+
+def test_the_overlap_loss_is_one_minus_the_generalised_iou():
+    """What a cell says of a box of 4 by 4 about its centre."""
+    theirs = jnp.log(jnp.array([[[2.0, 2.0, 2.0, 2.0], [1.0, 1.0, 1.0, 1.0]]]))
+    there = Targets(jnp.array([[0, -1]]), theirs)
+
+    def loss(*sides):
+        row = [jnp.log(jnp.array(sides)), jnp.zeros(4)]
+        return float(overlap_loss(jnp.stack(row)[None], there))
+
+    assert loss(2.0, 2.0, 2.0, 2.0) == pytest.approx(0, abs=1e-6)
+    assert loss(2.0, 2.0, 1e-9, 2.0) == pytest.approx(0.5, abs=0.01)
+    # A box of 8 by 2: they share 8 and fill 24 of the 32 of the smallest box around both.
+    assert loss(4.0, 1.0, 4.0, 1.0) == pytest.approx(1 - (8 / 24 - (32 - 24) / 32), abs=1e-5)

@@ -21,6 +21,7 @@ from include.algorithms.container import ClientError
 from include.algorithms.object_detection import artifact
 from include.algorithms.object_detection.artifact import SETTINGS, WEIGHTS
 from include.algorithms.object_detection.train import train
+from include.algorithms.pretrained import BACKBONE, weights
 from include.samples.scenes import draw
 from tests.algorithms.object_detection.jobs import PIPE, Job, encode, label, records, stream_of
 
@@ -66,7 +67,7 @@ def continued(new_job, parent, **hyperparameters):
 
 
 def test_a_job_reads_real_pipes_logs_the_documented_lines_and_leaves_a_model(new_job):
-    job = new_job().hyperparameters(epochs="2", kv_store="dist_sync", use_pretrained_model="1")
+    job = new_job().hyperparameters(epochs="2", kv_store="dist_sync")
     pairs = records(10)
     for name, part in (("train", pairs[:8]), ("validation", pairs[8:])):
         job.channel(name, PIPE, {})
@@ -91,7 +92,6 @@ def test_a_job_reads_real_pipes_logs_the_documented_lines_and_leaves_a_model(new
     assert (given["num_training_samples"], given["base_network"]) == ("8", "resnet-50")
     assert "u'nms_threshold': 0.45" in configuration  # a default
     assert "kv_store (one machine trains here)" in log
-    assert "no pretrained weights here" in log
     assert "resnet-50: a compact single-shot network" in log
     assert artifact.read(job.container.model).settings.num_classes == 10
     assert not (job.root / "output/failure").exists()
@@ -255,3 +255,23 @@ def test_images_of_any_size_and_images_with_nothing_in_them_train(new_job):
     nothing = b'{"annotations": [], "image_size": [{"width": 128, "height": 128, "depth": 3}]}'
     pairs = [(wide, text), (wide, nothing)] * 2
     run_here(new_job().hyperparameters(image_shape="100").pipe("train", pairs).pipe("validation", pairs))
+
+
+def test_a_job_with_pretrained_features_says_so_and_a_further_one_keeps_them(new_job, tmp_path, caplog):
+    first = small_job(lambda: Job(tmp_path / "first"), use_pretrained_model="1")
+    with caplog.at_level("INFO"):
+        run_here(first)
+    assert "a single-shot network on EfficientNet-Lite0" in caplog.text
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
+        for name in (SETTINGS, WEIGHTS):
+            archive.add(first.container.model / name, name)
+    further = continued(new_job, (tmp_path / "model.tar.gz").read_bytes(), use_pretrained_model="0")
+    run_here(further)
+    for job in (first, further):
+        kept = artifact.read(job.container.model)
+        assert kept.settings.features == "lite0"
+        np.testing.assert_array_equal(
+            kept.variables["params"][BACKBONE]["block15"]["project"]["kernel"],
+            weights.lite0()["block15"]["project"]["kernel"],
+            err_msg="what is built on them had learned nothing yet",
+        )
