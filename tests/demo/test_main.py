@@ -25,6 +25,14 @@ def test_help_starts_nothing(tmp_path):
     said = demo(str(tmp_path / "home"), "--help")
     assert said.returncode == 0
     assert "DEMO_SEED" in said.stdout
+    assert "{digits,digit-classes,trees}" in said.stdout
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_sample_and_a_task_at_once_are_refused_and_nothing_is_started(tmp_path):
+    said = demo(str(tmp_path / "home"), "--sample", "trees", "--task", "classification")
+    assert said.returncode == 2
+    assert "not allowed with" in said.stderr
     assert not (tmp_path / "home").exists()
 
 
