@@ -19,7 +19,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,10 @@ class Models:
         learn: Sequence[LabelledImage],
         validate: Sequence[LabelledImage],
         parent: Model | None = None,
+        hyperparameters: Mapping[str, Any] | None = None,
     ) -> Model:
-        """The model of these lines and the pipeline's hyperparameters. NotKept when it is not there, and
-        none may be trained.
+        """The model of these lines and the pipeline's hyperparameters, or those that take their place.
+        NotKept when it is not there, and none may be trained.
         """
         model = Model(name, self.folder / name)
         settings = {
@@ -94,6 +95,7 @@ class Models:
             "base_network": PIPELINE.training.base_network,
             "image_shape": PIPELINE.training.image_shape,
             **getattr(PIPELINE.training, stage).hyperparameters,
+            **(hyperparameters or {}),
         }
         sides = [sorted([line.source, _label(line)] for line in lines) for lines in (learn, validate)]
         made_of = content_hash(settings, sides, parent and parent.cost["made_of"])
