@@ -60,7 +60,7 @@ def after_labels(study: Study, network: str, count: int) -> Measured:
         "initial",
         study.labels("initial/train")[:count],
         study.halves()[0],
-        changes={"use_pretrained_model": NETWORKS[network], "epochs": epochs},
+        hyperparameters={"use_pretrained_model": NETWORKS[network], "epochs": epochs},
     )
     return measure(study, model, epochs)
 

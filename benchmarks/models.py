@@ -84,10 +84,10 @@ class Models:
         learn: Sequence[LabelledImage],
         validate: Sequence[LabelledImage],
         parent: Model | None = None,
-        changes: Mapping[str, object] | None = None,
+        hyperparameters: Mapping[str, Any] | None = None,
     ) -> Model:
-        """The model of these lines and the pipeline's hyperparameters, with ``changes``. NotKept when it is
-        not there, and none may be trained.
+        """The model of these lines and the pipeline's hyperparameters, or those that take their place.
+        NotKept when it is not there, and none may be trained.
         """
         training = self.pipeline.training
         model = Model(name, self.folder / name)
@@ -97,7 +97,7 @@ class Models:
             "base_network": training.base_network,
             "image_shape": training.image_shape,
             **getattr(training, stage).hyperparameters,
-            **(changes or {}),
+            **(hyperparameters or {}),
         }
         sides = [sorted([line.source, self._label(line)] for line in lines) for lines in (learn, validate)]
         made_of = content_hash(settings, sides, parent and parent.cost["made_of"])

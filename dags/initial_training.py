@@ -17,7 +17,7 @@ RecordIO files for training and validation) and makes it the champion that `nigh
 | `promote` | makes it the champion; **skips** if not approved |
 | `record` | the report again, with the outcome; fails if a step before it did |
 
-**No labels yet?** Leave this flow out: without a champion, `nightly_review` asks about a random choice of
+**No labels yet?** Leave this flow out: without a champion, `nightly_review` asks about a diverse choice of
 images, and `incremental_training` trains the first model from the answers.
 
 **RecordIO** (`initial.train: s3://…/train.rec`) is unpacked once, to images and a manifest below

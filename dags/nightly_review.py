@@ -19,6 +19,10 @@ training.
 **One batch by hand**: trigger it with `batch_date`. `plan_only` shows how many it would ask about and
 what that would cost (log of `start_human_loops`, XCom `plan`) and asks nobody.
 
+**No model yet**: the images that differ most from each other are asked about, or random ones
+(`triage.cold_start`). With `review.prelabel_endpoint` people begin with the answers of that endpoint; where
+it gives none, they begin with nothing, and the log of `start_human_loops` says why.
+
 **Many batches**: `airflow backfill create --dag-id nightly_review__<pipeline> --from-date 2026-10-01
 --to-date 2026-10-08`; both ends are included. What is learned from them is not used before a person has
 agreed.

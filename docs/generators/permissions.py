@@ -56,6 +56,8 @@ END = """
 The execution role (`role_arn`) is trusted by `sagemaker.amazonaws.com` and may read and write the bucket,
 write CloudWatch Logs, and pull the algorithm's image. With `deployment.alarms` it also needs
 `cloudwatch:DescribeAlarms`. With `notify.sns_topic_arn` Airflow's identity needs `sns:Publish` on that topic.
+With a pipeline's `review.prelabel_endpoint` it needs `sagemaker:InvokeEndpoint` on that endpoint alone:
+`arn:aws:sagemaker:REGION:ACCOUNT:endpoint/NAME`, in lower case.
 With `review.events_queue` it needs `sqs:ReceiveMessage` and `sqs:DeleteMessage` on that queue.
 """
 

@@ -88,8 +88,15 @@ def test_a_first_batch_asks_waits_and_labels(
     batch: Batch, slack: Listener, capsys: pytest.CaptureFixture[str]
 ) -> None:
     notify(batch.place, queue_overfull=2)
+    batch.place.settings["review"]["prelabel_endpoint"] = "nobody-there"
+    batch.place.save()
     started = batch.ask()
     assert (started["asked"], started["started"], started["remaining"]) == (3, 3, 0)
+    told = capsys.readouterr().out
+    assert "How they were chosen: no model yet; among the most diverse of 5 images" in told
+    assert "begin with the answers of endpoint nobody-there on 0 images" in told
+    assert "On 3 images they begin with nothing" in told
+    assert "nobody-there" in told.split("3 x ")[1]
 
     async def answered_meanwhile() -> Any:
         waiting = asyncio.create_task(first_event(batch.waiting()))

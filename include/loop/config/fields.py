@@ -17,6 +17,8 @@ Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$", max_length=LONGEST_
 # SageMaker's rule for label attribute names (LabelAttributeName), without the two endings that mean something
 # else.
 LabelAttribute = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}$")]
+# SageMaker's rule for the names of endpoints.
+EndpointName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", max_length=63)]
 Scalar = str | int | float | bool
 Stage = Literal["initial", "incremental"]
 TaskName = Literal["object-detection", "image-classification"]

@@ -6,13 +6,22 @@ Reads no file but the worker template.
 from __future__ import annotations
 
 import string
+from collections import Counter
 from datetime import date as Date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from include.loop.config.fields import SHARE, Hyperparameters, LabelAttribute, Name, Strict, TaskName
+from include.loop.config.fields import (
+    SHARE,
+    EndpointName,
+    Hyperparameters,
+    LabelAttribute,
+    Name,
+    Strict,
+    TaskName,
+)
 from include.loop.config.plain_yaml import read_text
 from include.loop.core.errors import ConfigurationError
 from include.loop.strategies import find_strategy, strategy_names
@@ -22,11 +31,15 @@ MOST_TEMPLATE_BYTES = 4 * 128_000  # CreateHumanTaskUi takes 128,000 characters
 # The slices that every dataset brings along; the others are the pipeline's test sets.
 DATASET_SLICES = ("retention", "recent", "audit")
 
+# The numbers of the classes of another model.
+ForeignClasses = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
 # What one task has a setting for and the others have not: place in the file → the task.
 ONLY_FOR: dict[tuple[str, ...], TaskName] = {
     ("multi_label",): "image-classification",
     ("training", "num_layers"): "image-classification",
     ("training", "base_network"): "object-detection",
+    ("review", "prelabel_classes"): "object-detection",
 }
 # The numbers by which a model may be judged, by task and whether an image has many labels; the first one
 # where a pipeline names none.
@@ -95,13 +108,15 @@ class InitialSettings(Strict):
 
 class TriageSettings(Strict):
     """When an image is worth a person's time. ``references`` is a manifest that says what is on the images,
-    for the strategy that asks about those that the model gets wrong.
+    for the strategy that asks about those that the model gets wrong. ``cold_start`` is how images are chosen
+    while there is no model.
     """
 
     strategy: str = "least_confident"
     threshold: SHARE = 0.5
     references: str | None = None
     audit_share: SHARE = 0.02
+    cold_start: Literal["diverse", "random"] = "diverse"
     cap: int = Field(default=100, ge=1)
 
     @field_validator("strategy")
@@ -113,7 +128,11 @@ class TriageSettings(Strict):
 
 
 class ReviewSettings(Strict):
-    """What the reviewers see, and how much of their time a question takes. Limits are those of A2I."""
+    """What the reviewers see, and how much of their time a question takes. Limits are those of A2I.
+
+    ``prelabel_endpoint`` names a SageMaker endpoint whose answers they begin with while there is no model,
+    ``prelabel_classes`` the numbers of its classes that each of ours stands for.
+    """
 
     title: str = Field(default="Check the boxes", min_length=1, max_length=128)
     description: str = Field(default="Correct every box and label", min_length=1, max_length=255)
@@ -124,6 +143,8 @@ class ReviewSettings(Strict):
     availability_seconds: int = Field(default=259_200, ge=60)
     deadline_hours: float = Field(default=20, gt=0, le=720)
     prelabel_threshold: SHARE = 0.3
+    prelabel_endpoint: EndpointName | None = None
+    prelabel_classes: dict[str, ForeignClasses] = Field(default={})
     seconds_per_image: float = Field(default=20, gt=0)
     dollars_per_hour: float = Field(default=15, ge=0)
 
@@ -322,6 +343,20 @@ class Pipeline(Strict):
                 f"evaluation.top_k: must be smaller than the number of classes ({len(self.classes)}): every "
                 "model has the right one among them all"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _prelabels_have_our_classes(self) -> Self:
+        review, place = self.review, "review.prelabel_classes"
+        if review.prelabel_classes and not review.prelabel_endpoint:
+            raise ValueError(f"{place}: is for review.prelabel_endpoint: name it, or remove the classes")
+        if unknown := sorted(review.prelabel_classes.keys() - {*self.classes}):
+            raise ValueError(
+                f"{place}: {', '.join(map(repr, unknown))} is none of classes: {', '.join(self.classes)}"
+            )
+        theirs = Counter(number for some in review.prelabel_classes.values() for number in some)
+        if twice := sorted(number for number, count in theirs.items() if count > 1):
+            raise ValueError(f"{place}: {', '.join(map(str, twice))} is said twice; it can be one class only")
         return self
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from include.loop.aws.invoking import MAX_BYTES, invoke
 from include.loop.aws.jobs import is_missing
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord, ConcurrentWrite, ConfigurationError, NotSetUp
@@ -79,11 +80,11 @@ def _answer(workspace: Workspace, start: Start, image: str) -> Walk:
     """Send the image, and find out which package answered."""
     endpoint = start.endpoint or endpoint_name(workspace)
     try:
-        body = workspace.storage.read(image, most=smoke_test.MAX_BYTES)
+        body = workspace.storage.read(image, most=MAX_BYTES)
     except (BadRecord, FileNotFoundError) as error:
         raise ConfigurationError(str(error)) from None
     before = _in_service(workspace.clients.sagemaker, endpoint)
-    reply = smoke_test.invoke(workspace.clients.sagemaker_runtime, endpoint, body, image)
+    reply = invoke(workspace.clients.sagemaker_runtime, endpoint, body, image)
     if _in_service(workspace.clients.sagemaker, endpoint) != before:
         raise ConcurrentWrite(f"endpoint {endpoint} was updated while it was asked; ask again")
     found = smoke_test.read_answer(workspace, reply, endpoint, image)

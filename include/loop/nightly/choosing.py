@@ -52,7 +52,7 @@ def weigh(
 
 
 def weigh_blindly(images: Iterable[PinnedImage], settings: TriageSettings) -> Iterator[Weighed]:
-    """No model yet: any images will do."""
+    """No model yet: in a random order, which cold_start.py may change."""
     for image in images:
         row = Row(image.uri, image.etag, None, 0, Decision.SKIP, "")
         yield _candidate(row, Rank(True, share("blind", image.etag)), BLIND, settings.cap)

@@ -7,25 +7,46 @@ that no other batch asks about them; where another batch was faster, the row say
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from include.loop.core.identity import loop_name
-from include.loop.core.records.nightly import Question
+from include.loop.core.records.nightly import EndpointPrelabels, Question
 from include.loop.core.records.triage import Decision, Row, read_looked_at, write_looked_at
 from include.loop.core.stats import stat_all
 from include.loop.core.storage import THREADS_OF_SMALL_REQUESTS, in_parallel
 from include.loop.nightly import second_look
+from include.loop.nightly.batch import read_batch
 from include.loop.nightly.choosing import same_as, with_cost
 from include.loop.nightly.contents import Contents
 from include.loop.nightly.looks import GONE, REPLACED, Look, look_at
 from include.loop.nightly.predictions import predictions_of
+from include.loop.nightly.prelabels import Prelabels, ask_endpoint
 from include.loop.workspace import Workspace
 
 
-def compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question], dict[str, str]]:
-    """The questions, in the order of the rows; and by image why nobody can be asked about it."""
+@dataclass(frozen=True)
+class Composed:
+    """The questions, in the order of the rows; by image why nobody can be asked about it; and what a named
+    endpoint said, None when it was not asked.
+    """
+
+    questions: list[Question]
+    unreadable: dict[str, str]
+    prelabels: EndpointPrelabels | None
+
+
+def compose(workspace: Workspace, batch: str, arn: str) -> Composed:
+    """The questions of a batch, with the answers of its champion, or of an endpoint while there is none."""
     rows, looks = _still_there(workspace, batch)
-    said = predictions_of(workspace, batch, [row.image for row in rows])
+    champion = read_batch(workspace, batch).champion
+    if champion is None:
+        shown = [row for row, seen in zip(rows, looks, strict=True) if not seen.problem]
+        prelabels = ask_endpoint(workspace, [(row.image, row.etag) for row in shown])
+        said, by = prelabels.found, f"endpoint/{workspace.pipeline.review.prelabel_endpoint}"
+    else:
+        prelabels = Prelabels()
+        said = predictions_of(workspace, batch, [row.image for row in rows])
+        by = f"training-job/{champion.training_job}"
     review = workspace.pipeline.review
 
     before = second_look.answered_before(workspace, (row.again for row in rows if row.again))
@@ -53,9 +74,10 @@ def compose(workspace: Workspace, batch: str, arn: str) -> tuple[list[Question],
                 height=seen.height,
                 input=content,
                 sha256=seen.sha256,
+                prelabels=by if row.image in said else None,
             )
         )
-    return questions, unreadable
+    return Composed(questions, unreadable, prelabels.told)
 
 
 def _still_there(workspace: Workspace, batch: str) -> tuple[list[Row], list[Look]]:

@@ -9,6 +9,9 @@ from include.loop.nightly.batch import list_objects
 from include.loop.nightly.triage import find_counts
 from include.loop.workspace import Workspace
 
+# Of what triage says, what no plan repeats.
+UNTOLD = {"blind", "triage_uri"}
+
 
 @dataclass(frozen=True)
 class ReviewPlan:
@@ -34,7 +37,7 @@ def plan_review(workspace: Workspace, batch: str) -> ReviewPlan:
     decided = find_counts(workspace.storage, batch)
     if decided is not None:
         return ReviewPlan(
-            **{name: value for name, value in vars(decided).items() if name != "triage_uri"},
+            **{name: value for name, value in vars(decided).items() if name not in UNTOLD},
             exact=True,
             text=_told(workspace, batch, "would ask", decided.ask, decided.images, decided.expected_seconds),
         )

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from include.loop.core.errors import NotSetUp
 from include.loop.core.identity import is_loop_of, loop_prefix
 from include.loop.core.records.nightly import (
+    EndpointPrelabels,
     LabelSummary,
     Question,
     QuestionsHeader,
@@ -41,13 +42,16 @@ MAX_INPUT_BYTES = 3_145_728
 
 @dataclass(frozen=True)
 class PreparedQuestions:
-    """How many images are asked about, and how many of those that triage chose cannot be."""
+    """How many images are asked about, how many of those that triage chose cannot be, and what became of the
+    endpoint that was to give the first answers (None: none was asked).
+    """
 
     batch: str
     asked: int
     unreadable: int
     questions_uri: str
     flow_definition_arn: str
+    prelabels: EndpointPrelabels | None = None
 
 
 @dataclass(frozen=True)
@@ -70,15 +74,16 @@ def prepare(workspace: Workspace, batch: str) -> PreparedQuestions:
     header = QuestionsHeader.find(workspace.storage, batch)
     if header is None:
         arn = find_flow_definition(workspace)
-        questions, unreadable = compose(workspace, batch, arn)
-        questions = claim(workspace, batch, questions)
+        composed = compose(workspace, batch, arn)
+        questions = claim(workspace, batch, composed.questions)
         # The header is written last: it says that the questions are complete. Until then nobody has been
         # asked.
         Question.write_all(workspace.storage, questions, batch)
         header = QuestionsHeader(
             flow_definition_arn=arn,
             asked=len(questions),
-            unreadable=unreadable,
+            unreadable=composed.unreadable,
+            prelabels=composed.prelabels,
             again={
                 doubted: tuple(loops) for doubted, loops in asked_again(workspace, batch, questions).items()
             },
@@ -91,6 +96,7 @@ def prepare(workspace: Workspace, batch: str) -> PreparedQuestions:
         unreadable=len(header.unreadable),
         questions_uri=workspace.storage.uri(Question.location(batch)),
         flow_definition_arn=header.flow_definition_arn,
+        prelabels=header.prelabels,
     )
 
 

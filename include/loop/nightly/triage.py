@@ -3,8 +3,9 @@
 Takes the batch's predictions, gives its triage: one row per image with decision, reason, and the expected
 seconds and dollars. Each part is weighed alone (``triage_part``), by whoever is free; ``decide`` then merges
 their candidates: the pipeline's strategy raises doubts, a small random share is audited whatever the model
-says, and a cap bounds the batch. Without a champion the choice is random. The bytes of every image that is to
-be asked about are read first (looks.py): what nobody can see is not asked, and the same bytes are asked once.
+says, and a cap bounds the batch. Without a champion the choice is diverse, or random. The bytes of every
+image that is to be asked about are read first (looks.py): what nobody can see is not asked, and the same
+bytes are asked once.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from include.loop.core.records.triage import (
 from include.loop.core.storage import Storage
 from include.loop.nightly.batch import read_batch
 from include.loop.nightly.choosing import Show, ask, scores_of, weigh, weigh_blindly, with_cost
+from include.loop.nightly.cold_start import diverse_first
 from include.loop.nightly.contents import Contents
 from include.loop.nightly.looks import look_at
 from include.loop.nightly.predictions import Predicted, read_predictions
@@ -59,7 +61,7 @@ class TriagedPart:
 @dataclass(frozen=True)
 class TriagedBatch:
     """How many images there are (without those that are asked ``again``), what was decided about how many,
-    and what asking will take.
+    and what asking will take. ``blind`` says how they were chosen where no model could say anything.
     """
 
     batch: str
@@ -69,6 +71,7 @@ class TriagedBatch:
     unreadable: int
     audit: int
     again: int
+    blind: str
     expected_seconds: float
     expected_dollars: float
     triage_uri: str
@@ -123,10 +126,10 @@ def decide(
         pinned = read_batch(workspace, batch)
         settings = _settings(workspace, threshold, cap)
         look = look_at(workspace, Contents(workspace, batch))
-        rows = [
-            with_cost(row, workspace.pipeline.review)
-            for row in ask(_candidates(workspace, pinned, settings), settings.cap, look)
-        ]
+        candidates = _candidates(workspace, pinned, settings)
+        if pinned.champion is None and settings.cold_start == "diverse":
+            candidates = diverse_first(workspace, candidates, settings.cap)
+        rows = [with_cost(row, workspace.pipeline.review) for row in ask(candidates, settings.cap, look)]
         write_looked_at(storage, batch, rows)
         _summary(storage, pinned).write(storage, batch)
     found = find_counts(storage, batch)
@@ -153,6 +156,7 @@ def find_counts(storage: Storage, batch: str) -> TriagedBatch | None:
         unreadable=unreadable,
         audit=int((asked["reason"] == AUDIT).sum()),
         again=int(asked["again"].notna().sum()),
+        blind=next(iter(asked.loc[asked["top_score"].isna() & asked["again"].isna(), "reason"]), ""),
         expected_seconds=round(float(table["expected_seconds"].sum()), 1),
         expected_dollars=round(float(table["expected_dollars"].sum()), 2),
         triage_uri=storage.uri(layout.triage_file(batch)),

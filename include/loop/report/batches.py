@@ -92,6 +92,7 @@ def read_batch(workspace: Workspace, batch: str, problems: list[str]) -> BatchFa
         asked_at=started.started_at if started else "",
         committed_at=committed.isoformat(timespec="seconds") if committed else "",
         flow_definition=header.flow_definition_arn if header else "",
+        prelabels=header.prelabels if header else None,
         scores=make_scores(triaged.top_scores),
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from include.loop.aws.invoking import MAX_BYTES
 from include.loop.aws.jobs import Pending, ResourceKind
 from include.loop.aws.transform import Transform, advance, why_missing
 from include.loop.core import layout
@@ -61,9 +62,9 @@ def ask_endpoint(
     def ask(image: str) -> tuple[str, Any, str]:
         try:
             body = read(image)
-            if len(body) > smoke_test.MAX_BYTES:
+            if len(body) > MAX_BYTES:
                 raise BadRecord(
-                    f"image of {len(body):,} bytes; an endpoint takes {smoke_test.MAX_BYTES:,}: a batch "
+                    f"image of {len(body):,} bytes; an endpoint takes {MAX_BYTES:,}: a batch "
                     "transform (--model) takes larger ones"
                 )
             return image, smoke_test.ask(workspace, endpoint, body, image), ""

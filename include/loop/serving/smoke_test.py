@@ -9,24 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from botocore.exceptions import ClientError
-
+from include.loop.aws.invoking import MAX_BYTES, invoke
 from include.loop.core.errors import BadRecord, DeploymentFailed, NotSetUp
 from include.loop.core.identity import content_hash
 from include.loop.core.records.deployments import CheckedImage, SmokeTest
 from include.loop.core.records.outputs import outputs_by_image
-from include.loop.core.storage import error_code, in_parallel
+from include.loop.core.storage import in_parallel
 from include.loop.serving.endpoint import deployment_settings
 from include.loop.workspace import Workspace
 
-if TYPE_CHECKING:
-    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
-
-MAX_BYTES = 6_291_456  # the most InvokeEndpoint takes
 LOOK_AT = 20  # outputs that are read for each image that is sent, to find some with something in them
-CONTENT_TYPE, ACCEPT = "application/x-image", "application/json"
 
 
 def check(workspace: Workspace, endpoint: str, training_job: str) -> list[CheckedImage]:
@@ -58,18 +52,6 @@ def ask(workspace: Workspace, endpoint: str, body: bytes, image: str) -> Any:
     return read_answer(
         workspace, invoke(workspace.clients.sagemaker_runtime, endpoint, body, image), endpoint, image
     )
-
-
-def invoke(runtime: SageMakerRuntimeClient, endpoint: str, body: bytes, image: str) -> dict[str, Any]:
-    """InvokeEndpoint's answer. DeploymentFailed when the model failed on the image."""
-    try:
-        return dict(
-            runtime.invoke_endpoint(EndpointName=endpoint, ContentType=CONTENT_TYPE, Accept=ACCEPT, Body=body)
-        )
-    except ClientError as error:
-        if error_code(error) != "ModelError":
-            raise
-        raise DeploymentFailed(f"endpoint {endpoint} failed on {image}: {error}") from None
 
 
 def read_answer(workspace: Workspace, reply: dict[str, Any], endpoint: str, image: str) -> Any:

@@ -8,7 +8,7 @@ A task is made for one pipeline: it knows its classes and the name of its label 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from include import recordio
@@ -39,6 +39,13 @@ class Task(MeasuringTask[P, L], Protocol[P, L, A]):
         """A model's answer: one ``.out`` object, or an endpoint's reply. BadRecord when it is not what the
         algorithm documents.
         """
+
+    def read_foreign(self, body: bytes, ids: Mapping[int, int]) -> P:
+        """The answer of a model that is not the pipeline's, as ``read_prediction`` gives it. ``ids`` has our
+        class for each of its that is wanted; empty: its classes are ours, in the same order. A task whose
+        answers name no classes takes no other ones.
+        """
+        return self.read_prediction(body)
 
     def read_output(self, storage: Storage, location: str) -> P:
         """The prediction at a location. BadRecord when it is unusable, FileNotFoundError when it is gone."""

@@ -23,6 +23,8 @@ from nightloop.seen_outside import gauge
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from include.loop.core.records.nightly import EndpointPrelabels
+
 
 REASONS = 8  # why records could not be used, named in the log
 LISTED = "listed"  # XCom of `ListBatchOperator`: what it found
@@ -147,21 +149,36 @@ class StartHumanLoopsOperator(LoopOperator):
             chosen["images"], chosen["ask"], chosen["audit"], chosen["skip"], chosen["unreadable"],
             chosen["expected_seconds"] / 60, chosen["expected_dollars"],
         )  # fmt: skip
+        if chosen["blind"]:
+            self.log.info("How they were chosen: %s", chosen["blind"])
         if chosen["again"]:
             self.log.info("%d of these are asked again: their batch is set aside.", chosen["again"])
         self.log.info("Every image that was looked at, with decision and reason: %s", chosen["triage_uri"])
         if self.plan_only:
             plan = asdict(plan_review(self.workspace, self.batch))
             self.end_with_plan(context, plan, plan["text"])
-        prepared = asdict(prepare(self.workspace, self.batch))
+        prepared = prepare(self.workspace, self.batch)
         self.log.info(
             "%d questions (%d images have changed or gone since triage) in %s; asking by %s",
-            prepared["asked"], prepared["unreadable"], prepared["questions_uri"],
-            prepared["flow_definition_arn"],
+            prepared.asked, prepared.unreadable, prepared.questions_uri, prepared.flow_definition_arn,
         )  # fmt: skip
+        self._tell_prelabels(prepared.prelabels)
         if self.find_portal():
             self.log.info("Reviewers answer at %s", self.portal_url)
         return self._start(context, tries=0)
+
+    def _tell_prelabels(self, prelabels: EndpointPrelabels | None) -> None:
+        """What became of the endpoint that was to give the first answers, when one was asked."""
+        if prelabels is None:
+            return
+        self.log.info(
+            "No model yet: people begin with the answers of endpoint %s on %d images.",
+            prelabels.endpoint, prelabels.images,
+        )  # fmt: skip
+        if prelabels.missing:
+            self.log.warning("On %d images they begin with nothing:", prelabels.missing)
+            for reason, count in prelabels.reasons:
+                self.log.warning("%d x %s", count, reason)
 
     def resume(self, context: Context, event: Any, tries: int) -> dict[str, Any]:
         with domain_errors():

@@ -147,14 +147,35 @@ def prepare(place: Place) -> None:
     place.finish(predictions.predict, NIGHT)
 
 
-def test_without_a_model_readable_images_are_chosen_at_random_up_to_the_cap(listed: Place):
-    prepare(listed)
-    report = triage.triage(listed.workspace, NIGHT, cap=3)
-    assert (report.images, report.ask, report.skip + report.unreadable) == (6, 3, 3)
-    rows = read_rows(listed.storage, NIGHT)
-    assert {row.reason for row in rows if row.decision is Decision.ASK} == {"no model yet"}
-    assert triage.triage(listed.workspace, NIGHT, cap=3) == report
-    assert read_rows(listed.storage, NIGHT) == rows
+@pytest.mark.parametrize(
+    ("cold_start", "why"),
+    [("diverse", "no model yet; among the most diverse of 5 images"), ("random", "no model yet")],
+)
+def test_without_a_model_readable_images_are_chosen_up_to_the_cap_and_the_reason_says_how(
+    make_place, cold_start, why
+):
+    place = make_place(triage={"audit_share": 0, "cold_start": cold_start})
+    place.add_images({f"{n}.jpg": 100 for n in range(5)})
+    place.put(f"images/dt={NIGHT}/text.jpg", b"no image")
+    prepare(place)
+    report = triage.triage(place.workspace, NIGHT, cap=3)
+    assert (report.images, report.ask, report.skip + report.unreadable, report.blind) == (6, 3, 3, why)
+    rows = read_rows(place.storage, NIGHT)
+    assert {row.reason for row in rows if row.decision is Decision.ASK} == {why}
+    assert triage.triage(place.workspace, NIGHT, cap=3) == report
+    assert read_rows(place.storage, NIGHT) == rows
+
+
+def test_without_a_model_the_few_images_unlike_all_others_are_asked_about(make_place):
+    """Of a camera that has seen the same grey all day, and two other things."""
+    place = make_place(triage={"audit_share": 0})
+    place.add_images({f"{n}.jpg": 100 for n in range(20)} | {"dark.jpg": 0, "bright.jpg": 250})
+    prepare(place)
+    triage.triage(place.workspace, NIGHT, cap=3)
+    asked_for = {row.image for row in read_rows(place.storage, NIGHT) if row.decision is Decision.ASK}
+    names = {image.rsplit("/", 1)[-1] for image in asked_for}
+    assert len(names) == 3
+    assert {"dark.jpg", "bright.jpg"} < names
 
 
 def test_each_question_is_priced_by_its_reviewers_time(make_place):

@@ -106,8 +106,14 @@ def test_a_round_that_was_turned_down_says_what_to_look_at(rounds: Rounds) -> No
 def test_a_round_of_several_batches_has_a_row_for_each(rounds: Rounds) -> None:
     for day in (1, 2, 3):
         rounds.night(f"2026-11-0{day}", [0.2, 0.8], labels=1)
+    first = {"endpoint": "somebody-elses", "images": 38, "missing": 2, "reasons": [["too slow", 2]]}
+    rounds.put(
+        "runs/dt=2026-11-01/questions.json", {"asked": 1, "flow_definition_arn": "arn", "prelabels": first}
+    )
     rounds.round("job-2", ["2026-11-01", "2026-11-02", "2026-11-03"], backfilled=["2026-11-02"])
     _, page = publish(rounds, "job-2")
+    assert "answers of endpoint somebody-elses on 38 images, and with nothing on 2 images" in page.text
+    assert "2 × too slow" in page.text
     assert "3 batches, 1 Nov to 3 November 2026" in page.text
     for day in (1, 2, 3):
         assert f"{day} Nov 2026" in page.text
@@ -149,6 +155,10 @@ def test_nothing_from_outside_becomes_part_of_the_page(cloud: LocalCloud, bucket
     rounds.put(
         "labels/dt=2026-11-01/quarantine.jsonl",
         {"stage": EVIL, "image": EVIL, "reason": EVIL, "batch": "2026-11-01"},
+    )
+    first = {"endpoint": EVIL, "images": 1, "missing": 1, "reasons": [[EVIL, 1]]}
+    rounds.put(
+        "runs/dt=2026-11-01/questions.json", {"asked": 1, "flow_definition_arn": "arn", "prelabels": first}
     )
     image = '"><img src=x onerror=alert(3)>.png'
     rounds.test_set("night", [image])

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from include.loop.core.records.base import Part
 from include.loop.core.records.metrics import Mistake, Number
+from include.loop.core.records.nightly import EndpointPrelabels
 
 
 class ScoreHistogram(Part):
@@ -30,7 +31,8 @@ class BatchFacts(Part):
 
     ``answered`` are this batch's images with an answer, usable or not; ``late`` are labels that belong to
     questions of earlier batches, and are counted in ``labels``; ``disagreed`` are images about which there
-    was no majority among the reviewers, and are counted in ``quarantined``.
+    was no majority among the reviewers, and are counted in ``quarantined``. ``prelabels`` is what an endpoint
+    said beforehand, where there was no champion and one is named.
     """
 
     batch: str
@@ -55,6 +57,7 @@ class BatchFacts(Part):
     asked_at: str = ""
     committed_at: str = ""
     flow_definition: str = ""
+    prelabels: EndpointPrelabels | None = None
     scores: ScoreHistogram | None = None
 
 

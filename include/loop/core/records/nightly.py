@@ -112,7 +112,9 @@ class Predictions(Record):
 
 class Question(Line):
     """One image and the loop that asks about it; ``input`` is the loop's InputContent, width and height are
-    pixels. The first questions do not know the ``sha256`` of the image.
+    pixels. The first questions do not know the ``sha256`` of the image. ``prelabels`` says whose answer
+    people began with, ``training-job/NAME`` or ``endpoint/NAME``; None where they began with nothing, and in
+    questions of earlier versions.
     """
 
     LOCATION = staticmethod(layout.questions_file)
@@ -124,11 +126,23 @@ class Question(Line):
     height: int
     input: dict[str, Any]
     sha256: str | None = None
+    prelabels: str | None = None
+
+
+class EndpointPrelabels(Part):
+    """What an endpoint that is not the pipeline's answered for a batch without a champion: of how many images
+    it gave an answer, how many are ``missing``, and the most frequent reasons with their numbers.
+    """
+
+    endpoint: str
+    images: int
+    missing: int = 0
+    reasons: tuple[tuple[str, int], ...] = ()
 
 
 class QuestionsHeader(Record):
-    """The commit mark of a batch's questions: how many, of which images nobody can be asked and why, and by
-    set-aside batch the loops that ask about its images again.
+    """The commit mark of a batch's questions: how many, of which images nobody can be asked and why, by
+    set-aside batch the loops that ask about its images again, and what a named endpoint said beforehand.
     """
 
     LOCATION = staticmethod(layout.questions_header)
@@ -137,6 +151,7 @@ class QuestionsHeader(Record):
     asked: int
     unreadable: dict[str, str] = Field(default={})
     again: dict[str, tuple[str, ...]] = Field(default={})
+    prelabels: EndpointPrelabels | None = None
 
 
 class Started(Record):

@@ -6,12 +6,15 @@ Takes one ``.out`` object or an endpoint's reply, gives its ``Detection`` values
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from include.loop.core.errors import BadRecord
 from include.loop.core.storage import parse
+
+# A box may reach a little beyond the image; a side that is farther out is counted in pixels.
+FARTHEST_SIDE = 2.0
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,28 @@ def read_detections(payload: bytes, num_classes: int) -> list[Detection]:
     Shape: ``{"prediction": [[class, score, xmin, ymin, xmax, ymax], …]}``; coordinates are clamped to the
     image.
     """
+    return _read(payload, lambda row: _detection(row, num_classes))
+
+
+def read_foreign(payload: bytes, num_classes: int, ids: Mapping[int, int]) -> list[Detection]:
+    """The same of another model, whose classes may be others: ``ids`` has our class for each of its that is
+    wanted; empty: it numbers them as we do. BadRecord also for sides that are no shares of the image.
+    """
+
+    def read(row: Sequence[Any]) -> Detection | None:
+        class_id, *rest = (float(value) for value in row)
+        if any(side > FARTHEST_SIDE for side in rest[1:]):
+            raise ValueError(f"sides must be shares of the image, from 0 to 1, not pixels: {row}")
+        if ids and class_id not in ids:
+            return None
+        return _detection([ids[int(class_id)] if ids else class_id, *rest], num_classes)
+
+    return _read(payload, read)
+
+
+def _read(payload: bytes, read: Callable[[Sequence[Any]], Detection | None]) -> list[Detection]:
     try:
-        rows = parse(payload)["prediction"]
-        detections = [_detection(row, num_classes) for row in rows]
+        detections = [read(row) for row in parse(payload)["prediction"]]
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise BadRecord(f"no prediction: unreadable output ({error})") from None
     return sorted((item for item in detections if item is not None), key=lambda item: -item.score)

@@ -7,13 +7,18 @@ from typing import Any
 
 from include.loop.tasks.detection.predictions import Detection
 
+# More boxes than people can look through; 3 MB, the most a question may have, are forty times as many.
+MOST_PRELABELS = 1000
+
 
 def prelabels(
     detections: Sequence[Detection], classes: Sequence[str], width: int, height: int, threshold: float
 ) -> list[dict[str, Any]]:
-    """The boxes of this score or more: label text, integer pixels inside the image."""
+    """The boxes of this score or more, at most ``MOST_PRELABELS`` of the best: label text, integer pixels
+    inside the image. The detections are best first.
+    """
     boxes = []
-    for item in detections:
+    for item in detections[:MOST_PRELABELS]:
         if item.score < threshold:
             continue
         left, right = sorted(round(edge * width) for edge in (item.xmin, item.xmax))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include import recordio
@@ -13,7 +13,7 @@ from include.loop.tasks.detection.consensus import agree
 from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage, describe, manifest_value, read_value
 from include.loop.tasks.detection.measuring import DetectionMeasuring
-from include.loop.tasks.detection.predictions import Detection, read_detections
+from include.loop.tasks.detection.predictions import Detection, read_detections, read_foreign
 from include.loop.tasks.detection.question import prelabels
 from include.loop.tasks.detection.records import read_record, write_record
 from include.loop.tasks.manifest_lines import flag_too_fast
@@ -32,6 +32,9 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
 
     def read_prediction(self, body: bytes) -> list[Detection]:
         return read_detections(body, len(self.classes))
+
+    def read_foreign(self, body: bytes, ids: Mapping[int, int]) -> list[Detection]:
+        return read_foreign(body, len(self.classes), ids)
 
     def question(
         self, prediction: Sequence[Detection] | None, size: tuple[int, int], threshold: float
