@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -21,12 +21,8 @@ from include.loop.core.storage import error_code, in_parallel
 from include.loop.serving.endpoint import deployment_settings
 from include.loop.workspace import Workspace
 
-if TYPE_CHECKING:
-    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
-
 MAX_BYTES = 6_291_456  # the most InvokeEndpoint takes
 LOOK_AT = 20  # outputs that are read for each image that is sent, to find some with something in them
-CONTENT_TYPE, ACCEPT = "application/x-image", "application/json"
 
 
 def check(workspace: Workspace, endpoint: str, training_job: str) -> list[CheckedImage]:
@@ -55,16 +51,17 @@ def check(workspace: Workspace, endpoint: str, training_job: str) -> list[Checke
 
 def ask(workspace: Workspace, endpoint: str, body: bytes, image: str) -> Any:
     """An endpoint's prediction for an image. DeploymentFailed when its answer is none."""
-    return read_answer(
-        workspace, invoke(workspace.clients.sagemaker_runtime, endpoint, body, image), endpoint, image
-    )
+    return read_answer(workspace, invoke(workspace, endpoint, body, image), endpoint, body, image)
 
 
-def invoke(runtime: SageMakerRuntimeClient, endpoint: str, body: bytes, image: str) -> dict[str, Any]:
+def invoke(workspace: Workspace, endpoint: str, body: bytes, image: str) -> dict[str, Any]:
     """InvokeEndpoint's answer. DeploymentFailed when the model failed on the image."""
+    runtime, kinds = workspace.clients.sagemaker_runtime, workspace.environment.adapter
     try:
         return dict(
-            runtime.invoke_endpoint(EndpointName=endpoint, ContentType=CONTENT_TYPE, Accept=ACCEPT, Body=body)
+            runtime.invoke_endpoint(
+                EndpointName=endpoint, ContentType=kinds.content_type, Accept=kinds.accept, Body=body
+            )
         )
     except ClientError as error:
         if error_code(error) != "ModelError":
@@ -72,9 +69,10 @@ def invoke(runtime: SageMakerRuntimeClient, endpoint: str, body: bytes, image: s
         raise DeploymentFailed(f"endpoint {endpoint} failed on {image}: {error}") from None
 
 
-def read_answer(workspace: Workspace, reply: dict[str, Any], endpoint: str, image: str) -> Any:
+def read_answer(workspace: Workspace, reply: dict[str, Any], endpoint: str, body: bytes, image: str) -> Any:
+    """The prediction in InvokeEndpoint's answer; ``body`` is the image that was sent."""
     try:
-        return workspace.task.read_prediction(reply["Body"].read())
+        return workspace.task.read_reply(reply["Body"].read(), image, body)
     except BadRecord as error:
         raise DeploymentFailed(f"endpoint {endpoint} answered {image} with {error}") from None
 
@@ -98,7 +96,7 @@ def _images(workspace: Workspace, training_job: str, count: int) -> Iterator[tup
     known = outputs_by_image(workspace.storage, training_job)
     outputs = [(image, etag, out) for (image, etag), out in known.items() if out is not None]
     outputs.sort(key=lambda item: content_hash(item[0]))
-    said = list(in_parallel(lambda item: _read(workspace, item[2]), outputs[: count * LOOK_AT]))
+    said = list(in_parallel(lambda item: _read(workspace, *item), outputs[: count * LOOK_AT]))
     candidates = [(item, found) for item, found in zip(outputs, said, strict=False) if found is not None]
     candidates.sort(key=lambda pair: not workspace.task.says_something(pair[1]))
     for (image, etag, _), expected in candidates:
@@ -111,8 +109,8 @@ def _images(workspace: Workspace, training_job: str, count: int) -> Iterator[tup
         yield image, found[0], expected
 
 
-def _read(workspace: Workspace, location: str) -> Any | None:
+def _read(workspace: Workspace, image: str, _: str, location: str) -> Any | None:
     try:
-        return workspace.task.read_output(workspace.storage, location)
+        return workspace.task.read_output(workspace.storage, location, image)
     except (BadRecord, FileNotFoundError):
         return None

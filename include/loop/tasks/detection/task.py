@@ -15,6 +15,7 @@ from include.loop.tasks.detection.manifest import LabelledImage, describe, manif
 from include.loop.tasks.detection.measuring import DetectionMeasuring
 from include.loop.tasks.detection.predictions import Detection, read_detections
 from include.loop.tasks.detection.question import prelabels
+from include.loop.tasks.detection.readers import READERS
 from include.loop.tasks.detection.records import read_record, write_record
 from include.loop.tasks.manifest_lines import flag_too_fast
 from include.loop.tasks.protocol import Task
@@ -25,6 +26,7 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
     """Boxes with a class."""
 
     algorithm = DetectionAlgorithm()
+    readers = READERS
 
     def __init__(self, classes: Sequence[str], label_attribute: str) -> None:
         self.classes = tuple(classes)
