@@ -118,6 +118,12 @@ class Task(MeasuringTask[P, L], Protocol[P, L, A]):
         """What the header of a RecordIO record says of a labelled image."""
 
     @abstractmethod
+    def write_coco(self, label: L) -> list[dict[str, Any]]:
+        """COCO's annotations of a labelled image, without their ids: what can be learned of it.
+        ConfigurationError for a task whose labels are none.
+        """
+
+    @abstractmethod
     def describe(self, line: dict[str, Any]) -> list[dict[str, Any]]:
         """What a learned line labels, thing by thing: its class's name as ``label``, and where it is."""
 

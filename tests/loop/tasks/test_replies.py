@@ -1,4 +1,4 @@
-"""Replies of images that are not SageMaker's are read as its own, or refused with what was wrong and where."""
+"""Replies of images that are not SageMaker's are read as its own, or refused with what was wrong."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def test_coco_results_are_read_in_shares_of_the_picture_best_first():
         (b"<html>", "no JSON"),
         ({"prediction": []}, "COCO results are a list, not dict"),
         ([DOG, 5], "result 2 of s3://b/1.jpg: must be an object with category_id, bbox and score"),
-        ([DOG | {"category_id": 0}], "result 1 of .*: category_id must be a class's number, from 1 to 2, not 0"),
+        (
+            [DOG | {"category_id": 0}],
+            "result 1 of .*: category_id must be a class's number, from 1 to 2, not 0",
+        ),
         ([DOG | {"category_id": 3}], "from 1 to 2, not 3"),
         ([DOG | {"category_id": "2"}], "from 1 to 2, not '2'"),
         ([DOG | {"score": 1.5}], "score must be from 0 to 1, not 1.5"),

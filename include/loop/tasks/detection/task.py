@@ -9,13 +9,13 @@ from include import recordio
 from include.loop.tasks.detection.agreement import compare_boxes
 from include.loop.tasks.detection.algorithm import DetectionAlgorithm
 from include.loop.tasks.detection.answers import BoxAnswer, read_output
+from include.loop.tasks.detection.coco import READERS, write_annotations
 from include.loop.tasks.detection.consensus import agree
 from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage, describe, manifest_value, read_value
 from include.loop.tasks.detection.measuring import DetectionMeasuring
 from include.loop.tasks.detection.predictions import Detection, read_detections
 from include.loop.tasks.detection.question import prelabels
-from include.loop.tasks.detection.readers import READERS
 from include.loop.tasks.detection.records import read_record, write_record
 from include.loop.tasks.manifest_lines import flag_too_fast
 from include.loop.tasks.protocol import Task
@@ -77,6 +77,9 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
 
     def write_record(self, label: LabelledImage) -> recordio.Label:
         return write_record(label)
+
+    def write_coco(self, label: LabelledImage) -> list[dict[str, Any]]:
+        return write_annotations(label.boxes)
 
     def describe(self, line: dict[str, Any]) -> list[dict[str, Any]]:
         return describe(line, self.label_attribute, self.classes)

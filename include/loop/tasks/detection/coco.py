@@ -1,22 +1,40 @@
-"""Replies of detectors that are not SageMaker's, read as its own rows of class, score and sides."""
+"""COCO's words for boxes, both ways: annotations to learn from, and the results of a detector.
+
+Categories are numbered from 1 in the order of the classes: some trainers take 0 for the background. Boxes are
+``[x, y, width, height]`` in stored pixels.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from include.loop.core.errors import BadRecord
 from include.loop.core.storage import parse
+from include.loop.tasks.detection.learnable import ManifestBox
 from include.loop.tasks.replies import Reader, Reply
 
 _SIDES = "bbox must be [x, y, width, height] in pixels"
 
 
-def read_coco_results(reply: Reply) -> list[list[float]]:
+def write_annotations(boxes: Iterable[ManifestBox]) -> list[dict[str, Any]]:
+    """The annotations of one image, without their ids."""
+    return [
+        {
+            "category_id": box.class_id + 1,
+            "bbox": [box.left, box.top, box.width, box.height],
+            "area": box.width * box.height,
+            "iscrowd": 0,
+            "segmentation": [],
+        }
+        for box in boxes
+    ]
+
+
+def read_results(reply: Reply) -> list[list[float]]:
     """COCO's results for one image: ``[{"category_id": 1, "bbox": [x, y, width, height], "score": 0.9}, …]``,
-    boxes in pixels of the stored picture. Categories are numbered from 1 in the order of the classes, as in
-    the annotations that training is given. Other fields, ``image_id`` too, are passed over.
+    best first or in any order. Other fields, ``image_id`` too, are passed over.
     """
     try:
         found = parse(reply.body)
@@ -58,4 +76,4 @@ def _number(value: Any, what: str) -> float:
     return float(value)
 
 
-READERS: dict[str, Reader] = {"coco-results": read_coco_results}
+READERS: dict[str, Reader] = {"coco-results": read_results}
