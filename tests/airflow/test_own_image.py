@@ -16,14 +16,19 @@ from PIL import Image, ImageDraw
 
 from include.loop.core import layout
 from include.loop.core.records.models import TrainedModel
+from nightloop.operators.challenger import JudgeOperator, PromoteOperator, RegisterOperator
+from nightloop.operators.datasets import BuildDatasetOperator
 from nightloop.operators.human_review import ListBatchOperator, TriageOperator
-from nightloop.operators.sagemaker_jobs import BatchInferenceOperator
+from nightloop.operators.loop_operator import LoopOperator
+from nightloop.operators.sagemaker_jobs import (
+    BatchInferenceOperator,
+    EvaluateModelsOperator,
+    IncrementalTrainingOperator,
+)
+from nightloop.operators.serving import DeployOperator
 from tests.airflow.place import Place
-from tests.airflow.test_flows import run_dag
 from tests.loop.place import NIGHT, box, content
 from tests.support.cloud import BLOBS_IMAGE
-
-pytestmark = [pytest.mark.usefixtures("airflow_database"), pytest.mark.timeout(900)]
 
 SIZE = (80, 60)
 CLASSES = {"berry": (210, 50, 50), "leaf": (50, 170, 70)}
@@ -106,27 +111,37 @@ def begun(place: Place) -> Place:
             "validation_share": 0.3,
         },
     }
-    place.environment_settings |= {"image": BLOBS_IMAGE, "adapter": ADAPTER}
+    place.environment_settings |= {
+        "image": BLOBS_IMAGE,
+        "adapter": ADAPTER,
+        "deployment": {"smoke_test_images": 2},
+    }
     place.save()
     return place
 
 
-def trained(place: Place, flow: str, date: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The training job of a flow's run that went well, and what evaluation measured, by test set."""
-    state, tasks, run = run_dag(place, flow, date)
-    assert state == "success", tasks
-    step = run.get_task_instance("evaluate")
-    job = step.xcom_pull(task_ids="train")["training_job"]
-    assert run.get_task_instance("promote").xcom_pull(task_ids="promote")["promoted"], tasks
-    described = place.cloud.client("sagemaker").describe_training_job(TrainingJobName=job)
-    return described, step.xcom_pull(task_ids="evaluate")["score"]
+def learn(place: Place, initial: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A round up to the champion: its training job, and what evaluation measured, by test set."""
+
+    def run(operator: type[LoopOperator], **arguments: Any) -> dict[str, Any]:
+        return dict(place.run(operator(task_id="step", pipeline=place.name, **arguments)))
+
+    built = run(BuildDatasetOperator, initial=initial)
+    trained = run(IncrementalTrainingOperator, dataset_id=built["dataset_id"])
+    job = trained["training_job"]
+    score = run(EvaluateModelsOperator, training_job=job)["score"]
+    judged = run(JudgeOperator, training_job=job)
+    assert judged["promote"], judged
+    run(RegisterOperator, training_job=job)
+    assert run(PromoteOperator, training_job=job)["promoted"]
+    return place.cloud.client("sagemaker").describe_training_job(TrainingJobName=job), score
 
 
 def test_another_image_learns_by_day_is_asked_about_at_night_and_learns_from_the_answers(
     begun: Place,
 ) -> None:
     place = begun
-    first, score = trained(place, "initial_training", "2026-11-01")
+    first, score = learn(place, initial=True)
     assert first["HyperParameters"] == {
         "nc": "2", "names": '["berry", "leaf"]', "max_epochs": "6", "lr0": "0.5", "samples": "12",
         "warm": "0", "tolerance": "40",
@@ -157,9 +172,7 @@ def test_another_image_learns_by_day_is_asked_about_at_night_and_learns_from_the
     labels = place.night(respond=lambda task: content(*shown[task["taskObject"]], size=SIZE))
     assert (labels.labels, labels.quarantined) == (10, 0)
 
-    place.environment_settings["deployment"] = {"smoke_test_images": 2}
-    place.save()
-    further, score = trained(place, "incremental_training", "2026-11-02")
+    further, score = learn(place)
     assert {name: further["HyperParameters"][name] for name in ("warm", "lr0")} == {
         "warm": "1",
         "lr0": "0.05",
@@ -169,6 +182,5 @@ def test_another_image_learns_by_day_is_asked_about_at_night_and_learns_from_the
     assert score["night"]["challenger"] > 0.9 > 0.3 > score["night"]["champion"]
     assert score["day"]["challenger"] > 0.9, "what its parent has learned is kept"
 
-    endpoint = place.cloud.client("sagemaker").describe_endpoint(EndpointName=place.name)
-    assert endpoint["EndpointStatus"] == "InService"
-    assert further["TrainingJobName"] in endpoint["EndpointConfigName"]
+    served = DeployOperator(task_id="deploy", pipeline=place.name, training_job=further["TrainingJobName"])
+    assert place.run(served)["checked"] == 2, "the endpoint says what evaluation saw"
