@@ -28,7 +28,7 @@ class Workspace:
     @cached_property
     def task(self) -> AnyTask:
         """What the pipeline's models learn to do."""
-        return task_of(self.pipeline)
+        return task_of(self.pipeline, self.environment.adapter.output)
 
 
 def open_workspace(

@@ -30,6 +30,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::000000000000:role/nightloop"
 FAKE_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/fake:1"  # tests/support/fake.py
+BLOBS_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/blobs:1"  # tests/support/blobs.py
 DETECTION_IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/object-detection:1"
 CLASSIFICATION_IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
 _START_SECONDS = 60
@@ -42,7 +43,8 @@ class LocalCloud:
         self.data = data
         # Answers are final at once: tests of what can be taken back say so.
         patience = ("--undo-seconds", "0", "--least-seconds", "0")
-        self._options = ("--algorithm", "fake=tests.support.fake", *patience, *options)
+        images = ("--algorithm", "fake=tests.support.fake", "--algorithm", "blobs=tests.support.blobs")
+        self._options = (*images, *patience, *options)
         self._process: subprocess.Popen[str] | None = None
         self._ports = ("0", "0")
         self._session: boto3.Session | None = None

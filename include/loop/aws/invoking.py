@@ -20,11 +20,18 @@ MAX_BYTES = 6_291_456  # the most InvokeEndpoint takes
 CONTENT_TYPE, ACCEPT = "application/x-image", "application/json"
 
 
-def invoke(runtime: SageMakerRuntimeClient, endpoint: str, body: bytes, image: str) -> dict[str, Any]:
+def invoke(
+    runtime: SageMakerRuntimeClient,
+    endpoint: str,
+    body: bytes,
+    image: str,
+    content_type: str = CONTENT_TYPE,
+    accept: str = ACCEPT,
+) -> dict[str, Any]:
     """InvokeEndpoint's answer. DeploymentFailed when the model failed on the image."""
     try:
         return dict(
-            runtime.invoke_endpoint(EndpointName=endpoint, ContentType=CONTENT_TYPE, Accept=ACCEPT, Body=body)
+            runtime.invoke_endpoint(EndpointName=endpoint, ContentType=content_type, Accept=accept, Body=body)
         )
     except ClientError as error:
         if error_code(error) != "ModelError":

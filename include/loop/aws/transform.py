@@ -162,13 +162,13 @@ def _submit(
             "DataSource": {
                 "S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": storage.uri(location)},
             },
-            "ContentType": "application/x-image",
+            "ContentType": environment.adapter.content_type,
             "CompressionType": "None",
             "SplitType": "None",
         },
         "TransformOutput": given(
             S3OutputPath=storage.uri(f"{transform.folder}/out/"),
-            Accept="application/json",
+            Accept=environment.adapter.accept,
             KmsKeyId=environment.network.kms_key,
         ),
         "TransformResources": given(

@@ -95,8 +95,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _say_plan(planned: Plan) -> None:
-    values = planned.request["HyperParameters"]
-    _say(f"{planned.attribute or 'RecordIO'}, {values['num_training_samples']} images, classes by index:")
+    _say(f"{planned.attribute or 'RecordIO'}, {planned.images} images, classes by index:")
     _say("  " + ", ".join(planned.classes))
 
 

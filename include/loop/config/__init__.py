@@ -7,6 +7,7 @@ triage strategies.
 
 from __future__ import annotations
 
+from include.loop.config.adapter import AdapterChannels, ImageAdapter
 from include.loop.config.environment import (
     DeploymentSettings,
     Environment,
@@ -34,11 +35,13 @@ from include.loop.config.pipeline import (
 __all__ = [
     "DATASET_SLICES",
     "METRICS",
+    "AdapterChannels",
     "AirflowSettings",
     "DeploymentSettings",
     "Environment",
     "EvaluationSettings",
     "GateSettings",
+    "ImageAdapter",
     "LabelingService",
     "LabelingSettings",
     "NetworkSettings",

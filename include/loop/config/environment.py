@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from include.loop.config.adapter import ImageAdapter
 from include.loop.config.fields import Hyperparameters, Name, Stage, Strict, TagName, TagValue, TaskName
 from include.loop.config.operations import AirflowSettings, NotifySettings
 
@@ -117,7 +118,7 @@ class LabelingService(Strict):
 
 class Environment(Strict):
     """One place to run. ``name`` is the file's name, chosen by ``NIGHTLOOP_ENVIRONMENT``; ``tags`` go on all
-    jobs, models and endpoints.
+    jobs, models and endpoints. ``adapter`` says how ``image`` differs from SageMaker's algorithm.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Environment(Strict):
     role_arn: str = Field(pattern=r"^arn:aws[a-z\-]*:iam::\d{12}:role/.+$")
     algorithm: Literal["local", "sagemaker"]
     image: str | None = None
+    adapter: ImageAdapter = ImageAdapter()
     poll_seconds: float = Field(default=60, gt=0)
     tags: dict[TagName, TagValue] = Field(default={}, max_length=50)
     training: TrainingInstances = TrainingInstances()
@@ -140,6 +142,12 @@ class Environment(Strict):
     labeling: LabelingService = LabelingService()
     airflow: AirflowSettings = AirflowSettings()
     notify: NotifySettings | None = None  # None: nobody is told
+
+    @model_validator(mode="after")
+    def _adapter_is_of_an_image(self) -> Self:
+        if self.image is None and self.adapter != ImageAdapter():
+            raise ValueError("adapter is for an image of your own: name it in `image`, or remove adapter")
+        return self
 
     @model_validator(mode="after")
     def _arn_is_a_work_team(self) -> Self:

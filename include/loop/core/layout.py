@@ -295,8 +295,23 @@ def packed_file(dataset_id: str) -> str:
     return _dataset(dataset_id, "packed.json")
 
 
+def coco_annotations(dataset_id: str) -> str:
+    """The folder of train.json and validation.json in COCO's format, for images of one's own that read it."""
+    return _dataset(dataset_id, "coco/annotations/")
+
+
+def coco_images(dataset_id: str, split: str) -> str:
+    """Which images those are about, as SageMaker lists the objects of a channel."""
+    return _dataset(dataset_id, f"coco/{split}.images.json")
+
+
+def coco_file(dataset_id: str) -> str:
+    """How many images those have; written last, so it says that they are complete."""
+    return _dataset(dataset_id, "coco/coco.json")
+
+
 def not_packed(dataset_id: str) -> str:
-    """Images of the dataset that are in none of its RecordIO files, with the reason."""
+    """Images of the dataset that its RecordIO files or COCO's annotations leave out, with the reason."""
     return _dataset(dataset_id, "not-packed.jsonl")
 
 

@@ -232,7 +232,8 @@ def _scores(pool: LabelPool, sample: Sample, done: Transformed) -> list[ReplaySc
         value = None
         if line.source in done.outputs:
             try:
-                said = workspace.task.read_output(workspace.storage, done.outputs[line.source])
+                output = done.outputs[line.source]
+                said = workspace.task.read_output(workspace.storage, output, line.source)
                 value = round(workspace.task.difficulty(line, said, threshold), 6)
             except (BadRecord, FileNotFoundError):
                 pass

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from include.loop.aws.invoking import MAX_BYTES, invoke
+from include.loop.aws.invoking import MAX_BYTES
 from include.loop.aws.jobs import is_missing
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord, ConcurrentWrite, ConfigurationError, NotSetUp
@@ -84,10 +84,10 @@ def _answer(workspace: Workspace, start: Start, image: str) -> Walk:
     except (BadRecord, FileNotFoundError) as error:
         raise ConfigurationError(str(error)) from None
     before = _in_service(workspace.clients.sagemaker, endpoint)
-    reply = invoke(workspace.clients.sagemaker_runtime, endpoint, body, image)
+    reply = smoke_test.invoke(workspace, endpoint, body, image)
     if _in_service(workspace.clients.sagemaker, endpoint) != before:
         raise ConcurrentWrite(f"endpoint {endpoint} was updated while it was asked; ask again")
-    found = smoke_test.read_answer(workspace, reply, endpoint, image)
+    found = smoke_test.read_answer(workspace, reply, endpoint, body, image)
     if not 1 <= start.detection <= len(found):
         raise ConfigurationError(
             f"endpoint {endpoint} says {len(found)} things of {image}: there is no number {start.detection}; "

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Limits of CreateModelPackage and UpdateModelPackage.
 MAX_PROPERTIES, MAX_PROPERTY, MAX_TEXT, TOKEN_CHARS = 50, 256, 1024, 36
 PROPERTY_SIGNS = " _.:/=+-@"  # what a property may hold besides letters and digits
+CONTENT_TYPES = ("image/jpeg", "image/png", "application/x-image")  # of SageMaker's algorithms
 # The property by which a package is traced to the job that trained it.
 TRAINING_JOB = "training-job"
 
@@ -96,7 +97,7 @@ def _request(workspace: Workspace, training_job: str, verdict: Verdict, status: 
     measured = workspace.storage.find(layout.metrics_file(training_job))
     reasons = "; ".join(verdict.reasons)
     account, region = workspace.environment.role_arn.split(":")[4], workspace.environment.region
-    partition = workspace.environment.role_arn.split(":")[1]
+    partition, kinds = workspace.environment.role_arn.split(":")[1], workspace.environment.adapter
     return {
         "ModelPackageGroupName": workspace.pipeline.name,
         "ModelPackageDescription": one_line(f"{training_job}: {reasons}"),
@@ -106,8 +107,8 @@ def _request(workspace: Workspace, training_job: str, verdict: Verdict, status: 
         ),
         "InferenceSpecification": {
             "Containers": [{"Image": training_image(workspace), "ModelDataUrl": model.model_data}],
-            "SupportedContentTypes": ["image/jpeg", "image/png", "application/x-image"],
-            "SupportedResponseMIMETypes": ["application/json"],
+            "SupportedContentTypes": list(dict.fromkeys([*CONTENT_TYPES, kinds.content_type])),
+            "SupportedResponseMIMETypes": [kinds.accept],
         },
         "MetadataProperties": {
             "GeneratedBy": f"arn:{partition}:sagemaker:{region}:{account}:training-job/{training_job}"

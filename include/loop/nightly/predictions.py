@@ -82,7 +82,7 @@ def read_predictions(workspace: Workspace, pinned: Batch, part: int) -> Iterator
         if output is None:
             return Predicted(uri, etag, problem=row["refused"] or why_missing(workspace, uri))
         try:
-            said = workspace.task.read_output(storage, output)
+            said = workspace.task.read_output(storage, output, uri)
         except (BadRecord, FileNotFoundError) as error:
             return Predicted(uri, etag, problem=str(error))
         return Predicted(uri, etag, said)
@@ -95,7 +95,7 @@ def predictions_of(workspace: Workspace, batch: str, images: Iterable[str]) -> d
 
     def read(item: tuple[str, tuple[str, str]]) -> tuple[str, Prediction]:
         uri, (_, output) = item
-        return uri, workspace.task.read_output(workspace.storage, output)
+        return uri, workspace.task.read_output(workspace.storage, output, uri)
 
     return dict(in_parallel(read, find_outputs(workspace.storage, batch, images).items()))
 

@@ -66,7 +66,7 @@ def draw(
         try:
             label = task.read_value(example.label)
             found = {
-                "" if alone else model: task.read_output(target, output) if output else ()
+                "" if alone else model: task.read_output(target, output, example.image) if output else ()
                 for model, output in sorted(example.out.items(), reverse=True)  # the champion first
             }
         except _UNREADABLE:

@@ -118,7 +118,7 @@ def ask_model(
         return Pending(ResourceKind.TRANSFORM, tuple(pending))
     read = read_outputs(workspace.task, workspace.storage, outputs)
     unreadable = outputs.keys() - read.keys() - missing.keys()
-    return Answers(read, missing | {image: _why(workspace, outputs[image]) for image in unreadable})
+    return Answers(read, missing | {image: _why(workspace, image, outputs[image]) for image in unreadable})
 
 
 def model_behind(workspace: Workspace, endpoint: str) -> Contestant:
@@ -165,9 +165,9 @@ def _transform(
     return Answers(dict(step.outputs), why)
 
 
-def _why(workspace: Workspace, output: str | None) -> str:
+def _why(workspace: Workspace, image: str, output: str | None) -> str:
     try:
-        workspace.task.read_output(workspace.storage, output or "")
+        workspace.task.read_output(workspace.storage, output or "", image)
     except (BadRecord, FileNotFoundError) as error:
         return str(error)
     return "its output cannot be read"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from include.loop.aws.invoking import MAX_BYTES, invoke
+from include.loop.aws import invoking
 from include.loop.core.errors import BadRecord, DeploymentFailed, NotSetUp
 from include.loop.core.identity import content_hash
 from include.loop.core.records.deployments import CheckedImage, SmokeTest
@@ -49,14 +49,20 @@ def check(workspace: Workspace, endpoint: str, training_job: str) -> list[Checke
 
 def ask(workspace: Workspace, endpoint: str, body: bytes, image: str) -> Any:
     """An endpoint's prediction for an image. DeploymentFailed when its answer is none."""
-    return read_answer(
-        workspace, invoke(workspace.clients.sagemaker_runtime, endpoint, body, image), endpoint, image
-    )
+    return read_answer(workspace, invoke(workspace, endpoint, body, image), endpoint, body, image)
 
 
-def read_answer(workspace: Workspace, reply: dict[str, Any], endpoint: str, image: str) -> Any:
+def invoke(workspace: Workspace, endpoint: str, body: bytes, image: str) -> dict[str, Any]:
+    """An endpoint's answer, asked as models of this environment are. DeploymentFailed when the model failed."""
+    kinds = workspace.environment.adapter
+    runtime = workspace.clients.sagemaker_runtime
+    return invoking.invoke(runtime, endpoint, body, image, kinds.content_type, kinds.accept)
+
+
+def read_answer(workspace: Workspace, reply: dict[str, Any], endpoint: str, body: bytes, image: str) -> Any:
+    """The prediction in InvokeEndpoint's answer; ``body`` is the image that was sent."""
     try:
-        return workspace.task.read_prediction(reply["Body"].read())
+        return workspace.task.read_reply(reply["Body"].read(), image, body)
     except BadRecord as error:
         raise DeploymentFailed(f"endpoint {endpoint} answered {image} with {error}") from None
 
@@ -80,12 +86,12 @@ def _images(workspace: Workspace, training_job: str, count: int) -> Iterator[tup
     known = outputs_by_image(workspace.storage, training_job)
     outputs = [(image, etag, out) for (image, etag), out in known.items() if out is not None]
     outputs.sort(key=lambda item: content_hash(item[0]))
-    said = list(in_parallel(lambda item: _read(workspace, item[2]), outputs[: count * LOOK_AT]))
+    said = list(in_parallel(lambda item: _read(workspace, *item), outputs[: count * LOOK_AT]))
     candidates = [(item, found) for item, found in zip(outputs, said, strict=False) if found is not None]
     candidates.sort(key=lambda pair: not workspace.task.says_something(pair[1]))
     for (image, etag, _), expected in candidates:
         try:
-            found = workspace.storage.find(image, most=MAX_BYTES)
+            found = workspace.storage.find(image, most=invoking.MAX_BYTES)
         except BadRecord:
             continue  # too large for an endpoint
         if found is None or found[1] != etag:
@@ -93,8 +99,8 @@ def _images(workspace: Workspace, training_job: str, count: int) -> Iterator[tup
         yield image, found[0], expected
 
 
-def _read(workspace: Workspace, location: str) -> Any | None:
+def _read(workspace: Workspace, image: str, _: str, location: str) -> Any | None:
     try:
-        return workspace.task.read_output(workspace.storage, location)
+        return workspace.task.read_output(workspace.storage, location, image)
     except (BadRecord, FileNotFoundError):
         return None

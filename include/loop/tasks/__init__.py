@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from include.loop.config import Pipeline
+from include.loop.config.adapter import SAGEMAKER
 from include.loop.tasks.classification.task import ImageClassification
 from include.loop.tasks.detection.task import ObjectDetection
 from include.loop.tasks.protocol import AnyTask
+from include.loop.tasks.replies import find_reader
 
 # By the name in the pipeline file, which is that of SageMaker's algorithm. A new type is added here, and to
 # the names that config/pipeline.py allows.
@@ -26,6 +28,10 @@ TASKS: dict[str, Callable[[Pipeline], AnyTask]] = {
 }
 
 
-def task_of(pipeline: Pipeline) -> AnyTask:
-    """The task of a pipeline."""
-    return TASKS[pipeline.task](pipeline)
+def task_of(pipeline: Pipeline, output: str = SAGEMAKER) -> AnyTask:
+    """The task of a pipeline; ``output`` is the environment's ``adapter.output``. ConfigurationError when
+    nothing of that name can read the replies of this task.
+    """
+    task = TASKS[pipeline.task](pipeline)
+    task.reader = find_reader(output, task.readers, pipeline.task)
+    return task

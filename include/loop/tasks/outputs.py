@@ -16,7 +16,7 @@ def read_outputs(task: AnyTask, storage: Storage, outputs: Mapping[str, str | No
     def read(item: tuple[str, str | None]) -> tuple[str, Any]:
         image, location = item
         try:
-            found = None if location is None else task.read_output(storage, location)
+            found = None if location is None else task.read_output(storage, location, image)
         except (BadRecord, FileNotFoundError):
             found = None
         return image, found

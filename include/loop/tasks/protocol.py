@@ -8,7 +8,7 @@ A task is made for one pipeline: it knows its classes and the name of its label 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from include import recordio
@@ -17,6 +17,7 @@ from include.loop.core.storage import Storage
 from include.loop.tasks.algorithm import Algorithm
 from include.loop.tasks.manifest_lines import parse_line
 from include.loop.tasks.measuring import MeasuringTask
+from include.loop.tasks.replies import Reader, Reply, as_documented, size_at, size_in
 from include.loop.tasks.values import A, Agreement, L, Origin, P, RejectedAnswer, ReviewersDisagree
 
 # Of one output. A hundred detections take ten thousand bytes.
@@ -28,6 +29,8 @@ class Task(MeasuringTask[P, L], Protocol[P, L, A]):
 
     classes: tuple[str, ...]
     label_attribute: str
+    readers: Mapping[str, Reader] = {}  # of replies that are not SageMaker's, by the name of adapter.output
+    reader: Reader | None = None  # the one that the environment names
 
     @property
     @abstractmethod
@@ -36,8 +39,8 @@ class Task(MeasuringTask[P, L], Protocol[P, L, A]):
 
     @abstractmethod
     def read_prediction(self, body: bytes) -> P:
-        """A model's answer: one ``.out`` object, or an endpoint's reply. BadRecord when it is not what the
-        algorithm documents.
+        """What a model of SageMaker's algorithm says: one ``.out`` object, or an endpoint's reply. BadRecord
+        when it is not what the algorithm documents.
         """
 
     def read_foreign(self, body: bytes, ids: Mapping[int, int]) -> P:
@@ -47,12 +50,25 @@ class Task(MeasuringTask[P, L], Protocol[P, L, A]):
         """
         return self.read_prediction(body)
 
-    def read_output(self, storage: Storage, location: str) -> P:
-        """The prediction at a location. BadRecord when it is unusable, FileNotFoundError when it is gone."""
+    def read_reply(self, body: bytes, image: str, picture: bytes) -> P:
+        """The reply of an endpoint of ours to a picture, whose name is ``image``. BadRecord when it is
+        unusable.
+        """
+        return self._read(body, image, lambda: size_in(picture))
+
+    def read_output(self, storage: Storage, location: str, image: str) -> P:
+        """The prediction at a location of the image with that URI. BadRecord when it is unusable,
+        FileNotFoundError when it is gone.
+        """
         try:
             body = storage.read(location, most=MOST_OUTPUT_BYTES)
         except BadRecord as error:
             raise BadRecord(f"no prediction: unreadable output ({error})") from None
+        return self._read(body, image, lambda: size_at(storage, image))
+
+    def _read(self, body: bytes, image: str, look: Callable[[], tuple[int, int]]) -> P:
+        if self.reader is not None:
+            body = as_documented(self.reader, Reply(body, image, self.classes, look))
         return self.read_prediction(body)
 
     @abstractmethod
@@ -107,6 +123,12 @@ class Task(MeasuringTask[P, L], Protocol[P, L, A]):
     @abstractmethod
     def write_record(self, label: L) -> recordio.Label:
         """What the header of a RecordIO record says of a labelled image."""
+
+    @abstractmethod
+    def write_coco(self, label: L) -> list[dict[str, Any]]:
+        """COCO's annotations of a labelled image, without their ids: what can be learned of it.
+        ConfigurationError for a task whose labels are none.
+        """
 
     @abstractmethod
     def describe(self, line: dict[str, Any]) -> list[dict[str, Any]]:

@@ -20,8 +20,9 @@ from include.loop.core.identity import attempt_name, job_stem
 from include.loop.core.records.dataset import Dataset
 from include.loop.core.storage import Storage
 from include.loop.manifests.places import is_in_s3
-from include.loop.training.hyperparameters import make_hyperparameters
-from include.loop.training.job import job_request, model_channel
+from include.loop.training.channels import model_channel
+from include.loop.training.hyperparameters import loop_values, make_hyperparameters
+from include.loop.training.job import job_request
 from include.loop.training.learned import NAME, check_task, find_job, made_of
 from include.loop.training.material import Material, call, look
 from include.loop.training.parents import Parent
@@ -44,12 +45,15 @@ class Wish:
 
 @dataclass(frozen=True)
 class Plan:
-    """A request without its name, the ``stem`` of that name, and the task's classes."""
+    """A request without its name, the ``stem`` of that name, the task's classes, and how many ``images``
+    train.
+    """
 
     stem: str
     request: dict[str, Any]
     attribute: str | None
     classes: tuple[str, ...]
+    images: int
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,14 @@ class _Known:
 
 def plan(clients: Clients, environment: Environment, pipeline: Pipeline | None, wish: Wish) -> Plan:
     """The request. ConfigurationError or Incompatible for what could not work, before anything is sent."""
+    names = environment.adapter.channels
+    if names.format == "coco":
+        raise ConfigurationError(
+            f"{environment.path}: adapter.channels.format: by hand a job is given the manifests as they are; "
+            "its COCO files are made of the loop's own datasets only"
+        )
+    if wish.parent and names.model is None:
+        raise ConfigurationError(f"{environment.path}: adapter.channels.model: this image takes no parent")
     anywhere = Storage(clients.s3, environment.bucket, pipeline.name if pipeline else NAME)
     train = look(anywhere, wish.train, wish.label)
     validation = look(anywhere, wish.validation, train.attribute or wish.label)
@@ -76,12 +88,12 @@ def plan(clients: Clients, environment: Environment, pipeline: Pipeline | None, 
     parent = _parent(workspace, wish.parent, dataset) if wish.parent else None
     channels = [train.channel(workspace, "train"), validation.channel(workspace, "validation")]
     if parent:
-        channels.append(model_channel(parent.model_data))
+        channels.append(model_channel(workspace, parent.model_data))
     output = wish.output or anywhere.uri(layout.MODELS)
     request = job_request(workspace, channels, make_hyperparameters(workspace, dataset, parent), output)
     slug = "train" if pipeline.name == NAME else NAME
     stem = job_stem(pipeline.name, slug, request, train.version, validation.version)
-    return Plan(stem, request, train.attribute, pipeline.classes)
+    return Plan(stem, request, train.attribute, pipeline.classes, train.images)
 
 
 def next_name(clients: Clients, plan: Plan) -> str:
@@ -146,7 +158,8 @@ def _parent(workspace: Workspace, given: str, dataset: Dataset) -> Parent:
         model_data = details["ModelArtifacts"]["S3ModelArtifacts"]
     if not workspace.storage.exists(model_data):
         raise ConfigurationError(f"--from {given}: there is no artifact {model_data}")
-    settings = make_hyperparameters(workspace, dataset, None)
-    if details is not None and details["ModelArtifacts"]["S3ModelArtifacts"] == model_data:
+    settings = loop_values(workspace, dataset, None)
+    same = details is not None and details["ModelArtifacts"]["S3ModelArtifacts"] == model_data
+    if details is not None and same and workspace.environment.adapter.hyperparameters is None:
         settings |= details["HyperParameters"]
     return _Known(job, model_data, settings)

@@ -1,16 +1,17 @@
 """The training curves of a job: what its log says of every epoch, kept beside the model.
 
 Takes a boto3 CloudWatch Logs client and a training job, gives ``models/<job>/curves.json``. What its lines
-look like is the algorithm's to say. Logs
-are no part of the result: where they are missing, late or forbidden, the curves are short and training goes
-on.
+look like is the algorithm's to say, or the environment's for an image of one's own (``adapter.metrics``).
+Logs are no part of the result: where they are missing, late or forbidden, the curves are short and training
+goes on.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -41,8 +42,9 @@ def keep(workspace: Workspace, training_job: str) -> KeptCurves:
     """
     storage, problem, found = workspace.storage, None, TrainingCurves()
     lines = TrainingLog(workspace.clients.logs, training_job).new_lines()
+    metrics = workspace.environment.adapter.metrics
     try:
-        found = read_curves(lines, workspace.task.algorithm.log)
+        found = read_metrics(lines, metrics) if metrics else read_curves(lines, workspace.task.algorithm.log)
     except (BotoCoreError, ClientError) as error:
         problem = f"the log of {training_job} could not be read: {error}"
         log.warning("%s", problem)
@@ -82,6 +84,25 @@ def read_curves(lines: Iterable[str], patterns: LogPatterns) -> TrainingCurves:
             for number in sorted(epochs)
         ),
         throughput=round(sum(speeds) / len(speeds), 1) if speeds else None,
+    )
+
+
+def read_metrics(lines: Iterable[str], metrics: Mapping[str, str]) -> TrainingCurves:
+    """The values that regular expressions find in log lines, by metric. Which epoch one is of is counted: the
+    first value of a metric is the first epoch's. What is no letter or digit in a name becomes a ``_``.
+    """
+    patterns = [(re.sub(r"\W+", "_", name), re.compile(text)) for name, text in metrics.items()]
+    found: dict[str, list[float | None]] = {name: [] for name, _ in patterns}
+    for line in lines:
+        for name, pattern in patterns:
+            if match := pattern.search(line):
+                found[name].append(next(iter(_finite(match[1] or "")), None))
+    count = max(map(len, found.values()), default=0)
+    return TrainingCurves(
+        epochs=tuple(
+            {"epoch": number, **{name: values[number] for name, values in found.items() if values[number:]}}
+            for number in range(count)
+        )
     )
 
 

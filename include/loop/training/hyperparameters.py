@@ -1,30 +1,41 @@
 """The hyperparameters of a training job.
 
 Takes a dataset and its parent model; gives what is counted, then the pipeline's settings, then the
-environment's, all as text, as the API wants them.
+environment's, all as text, as the API wants them. For an image of one's own they fill the environment's
+template (``adapter.hyperparameters``).
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from include.loop.config import Stage
-from include.loop.core.errors import Incompatible
+from include.loop.config.adapter import LOOP_VALUES
+from include.loop.core.errors import ConfigurationError, Incompatible
 from include.loop.core.records.dataset import Dataset
 from include.loop.tasks.algorithm import Algorithm
 from include.loop.training.parents import Parent
 from include.loop.workspace import Workspace
 
+MOST_CHARACTERS = 2_500  # of a value, in CreateTrainingJob
+
 
 def make_hyperparameters(workspace: Workspace, dataset: Dataset, parent: Parent | None) -> dict[str, str]:
-    """All of them. A model that is trained further takes the first model's settings, gentler, and then its
-    own. Incompatible when its parent cannot be trained further with them.
+    """Those of the request. Incompatible when its parent cannot be trained further with them."""
+    return request_hyperparameters(workspace, loop_values(workspace, dataset, parent), parent)
+
+
+def loop_values(workspace: Workspace, dataset: Dataset, parent: Parent | None) -> dict[str, str]:
+    """All of them, under the names of SageMaker's algorithm. A model that is trained further takes the first
+    model's settings, gentler, and then its own. Incompatible as above.
     """
     pipeline, algorithm = workspace.pipeline, workspace.task.algorithm
     values = algorithm.computed(pipeline.training, len(pipeline.classes), dataset.train, dataset.max_boxes)
     values |= _settings(workspace, "initial")
     if parent:
-        values |= _gentler(algorithm, values, parent) | _settings(workspace, "incremental")
+        values |= _gentler(workspace, values, parent) | _settings(workspace, "incremental")
         values["use_pretrained_model"] = 0  # the parent's weights take the place of SageMaker's
         _check_parent(algorithm, parent, values)
     # "The number of input images must be bigger or equal to the mini_batch_size": so a small dataset trains
@@ -32,27 +43,58 @@ def make_hyperparameters(workspace: Workspace, dataset: Dataset, parent: Parent 
     values["mini_batch_size"] = min(
         int(values.get("mini_batch_size", algorithm.mini_batch_size)), dataset.train
     )
-    texts = {name: str(value) for name, value in sorted(values.items())}
-    if workspace.environment.algorithm == "sagemaker":
-        algorithm.check_limits(texts)
-        algorithm.check_machines(workspace.environment)
-    return texts
+    return {name: str(value) for name, value in sorted(values.items())}
+
+
+def request_hyperparameters(
+    workspace: Workspace, values: Mapping[str, str], parent: Parent | None
+) -> dict[str, str]:
+    """``loop_values`` as the image wants them. ConfigurationError for what SageMaker would refuse."""
+    environment, algorithm = workspace.environment, workspace.task.algorithm
+    adapter = environment.adapter
+    if adapter.hyperparameters is None:
+        if environment.algorithm == "sagemaker":
+            algorithm.check_limits(values)
+            algorithm.check_machines(environment)
+        return dict(values)
+    classes = json.dumps(workspace.pipeline.classes, ensure_ascii=False)
+    found = dict(adapter.fill({**values, "class_names": classes, "continues": str(int(parent is not None))}))
+    # What only this place needs is meant for its image, unless it is a value that the template has taken up.
+    own = _of_environment(workspace, "initial") | (
+        _of_environment(workspace, "incremental") if parent else {}
+    )
+    found |= {name: str(value) for name, value in own.items() if name not in LOOP_VALUES}
+    for name, text in found.items():
+        if len(text) > MOST_CHARACTERS:
+            raise ConfigurationError(
+                f"{environment.path}: adapter.hyperparameters: {name} would have {len(text):,} characters, "
+                f"and SageMaker takes {MOST_CHARACTERS:,}; give the image what it needs otherwise"
+            )
+    return dict(sorted(found.items()))
 
 
 def _settings(workspace: Workspace, stage: Stage) -> dict[str, Any]:
-    pipeline, place = workspace.pipeline.training, workspace.environment.training
+    pipeline = workspace.pipeline.training
     chosen = pipeline.initial if stage == "initial" else pipeline.incremental
+    return chosen.hyperparameters | _of_environment(workspace, stage)
+
+
+def _of_environment(workspace: Workspace, stage: Stage) -> dict[str, Any]:
+    place = workspace.environment.training
     of_task = place.task_hyperparameters.get(workspace.pipeline.task) or {}
-    return chosen.hyperparameters | place.hyperparameters.get(stage, {}) | of_task.get(stage, {})
+    return place.hyperparameters.get(stage, {}) | of_task.get(stage, {})
 
 
-def _gentler(algorithm: Algorithm, first: dict[str, Any], parent: Parent) -> dict[str, Any]:
+def _gentler(workspace: Workspace, first: dict[str, Any], parent: Parent) -> dict[str, Any]:
     """What changes when a model is trained further and nothing is said: SageMaker's example for retraining
     with A2I keeps all settings of the first training but its learning rate, a tenth, so that what the model
     knows is refined and not overwritten. The size of its images stays.
     """
-    rate = float(first.get("learning_rate", algorithm.learning_rate))
+    algorithm = workspace.task.algorithm
     inherited = {name: parent.hyperparameters[name] for name in algorithm.inherited}
+    if workspace.environment.adapter.hyperparameters is not None and "learning_rate" not in first:
+        return inherited  # nobody can tell a tenth of what an image of one's own does by itself
+    rate = float(first.get("learning_rate", algorithm.learning_rate))
     return inherited | {"learning_rate": f"{rate / 10:g}"}
 
 

@@ -3,11 +3,12 @@
 Takes a dataset, gives a completed training job and ``models/<job>/model.json``, the record of what came from
 what. The request follows the incremental-training recipe of SageMaker's object detection: augmented manifests
 through Pipe mode, the parent's artifact as a File channel named ``model``; machines, network and keys are the
-environment's.
+environment's, and so is what an image of one's own has otherwise (``adapter``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,11 @@ from include.loop.config import TrainingInstances
 from include.loop.core import layout
 from include.loop.core.identity import job_stem
 from include.loop.core.records.dataset import Dataset
-from include.loop.core.records.models import Champion, TrainedModel
+from include.loop.core.records.models import Champion, TrainedModel, shape_of
 from include.loop.models.champion import find_champion
-from include.loop.training.hyperparameters import make_hyperparameters
+from include.loop.training.channels import dataset_channels, model_channel
+from include.loop.training.coco import write_coco
+from include.loop.training.hyperparameters import loop_values, request_hyperparameters
 from include.loop.training.packing import pack_dataset
 from include.loop.workspace import Workspace
 
@@ -50,10 +53,16 @@ def train(workspace: Workspace, dataset_id: str, waited_for: Pending | None = No
     """
     dataset = Dataset.read(workspace.storage, dataset_id)
     parent = find_champion(workspace, dataset.parent)
-    if workspace.pipeline.trains_from_recordio:
-        # What counts is what the job will read.
+    channels = workspace.environment.adapter.channels
+    # What counts is what the job will read.
+    if channels.format == "coco":
+        dataset = dataset.model_copy(update={"train": write_coco(workspace, dataset).train})
+    elif workspace.pipeline.trains_from_recordio:
         dataset = dataset.model_copy(update={"train": pack_dataset(workspace, dataset).train})
-    hyperparameters = make_hyperparameters(workspace, dataset, parent)
+    if channels.model is None:
+        parent = None  # this image begins anew every time
+    values = loop_values(workspace, dataset, parent)
+    hyperparameters = request_hyperparameters(workspace, values, parent)
     job = attach_or_create(
         workspace.clients.sagemaker,
         ResourceKind.TRAINING,
@@ -63,7 +72,7 @@ def train(workspace: Workspace, dataset_id: str, waited_for: Pending | None = No
     )
     if not job.ended:
         return Pending(ResourceKind.TRAINING, (job.name,))
-    return _finish(workspace, dataset, job)
+    return _finish(workspace, dataset, job, values)
 
 
 def make_request(
@@ -71,9 +80,9 @@ def make_request(
 ) -> dict[str, Any]:
     """CreateTrainingJob's arguments without the name."""
     storage = workspace.storage
-    channels = [_data_channel(workspace, dataset, split) for split in ("train", "validation")]
+    channels = dataset_channels(workspace, dataset)
     if parent:
-        channels.append(model_channel(parent.model_data))
+        channels.append(model_channel(workspace, parent.model_data))
     request = job_request(workspace, channels, hyperparameters, storage.uri(layout.MODELS))
     return request | given(CheckpointConfig=_checkpoints(workspace, dataset))
 
@@ -86,12 +95,14 @@ def job_request(
     """
     environment = workspace.environment
     place, network = environment.training, environment.network
+    metrics = [{"Name": name, "Regex": text} for name, text in environment.adapter.metrics.items()]
     request = {
-        "AlgorithmSpecification": {
-            "TrainingImage": training_image(workspace),
+        "AlgorithmSpecification": given(
+            TrainingImage=training_image(workspace),
             # A channel's own mode goes before the job's, which no request can do without.
-            "TrainingInputMode": channels[0]["InputMode"],
-        },
+            TrainingInputMode=channels[0]["InputMode"],
+            MetricDefinitions=metrics or None,
+        ),
         "RoleArn": environment.role_arn,
         "HyperParameters": hyperparameters,
         "InputDataConfig": channels,
@@ -111,13 +122,6 @@ def job_request(
         "EnableInterContainerTrafficEncryption": network.encrypt_between_containers,
     }
     return request | given(VpcConfig=vpc(environment), Tags=tags(environment))
-
-
-def _data_channel(workspace: Workspace, dataset: Dataset, split: str) -> dict[str, Any]:
-    uri = workspace.storage.uri
-    if workspace.pipeline.trains_from_recordio:
-        return recordio_channel(split, uri(layout.dataset_records(dataset.dataset_id, split)))
-    return manifest_channel(workspace, split, uri(dataset.manifest(split)), workspace.task.label_attribute)
 
 
 def _longest_wait(place: TrainingInstances) -> int | None:
@@ -141,62 +145,18 @@ def training_stem(pipeline: str, dataset: Dataset) -> str:
     return job_stem(pipeline, "train", dataset.dataset_id, dataset.parent)
 
 
-def manifest_channel(workspace: Workspace, split: str, uri: str, attribute: str) -> dict[str, Any]:
-    """The ``train`` or ``validation`` channel of an augmented manifest whose labels are that attribute."""
-    channel: dict[str, Any] = {
-        "ChannelName": split,
-        "DataSource": {
-            "S3DataSource": {
-                "S3DataType": "AugmentedManifestFile",
-                "S3Uri": uri,
-                "S3DataDistributionType": "FullyReplicated",
-                # The order counts: the image first, then its label.
-                "AttributeNames": ["source-ref", attribute],
-            }
-        },
-        "ContentType": workspace.task.algorithm.manifest_content_type,
-        "RecordWrapperType": "RecordIO",
-        "CompressionType": "None",
-        "InputMode": "Pipe",
-    }
-    if split == "train":
-        channel["ShuffleConfig"] = {"Seed": 1}  # the manifest is sorted; learning wants it mixed
-    return channel
-
-
-def recordio_channel(split: str, uri: str) -> dict[str, Any]:
-    """The ``train`` or ``validation`` channel of RecordIO files: one, or all whose keys begin so."""
-    return _file_channel(split, uri, "application/x-recordio")
-
-
-def model_channel(model_data: str) -> dict[str, Any]:
-    """The channel of an artifact that is trained further."""
-    return _file_channel("model", model_data, "application/x-sagemaker-model")
-
-
-def _file_channel(name: str, uri: str, content_type: str) -> dict[str, Any]:
-    return {
-        "ChannelName": name,
-        "DataSource": {
-            "S3DataSource": {
-                "S3DataType": "S3Prefix",
-                "S3Uri": uri,
-                "S3DataDistributionType": "FullyReplicated",
-            }
-        },
-        "ContentType": content_type,
-        "CompressionType": "None",
-        "InputMode": "File",
-    }
-
-
-def _finish(workspace: Workspace, dataset: Dataset, job: Job) -> Trained:
+def _finish(workspace: Workspace, dataset: Dataset, job: Job, values: Mapping[str, str]) -> Trained:
+    hyperparameters = job.details["HyperParameters"]
+    if workspace.environment.adapter.hyperparameters is not None:
+        hyperparameters = hyperparameters | shape_of(
+            values
+        )  # which the job has under other names, or nowhere
     model = TrainedModel(
         training_job=job.name,
         dataset_id=dataset.dataset_id,
         parent=dataset.parent,
         model_data=job.details["ModelArtifacts"]["S3ModelArtifacts"],
-        hyperparameters=job.details["HyperParameters"],
+        hyperparameters=hyperparameters,
         training_job_arn=job.details["TrainingJobArn"],
         instance_type=job.details["ResourceConfig"]["InstanceType"],
         seconds=job.seconds,

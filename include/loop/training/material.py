@@ -18,7 +18,7 @@ from include.loop.core.identity import content_hash
 from include.loop.core.storage import Storage
 from include.loop.manifests.places import is_in_s3, numbered_lines
 from include.loop.manifests.survey import Attribute, Survey, survey
-from include.loop.training.job import manifest_channel, recordio_channel
+from include.loop.training.channels import manifest_channel, recordio_channel
 from include.loop.workspace import Workspace
 from include.recordio import Kind, RecordError, RecordIOError, find_class_names
 from include.recordio import survey as records
@@ -54,7 +54,7 @@ class Material:
     def channel(self, workspace: Workspace, split: str) -> dict[str, Any]:
         """As the loop sends it; but others may have written a 0 or 1 for every class, where it has ids."""
         if self.attribute is None:
-            return recordio_channel(split, self.place)
+            return recordio_channel(workspace, split, self.place)
         channel = manifest_channel(workspace, split, self.place, self.attribute)
         return channel | ({"ContentType": MULTI_HOT} if self.multi_hot else {})
 

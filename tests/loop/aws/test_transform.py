@@ -130,7 +130,7 @@ def test_bad_images_cost_one_more_job_and_nobody_elses_prediction(place: Place):
     assert sorted(done.missing) == sorted([*bad, gone])
     assert done.refused == {gone: "no prediction: the object is gone"}
     for image, level in near.items():
-        (seen,) = place.workspace.task.read_output(place.storage, done.outputs[image])
+        (seen,) = place.workspace.task.read_output(place.storage, done.outputs[image], image)
         assert seen.score == pytest.approx(level / 255, abs=0.01)
     job = latest(place.sagemaker, ResourceKind.TRANSFORM, transform.stem)
     assert job is not None
@@ -179,4 +179,4 @@ def test_an_output_of_any_size_is_not_read_into_memory(place: Place):
     with pytest.raises(
         BadRecord, match=r"unreadable output \(object of 16,777,217 bytes; at most 16,777,216"
     ):
-        place.workspace.task.read_output(place.storage, "x.out")
+        place.workspace.task.read_output(place.storage, "x.out", "s3://b/x.jpg")

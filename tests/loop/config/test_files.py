@@ -25,6 +25,9 @@ algorithm: local
 """
 
 
+OWN_IMAGE = ENVIRONMENT + "image: mine:1\nadapter: "
+
+
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's own directory of pipelines and environments."""
@@ -176,3 +179,49 @@ def test_reading_configuration_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("adapter", "message"),
+    [
+        (
+            "{outputs: coco-results}",
+            "adapter.outputs: unknown field; allowed here: accept, channels, content_",
+        ),
+        ("{output: coco}", "adapter.output: must be sagemaker, coco-results, or a function of your own as"),
+        (
+            "{output: 'no_such_room.yolo:read'}",
+            "adapter.output: there is no module no_such_room.yolo: it must",
+        ),
+        (
+            "{hyperparameters: {lr0: '{lr}'}}",
+            "adapter.hyperparameters: lr0: '{lr}': braces may have class_names, c",
+        ),
+        ("{hyperparameters: {a: '{epochs:>5}'}}", "a: '{epochs:>5}': braces may have"),
+        ("{hyperparameters: {a: '{epochs'}}", "adapter.hyperparameters: a: "),
+        ("{hyperparameters: {a: '{epochs.real}'}}", "a: '{epochs.real}': braces may have"),
+        ("{metrics: {mAP: 'mAP=.*'}}", "adapter.metrics: mAP: must be a regular expression of at most 500"),
+        ("{metrics: {mAP: 'mAP=(.*'}}", "adapter.metrics: mAP: is no regular expression (missing )"),
+        ("{channels: {train: 'a b'}}", "adapter.channels.train: String should match"),
+        (
+            "{channels: {train: one, validation: one}}",
+            "adapter.channels: each channel needs a name of its own",
+        ),
+        ("{channels: {format: yolo}}", "adapter.channels.format: Input should be 'coco'"),
+        ("{content_type: jpeg}", "adapter.content_type: String should match"),
+    ],
+)
+def test_a_mistake_in_an_adapter_is_named_when_the_file_is_read(own, adapter, message):
+    (own / "environments" / "mine.yaml").write_text(OWN_IMAGE + adapter)
+    with pytest.raises(ConfigurationError) as caught:
+        config.load_environment("mine")
+    assert message in str(caught.value)
+    assert f"{own / 'environments' / 'mine.yaml'}:8: " in str(caught.value)
+
+
+def test_an_adapter_is_of_an_image_of_ones_own(own):
+    (own / "environments" / "mine.yaml").write_text(ENVIRONMENT + "adapter: {output: coco-results}")
+    with pytest.raises(ConfigurationError, match="adapter is for an image of your own: name it in `image`"):
+        config.load_environment("mine")
+    (own / "environments" / "mine.yaml").write_text(OWN_IMAGE + "{output: coco-results}")
+    assert config.load_environment("mine").adapter.channels.model == "model"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -15,8 +16,14 @@ from include.loop.core.records.version_1 import METRIC, slice_name
 SHAPE = ("base_network", "num_layers", "num_classes", "image_shape", "multi_label")
 
 
+def shape_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """Those of them that are among values."""
+    return {name: str(values[name]) for name in SHAPE if name in values}
+
+
 class TrainedModel(Record):
-    """``models/<job>/model.json``. ``hyperparameters`` are those the job ran with, as text. ``seconds`` are
+    """``models/<job>/model.json``. ``hyperparameters`` are those the job ran with, as text, and under their
+    own names those that say what the network is like, however the job's image calls them. ``seconds`` are
     the machine's, None where nobody wrote them down.
     """
 
@@ -36,13 +43,13 @@ class TrainedModel(Record):
     @classmethod
     def upgrade(cls, value: dict[str, Any], version: int) -> dict[str, Any]:
         if version < 2:
-            value["hyperparameters"] = _shape(value) | (value.get("hyperparameters") or {})
+            value["hyperparameters"] = shape_of(value) | (value.get("hyperparameters") or {})
         return value
 
     @property
     def shape(self) -> dict[str, str]:
         """The hyperparameters that a model which is trained further from this one shares or takes over."""
-        return _shape(self.hyperparameters)
+        return shape_of(self.hyperparameters)
 
 
 class Champion(Record):
@@ -68,7 +75,7 @@ class Champion(Record):
     @classmethod
     def upgrade(cls, value: dict[str, Any], version: int) -> dict[str, Any]:
         if version < 2:
-            value["hyperparameters"] = _shape(value)
+            value["hyperparameters"] = shape_of(value)
             value["metric"] = METRIC
             value["score"] = {slice_name(name): score for name, score in value["metrics"].items()}
         return value
@@ -104,7 +111,3 @@ class ApprovalDecision(Record):
     by: str
     comment: str
     decided_at: str
-
-
-def _shape(value: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value[name]) for name in SHAPE if name in value}

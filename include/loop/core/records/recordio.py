@@ -1,4 +1,4 @@
-"""RecordIO files: those that a dataset was packed to, and those that the first labels came in."""
+"""Datasets in other forms than manifests, and RecordIO files that the first labels came in."""
 
 from __future__ import annotations
 
@@ -22,8 +22,21 @@ class PackedDataset(Record):
     for_mxnet: bool = False
 
 
+class CocoDataset(Record):
+    """``datasets/<id>/coco/coco.json``: the images of each split in COCO's format, and of
+    neither.
+    """
+
+    LOCATION: ClassVar[Location] = staticmethod(layout.coco_file)
+
+    dataset_id: str
+    train: int
+    validation: int
+    left_out: int = 0
+
+
 class NotPacked(Line):
-    """An image of a dataset that is not in the RecordIO file of its split."""
+    """An image of a dataset that the form it was brought into leaves out."""
 
     LOCATION: ClassVar[Location] = staticmethod(layout.not_packed)
 

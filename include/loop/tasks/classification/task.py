@@ -105,6 +105,12 @@ class ImageClassification(ClassificationMeasuring, Task[Sequence[ClassScore], La
     def write_record(self, label: LabelledImage) -> recordio.Label:
         return records.write_record(label, len(self.classes), multi_label=self.multi_label)
 
+    def write_coco(self, label: LabelledImage) -> list[dict[str, Any]]:
+        raise ConfigurationError(
+            "adapter.channels.format: COCO's annotations are boxes, and an image of image-classification has "
+            "classes as a whole: leave format out"
+        )
+
     def describe(self, line: dict[str, Any]) -> list[dict[str, Any]]:
         return manifest.describe(line, self.label_attribute, self.classes)
 

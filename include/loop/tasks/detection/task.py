@@ -9,6 +9,7 @@ from include import recordio
 from include.loop.tasks.detection.agreement import compare_boxes
 from include.loop.tasks.detection.algorithm import DetectionAlgorithm
 from include.loop.tasks.detection.answers import BoxAnswer, read_output
+from include.loop.tasks.detection.coco import READERS, write_annotations
 from include.loop.tasks.detection.consensus import agree
 from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage, describe, manifest_value, read_value
@@ -25,6 +26,7 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
     """Boxes with a class."""
 
     algorithm = DetectionAlgorithm()
+    readers = READERS
 
     def __init__(self, classes: Sequence[str], label_attribute: str) -> None:
         self.classes = tuple(classes)
@@ -78,6 +80,9 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
 
     def write_record(self, label: LabelledImage) -> recordio.Label:
         return write_record(label)
+
+    def write_coco(self, label: LabelledImage) -> list[dict[str, Any]]:
+        return write_annotations(label.boxes)
 
     def describe(self, line: dict[str, Any]) -> list[dict[str, Any]]:
         return describe(line, self.label_attribute, self.classes)
