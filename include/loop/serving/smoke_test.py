@@ -53,7 +53,7 @@ def ask(workspace: Workspace, endpoint: str, body: bytes, image: str) -> Any:
 
 
 def invoke(workspace: Workspace, endpoint: str, body: bytes, image: str) -> dict[str, Any]:
-    """An endpoint's answer, asked as models of this environment are. DeploymentFailed when the model failed."""
+    """An endpoint's answer, asked as models of this environment are; DeploymentFailed if its model failed."""
     kinds = workspace.environment.adapter
     runtime = workspace.clients.sagemaker_runtime
     return invoking.invoke(runtime, endpoint, body, image, kinds.content_type, kinds.accept)
