@@ -2,13 +2,14 @@
 
     python -m benchmarks.detector labels [--sample trees] [--counts 10 25 50 100] [--seeds 1 2 3 4 5]
     python -m benchmarks.detector nights [--sample trees] [--seeds 1 2 3 4 5]
+    python -m benchmarks.detector speed
 
 ``labels``: a model is trained on the first so many labelled images of the sample and measured on its two
 test sets, once with the compact network and once with pretrained features; every training is shown as many
 images in all. ``nights``: the first model, then what triage asks of each night, answered by the sample's
 reviewers and learned beside replayed labels, with the settings of the sample's pipeline. Numbers are mAP@0.5,
 the median over the seeds and its range; CPU seconds are those of one training. Models and detections are
-kept (models.py): a run that was stopped goes on.
+kept (models.py): a run that was stopped goes on. ``speed``: how long a network looks at an image.
 """
 
 from __future__ import annotations
@@ -19,15 +20,23 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from benchmarks.batches import DIGITS, TREES, Study, World
 from benchmarks.models import Model
+from include.algorithms.object_detection.artifact import ArtifactSettings
+from include.algorithms.object_detection.hyperparameters import parse_hyperparameters
+from include.algorithms.object_detection.network import initial_variables
+from include.algorithms.object_detection.predict import Predictor
+from include.algorithms.pretrained import Features
 from include.loop.tasks.detection.metrics import average_precision
 from include.samples.reviewing import Noise
 
 _SHOWN = 1800  # images that a training of `labels` is shown, over its epochs
 _EPOCHS = (12, 60)  # but so many epochs
 SAMPLES: dict[str, World] = {"trees": TREES, "digits": DIGITS}
-NETWORKS = {"compact": 0, "pretrained": 1}
+# By the value of use_pretrained_model.
+NETWORKS: dict[str, Features] = {"compact": "compact", "pretrained": "lite0"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ def after_labels(study: Study, network: str, count: int) -> Measured:
         "initial",
         study.labels("initial/train")[:count],
         study.halves()[0],
-        hyperparameters={"use_pretrained_model": NETWORKS[network], "epochs": epochs},
+        hyperparameters={"use_pretrained_model": int(NETWORKS[network] != "compact"), "epochs": epochs},
     )
     return measure(study, model, epochs)
 
@@ -80,6 +89,35 @@ def after_nights(study: Study, first: int, nights: int) -> list[Measured]:
         known = known + batch.learned
         measured.append(measure(study, champion, int(training.incremental.hyperparameters["epochs"])))
     return measured
+
+
+def speeds(times: int = 15) -> str:
+    """Markdown: per network and size, milliseconds of wall and CPU time for an image alone and in a batch of
+    8. Medians of calls that take turns; the weights are not trained, which makes no difference.
+    """
+    asked = []
+    for network, features in NETWORKS.items():
+        for side in (128, 256, 320):
+            settings = parse_hyperparameters({"num_classes": "1", "num_training_samples": "1"})
+            kept = ArtifactSettings.of(settings, features).model_copy(update={"image_shape": side})
+            predictor = Predictor(kept, initial_variables(1, 0, features))
+            asked += [(network, side, batch, predictor) for batch in (1, 8)]
+    spent: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
+    for number in range(times + 1):
+        for network, side, batch, predictor in asked:
+            images = np.random.default_rng(number).integers(0, 256, (batch, side, side, 3), np.uint8)
+            wall, cpu = time.perf_counter(), time.process_time()
+            predictor.detect(images, batch)
+            taken = (time.perf_counter() - wall, time.process_time() - cpu)
+            spent.setdefault((network, side, batch), []).append(taken)
+    lines = [
+        "| network | image_shape | images at once | ms an image | CPU ms an image |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for (network, side, batch), taken_each in spent.items():
+        wall, cpu = (1000 / batch * statistics.median(one) for one in zip(*taken_each[1:], strict=True))
+        lines.append(f"| {network} | {side} | {batch} | {wall:.1f} | {cpu:.1f} |")
+    return "\n".join(lines)
 
 
 def table(rows: Iterable[tuple[str, Sequence[Measured]]]) -> str:
@@ -107,13 +145,16 @@ def _spread(values: Sequence[float]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detector", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("what", choices=("labels", "nights"))
+    parser.add_argument("what", choices=("labels", "nights", "speed"))
     parser.add_argument("--sample", choices=SAMPLES, default="trees")
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 25, 50, 100], help="labelled images")
     parser.add_argument("--first", type=int, default=60, help="labelled images before the nights")
     parser.add_argument("--networks", choices=NETWORKS, nargs="+", default=list(NETWORKS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     options = parser.parse_args(arguments)
+    if options.what == "speed":
+        print(speeds())
+        return
     world = SAMPLES[options.sample]
     if options.what == "labels":
         rows: dict[str, list[Measured]] = {}
