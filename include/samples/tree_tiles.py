@@ -125,7 +125,7 @@ KIND = Kind(
     label=boxes.labels_of(CLASSES),
     truth=boxes.truth,
     train=60,
-    validation=51,
+    validation=30,
     test=119,
     batch_images=45,
 )
