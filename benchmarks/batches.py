@@ -59,7 +59,7 @@ TREES = World(
     "trees",
     tree_tiles.generate,
     lambda seed: Sample(
-        seed, train=119, validation=51, test=119, batches=3, batch_images=45, pipeline="trees"
+        seed, train=119, validation=30, test=119, batches=3, batch_images=45, pipeline="trees"
     ),
     folder="trees",
 )
