@@ -52,15 +52,13 @@ def train(workspace: Workspace, dataset_id: str, waited_for: Pending | None = No
     SageMaker's own algorithm would refuse a hyperparameter.
     """
     dataset = Dataset.read(workspace.storage, dataset_id)
-    parent = find_champion(workspace, dataset.parent)
+    parent = parent_of(workspace, dataset)
     channels = workspace.environment.adapter.channels
     # What counts is what the job will read.
     if channels.format == "coco":
         dataset = dataset.model_copy(update={"train": write_coco(workspace, dataset).train})
     elif workspace.pipeline.trains_from_recordio:
         dataset = dataset.model_copy(update={"train": pack_dataset(workspace, dataset).train})
-    if channels.model is None:
-        parent = None  # this image begins anew every time
     values = loop_values(workspace, dataset, parent)
     hyperparameters = request_hyperparameters(workspace, values, parent)
     job = attach_or_create(
@@ -73,6 +71,13 @@ def train(workspace: Workspace, dataset_id: str, waited_for: Pending | None = No
     if not job.ended:
         return Pending(ResourceKind.TRAINING, (job.name,))
     return _finish(workspace, dataset, job, values)
+
+
+def parent_of(workspace: Workspace, dataset: Dataset) -> Champion | None:
+    """The model that is trained further; None for a first one, and where the image begins anew every time."""
+    if workspace.environment.adapter.channels.model is None:
+        return None
+    return find_champion(workspace, dataset.parent)
 
 
 def make_request(

@@ -11,7 +11,7 @@ from botocore.validate import ParamValidator
 
 from include.loop import config
 from include.loop.core import layout
-from include.loop.core.errors import ConfigurationError, Incompatible
+from include.loop.core.errors import ConfigurationError, Incompatible, NotSetUp
 from include.loop.core.records.dataset import Dataset
 from include.loop.core.records.models import TrainingCurves
 from include.loop.dataset import build
@@ -20,7 +20,7 @@ from include.loop.training.by_hand import Wish, plan
 from include.loop.training.coco import write_coco
 from include.loop.training.curves import read_metrics
 from include.loop.training.hyperparameters import make_hyperparameters
-from include.loop.training.job import make_request
+from include.loop.training.job import make_request, parent_of
 from include.loop.workspace import Workspace
 from tests.loop.place import Place, picture
 from tests.loop.training.test_job import DATASET, PARENT
@@ -119,6 +119,13 @@ def test_channels_and_metrics_have_the_images_own_names(place: Place):
     assert {one["InputMode"] for one in sources.values()} == {"File"}
     assert sources["images"]["DataSource"]["S3DataSource"]["S3DataType"] == "ManifestFile"
     assert "MetricDefinitions" not in made["AlgorithmSpecification"]
+
+
+def test_an_image_that_takes_no_parent_begins_anew_whatever_the_dataset_adds_to(place: Place):
+    further = DATASET.model_copy(update={"parent": "pets-train-1"})
+    assert parent_of(own(place, channels={"model": None}), further) is None
+    with pytest.raises(NotSetUp, match="pets-train-1 is named as a parent, but was never a champion"):
+        parent_of(own(place), further)
 
 
 def test_a_package_says_what_its_image_takes_and_answers(place: Place):
