@@ -76,12 +76,13 @@ def test_what_nobody_has_said_is_left_to_the_image(place: Place, parent):
 
 def test_what_the_environment_says_for_a_stage_fills_the_template_or_goes_as_it_is(place: Place):
     workspace = own(place, SETTINGS, hyperparameters=TEMPLATE)
-    stages = {"initial": {"epochs": 2, "mosaic": 0.5}, "incremental": {"freeze": 10}}
+    stages = {"initial": {"epochs": 2, "learning_rate": 0.3, "mosaic": 0.5}, "incremental": {"freeze": 10}}
     training = config.TrainingInstances(hyperparameters=stages)
     environment = workspace.environment.model_copy(update={"training": training})
     workspace = replace(workspace, environment=environment)
     values = make_hyperparameters(workspace, DATASET, None)
     assert (values["epochs"], values["mosaic"], "freeze" in values) == ("2", "0.5", False)
+    assert (values["lr0"], "learning_rate" in values) == ("0.3", False)
     assert make_hyperparameters(workspace, DATASET, PARENT)["freeze"] == "10"
 
 
