@@ -7,6 +7,7 @@ the settings of the sample's pipeline; the reviewers are those of the sample.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import tempfile
@@ -28,9 +29,11 @@ from include.loop.strategies import AUDIT
 from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox, read_value
 from include.loop.tasks.detection.predictions import Detection
-from include.samples import digit_scenes, tree_tiles
+from include.samples import data_set, digit_scenes, photographs, tree_tiles
 from include.samples.data_set import TRUTH, Sample
 from include.samples.reviewing import Noise, review
+from include.samples.tiles import Region
+from include.samples.tree_tiles import Piece
 from include.samples.truths import Truth, Truths
 
 BATCHES = 5
@@ -63,6 +66,33 @@ TREES = World(
     ),
     folder="trees",
 )
+
+
+def _generate_sites(sample: Sample, out: Path) -> dict[str, int]:
+    """The trees' two photographs whole: site A to learn from, but for a test and a validation set, and all of
+    site B to measure on.
+    """
+    tiles = Region(0, 0, 2299, 2472).grid(tree_tiles.SIDE, tree_tiles.SIDE)
+    Random(sample.seed).shuffle(tiles)
+    parts = {"initial/validation": tiles[:30], "test/site-a": tiles[30:60], "initial/train": tiles[60:]}
+    parts["test/site-b"] = Region(0, 0, 1249, 1035).grid(tree_tiles.SIDE, tree_tiles.SIDE)
+    pieces = [
+        Piece(
+            place.replace("/", "-"),
+            place,
+            tree_tiles.SITE_B if place.endswith("b") else tree_tiles.SITE_A,
+            tuple(regions),
+            f"{place}.manifest",
+        )
+        for place, regions in parts.items()
+    ]
+    wheel = photographs.fetch(photographs.cache_directory())
+    sites = {site: photographs.read(wheel, site) for site in (tree_tiles.SITE_A, tree_tiles.SITE_B)}
+    kind = dataclasses.replace(tree_tiles.KIND, parts=lambda _: tree_tiles.parts(pieces, sites))
+    return data_set.generate(kind, sample, out)
+
+
+SITES = World("trees", _generate_sites, lambda seed: Sample(seed, pipeline="trees"), folder="sites")
 
 
 @dataclass(frozen=True)

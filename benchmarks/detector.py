@@ -6,7 +6,8 @@
 
 ``labels``: a model is trained on the first so many labelled images of the sample and measured on its two
 test sets, once with the compact network and once with pretrained features; every training is shown as many
-images in all. ``nights``: the first model, then what triage asks of each night, answered by the sample's
+images in all; ``--sample sites`` has the whole photographs, one to learn from and one to measure on.
+``nights``: the first model, then what triage asks of each night, answered by the sample's
 reviewers and learned beside replayed labels, with the settings of the sample's pipeline. Numbers are mAP@0.5,
 the median over the seeds and its range; CPU seconds are those of one training. Models and detections are
 kept (models.py): a run that was stopped goes on. ``speed``: how long a network looks at an image.
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.batches import DIGITS, TREES, Study, World
+from benchmarks.batches import DIGITS, SITES, TREES, Study, World
 from benchmarks.models import Model
 from include.algorithms.object_detection.artifact import ArtifactSettings
 from include.algorithms.object_detection.hyperparameters import parse_hyperparameters
@@ -34,7 +35,7 @@ from include.samples.reviewing import Noise
 
 _SHOWN = 1800  # images that a training of `labels` is shown, over its epochs
 _EPOCHS = (12, 60)  # but so many epochs
-SAMPLES: dict[str, World] = {"trees": TREES, "digits": DIGITS}
+SAMPLES: dict[str, World] = {"trees": TREES, "digits": DIGITS, "sites": SITES}
 # By the value of use_pretrained_model.
 NETWORKS: dict[str, Features] = {"compact": "compact", "pretrained": "lite0"}
 
@@ -62,10 +63,10 @@ def measure(study: Study, model: Model, epochs: int) -> Measured:
     return Measured(scores, cost["cpu"], cost["images"] * epochs / cost["seconds"], images / seconds)
 
 
-def after_labels(study: Study, network: str, count: int) -> Measured:
-    epochs = max(_EPOCHS[0], min(_EPOCHS[1], round(_SHOWN / count)))
+def after_labels(study: Study, network: str, count: int, epochs: int | None) -> Measured:
+    epochs = epochs or max(_EPOCHS[0], min(_EPOCHS[1], round(_SHOWN / count)))
     model = study.models.train(
-        f"labels-{network}-{count}",
+        f"labels-{network}-{count}-{epochs}",
         "initial",
         study.labels("initial/train")[:count],
         study.halves()[0],
@@ -148,6 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("what", choices=("labels", "nights", "speed"))
     parser.add_argument("--sample", choices=SAMPLES, default="trees")
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 25, 50, 100], help="labelled images")
+    parser.add_argument("--epochs", type=int, help="of each training, instead of so many images shown")
     parser.add_argument("--first", type=int, default=60, help="labelled images before the nights")
     parser.add_argument("--networks", choices=NETWORKS, nargs="+", default=list(NETWORKS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
@@ -163,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for network in options.networks:
                     for count in options.counts:
                         name = f"{network}, {count} images"
-                        rows.setdefault(name, []).append(after_labels(study, network, count))
+                        rows.setdefault(name, []).append(after_labels(study, network, count, options.epochs))
         print(table(rows.items()))
         return
     runs = []
