@@ -85,7 +85,8 @@ class Epochs(ABC):
             if self.is_better(score):
                 self._keep(epoch, score)
             self.finish(epoch)
-            over = patience.exhausted(epoch, score)
+            # While features are frozen the best is still to come: early stopping looks at what follows.
+            over = not self.is_frozen(epoch) and patience.exhausted(epoch, score)
             self._checkpoint(epoch, score, over, patience, generator)
             if over:
                 logger.info("early stopping: %s has not improved for %d epochs", self.metric, patience.waited)

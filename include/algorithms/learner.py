@@ -24,6 +24,7 @@ from include.algorithms.pretrained import BACKBONE
 from include.algorithms.pretrained.lite0 import FIXED
 
 _WARM_UP = 0.1  # share of all steps in which the learning rate rises to its value
+_SLOWLY = "pretrained"  # the group of weights that were
 _PRETRAINED = 0.1  # of the learning rate, for weights that were pretrained
 _FLOOR = 0.01  # of the learning rate, where the cosine ends
 
@@ -43,7 +44,7 @@ class Learner(ABC):
         optimizer: Rule,
         rate: optax.Schedule,
     ) -> None:
-        self.variables = variables
+        self.variables: Variables = {"batch_stats": {}} | variables
         self._optimizer, self._rate = optimizer, jax.jit(rate)
         self._state = jax.jit(optimizer(rate).init)(variables["params"])
         self._compiled = jax.jit(self._step, static_argnames="frozen")
@@ -68,7 +69,7 @@ class Learner(ABC):
             name: a.shape for name, a in theirs.items()
         }:
             raise ClientError("the weights of the model channel belong to another version of the network")
-        self.variables = jax.device_put(variables)
+        self.variables = jax.device_put({"batch_stats": {}} | variables)
 
     def start_from(self, pretrained: Any) -> None:
         """Take over those weights of a pretrained feature network that this one is built on."""
@@ -113,14 +114,18 @@ class Learner(ABC):
         self, variables: Variables, state: Any, rate: jnp.ndarray, batch: Any, frozen: bool = False
     ) -> tuple[Variables, Any, jnp.ndarray]:
         def objective(params: Any) -> tuple[jnp.ndarray, tuple[Any, jnp.ndarray]]:
-            return self.objective(
-                {"params": params, "batch_stats": variables.get("batch_stats", {})}, batch, frozen
-            )
+            return self.objective({"params": params, "batch_stats": variables["batch_stats"]}, batch, frozen)
 
         gradients, (statistics, numbers) = jax.grad(objective, has_aux=True)(variables["params"])
+        before = state
         updates, state = self._optimizer(lambda _: rate).update(gradients, state, variables["params"])
-        if frozen:  # without a gradient there is still momentum, and decay
+        if frozen:
+            # Without a gradient there is still momentum, and decay; and what an optimiser keeps of them must
+            # begin with the first gradient.
             updates[BACKBONE] = jax.tree.map(jnp.zeros_like, updates[BACKBONE])
+            if _SLOWLY in before.inner_states:
+                kept = {_SLOWLY: before.inner_states[_SLOWLY]}
+                state = state._replace(inner_states={**state.inner_states, **kept})
         params = optax.apply_updates(variables["params"], updates)
         return {"params": params, "batch_stats": statistics}, state, numbers
 
@@ -131,23 +136,28 @@ def grouped(
     """One rule for all weights, gentler to pretrained ones. Those whose dotted name matches ``freeze`` stay
     as they are, and so do the fixed layers of pretrained features.
     """
-    # One long vector instead of a hundred small arrays: far fewer kernels to compile.
-    rules = {"learn": optax.flatten(rule(rate)), "freeze": optax.set_to_zero()}
-    if BACKBONE in params:
-        rules["pretrained"] = optax.flatten(rule(lambda step: rate(step) * _PRETRAINED))
-    elif freeze is None:
-        return rules["learn"]
-    return optax.multi_transform(
-        rules,
-        jax.tree_util.tree_map_with_path(lambda path, _: _group([key.key for key in path], freeze), params),
+    groups = jax.tree_util.tree_map_with_path(
+        lambda path, _: _group([key.key for key in path], freeze), params
     )
+    # One long vector instead of a hundred small arrays: far fewer kernels to compile.
+    rules = {
+        "learn": optax.flatten(rule(rate)),
+        _SLOWLY: optax.flatten(rule(lambda step: rate(step) * _PRETRAINED)),
+        "freeze": optax.set_to_zero(),
+    }
+    there = set(jax.tree.leaves(groups))  # a group without weights cannot be made one vector
+    if there == {"freeze"}:
+        raise ClientError("freeze_layer_pattern matches every weight: nothing would be learned")
+    if there == {"learn"}:
+        return rules["learn"]
+    return optax.multi_transform({name: rules[name] for name in sorted(there)}, groups)
 
 
 def _group(name: list[str], freeze: re.Pattern[str] | None) -> str:
     is_fixed = name[0] == BACKBONE and name[1] in FIXED
     if is_fixed or (freeze and freeze.match(".".join(name))):
         return "freeze"
-    return "pretrained" if name[0] == BACKBONE else "learn"
+    return _SLOWLY if name[0] == BACKBONE else "learn"
 
 
 def steps_taken(state: Any) -> jnp.ndarray:

@@ -14,6 +14,7 @@ from include.demo import pictures, pictures_of_classes
 from include.demo.batch import Batch
 from include.demo.checks import Promises
 from include.demo.domains import Domain, Domains
+from include.samples import photographs
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class DemoSample:
     """One sample. ``module`` makes its images: ``first_images`` with labels for the first model, and
     ``batch_images`` in each batch. ``epoch`` finds the groups ``epoch`` (from 0) and ``score`` in a line of
     its training log, and ``quality`` is what that score is called; ``draw`` writes the pictures of a test set
-    with what two training jobs' models say, into a folder.
+    with what two training jobs' models say, into a folder. ``fetch`` gets what the images are made of, where
+    that is not here: SampleError when it cannot.
     """
 
     pipeline: str
@@ -33,6 +35,7 @@ class DemoSample:
     quality: str
     promises: Promises
     draw: Callable[[Batch, str, str, str, Path], list[Path]]
+    fetch: Callable[[], object] = lambda: None
 
 
 _LIGHTS = Domains(Domain("day", "by day"), Domain("night", "by night"))
@@ -77,6 +80,7 @@ SAMPLES = {
         quality="mAP",
         promises=Promises("mAP@0.5", before=0.40, after=0.40, most_lost=0.05, most_reviewed=120),
         draw=pictures.draw,
+        fetch=lambda: photographs.fetch(photographs.cache_directory()),
     ),
 }
 # The samples of digits by what is learned of them.

@@ -21,6 +21,7 @@ from include.demo.progress import Progress
 from include.demo.reviewers import Reviewers, make_accounts
 from include.demo.samples import DemoSample
 from include.demo.summary import BatchFacts, summarise, verdict_in_words
+from include.samples.data_set import SampleError
 from include.stack import environment, lifecycle
 from include.stack.airflow import Airflow, RunFailed, dag_id
 from include.stack.settings import BUCKET, PROJECT, StackError, StackSettings
@@ -74,6 +75,10 @@ class Scenario:
             if lifecycle.down(self._settings):
                 self.progress.say("stopped what an earlier demo had left running")
             shutil.rmtree(self._directory, ignore_errors=True)
+            try:
+                self._sample.fetch()
+            except SampleError as error:
+                raise StackError(str(error)) from None
             lifecycle.up(self._settings, self.progress.say)
             return Airflow.of(self._settings, self.progress.say)
 

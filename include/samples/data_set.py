@@ -178,8 +178,9 @@ def main(kind: Kind, arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--endpoint-url", help="where S3 is, when the profile does not say it")
     parser.add_argument("--profile", help="AWS profile to upload with")
     options = parser.parse_args(arguments)
-    if options.seed < 0:
-        parser.error(f"--seed {options.seed}: must not be negative")
+    for name in ("seed", "train", "validation", "test", "batches", "batch_images"):
+        if (number := getattr(options, name)) < 0:
+            parser.error(f"--{name.replace('_', '-')} {number}: must not be negative")
     sample = Sample(
         seed=options.seed,
         train=options.train,

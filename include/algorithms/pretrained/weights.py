@@ -30,13 +30,13 @@ def lite0() -> dict[str, Any]:
     AlgorithmError when the package is missing or its file is not the one whose checksum is known.
     """
     found = importlib.util.find_spec(PACKAGE.replace("-", "_"))
-    places = list(found.submodule_search_locations or []) if found else []
-    if not places:
+    paths = [Path(place, _FILE) for place in (found and found.submodule_search_locations) or ()]
+    path = next(filter(Path.is_file, paths), None)
+    if path is None:
         raise AlgorithmError(
             f"use_pretrained_model=1 needs the package {PACKAGE}, which is not installed here: install "
             "requirements-local.txt, or set use_pretrained_model=0"
         )
-    path = Path(places[0], _FILE)
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != _SHA256:
         raise AlgorithmError(f"{path} is not the file that is expected there: its SHA-256 is another")

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from include.algorithms.container import ClientError
 from include.algorithms.learner import schedule, steps_taken
 from include.algorithms.object_detection.hyperparameters import parse_hyperparameters
 from include.algorithms.object_detection.learner import Learner, optimizer
@@ -83,10 +84,9 @@ def test_jobs_of_any_length_and_rate_share_one_compiled_step():
     assert program(2, epochs="1") == program(50, epochs="9", learning_rate="0.5")
 
 
-def test_pretrained_features_stay_while_frozen_then_the_later_layers_learn_slowly():
-    one = Learner(
-        settings(image_shape="96", optimizer="adam", learning_rate="0.01"), 10, seed=0, features="lite0"
-    )
+def test_pretrained_features_stay_while_frozen_then_the_later_layers_learn_at_a_tenth_of_the_rate():
+    given = settings(image_shape="96", optimizer="adam", learning_rate="0.01", lr_scheduler_step="99")
+    one = Learner(given, 10, seed=0, features="lite0")
     one.start_from(weights.lite0())
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (2, 96, 96, 3), np.uint8)
@@ -105,11 +105,24 @@ def test_pretrained_features_stay_while_frozen_then_the_later_layers_learn_slowl
             for name in ("block4", "block15")
         )
         new = abs(after["head_objectness"]["kernel"] - before["head_objectness"]["kernel"]).max()
-        return early, late, new
+        return float(early), float(late), float(new)
 
-    early, late, new = moved(frozen=True)
-    assert (early, late) == (0, 0)
-    assert new > 0
-    early, late, new = moved(frozen=False)
+    for _ in range(3):
+        early, late, new = moved(frozen=True)
+        assert (early, late) == (0, 0)
+        assert new > 0
+    early, late, _ = moved(frozen=False)
     assert early == 0
-    assert 0 < late < new / 2
+    assert late == pytest.approx(0.001, rel=0.05), "adam's first step is as long as its rate"
+    _, late, _ = moved(frozen=True)
+    assert late == 0
+
+
+def test_features_can_be_left_as_they_are_for_good_but_not_every_weight():
+    params = {BACKBONE: {"stem": {"bias": np.ones(1)}, "block9": {"bias": np.ones(1)}}} | PARAMS
+    rule = optimizer(settings(freeze_layer_pattern="^backbone"), lambda _: 0.1, params)
+    updates, _ = rule.update(jax.tree.map(np.ones_like, params), rule.init(params), params)
+    assert float(updates[BACKBONE]["block9"]["bias"][0]) == 0
+    assert float(updates["head_boxes"]["bias"][0]) < 0
+    with pytest.raises(ClientError, match="matches every weight"):
+        optimizer(settings(freeze_layer_pattern=".*"), lambda _: 0.1, params)
