@@ -119,6 +119,19 @@ def test_when_its_time_is_up_nothing_more_is_sent(place: Place):
     assert found.told.reasons == (("the time for the endpoint is up", 1),)
 
 
+def test_images_that_are_gone_are_no_failures_of_the_endpoint(make_place, endpoints):
+    """By when the image that is there is sent, more of the others have failed than an endpoint is given."""
+    place = first_night(make_place, endpoints["detector"], images=1)
+    (there,) = place.add_images({"0.jpg": 200})
+    stat = place.storage.stat(there)
+    assert stat is not None
+    gone = [(f"{there}.{number}", "1") for number in range(2 * prelabels.FIRST_FAILURES)]
+    found = prelabels.ask_endpoint(place.workspace, [*gone, (there, stat.etag)])
+    assert list(found.found) == [there]
+    assert found.told is not None
+    assert found.told.reasons == (("the image is gone, or was replaced", len(gone)),)
+
+
 def test_once_there_is_a_champion_its_own_boxes_are_shown(make_place):
     place = first_night(make_place, "nobody-there", images=1)
     (image,) = place.add_images({"0.jpg": 200})
