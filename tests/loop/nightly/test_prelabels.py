@@ -161,9 +161,13 @@ def test_another_models_classes_become_ours_and_the_rest_is_dropped():
     ]
 
 
-def test_boxes_in_pixels_and_classes_without_a_map_are_told():
+def test_boxes_in_pixels_scores_in_percent_and_classes_without_a_map_are_told():
     with pytest.raises(BadRecord, match="not pixels"):
         read_foreign(said([0, 0.5, 10, 10, 60, 60]), 2, {})
+    for wrong in (97.5, -0.1, float("nan")):
+        with pytest.raises(BadRecord, match="score must be from 0 to 1"):
+            read_foreign(said([0, wrong, 0, 0, 1, 1]), 2, {})
+    assert read_foreign(said([-1, -1, -1, -1, -1, -1]), 2, {}) == []  # padding
     with pytest.raises(BadRecord, match="class 17 is not one of 2"):
         read_foreign(said([17, 0.5, 0, 0, 1, 1]), 2, {})
 
