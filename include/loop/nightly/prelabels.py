@@ -84,22 +84,33 @@ class _Asking:
         if not self._answered and self._failed >= FIRST_FAILURES:
             return uri, None, f"not sent: the endpoint had answered none of {FIRST_FAILURES} images"
         try:
-            said = self._read(uri, etag)
+            body = self._read(uri, etag)
+        except (BadRecord, BotoCoreError, ClientError) as error:
+            return uri, None, _why(error, uri)  # no fault of the endpoint's
+        try:
+            said = self._send(uri, body)
         except (BadRecord, BotoCoreError, ClientError, DeploymentFailed) as error:
             with self._lock:
                 self._failed += 1
-            return uri, None, str(error).replace(uri, "an image")[:LONGEST_REASON]
+            return uri, None, _why(error, uri)
         self._answered = True
         return uri, said, ""
 
-    def _read(self, uri: str, etag: str) -> Prediction:
+    def _read(self, uri: str, etag: str) -> bytes:
         found = self._workspace.storage.find(uri, most=MOST_BYTES)
         if found is None or found[1] != etag:
             raise BadRecord("the image is gone, or was replaced")
-        body = found[0] if len(found[0]) <= MAX_BYTES else _smaller(found[0])
+        return found[0] if len(found[0]) <= MAX_BYTES else _smaller(found[0])
+
+    def _send(self, uri: str, body: bytes) -> Prediction:
         reply = invoke(self._workspace.clients.sagemaker_runtime, self._endpoint, body, uri)
         said: Prediction = self._workspace.task.read_foreign(reply["Body"].read(), self._ids)
         return said
+
+
+def _why(error: Exception, uri: str) -> str:
+    """A reason that is the same for all images it holds for."""
+    return str(error).replace(uri, "an image")[:LONGEST_REASON]
 
 
 def _smaller(body: bytes) -> bytes:

@@ -128,7 +128,7 @@ def decide(
         look = look_at(workspace, Contents(workspace, batch))
         candidates = _candidates(workspace, pinned, settings)
         if pinned.champion is None and settings.cold_start == "diverse":
-            candidates = diverse_first(workspace, candidates, settings.cap)
+            candidates = diverse_first(workspace, pinned, candidates, settings.cap)
         rows = [with_cost(row, workspace.pipeline.review) for row in ask(candidates, settings.cap, look)]
         write_looked_at(storage, batch, rows)
         _summary(storage, pinned).write(storage, batch)

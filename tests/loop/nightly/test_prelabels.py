@@ -119,6 +119,19 @@ def test_when_its_time_is_up_nothing_more_is_sent(place: Place):
     assert found.told.reasons == (("the time for the endpoint is up", 1),)
 
 
+def test_images_that_are_gone_are_no_failures_of_the_endpoint(make_place, endpoints):
+    """By when the image that is there is sent, more of the others have failed than an endpoint is given."""
+    place = first_night(make_place, endpoints["detector"], images=1)
+    (there,) = place.add_images({"0.jpg": 200})
+    stat = place.storage.stat(there)
+    assert stat is not None
+    gone = [(f"{there}.{number}", "1") for number in range(2 * prelabels.FIRST_FAILURES)]
+    found = prelabels.ask_endpoint(place.workspace, [*gone, (there, stat.etag)])
+    assert list(found.found) == [there]
+    assert found.told is not None
+    assert found.told.reasons == (("the image is gone, or was replaced", len(gone)),)
+
+
 def test_once_there_is_a_champion_its_own_boxes_are_shown(make_place):
     place = first_night(make_place, "nobody-there", images=1)
     (image,) = place.add_images({"0.jpg": 200})
@@ -148,9 +161,13 @@ def test_another_models_classes_become_ours_and_the_rest_is_dropped():
     ]
 
 
-def test_boxes_in_pixels_and_classes_without_a_map_are_told():
+def test_boxes_in_pixels_scores_in_percent_and_classes_without_a_map_are_told():
     with pytest.raises(BadRecord, match="not pixels"):
         read_foreign(said([0, 0.5, 10, 10, 60, 60]), 2, {})
+    for wrong in (97.5, -0.1, float("nan")):
+        with pytest.raises(BadRecord, match="score must be from 0 to 1"):
+            read_foreign(said([0, wrong, 0, 0, 1, 1]), 2, {})
+    assert read_foreign(said([-1, -1, -1, -1, -1, -1]), 2, {}) == []  # padding
     with pytest.raises(BadRecord, match="class 17 is not one of 2"):
         read_foreign(said([17, 0.5, 0, 0, 1, 1]), 2, {})
 

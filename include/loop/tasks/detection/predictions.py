@@ -40,11 +40,14 @@ def read_detections(payload: bytes, num_classes: int) -> list[Detection]:
 
 def read_foreign(payload: bytes, num_classes: int, ids: Mapping[int, int]) -> list[Detection]:
     """The same of another model, whose classes may be others: ``ids`` has our class for each of its that is
-    wanted; empty: it numbers them as we do. BadRecord also for sides that are no shares of the image.
+    wanted; empty: it numbers them as we do. BadRecord also for scores that are not from 0 to 1, and for sides
+    that are no shares of the image.
     """
 
     def read(row: Sequence[Any]) -> Detection | None:
         class_id, *rest = (float(value) for value in row)
+        if class_id >= 0 and not all(0 <= score <= 1 for score in rest[:1]):
+            raise ValueError(f"score must be from 0 to 1: {row}")
         if any(side > FARTHEST_SIDE for side in rest[1:]):
             raise ValueError(f"sides must be shares of the image, from 0 to 1, not pixels: {row}")
         if ids and class_id not in ids:
