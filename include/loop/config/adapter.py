@@ -90,7 +90,8 @@ def _reader(value: str) -> str:
         )
     module = value.partition(":")[0]
     try:
-        there = find_spec(module) is not None
+        # A search for all of package.module would import the package, here where DAGs are parsed.
+        there = find_spec(module.partition(".")[0]) is not None
     except (ImportError, ValueError):
         there = False
     if not there:

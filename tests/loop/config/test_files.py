@@ -219,6 +219,16 @@ def test_a_mistake_in_an_adapter_is_named_when_the_file_is_read(own, adapter, me
     assert f"{own / 'environments' / 'mine.yaml'}:8: " in str(caught.value)
 
 
+def test_a_reader_is_looked_for_without_being_imported(own, monkeypatch):
+    """Its package may need what only the tasks have: no DAG may be lost for that."""
+    (own / "heavy_reader").mkdir()
+    (own / "heavy_reader" / "__init__.py").write_text("raise RuntimeError('no weights here')")
+    monkeypatch.syspath_prepend(str(own))
+    (own / "environments" / "mine.yaml").write_text(OWN_IMAGE + "{output: 'heavy_reader.yolo:read'}")
+    assert config.load_environment("mine").adapter.output == "heavy_reader.yolo:read"
+    assert "heavy_reader" not in sys.modules
+
+
 def test_an_adapter_is_of_an_image_of_ones_own(own):
     (own / "environments" / "mine.yaml").write_text(ENVIRONMENT + "adapter: {output: coco-results}")
     with pytest.raises(ConfigurationError, match="adapter is for an image of your own: name it in `image`"):
