@@ -202,6 +202,14 @@ def test_reading_configuration_imports_nothing_heavy():
         ("{hyperparameters: {a: '{epochs.real}'}}", "a: '{epochs.real}': braces may have"),
         ("{metrics: {mAP: 'mAP=.*'}}", "adapter.metrics: mAP: must be a regular expression of at most 500"),
         ("{metrics: {mAP: 'mAP=(.*'}}", "adapter.metrics: mAP: is no regular expression (missing )"),
+        (
+            "{metrics: {epoch: 'epoch=(.*)'}}",
+            "adapter.metrics: epoch: this is the epoch's number in the curves",
+        ),
+        (
+            "{metrics: {loss a: '(.)', loss_a: '(.)'}}",
+            "adapter.metrics: loss a, loss_a: the curves keep a name's",
+        ),
         ("{channels: {train: 'a b'}}", "adapter.channels.train: String should match"),
         (
             "{channels: {train: one, validation: one}}",
