@@ -78,7 +78,22 @@ def _expressions(values: dict[str, str]) -> dict[str, str]:
                 f"{name}: must be a regular expression of at most 500 characters with one group, "
                 f"which is the value; this one has {groups}"
             )
+    fields = [metric_field(name) for name in values]
+    if taken := sorted(name for name in values if metric_field(name) == "epoch"):
+        raise ValueError(
+            f"{taken[0]}: this is the epoch's number in the curves; give the metric another name"
+        )
+    if len({*fields}) < len(fields):
+        raise ValueError(
+            f"{', '.join(values)}: the curves keep a name's letters and digits, and _ for all between, so "
+            "that two of these are one; give one of them another name"
+        )
     return values
+
+
+def metric_field(name: str) -> str:
+    """A metric's name in the curves: what is no letter or digit becomes a ``_``."""
+    return re.sub(r"\W+", "_", name)
 
 
 def _reader(value: str) -> str:
@@ -90,7 +105,8 @@ def _reader(value: str) -> str:
         )
     module = value.partition(":")[0]
     try:
-        there = find_spec(module) is not None
+        # A search for all of package.module would import the package, here where DAGs are parsed.
+        there = find_spec(module.partition(".")[0]) is not None
     except (ImportError, ValueError):
         there = False
     if not there:

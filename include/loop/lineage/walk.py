@@ -176,12 +176,17 @@ def _training_job(workspace: Workspace, job: str) -> Walk:
             f"{where} is missing: {job} was trained by another pipeline (--pipeline) or into another bucket"
         )
     described = workspace.clients.sagemaker.describe_training_job(TrainingJobName=job)
-    channels = {
-        item["ChannelName"]: item["DataSource"]["S3DataSource"] for item in described["InputDataConfig"]
-    }
-    read = channels["train"]["S3Uri"]
-    if read != workspace.storage.uri(layout.dataset_manifest(model.dataset_id, "train")):
-        raise NotSetUp(f"{job} was trained on {read}, but model.json names dataset {model.dataset_id}")
+    # Channels have the names and the form that the job's image wants, which the environment may say otherwise
+    # by now.
+    channels = [item["DataSource"].get("S3DataSource", {}) for item in described["InputDataConfig"]]
+    sources = [source["S3Uri"] for source in channels if "S3Uri" in source]
+    forms = (layout.dataset_manifest, layout.dataset_records, layout.coco_images)
+    known = {workspace.storage.uri(form(model.dataset_id, "train")) for form in forms}
+    read = next((source for source in sources if source in known), None)
+    if read is None:
+        raise NotSetUp(
+            f"{job} was trained on {', '.join(sources)}, but model.json names dataset {model.dataset_id}"
+        )
     return {
         "training_job": {
             "training_job": job,

@@ -39,13 +39,13 @@ def compose(workspace: Workspace, batch: str, arn: str) -> Composed:
     """The questions of a batch, with the answers of its champion, or of an endpoint while there is none."""
     rows, looks = _still_there(workspace, batch)
     champion = read_batch(workspace, batch).champion
+    shown = [row for row, seen in zip(rows, looks, strict=True) if not seen.problem]
     if champion is None:
-        shown = [row for row, seen in zip(rows, looks, strict=True) if not seen.problem]
         prelabels = ask_endpoint(workspace, [(row.image, row.etag) for row in shown])
         said, by = prelabels.found, f"endpoint/{workspace.pipeline.review.prelabel_endpoint}"
     else:
         prelabels = Prelabels()
-        said = predictions_of(workspace, batch, [row.image for row in rows])
+        said = predictions_of(workspace, batch, [row.image for row in shown])
         by = f"training-job/{champion.training_job}"
     review = workspace.pipeline.review
 

@@ -91,13 +91,19 @@ def read_predictions(workspace: Workspace, pinned: Batch, part: int) -> Iterator
 
 
 def predictions_of(workspace: Workspace, batch: str, images: Iterable[str]) -> dict[str, Prediction]:
-    """What was said of a few images; one without prediction is left out."""
+    """What was said of a few images. One without prediction is left out, also where it cannot be read any
+    more: a reader may look at the image itself, and that can be gone or replaced.
+    """
 
-    def read(item: tuple[str, tuple[str, str]]) -> tuple[str, Prediction]:
+    def read(item: tuple[str, tuple[str, str]]) -> tuple[str, Prediction] | None:
         uri, (_, output) = item
-        return uri, workspace.task.read_output(workspace.storage, output, uri)
+        try:
+            return uri, workspace.task.read_output(workspace.storage, output, uri)
+        except (BadRecord, FileNotFoundError):
+            return None
 
-    return dict(in_parallel(read, find_outputs(workspace.storage, batch, images).items()))
+    found = in_parallel(read, find_outputs(workspace.storage, batch, images).items())
+    return dict(item for item in found if item is not None)
 
 
 def _advance(workspace: Workspace, pinned: Batch, waited_for: Pending | None) -> Pending | Predictions:

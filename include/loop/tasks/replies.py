@@ -75,7 +75,7 @@ def as_documented(reader: Reader, reply: Reply) -> bytes:
         return json.dumps({"prediction": reader(reply)}, allow_nan=False).encode()
     except BadRecord as error:
         raise BadRecord(f"no prediction: unreadable output ({error})") from None
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise BadRecord(f"no prediction: its reader gave what is no JSON ({error})") from None
 
 

@@ -16,12 +16,15 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from include.loop.config.adapter import metric_field
 from include.loop.core.records.models import TrainingCurves
 from include.loop.tasks.algorithm import LogPatterns
 from include.loop.training.logs import TrainingLog
 from include.loop.workspace import Workspace
 
 log = logging.getLogger(__name__)
+
+MOST_VALUES = 10_000  # of a metric: an expression may match every step instead of every epoch
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,10 @@ def keep(workspace: Workspace, training_job: str) -> KeptCurves:
     that has expired does not.
     """
     storage, problem, found = workspace.storage, None, TrainingCurves()
-    lines = TrainingLog(workspace.clients.logs, training_job).new_lines()
     metrics = workspace.environment.adapter.metrics
+    # Several machines write the same metrics, and nothing in a line of another image tells which wrote it.
+    reader = TrainingLog(workspace.clients.logs, training_job, first_machine=bool(metrics))
+    lines = reader.new_lines()
     try:
         found = read_metrics(lines, metrics) if metrics else read_curves(lines, workspace.task.algorithm.log)
     except (BotoCoreError, ClientError) as error:
@@ -89,18 +94,19 @@ def read_curves(lines: Iterable[str], patterns: LogPatterns) -> TrainingCurves:
 
 def read_metrics(lines: Iterable[str], metrics: Mapping[str, str]) -> TrainingCurves:
     """The values that regular expressions find in log lines, by metric. Which epoch one is of is counted: the
-    first value of a metric is the first epoch's. What is no letter or digit in a name becomes a ``_``.
+    first value of a metric is the first epoch's. Of each the first MOST_VALUES are kept.
     """
-    patterns = [(re.sub(r"\W+", "_", name), re.compile(text)) for name, text in metrics.items()]
+    patterns = [(metric_field(name), re.compile(text)) for name, text in metrics.items()]
     found: dict[str, list[float | None]] = {name: [] for name, _ in patterns}
     for line in lines:
         for name, pattern in patterns:
-            if match := pattern.search(line):
+            if len(found[name]) < MOST_VALUES and (match := pattern.search(line)):
                 found[name].append(next(iter(_finite(match[1] or "")), None))
     count = max(map(len, found.values()), default=0)
     return TrainingCurves(
         epochs=tuple(
-            {"epoch": number, **{name: values[number] for name, values in found.items() if values[number:]}}
+            {"epoch": number}
+            | {name: values[number] for name, values in found.items() if number < len(values)}
             for number in range(count)
         )
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from include.loop.config import Stage
 from include.loop.config.adapter import LOOP_VALUES
@@ -19,7 +19,11 @@ from include.loop.tasks.algorithm import Algorithm
 from include.loop.training.parents import Parent
 from include.loop.workspace import Workspace
 
-MOST_CHARACTERS = 2_500  # of a value, in CreateTrainingJob
+N = TypeVar("N", int, float)
+
+# In CreateTrainingJob.
+MOST_CHARACTERS = 2_500  # of a value
+MOST_HYPERPARAMETERS = 100
 
 
 def make_hyperparameters(workspace: Workspace, dataset: Dataset, parent: Parent | None) -> dict[str, str]:
@@ -40,9 +44,10 @@ def loop_values(workspace: Workspace, dataset: Dataset, parent: Parent | None) -
         _check_parent(algorithm, parent, values)
     # "The number of input images must be bigger or equal to the mini_batch_size": so a small dataset trains
     # too.
-    values["mini_batch_size"] = min(
-        int(values.get("mini_batch_size", algorithm.mini_batch_size)), dataset.train
+    size = _number(
+        workspace, int, "mini_batch_size", values.get("mini_batch_size", algorithm.mini_batch_size)
     )
+    values["mini_batch_size"] = min(size, dataset.train)
     return {name: str(value) for name, value in sorted(values.items())}
 
 
@@ -64,6 +69,11 @@ def request_hyperparameters(
         _of_environment(workspace, "incremental") if parent else {}
     )
     found |= {name: str(value) for name, value in own.items() if name not in LOOP_VALUES}
+    if len(found) > MOST_HYPERPARAMETERS:
+        raise ConfigurationError(
+            f"{environment.path}: adapter.hyperparameters and training.hyperparameters are {len(found)} "
+            f"together, and SageMaker takes {MOST_HYPERPARAMETERS}"
+        )
     for name, text in found.items():
         if len(text) > MOST_CHARACTERS:
             raise ConfigurationError(
@@ -94,8 +104,19 @@ def _gentler(workspace: Workspace, first: dict[str, Any], parent: Parent) -> dic
     inherited = {name: parent.hyperparameters[name] for name in algorithm.inherited}
     if workspace.environment.adapter.hyperparameters is not None and "learning_rate" not in first:
         return inherited  # nobody can tell a tenth of what an image of one's own does by itself
-    rate = float(first.get("learning_rate", algorithm.learning_rate))
+    rate = _number(workspace, float, "learning_rate", first.get("learning_rate", algorithm.learning_rate))
     return inherited | {"learning_rate": f"{rate / 10:g}"}
+
+
+def _number(workspace: Workspace, kind: type[N], name: str, value: Any) -> N:
+    try:
+        return kind(value)
+    except (ValueError, OverflowError):
+        raise ConfigurationError(
+            f"{workspace.pipeline.path} or {workspace.environment.path}: training: the hyperparameter {name} "
+            f"must be a number, not {value!r}, as the loop counts with it; what only an image of your own "
+            "understands is said in adapter.hyperparameters"
+        ) from None
 
 
 def _check_parent(algorithm: Algorithm, parent: Parent, values: dict[str, Any]) -> None:

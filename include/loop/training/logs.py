@@ -12,10 +12,12 @@ LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 
 class TrainingLog:
-    """The log of one job. Errors of botocore are the caller's: logs are no part of a result."""
+    """The log of one job, or of its first machine only. Errors of botocore are the caller's: logs are no part
+    of a result.
+    """
 
-    def __init__(self, logs: CloudWatchLogsClient, training_job: str) -> None:
-        self._logs, self._prefix = logs, f"{training_job}/"
+    def __init__(self, logs: CloudWatchLogsClient, training_job: str, *, first_machine: bool = False) -> None:
+        self._logs, self._prefix = logs, f"{training_job}/{'algo-1-' if first_machine else ''}"
         self._tokens: dict[str, str] = {}
 
     def new_lines(self) -> Iterator[str]:

@@ -202,6 +202,14 @@ def test_reading_configuration_imports_nothing_heavy():
         ("{hyperparameters: {a: '{epochs.real}'}}", "a: '{epochs.real}': braces may have"),
         ("{metrics: {mAP: 'mAP=.*'}}", "adapter.metrics: mAP: must be a regular expression of at most 500"),
         ("{metrics: {mAP: 'mAP=(.*'}}", "adapter.metrics: mAP: is no regular expression (missing )"),
+        (
+            "{metrics: {epoch: 'epoch=(.*)'}}",
+            "adapter.metrics: epoch: this is the epoch's number in the curves",
+        ),
+        (
+            "{metrics: {loss a: '(.)', loss_a: '(.)'}}",
+            "adapter.metrics: loss a, loss_a: the curves keep a name's",
+        ),
         ("{channels: {train: 'a b'}}", "adapter.channels.train: String should match"),
         (
             "{channels: {train: one, validation: one}}",
@@ -217,6 +225,16 @@ def test_a_mistake_in_an_adapter_is_named_when_the_file_is_read(own, adapter, me
         config.load_environment("mine")
     assert message in str(caught.value)
     assert f"{own / 'environments' / 'mine.yaml'}:8: " in str(caught.value)
+
+
+def test_a_reader_is_looked_for_without_being_imported(own, monkeypatch):
+    """Its package may need what only the tasks have: no DAG may be lost for that."""
+    (own / "heavy_reader").mkdir()
+    (own / "heavy_reader" / "__init__.py").write_text("raise RuntimeError('no weights here')")
+    monkeypatch.syspath_prepend(str(own))
+    (own / "environments" / "mine.yaml").write_text(OWN_IMAGE + "{output: 'heavy_reader.yolo:read'}")
+    assert config.load_environment("mine").adapter.output == "heavy_reader.yolo:read"
+    assert "heavy_reader" not in sys.modules
 
 
 def test_an_adapter_is_of_an_image_of_ones_own(own):

@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from include.loop.__main__ import main
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, NotSetUp
+from include.loop.core.records.models import TrainedModel
 from include.loop.dataset import build
 from include.loop.evaluation import evaluate, gate
 from include.loop.lineage.text import render
-from include.loop.lineage.walk import Start, walk
+from include.loop.lineage.walk import Start, _training_job, walk
 from include.loop.models import registry
 from include.loop.models.champion import promote
 from include.loop.training.job import train
@@ -132,6 +137,32 @@ def test_an_answer_is_walked_back_to_the_people_and_their_form(
 def test_a_lost_thread_is_named(place: Place, start: Start, error: type[Exception], text: str):
     with pytest.raises(error, match=text):
         go(Serving(place), start)
+
+
+@pytest.mark.parametrize("form", [layout.dataset_manifest, layout.dataset_records, layout.coco_images])
+def test_a_job_is_known_by_its_dataset_in_whatever_form_and_channel_it_read_it(place: Place, form):
+    TrainedModel(training_job="one", dataset_id="d1", model_data="s3://b/m").write(place.storage, "one")
+
+    def described(dataset: str) -> dict[str, Any]:
+        uris = {"annotations": "s3://b/labels", "images": place.storage.uri(form(dataset, "train"))}
+        return {
+            "CreationTime": datetime(2026, 11, 1, tzinfo=UTC),
+            "TrainingJobStatus": "Completed",
+            "ModelArtifacts": {"S3ModelArtifacts": "s3://b/m"},
+            "InputDataConfig": [
+                {"ChannelName": name, "DataSource": {"S3DataSource": {"S3Uri": uri}}}
+                for name, uri in uris.items()
+            ],
+        }
+
+    def step(dataset: str) -> dict[str, Any]:
+        sagemaker = SimpleNamespace(describe_training_job=lambda **_: described(dataset))
+        clients: Any = SimpleNamespace(sagemaker=sagemaker)
+        return _training_job(replace(place.workspace, clients=clients), "one")["training_job"]
+
+    assert step("d1")["manifest"] == place.storage.uri(form("d1", "train"))
+    with pytest.raises(NotSetUp, match=r"one was trained on .*/d2/.*, but model.json names dataset d1"):
+        step("d2")
 
 
 def test_a_model_of_another_making_has_no_lineage(place: Place):

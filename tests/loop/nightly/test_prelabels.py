@@ -19,6 +19,7 @@ from include.loop.core.errors import BadRecord
 from include.loop.core.records.nightly import PinnedModel, Predictions, QuestionsHeader
 from include.loop.core.records.parts import write_outputs
 from include.loop.nightly import batch, prelabels, questions, triage
+from include.loop.nightly.predictions import predictions_of
 from include.loop.report.batches import read_batch
 from include.loop.tasks.detection.predictions import Detection, read_foreign
 from tests.loop.place import NIGHT, Place
@@ -147,6 +148,28 @@ def test_once_there_is_a_champion_its_own_boxes_are_shown(make_place):
     question = place.questions()["0.jpg"]
     assert (len(question.input["initialValue"]), question.prelabels) == (1, "training-job/a-model")
     assert told(place) is None
+
+
+def test_an_image_that_has_gone_since_costs_no_other_its_boxes(make_place):
+    """A reader of another image's replies looks at the picture itself."""
+    place = first_night(make_place, "nobody-there", images=3)
+    place.environment_settings |= {"adapter": {"output": "coco-results"}}
+    place.load()
+    images = place.add_images({f"{number}.jpg": 200 + number for number in range(3)})
+    batch.list_batch(place.workspace, NIGHT)
+    model = PinnedModel(training_job="a-model", model_data="s3://b/model.tar.gz")
+    pinned = batch.read_batch(place.workspace, NIGHT).model_copy(update={"champion": model})
+    pinned.write(place.storage, NIGHT)
+    box = {"category_id": 1, "bbox": [0, 0, 32, 24], "score": 0.4}
+    output = place.put("said/0.out", json.dumps([box]).encode())
+    write_outputs(place.storage, pinned, 0, dict.fromkeys(images, output), {})
+    Predictions(champion="a-model", parts=1, predicted=3).write_once(place.storage, NIGHT)
+    triage.triage(place.workspace, NIGHT)
+    place.s3.delete_object(Bucket=place.bucket, Key=f"pets/images/dt={NIGHT}/0.jpg")
+    place.put(f"images/dt={NIGHT}/1.jpg", b"no image any more")
+    assert set(predictions_of(place.workspace, NIGHT, images)) == {images[2]}
+    questions.prepare(place.workspace, NIGHT)
+    assert {name: len(item.input["initialValue"]) for name, item in place.questions().items()} == {"2.jpg": 1}
 
 
 def said(*rows: Any) -> bytes:

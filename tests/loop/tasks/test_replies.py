@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from include.loop.config import load_pipeline
 from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.tasks import task_of
-from include.loop.tasks.replies import Reply
+from include.loop.tasks.replies import Reply, as_documented
 from tests.loop.place import SIZE, picture
 
 PIPELINE = load_pipeline("digits").model_copy(update={"classes": ("cat", "dog")})
@@ -45,6 +47,7 @@ def test_coco_results_are_read_in_shares_of_the_picture_best_first():
         ([DOG | {"category_id": 3}], "from 1 to 2, not 3"),
         ([DOG | {"category_id": "2"}], "from 1 to 2, not '2'"),
         ([DOG | {"score": 1.5}], "score must be from 0 to 1, not 1.5"),
+        ([DOG | {"score": 10**400}], "score must be a finite number, not 1000"),
         ([DOG | {"score": None}], "score must be a finite number, not None"),
         ([DOG | {"bbox": [1, 2, 3]}], r"bbox must be \[x, y, width, height\] in pixels, not \[1, 2, 3\]"),
         ([DOG | {"bbox": [1, 2, -3, 4]}], "-3 x 4 is no size"),
@@ -54,6 +57,22 @@ def test_coco_results_are_read_in_shares_of_the_picture_best_first():
 def test_a_bad_reply_says_what_was_wrong_where_and_what_is_allowed(body, message):
     with pytest.raises(BadRecord, match=f"no prediction: unreadable output .*{message}"):
         read(body)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=3),
+)
+RESULT = st.fixed_dictionaries({"category_id": st.just(1) | JSON, "score": st.just(1) | JSON, "bbox": JSON})
+
+
+@given(JSON | st.lists(RESULT, max_size=3))
+def test_whatever_is_answered_is_boxes_or_a_bad_record(value):
+    try:
+        found = read(value)
+    except BadRecord:
+        return
+    assert all(0 <= side <= 1 for row in found for side in row[1:])
 
 
 def test_the_size_of_a_stored_picture_is_asked_for_only_when_boxes_need_it():
@@ -93,12 +112,20 @@ def of_nothing(reply: Reply) -> float:
     return float("nan")
 
 
+def of_too_much(reply: Reply) -> float:
+    return float(10**400)
+
+
 def test_a_function_of_ones_own_reads_replies_and_what_it_cannot_read_is_a_bad_reply():
     assert read(b"dog 0.5 8 6 24 18", f"{__name__}:of_corners") == [(1, 0.5, 0.25, 0.25, 0.75, 0.75)]
     with pytest.raises(BadRecord, match=r"of_corners: ValueError: tuple.index\(x\): x not in tuple"):
         read(b"cow 0.5 8 6 24 18", f"{__name__}:of_corners")
     with pytest.raises(BadRecord, match="its reader gave what is no JSON"):
         read(b"", f"{__name__}:of_nothing")
+    with pytest.raises(BadRecord, match="of_too_much: OverflowError"):
+        read(b"", f"{__name__}:of_too_much")
+    with pytest.raises(BadRecord, match="no prediction: its reader gave"):  # one of ours is not guarded
+        as_documented(of_too_much, Reply(b"", "1.jpg", (), lambda: SIZE))
     with pytest.raises(ClientError):  # a matter of trying again, and no fault of the image
         read(b"", f"{__name__}:throttled")
 

@@ -18,7 +18,7 @@ from include.loop.dataset import build
 from include.loop.models import packaging
 from include.loop.training.by_hand import Wish, plan
 from include.loop.training.coco import write_coco
-from include.loop.training.curves import read_metrics
+from include.loop.training.curves import MOST_VALUES, read_metrics
 from include.loop.training.hyperparameters import make_hyperparameters
 from include.loop.training.job import make_request, parent_of
 from include.loop.workspace import Workspace
@@ -96,6 +96,21 @@ def test_a_value_that_is_too_long_for_sagemaker_is_told_before_a_job_is_sent(pla
         make_hyperparameters(workspace, DATASET, None)
 
 
+def test_more_hyperparameters_than_sagemaker_takes_are_told_before_a_job_is_sent(place: Place):
+    workspace = own(place, hyperparameters={f"a{number}": number for number in range(60)})
+    training = config.TrainingInstances(hyperparameters={"initial": {f"b{n}": n for n in range(41)}})
+    environment = workspace.environment.model_copy(update={"training": training})
+    with pytest.raises(ConfigurationError, match=r"are 101 together, and SageMaker takes 100"):
+        make_hyperparameters(replace(workspace, environment=environment), DATASET, None)
+
+
+@pytest.mark.parametrize("name", ["mini_batch_size", "learning_rate"])
+def test_what_the_loop_counts_with_must_be_a_number(place: Place, name: str):
+    workspace = own(place, {name: "auto"}, hyperparameters=TEMPLATE)
+    with pytest.raises(ConfigurationError, match=rf"pets.yaml .* {name} must be a number, not 'auto'"):
+        make_hyperparameters(workspace, DATASET, PARENT)
+
+
 def request(place: Place, workspace: Workspace, **parent: Any) -> dict[str, Any]:
     """As it would be sent, checked against SageMaker's own API model."""
     made = make_request(workspace, DATASET, parent.get("parent"), {"epochs": "1"})
@@ -150,6 +165,12 @@ def test_metrics_of_a_log_are_counted_epoch_by_epoch():
             {"epoch": 2, "box_loss": 0.5},
         )
     )
+
+
+def test_a_metric_that_is_written_every_step_keeps_its_first_values_only():
+    curves = read_metrics((f"loss={number}" for number in range(200_000)), {"loss": r"loss=(\S+)"})
+    assert len(curves.epochs) == MOST_VALUES
+    assert curves.epochs[-1] == {"epoch": MOST_VALUES - 1, "loss": MOST_VALUES - 1}
 
 
 def test_by_hand_an_image_that_reads_coco_or_takes_no_parent_is_told(place: Place):

@@ -15,7 +15,7 @@ from include.loop.core.clients import Clients
 from include.loop.core.records.models import TrainingCurves
 from include.loop.tasks.detection.algorithm import DetectionAlgorithm
 from include.loop.training import curves
-from include.loop.training.logs import LOG_GROUP
+from include.loop.training.logs import LOG_GROUP, TrainingLog
 from tests.loop.report.rounds import make_rounds
 from tests.support.cloud import LocalCloud
 
@@ -100,6 +100,9 @@ def test_curves_are_read_over_all_pages_and_streams_and_never_get_shorter(
     assert curves.keep(workspace, job).epochs == 3
     kept = workspace.storage.read_json(f"models/{job}/curves.json")
     assert [item["validation_map"] for item in kept["epochs"]] == [0.1, 0.3, 0.4]
+    write(logs, f"{job}/algo-2-1700000000000", ["of another machine"])
+    assert "of another machine" in list(TrainingLog(logs, job).new_lines())
+    assert "of another machine" not in list(TrainingLog(logs, job, first_machine=True).new_lines())
     logs.delete_log_stream(logGroupName=LOG_GROUP, logStreamName=f"{job}/algo-1-1700000009999")
     assert curves.keep(workspace, job).epochs == 3
 

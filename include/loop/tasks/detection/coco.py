@@ -71,9 +71,12 @@ def _row(number: int, item: Any, reply: Reply, width: int, height: int) -> list[
 
 
 def _number(value: Any, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise BadRecord(f"{what} must be a finite number, not {value!r:.40}")
-    return float(value)
+    try:
+        if not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value):
+            return float(value)
+    except OverflowError:  # JSON's integers may have any number of digits
+        pass
+    raise BadRecord(f"{what} must be a finite number, not {value!r:.40}")
 
 
 READERS: dict[str, Reader] = {"coco-results": read_results}
