@@ -63,7 +63,10 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=3),
 )
-RESULT = st.fixed_dictionaries({"category_id": st.just(1) | JSON, "score": st.just(1) | JSON, "bbox": JSON})
+NUMBER = st.sampled_from([0, 1, -1, 10**400, 1e308]) | JSON
+RESULT = st.fixed_dictionaries(
+    {"category_id": NUMBER, "score": NUMBER, "bbox": st.lists(NUMBER, min_size=4, max_size=4) | JSON}
+)
 
 
 @given(JSON | st.lists(RESULT, max_size=3))
