@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from include.loop.config import load_pipeline
@@ -70,6 +70,8 @@ RESULT = st.fixed_dictionaries(
 
 
 @given(JSON | st.lists(RESULT, max_size=3))
+@example([{"category_id": 1, "score": 10**400, "bbox": [0, 0, 1, 1]}])
+@example([{"category_id": 1, "score": 1, "bbox": [0, 0, 1e308, 1e308]}])
 def test_whatever_is_answered_is_boxes_or_a_bad_record(value):
     try:
         found = read(value)
