@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 
 from include.loop.core import layout
 from include.loop.core.records.models import TrainedModel
+from include.loop.lineage.walk import Start, walk
 from nightloop.operators.challenger import JudgeOperator, PromoteOperator, RegisterOperator
 from nightloop.operators.datasets import BuildDatasetOperator
 from nightloop.operators.human_review import ListBatchOperator, TriageOperator
@@ -181,6 +182,11 @@ def test_another_image_learns_by_day_is_asked_about_at_night_and_learns_from_the
     assert weights["DataSource"]["S3DataSource"]["S3Uri"] == first["ModelArtifacts"]["S3ModelArtifacts"]
     assert score["night"]["challenger"] > 0.9 > 0.3 > score["night"]["champion"]
     assert score["day"]["challenger"] > 0.9, "what its parent has learned is kept"
+
+    steps = walk(place.workspace, Start(training_job=further["TrainingJobName"]))
+    assert steps["training_job"]["manifest"].endswith("/coco/train.images.json")
+    assert steps["training_job"]["parent"] == job
+    assert steps["answers"], "and from there to the people"
 
     served = DeployOperator(task_id="deploy", pipeline=place.name, training_job=further["TrainingJobName"])
     assert place.run(served)["checked"] == 2, "the endpoint says what evaluation saw"

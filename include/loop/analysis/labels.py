@@ -6,7 +6,6 @@ size each was made at. Classes have names, since two manifests may number them d
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,6 +14,7 @@ import numpy as np
 
 from include.loop.analysis.matching import Floats, Match, match
 from include.loop.core.errors import BadRecord
+from include.loop.core.numbers import is_finite
 from include.loop.manifests.labels import metadata_of, read_label
 
 Kind = Literal["boxes", "classes"]
@@ -161,6 +161,4 @@ def _class_confidence(metadata: Mapping[str, Any]) -> float | None:
 
 
 def _share(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+    return float(value) if is_finite(value) else None

@@ -14,7 +14,7 @@ from include.loop.core.storage import Storage
 from include.loop.evaluation.predictions import Contestant
 from include.loop.models.champion import read_champion
 from include.loop.serving.asking import contestant
-from include.loop.training.learned import NAME, check_task, find_job, pipeline_of
+from include.loop.training.learned import NAME, check_task, find_job, hyperparameters_of, pipeline_of
 from include.loop.workspace import Workspace, open_workspace
 
 
@@ -77,7 +77,7 @@ def _workspace_of_job(connected: Clients, details: dict[str, Any], default: Work
 
 def _check_classes(workspace: Workspace, details: dict[str, Any]) -> None:
     check_task(workspace.pipeline, details)
-    ours, theirs = len(workspace.pipeline.classes), details["HyperParameters"].get("num_classes")
+    ours, theirs = len(workspace.pipeline.classes), hyperparameters_of(details).get("num_classes")
     if theirs is not None and str(ours) != theirs:
         raise ConfigurationError(
             f"{details['TrainingJobName']} has learned {theirs} classes, and pipeline "

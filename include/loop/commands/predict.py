@@ -23,7 +23,7 @@ from include.loop.lineage.text import printable
 from include.loop.manifests.places import is_in_s3
 from include.loop.serving.asking import Answers, Given, ask_endpoint, ask_model, model_behind, upload
 from include.loop.serving.endpoint import endpoint_name
-from include.loop.training.learned import find_job
+from include.loop.training.learned import find_job, hyperparameters_of
 from include.loop.workspace import Workspace
 from include.pictures import PictureError, read_size
 
@@ -207,7 +207,7 @@ def _describe(options: argparse.Namespace) -> int:
         workspace = workspace_of(options)
         model, details = model_behind(workspace, options.endpoint or endpoint_name(workspace)), None
     details = details or find_job(workspace.clients, model.training_job)
-    hyperparameters = details["HyperParameters"] if details else {}
+    hyperparameters = hyperparameters_of(details) if details else {}
     if options.json:
         print(json.dumps(_description(workspace, model, hyperparameters), indent=2, ensure_ascii=False))
         return 0

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from include.loop.core.errors import BadRecord
+from include.loop.core.numbers import is_finite
 from include.loop.exchange.items import Box, Class, Item, Problem, Scalar
 from include.loop.tasks.manifest_lines import read_metadata
 
@@ -127,7 +128,7 @@ def _marks(beside: Any) -> Iterator[tuple[str, Scalar]]:
 
 def _number(value: Mapping[str, Any], name: str) -> float:
     number = value.get(name)
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+    if not is_finite(number):
         raise BadRecord(f"{name} must be a finite number, not {number!r:.40}")
     return float(number)
 

@@ -21,9 +21,9 @@ from include.loop.core.records.dataset import Dataset
 from include.loop.core.storage import Storage
 from include.loop.manifests.places import is_in_s3
 from include.loop.training.channels import model_channel
-from include.loop.training.hyperparameters import loop_values, make_hyperparameters
-from include.loop.training.job import job_request
-from include.loop.training.learned import NAME, check_task, find_job, made_of
+from include.loop.training.hyperparameters import loop_values, request_hyperparameters
+from include.loop.training.job import job_request, shape_beside
+from include.loop.training.learned import NAME, check_task, find_job, hyperparameters_of, made_of
 from include.loop.training.material import Material, call, look
 from include.loop.training.parents import Parent
 from include.loop.workspace import Workspace
@@ -90,7 +90,9 @@ def plan(clients: Clients, environment: Environment, pipeline: Pipeline | None, 
     if parent:
         channels.append(model_channel(workspace, parent.model_data))
     output = wish.output or anywhere.uri(layout.MODELS)
-    request = job_request(workspace, channels, make_hyperparameters(workspace, dataset, parent), output)
+    values = loop_values(workspace, dataset, parent)
+    hyperparameters = request_hyperparameters(workspace, values, parent)
+    request = job_request(workspace, channels, hyperparameters, output) | shape_beside(workspace, values)
     slug = "train" if pipeline.name == NAME else NAME
     stem = job_stem(pipeline.name, slug, request, train.version, validation.version)
     return Plan(stem, request, train.attribute, pipeline.classes, train.images)
@@ -160,6 +162,6 @@ def _parent(workspace: Workspace, given: str, dataset: Dataset) -> Parent:
         raise ConfigurationError(f"--from {given}: there is no artifact {model_data}")
     settings = loop_values(workspace, dataset, None)
     same = details is not None and details["ModelArtifacts"]["S3ModelArtifacts"] == model_data
-    if details is not None and same and workspace.environment.adapter.hyperparameters is None:
-        settings |= details["HyperParameters"]
+    if details is not None and same:
+        settings |= hyperparameters_of(details)
     return _Known(job, model_data, settings)

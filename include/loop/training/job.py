@@ -8,6 +8,7 @@ environment's, and so is what an image of one's own has otherwise (``adapter``).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from include.loop.models.champion import find_champion
 from include.loop.training.channels import dataset_channels, model_channel
 from include.loop.training.coco import write_coco
 from include.loop.training.hyperparameters import loop_values, request_hyperparameters
+from include.loop.training.learned import SHAPE_VARIABLE, hyperparameters_of
 from include.loop.training.packing import pack_dataset
 from include.loop.workspace import Workspace
 
@@ -65,12 +67,12 @@ def train(workspace: Workspace, dataset_id: str, waited_for: Pending | None = No
         workspace.clients.sagemaker,
         ResourceKind.TRAINING,
         training_stem(workspace.pipeline.name, dataset),
-        lambda: make_request(workspace, dataset, parent, hyperparameters),
+        lambda: make_request(workspace, dataset, parent, hyperparameters) | shape_beside(workspace, values),
         waited_for,
     )
     if not job.ended:
         return Pending(ResourceKind.TRAINING, (job.name,))
-    return _finish(workspace, dataset, job, values)
+    return _finish(workspace, dataset, job)
 
 
 def parent_of(workspace: Workspace, dataset: Dataset) -> Champion | None:
@@ -129,6 +131,15 @@ def job_request(
     return request | given(VpcConfig=vpc(environment), Tags=tags(environment))
 
 
+def shape_beside(workspace: Workspace, values: Mapping[str, str]) -> dict[str, Any]:
+    """The member of a request that says what the network is like, of ``loop_values``: what a job was sent is
+    read again when it has ended, and the settings may be others by then.
+    """
+    if workspace.environment.adapter.hyperparameters is None:
+        return {}
+    return {"Environment": {SHAPE_VARIABLE: json.dumps(shape_of(values))}}
+
+
 def _longest_wait(place: TrainingInstances) -> int | None:
     """Spot capacity has to be waited for; SageMaker wants the longest time from the request to the end."""
     if not place.spot:
@@ -150,18 +161,13 @@ def training_stem(pipeline: str, dataset: Dataset) -> str:
     return job_stem(pipeline, "train", dataset.dataset_id, dataset.parent)
 
 
-def _finish(workspace: Workspace, dataset: Dataset, job: Job, values: Mapping[str, str]) -> Trained:
-    hyperparameters = job.details["HyperParameters"]
-    if workspace.environment.adapter.hyperparameters is not None:
-        hyperparameters = hyperparameters | shape_of(
-            values
-        )  # which the job has under other names, or nowhere
+def _finish(workspace: Workspace, dataset: Dataset, job: Job) -> Trained:
     model = TrainedModel(
         training_job=job.name,
         dataset_id=dataset.dataset_id,
         parent=dataset.parent,
         model_data=job.details["ModelArtifacts"]["S3ModelArtifacts"],
-        hyperparameters=hyperparameters,
+        hyperparameters=hyperparameters_of(job.details),
         training_job_arn=job.details["TrainingJobArn"],
         instance_type=job.details["ResourceConfig"]["InstanceType"],
         seconds=job.seconds,

@@ -5,6 +5,7 @@ Takes a job as SageMaker describes it. A job by hand belongs to no pipeline: one
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,17 @@ _TELLING: dict[str, TaskName] = {
 }
 
 
+# The environment variable of a job that says what its network is like, where its hyperparameters do not: an
+# image of one's own has them under other names, or nowhere.
+SHAPE_VARIABLE = "NIGHTLOOP_SHAPE"
+
+
+def hyperparameters_of(details: Mapping[str, Any]) -> dict[str, str]:
+    """What a job was sent, and under SageMaker's names what its network is like."""
+    shape = json.loads(details.get("Environment", {}).get(SHAPE_VARIABLE, "{}"))
+    return (details.get("HyperParameters") or {}) | shape
+
+
 def find_job(clients: Clients, name: str) -> dict[str, Any] | None:
     """A job by its name; None where SageMaker knows none."""
     if not layout.is_training_job(name):
@@ -45,7 +57,7 @@ def find_job(clients: Clients, name: str) -> dict[str, Any] | None:
 
 def task_of_job(details: Mapping[str, Any]) -> tuple[TaskName, bool] | None:
     """A job's task, and whether an image may have several classes; None where it does not tell."""
-    values = details["HyperParameters"]
+    values = hyperparameters_of(details)
     told = next((task for name, task in _TELLING.items() if name in values), None)
     return None if told is None else (told, values.get("multi_label") == "1")
 
@@ -65,7 +77,7 @@ def pipeline_of(storage: Storage, details: Mapping[str, Any]) -> Pipeline:
     list beside its RecordIO file, else their numbers. ConfigurationError when its request does not tell.
     """
     source = details["InputDataConfig"][0]["DataSource"].get("S3DataSource", {})
-    count = int(details["HyperParameters"].get("num_classes", 0))
+    count = int(hyperparameters_of(details).get("num_classes", 0))
     if source.get("S3DataType") == "AugmentedManifestFile":
         pipeline = made_of(look(storage, source["S3Uri"], source["AttributeNames"][1]))
         more = tuple(f"class-{index}" for index in range(len(pipeline.classes), count))

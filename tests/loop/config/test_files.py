@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.loop import config
+from include.loop.core.clients import Clients
 from include.loop.core.errors import ConfigurationError
+from include.loop.workspace import open_workspace
 
 ENVIRONMENT = """
 region: eu-west-1
@@ -235,6 +237,29 @@ def test_a_reader_is_looked_for_without_being_imported(own, monkeypatch):
     (own / "environments" / "mine.yaml").write_text(OWN_IMAGE + "{output: 'heavy_reader.yolo:read'}")
     assert config.load_environment("mine").adapter.output == "heavy_reader.yolo:read"
     assert "heavy_reader" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "message"),
+    [
+        (
+            "task: image-classification",
+            "coco is of boxes, and pipeline pets is of image-class",
+        ),
+        (
+            "training: {format: recordio}",
+            "coco is not what .*pets.yaml says, training.format: rec",
+        ),
+    ],
+)
+def test_what_an_image_reads_has_to_go_with_the_pipeline(own, pipeline, message):
+    (own / "pipelines" / "pets.yaml").write_text(f"classes: [cat, dog]\n{pipeline}\n")
+    (own / "environments" / "mine.yaml").write_text(OWN_IMAGE + "{channels: {format: coco}}")
+    nobody = Clients(lambda _service, _review: None)
+    with pytest.raises(ConfigurationError, match=message):
+        open_workspace(nobody, "pets", "mine")
+    (own / "environments" / "mine.yaml").write_text(OWN_IMAGE + "{}")
+    assert open_workspace(nobody, "pets", "mine").pipeline.name == "pets"
 
 
 def test_an_adapter_is_of_an_image_of_ones_own(own):

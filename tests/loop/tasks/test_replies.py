@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from include.loop.config import load_pipeline
@@ -63,10 +63,15 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=3),
 )
-RESULT = st.fixed_dictionaries({"category_id": st.just(1) | JSON, "score": st.just(1) | JSON, "bbox": JSON})
+NUMBER = st.sampled_from([0, 1, -1, 10**400, 1e308]) | JSON
+RESULT = st.fixed_dictionaries(
+    {"category_id": NUMBER, "score": NUMBER, "bbox": st.lists(NUMBER, min_size=4, max_size=4) | JSON}
+)
 
 
 @given(JSON | st.lists(RESULT, max_size=3))
+@example([{"category_id": 1, "score": 10**400, "bbox": [0, 0, 1, 1]}])
+@example([{"category_id": 1, "score": 1, "bbox": [0, 0, 1e308, 1e308]}])
 def test_whatever_is_answered_is_boxes_or_a_bad_record(value):
     try:
         found = read(value)

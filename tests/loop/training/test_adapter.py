@@ -13,14 +13,15 @@ from include.loop import config
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, Incompatible, NotSetUp
 from include.loop.core.records.dataset import Dataset
-from include.loop.core.records.models import TrainingCurves
+from include.loop.core.records.models import TrainingCurves, shape_of
 from include.loop.dataset import build
 from include.loop.models import packaging
 from include.loop.training.by_hand import Wish, plan
 from include.loop.training.coco import write_coco
 from include.loop.training.curves import MOST_VALUES, read_metrics
-from include.loop.training.hyperparameters import make_hyperparameters
-from include.loop.training.job import make_request, parent_of
+from include.loop.training.hyperparameters import loop_values, make_hyperparameters, request_hyperparameters
+from include.loop.training.job import make_request, parent_of, shape_beside
+from include.loop.training.learned import hyperparameters_of, task_of_job
 from include.loop.workspace import Workspace
 from tests.loop.place import Place, picture
 from tests.loop.training.test_job import DATASET, PARENT
@@ -118,6 +119,22 @@ def request(place: Place, workspace: Workspace, **parent: Any) -> dict[str, Any]
     report = ParamValidator().validate({"TrainingJobName": "one", **made}, shape)
     assert not report.has_errors(), report.generate_report()
     return made
+
+
+def test_a_job_tells_what_its_network_is_like_whatever_its_image_calls_it(place: Place):
+    """The environment's file may say otherwise when the job has ended."""
+    workspace = own(place, hyperparameters={"nc": "{num_classes}", "imgsz": "{image_shape}"})
+    values = loop_values(workspace, DATASET, None)
+    sent = request_hyperparameters(workspace, values, None)
+    details = make_request(workspace, DATASET, None, sent) | shape_beside(workspace, values)
+    shape = place.sagemaker.meta.service_model.operation_model("CreateTrainingJob").input_shape
+    report = ParamValidator().validate({"TrainingJobName": "one", **details}, shape)
+    assert not report.has_errors(), report.generate_report()
+    found = hyperparameters_of(details)
+    assert found == {"nc": "2", "imgsz": "300"} | shape_of(values)
+    assert (found["num_classes"], task_of_job(details)) == ("2", ("object-detection", False))
+    assert shape_beside(own(place), values) == {}, "its hyperparameters have SageMaker's names and say it"
+    assert hyperparameters_of({}) == {}
 
 
 def test_channels_and_metrics_have_the_images_own_names(place: Place):

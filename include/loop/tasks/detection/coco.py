@@ -6,11 +6,11 @@ Categories are numbered from 1 in the order of the classes: some trainers take 0
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from include.loop.core.errors import BadRecord
+from include.loop.core.numbers import is_finite
 from include.loop.core.storage import parse
 from include.loop.tasks.detection.learnable import ManifestBox
 from include.loop.tasks.replies import Reader, Reply
@@ -71,12 +71,9 @@ def _row(number: int, item: Any, reply: Reply, width: int, height: int) -> list[
 
 
 def _number(value: Any, what: str) -> float:
-    try:
-        if not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value):
-            return float(value)
-    except OverflowError:  # JSON's integers may have any number of digits
-        pass
-    raise BadRecord(f"{what} must be a finite number, not {value!r:.40}")
+    if not is_finite(value):
+        raise BadRecord(f"{what} must be a finite number, not {value!r:.40}")
+    return float(value)
 
 
 READERS: dict[str, Reader] = {"coco-results": read_results}
