@@ -213,7 +213,7 @@ def test_requests_that_no_version_can_come_from(sagemaker: Any, group: str) -> N
     for changes, said in (
         ({"ModelPackageName": "both"}, "one of them, not ModelPackageName and ModelPackageGroupName"),
         ({"ModelPackageGroupName": "no-such-group"}, "does not exist"),
-        ({"InferenceSpecification": unknown}, "It has fake, image-classification, object-detection"),
+        ({"InferenceSpecification": unknown}, "It has blobs, fake, image-classification, object-detection"),
         ({"InferenceSpecification": {"Containers": [{}]}}, "needs an Image"),
         ({"Tags": [{"Key": "a", "Value": "b"}]}, "A versioned model package cannot have tags"),
         ({"ModelApprovalStatus": "Maybe"}, "Member must satisfy enum value set"),

@@ -164,7 +164,7 @@ def test_requests_that_sagemaker_refuses(cloud: LocalCloud, bucket: str) -> None
         (
             {"AlgorithmSpecification": unknown},
             "ValidationException",
-            "It has fake, image-classification, obj",
+            "It has blobs, fake, image-classificati",
         ),
         ({"AlgorithmSpecification": built_in}, "ValidationException", "override the metric definitions"),
         ({"InputDataConfig": [manifest]}, "ValidationException", "needs InputMode Pipe"),
