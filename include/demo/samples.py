@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from include.demo import pictures, pictures_of_classes
@@ -79,7 +80,7 @@ SAMPLES = {
         epoch=_MAP,
         quality="mAP",
         promises=Promises("mAP@0.5", before=0.40, after=0.40, most_lost=0.05, most_reviewed=120),
-        draw=pictures.draw,
+        draw=partial(pictures.draw, score=0.3),  # as evaluation.score_threshold of trees.yaml
         fetch=lambda: photographs.fetch(photographs.cache_directory()),
     ),
 }
