@@ -103,6 +103,9 @@ class SageMakerJobOperator(LoopOperator):
             self.log_result(result)
             return result
         self._watch(outcome)
+        if self.killed:  # while the job was created, when there was nothing to stop yet
+            self.on_kill()
+            self.stop_if_killed()
         self.log.info("Waiting for %s %s.", outcome.kind, ", ".join(outcome.names))
         if self.ends_soon(lambda: self._have_ended(outcome)):
             return self._go_on(outcome)

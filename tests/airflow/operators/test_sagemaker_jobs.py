@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
+from include.loop.aws.jobs import Pending
 from include.loop.core.errors import JobFailed
 from nightloop.operators.challenger import JudgeOperator, PromoteOperator, RegisterOperator
 from nightloop.operators.datasets import BuildDatasetOperator
@@ -209,6 +210,25 @@ def test_a_task_that_is_killed_while_it_waits_in_its_worker_stops_its_job_and_go
         with pytest.raises(AirflowException, match="killed"):
             running.result(60)
     assert eventually(lambda: status(labelled, job) == "Stopped")
+
+
+def test_a_task_that_is_killed_while_it_creates_its_job_stops_it_too(
+    labelled: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hyperparameters(labelled, until="never")
+    task = training(labelled, build(labelled))
+    advance = task.advance
+    created: list[Any] = []
+
+    def killed_meanwhile(waited_for: Pending | None) -> Any:
+        created.append(advance(waited_for))
+        task.on_kill()
+        return created[0]
+
+    monkeypatch.setattr(task, "advance", killed_meanwhile)
+    with pytest.raises(AirflowException, match="killed"):
+        task.execute(labelled.context())
+    assert eventually(lambda: status(labelled, created[0].names[0]) == "Stopped")
 
 
 def test_a_job_that_takes_longer_than_that_is_waited_for_without_a_worker(labelled: Place) -> None:
