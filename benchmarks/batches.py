@@ -44,12 +44,15 @@ Lines = list[LabelledImage]
 
 @dataclass(frozen=True)
 class World:
-    """A sample to study: its pipeline's name, how it is made, and where in the cache it is kept."""
+    """A sample to study: its pipeline's name, how it is made, where in the cache it is kept, and how many of
+    its labelled images the first model learns from (None: all).
+    """
 
     pipeline: str
     generate: Callable[[Sample, Path], dict[str, int]]
     sample: Callable[[int], Sample]
     folder: str
+    first: int | None = None
 
 
 DIGITS = World(
@@ -65,6 +68,7 @@ TREES = World(
         seed, train=119, validation=30, test=119, batches=3, batch_images=45, pipeline="trees"
     ),
     folder="trees",
+    first=60,  # as in the demo; the others are for `labels` of detector.py
 )
 
 
@@ -109,6 +113,9 @@ class Study:
 
     def __init__(self, seed: int, may_train: bool = True, world: World = DIGITS) -> None:
         self.seed, self.pipeline, self._world = seed, load_pipeline(world.pipeline), world
+        # Where the model is to get better, and what it knows already.
+        self.new = self.pipeline.gate.improve_on[0]
+        self.old = next(name for name in self.pipeline.test_sets if name != self.new)
         self.models = Models(CACHE / world.folder / str(seed), self._image, may_train, self.pipeline)
         self._sample = world.sample(seed)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -123,16 +130,24 @@ class Study:
     # ---- what is known for certain
 
     def labels(self, name: str) -> Lines:
-        """The true lines of ``initial/train``, ``initial/validation``, ``test/day`` or ``test/night``."""
+        """The true lines of ``initial/train``, ``initial/validation``, or of a test set, ``test/NAME``."""
         return [self._line(value) for value in self._values(f"{name}.manifest")]
+
+    def first_labels(self) -> Lines:
+        """What the first model learns from."""
+        return self.labels("initial/train")[: self._world.first]
+
+    @property
+    def batches(self) -> int:
+        return self._sample.batches
 
     def halves(self) -> tuple[Lines, Lines]:
         """The first held-out scenes: those that validate, and those of the memory set."""
         lines = sorted(self.labels("initial/validation"), key=lambda line: share("side", line.source))
         return lines[: len(lines) // 2], lines[len(lines) // 2 :]
 
-    def digits(self, number: int) -> dict[str, list[str]]:
-        """The images of the batch (from 0), and the digits in each."""
+    def objects(self, number: int) -> dict[str, list[str]]:
+        """The images of the batch (from 0), and the classes of the objects in each."""
         prefix = f"/images/dt={self._sample.dates()[number]}/"
         return {
             record["source-ref"]: [box["label"] for box in record["boxes"]]
@@ -144,7 +159,7 @@ class Study:
 
     def asked(self, champion: Model, number: int, noise: Noise) -> Reviewed:
         """What triage asks about in this batch, as reviewers with this noise answer it."""
-        batch = list(self.digits(number))
+        batch = list(self.objects(number))
         seen = self.models.detect(champion, f"batch-{number}", batch)
         said = [Predicted(image, self._identity(image), seen[image]) for image in batch]
         found = [item for item in weigh(said, self.pipeline.triage) if item.rank]

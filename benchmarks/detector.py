@@ -26,6 +26,7 @@ import numpy as np
 
 from benchmarks.batches import DIGITS, SITES, TREES, Study, World
 from benchmarks.models import Model
+from benchmarks.rounds import first, reviewed
 from include.algorithms.object_detection.artifact import ArtifactSettings
 from include.algorithms.object_detection.hyperparameters import parse_hyperparameters
 from include.algorithms.object_detection.network import initial_variables
@@ -74,20 +75,15 @@ def after_labels(study: Study, network: str, count: int, epochs: int | None) -> 
     return measure(study, model, epochs)
 
 
-def after_nights(study: Study, first: int, nights: int) -> list[Measured]:
+def after_nights(study: Study) -> list[Measured]:
     """The first model, then one after each night."""
     training = study.pipeline.training
-    known, validation = study.labels("initial/train")[:first], study.halves()[0]
-    champion = study.models.train("nights-first", "initial", known, validation)
-    measured = [measure(study, champion, int(training.initial.hyperparameters["epochs"]))]
-    for number in range(nights):
-        part = f"nights-{number + 1}"
-        batch = study.asked(champion, number, Noise())
-        again = study.replayed(champion, known, batch.learned, part, training.replay.choose)
-        validation = validation + batch.held_out
-        champion = study.models.train(part, "incremental", batch.learned + again, validation, champion)
-        known = known + batch.learned
-        measured.append(measure(study, champion, int(training.incremental.hyperparameters["epochs"])))
+    lineage = first(study)
+    measured = [measure(study, lineage.champion, int(training.initial.hyperparameters["epochs"]))]
+    for number in range(study.batches):
+        lineage = reviewed(study, lineage, number, "good", Noise()).after
+        epochs = int(training.incremental.hyperparameters["epochs"])
+        measured.append(measure(study, lineage.champion, epochs))
     return measured
 
 
@@ -151,7 +147,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sample", choices=SAMPLES, default="trees")
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 25, 50, 100], help="labelled images")
     parser.add_argument("--epochs", type=int, help="of each training, instead of so many images shown")
-    parser.add_argument("--first", type=int, default=60, help="labelled images before the nights")
     parser.add_argument("--networks", choices=NETWORKS, nargs="+", default=list(NETWORKS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     options = parser.parse_args(arguments)
@@ -172,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = []
     for seed in options.seeds:
         with Study(seed, world=world) as study:
-            runs.append(after_nights(study, options.first, world.sample(seed).batches))
+            runs.append(after_nights(study))
             told = [" / ".join(f"{score:.3f}" for score in one.scores.values()) for one in runs[-1]]
             print(f"seed {seed}: {', then '.join(told)}", flush=True)
     names = ["first model", *(f"after night {number}" for number in range(1, len(runs[0])))]

@@ -1,37 +1,42 @@
-"""What a detector forgets over five batches, and what replay does about it: the table of the README.
+"""What a detector forgets batch by batch, and what replay does about it: the tables of docs/benchmarks.md.
 
-    python -m benchmarks.forgetting [--seeds 1 2 3 4 5]
+    python -m benchmarks.forgetting [--seeds 1 2 3 4 5] [--ways naive "from scratch"]
+    python -m benchmarks.forgetting --sample trees --seeds 1 2 3    # half an hour of CPU a seed
 
 A model that knows day scenes meets five batches of 40 reviewed scenes. The batches differ: each shows two of
-the ten digits above all. Four ways to go on are compared: naive (the new labels only), replay of three known
-scenes per new one, chosen at random or balanced_hard, and a new model from all labels so far. After each
-batch the model is measured on test scenes with all ten digits, by night (new) and by day (old); forgotten is
-what the first model had by day and the last has not. Images and CPU seconds are those of one training. Models
-and detections are kept (models.py): a run that was stopped goes on, and a second tells the same in seconds.
+the ten digits above all. Of the trees, a model that knows site A meets three batches of 40 tiles of site B.
+Four ways to go on are compared: naive (the new labels only), replay of so many known images per new one as
+the sample's pipeline says, chosen at random or balanced_hard, and a new model from all labels so far. After
+each batch the model is measured on test images of the new kind (by night, site B) and of the old one (by day,
+site A); forgotten is what the first model had of the old and the last has not. Images and CPU seconds are
+those of one training. Models and detections are kept (models.py): a run that was stopped goes on, and a
+second tells the same in seconds.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.batches import BATCHES, Reviewed, Study
-from benchmarks.models import PIPELINE, Model
+from benchmarks.batches import DIGITS, TREES, Reviewed, Study
+from benchmarks.models import Model
 from include.loop.tasks.detection.metrics import average_precision
 from include.samples.reviewing import Noise
 
 REVIEWED = 40
 SEEDS = (1, 2, 3, 4, 5)
 NAIVE, SCRATCH = "naive", "from scratch"
+SAMPLES = {"digits": DIGITS, "trees": TREES}
 ARMS = (NAIVE, "replay random", "replay balanced_hard", SCRATCH)
 
 
 @dataclass(frozen=True)
 class Score:
-    """One model: mAP@0.5 by night and by day, and the CPU seconds and images of its training."""
+    """One model: mAP@0.5 of the new and of the old, and the CPU seconds and images of its training."""
 
     new: float
     old: float
@@ -41,10 +46,10 @@ class Score:
 
 def run(study: Study, arm: str) -> list[Score]:
     """The first model, then one after each batch."""
-    known, validation = study.labels("initial/train"), study.halves()[0]
+    known, validation = study.first_labels(), study.halves()[0]
     champion = study.models.train("first", "initial", known, validation)
     scores = [measure(study, champion)]
-    for number in range(BATCHES):
+    for number in range(study.batches):
         batch = skewed(study, number)
         validation = validation + batch.held_out
         part = f"forget-{arm.replace(' ', '-')}-{number + 1}"
@@ -62,32 +67,37 @@ def run(study: Study, arm: str) -> list[Score]:
 
 
 def skewed(study: Study, number: int) -> Reviewed:
-    """The scenes of a batch in which its two digits make up most of what is there, reviewed."""
-    shown = PIPELINE.classes[2 * number : 2 * number + 2]
-    scenes = study.digits(number)
-    order = sorted(scenes, key=lambda image: -sum(d in shown for d in scenes[image]) / len(scenes[image]))
+    """The scenes of a batch in which its two digits make up most of what is there, reviewed; where there are
+    not so many classes, the first scenes.
+    """
+    shown = study.pipeline.classes[2 * number : 2 * number + 2]
+    scenes = study.objects(number)
+    order = list(scenes)
+    if len(study.pipeline.classes) >= 2 * study.batches:
+        order.sort(key=lambda image: -sum(d in shown for d in scenes[image]) / len(scenes[image]))
     return study.answers(order[:REVIEWED], Noise())
 
 
 def measure(study: Study, model: Model) -> Score:
     scores = {}
-    for light in ("night", "day"):
-        lines = study.labels(f"test/{light}")
-        found = study.models.detect(model, light, [line.source for line in lines])
-        scores[light] = average_precision(lines, found, PIPELINE.classes).score or 0.0
-    return Score(scores["night"], scores["day"], model.cost["cpu"], model.cost["images"])
+    for name in (study.new, study.old):
+        lines = study.labels(f"test/{name}")
+        found = study.models.detect(model, name, [line.source for line in lines])
+        scores[name] = average_precision(lines, found, study.pipeline.classes).score or 0.0
+    return Score(scores[study.new], scores[study.old], model.cost["cpu"], model.cost["images"])
 
 
 def table(results: dict[str, list[list[Score]]]) -> str:
     """Markdown, a row per way: medians over the seeds after each batch, least and most after the last."""
-    batches = " | ".join(f"batch {number}" for number in range(1, BATCHES + 1))
+    count = min(len(scores) for runs in results.values() for scores in runs) - 1
+    batches = " | ".join(f"batch {number}" for number in range(1, count + 1))
     lines = [
         f"| new / old | {batches} | new at last | old at last | forgotten | images | CPU s |",
-        f"|---|{'---:|' * (BATCHES + 5)}",
+        f"|---|{'---:|' * (count + 5)}",
     ]
     for arm, runs in results.items():
         each = []
-        for number in range(1, BATCHES + 1):
+        for number in range(1, count + 1):
             new, old = (statistics.median(getattr(s[number], what) for s in runs) for what in ("new", "old"))
             each.append(f"{new:.2f} / {old:.2f}")
         cells = [
@@ -108,13 +118,17 @@ def _spread(values: Sequence[float]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--sample", choices=SAMPLES, default="digits")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--ways", choices=ARMS, nargs="+", default=ARMS)
     options = parser.parse_args(arguments)
     results: dict[str, list[list[Score]]] = defaultdict(list)
-    for arm in ARMS:
-        for seed in options.seeds:
-            with Study(seed) as study:
+    for seed in options.seeds:
+        with Study(seed, world=SAMPLES[options.sample]) as study:
+            for arm in options.ways:
                 results[arm].append(run(study, arm))
+                told = ", then ".join(f"{score.new:.3f} / {score.old:.3f}" for score in results[arm][-1])
+                print(f"seed {seed}, {arm}: {told}", file=sys.stderr, flush=True)
     print(table(results))
 
 

@@ -11,29 +11,34 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from benchmarks.batches import Lines, Reviewed, Study
-from benchmarks.models import PIPELINE, Detections, Model
+from benchmarks.models import Detections, Model
 from include.loop.core.records.metrics import LatencyMetrics, Metrics, TimedImages
 from include.loop.core.records.verdict import Verdict
 from include.loop.evaluation.comparison import compare
 from include.loop.evaluation.gate import decide
 from include.loop.evaluation.slices import REPLAYED, Slices
 from include.loop.tasks import task_of
+from include.samples.reviewing import Noise
+
+NEW = "new"  # the only batch of a round, where there is one
 
 # Seconds per image, and of how many: not what is measured here.
 _LATENCY = LatencyMetrics(challenger=0.1, champion=0.1, images=TimedImages(challenger=100, champion=100))
-_TASK = task_of(PIPELINE)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What the gate said of one round, and the numbers that it went by."""
+    """What the gate said of one round, and the numbers that it went by. ``new`` is the test set on which the
+    model is to get better.
+    """
 
     verdict: Verdict
     metrics: Metrics
+    new: str
 
     def score(self, who: str) -> float:
-        """On the test set of scenes by night: of the challenger or the champion."""
-        item = self.metrics.slices["night"]
+        """On the new test set: of the challenger or the champion."""
+        item = self.metrics.slices[self.new]
         scores = item.challenger if who == "challenger" else item.champion
         return (scores.score if scores else None) or 0.0
 
@@ -84,9 +89,9 @@ class Round:
 
 
 def first(study: Study) -> Lineage:
-    """The first model, which knows day scenes; it is trained when it is not there yet."""
+    """The first model, which knows the old test set's world; it is trained when it is not there yet."""
     validation, _ = study.halves()
-    known = study.labels("initial/train")
+    known = study.first_labels()
     return Lineage(study.models.train("first", "initial", known, validation), known, validation)
 
 
@@ -96,11 +101,11 @@ def challenge(study: Study, before: Lineage, batches: Mapping[str, Reviewed], na
     """
     learn = _together(batch.learned for batch in batches.values())
     held_out = _together(batch.held_out for batch in batches.values())
-    again = study.replayed(before.champion, before.known, learn, part, PIPELINE.training.replay.choose)
+    again = study.replayed(before.champion, before.known, learn, part, study.pipeline.training.replay.choose)
     validation = before.validation + held_out
     challenger = study.models.train(name, "incremental", learn + again, validation, before.champion)
     audits = before.audits + _together(batch.audits for batch in batches.values())
-    tests = {light: study.labels(f"test/{light}") for light in ("day", "night")}
+    tests = {name: study.labels(f"test/{name}") for name in study.pipeline.test_sets}
     _, retention = study.halves()
     own = {"retention": retention, "recent": held_out, "audit": audits}
     return Round(
@@ -112,25 +117,33 @@ def challenge(study: Study, before: Lineage, batches: Mapping[str, Reviewed], na
     )
 
 
+def reviewed(study: Study, before: Lineage, number: int, reviewers: str, noise: Noise) -> Round:
+    """Train the champion further on what triage asks of one batch of the sample, answered with this noise."""
+    part = f"{number + 1}-{reviewers}"
+    answers = {NEW: study.asked(before.champion, number, noise)}
+    return challenge(study, before, answers, f"{before.champion.name}.{part}", part)
+
+
 def judge(study: Study, item: Round) -> Judged:
     """Measure and decide as the loop does."""
     found: dict[str, Detections] = {"challenger": {}, "champion": {}}
-    shared = {"day", "night", "retention"}  # the same lines in every round of the seed
+    shared = {*study.pipeline.test_sets, "retention"}  # the same lines in every round of the seed
     for who, model in (("challenger", item.after.champion), ("champion", item.before.champion)):
         for name, lines in (item.slices | (item.learned if who == "challenger" else {})).items():
             part = name if name in shared else f"{name}-{item.part}"
             found[who] |= study.models.detect(model, part, [line.source for line in lines])
     earlier = item.before.judged.metrics.slices if item.before.judged else None
-    measured = compare(_TASK, PIPELINE, _slices(item.slices), _slices(item.learned), found, earlier)
+    task = task_of(study.pipeline)
+    measured = compare(task, study.pipeline, _slices(item.slices), _slices(item.learned), found, earlier)
     metrics = Metrics(
         training_job=item.after.champion.name,
         champion=item.before.champion.name,
-        metric=_TASK.metric.key,
+        metric=task.metric.key,
         slices=measured.slices,
         train_recall=measured.train_recall,
         latency=_LATENCY,
     )
-    return Judged(decide(_TASK, metrics, PIPELINE.gate), metrics)
+    return Judged(decide(task, metrics, study.pipeline.gate), metrics, study.new)
 
 
 def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
