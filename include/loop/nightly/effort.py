@@ -2,8 +2,9 @@
 
 Takes the sums that every committed batch keeps of its answers' times (``AnswerTimes``), gives an
 ``Estimate``: so many seconds for an image and so many more for each object that the model has shown on it, by
-least squares over the last batches. An answer counts for no more than the question's time limit. Until there
-are enough answers, and while no model shows anything, ``review.seconds_per_image`` stands. Pure but for
+least squares over the last batches. An answer counts for no more than the question's time limit, and one that
+came sooner than a person can look (of a script, or of simulated reviewers) does not count. Until there are
+enough answers, and while no model shows anything, ``review.seconds_per_image`` stands. Pure but for
 ``read_estimate``.
 """
 
@@ -18,6 +19,7 @@ from include.loop.core.records.nightly import AnswerTimes
 from include.loop.trials.shards import committed_shards
 from include.loop.workspace import Workspace
 
+LEAST_SECONDS = 1.0
 LEAST_ANSWERS = 30  # before that a few slow or quick images would decide
 BATCHES = 10  # the last ones: people become quicker, and models better
 LEAST_BATCHES = 3  # of which the spread between them can be told
@@ -58,8 +60,8 @@ class Estimate:
 
 
 def times_of(pairs: Iterable[tuple[int, float]]) -> AnswerTimes:
-    """The sums over answers: objects shown, and seconds."""
-    known = list(pairs)
+    """The sums over answers, each with the objects shown and its seconds, that a person can have given."""
+    known = [(x, y) for x, y in pairs if y >= LEAST_SECONDS]
     return AnswerTimes(
         answers=len(known),
         x=sum(x for x, _ in known),
