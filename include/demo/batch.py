@@ -6,6 +6,7 @@ Takes the endpoints and credentials of a running stack, gives counts and metrics
 from __future__ import annotations
 
 import copy
+import io
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -31,6 +32,17 @@ class Job:
     kind: str
     status: str
     seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The expected ``seconds`` of a batch's questions, and how many of them are audits, or asked ``again``;
+    the others are doubts.
+    """
+
+    seconds: float
+    audits: int
+    again: int
 
 
 class Batch:
@@ -99,6 +111,19 @@ class Batch:
     def champion(self) -> dict[str, Any] | None:
         body = self.read("champion.json")
         return None if body is None else json.loads(body)
+
+    def planned(self) -> Plan:
+        """What triage planned of people's time, and for which questions."""
+        import pandas as pd
+
+        body = self.read(f"runs/dt={self.date}/triage.parquet") or b""
+        rows = pd.read_parquet(io.BytesIO(body), columns=["decision", "reason", "again", "expected_seconds"])
+        asked = rows[rows["decision"] == "ask"]
+        return Plan(
+            seconds=round(float(asked["expected_seconds"].sum()), 1),
+            audits=int((asked["reason"] == "audit").sum()),
+            again=int(asked["again"].notna().sum()),
+        )
 
     def labels(self) -> dict[str, Any]:
         """What the batch's shard says of itself: asked, answers, labels, quarantined, reviewer_seconds."""

@@ -181,6 +181,7 @@ class Scenario:
                 images=sum(part["images"] for part in batch.read_json(pinned)["parts"]),
                 labels=batch.labels(),
                 loops=batch.human_loops(),
+                planned=batch.planned(),
                 reviewer_seconds=work["reviewer_seconds"],
                 before=champion,
                 after=batch.champion() or champion,

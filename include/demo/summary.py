@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from include.demo.batch import Plan
 from include.demo.domains import Domains
 
 _COUNTS = ("images", "reviewed", "answers", "labels", "quarantined")
@@ -29,6 +30,7 @@ class BatchFacts:
     images: int
     labels: dict[str, Any]
     loops: dict[str, int]
+    planned: Plan
     reviewer_seconds: float
     before: dict[str, Any]
     after: dict[str, Any]
@@ -56,6 +58,7 @@ def summarise(seed: int, batches: Sequence[BatchFacts], domains: Domains) -> dic
         "score": _score(first.before, last.after, domains),
         "promoted": last.after["number"] > first.before["number"],
         "champion": last.after["training_job"],
+        "planned_seconds": round(sum(batch.planned.seconds for batch in batches), 1),
         "reviewer_seconds": round(sum(batch.reviewer_seconds for batch in batches), 1),
         "batches": rows,
     }
@@ -85,6 +88,9 @@ def _row(batch: BatchFacts, domains: Domains) -> dict[str, Any]:
         "verdict": verdict_in_words(batch),
         "promoted": batch.promoted,
         "training_job": batch.training_job,
+        "audits": batch.planned.audits,
+        "asked_again": batch.planned.again,
+        "planned_seconds": batch.planned.seconds,
         "reviewer_seconds": batch.reviewer_seconds,
     }
 

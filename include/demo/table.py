@@ -20,7 +20,6 @@ def table(summary: dict[str, Any], domains: Domains) -> str:
         "answers": summary["answers"],
         "labels learned from": summary["labels"],
         "records in quarantine": summary["quarantined"],
-        "reviewer seconds (modelled)": f"{summary['reviewer_seconds']:.0f}",
     }
     rows = [
         *_score_rows(summary, domains),
@@ -28,6 +27,8 @@ def table(summary: dict[str, Any], domains: Domains) -> str:
         *_verdict_rows(summary["batches"]),
         "",
         *(f"  {name:32}{value!s:>10}" for name, value in counts.items()),
+        "",
+        *_plan_rows(summary),
         "",
         *(f"  {name.replace('_', ' '):32}{value:>8.0f} s" for name, value in seconds.items()),
     ]
@@ -50,6 +51,19 @@ def _score_rows(summary: dict[str, Any], domains: Domains) -> list[str]:
     change = "".join(f"{score[name]['after'] - score[name]['before']:+10.3f}" for name in names)
     rows.append(f"  {'change':32}{change}{summary['reviewed']:8d}")
     return rows
+
+
+def _plan_rows(summary: dict[str, Any]) -> list[str]:
+    """People's time, as triage planned it and as the simulation models it, and for which questions."""
+    rows = [f"  {'reviewer seconds':32}{'planned':>10}{'modelled':>10}   asked because"]
+    for each in summary["batches"]:
+        doubts = each["reviewed"] - each["audits"] - each["asked_again"]
+        why = f"{doubts} in doubt, {each['audits']} audits"
+        why += f", {each['asked_again']} again" if each["asked_again"] else ""
+        seconds = f"{each['planned_seconds']:10.0f}{each['reviewer_seconds']:10.0f}"
+        rows.append(f"  {each['batch_date']:32}{seconds}   {why}")
+    total = f"{summary['planned_seconds']:10.0f}{summary['reviewer_seconds']:10.0f}"
+    return [*rows, f"  {'all':32}{total}"]
 
 
 def _verdict_rows(batches: list[dict[str, Any]]) -> list[str]:

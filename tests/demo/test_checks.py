@@ -23,6 +23,10 @@ def batch(date: str, before: tuple[float, float], after: tuple[float, float], ve
         "score": score,
         "verdict": verdict,
         "promoted": verdict.startswith("promoted"),
+        "audits": 3,
+        "asked_again": 0,
+        "planned_seconds": 600.0,
+        "reviewer_seconds": 170.8,
     }
 
 
@@ -41,6 +45,7 @@ PASSED: dict[str, Any] = {
     "metric": "mAP@0.5",
     "champion": "digits-train-3",
     "endpoint": {"name": "digits", "status": "InService", "training_job": "digits-train-3"},
+    "planned_seconds": 1800.0,
     "reviewer_seconds": 512.4,
     "batches": [
         batch("2026-11-01", (0.81, 0.01), (0.79, 0.55), "promoted: night gained 0.540"),
@@ -104,6 +109,7 @@ def test_the_table_has_a_row_per_batch_and_the_gates_words():
     assert "  change                              -0.030    +0.600     120" in shown
     assert "  2026-11-02  not promoted: day fell from 0.790 to 0.740" in shown
     assert "  human loops completed           120 of 120" in shown
+    assert "  2026-11-02                             600       171   37 in doubt, 3 audits" in shown
 
 
 def test_a_long_verdict_is_wrapped_below_its_date():

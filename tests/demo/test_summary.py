@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from include.demo.batch import Plan
 from include.demo.samples import SAMPLES
 from include.demo.summary import BatchFacts, summarise, verdict_in_words
 
@@ -24,6 +25,7 @@ def facts(date: str, before: dict[str, Any], after: dict[str, Any], *reasons: st
         images=200,
         labels={"asked": 40, "answers": 40, "labels": 39, "quarantined": 1},
         loops={"started": 40, "completed": 40, "failed": 0, "duplicates": 0},
+        planned=Plan(seconds=612.5, audits=2, again=0),
         reviewer_seconds=600.25,
         before=before,
         after=after,
@@ -55,8 +57,9 @@ def test_the_top_level_runs_from_before_the_first_batch_to_after_the_last():
 
 def test_counts_are_sums_over_the_batches():
     summary = summarise(7, BATCHES, LIGHTS)
-    counts = ("images", "reviewed", "answers", "labels", "quarantined", "reviewer_seconds")
-    assert [summary[name] for name in counts] == [600, 120, 120, 117, 3, 1800.8]
+    counts = ("images", "reviewed", "answers", "labels", "quarantined", "planned_seconds", "reviewer_seconds")
+    assert [summary[name] for name in counts] == [600, 120, 120, 117, 3, 1837.5, 1800.8]
+    assert [row["audits"] for row in summary["batches"]] == [2, 2, 2]
     assert summary["human_loops"] == {"started": 120, "completed": 120, "failed": 0, "duplicates": 0}
 
 

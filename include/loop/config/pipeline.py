@@ -106,6 +106,17 @@ class InitialSettings(Strict):
     validation: str = "initial/validation.manifest"
 
 
+class BudgetSettings(Strict):
+    """The most that the questions of a night may take of people's time, by what their answers have taken so
+    far: in seconds or in dollars, and of a calendar month (UTC) together. None: no limit but ``triage.cap``.
+    """
+
+    seconds: float | None = Field(default=None, gt=0)
+    dollars: float | None = Field(default=None, gt=0)
+    month_seconds: float | None = Field(default=None, gt=0)
+    month_dollars: float | None = Field(default=None, gt=0)
+
+
 class TriageSettings(Strict):
     """When an image is worth a person's time. ``references`` is a manifest that says what is on the images,
     for the strategy that asks about those that the model gets wrong. ``cold_start`` is how images are chosen
@@ -118,6 +129,7 @@ class TriageSettings(Strict):
     audit_share: SHARE = 0.02
     cold_start: Literal["diverse", "random"] = "diverse"
     cap: int = Field(default=100, ge=1)
+    budget: BudgetSettings = BudgetSettings()
 
     @field_validator("strategy")
     @classmethod
@@ -305,6 +317,16 @@ class Pipeline(Strict):
                 value = getattr(value, part)
             if value and self.task != task:
                 raise ValueError(f"{'.'.join(place)}: is for task: {task}; remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _dollars_buy_time(self) -> Self:
+        budget = self.triage.budget
+        for name in ("dollars", "month_dollars"):
+            if getattr(budget, name) and not self.review.dollars_per_hour:
+                raise ValueError(
+                    f"triage.budget.{name}: needs review.dollars_per_hour above 0; without it say seconds"
+                )
         return self
 
     @model_validator(mode="after")

@@ -1,15 +1,16 @@
 """Who is asked about: what a model's answers are worth, and which images make it under the cap. Pure.
 
 ``weigh`` judges each image of a part alone, ``ask`` goes through the candidates of all parts in their order
-and has them looked at until the cap is reached. All randomness is a hash of the image's content: the same
-batch is always triaged the same way.
+and has them looked at until the cap is reached, or the budget spent. All randomness is a hash of the image's
+content: the same batch is always triaged the same way.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import chain
 
 from include.loop.config import ReviewSettings, TriageSettings
 from include.loop.core.identity import share
@@ -30,9 +31,14 @@ def scores_of(prediction: Predicted) -> ImageScores:
 
 
 def weigh(
-    predictions: Iterable[Predicted], settings: TriageSettings, show: Show = scores_of
+    predictions: Iterable[Predicted],
+    settings: TriageSettings,
+    show: Show = scores_of,
+    prelabel_threshold: float = 0.0,
 ) -> Iterator[Weighed]:
-    """What each prediction is worth asking about, in their order."""
+    """What each prediction is worth asking about, in their order. Of its scores those from
+    ``prelabel_threshold`` on are shown to people.
+    """
     doubt_of = find_strategy(settings.strategy).doubt
     for item in predictions:
         if item.problem is not None:
@@ -40,13 +46,16 @@ def weigh(
             continue
         scores = show(item)
         doubt = doubt_of(scores, settings.threshold)
-        row = Row(item.uri, item.etag, scores.top, len(scores.scores), Decision.SKIP, doubt.reason)
+        shown = sum(one.score >= prelabel_threshold for one in scores.scores)
+        row = Row(
+            item.uri, item.etag, scores.top, len(scores.scores), Decision.SKIP, doubt.reason, shown=shown
+        )
         dice = share("audit", item.etag)
         if dice < settings.audit_share:
             # An audit says what the model gets wrong while it feels sure: the cap must not squeeze it out.
-            yield _candidate(row, Rank(False, dice), AUDIT, settings.cap)
+            yield _candidate(row, Rank(False, dice), AUDIT, settings)
         elif doubt.ask:
-            yield _candidate(row, Rank(True, -doubt.urgency), doubt.reason, settings.cap)
+            yield _candidate(row, Rank(True, -doubt.urgency), doubt.reason, settings)
         else:
             yield Weighed(row)
 
@@ -55,23 +64,43 @@ def weigh_blindly(images: Iterable[PinnedImage], settings: TriageSettings) -> It
     """No model yet: in a random order, which cold_start.py may change."""
     for image in images:
         row = Row(image.uri, image.etag, None, 0, Decision.SKIP, "")
-        yield _candidate(row, Rank(True, share("blind", image.etag)), BLIND, settings.cap)
+        yield _candidate(row, Rank(True, share("blind", image.etag)), BLIND, settings)
 
 
-def ask(candidates: Iterable[tuple[Row, str]], cap: int, look: LookAt) -> list[Row]:
-    """Ask about the first candidates (each with its reason), as many as the cap allows; the rows of all that
-    were looked at, in the order in which they were.
+def ask(
+    candidates: Iterable[tuple[Row, str]],
+    cap: int,
+    look: LookAt,
+    price: Callable[[Row], Row] = lambda row: row,
+    budget: float | None = None,
+) -> list[Row]:
+    """Ask about the first candidates (each with its reason), as many as the cap allows and while ``price``
+    says that their expected seconds fit into the budget together; the rows of all that were looked at, in the
+    order in which they were.
     """
-    waiting, asked = iter(candidates), 0
+    waiting, asked, left = iter(candidates), 0, math.inf if budget is None else budget
     rows: list[Row] = []
     first: dict[str, str] = {}  # by content, the image that is asked about
-    # Not one image is read that the cap leaves no room for.
-    while chosen := list(islice(waiting, cap - asked)):
+    # Not one image is read that the cap and the budget leave no room for.
+    while True:
+        chosen: list[tuple[Row, str]] = []
+        room = left
+        while len(chosen) < cap - asked and (item := next(waiting, None)) is not None:
+            priced = price(item[0])
+            if priced.expected_seconds > room:
+                # It is the next one, should some before it turn out to be nothing to ask about.
+                waiting = chain([item], waiting)
+                break
+            room -= priced.expected_seconds
+            chosen.append((priced, item[1]))
+        if not chosen:
+            return rows
         looks = look([(row.image, row.etag) for row, _ in chosen])
         for (row, reason), seen in zip(chosen, looks, strict=True):
             rows.append(_decide(row, reason, seen, first))
-            asked += rows[-1].decision is Decision.ASK
-    return rows
+            if rows[-1].decision is Decision.ASK:
+                asked += 1
+                left -= row.expected_seconds
 
 
 def same_as(image: str) -> str:
@@ -79,29 +108,31 @@ def same_as(image: str) -> str:
     return f"same bytes as {image}"
 
 
-def with_cost(row: Row, review: ReviewSettings) -> Row:
-    """The row with what asking about it takes: nothing when nobody is asked."""
-    if row.decision is not Decision.ASK:
-        return replace(row, expected_seconds=0.0, expected_dollars=0.0)
-    seconds = review.seconds_per_image * review.task_count
+def with_cost(row: Row, seconds: float, review: ReviewSettings) -> Row:
+    """The row with what asking about it takes, if one answer takes so many seconds."""
+    seconds *= review.task_count
     return replace(
         row, expected_seconds=seconds, expected_dollars=round(seconds / 3600 * review.dollars_per_hour, 6)
     )
 
 
-def _candidate(row: Row, rank: Rank, why: str, cap: int) -> Weighed:
-    return Weighed(replace(row, reason=f"{why}; over the cap of {cap}"), rank, why)
+def _candidate(row: Row, rank: Rank, why: str, settings: TriageSettings) -> Weighed:
+    limit = f"over the cap of {settings.cap}"
+    if any(vars(settings.budget).values()):
+        limit += ", or over the budget"
+    return Weighed(replace(row, reason=f"{why}; {limit}"), rank, why)
 
 
 def _decide(row: Row, reason: str, seen: Look, first: dict[str, str]) -> Row:
     row = replace(row, sha256=seen.sha256, width=seen.width, height=seen.height)
+    free = replace(row, expected_seconds=0.0, expected_dollars=0.0)
     if seen.problem:
-        return replace(row, decision=Decision.UNREADABLE, reason=seen.problem)
+        return replace(free, decision=Decision.UNREADABLE, reason=seen.problem)
     if seen.known:
-        return replace(row, decision=Decision.SKIP, reason=seen.known)
+        return replace(free, decision=Decision.SKIP, reason=seen.known)
     if seen.sha256 in first:
         asked = first[seen.sha256]
-        return replace(row, decision=Decision.SKIP, reason=same_as(asked), same_as=asked)
+        return replace(free, decision=Decision.SKIP, reason=same_as(asked), same_as=asked)
     if seen.sha256:
         first[seen.sha256] = row.image
     return replace(row, decision=Decision.ASK, reason=reason)

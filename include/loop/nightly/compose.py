@@ -16,7 +16,7 @@ from include.loop.core.stats import stat_all
 from include.loop.core.storage import THREADS_OF_SMALL_REQUESTS, in_parallel
 from include.loop.nightly import second_look
 from include.loop.nightly.batch import read_batch
-from include.loop.nightly.choosing import same_as, with_cost
+from include.loop.nightly.choosing import same_as
 from include.loop.nightly.contents import Contents
 from include.loop.nightly.looks import GONE, REPLACED, Look, look_at
 from include.loop.nightly.predictions import predictions_of
@@ -97,9 +97,15 @@ def _still_there(workspace: Workspace, batch: str) -> tuple[list[Row], list[Look
     def settled(row: Row) -> Row:
         heir = heirs.get(row.same_as or "")
         if heir == row.image:
-            reason = gone[row.same_as or ""].reason
-            row = replace(row, decision=Decision.ASK, reason=reason, same_as=None)
-            return with_cost(row, workspace.pipeline.review)
+            was = gone[row.same_as or ""]
+            return replace(
+                row,
+                decision=Decision.ASK,
+                reason=was.reason,
+                same_as=None,
+                expected_seconds=was.expected_seconds,
+                expected_dollars=was.expected_dollars,
+            )
         return replace(row, reason=same_as(heir), same_as=heir) if heir else row
 
     if heirs:
@@ -126,8 +132,12 @@ def claim(workspace: Workspace, batch: str, questions: Sequence[Question]) -> li
     kept = [item for item, mine in zip(questions, found, strict=True) if mine]
     if taken:
         rows = [
-            with_cost(
-                replace(row, decision=Decision.SKIP, reason=taken[row.image]), workspace.pipeline.review
+            replace(
+                row,
+                decision=Decision.SKIP,
+                reason=taken[row.image],
+                expected_seconds=0.0,
+                expected_dollars=0.0,
             )
             if row.image in taken
             else row

@@ -17,6 +17,7 @@ from include.loop.core.records.triage import Decision, read_frames
 from include.loop.core.storage import in_parallel
 from include.loop.nightly.batch import read_batch
 from include.loop.nightly.contents import let_go
+from include.loop.nightly.effort import times_of
 from include.loop.nightly.questions import read_questions, read_unreadable
 from include.loop.nightly.settle import Settled, settle
 from include.loop.trials.shards import committed_shards
@@ -107,6 +108,12 @@ def _collect(workspace: Workspace, batch: str) -> LabelSummary:
         answers=len(answers),
         quarantined=len(problems),
         reviewer_seconds=round(sum(answer.seconds or 0.0 for answer in answers), 3),
+        times=times_of(
+            (item.shown, min(answer.seconds, workspace.pipeline.review.time_limit_seconds))
+            for item in settled
+            for answer in item.answers
+            if item.shown is not None and answer.seconds
+        ),
         open_loops=tuple(sorted(item.loop for item in mine if item.open)),
         late_loops=tuple(sorted((item.batch, item.loop) for item in late if not item.open)),
     )

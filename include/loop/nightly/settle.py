@@ -40,6 +40,7 @@ class Settled:
     copies: tuple[Row, ...] = ()
     # Of what has usable answers: where their label comes from.
     origin: Origin | None = None
+    shown: int | None = None  # objects that the model had shown
 
     @property
     def open(self) -> bool:
@@ -63,9 +64,11 @@ def settle(workspace: Workspace, batch: str, questions: Iterable[Question], fina
     created_after = datetime.fromisoformat(started.created_after)
     statuses = dict(list_loops(workspace.clients.a2i, started.flow_definition_arn, created_after))
     reasons: dict[str, str] = {}
+    shown: dict[str, int | None] = {}
     copies: defaultdict[str, list[Row]] = defaultdict(list)
     for row in read_looked_at(workspace.storage, batch):
         reasons[row.image] = row.reason
+        shown[row.image] = row.shown
         if row.same_as:
             copies[row.same_as].append(row)
 
@@ -76,7 +79,7 @@ def settle(workspace: Workspace, batch: str, questions: Iterable[Question], fina
         if status is not None and status.is_open:
             return Settled(question.loop, batch)
         outcome = _read_loop(workspace, batch, question, reasons[question.image], final)
-        return replace(outcome, copies=tuple(copies[question.image]))
+        return replace(outcome, copies=tuple(copies[question.image]), shown=shown[question.image])
 
     return _labelled(workspace, list(in_parallel(settle_one, questions, THREADS_OF_SMALL_REQUESTS)))
 

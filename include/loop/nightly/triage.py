@@ -32,9 +32,11 @@ from include.loop.core.records.triage import (
 )
 from include.loop.core.storage import Storage
 from include.loop.nightly.batch import read_batch
+from include.loop.nightly.budget import find_budget
 from include.loop.nightly.choosing import Show, ask, scores_of, weigh, weigh_blindly, with_cost
 from include.loop.nightly.cold_start import diverse_first
 from include.loop.nightly.contents import Contents
+from include.loop.nightly.effort import Estimate, read_estimate
 from include.loop.nightly.looks import look_at
 from include.loop.nightly.predictions import Predicted, read_predictions
 from include.loop.nightly.references import read_references
@@ -61,7 +63,10 @@ class TriagedPart:
 @dataclass(frozen=True)
 class TriagedBatch:
     """How many images there are (without those that are asked ``again``), what was decided about how many,
-    and what asking will take. ``blind`` says how they were chosen where no model could say anything.
+    and what asking will take: nine times of ten it is no more and no less than by the share ``spread``, told
+    from so many earlier ``answers`` (0 and None: from the settings alone); ``budget`` is the seconds that
+    there were.
+    ``blind`` says how they were chosen where no model could say anything.
     """
 
     batch: str
@@ -75,6 +80,9 @@ class TriagedBatch:
     expected_seconds: float
     expected_dollars: float
     triage_uri: str
+    spread: float | None = None
+    answers: int = 0
+    budget: float | None = None
 
 
 def triage(
@@ -103,7 +111,12 @@ def triage_part(
             weighed = weigh_blindly(read_images(storage, pinned, part), settings)
         else:
             show = _show(workspace, pinned, part, settings)
-            weighed = weigh(read_predictions(workspace, pinned, part), settings, show)
+            weighed = weigh(
+                read_predictions(workspace, pinned, part),
+                settings,
+                show,
+                workspace.pipeline.review.prelabel_threshold,
+            )
         write_part(storage, batch, part, weighed)
     ranks = read_ranks(storage, batch, part)
     return TriagedPart(
@@ -129,9 +142,20 @@ def decide(
         candidates = _candidates(workspace, pinned, settings)
         if pinned.champion is None and settings.cold_start == "diverse":
             candidates = diverse_first(workspace, pinned, candidates, settings.cap)
-        rows = [with_cost(row, workspace.pipeline.review) for row in ask(candidates, settings.cap, look)]
+        review = workspace.pipeline.review
+        # What answers took that began with a model's boxes says nothing of those that begin with none.
+        estimate = Estimate.of(review) if pinned.champion is None else read_estimate(workspace)
+
+        def price(row: Row) -> Row:
+            return with_cost(row, estimate.seconds(row.shown), review)
+
+        budget = find_budget(workspace, batch)
+        rows = ask(candidates, settings.cap, look, price, budget)
         write_looked_at(storage, batch, rows)
-        _summary(storage, pinned).write(storage, batch)
+        asked = [row for row in rows if row.decision is Decision.ASK]
+        spread = estimate.spread(sum(row.expected_seconds for row in asked), len(asked) * review.task_count)
+        known = {"answers": estimate.answers, "spread": spread, "budget": budget}
+        _summary(storage, pinned).model_copy(update=known).write(storage, batch)
     found = find_counts(storage, batch)
     if found is None:
         raise FileNotFoundError(f"no object at {storage.uri(layout.triage_file(batch))}")
@@ -160,6 +184,9 @@ def find_counts(storage: Storage, batch: str) -> TriagedBatch | None:
         expected_seconds=round(float(table["expected_seconds"].sum()), 1),
         expected_dollars=round(float(table["expected_dollars"].sum()), 2),
         triage_uri=storage.uri(layout.triage_file(batch)),
+        spread=rest.spread,
+        answers=rest.answers,
+        budget=rest.budget,
     )
 
 

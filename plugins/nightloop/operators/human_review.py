@@ -139,16 +139,22 @@ class StartHumanLoopsOperator(LoopOperator):
         self.plan_only = plan_only
 
     def execute_step(self, context: Context) -> dict[str, Any]:
-        from include.loop.nightly.plan import plan_review
+        from include.loop.nightly.plan import plan_review, work_of
         from include.loop.nightly.questions import prepare
         from include.loop.nightly.triage import decide
 
-        chosen = asdict(decide(self.workspace, self.batch, threshold=self.threshold, cap=self.cap))
+        decided = decide(self.workspace, self.batch, threshold=self.threshold, cap=self.cap)
+        chosen = asdict(decided)
         self.log.info(
-            "Of %d images: ask about %d (%d as audits), leave %d, unreadable %d; %.0f minutes, %.2f dollars",
+            "Of %d images: ask about %d (%d as audits), leave %d, unreadable %d; %s",
             chosen["images"], chosen["ask"], chosen["audit"], chosen["skip"], chosen["unreadable"],
-            chosen["expected_seconds"] / 60, chosen["expected_dollars"],
+            work_of(decided),
         )  # fmt: skip
+        if decided.budget is not None:
+            self.log.info(
+                "triage.budget leaves %.0f minutes for this batch; %.0f of them are planned.",
+                decided.budget / 60, decided.expected_seconds / 60,
+            )  # fmt: skip
         if chosen["blind"]:
             self.log.info("How they were chosen: %s", chosen["blind"])
         if chosen["again"]:

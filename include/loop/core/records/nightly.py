@@ -218,6 +218,19 @@ class AskedAgain(Record):
     loops: tuple[str, ...]
 
 
+class AnswerTimes(Part):
+    """What a batch's answers took, as sums over those whose seconds were measured, of images that a model had
+    seen: how many, of x (the objects that it had shown to people) and y (seconds), and of their products.
+    """
+
+    answers: int = 0
+    x: float = 0.0
+    y: float = 0.0
+    xx: float = 0.0
+    xy: float = 0.0
+    yy: float = 0.0
+
+
 class LabelSummary(Record):
     """The commit mark of a batch's labels, with their counts. ``copies`` are further images with the bytes of
     a labelled one; ``open_loops`` are left to a later batch, ``late_loops`` (batch and loop) taken from
@@ -235,6 +248,7 @@ class LabelSummary(Record):
     answers: int = 0
     quarantined: int = 0
     reviewer_seconds: float = 0.0
+    times: AnswerTimes = AnswerTimes()  # earlier versions did not know them
     open_loops: tuple[str, ...] = ()
     late_loops: tuple[tuple[str, str], ...] = ()
 

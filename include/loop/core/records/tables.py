@@ -43,10 +43,14 @@ def read_rows(storage: Storage, location: str, columns: Sequence[str] | None = N
 
 
 def read_frame(storage: Storage, location: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """The same as a frame; <NA> is what a row does not know."""
+    """The same as a frame; <NA> is what a row does not know. A column that the table does not have is left
+    out.
+    """
     import pandas as pd
+    import pyarrow.parquet as pq
 
     body = storage.read(location)
-    return pd.read_parquet(
-        io.BytesIO(body), columns=None if columns is None else list(columns), dtype_backend="pyarrow"
-    )
+    if columns is not None:  # earlier versions had fewer
+        there = pq.read_schema(io.BytesIO(body)).names
+        columns = [name for name in columns if name in there]
+    return pd.read_parquet(io.BytesIO(body), columns=columns, dtype_backend="pyarrow")

@@ -30,7 +30,8 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """One image. ``top_score`` is None without a prediction, ``scores`` is how many it has; seconds and
+    """One image. ``top_score`` is None without a prediction, ``scores`` is how many it has, and ``shown`` how
+    many of them a person begins with (None where nobody knows, and in files of earlier versions); seconds and
     dollars are for all its reviewers together. ``sha256`` of the bytes, width and height (stored pixels) are
     known where somebody looked, and nowhere in files of earlier versions. ``same_as`` is the image of this
     batch that is asked in its place; ``again`` the set-aside batch whose image it is, when it is asked about
@@ -50,6 +51,7 @@ class Row:
     height: int | None = None
     same_as: str | None = None
     again: str | None = None
+    shown: int | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -76,6 +78,10 @@ class Weighed:
 class TriageSummary(Record):
     """A batch whose images have been decided about: ``images`` in so many ``parts``, of which ``unreadable``
     could not be judged and were not looked at. What was looked at is counted in its own table.
+
+    What asking takes was told from so many ``answers`` (0: from the settings), and nine times of ten it takes
+    no more and no less than by the share ``spread``. ``budget`` is the seconds that there were (None: no
+    limit).
     """
 
     LOCATION = staticmethod(layout.triage_header)
@@ -83,6 +89,9 @@ class TriageSummary(Record):
     parts: int
     images: int
     unreadable: int
+    answers: int = 0
+    spread: float | None = None
+    budget: float | None = None
 
 
 COLUMNS = [field.name for field in fields(Row)]
@@ -93,6 +102,7 @@ NUMBERS = {
     "expected_dollars": "double",
     "width": "int32",
     "height": "int32",
+    "shown": "int32",
 }
 PART_COLUMNS = {
     "image": "string",
@@ -104,6 +114,7 @@ PART_COLUMNS = {
     "doubt": "bool",
     "value": "double",
     "why": "string",
+    "shown": "int32",
 }
 
 
