@@ -59,18 +59,21 @@ def weigh_blindly(images: Iterable[PinnedImage], settings: TriageSettings) -> It
 
 
 def ask(candidates: Iterable[tuple[Row, str]], cap: int, look: LookAt) -> list[Row]:
-    """Ask about the first candidates (each with its reason), as many as the cap allows; the rows of all that
-    were looked at, in the order in which they were.
+    """Ask about the first candidates (each with its reason), as many as the cap and the time for looking
+    allow; the rows of all that were looked at, in the order in which they were.
     """
     waiting, asked = iter(candidates), 0
     rows: list[Row] = []
     first: dict[str, str] = {}  # by content, the image that is asked about
     # Not one image is read that the cap leaves no room for.
     while chosen := list(islice(waiting, cap - asked)):
+        before = len(rows)
         looks = look([(row.image, row.etag) for row, _ in chosen])
-        for (row, reason), seen in zip(chosen, looks, strict=True):
+        for (row, reason), seen in zip(chosen, looks, strict=False):
             rows.append(_decide(row, reason, seen, first))
             asked += rows[-1].decision is Decision.ASK
+        if len(rows) - before < len(chosen):
+            break  # the time is up
     return rows
 
 

@@ -35,7 +35,7 @@ from include.loop.nightly.batch import read_batch
 from include.loop.nightly.choosing import Show, ask, scores_of, weigh, weigh_blindly, with_cost
 from include.loop.nightly.cold_start import diverse_first
 from include.loop.nightly.contents import Contents
-from include.loop.nightly.looks import look_at
+from include.loop.nightly.looks import Looks
 from include.loop.nightly.predictions import Predicted, read_predictions
 from include.loop.nightly.references import read_references
 from include.loop.nightly.second_look import to_ask
@@ -125,11 +125,12 @@ def decide(
     if not storage.exists(layout.questions_header(batch)):
         pinned = read_batch(workspace, batch)
         settings = _settings(workspace, threshold, cap)
-        look = look_at(workspace, Contents(workspace, batch))
         candidates = _candidates(workspace, pinned, settings)
         if pinned.champion is None and settings.cold_start == "diverse":
             candidates = diverse_first(workspace, pinned, candidates, settings.cap)
+        look = Looks(workspace, Contents(workspace, batch))
         rows = [with_cost(row, workspace.pipeline.review) for row in ask(candidates, settings.cap, look)]
+        look.check()
         write_looked_at(storage, batch, rows)
         _summary(storage, pinned).write(storage, batch)
     found = find_counts(storage, batch)
