@@ -1,5 +1,5 @@
-"""Images that S3 has and does not give: archived ones as the local cloud has them, and denied ones as AWS words
-it, for no cloud without IAM's policies denies one object.
+"""Images that S3 has and does not give: archived ones as the local cloud has them, and denied ones as AWS
+words it, for no cloud without IAM's policies denies one object.
 """
 
 from __future__ import annotations
@@ -18,16 +18,10 @@ from tests.loop.place import Place
 ARCHIVED = (
     "the object is archived (GLACIER): nobody can read it before it is restored (aws s3api restore-object)"
 )
-NO_GET = (
-    "User: arn:aws:sts::111122223333:assumed-role/nightloop/airflow is not authorized to perform: s3:GetObject"
-    " on resource: &quot;arn:aws:s3:::photos/a.jpg&quot; because no identity-based policy allows the "
-    "s3:GetObject action"
-)
-NO_KEY = (
-    "User: arn:aws:sts::111122223333:assumed-role/nightloop/airflow is not authorized to perform: kms:Decrypt"
-    " on resource: arn:aws:kms:us-east-1:111122223333:key/k because no identity-based policy allows the "
-    "kms:Decrypt action"
-)
+_WHO = "User: arn:aws:sts::111122223333:assumed-role/nightloop/airflow is not authorized to perform:"
+_WHY = "because no identity-based policy allows the action"
+NO_GET = f"{_WHO} s3:GetObject on resource: &quot;arn:aws:s3:::photos/a.jpg&quot; {_WHY}"
+NO_KEY = f"{_WHO} kms:Decrypt on resource: arn:aws:kms:us-east-1:111122223333:key/k {_WHY}"
 
 
 def archive(place: Place, *uris: str) -> None:

@@ -1,10 +1,10 @@
 """An image that is there and that S3 does not give: archived, or closed to whoever asks.
 
 Takes the location of an image that others have written, gives its bytes, or a BadRecord whose reason says
-what to do. S3 says both in GetObject's error (API reference, GetObject): ``InvalidObjectState`` is the state of
-this one object. ``AccessDenied`` is the object's own matter (of another account, under a key of KMS that is
-not ours to use), or that of the permissions, and then it is said of every object: one answer does not tell
-which, and whoever reads many has to (nightly/looks.py).
+what to do. S3 says both in GetObject's error (API reference, GetObject): ``InvalidObjectState`` is the state
+of this one object. ``AccessDenied`` is the object's own matter (of another account, under a key of KMS that
+is not ours to use), or that of the permissions, and then it is said of every object: one answer does not
+tell which, and whoever reads many has to (nightly/looks.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A look at an image before people are asked about it: what its bytes are, and whether anybody can see them.
 
-Takes images of a batch, reads each whole, gives a ``Look`` at it. Bytes that another batch has asked about are
-not decoded: their question is named. One image is bounded by its bytes (storage.py) and its pixels
+Takes images of a batch, reads each whole, gives a ``Look`` at it. Bytes that another batch has asked about
+are not decoded: their question is named. One image is bounded by its bytes (storage.py) and its pixels
 (include/pictures), all of a batch together by time.
 """
 
@@ -53,8 +53,8 @@ LookAt = Callable[[Iterable[tuple[str, str]]], Iterator[Look]]
 
 
 class Looks:
-    """How the images of a batch are looked at (a ``LookAt``): by a few threads, each with one image in memory.
-    Its time begins when it is made; ``clock`` gives seconds.
+    """How the images of a batch are looked at (a ``LookAt``): by a few threads, each with one image in
+    memory. Its time begins when it is made; ``clock`` gives seconds.
 
     An image that is denied to us costs itself. Where all are, the permissions are wrong, and that is Fatal:
     a night must not pass for one of bad images.

@@ -77,11 +77,11 @@ def test_no_million_images_are_asked_for_before_that_is_said(place: Place, monke
     images = [(uri, "1") for uri in place.add_images({f"{n}.jpg": 100 for n in range(40)})]
     monkeypatch.setattr(looks, "FIRST_DENIED", 5)
     look = Looks(place.workspace, Contents(place.workspace, NIGHT))
-    seen = 0
-    with denied(place, ".jpg"), pytest.raises(Fatal, match="none of 5 images"):
-        for _ in look(images):
-            seen += 1
-    assert seen == 4
+    seen = look(images)
+    with denied(place, ".jpg"):
+        assert [next(seen).denied for _ in range(4)] == [True] * 4
+        with pytest.raises(Fatal, match="none of 5 images"):
+            next(seen)
 
 
 def test_when_the_time_is_up_those_that_were_looked_at_are_asked_about(listed: Place, caplog):
