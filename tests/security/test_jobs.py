@@ -6,9 +6,11 @@ import gzip
 import json
 import os
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -315,6 +317,27 @@ def test_no_depth_of_directories_keeps_a_job_from_its_end(own_cloud: LocalCloud,
     assert unpacked(own_cloud, job["ModelArtifacts"]["S3ModelArtifacts"]) == {"weights": b"weights"}
     home = own_cloud.data / "instances" / "training-job" / f"{bucket}-job"
     assert eventually(lambda: not home.exists())
+
+
+@walled
+def test_a_checkout_below_tmp_is_seen_in_the_containers_own_tmp(monkeypatch: pytest.MonkeyPatch) -> None:
+    with TemporaryDirectory(dir="/tmp") as home:
+        project, secret = Path(home, "checkout"), Path(home, "secret")
+        (project / "include").mkdir(parents=True)
+        (project / "include" / "mark").write_text("ours")
+        secret.touch()
+        monkeypatch.setattr(sandbox, "PROJECT_ROOT", project)
+        monkeypatch.setattr(sys, "path", [path for path in sys.path if Path(path).absolute() != ROOT])
+        room = sandbox.Room(Path(home, "scratch"), Path(home, "cache"), Path(home, "data"), "include")
+        look = (
+            "import os, sys; print(os.getcwd(), open('include/mark').read(), os.path.exists(sys.argv[1]));"
+            "open('/tmp/own', 'w').close(); open('include/mark', 'a')"
+        )
+        command = [*sandbox.command(room), sys.executable, "-I", "-S", "-c", look, str(secret)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.stdout.split() == [str(project), "ours", "False"], done.stderr
+        assert "Read-only file system" in done.stderr
+        assert Path(home, "scratch", "tmp", "own").exists()
 
 
 def test_without_bubblewrap_the_cloud_and_each_job_say_so(bare_cloud: LocalCloud, this_try: str) -> None:

@@ -99,19 +99,19 @@ def command(room: Room) -> list[str]:
     if missing():
         return []
     shared = [*_shared(), *_packages(room.package)]
-    line = [*_NAMESPACES, *_readable(shared)]
+    for name in ("tmp", "ml"):
+        (room.scratch / name).mkdir(parents=True, exist_ok=True)
+    room.cache.mkdir(parents=True, exist_ok=True)
+    # What is mounted later lies above: a checkout below /tmp, or a Python, is to be seen in the container's.
+    line = [*_NAMESPACES, "--bind", str(room.scratch / "tmp"), _TMP, *_readable(shared)]
     if any(room.hidden.is_relative_to(path) for path in shared):
         line += ["--tmpfs", str(room.hidden)]
     for pattern in _DEVICES:
         for path in glob.glob(pattern):
             line += ["--dev-bind", path, path]
-    for name in ("tmp", "ml"):
-        (room.scratch / name).mkdir(parents=True, exist_ok=True)
-    room.cache.mkdir(parents=True, exist_ok=True)
     # Each directory that somebody outside reads again is a mount of its own: the container cannot put a link
     # in its place.
-    line += ["--bind", str(room.scratch / "tmp"), _TMP, "--bind", str(room.scratch / "ml"), ML_ROOT]
-    line += ["--bind", str(room.cache), _CACHE]
+    line += ["--bind", str(room.scratch / "ml"), ML_ROOT, "--bind", str(room.cache), _CACHE]
     for name, (directory, writable) in room.shown.items():
         line += ["--bind" if writable else "--ro-bind", str(directory), f"{ML_ROOT}/{name}"]
     return [*line, "--remount-ro", "/", "--chdir", str(PROJECT_ROOT), "--"]

@@ -28,6 +28,7 @@ from include.loop.core import layout
 from include.loop.core.errors import BadRecord, Fatal, JobFailed, JobRejected
 from include.loop.core.images import check_image
 from include.loop.core.records.nightly import RefusedImages
+from include.loop.core.withheld import Denied, find_image
 from include.loop.workspace import Workspace
 
 # The model was asked, and it is its own fault that there is no answer.
@@ -64,11 +65,13 @@ def advance(workspace: Workspace, transform: Transform, waited_for: Pending | No
     """Go on with a transform as far as possible without waiting (see jobs.py).
 
     A job that failed on pictures none of which can be opened is not to blame: then there are no outputs.
+    Pictures that we may not read clear no job: perhaps it may not either, and its error says so.
     """
     try:
         return _advance(workspace, transform, waited_for)
     except (JobFailed, JobRejected):
-        if any(_problem(workspace, image) is None for image in transform.images):
+        problems = (_problem(workspace, image) for image in transform.images)
+        if any(problem is None or isinstance(problem, Denied) for problem in problems):
             raise
     job = latest(workspace.clients.sagemaker, ResourceKind.TRANSFORM, transform.stem)
     return Transformed({}, list(transform.images), _refused(workspace, transform) or {}, job)
@@ -76,7 +79,8 @@ def advance(workspace: Workspace, transform: Transform, waited_for: Pending | No
 
 def why_missing(workspace: Workspace, image: str) -> str:
     """Why an image that was sent has no output: the job does not say, so look at it."""
-    return _problem(workspace, image) or JOB_FAILED
+    problem = _problem(workspace, image)
+    return JOB_FAILED if problem is None else str(problem)
 
 
 def _advance(workspace: Workspace, transform: Transform, waited_for: Pending | None) -> Pending | Transformed:
@@ -132,14 +136,15 @@ def _begin(
     return _submit(workspace, transform, 1, sent, sizes)
 
 
-def _problem(workspace: Workspace, image: str) -> str | None:
+def _problem(workspace: Workspace, image: str) -> BadRecord | None:
     """Why an image cannot be opened, or None."""
     try:
-        check_image(workspace.storage.read(image, most=most_bytes(workspace.environment)))
-    except FileNotFoundError:
-        return "no prediction: the object is gone"
+        found = find_image(workspace.storage, image, most_bytes(workspace.environment))
+        if found is None:
+            return BadRecord("no prediction: the object is gone")
+        check_image(found[0])
     except BadRecord as error:
-        return str(error)
+        return error
     return None
 
 

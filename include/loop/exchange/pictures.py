@@ -14,13 +14,14 @@ from botocore.exceptions import ClientError
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord
 from include.loop.core.storage import MOST_BYTES, Storage, error_code
+from include.loop.core.withheld import why_withheld
 from include.loop.dataset.fingerprints import Fingerprint, look_at
 from include.loop.exchange.items import Item
 from include.pictures import read_orientation
 
 _PNG = b"\x89PNG"
 # The image cannot be read, whatever is tried; other errors of S3 are no fault of the image.
-_UNREADABLE = frozenset({"NoSuchBucket", "AccessDenied", "InvalidBucketName", "KeyTooLongError"})
+_UNREADABLE = frozenset({"NoSuchBucket", "InvalidBucketName", "KeyTooLongError"})
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,10 @@ def _find(storage: Storage, uri: str) -> tuple[bytes, str]:
     try:
         found = storage.find(uri, most=MOST_BYTES)
     except ClientError as error:
-        if error_code(error) not in _UNREADABLE:
+        why = why_withheld(error) or (error_code(error) if error_code(error) in _UNREADABLE else None)
+        if why is None:
             raise
-        raise BadRecord(f"its image cannot be read: {uri}: {error_code(error)}") from None
+        raise BadRecord(f"its image cannot be read: {uri}: {why}") from None
     if found is None:
         raise BadRecord(f"its image is missing: {uri}")
     return found

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from include.loop.core.errors import BadRecord, ConfigurationError
 from include.loop.core.records.labeling import LeftOut
 from include.loop.core.storage import StoredObject, error_code, in_parallel, split_uri
+from include.loop.core.withheld import why_withheld
 from include.loop.nightly.batch import why_no_image
 from include.loop.tasks.manifest_lines import parse_line, read_source
 from include.loop.workspace import Workspace
@@ -28,7 +29,6 @@ MOST_IMAGE_BYTES = 40 << 20
 ETAG = "etag"  # as in the lines that the loop writes
 TOLD = 5  # objects that are named in a message
 LOGGED = 5_000  # images between two words in the log
-NOT_OURS = frozenset({"AccessDenied", "403", "NoSuchBucket", "InvalidObjectState"})
 
 
 @dataclass
@@ -95,8 +95,10 @@ def _why_broken(workspace: Workspace, image: str) -> str | None:
     except (PictureError, FileNotFoundError) as error:
         return str(error)
     except ClientError as error:
-        if error_code(error) in NOT_OURS:
-            return f"cannot be read: {error_code(error)}"
+        if why := why_withheld(error):
+            return str(why)
+        if error_code(error) == "NoSuchBucket":
+            return "cannot be read: NoSuchBucket"
         raise
     return None
 

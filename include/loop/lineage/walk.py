@@ -193,7 +193,7 @@ def _training_job(workspace: Workspace, job: str) -> Walk:
             "started": described["CreationTime"].isoformat(timespec="seconds"),
             "status": described["TrainingJobStatus"],
             "artifact": described["ModelArtifacts"]["S3ModelArtifacts"],
-            "parent": model.parent,
+            "parent": model.origin,
             "dataset_id": model.dataset_id,
             "manifest": read,
         }

@@ -113,12 +113,13 @@ def obstacle(workspace: Workspace, package: ModelPackage, current: Champion | No
         return package.comment or "; ".join(verdict.reasons)
     if current and current.training_job == job:
         return ""
-    parent = TrainedModel.read(workspace.storage, job).parent
-    if parent == (current.training_job if current else None):
+    model = TrainedModel.read(workspace.storage, job)
+    if model.parent == (current.training_job if current else None):
         return ""
     if _was_champion(workspace, job):
         return "has been the champion before: a rollback returns to it"
-    return f"was trained from {parent}, but {current and current.training_job} is the champion now"
+    how = "measured against" if model.from_scratch and model.parent else "trained from"
+    return f"was {how} {model.parent}, but {current and current.training_job} is the champion now"
 
 
 def restore(workspace: Workspace, number: int) -> Champion:

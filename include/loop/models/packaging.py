@@ -134,7 +134,7 @@ def _properties(
     values = {
         TRAINING_JOB: training_job,
         "dataset-id": model.dataset_id,
-        "parent": model.parent or "none",
+        "parent": model.origin or "none",
         "gate": ("passed" if verdict.promote else "failed") + ": " + " / ".join(verdict.reasons),
         "metric": verdict.metric,
         "report": workspace.storage.uri(layout.report_page(training_job)),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import chain
 
 from include.loop.config import ReviewSettings, TriageSettings
 from include.loop.core.identity import share
@@ -74,33 +73,33 @@ def ask(
     price: Callable[[Row], Row] = lambda row: row,
     budget: float | None = None,
 ) -> list[Row]:
-    """Ask about the first candidates (each with its reason), as many as the cap allows and while ``price``
-    says that their expected seconds fit into the budget together; the rows of all that were looked at, in the
-    order in which they were.
+    """Ask about the first candidates (each with its reason), as many as the cap and the time for looking
+    allow, and while ``price`` says that their expected seconds fit into the budget together; the rows of all
+    that were looked at, in the order in which they were.
     """
     waiting, asked, left = iter(candidates), 0, math.inf if budget is None else budget
+    after: list[tuple[Row, str]] = []  # what did not fit is next, should some before it be nothing to ask
     rows: list[Row] = []
     first: dict[str, str] = {}  # by content, the image that is asked about
     # Not one image is read that the cap and the budget leave no room for.
     while True:
         chosen: list[tuple[Row, str]] = []
         room = left
-        while len(chosen) < cap - asked and (item := next(waiting, None)) is not None:
+        while len(chosen) < cap - asked and (item := after.pop() if after else next(waiting, None)):
             priced = price(item[0])
             if priced.expected_seconds > room:
-                # It is the next one, should some before it turn out to be nothing to ask about.
-                waiting = chain([item], waiting)
+                after.append(item)
                 break
             room -= priced.expected_seconds
             chosen.append((priced, item[1]))
-        if not chosen:
-            return rows
-        looks = look([(row.image, row.etag) for row, _ in chosen])
-        for (row, reason), seen in zip(chosen, looks, strict=True):
-            rows.append(_decide(row, reason, seen, first))
+        seen = list(zip(chosen, look([(row.image, row.etag) for row, _ in chosen]), strict=False))
+        for (row, reason), one in seen:
+            rows.append(_decide(row, reason, one, first))
             if rows[-1].decision is Decision.ASK:
                 asked += 1
                 left -= row.expected_seconds
+        if not chosen or len(seen) < len(chosen):  # nothing is left, or no time
+            return rows
 
 
 def same_as(image: str) -> str:

@@ -18,7 +18,7 @@ from include.loop.nightly import second_look
 from include.loop.nightly.batch import read_batch
 from include.loop.nightly.choosing import same_as
 from include.loop.nightly.contents import Contents
-from include.loop.nightly.looks import GONE, REPLACED, Look, look_at
+from include.loop.nightly.looks import GONE, LATE, REPLACED, Look, Looks
 from include.loop.nightly.predictions import predictions_of
 from include.loop.nightly.prelabels import Prelabels, ask_endpoint
 from include.loop.workspace import Workspace
@@ -160,12 +160,13 @@ def asked_again(workspace: Workspace, batch: str, questions: Sequence[Question])
 def _looks(workspace: Workspace, batch: str, rows: Sequence[Row]) -> Iterator[tuple[str, Look]]:
     """What triage has seen of each image, in the order of the rows, if it is still the same one."""
     there = stat_all(workspace.storage, (row.image for row in rows if row.sha256))
-    look = look_at(workspace, Contents(workspace, batch))
+    look = Looks(workspace, Contents(workspace, batch))
     for row in rows:
         if row.sha256 is None:  # triaged by an earlier version, which did not look
-            (seen,) = look([(row.image, row.etag)])
+            seen = next(look([(row.image, row.etag)]), Look(problem=LATE))
         else:
             now = there.get(row.image)
             problem = GONE if now is None else REPLACED if now.etag != row.etag else None
             seen = Look(row.sha256, row.width, row.height, problem)
         yield row.image, seen
+    look.check()

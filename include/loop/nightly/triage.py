@@ -37,7 +37,7 @@ from include.loop.nightly.choosing import Show, ask, scores_of, weigh, weigh_bli
 from include.loop.nightly.cold_start import diverse_first
 from include.loop.nightly.contents import Contents
 from include.loop.nightly.effort import Estimate, read_estimate
-from include.loop.nightly.looks import look_at
+from include.loop.nightly.looks import Looks
 from include.loop.nightly.predictions import Predicted, read_predictions
 from include.loop.nightly.references import read_references
 from include.loop.nightly.second_look import to_ask
@@ -138,7 +138,6 @@ def decide(
     if not storage.exists(layout.questions_header(batch)):
         pinned = read_batch(workspace, batch)
         settings = _settings(workspace, threshold, cap)
-        look = look_at(workspace, Contents(workspace, batch))
         candidates = _candidates(workspace, pinned, settings)
         if pinned.champion is None and settings.cold_start == "diverse":
             candidates = diverse_first(workspace, pinned, candidates, settings.cap)
@@ -150,7 +149,9 @@ def decide(
             return with_cost(row, estimate.seconds(row.shown), review)
 
         budget = find_budget(workspace, batch)
+        look = Looks(workspace, Contents(workspace, batch))
         rows = ask(candidates, settings.cap, look, price, budget)
+        look.check()
         write_looked_at(storage, batch, rows)
         asked = [row for row in rows if row.decision is Decision.ASK]
         spread = estimate.spread(sum(row.expected_seconds for row in asked), len(asked) * review.task_count)

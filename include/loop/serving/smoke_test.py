@@ -17,6 +17,7 @@ from include.loop.core.identity import content_hash
 from include.loop.core.records.deployments import CheckedImage, SmokeTest
 from include.loop.core.records.outputs import outputs_by_image
 from include.loop.core.storage import in_parallel
+from include.loop.core.withheld import find_image
 from include.loop.serving.endpoint import deployment_settings
 from include.loop.workspace import Workspace
 
@@ -91,9 +92,9 @@ def _images(workspace: Workspace, training_job: str, count: int) -> Iterator[tup
     candidates.sort(key=lambda pair: not workspace.task.says_something(pair[1]))
     for (image, etag, _), expected in candidates:
         try:
-            found = workspace.storage.find(image, most=invoking.MAX_BYTES)
+            found = find_image(workspace.storage, image, invoking.MAX_BYTES)
         except BadRecord:
-            continue  # too large for an endpoint
+            continue  # too large for an endpoint, or archived since
         if found is None or found[1] != etag:
             continue  # it is not the picture that was evaluated any more
         yield image, found[0], expected

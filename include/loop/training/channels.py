@@ -5,6 +5,7 @@ Takes what a split is stored as (augmented manifest, RecordIO, COCO), gives memb
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from include.loop.core import layout
@@ -12,6 +13,7 @@ from include.loop.core.records.dataset import Dataset
 from include.loop.workspace import Workspace
 
 SPLITS = ("train", "validation")
+_OF_MODELS = "application/x-sagemaker-model"
 
 
 def dataset_channels(workspace: Workspace, dataset: Dataset) -> list[dict[str, Any]]:
@@ -69,7 +71,12 @@ def recordio_channel(workspace: Workspace, split: str, uri: str) -> dict[str, An
 def model_channel(workspace: Workspace, model_data: str) -> dict[str, Any]:
     """The channel of an artifact that is trained further, for an image that takes one."""
     name = workspace.environment.adapter.channels.model or "model"
-    return _file_channel(name, model_data, "application/x-sagemaker-model")
+    return _file_channel(name, model_data, _OF_MODELS)
+
+
+def is_model_channel(channel: Mapping[str, Any]) -> bool:
+    """Whether a job's channel, as it was sent, has the model that it goes on from."""
+    return channel.get("ContentType") == _OF_MODELS
 
 
 def _file_channel(name: str, uri: str, content_type: str, kind: str = "S3Prefix") -> dict[str, Any]:

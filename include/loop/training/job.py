@@ -22,7 +22,7 @@ from include.loop.core.identity import job_stem
 from include.loop.core.records.dataset import Dataset
 from include.loop.core.records.models import Champion, TrainedModel, shape_of
 from include.loop.models.champion import find_champion
-from include.loop.training.channels import dataset_channels, model_channel
+from include.loop.training.channels import dataset_channels, is_model_channel, model_channel
 from include.loop.training.coco import write_coco
 from include.loop.training.hyperparameters import loop_values, request_hyperparameters
 from include.loop.training.learned import SHAPE_VARIABLE, hyperparameters_of
@@ -166,6 +166,7 @@ def _finish(workspace: Workspace, dataset: Dataset, job: Job) -> Trained:
         training_job=job.name,
         dataset_id=dataset.dataset_id,
         parent=dataset.parent,
+        from_scratch=not any(map(is_model_channel, job.details.get("InputDataConfig", ()))),
         model_data=job.details["ModelArtifacts"]["S3ModelArtifacts"],
         hyperparameters=hyperparameters_of(job.details),
         training_job_arn=job.details["TrainingJobArn"],

@@ -110,9 +110,9 @@ class BuildDatasetOperator(LoopOperator):
         result: dict[str, Any] = kept or self._build()
         context["task_state_store"].set(DATASET, result, retention=NEVER_EXPIRE)
         self.log.info(
-            "Dataset %s: %d to train (%d new, %d replayed), %d to validate, from %s; %s",
+            "Dataset %s: %d to train (%d new, %d replayed), %d to validate, champion %s; %s",
             result["dataset_id"], result["train"], result["new"], result["replayed"], result["validation"],
-            result["parent"] or "scratch", result["dataset_uri"],
+            result["parent"] or "none", result["dataset_uri"],
         )  # fmt: skip
         if result.get("note"):  # a dataset kept by an earlier version has none
             self.log.warning("%s", result["note"])

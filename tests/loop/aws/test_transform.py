@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.aws.jobs import Pending, ResourceKind, latest
-from include.loop.aws.transform import Transform, Transformed, advance
+from include.loop.aws.transform import Transform, Transformed, advance, why_missing
 from include.loop.aws.transform_input import manifest, payload_mb, places, prefix_of, too_large
-from include.loop.core.errors import BadRecord, Fatal
+from include.loop.core.errors import BadRecord, Fatal, JobFailed, JobRejected
 from include.loop.tasks.detection.predictions import read_detections
 from include.loop.workspace import Workspace
 from tests.loop.place import Place, picture
+from tests.loop.withheld import ARCHIVED, archive, denied
 from tests.support.sagemaker import detector
 
 
@@ -180,3 +181,18 @@ def test_an_output_of_any_size_is_not_read_into_memory(place: Place):
         BadRecord, match=r"unreadable output \(object of 16,777,217 bytes; at most 16,777,216"
     ):
         place.workspace.task.read_output(place.storage, "x.out", "s3://b/x.jpg")
+
+
+def test_an_image_that_is_archived_costs_itself_and_the_reason_says_so(place: Place):
+    good, cold = (place.put(f"in/{n}.jpg", picture(100 + n)) for n in range(2))
+    archive(place, cold)
+    done = end(place, make_transform(place, [good, cold]))
+    assert (list(done.outputs), done.missing) == ([good], [cold])
+    assert why_missing(place.workspace, cold) == ARCHIVED
+
+
+def test_images_that_nobody_here_may_read_do_not_clear_a_job_that_failed(place: Place):
+    images = [place.put(f"in/{n}.jpg", b"no image") for n in range(2)]
+    with denied(place, ".jpg"), pytest.raises((JobFailed, JobRejected), match="objects have no output"):
+        end(place, make_transform(place, images))
+    assert end(place, make_transform(place, images)).missing == images

@@ -24,6 +24,7 @@ from include.loop.trials.past import read_standings
 from include.loop.trials.shards import discard
 from tests.loop.pictures import SIZE, patchwork
 from tests.loop.place import Place
+from tests.loop.withheld import ARCHIVED, NO_GET, archive, denied
 
 Boxes = Sequence[tuple[float, ...]]
 CLASSES = {"0": "dog", "1": "cat"}  # in another order than the pipeline's
@@ -336,6 +337,21 @@ def test_images_that_lie_in_s3_are_referenced_and_no_picture_is_copied_twice(
     import_data(place.workspace, source.request())
     assert [item.uri for item in place.storage.list("imported/")] == copies
     assert len(copies) == 2
+
+
+def test_an_image_that_s3_does_not_give_is_left_out_with_what_to_do(place: Place, source: Source) -> None:
+    there = {name: place.put(f"somewhere/{name}.jpg", patchwork(name)) for name in "abc"}
+    archive(place, there["b"])
+    source.write(*(line(uri) | {"source-ref": uri} for uri in there.values()), pictures=False)
+    with denied(place, "/c.jpg", message=NO_GET):
+        taken = import_data(place.workspace, source.request(images=None))
+    assert taken.record.images == 1
+    reasons = [item.reason for item in ImportProblem.read_all(place.storage, taken.record.name)]
+    assert reasons == [
+        f"its image cannot be read: {there['b']}: {ARCHIVED}",
+        f"its image cannot be read: {there['c']}: the object may not be read here (AccessDenied): "
+        "allow s3:GetObject on it",
+    ]
 
 
 def test_pictures_that_were_replaced_under_their_names_are_another_import(

@@ -13,6 +13,7 @@ from include.loop.core.errors import ConfigurationError
 from include.loop.core.records.labeling import LabelingRequest, LeftOut
 from include.loop.labeling.planning import Wish, plan_labeling
 from tests.loop.place import Place, labelled, picture
+from tests.loop.withheld import ARCHIVED, archive
 
 
 def folder(place: Place, count: int = 3) -> str:
@@ -105,13 +106,16 @@ def test_lines_of_a_manifest_that_have_a_label_keep_it_and_bad_ones_are_left_out
         json.dumps({"source-ref": f"{image}/b.jpg", "note": "\u2028"}),
         json.dumps({"source-ref": f"{image}/a.jpg"}),
         json.dumps({"source-ref": f"{image}/gone.jpg"}),
+        json.dumps({"source-ref": f"{image}/cold.jpg"}),
         "{}",
         "nothing",
     ]
-    place.s3.put_object(Bucket=place.bucket, Key="elsewhere/b.jpg", Body=picture(1))
+    for name in ("b", "cold"):
+        place.s3.put_object(Bucket=place.bucket, Key=f"elsewhere/{name}.jpg", Body=picture(1))
+    archive(place, f"{image}/cold.jpg")
     source = place.put("mine.manifest", "\n".join(lines).encode())
     plan = plan_labeling(place.workspace, Wish(source), keep=True)
-    assert (plan.images, plan.labelled, plan.asked, plan.left_out) == (2, 1, 1, 4)
+    assert (plan.images, plan.labelled, plan.asked, plan.left_out) == (2, 1, 1, 5)
     kept = list(place.storage.read_lines(layout.labeling_manifest(plan.name)))
     assert kept == [json.loads(line) for line in lines[:2]]
     reasons = [item.reason for item in LeftOut.read_all(place.storage, plan.name)]
@@ -120,6 +124,7 @@ def test_lines_of_a_manifest_that_have_a_label_keep_it_and_bad_ones_are_left_out
         "manifest line lacks source-ref (an S3 URI)",
         "manifest line is not JSON",
         f"no object at {image}/gone.jpg",
+        ARCHIVED,
     ]
 
 

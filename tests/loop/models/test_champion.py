@@ -19,7 +19,9 @@ from include.loop.models.champion import (
 from tests.loop.place import Place
 
 
-def challenger(place: Place, job: str, parent: str | None, promote: bool = True) -> str:
+def challenger(
+    place: Place, job: str, parent: str | None, promote: bool = True, from_scratch: bool = False
+) -> str:
     model = {
         "training_job": job,
         "model_data": f"s3://{place.bucket}/{job}.tar.gz",
@@ -28,6 +30,7 @@ def challenger(place: Place, job: str, parent: str | None, promote: bool = True)
         "image_shape": 300,
         "dataset_id": "d",
         "parent": parent,
+        "from_scratch": from_scratch,
     }
     reason = "better" if promote else "worse"
     verdict = Verdict(promote=promote, reasons=(reason,), metric="mAP@0.5", score={"day": 0.5})
@@ -74,6 +77,11 @@ def test_a_challenger_whose_parent_is_no_longer_the_champion_is_not_promoted(pla
     report = promote(place.workspace, challenger(place, "late", "one"))
     assert not report.promoted
     assert report.reason == "was trained from one, but two is the champion now"
+    report = promote(place.workspace, challenger(place, "anew", "one", from_scratch=True))
+    assert report.reason == "was measured against one, but two is the champion now"
+    package = registry.read_package(place.workspace, "anew").arn
+    described = place.sagemaker.describe_model_package(ModelPackageName=package)
+    assert described["CustomerMetadataProperties"]["parent"] == "none"
     assert promote(place.workspace, challenger(place, "afresh", None)).champion == "two"
     # It cannot become the newest approved package; a former champion stays approved, to be returned to.
     assert registry.read_package(place.workspace, "late").status == "Rejected"

@@ -52,6 +52,19 @@ def publish(rounds: Rounds, job: str) -> tuple[str, Outline]:
     return text, Outline(text)
 
 
+def test_a_model_that_began_from_scratch_is_not_said_to_be_trained_from_the_champion(rounds: Rounds) -> None:
+    rounds.night("2026-11-01", [n / 40 for n in range(40)], labels=12)
+    rounds.round("job-2", ["2026-11-01"])
+    _, page = publish(rounds, "job-2")
+    assert "champion this one was trained from" in page.text
+    assert "Trained fromchampion-1" in page.text
+    place = "models/job-2/model.json"
+    rounds.put(place, rounds.storage.read_json(place) | {"from_scratch": True})
+    _, page = publish(rounds, "job-2")
+    assert "champion this one is to follow" in page.text
+    assert "Trained from scratch, to followchampion-1" in page.text
+
+
 def test_a_promoted_round_has_a_page_and_a_place_in_the_history(rounds: Rounds) -> None:
     rounds.night("2026-11-01", [n / 40 for n in range(40)], labels=12)
     rounds.test_set("night", ["a.png", "b.png"])

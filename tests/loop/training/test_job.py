@@ -268,3 +268,39 @@ def test_a_training_job_reads_manifests_through_pipes_and_is_made_once(make_plac
     assert channels["train"]["DataSource"]["S3DataSource"]["S3Uri"] == place.storage.uri(
         layout.dataset_manifest(built.dataset_id, "train")
     )
+
+
+def test_a_model_says_whether_it_began_with_its_parents_weights(make_place):
+    """An image that takes no parent: the champion is what the model is measured against, and no more."""
+    place = make_place(
+        initial={"train": "initial/train.manifest", "validation": "initial/validation.manifest"}
+    )
+    place.add_labels("initial/train.manifest", {f"{n}.jpg": 100 + n for n in range(3)})
+    place.add_labels("initial/validation.manifest", {"v.jpg": 100})
+    first = place.finish(train, build.build_initial(place.workspace).dataset_id)
+    began = TrainedModel.read(place.storage, first.training_job)
+    assert (began.from_scratch, began.origin) == (True, None)
+    champion = PARENT.model_copy(
+        update={
+            "training_job": first.training_job,
+            "model_data": first.model_data,
+            "hyperparameters": began.shape,
+        }
+    )
+    champion.write(place.storage, 1)
+    built = Dataset.read(place.storage, first.dataset_id)
+
+    def trained(name: str) -> TrainedModel:
+        for split in ("train", "validation"):
+            body = place.storage.read(layout.dataset_manifest(first.dataset_id, split))
+            place.storage.write(layout.dataset_manifest(name, split), body)
+        after = {"dataset_id": name, "parent": first.training_job}
+        built.model_copy(update=after).write(place.storage, name)
+        return TrainedModel.read(place.storage, place.finish(train, name).training_job)
+
+    further = trained("further")
+    assert (further.from_scratch, further.parent, further.origin) == (False, *[first.training_job] * 2)
+    place.environment_settings["adapter"] = {"channels": {"model": None}}
+    place.load()
+    anew = trained("anew")
+    assert (anew.from_scratch, anew.parent, anew.origin) == (True, first.training_job, None)

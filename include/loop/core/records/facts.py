@@ -83,6 +83,7 @@ class ModelFacts(Part):
     """How a model was made; seconds are the machine's, None where nobody wrote them down."""
 
     model_data: str | None = None
+    from_scratch: bool = False
     hyperparameters: dict[str, str] = Field(default={})
     seconds: Number = None
     billable_seconds: Number = None

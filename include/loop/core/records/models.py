@@ -23,8 +23,9 @@ def shape_of(values: Mapping[str, Any]) -> dict[str, str]:
 
 class TrainedModel(Record):
     """``models/<job>/model.json``. ``hyperparameters`` are those the job ran with, as text, and under their
-    own names those that say what the network is like, however the job's image calls them. ``seconds`` are
-    the machine's, None where nobody wrote them down.
+    own names those that say what the network is like, however the job's image calls them. ``parent`` is the
+    champion that it is to follow, and was trained further from unless it began ``from_scratch``, as every
+    model of an image that takes none does. ``seconds`` are the machine's, None where nobody wrote them down.
     """
 
     VERSION: ClassVar[int] = 2
@@ -33,6 +34,7 @@ class TrainedModel(Record):
     training_job: str
     dataset_id: str
     parent: str | None = None
+    from_scratch: bool = False
     model_data: str
     hyperparameters: dict[str, str] = Field(default={})
     training_job_arn: str | None = None
@@ -45,6 +47,11 @@ class TrainedModel(Record):
         if version < 2:
             value["hyperparameters"] = shape_of(value) | (value.get("hyperparameters") or {})
         return value
+
+    @property
+    def origin(self) -> str | None:
+        """The model whose weights it began with; None for none."""
+        return None if self.from_scratch else self.parent
 
     @property
     def shape(self) -> dict[str, str]:
