@@ -7,17 +7,17 @@ validation) and measured on the test sets, which judge: no image of theirs is fi
 
 from __future__ import annotations
 
-from include.loop.config import DATASET_SLICES
+from include.loop.config import DATASET_SLICES, Pipeline
 from include.loop.core.records.calibration import Calibration
 from include.loop.evaluation.comparison import Predictions
 from include.loop.evaluation.slices import Slices
 from include.loop.tasks.calibrating import Wish
-from include.loop.workspace import Workspace
+from include.loop.tasks.protocol import AnyTask
 
 FITTED_ON = (*DATASET_SLICES, "validation")
 
 
-def fit(workspace: Workspace, slices: Slices, predictions: Predictions) -> Calibration | None:
+def fit(task: AnyTask, pipeline: Pipeline, slices: Slices, predictions: Predictions) -> Calibration | None:
     """None where the task's scores stay as they are, and without a held-out label."""
     judging = {name: lines for name, lines in slices.images.items() if name not in FITTED_ON}
     judged = {line.source for lines in judging.values() for line in lines}
@@ -28,6 +28,6 @@ def fit(workspace: Workspace, slices: Slices, predictions: Predictions) -> Calib
     }
     if not held_out:
         return None
-    settings = workspace.pipeline.evaluation
+    settings = pipeline.evaluation
     wish = Wish(precision=settings.least_precision, recall=settings.least_recall)
-    return workspace.task.calibrate(held_out, judging, predictions, wish)
+    return task.calibrate(held_out, judging, predictions, wish)

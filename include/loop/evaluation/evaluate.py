@@ -158,7 +158,7 @@ def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outpu
         latency=_latency(workspace, contest),
         unpredicted=tuple(_unpredicted(workspace, contest, predictions, unlike)),
         evaluator=measured.evaluator,
-        calibration=calibration.fit(workspace, slices, predictions[CHALLENGER]),
+        calibration=calibration.fit(workspace.task, workspace.pipeline, slices, predictions[CHALLENGER]),
     )
 
 

@@ -128,7 +128,6 @@ def working_point(score: Floats, right: Bools, objects: int, wish: Wish) -> Work
     # Rounded down, so that the answer that it was taken from counts.
     least = math.floor(float(score[order][last[best]]) * 1e5) / 1e5
     return WorkingPoint(
-        asked=wish.told,
         score=least,
         precision=round(float(precision[best]), 5),
         recall=round(float(recall[best]), 5),

@@ -38,12 +38,11 @@ class ScoreMap(Part):
 
 
 class WorkingPoint(Part):
-    """The calibrated score from which answers are to count, for what the pipeline ``asked``, and what recall
-    and precision are there, on the images that the maps were fitted on. ``raw`` has by class the score, as an
-    endpoint answers it, that is the same.
+    """The calibrated score from which answers are to count, and what precision and recall are there, on the
+    images that the maps were fitted on. ``raw`` has by class the score, as an endpoint answers it, that is
+    the same.
     """
 
-    asked: str
     score: Annotated[float, Field(ge=0, le=1)]
     precision: Share = None
     recall: Share = None
@@ -64,7 +63,8 @@ class Calibration(Part):
     """How a model's scores are to be read: by ``classes``, where a class has enough answers to tell, else by
     the ``pooled`` map. ``images`` of these ``slices``, with so many ``answers``, were fitted on; ``before``
     and ``after`` are the calibration error there, each image by maps that have not seen it. ``why_not`` says
-    why scores stay as they are; empty where they are changed.
+    why scores stay as they are; empty where they are changed. The ``working_point`` is the one that was
+    ``asked`` for; None where no score gives that.
     """
 
     pooled: ScoreMap = ScoreMap()
@@ -75,6 +75,7 @@ class Calibration(Part):
     before: Share = None
     after: Share = None
     why_not: str = ""
+    asked: str = ""
     working_point: WorkingPoint | None = None
     measured: dict[str, CalibratedSlice] = Field(default={})
 

@@ -59,6 +59,7 @@ def calibrate(
         before=before,
         after=after,
         why_not=why_not,
+        asked=wish.told,
     )
     read = _read(matches, found, classes)
     point = calibrating.working_point(read.score, read.hit >= 0, len(read.true_class), wish)
