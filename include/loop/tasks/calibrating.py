@@ -27,7 +27,7 @@ Bools = NDArray[np.bool_]
 
 FOLDS = 5
 # So many right and so many wrong answers are needed to tell anything, and by a class of its own.
-ENOUGH = 10
+ENOUGH = 5
 IDENTITY = ScoreMap()
 # How far a fit may lie from what was known before it: standard deviations of slope and offset.
 _AROUND_IDENTITY = (0.5, 2.0)
