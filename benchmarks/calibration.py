@@ -44,7 +44,7 @@ class Judged:
 
 def first_model(study: Study, count: int) -> Model:
     learned = study.labels("initial/train")[:count]
-    return study.models.train("first", "initial", learned, study.halves()[0])
+    return study.models.train(f"first-{count}", "initial", learned, study.halves()[0])
 
 
 def found_on(study: Study, model: Model, part: str) -> tuple[Lines, Detections]:

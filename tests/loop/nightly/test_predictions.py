@@ -145,7 +145,7 @@ def test_triage_and_prelabels_see_the_share_that_is_right(crowned: Place):
     night(crowned)
     image, job = place_of(crowned, "a.jpg"), f"{crowned.bucket}-one"
 
-    def seen() -> tuple[Decision, float]:
+    def seen() -> tuple[Any, Any]:
         triage.triage(crowned.workspace, NIGHT, threshold=0.5)
         (row,) = read_rows(crowned.storage, NIGHT)
         (said,) = predictions_of(crowned.workspace, NIGHT, [image])[image]
