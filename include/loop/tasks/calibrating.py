@@ -85,9 +85,7 @@ class Wish:
 
 
 def fit(answers: Answers) -> Maps:
-    """The maps of all answers; those that change nothing where there are too few."""
-    if not answers.enough():
-        return Maps()
+    """The maps of all answers; of few they are near to those that change nothing."""
     pooled = fit_one(answers, IDENTITY, _AROUND_IDENTITY)
     classes = []
     for index in np.unique(answers.class_id):

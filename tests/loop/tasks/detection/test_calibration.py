@@ -89,6 +89,12 @@ def test_a_class_of_its_own_kind_has_its_own_map_and_a_rare_one_that_of_all():
     assert found_map.map_of("cat").calibrated(0.5) == pytest.approx(SHY.calibrated(0.5), abs=0.08)
     assert found_map.map_of("dog").calibrated(0.5) == pytest.approx(BOLD.calibrated(0.5), abs=0.08)
     assert found_map.map_of("bird") == found_map.pooled
+    said = [found(0, 0.5, 0, 0, 8, 8), found(1, 0.5, 0, 0, 8, 8), found(2, 0.6, 0, 0, 8, 8)]
+    read = apply(said, found_map, CLASSES)
+    assert {item.class_id: item.score for item in read} == {
+        item.class_id: found_map.map_of(CLASSES[item.class_id]).calibrated(item.score) for item in said
+    }
+    assert [item.class_id for item in read] == [0, 2, 1]  # best first, whatever came first
 
 
 def test_a_class_with_little_to_tell_stays_near_the_map_of_all():
@@ -190,9 +196,9 @@ def test_the_working_point_is_what_was_asked_for(wish, score, precision, recall)
 
 
 def test_of_equal_scores_all_count():
-    point = working_point(np.array([0.5, 0.5, 0.5]), np.array([True, False, True]), 2, BEST)
+    point = working_point(np.array([0.5, 0.5, 0.5]), np.array([True, False, False]), 1, BEST)
     assert point is not None
-    assert (point.precision, point.recall) == (0.66667, 1.0)
+    assert (point.precision, point.recall) == (0.33333, 1.0)
 
 
 @pytest.mark.parametrize(
