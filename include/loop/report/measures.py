@@ -134,13 +134,13 @@ def readings(found: Calibration | None) -> Iterator[tuple[str, list[tuple[float,
 
 
 def raws(found: Calibration | None) -> Iterator[tuple[str, float]]:
-    """The score at the working point as an endpoint answers it, by class, or one where all have the same;
-    without a name.
+    """The score at the working point as an endpoint answers it, by class; one without a name where all have
+    the same, and none of more than one can read.
     """
     raw = found.working_point.raw if found and found.working_point else {}
     if len(set(raw.values())) == 1:
         yield "", next(iter(raw.values()))
-    else:
+    elif len(raw) <= MOST_CLASSES:
         yield from raw.items()
 
 

@@ -54,7 +54,7 @@ def publish(rounds: Rounds, job: str) -> tuple[str, Outline]:
     return text, Outline(text)
 
 
-CALIBRATION = {
+CALIBRATION: dict[str, Any] = {
     "pooled": {"slope": 1.0, "offset": 2.0},
     "classes": {"cat": {"slope": 1.0, "offset": 4.0}},
     "slices": ["retention", "audit"],
@@ -85,6 +85,8 @@ def test_a_page_says_what_a_score_means_and_from_which_one_to_work(rounds: Round
     assert "For the precision of 0.9 or more, count what has a calibrated score of 0.610 or more" in text
     assert "0.030 of cat, 0.170 of dog" in text
     assert f"night {percent(0.5)} {percent(0.87)} 0.044" in text
+    many = CALIBRATION["working_point"] | {"raw": {f"c{n}": n / 100 for n in range(MOST_CLASSES + 1)}}
+    assert "is in metrics.json." in with_calibration(rounds, "job-2", working_point=many)
     text = with_calibration(rounds, "job-2", why_not="too few <b>", working_point=None)
     assert "take scores as they are: too few &lt;b&gt;." in text
     assert "No score has the precision of 0.9 or more on those images." in text
