@@ -40,6 +40,8 @@ ONLY_FOR: dict[tuple[str, ...], TaskName] = {
     ("training", "num_layers"): "image-classification",
     ("training", "base_network"): "object-detection",
     ("review", "prelabel_classes"): "object-detection",
+    ("evaluation", "least_precision"): "object-detection",
+    ("evaluation", "least_recall"): "object-detection",
 }
 # The numbers by which a model may be judged, by task and whether an image has many labels; the first one
 # where a pipeline names none.
@@ -218,6 +220,9 @@ class TrainingSettings(Strict):
 class EvaluationSettings(Strict):
     """How models are measured. ``score_threshold`` is the score from which a prediction counts at work.
 
+    ``least_precision`` and ``least_recall`` say what the calibrated score from which to work is to have,
+    which the report tells; without one of them it is the score of the best F1.
+
     ``metric`` is the number that decides about a model (None: the first of its task). Object detection has
     mAP@0.5; image classification accuracy, top-k-accuracy, macro-f1, auroc, auprc, and with multi_label
     auprc, auroc, macro-f1, micro-f1, accuracy (the mean over classes), exact-match. ``top_k`` is among how
@@ -227,7 +232,17 @@ class EvaluationSettings(Strict):
     score_threshold: SHARE = 0.5
     metric: str | None = None
     top_k: int = Field(default=2, ge=2)
+    least_precision: SHARE | None = None
+    least_recall: SHARE | None = None
     audit_images: int = Field(default=300, ge=0)
+
+    @model_validator(mode="after")
+    def _wants_one_thing(self) -> Self:
+        if self.least_precision is not None and self.least_recall is not None:
+            raise ValueError(
+                "least_precision and least_recall: one score cannot promise both; keep one of them"
+            )
+        return self
 
 
 class GateSettings(Strict):

@@ -31,6 +31,7 @@ from include.loop.core.records.metrics import (
 )
 from include.loop.core.records.models import TrainedModel
 from include.loop.core.records.outputs import reasons_by_image
+from include.loop.evaluation import calibration
 from include.loop.evaluation.comparison import Predictions, compare
 from include.loop.evaluation.predictions import Contestant, Outputs, find_outputs, latency
 from include.loop.evaluation.slices import Slices, read_learned, read_slices
@@ -130,10 +131,11 @@ def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outpu
     }
     champion = contest.models.get(CHAMPION)
     unlike = _unlike(workspace, contest, outputs)
+    slices = contest.slices.without(unlike)
     measured = compare(
         workspace.task,
         workspace.pipeline,
-        contest.slices.without(unlike),
+        slices,
         contest.learned,
         predictions,
         _earlier(workspace, champion),
@@ -156,6 +158,7 @@ def _measure(workspace: Workspace, contest: Contest, outputs: Mapping[str, Outpu
         latency=_latency(workspace, contest),
         unpredicted=tuple(_unpredicted(workspace, contest, predictions, unlike)),
         evaluator=measured.evaluator,
+        calibration=calibration.fit(workspace.task, workspace.pipeline, slices, predictions[CHALLENGER]),
     )
 
 

@@ -20,6 +20,7 @@ from include.loop.core.identity import content_hash
 from include.loop.core.records.models import TrainedModel
 from include.loop.core.records.verdict import Verdict
 from include.loop.core.storage import error_code
+from include.loop.models.calibration import find_calibration
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -118,6 +119,22 @@ def _request(workspace: Workspace, training_job: str, verdict: Verdict, status: 
     }
 
 
+def _calibration(workspace: Workspace, training_job: str) -> dict[str, str]:
+    """How the model's scores are to be read by who serves it; the maps by class are in its metrics."""
+    found = find_calibration(workspace, training_job)
+    if found is None:
+        return {}
+    pooled = found.pooled
+    told = f"logit of the share that is right = {pooled.slope} logit of the score + {pooled.offset}"
+    values = {"calibration": "scores as they are" if found.why_not else told}
+    if point := found.working_point:
+        values["working-point"] = (
+            f"calibrated score {point.score} for the {found.asked}: precision {point.precision}, "
+            f"recall {point.recall}"
+        )
+    return values
+
+
 def _metrics(workspace: Workspace, training_job: str, body: bytes) -> dict[str, Any]:
     statistics = {
         "ContentType": "application/json",
@@ -137,6 +154,7 @@ def _properties(
         "parent": model.origin or "none",
         "gate": ("passed" if verdict.promote else "failed") + ": " + " / ".join(verdict.reasons),
         "metric": verdict.metric,
+        **_calibration(workspace, training_job),
         "report": workspace.storage.uri(layout.report_page(training_job)),
     }
     scores = {f"score-{name}": json.dumps(value) for name, value in sorted(verdict.score.items())}

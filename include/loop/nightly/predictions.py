@@ -22,6 +22,7 @@ from include.loop.core.records import tables
 from include.loop.core.records.nightly import Batch, PinnedImage, PinnedModel, Predictions
 from include.loop.core.records.parts import find_outputs, part_count, read_images, read_outputs, write_outputs
 from include.loop.core.storage import THREADS_OF_SMALL_REQUESTS, in_parallel
+from include.loop.models.calibration import find_calibration
 from include.loop.nightly.batch import read_batch
 from include.loop.tasks.values import Prediction
 from include.loop.workspace import Workspace
@@ -71,11 +72,14 @@ def predict(workspace: Workspace, batch: str, waited_for: Pending | None = None)
 
 
 def read_predictions(workspace: Workspace, pinned: Batch, part: int) -> Iterator[Predicted]:
-    """One prediction per image of a part, in the batch's order, streamed. Nothing without a champion."""
+    """One prediction per image of a part, in the batch's order, streamed, its scores calibrated. Nothing
+    without a champion.
+    """
     storage = workspace.storage
     done = Predictions.read(storage, pinned.batch)
     if done.champion is None:
         return
+    by = find_calibration(workspace, done.champion)
 
     def read(row: Mapping[str, Any]) -> Predicted:
         uri, etag, output = row["uri"], row["etag"], row["output"]
@@ -85,23 +89,26 @@ def read_predictions(workspace: Workspace, pinned: Batch, part: int) -> Iterator
             said = workspace.task.read_output(storage, output, uri)
         except (BadRecord, FileNotFoundError) as error:
             return Predicted(uri, etag, problem=str(error))
-        return Predicted(uri, etag, said)
+        return Predicted(uri, etag, workspace.task.calibrated(said, by) if by else said)
 
     yield from in_parallel(read, read_outputs(storage, pinned, done, part), THREADS_OF_SMALL_REQUESTS)
 
 
 def predictions_of(workspace: Workspace, batch: str, images: Iterable[str]) -> dict[str, Prediction]:
-    """What was said of a few images. One without prediction is left out, also where it cannot be read any
-    more: a reader may look at the image itself, and that can be gone or replaced.
+    """What was said of a few images, its scores calibrated. One without prediction is left out, also where it
+    cannot be read any more: a reader may look at the image itself, and that can be gone or replaced.
     """
 
     def read(item: tuple[str, tuple[str, str]]) -> tuple[str, Prediction] | None:
         uri, (_, output) = item
         try:
-            return uri, workspace.task.read_output(workspace.storage, output, uri)
+            said = workspace.task.read_output(workspace.storage, output, uri)
         except (BadRecord, FileNotFoundError):
             return None
+        return uri, workspace.task.calibrated(said, by) if by else said
 
+    done = Predictions.find(workspace.storage, batch)
+    by = find_calibration(workspace, done.champion) if done and done.champion else None
     found = in_parallel(read, find_outputs(workspace.storage, batch, images).items())
     return dict(item for item in found if item is not None)
 

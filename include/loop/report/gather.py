@@ -84,7 +84,10 @@ def gather(workspace: Workspace, training_job: str, others: Iterable[Facts] = ()
         rejections=_rejections(reader.lines(RejectedLine, model.dataset_id)) if model else (),
         model=ModelFacts.model_validate(dict(model)) if model else None,
         evaluation=EvaluationFacts(
-            metric=metrics.metric, score_threshold=metrics.score_threshold, confidence=metrics.confidence
+            metric=metrics.metric,
+            score_threshold=metrics.score_threshold,
+            confidence=metrics.confidence,
+            calibration=metrics.calibration,
         ),
         slices=slices,
         # The gate's own rule: as configured, else every test set (or validation).

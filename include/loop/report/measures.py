@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from include.loop.config import DATASET_SLICES
+from include.loop.core.records.calibration import Calibration
 from include.loop.core.records.facts import Facts, SliceFacts
 from include.loop.core.records.metrics import ModelScores
 from include.loop.report import curves, figures, training
@@ -22,6 +23,8 @@ MOST_CLASSES = 15
 MISTAKES = 10
 # Beside the score, a table has room for so many more numbers; others have a table of their own.
 MORE_COLUMNS = 2
+# The scores whose meaning is told.
+READ_SCORES = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
 
 def shown(facts: Facts, task: AnyTask) -> dict[str, Any]:
@@ -49,6 +52,8 @@ def shown(facts: Facts, task: AnyTask) -> dict[str, Any]:
             for item in detailed
             if item.challenger.confusion
         ],
+        "readings": list(readings(facts.evaluation.calibration)),
+        "raws": list(raws(facts.evaluation.calibration)),
         "drawings": {
             "slices": figures.slices(facts.slices, metric) if facts.slices else None,
             "classes": [figures.classes(item, metric) for item in detailed],
@@ -115,6 +120,28 @@ def counts_by_class(item: SliceFacts, task: Words) -> list[tuple[str, list[tuple
         before = counts(item.champion, name) if item.champion else (None, None, None)
         rows.append((name, list(zip(before, counts(item.challenger, name), strict=True))))
     return rows
+
+
+def readings(found: Calibration | None) -> Iterator[tuple[str, list[tuple[float, float]]]]:
+    """What some scores mean: of all classes, and of each that has a map of its own, as far as one can read
+    them.
+    """
+    if found is None:
+        return
+    own = found.classes if len(found.classes) <= MOST_CLASSES else {}
+    for name, one in {"all classes": found.pooled, **own}.items():
+        yield name, [(score, one.calibrated(score)) for score in READ_SCORES]
+
+
+def raws(found: Calibration | None) -> Iterator[tuple[str, float]]:
+    """The score at the working point as an endpoint answers it, by class; one without a name where all have
+    the same, and none of more than one can read.
+    """
+    raw = found.working_point.raw if found and found.working_point else {}
+    if len(set(raw.values())) == 1:
+        yield "", next(iter(raw.values()))
+    elif len(raw) <= MOST_CLASSES:
+        yield from raw.items()
 
 
 def undefined(scores: ModelScores) -> Iterator[tuple[str, list[str]]]:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from include.loop.core.records.calibration import Calibration
 from include.loop.core.records.metrics import Mistake, ModelScores
+from include.loop.tasks.calibrating import Wish
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -129,6 +131,19 @@ class MeasuringTask(Protocol[P, L]):
         """A model's predictions on labelled images, by image: one that is not there was not predicted.
         ``threshold`` is the score that counts at work.
         """
+
+    def calibrate(
+        self,
+        held_out: Mapping[str, Sequence[L]],
+        judging: Mapping[str, Sequence[L]],
+        predictions: Mapping[str, P],
+        wish: Wish,
+    ) -> Calibration | None:
+        """How a model's scores are to be read: fitted on the labelled images of ``held_out``, which it has
+        not learned, and measured on those of ``judging``, each by slice. None where a task's scores stay as
+        they are.
+        """
+        return None
 
     def difference(self, expected: P, answer: P) -> float:
         """How far two answers to the same image are apart: 0 when they are the same."""

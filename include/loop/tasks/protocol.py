@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from include import recordio
 from include.loop.core.errors import BadRecord
+from include.loop.core.records.calibration import Calibration
 from include.loop.core.storage import Storage
 from include.loop.tasks.algorithm import Algorithm
 from include.loop.tasks.manifest_lines import parse_line
@@ -70,6 +71,10 @@ class Task(MeasuringTask[P, L], Protocol[P, L, A]):
         if self.reader is not None:
             body = as_documented(self.reader, Reply(body, image, self.classes, look))
         return self.read_prediction(body)
+
+    def calibrated(self, prediction: P, by: Calibration) -> P:
+        """The same prediction with calibrated scores, best first."""
+        return prediction
 
     @abstractmethod
     def question(self, prediction: P | None, size: tuple[int, int], threshold: float) -> dict[str, Any]:

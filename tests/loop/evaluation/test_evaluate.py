@@ -88,6 +88,11 @@ def test_both_meet_the_same_images_and_what_was_predicted_once_is_not_predicted_
     assert found["latency"]["images"] == {"challenger": slices + record.train, "champion": 5}
     assert found["latency"]["challenger"] > 0
 
+    read = found["calibration"]
+    assert (set(read["slices"]), read["measured"].keys()) == ({"retention", "recent", "audit"}, {"day"})
+    assert read["why_not"].startswith("there are too few detections to tell")  # each of them is right
+    assert read["working_point"]["recall"] == 1.0
+
     rows = list(reigning.storage.read_lines(layout.measured_images_file(job)))
     assert len(rows) == slices
     assert all(

@@ -87,6 +87,17 @@ def test_a_package_tells_what_it_was_made_of(place: Place, job: str):
     assert package(place, job).training_job == job
 
 
+def test_a_package_tells_how_its_scores_are_to_be_read(place: Place):
+    job = judged(place, "read")
+    point = {"score": 0.43, "precision": 0.8, "recall": 0.7, "raw": {"cat": 0.2}}
+    found = {"pooled": {"slope": 1.5, "offset": -0.25}, "asked": "best F1", "working_point": point}
+    place.storage.write_json(layout.metrics_file(job), {"schema_version": 2, "calibration": found})
+    arn = register(place.workspace, job).package_arn
+    told = place.sagemaker.describe_model_package(ModelPackageName=arn)["CustomerMetadataProperties"]
+    assert told["calibration"] == "logit of the share that is right = 1.5 logit of the score + -0.25"
+    assert told["working-point"] == "calibrated score 0.43 for the best F1: precision 0.8 recall 0.7"
+
+
 def test_what_the_gate_refused_is_rejected_and_nobody_is_asked(place: Place):
     report = register(place.workspace, judged(place, "bad", promote=False), ask=True)
     assert (report.status, report.ask) == ("Rejected", False)

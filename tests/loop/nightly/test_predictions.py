@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from include.loop.aws.jobs import Pending
@@ -9,10 +11,12 @@ from include.loop.core import layout
 from include.loop.core.errors import JobRejected
 from include.loop.core.records.nightly import Predictions
 from include.loop.core.records.parts import find_outputs, read_images, read_outputs
+from include.loop.core.records.triage import Decision
 from include.loop.models.champion import promote
-from include.loop.nightly import batch, predictions
-from include.loop.nightly.predictions import predict, read_predictions
+from include.loop.nightly import batch, predictions, triage
+from include.loop.nightly.predictions import predict, predictions_of, read_predictions
 from tests.loop.models.test_champion import challenger
+from tests.loop.nightly.triaged import read_rows
 from tests.loop.place import NIGHT, Place, picture
 from tests.support.sagemaker import detector
 
@@ -133,6 +137,34 @@ def test_without_a_champion_no_job_is_needed(place: Place):
     assert (report.champion, report.predicted, report.jobs) == (None, 0, [])
     assert list(read_predictions(place.workspace, batch.read_batch(place.workspace, NIGHT), 0)) == []
     assert predictions.predictions_of(place.workspace, NIGHT, ["s3://b/x"]) == {}
+
+
+def test_triage_and_prelabels_see_the_share_that_is_right(crowned: Place):
+    """0.4 is below a threshold of 0.5 as the model says it, and above it as its evaluation reads it."""
+    crowned.add_images({"a.jpg": 102})
+    night(crowned)
+    image, job = place_of(crowned, "a.jpg"), f"{crowned.bucket}-one"
+
+    def seen() -> tuple[Any, Any]:
+        triage.triage(crowned.workspace, NIGHT, threshold=0.5)
+        (row,) = read_rows(crowned.storage, NIGHT)
+        (said,) = predictions_of(crowned.workspace, NIGHT, [image])[image]
+        assert row.top_score == pytest.approx(said.score)
+        return row.decision, said.score
+
+    raw, read = pytest.approx(0.4, abs=0.01), pytest.approx(0.547, abs=0.02)
+    assert seen() == (Decision.ASK, raw)
+    write_calibration(crowned, job, {"pooled": {"slope": 2, "offset": 1}})
+    assert seen() == (Decision.SKIP, read)
+    # A class of its own kind; and a record that is damaged, for which no night stops.
+    write_calibration(crowned, job, {"pooled": {}, "classes": {"cat": {"slope": 2, "offset": 1}}})
+    assert seen() == (Decision.SKIP, read)
+    write_calibration(crowned, job, {"pooled": {"slope": -1}})
+    assert seen() == (Decision.ASK, raw)
+
+
+def write_calibration(place: Place, job: str, value: dict[str, Any]) -> None:
+    place.storage.write_json(layout.metrics_file(job), {"schema_version": 2, "calibration": value})
 
 
 def test_an_output_that_is_not_as_documented_costs_its_image_only(crowned: Place):

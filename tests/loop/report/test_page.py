@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 from include.loop import report
+from include.loop.report.formats import percent
 from include.loop.report.gather import gather
 from include.loop.report.measures import MOST_CLASSES, confusion_rows, mistakes
 from include.loop.report.page import render
@@ -63,6 +65,44 @@ def test_a_model_that_began_from_scratch_is_not_said_to_be_trained_from_the_cham
     _, page = publish(rounds, "job-2")
     assert "champion this one is to follow" in page.text
     assert "Trained from scratch, to followchampion-1" in page.text
+
+
+CALIBRATION: dict[str, Any] = {
+    "pooled": {"slope": 1.0, "offset": 2.0},
+    "classes": {"cat": {"slope": 1.0, "offset": 4.0}},
+    "slices": ["retention", "audit"],
+    "images": 41,
+    "answers": 300,
+    "before": 0.21,
+    "after": 0.03,
+    "asked": "precision of 0.9 or more",
+    "working_point": {"score": 0.61, "precision": 0.91, "recall": 0.55, "raw": {"cat": 0.03, "dog": 0.17}},
+    "measured": {"night": {"error": 0.044, "precision": 0.87, "recall": 0.5}},
+}
+
+
+def with_calibration(rounds: Rounds, job: str, **changes: Any) -> str:
+    place = f"evaluations/{job}/metrics.json"
+    rounds.put(place, rounds.storage.read_json(place) | {"calibration": CALIBRATION | changes})
+    return " ".join(re.sub("<[^>]*>", " ", publish(rounds, job)[0]).split())
+
+
+def test_a_page_says_what_a_score_means_and_from_which_one_to_work(rounds: Rounds) -> None:
+    rounds.night("2026-11-01", [0.2], labels=12)
+    rounds.round("job-2", ["2026-11-01"])
+    assert "What a score means" not in publish(rounds, "job-2")[1].text
+    text = with_calibration(rounds, "job-2")
+    assert "The calibration error there is 0.210 as the scores are, and 0.030" in text
+    assert "all classes 0.451 0.649 0.760 0.881" in text
+    assert "cat 0.858 0.932" in text
+    assert "For the precision of 0.9 or more, count what has a calibrated score of 0.610 or more" in text
+    assert "0.030 of cat, 0.170 of dog" in text
+    assert f"night {percent(0.5)} {percent(0.87)} 0.044" in text
+    many = CALIBRATION["working_point"] | {"raw": {f"c{n}": n / 100 for n in range(MOST_CLASSES + 1)}}
+    assert "is in metrics.json." in with_calibration(rounds, "job-2", working_point=many)
+    text = with_calibration(rounds, "job-2", why_not="too few <b>", working_point=None)
+    assert "take scores as they are: too few &lt;b&gt;." in text
+    assert "No score has the precision of 0.9 or more on those images." in text
 
 
 def test_a_promoted_round_has_a_page_and_a_place_in_the_history(rounds: Rounds) -> None:

@@ -15,6 +15,7 @@ from include.loop.core import layout
 from include.loop.core.records import version_1
 from include.loop.core.records.base import Location, Part, Record
 from include.loop.core.records.batch_facts import BatchFacts, CellFacts, Example, StandingFacts
+from include.loop.core.records.calibration import Calibration
 from include.loop.core.records.metrics import LatencyMetrics, Number, SliceMetrics, TrainRecall
 from include.loop.core.records.verdict import JudgedRule
 
@@ -126,12 +127,14 @@ class DeploymentFacts(Part):
 
 class EvaluationFacts(Part):
     """How both models were measured: by which number (empty where an older version did not say it).
-    ``confidence`` is that of each of an interval's two bounds.
+    ``confidence`` is that of each of an interval's two bounds; ``calibration`` how the challenger's scores
+    are to be read (None where nobody has looked).
     """
 
     metric: str = ""
     score_threshold: float = 0.5
     confidence: Number = None
+    calibration: Calibration | None = None
 
 
 class SliceFacts(SliceMetrics):

@@ -16,6 +16,7 @@ from include.loop.core import layout
 from include.loop.core.errors import Fatal
 from include.loop.core.records import version_1
 from include.loop.core.records.base import Line, Location, Part, Record
+from include.loop.core.records.calibration import Calibration
 from include.loop.core.storage import Storage
 
 Kind = TypeVar("Kind", bound=Part)
@@ -186,7 +187,8 @@ class Evaluator(Part):
 
 class Metrics(Record):
     """``champion`` is the parent's training job, None for a first model; ``train_recall`` is by new batch,
-    and ``replayed`` for what was shown again.
+    and ``replayed`` for what was shown again. ``calibration`` says how the challenger's scores are to be
+    read; every other number is of the scores as they are.
     """
 
     LOCATION: ClassVar[Location] = staticmethod(layout.metrics_file)
@@ -203,6 +205,7 @@ class Metrics(Record):
     latency: LatencyMetrics
     unpredicted: tuple[Unpredicted, ...] = ()
     evaluator: Evaluator | None = None
+    calibration: Calibration | None = Field(default=None, exclude_if=_is_empty)
 
     @classmethod
     def upgrade(cls, value: dict[str, Any], version: int) -> dict[str, Any]:
@@ -219,6 +222,7 @@ class MetricsParts:
     slices: dict[str, SliceMetrics] = field(default_factory=dict)
     train_recall: dict[str, TrainRecall] = field(default_factory=dict)
     latency: LatencyMetrics | None = None
+    calibration: Calibration | None = None
     problems: tuple[str, ...] = ()
 
     @classmethod
@@ -231,7 +235,7 @@ class MetricsParts:
                 return cls()
             value = Metrics.upgrade(dict(value), value.get("schema_version", 1))
             slices, recalls = value.get("slices") or {}, value.get("train_recall") or {}
-            latency = {"latency": value["latency"]} if value.get("latency") else {}
+            parts = {name: {name: value[name]} for name in ("latency", "calibration") if value.get(name)}
             score_threshold, confidence = value.get("score_threshold"), value.get("confidence")
         except (Fatal, AttributeError, KeyError, TypeError, ValueError) as error:
             return cls(problems=(f"{location} cannot be read: {error}",))
@@ -242,7 +246,8 @@ class MetricsParts:
             confidence=confidence if isinstance(confidence, float | int) else None,
             slices=_usable(SliceMetrics, slices, "slice ", problems),
             train_recall=_usable(TrainRecall, recalls, "train recall ", problems),
-            latency=_usable(LatencyMetrics, latency, "", problems).get("latency"),
+            latency=_usable(LatencyMetrics, parts.get("latency", {}), "", problems).get("latency"),
+            calibration=_usable(Calibration, parts.get("calibration", {}), "", problems).get("calibration"),
             problems=tuple(problems),
         )
 

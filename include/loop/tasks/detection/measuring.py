@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from include.loop.core.records.calibration import Calibration
 from include.loop.core.records.metrics import ClassScore, Mistake, ModelScores
+from include.loop.tasks.calibrating import Wish
 from include.loop.tasks.detection import metrics
+from include.loop.tasks.detection.calibration import calibrate
 from include.loop.tasks.detection.difference import MIN_SCORE, largest_difference
 from include.loop.tasks.detection.drawing import draw, show
 from include.loop.tasks.detection.manifest import LabelledImage
@@ -120,6 +123,15 @@ class DetectionMeasuring:
     ) -> MeasuredDetections:
         matches = match(images, predictions, len(self.classes))
         return MeasuredDetections(self.classes, images, predictions, threshold, matches)
+
+    def calibrate(
+        self,
+        held_out: Mapping[str, Sequence[LabelledImage]],
+        judging: Mapping[str, Sequence[LabelledImage]],
+        predictions: Mapping[str, Sequence[Detection]],
+        wish: Wish,
+    ) -> Calibration:
+        return calibrate(held_out, judging, predictions, self.classes, wish)
 
     def difference(self, expected: Sequence[Detection], answer: Sequence[Detection]) -> float:
         return largest_difference(expected, answer)

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include import recordio
+from include.loop.core.records.calibration import Calibration
 from include.loop.tasks.detection.agreement import compare_boxes
 from include.loop.tasks.detection.algorithm import DetectionAlgorithm
 from include.loop.tasks.detection.answers import BoxAnswer, read_output
+from include.loop.tasks.detection.calibration import apply
 from include.loop.tasks.detection.coco import READERS, write_annotations
 from include.loop.tasks.detection.consensus import agree
 from include.loop.tasks.detection.difficulty import difficulty
@@ -37,6 +39,9 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
 
     def read_foreign(self, body: bytes, ids: Mapping[int, int]) -> list[Detection]:
         return read_foreign(body, len(self.classes), ids)
+
+    def calibrated(self, prediction: Sequence[Detection], by: Calibration) -> list[Detection]:
+        return apply(prediction, by, self.classes)
 
     def question(
         self, prediction: Sequence[Detection] | None, size: tuple[int, int], threshold: float
