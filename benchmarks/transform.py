@@ -1,11 +1,13 @@
 """What a batch transform costs per image, beside what its network alone takes.
 
     python -m benchmarks.transform --images 200
+    python -m benchmarks.transform --images 120 --features lite0 --side 320
 
-Takes a detector of 128 pixels with random weights, JPEGs of a data set of scenes, and a local cloud of its
-own. Prints a table: images per second and CPU milliseconds per image of a transform job (the S3 requests of
-both sides, the model's container and its server among them), and of the same network in this process, one
-image after the other.
+Takes a detector with random weights, JPEGs of coloured patches, and a local cloud of its own. Prints a table:
+images per second and CPU milliseconds per image of a transform job (the S3 requests of both sides, the
+model's container and its server among them), and of the same network in this process: one image after the
+other, an image for each processor at once (as its server does it), and in batches. All of them in turns,
+medians; the share is that of the first of these in the same turn.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ import statistics
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +33,12 @@ from include.algorithms.object_detection.artifact import Artifact, ArtifactSetti
 from include.algorithms.object_detection.hyperparameters import parse_hyperparameters
 from include.algorithms.object_detection.network import initial_variables
 from include.algorithms.object_detection.predict import Predictor
+from include.algorithms.serving import AT_ONCE
 from tests.support.cloud import DETECTION_IMAGE, ROLE, LocalCloud
 from tests.support.sagemaker import transform_request, transformed
 
-_SIDE, _CLASSES = 128, 10
+JOB, ALONE = "a transform job, without its start", "the network alone, in one process"
+_CLASSES = 10
 _FEW = 8  # images of the job that is taken away from the other: its start and its end
 
 
@@ -55,33 +60,53 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transform", description=__doc__)
     parser.add_argument("--images", type=int, default=200, help="of the job (default: %(default)s)")
     parser.add_argument(
-        "--times", type=int, default=3, help="jobs, of which the median (default: %(default)s)"
+        "--times", type=int, default=3, help="turns, of which the median (default: %(default)s)"
     )
+    parser.add_argument("--features", choices=("compact", "lite0"), default="compact")
+    parser.add_argument("--side", type=int, default=128, help="of an image in pixels (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=8, help="images in a batch (default: %(default)s)")
     arguments = parser.parse_args()
-    images = [picture(number) for number in range(arguments.images)]
+    images = [picture(number, arguments.side) for number in range(arguments.images)]
     settings = parse_hyperparameters(
-        {"num_classes": str(_CLASSES), "num_training_samples": "1", "image_shape": str(_SIDE)}
+        {"num_classes": str(_CLASSES), "num_training_samples": "1", "image_shape": str(arguments.side)}
     )
-    kept = ArtifactSettings.model_validate(settings, from_attributes=True)
-    model = Artifact(initial_variables(_CLASSES, 0), kept)
+    kept = ArtifactSettings.of(settings, arguments.features)
+    model = Artifact(initial_variables(_CLASSES, 0, arguments.features), kept)
+    network = Network(model, arguments.batch)
     with tempfile.TemporaryDirectory() as scratch:
         archive = packed(model, Path(scratch, "model"))
         with LocalCloud(Path(scratch, "cloud")) as cloud:
-            starts, jobs = in_a_job(cloud, archive, images, arguments.times)
-    start = min(starts, key=lambda cost: cost.wall)
-    print("| | images/s | CPU ms per image |")
-    print("|---|---:|---:|")
-    rows = [cost.per_image(len(images), start) for cost in jobs]
-    print(_row("a transform job, without its start", *map(statistics.median, zip(*rows, strict=True))))
-    print(_row("the network alone, in one process", *alone(model, images).per_image(len(images))))
+            jobs = Jobs(cloud, archive, images)
+            turns = [
+                {
+                    "few": jobs.run("few", turn),
+                    JOB: jobs.run("in", turn),
+                    ALONE: network.alone(images),
+                    f"{AT_ONCE} at once": network.side_by_side(images),
+                    f"in batches of {arguments.batch}": network.batches(images),
+                }
+                for turn in range(arguments.times + 1)
+            ][1:]  # what is compiled or read for the first time is not counted
+    start = min((turn.pop("few") for turn in turns), key=lambda cost: cost.wall)
+    rows = {
+        what: [turn[what].per_image(len(images), start if what == JOB else None) for turn in turns]
+        for what in turns[0]
+    }
+    alone = rows[ALONE]
+    print("| | images/s | of the network alone | CPU ms per image |")
+    print("|---|---:|---:|---:|")
+    for what, measured in rows.items():
+        shares = [here[0] / there[0] for here, there in zip(measured, alone, strict=True)]
+        rate, cpu = map(statistics.median, zip(*measured, strict=True))
+        print(f"| {what} | {rate:.1f} | {statistics.median(shares):.0%} | {cpu:.1f} |")
     print(f"\nA job of {_FEW} images: {start.wall:.1f} s, {start.cpu:.1f} CPU s.")
 
 
-def picture(number: int) -> bytes:
+def picture(number: int, side: int) -> bytes:
     """A JPEG of coloured patches."""
-    patches = np.random.default_rng(number).integers(0, 255, (_SIDE // 8, _SIDE // 8, 3), np.uint8)
+    patches = np.random.default_rng(number).integers(0, 255, (side // 8, side // 8, 3), np.uint8)
     stream = io.BytesIO()
-    Image.fromarray(patches).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR).save(stream, "JPEG")
+    Image.fromarray(patches).resize((side, side), Image.Resampling.BILINEAR).save(stream, "JPEG")
     return stream.getvalue()
 
 
@@ -95,46 +120,70 @@ def packed(model: Artifact, directory: Path) -> bytes:
     return stream.getvalue()
 
 
-def in_a_job(
-    cloud: LocalCloud, archive: bytes, images: list[bytes], times: int
-) -> tuple[list[Cost], list[Cost]]:
-    """Costs of jobs of a few images, and of jobs of all of them, in turns; the first pair is not counted."""
-    s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
-    s3.create_bucket(Bucket="benchmark")
-    s3.put_object(Bucket="benchmark", Key="model.tar.gz", Body=archive)
-    for number, image in enumerate(images):
-        s3.put_object(Bucket="benchmark", Key=f"in/{number:06}.jpg", Body=image)
-    for number in range(_FEW):
-        s3.put_object(Bucket="benchmark", Key=f"few/{number:06}.jpg", Body=images[number])
-    sagemaker.create_model(
-        ModelName="benchmark",
-        PrimaryContainer={"Image": DETECTION_IMAGE, "ModelDataUrl": "s3://benchmark/model.tar.gz"},
-        ExecutionRoleArn=ROLE,
-    )
+class Jobs:
+    """Transform jobs of these images: of all (``in``), or of a ``few``."""
 
-    def job(prefix: str, number: int) -> Cost:
-        name = f"{prefix}-{number}"
+    def __init__(self, cloud: LocalCloud, archive: bytes, images: list[bytes]) -> None:
+        self._cloud = cloud
+        self._sagemaker, s3 = cloud.client("sagemaker"), cloud.client("s3")
+        s3.create_bucket(Bucket="benchmark")
+        s3.put_object(Bucket="benchmark", Key="model.tar.gz", Body=archive)
+        for number, image in enumerate(images):
+            s3.put_object(Bucket="benchmark", Key=f"in/{number:06}.jpg", Body=image)
+        for number in range(_FEW):
+            s3.put_object(Bucket="benchmark", Key=f"few/{number:06}.jpg", Body=images[number])
+        self._sagemaker.create_model(
+            ModelName="benchmark",
+            PrimaryContainer={"Image": DETECTION_IMAGE, "ModelDataUrl": "s3://benchmark/model.tar.gz"},
+            ExecutionRoleArn=ROLE,
+        )
+
+    def run(self, prefix: str, turn: int) -> Cost:
+        name = f"{prefix}-{turn}"
         request = transform_request(name, "benchmark", "benchmark")
         request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"] = f"s3://benchmark/{prefix}/"
-        before = _cpu_of(cloud)
-        sagemaker.create_transform_job(**request)
-        done = transformed(cloud, name)
+        before = _cpu_of(self._cloud)
+        self._sagemaker.create_transform_job(**request)
+        done = transformed(self._cloud, name)
         if done["TransformJobStatus"] != "Completed":
             raise SystemExit(f"{name}: {done['FailureReason']}")
         wall = (done["TransformEndTime"] - done["CreationTime"]).total_seconds()
         time.sleep(1)  # what a job's processes used is told when they have ended
-        return Cost(wall, _cpu_of(cloud) - before)
-
-    pairs = [(job("few", number), job("in", number)) for number in range(times + 1)][1:]
-    return [few for few, _ in pairs], [many for _, many in pairs]
+        return Cost(wall, _cpu_of(self._cloud) - before)
 
 
-def alone(model: Artifact, images: list[bytes]) -> Cost:
-    """Decoded and detected one by one, as a model's server does it."""
-    settings = model.settings
-    predictor = Predictor(settings, model.variables)
-    predictor.warm_up()
-    return _measured(lambda: [predictor.detect(decode(body, _SIDE, _SIDE).pixels[None]) for body in images])
+class Network:
+    """The model in this process, compiled: one image after the other, and several at once."""
+
+    def __init__(self, model: Artifact, batch: int) -> None:
+        self._predictor, self._batch = Predictor(model.settings, model.variables), batch
+        side = self._side = self._predictor.image_shape
+        for count in (1, batch):
+            self._predictor.detect(np.zeros((count, side, side, 3), np.uint8), count)
+
+    def alone(self, images: list[bytes]) -> Cost:
+        return _measured(lambda: [self._predictor.detect(self._decoded([body])) for body in images])
+
+    def side_by_side(self, images: list[bytes]) -> Cost:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return _measured(
+                lambda: list(pool.map(lambda body: self._predictor.detect(self._decoded([body])), images))
+            )
+
+    def batches(self, images: list[bytes]) -> Cost:
+        return _measured(
+            lambda: [
+                self._predictor.detect(self._decoded(some), self._batch)
+                for some in batched(images, self._batch)
+            ]
+        )
+
+    def _decoded(self, images: Iterable[bytes]) -> np.ndarray:
+        return np.stack([decode(body, self._side, self._side).pixels for body in images])
+
+
+def batched(images: list[bytes], size: int) -> Iterator[list[bytes]]:
+    return (images[first : first + size] for first in range(0, len(images), size))
 
 
 def _measured(work: Callable[[], object]) -> Cost:
@@ -147,10 +196,6 @@ def _cpu_of(cloud: LocalCloud) -> float:
     """Of the cloud and of all that it has started, also of what has ended and was not waited for yet."""
     root = psutil.Process(cloud.process.pid)
     return sum(sum(process.cpu_times()[:4]) for process in [root, *root.children(recursive=True)])
-
-
-def _row(what: str, rate: float, milliseconds: float) -> str:
-    return f"| {what} | {rate:.0f} | {milliseconds:.1f} |"
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """The `serve` command's web application: /ping, /execution-parameters, and an image per /invocations.
 
-Takes what an algorithm answers an image with. Decoding runs in the thread pool for concurrent requests; the
-network is the algorithm's to guard.
+Takes what an algorithm answers an image with. As many images are answered at once as there are processors,
+each by a thread: one image alone leaves a part of them idle.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 
@@ -20,6 +21,7 @@ from include.algorithms.container import Container, logger
 from include.algorithms.images import ImageError
 
 _CONTENT_TYPES = ("image/jpeg", "image/png", "application/x-image")
+AT_ONCE = os.cpu_count() or 1  # images; each has the network's memory
 _LARGEST = 6  # MB: SageMaker's own limit for a request to an endpoint
 
 # Image bytes and the Accept header (without spaces) to the answer; ImageError when it is no image.
@@ -32,17 +34,20 @@ def listen(container: Container, answer: Answer, model: str) -> None:
     """
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
     logger.info("serving %s on port %d", model, port)
-    uvicorn.run(_application(answer), host=container.bind_host, port=port, log_level="warning")
+    uvicorn.run(application(answer), host=container.bind_host, port=port, log_level="warning")
 
 
-def _application(answer: Answer) -> Starlette:
+def application(answer: Answer) -> Starlette:
+    """What is served."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
     async def ping(_: Request) -> Response:
         return Response(status_code=200)
 
     async def execution_parameters(_: Request) -> Response:
         return JSONResponse(
             {
-                "MaxConcurrentTransforms": os.cpu_count() or 1,
+                "MaxConcurrentTransforms": AT_ONCE,
                 "BatchStrategy": "SINGLE_RECORD",
                 "MaxPayloadInMB": _LARGEST,
             }
@@ -57,7 +62,8 @@ def _application(answer: Answer) -> Starlette:
         body = await request.body()
         accept = request.headers.get("accept", "").replace(" ", "")
         try:
-            return await run_in_threadpool(answer, body, accept)
+            async with turns:
+                return await run_in_threadpool(answer, body, accept)
         except ImageError as error:
             return _problem(400, str(error))
 

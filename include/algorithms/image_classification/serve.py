@@ -1,15 +1,13 @@
 """The `serve` command: the model in SM_ML_ROOT/model, answering as SageMaker's Image Classification answers.
 
 An endpoint's answer is an array of scores in the order of the classes; batch transform, and whoever accepts
-JSON Lines, gets them as ``{"prediction": […]}``. The network runs one image at a time, since it uses every
-core anyway.
+JSON Lines, gets them as ``{"prediction": […]}``.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import threading
 
 from starlette.responses import Response
 
@@ -27,13 +25,11 @@ def serve(container: Container) -> None:
     trained = artifact.read(container.model)
     predictor = Predictor(trained.kind, trained.variables)
     predictor.warm_up()
-    shape, network = predictor.image_shape, threading.Lock()
+    shape = predictor.image_shape
     is_batch = os.environ.get("SAGEMAKER_BATCH") == "true"  # set by SageMaker in a transform job's container
 
     def answer(body: bytes, accept: str) -> Response:
-        pixels = decode(body, shape.width, shape.height).pixels
-        with network:
-            scores = predictor.scores(pixels)
+        scores = predictor.scores(decode(body, shape.width, shape.height).pixels)
         if is_batch or accept == _LINES:
             return Response(json.dumps({"prediction": scores}), media_type=_LINES)
         return Response(json.dumps(scores), media_type="application/json")

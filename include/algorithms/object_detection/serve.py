@@ -1,12 +1,8 @@
-"""The `serve` command: the model in SM_ML_ROOT/model, answering as SageMaker's Object Detection answers.
-
-The network runs one image at a time, since it uses every core anyway.
-"""
+"""The `serve` command: the model in SM_ML_ROOT/model, answering as SageMaker's Object Detection answers."""
 
 from __future__ import annotations
 
 import json
-import threading
 
 from starlette.responses import Response
 
@@ -25,12 +21,10 @@ def serve(container: Container) -> None:
     settings = trained.settings
     predictor = Predictor(settings, trained.variables)
     predictor.warm_up()
-    network = threading.Lock()
 
     def answer(body: bytes, accept: str) -> Response:
         picture = decode(body, predictor.image_shape, predictor.image_shape)
-        with network:
-            rows = predictor.detect(picture.pixels[None])[0]
+        rows = predictor.detect(picture.pixels[None])[0]
         said = _annotation(picture, rows) if accept == _ANNOTATION else {"prediction": rows.tolist()}
         return Response(json.dumps(said), media_type="application/json")
 

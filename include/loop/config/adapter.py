@@ -30,6 +30,8 @@ LOOP_VALUES = frozenset(
     }
 )
 SAGEMAKER = "sagemaker"
+# The metric whose value is the number of the epoch that the others are of.
+EPOCH = "epoch"
 # The readers of replies that have a name; which task has which is in include/loop/tasks.
 NAMED_READERS = (SAGEMAKER, "coco-results")
 FUNCTION = re.compile(r"[a-zA-Z_][\w.]*:[a-zA-Z_]\w*", re.ASCII)
@@ -79,10 +81,6 @@ def _expressions(values: dict[str, str]) -> dict[str, str]:
                 f"which is the value; this one has {groups}"
             )
     fields = [metric_field(name) for name in values]
-    if taken := sorted(name for name in values if metric_field(name) == "epoch"):
-        raise ValueError(
-            f"{taken[0]}: this is the epoch's number in the curves; give the metric another name"
-        )
     if len({*fields}) < len(fields):
         raise ValueError(
             f"{', '.join(values)}: the curves keep a name's letters and digits, and _ for all between, so "
@@ -141,7 +139,8 @@ class AdapterChannels(Strict):
 
 class ImageAdapter(Strict):
     """``hyperparameters``: name in the image → text, with the loop's values in braces; None for SageMaker's
-    own names. ``metrics``: name → regular expression over the training log with one group, the value.
+    own names. ``metrics``: name → regular expression over the training log with one group, the value; that of
+    ``epoch`` is the number of the epoch that the line and those after it tell of.
     ``content_type`` and ``accept`` go with each image that is predicted, ``output`` reads the reply.
     """
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.loop.config.adapter import metric_field
+from include.loop.config.adapter import EPOCH, metric_field
 from include.loop.core.records.models import TrainingCurves
 from include.loop.tasks.algorithm import LogPatterns
 from include.loop.training.logs import TrainingLog
@@ -93,10 +93,13 @@ def read_curves(lines: Iterable[str], patterns: LogPatterns) -> TrainingCurves:
 
 
 def read_metrics(lines: Iterable[str], metrics: Mapping[str, str]) -> TrainingCurves:
-    """The values that regular expressions find in log lines, by metric. Which epoch one is of is counted: the
-    first value of a metric is the first epoch's. Of each the first MOST_VALUES are kept.
+    """The values that regular expressions find in log lines, by metric. Which epoch one is of is told by the
+    metric ``epoch``; without it it is counted, and the first value of a metric is the first epoch's. Of each
+    the first MOST_VALUES are kept.
     """
     patterns = [(metric_field(name), re.compile(text)) for name, text in metrics.items()]
+    if any(name == EPOCH for name, _ in patterns):
+        return _read_numbered(lines, dict(patterns))
     found: dict[str, list[float | None]] = {name: [] for name, _ in patterns}
     for line in lines:
         for name, pattern in patterns:
@@ -110,6 +113,23 @@ def read_metrics(lines: Iterable[str], metrics: Mapping[str, str]) -> TrainingCu
             for number in range(count)
         )
     )
+
+
+def _read_numbered(lines: Iterable[str], patterns: Mapping[str, re.Pattern[str]]) -> TrainingCurves:
+    """A job that was interrupted goes on from its checkpoint, and tells of some epochs twice: the later value
+    counts.
+    """
+    epochs: dict[int, dict[str, float | None]] = {}
+    number: int | None = None
+    for line in lines:
+        if match := patterns[EPOCH].search(line):
+            number = next(map(int, _finite(match[1] or "")), number)
+        if number is None or (number not in epochs and len(epochs) == MOST_VALUES):
+            continue
+        for name, pattern in patterns.items():
+            if name != EPOCH and (match := pattern.search(line)):
+                epochs.setdefault(number, {})[name] = next(iter(_finite(match[1] or "")), None)
+    return TrainingCurves(epochs=tuple({"epoch": number} | epochs[number] for number in sorted(epochs)))
 
 
 def _finite(text: str) -> list[float]:

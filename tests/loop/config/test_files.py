@@ -205,10 +205,6 @@ def test_reading_configuration_imports_nothing_heavy():
         ("{metrics: {mAP: 'mAP=.*'}}", "adapter.metrics: mAP: must be a regular expression of at most 500"),
         ("{metrics: {mAP: 'mAP=(.*'}}", "adapter.metrics: mAP: is no regular expression (missing )"),
         (
-            "{metrics: {epoch: 'epoch=(.*)'}}",
-            "adapter.metrics: epoch: this is the epoch's number in the curves",
-        ),
-        (
             "{metrics: {loss a: '(.)', loss_a: '(.)'}}",
             "adapter.metrics: loss a, loss_a: the curves keep a name's",
         ),

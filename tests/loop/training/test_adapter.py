@@ -184,6 +184,19 @@ def test_metrics_of_a_log_are_counted_epoch_by_epoch():
     )
 
 
+def test_after_a_restart_metrics_go_on_at_the_epoch_that_the_log_names():
+    log = ["mAP=0.9 of before", "epoch 1", "mAP=0.1", "epoch 2 mAP=0.2", "epoch 3", "stopped"]
+    log += ["resumed", "epoch 2 mAP=0.3", "epoch x mAP=nan", "epoch 3 mAP=0.4"]
+    metrics = {"validation:mAP": r"mAP=(\S+)", "epoch": r"epoch (\S+)"}
+    assert read_metrics(log, metrics).epochs == (
+        {"epoch": 1, "validation_mAP": 0.1},
+        {"epoch": 2, "validation_mAP": None},
+        {"epoch": 3, "validation_mAP": 0.4},
+    )
+    endless = (f"epoch {number} mAP=1" for number in range(200_000))
+    assert len(read_metrics(endless, metrics).epochs) == MOST_VALUES
+
+
 def test_a_metric_that_is_written_every_step_keeps_its_first_values_only():
     curves = read_metrics((f"loss={number}" for number in range(200_000)), {"loss": r"loss=(\S+)"})
     assert len(curves.epochs) == MOST_VALUES
