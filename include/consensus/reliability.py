@@ -46,10 +46,12 @@ class Rates:
     """How a worker answers, who answered so many ``images`` with so many ``boxes``: the shares that are
     ``found`` of the things there are, and of the found ones that have the ``right`` class (by class too); the
     share of boxes that are ``extra``, of nothing; and the ``spread`` of a side, as a share of the box's size.
+    ``judged`` is what this rests on: the things that others found on images with three answers or more.
     """
 
     images: int
     boxes: int
+    judged: float
     found: float
     extra: float
     right: float
@@ -79,9 +81,14 @@ class Candidate(Generic[B]):
         return self.there * self.right
 
     @property
+    def is_sure(self) -> bool:
+        """Whether it may be taken for true that it is there, and of this class."""
+        return self.probability >= 1 - DOUBT
+
+    @property
     def is_open(self) -> bool:
         """Whether it is in doubt that it is there, or as what."""
-        return self.there > DOUBT and self.probability < 1 - DOUBT
+        return self.there > DOUBT and not self.is_sure
 
 
 @dataclass(frozen=True)
@@ -148,8 +155,6 @@ class _Guess:
 
 def _believe(votes: Votes[B], guess: _Guess) -> Floats:
     """For each row the probability that the thing is there and of this class."""
-    if not votes.groups:
-        return np.empty(0)
     rows = len(votes.row_group)
     found, right = guess.found[votes.worker, votes.label], guess.right[votes.worker, votes.label]
     wrong = (1 - right) / max(votes.classes - 1, 1)
@@ -209,10 +214,13 @@ def _rates(votes: Votes[B], guess: _Guess, belief: Floats, spread: Floats) -> di
     weight = np.bincount(votes.row_label, belief, len(votes.labels))
     boxes = np.bincount(votes.box_worker, minlength=len(votes.names))
     total = max(float(weight.sum()), 1e-9)
+    judged = belief[votes.row] * (votes.others > 0) * votes.judged[votes.row_group[votes.row]]
+    judged = votes.counted(judged).sum(axis=1)
     return {
         name: Rates(
             images=votes.answered[place],
             boxes=int(boxes[place]),
+            judged=float(judged[place]),
             found=float(guess.found[place] @ weight / total),
             extra=float(guess.extra[place]),
             right=float(guess.right[place] @ weight / total),
