@@ -152,7 +152,12 @@ def test_workers_who_draw_the_same_get_what_they_drew(boxes, workers):
 
 LEFT, RIGHT = Box("cat", 0, 0, 10, 10), Box("dog", 40, 0, 10, 10)
 # What c answers where a and b draw these two: as often right as not, and as often nothing.
-CARELESS = ([LEFT, RIGHT], [Box("dog", 0, 0, 10, 10), Box("cat", 40, 0, 10, 10)], [], [])
+CARELESS: tuple[list[Box], ...] = (
+    [LEFT, RIGHT],
+    [Box("dog", 0, 0, 10, 10), Box("cat", 40, 0, 10, 10)],
+    [],
+    [],
+)
 
 
 def after(images: int, *last: list[Box]) -> list[AgreedBox] | tuple[Box, ...]:
@@ -194,9 +199,20 @@ def test_who_is_alone_is_right_however_well_known():
     assert after(MANY, [CAT]) == [AgreedBox(CAT, 1.0)]
 
 
-def test_something_of_which_half_see_something_else_is_in_doubt_among_the_well_known_too():
+def test_where_two_careless_workers_see_different_things_the_image_is_in_doubt():
+    """Each box for itself is outweighed by the careful worker who drew nothing."""
     tall = Box("cat", 10, 10, 20, 42)
-    assert after(MANY, [CAT], [tall], []) == (CAT, tall)
+    usual = [
+        [answer(w, *boxes) for w, boxes in zip("abc", drawn, strict=True)]
+        for number in range(2 * MANY)
+        for drawn in [([LEFT, RIGHT], CARELESS[number % 4], CARELESS[number // 4 % 4])]
+    ]
+    alone = [answer("a"), answer("b", CAT), answer("c")]
+    both = [answer("a"), answer("b", CAT), answer("c", tall)]
+    *_, outweighed, doubtful = agree_on_all([*usual, alone, both], 3)
+    assert outweighed == []
+    assert isinstance(doubtful, BoxesInDoubt)
+    assert doubtful.boxes == (CAT, tall)
 
 
 def test_one_answer_by_an_unknown_worker_leaves_the_image_to_the_majority():
