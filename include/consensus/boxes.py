@@ -100,18 +100,21 @@ def agree_on_boxes(answers: Sequence[Sequence[B]]) -> list[AgreedBox[B]]:
     ]
 
 
-def group_boxes(answers: Sequence[Sequence[B]]) -> list[Group[B]]:
-    """All boxes, those together that are of one thing. TooManyPairs when that would take minutes to tell."""
+def group_boxes(answers: Sequence[Sequence[B]], any_label: bool = False) -> list[Group[B]]:
+    """All boxes, those together that are of one thing: with ``any_label`` those of other labels too, after
+    the ones of the same. TooManyPairs when that would take minutes to tell.
+    """
     drawn = [(worker, box) for worker, boxes in enumerate(answers) for box in boxes]
     workers = np.array([worker for worker, _ in drawn], dtype=np.int64)
     labels = _ranks([box.label for _, box in drawn])
     ones, others, overlap = near([box for _, box in drawn], of_union, MIN_IOU)
-    fit = (workers[ones] != workers[others]) & (labels[ones] == labels[others])
-    ones, others, overlap = ones[fit], others[fit], overlap[fit]
+    other_label = labels[ones] != labels[others]
+    fit = (workers[ones] != workers[others]) & (any_label | ~other_label)
+    ones, others, overlap, other_label = ones[fit], others[fit], overlap[fit], other_label[fit]
     # Between pairs that overlap alike the boxes decide, so that the order of the answers does not.
     rank = _ranks([(box.label, box.left, box.top, box.width, box.height) for _, box in drawn])
     low, high = np.minimum(rank[ones], rank[others]), np.maximum(rank[ones], rank[others])
-    closest = np.lexsort((others, ones, high, low, -overlap))
+    closest = np.lexsort((others, ones, high, low, -overlap, other_label))
     pairs = zip(ones[closest].tolist(), others[closest].tolist(), strict=True)
     return [[drawn[part] for part in group] for group in join(workers.tolist(), pairs)]
 

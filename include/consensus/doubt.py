@@ -16,7 +16,7 @@ A worker who is alone is a majority.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,18 @@ def agree_or_doubt(answers: Sequence[Sequence[B]]) -> list[AgreedBox[B]]:
 
 def _doubtful(groups: Sequence[Group[B]], workers: int) -> list[B]:
     """Of the boxes without a majority those that have none against them."""
+    return [box for box, size, voices in _voices(groups) if 2 * max(size, voices) >= workers]
+
+
+def contested(groups: Sequence[Group[B]], workers: int) -> list[B]:
+    """Of groups that are left out each for itself, the boxes at whose place half of the workers or more drew
+    something, though not the same.
+    """
+    return [box for box, size, voices in _voices(groups) if voices > size and 2 * voices >= workers]
+
+
+def _voices(groups: Sequence[Group[B]]) -> Iterator[tuple[B, int, int]]:
+    """Each box, the size of its group, and how many workers drew something at its place."""
     drawn = [item for group in groups for item in group]
     sizes = [len(group) for group in groups for _ in group]
     there = [{worker} for worker, _ in drawn]
@@ -63,11 +75,8 @@ def _doubtful(groups: Sequence[Group[B]], workers: int) -> list[B]:
     for i, j in zip(ones.tolist(), others.tolist(), strict=True):
         there[i].add(drawn[j][0])
         there[j].add(drawn[i][0])
-    return [
-        box
-        for (_, box), size, voices in zip(drawn, sizes, there, strict=True)
-        if 2 * max(size, len(voices)) >= workers
-    ]
+    for (_, box), size, voices in zip(drawn, sizes, there, strict=True):
+        yield box, size, len(voices)
 
 
 def _of_smaller(shared: Floats, area: Floats, areas: Floats) -> Floats:

@@ -12,7 +12,7 @@ from include.loop.tasks.detection.algorithm import DetectionAlgorithm
 from include.loop.tasks.detection.answers import BoxAnswer, read_output
 from include.loop.tasks.detection.calibration import apply
 from include.loop.tasks.detection.coco import READERS, write_annotations
-from include.loop.tasks.detection.consensus import agree
+from include.loop.tasks.detection.consensus import AgreedBox, agree_on_all
 from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage, describe, manifest_value, read_value
 from include.loop.tasks.detection.measuring import DetectionMeasuring
@@ -57,16 +57,15 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
     def write_labels(
         self, asked: Sequence[tuple[Sequence[BoxAnswer], Origin]]
     ) -> list[dict[str, Any] | ReviewersDisagree]:
-        return [self._write_label(answers, origin) for answers, origin in asked]
+        agreed = agree_on_all([answers for answers, _ in asked], len(self.classes))
+        return [
+            boxes if isinstance(boxes, ReviewersDisagree) else self._line(boxes, answers, origin)
+            for boxes, (answers, origin) in zip(agreed, asked, strict=True)
+        ]
 
-    def _write_label(
-        self, answers: Sequence[BoxAnswer], origin: Origin
-    ) -> dict[str, Any] | ReviewersDisagree:
-        """Each image stands for itself: boxes are compared with those of the same image only."""
-        try:
-            boxes = agree(answers)
-        except ReviewersDisagree as error:
-            return error
+    def _line(
+        self, boxes: Sequence[AgreedBox], answers: Sequence[BoxAnswer], origin: Origin
+    ) -> dict[str, Any]:
         submitted = max(answer.submitted for answer in answers)
         workers = [answer.worker for answer in answers]
         line = manifest_value(self.label_attribute, self.classes, origin, boxes, submitted, workers)

@@ -4,6 +4,7 @@ answers never matters.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.tasks.detection.answers import Box, BoxAnswer
-from include.loop.tasks.detection.consensus import AgreedBox, BoxesInDoubt, agree
+from include.loop.tasks.detection.consensus import AgreedBox, BoxesInDoubt, agree, agree_on_all
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 BOXES = st.builds(
@@ -147,3 +148,75 @@ def test_workers_who_draw_the_same_get_what_they_drew(boxes, workers):
     agreed = agree([answer(f"w{number}", *boxes) for number in range(workers)])
     assert [item.box for item in agreed] == sorted(boxes)
     assert all(item.confidence == 1 for item in agreed)
+
+
+LEFT, RIGHT = Box("cat", 0, 0, 10, 10), Box("dog", 40, 0, 10, 10)
+# What c answers where a and b draw these two: as often right as not, and as often nothing.
+CARELESS: tuple[list[Box], ...] = (
+    [LEFT, RIGHT],
+    [Box("dog", 0, 0, 10, 10), Box("cat", 40, 0, 10, 10)],
+    [],
+    [],
+)
+
+
+def after(images: int, *last: list[Box]) -> list[AgreedBox] | tuple[Box, ...]:
+    """What the answers of a, b and c to one more image come to, after so many others, or what is in doubt."""
+    drawn = [([LEFT, RIGHT], [LEFT, RIGHT], CARELESS[number % 4]) for number in range(images)]
+    answers = [[answer(w, *boxes) for w, boxes in zip("abc", item, strict=False)] for item in [*drawn, last]]
+    found = agree_on_all(answers, 3)[-1]
+    return found.boxes if isinstance(found, BoxesInDoubt) else found
+
+
+MANY = 40
+CAT_AND_FAR = [CAT], [replace(CAT, left=12)], [replace(CAT, left=16)]
+
+
+def test_of_two_who_disagree_the_one_who_is_known_to_be_careful_is_right():
+    (found,) = after(MANY, [CAT], [], [DOG])[:1]
+    assert isinstance(found, AgreedBox)
+    assert found.box == CAT
+    assert 0.7 < found.confidence < 1
+    assert after(MANY, [], [], [CAT]) == []
+    # Two careful ones say different things, and the word of the third is none to decide by.
+    assert after(MANY, [CAT], [DOG], []) == (CAT, DOG)
+
+
+def test_the_confidence_is_the_probability_and_the_sides_are_those_of_the_careful_ones():
+    (found,) = after(MANY, *CAT_AND_FAR)
+    assert isinstance(found, AgreedBox)
+    assert 0.99 < found.confidence <= 1
+    assert 10 <= found.box.left <= 12
+    assert (found.box.top, found.box.width, found.box.height) == (10, 20, 20)
+
+
+@pytest.mark.parametrize("last", [([CAT], [DOG], [DOG]), ([CAT], [], [DOG]), CAT_AND_FAR, ([CAT],)])
+def test_of_workers_who_are_hardly_known_the_majority_decides(last):
+    assert after(4, *last) == told([answer(w, *boxes) for w, boxes in zip("abc", last, strict=False)])
+
+
+def test_who_is_alone_is_right_however_well_known():
+    assert after(MANY, [CAT]) == [AgreedBox(CAT, 1.0)]
+
+
+def test_where_two_careless_workers_see_different_things_the_image_is_in_doubt():
+    """Each box for itself is outweighed by the careful worker who drew nothing."""
+    tall = Box("cat", 10, 10, 20, 42)
+    usual = [
+        [answer(w, *boxes) for w, boxes in zip("abc", drawn, strict=True)]
+        for number in range(2 * MANY)
+        for drawn in [([LEFT, RIGHT], CARELESS[number % 4], CARELESS[number // 4 % 4])]
+    ]
+    alone = [answer("a"), answer("b", CAT), answer("c")]
+    both = [answer("a"), answer("b", CAT), answer("c", tall)]
+    *_, outweighed, doubtful = agree_on_all([*usual, alone, both], 3)
+    assert outweighed == []
+    assert isinstance(doubtful, BoxesInDoubt)
+    assert doubtful.boxes == (CAT, tall)
+
+
+def test_one_answer_by_an_unknown_worker_leaves_the_image_to_the_majority():
+    usual = [[answer(w, LEFT, RIGHT) for w in "abc"]] * MANY
+    found = agree_on_all([*usual, [answer("a", CAT), answer("b", CAT), answer("new", DOG)]], 3)
+    assert found[-1] == [AgreedBox(CAT, 0.6667)]
+    assert agree_on_all([], 3) == []
