@@ -176,11 +176,6 @@ def is_summary(uri: str) -> bool:
     return uri.endswith("/summary.json")
 
 
-def is_started(uri: str) -> bool:
-    """Whether a listed object below RUNS says when a batch's questions were asked."""
-    return uri.endswith("/started.json")
-
-
 def is_labels_manifest(uri: str) -> bool:
     """Whether a listed object below LABELS has the labels of a shard."""
     return uri.endswith("/augmented.manifest")

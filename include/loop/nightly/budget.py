@@ -6,13 +6,15 @@ month is that in which people are asked, so that a backfill over last year's ima
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import datetime
 
 from include.loop.core import layout
-from include.loop.core.records.nightly import LabelSummary, Started
-from include.loop.core.records.triage import frame_of, read_looked_at
-from include.loop.core.storage import Storage
+from include.loop.core.records.nightly import Question, Started
+from include.loop.core.records.triage import read_looked_at
+from include.loop.core.storage import THREADS_OF_SMALL_REQUESTS, Storage, in_parallel
 from include.loop.core.times import now
+from include.loop.trials.shards import committed_shards
 from include.loop.workspace import Workspace
 
 
@@ -34,16 +36,30 @@ def find_budget(workspace: Workspace, batch: str) -> float | None:
 def _spent(storage: Storage, batch: str) -> float:
     """Seconds of this month's other batches: what their answers took, or are expected to."""
     today, total = now(), 0.0
-    asked = [layout.folder_of(item.uri) for item in storage.list(layout.RUNS) if layout.is_started(item.uri)]
-    for folder in asked:
-        other = folder.removeprefix(layout.BATCH_FOLDER)
-        at = datetime.fromisoformat(Started.read(storage, other).started_at)
-        if other == batch or (at.year, at.month) != (today.year, today.month):
+    committed = dict(committed_shards(storage, keep=True))
+    taken = {late for summary in committed.values() for late in summary.late_loops}
+    # By folder: below them lies an output for every image that was ever predicted.
+    others = [name for name in layout.batch_folders(storage.list_folders(layout.RUNS)) if name != batch]
+    found = in_parallel(lambda name: Started.find(storage, name), others, THREADS_OF_SMALL_REQUESTS)
+    for other, started in zip(others, found, strict=True):
+        if started is None:
             continue
-        done = LabelSummary.find(storage, other)
-        total += done.reviewer_seconds if done else _expected(storage, other)
+        at = datetime.fromisoformat(started.started_at)
+        if (at.year, at.month) != (today.year, today.month):
+            continue
+        if other not in committed:
+            total += _expected(storage, other)
+            continue
+        # People may still answer what was open at the batch's deadline.
+        left = {loop for loop in committed[other].open_loops if (other, loop) not in taken}
+        total += committed[other].reviewer_seconds + (_expected(storage, other, left) if left else 0.0)
     return total
 
 
-def _expected(storage: Storage, batch: str) -> float:
-    return float(frame_of(read_looked_at(storage, batch))["expected_seconds"].sum())
+def _expected(storage: Storage, batch: str, loops: Container[str] | None = None) -> float:
+    """Of all that a batch asks, or of some of its loops."""
+    rows = read_looked_at(storage, batch)
+    if loops is not None:
+        images = {one.image for one in Question.read_all(storage, batch) if one.loop in loops}
+        rows = [row for row in rows if row.image in images]
+    return sum(row.expected_seconds for row in rows)

@@ -9,10 +9,12 @@ from random import Random
 import pytest
 
 from include.loop.config import ReviewSettings
+from include.loop.core import layout
 from include.loop.core.records import parts
 from include.loop.core.records.nightly import AnswerTimes, LabelSummary, PinnedModel, Predictions
 from include.loop.core.records.triage import Decision, Row
-from include.loop.nightly import batch, labels, plan, predictions, triage
+from include.loop.core.storage import Storage, StoredObject
+from include.loop.nightly import batch, budget, labels, plan, predictions, triage
 from include.loop.nightly.choosing import ask, with_cost
 from include.loop.nightly.effort import BATCHES, Estimate, learn, times_of
 from include.loop.nightly.looks import Look
@@ -42,7 +44,7 @@ def predicted(place: Place, night: str, objects: Sequence[int]) -> None:
 
 def test_thirty_nights_keep_to_their_budget_by_what_is_learned_and_use_it():
     """People take 6 seconds an image and 4 an object, which the settings do not know."""
-    random, review, budget = Random(1), ReviewSettings(seconds_per_image=30), 900.0
+    random, review, most = Random(1), ReviewSettings(seconds_per_image=30), 900.0
     told: list[AnswerTimes] = []
     took = []
     for number in range(30):
@@ -58,14 +60,14 @@ def test_thirty_nights_keep_to_their_budget_by_what_is_learned_and_use_it():
         def price(row: Row, estimate: Estimate = estimate) -> Row:
             return with_cost(row, estimate.seconds(row.shown), review)
 
-        asked = [row for row in ask(rows, 500, look, price, budget) if row.decision is Decision.ASK]
+        asked = [row for row in ask(rows, 500, look, price, most) if row.decision is Decision.ASK]
         expected = sum(row.expected_seconds for row in asked)
-        assert budget - 40 < expected <= budget
+        assert most - 40 < expected <= most
         answers = [(row.shown or 0, 6 + 4 * (row.shown or 0) + random.uniform(-2, 2)) for row in asked]
         told.append(times_of(answers))
         took.append(sum(seconds for _, seconds in answers))
-    assert max(took[1:]) < 1.05 * budget
-    assert min(took[1:]) > 0.9 * budget
+    assert max(took[1:]) < 1.05 * most
+    assert min(took[1:]) > 0.9 * most
 
 
 def test_what_turns_out_to_be_nothing_to_ask_about_leaves_its_seconds_to_the_next():
@@ -87,7 +89,7 @@ def test_what_turns_out_to_be_nothing_to_ask_about_leaves_its_seconds_to_the_nex
 
 
 @pytest.mark.parametrize(
-    ("budget", "asked"),
+    ("most", "asked"),
     [
         ({}, 6),
         ({"seconds": 125}, 4),
@@ -96,14 +98,14 @@ def test_what_turns_out_to_be_nothing_to_ask_about_leaves_its_seconds_to_the_nex
         ({"seconds": 29}, 0),
     ],
 )
-def test_seconds_or_dollars_of_a_night_or_a_month_whichever_is_less(make_place, budget, asked):
+def test_seconds_or_dollars_of_a_night_or_a_month_whichever_is_less(make_place, most, asked):
     place = make_place(
-        review={"seconds_per_image": 30, "dollars_per_hour": 12}, triage={"budget": budget, "audit_share": 0}
+        review={"seconds_per_image": 30, "dollars_per_hour": 12}, triage={"budget": most, "audit_share": 0}
     )
     predicted(place, NIGHT, [1] * 6)
     decided = triage.triage(place.workspace, NIGHT)
     assert (decided.ask, decided.expected_seconds) == (asked, 30 * asked)
-    assert (decided.budget is None) == (not budget)
+    assert (decided.budget is None) == (not most)
     left = [row.reason for row in read_rows(place.storage, NIGHT) if row.decision is Decision.SKIP]
     assert all(reason.endswith("; over the cap of 100, or over the budget") for reason in left)
     assert triage.triage(place.workspace, NIGHT) == decided
@@ -126,6 +128,28 @@ def test_a_month_has_left_what_its_other_nights_did_not_take(make_place):
     place.assemble()
     took = LabelSummary.read(place.storage, NIGHT).reviewer_seconds
     assert triage.triage(place.workspace, NEXT).budget == pytest.approx(200 - took)
+
+
+def test_what_is_open_after_its_nights_deadline_is_still_to_be_paid(make_place, monkeypatch):
+    place = make_place(
+        review={"seconds_per_image": 30}, triage={"budget": {"month_seconds": 200}, "audit_share": 0}
+    )
+    place.set_up_review()
+    predicted(place, NIGHT, [1] * 4)
+    triage.triage(place.workspace, NIGHT)
+    place.ask()
+    place.assemble()
+    assert len(LabelSummary.read(place.storage, NIGHT).open_loops) == 4
+    predicted(place, NEXT, [1] * 4)
+    listed, below = Storage.list, []
+
+    def listing(storage: Storage, location: str) -> Iterator[StoredObject]:
+        below.append(location)
+        return listed(storage, location)
+
+    monkeypatch.setattr(Storage, "list", listing)
+    assert budget.find_budget(place.workspace, NEXT) == 80, "nobody has answered, and everybody still may"
+    assert layout.RUNS not in below, "an output of every image that was ever predicted lies there"
 
 
 def test_what_answers_took_is_kept_with_the_labels_and_the_next_plan_goes_by_it(make_place):
