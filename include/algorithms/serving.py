@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -39,7 +39,7 @@ def listen(container: Container, answer: Answer, model: str) -> None:
 
 def application(answer: Answer) -> Starlette:
     """What is served."""
-    turns = asyncio.Semaphore(AT_ONCE)
+    threads = ThreadPoolExecutor(AT_ONCE)  # of its own: that of Starlette has 40, whatever the machine
 
     async def ping(_: Request) -> Response:
         return Response(status_code=200)
@@ -62,8 +62,7 @@ def application(answer: Answer) -> Starlette:
         body = await request.body()
         accept = request.headers.get("accept", "").replace(" ", "")
         try:
-            async with turns:
-                return await run_in_threadpool(answer, body, accept)
+            return await asyncio.get_running_loop().run_in_executor(threads, answer, body, accept)
         except ImageError as error:
             return _problem(400, str(error))
 
