@@ -340,6 +340,18 @@ def test_a_checkout_below_tmp_is_seen_in_the_containers_own_tmp(monkeypatch: pyt
         assert Path(home, "scratch", "tmp", "own").exists()
 
 
+def test_a_cloud_that_a_script_of_tmp_started_shows_no_machines_tmp(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sandbox, "missing", lambda: "")
+    monkeypatch.setattr(sys, "path", ["/tmp", *sys.path])
+    room = sandbox.Room(tmp_path / "scratch", tmp_path / "cache", tmp_path / "data", "include")
+    line = sandbox.command(room)
+    assert [line[at - 2 : at] for at, word in enumerate(line) if word == "/tmp"] == [
+        ["--bind", str(room.scratch / "tmp")]
+    ]
+
+
 def test_without_bubblewrap_the_cloud_and_each_job_say_so(bare_cloud: LocalCloud, this_try: str) -> None:
     """The same contract, and an environment that is as clean; but no walls, and nobody is left in doubt."""
     bucket = bare_cloud.make_bucket(this_try)

@@ -137,11 +137,11 @@ def environment(room: Room, tree: Path) -> dict[str, str]:
 
 
 def _shared() -> list[Path]:
-    """Python and what it imports here, but for the project: that has more in it than programs."""
+    """Python and what it imports here, but for the project and /tmp: they have more in them than programs."""
     libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
     paths = [sys.prefix, sys.base_prefix, *sys.path, *libraries]
     found = {Path(path).absolute() for path in paths if path and Path(path).is_dir()}
-    found -= {PROJECT_ROOT}
+    found -= {PROJECT_ROOT, Path(_TMP)}  # a script of /tmp has it in sys.path: the container's is another one
     return sorted(path for path in found if not any(parent in found for parent in path.parents))
 
 
