@@ -18,6 +18,8 @@ ARCHIVED = "InvalidObjectState"
 DENIED = "AccessDenied"
 # KMS.DisabledException and its like: the object's key is disabled, is to be deleted, or is none for this.
 OF_KMS = "KMS."
+# But for those of a moment: S3 hands on that KMS has too much to do, or did not answer. Trying again helps.
+OF_A_MOMENT = ("Throttl", "RateExceeded", "Timeout", "Internal", "Unavailable")
 
 
 class Denied(BadRecord):
@@ -43,7 +45,7 @@ def why_withheld(error: ClientError) -> BadRecord | None:
             f"the object is archived{f' ({kind})' if kind else ''}: nobody can read it before it is restored "
             "(aws s3api restore-object)"
         )
-    if code.startswith(OF_KMS):
+    if code.startswith(OF_KMS) and not any(word in code for word in OF_A_MOMENT):
         return Denied(f"the key that the object is encrypted with cannot be used ({code}: {told})")
     if code != DENIED:
         return None

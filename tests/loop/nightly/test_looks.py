@@ -7,9 +7,11 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
+from botocore.exceptions import ClientError
 
 from include.loop.core.errors import Fatal
 from include.loop.core.records.triage import Decision
+from include.loop.core.withheld import why_withheld
 from include.loop.nightly import looks, triage
 from include.loop.nightly.batch import list_batch
 from include.loop.nightly.choosing import ask
@@ -61,6 +63,12 @@ def test_a_disabled_key_and_an_object_of_others_too(listed: Place):
         "the key that the object is encrypted with cannot be used (KMS.DisabledException: key/k is disabled.)"
     )
     assert told["2.jpg"] == "the object may not be read here (AccessDenied): allow s3:GetObject on it"
+
+
+@pytest.mark.parametrize("code", ["KMS.ThrottlingException", "KMS.DependencyTimeoutException"])
+def test_a_key_service_that_is_busy_costs_no_image(code):
+    busy = ClientError({"Error": {"Code": code, "Message": "Rate exceeded"}}, "GetObject")
+    assert why_withheld(busy) is None, "the task is tried again"
 
 
 def test_a_bucket_that_gives_nothing_fails_the_night_and_names_what_is_missing(place: Place):
