@@ -80,11 +80,12 @@ def learn(batches: Sequence[AnswerTimes]) -> Estimate | None:
         return None
     x, y, xx, xy, yy = (sum(getattr(batch, name) for batch in told) for name in ("x", "y", "xx", "xy", "yy"))
     varies = xx - x * x / n
-    # More to check never takes less: a slope below zero is chance, as is an image that takes less than none.
+    # More to check never takes less: a slope below zero is chance. So is an image that takes less than any
+    # answer that counts: one that cost nothing would be asked about when the budget is spent.
     each = max(0.0, (xy - x * y / n) / varies) if varies > 1e-9 else 0.0
     fixed = (y - each * x) / n
-    if fixed < 0:
-        fixed, each = 0.0, xy / xx
+    if fixed < LEAST_SECONDS:
+        fixed, each = LEAST_SECONDS, max(0.0, (xy - LEAST_SECONDS * x) / xx)
     left = yy - 2 * fixed * y - 2 * each * xy + n * fixed**2 + 2 * fixed * each * x + each**2 * xx
     off = [(batch.y - fixed * batch.answers - each * batch.x) / batch.answers for batch in told]
     drift = math.sqrt(sum(one**2 for one in off) / (len(off) - 1)) if len(off) >= LEAST_BATCHES else 0.0
