@@ -108,8 +108,10 @@ def same_as(image: str) -> str:
 
 
 def with_cost(row: Row, seconds: float, review: ReviewSettings) -> Row:
-    """The row with what asking about it takes, if one answer takes so many seconds."""
-    seconds *= review.task_count
+    """The row with what asking about it takes, if one answer takes so many seconds; none takes more than the
+    question's time limit, whatever the model shows.
+    """
+    seconds = min(seconds, review.time_limit_seconds) * review.task_count
     return replace(
         row, expected_seconds=seconds, expected_dollars=round(seconds / 3600 * review.dollars_per_hour, 6)
     )

@@ -88,6 +88,14 @@ def test_what_turns_out_to_be_nothing_to_ask_about_leaves_its_seconds_to_the_nex
     assert sum(row.expected_seconds for row in done) == 20
 
 
+def test_no_answer_is_expected_to_take_longer_than_its_question_is_open():
+    review = ReviewSettings(task_count=3, time_limit_seconds=600, dollars_per_hour=12)
+    crowded = learn([times_of([(0, 1.0)] * 39 + [(3, 600.0)])])
+    assert crowded is not None
+    priced = with_cost(Row("1", "", 0.4, 100, Decision.SKIP, ""), crowded.seconds(100), review)
+    assert (priced.expected_seconds, priced.expected_dollars) == (3 * 600, 6)
+
+
 @pytest.mark.parametrize(
     ("most", "asked"),
     [
