@@ -36,7 +36,7 @@ def find_budget(workspace: Workspace, batch: str) -> float | None:
 def _spent(storage: Storage, batch: str) -> float:
     """Seconds of this month's other batches: what their answers took, or are expected to."""
     today, total = now(), 0.0
-    committed = dict(committed_shards(storage, keep=True))
+    committed = dict(committed_shards(storage))
     taken = {late for summary in committed.values() for late in summary.late_loops}
     # By folder: below them lies an output for every image that was ever predicted.
     others = [name for name in layout.batch_folders(storage.list_folders(layout.RUNS)) if name != batch]

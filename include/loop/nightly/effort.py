@@ -94,6 +94,6 @@ def learn(batches: Sequence[AnswerTimes]) -> Estimate | None:
 
 def read_estimate(workspace: Workspace) -> Estimate:
     """From the last committed batches that have answers, or what the settings say."""
-    times = [summary.times for _, summary in committed_shards(workspace.storage, keep=True)]
+    times = [summary.times for _, summary in committed_shards(workspace.storage)]
     found = learn([one for one in times if one.answers][-BATCHES:])
     return found or Estimate.of(workspace.pipeline.review)

@@ -9,12 +9,12 @@ from random import Random
 import pytest
 
 from include.loop.config import ReviewSettings
-from include.loop.core import layout
+from include.loop.core import copies, layout
 from include.loop.core.records import parts
 from include.loop.core.records.nightly import AnswerTimes, LabelSummary, PinnedModel, Predictions
 from include.loop.core.records.triage import Decision, Row
 from include.loop.core.storage import Storage, StoredObject
-from include.loop.nightly import batch, budget, labels, plan, predictions, triage
+from include.loop.nightly import batch, labels, plan, predictions, triage
 from include.loop.nightly.choosing import ask, with_cost
 from include.loop.nightly.effort import BATCHES, Estimate, learn, times_of
 from include.loop.nightly.looks import Look
@@ -156,8 +156,11 @@ def test_what_is_open_after_its_nights_deadline_is_still_to_be_paid(make_place, 
         return listed(storage, location)
 
     monkeypatch.setattr(Storage, "list", listing)
-    assert budget.find_budget(place.workspace, NEXT) == 80, "nobody has answered, and everybody still may"
+    monkeypatch.setattr(copies, "LOOSE", 1)
+    told = plan.plan_review(place.workspace, NEXT)
+    assert told.expected_seconds == 80, "nobody has answered, and everybody still may"
     assert layout.RUNS not in below, "an output of every image that was ever predicted lies there"
+    assert not place.storage.exists(layout.copy_file("summaries")), "a plan writes nothing"
 
 
 def test_what_answers_took_is_kept_with_the_labels_and_the_next_plan_goes_by_it(make_place):
