@@ -66,6 +66,8 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=128, help="of an image in pixels (default: %(default)s)")
     parser.add_argument("--batch", type=int, default=8, help="images in a batch (default: %(default)s)")
     arguments = parser.parse_args()
+    if arguments.images <= _FEW:
+        parser.error(f"--images: must be more than {_FEW}, which the other job has")
     images = [picture(number, arguments.side) for number in range(arguments.images)]
     settings = parse_hyperparameters(
         {"num_classes": str(_CLASSES), "num_training_samples": "1", "image_shape": str(arguments.side)}
