@@ -16,7 +16,7 @@ of workers and boxes does not matter, and that of images by the rounding of sums
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic
 
 import numpy as np
@@ -63,7 +63,8 @@ class Rates:
 @dataclass(frozen=True)
 class Candidate(Generic[B]):
     """A thing that somebody drew: the probability that it is ``there``, the most probable ``label`` and how
-    probable that is if it is there, and its place in pixels, not rounded. ``drawn`` has the workers' boxes.
+    probable that is if it is there (of what it is by how frequent the classes are, and by the answers alone,
+    the less), and its place in pixels, not rounded. ``drawn`` has the workers' boxes.
     """
 
     drawn: Mapping[str, B]
@@ -187,6 +188,10 @@ def _everybody(hits: NDArray[Any], of: NDArray[Any], usual: float) -> float:
 
 def _told(votes: Votes[B], guess: _Guess, belief: Floats) -> Reliability[B]:
     there = votes.is_there(belief)
+    # How frequent a class is outvotes nobody who drew the thing: what is rare is what people are asked for.
+    alike = np.full(len(votes.labels), 1 / max(len(votes.labels), 1))
+    plain = _believe(votes, replace(guess, share=alike))
+    named = np.minimum(_named(votes, belief), _named(votes, plain))
     places = Places(votes.boxes, votes.box_group, votes.box_worker)
     sides, spread = places.locate(there, len(votes.names))
     found: list[list[Candidate[B]]] = [[] for _ in votes.images]
@@ -200,7 +205,7 @@ def _told(votes: Votes[B], guess: _Guess, belief: Floats) -> Reliability[B]:
                 drawn={votes.names[worker]: box for worker, box in group},
                 there=float(there[place]),
                 label=votes.labels[votes.row_label[rows][best]],
-                right=float(belief[rows][best] / there[place]) if there[place] else 0.0,
+                right=float(named[rows][best]),
                 left=left,
                 top=top,
                 width=right - left,
@@ -208,6 +213,12 @@ def _told(votes: Votes[B], guess: _Guess, belief: Floats) -> Reliability[B]:
             )
         )
     return Reliability(found, _rates(votes, guess, belief, spread))
+
+
+def _named(votes: Votes[B], belief: Floats) -> Floats:
+    """For each row the probability of its class, if the thing is there."""
+    there = votes.is_there(belief)[votes.row_group]
+    return np.divide(belief, there, out=np.zeros_like(belief), where=there > 0)
 
 
 def _rates(votes: Votes[B], guess: _Guess, belief: Floats, spread: Floats) -> dict[str, Rates]:

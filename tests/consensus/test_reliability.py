@@ -72,6 +72,17 @@ def test_two_names_of_one_thing_are_open_and_it_is_there_all_the_same() -> None:
     assert (found.label, found.is_open) == ("dog", False)
 
 
+def test_a_rare_class_that_two_of_three_named_is_not_outvoted_by_the_frequent_one() -> None:
+    images = [
+        {name: [DOG if image % 10 == turn else CAT] for turn, name in enumerate(("ann", "bob", "cy"))}
+        for image in range(100)
+    ]
+    images.append({"ann": [DOG], "bob": [DOG], "cy": [CAT]})
+    found = estimate(images, 2).images
+    assert all(item.label == "cat" and item.is_sure for (item,) in found[:-1])
+    assert found[-1][0].is_open
+
+
 def test_the_rates_of_workers_are_found_without_the_truth(
     answered: tuple[list[list[Box]], Reliability[Box]],
 ) -> None:

@@ -117,19 +117,23 @@ def read_metrics(lines: Iterable[str], metrics: Mapping[str, str]) -> TrainingCu
 
 def _read_numbered(lines: Iterable[str], patterns: Mapping[str, re.Pattern[str]]) -> TrainingCurves:
     """A job that was interrupted goes on from its checkpoint, and tells of some epochs twice: the later value
-    counts.
+    counts. A log may number its epochs from 0, as curves do, or from 1: then none is 0.
     """
     epochs: dict[int, dict[str, float | None]] = {}
     number: int | None = None
+    first = 1
     for line in lines:
         if match := patterns[EPOCH].search(line):
             number = next(map(int, _finite(match[1] or "")), number)
+            first = first if number is None else min(first, number)
         if number is None or (number not in epochs and len(epochs) == MOST_VALUES):
             continue
         for name, pattern in patterns.items():
             if name != EPOCH and (match := pattern.search(line)):
                 epochs.setdefault(number, {})[name] = next(iter(_finite(match[1] or "")), None)
-    return TrainingCurves(epochs=tuple({"epoch": number} | epochs[number] for number in sorted(epochs)))
+    return TrainingCurves(
+        epochs=tuple({"epoch": number - first} | epochs[number] for number in sorted(epochs))
+    )
 
 
 def _finite(text: str) -> list[float]:

@@ -188,11 +188,17 @@ def test_after_a_restart_metrics_go_on_at_the_epoch_that_the_log_names():
     log = ["mAP=0.9 of before", "epoch 1", "mAP=0.1", "epoch 2 mAP=0.2", "epoch 3", "stopped"]
     log += ["resumed", "epoch 2 mAP=0.3", "epoch x mAP=nan", "epoch 3 mAP=0.4"]
     metrics = {"validation:mAP": r"mAP=(\S+)", "epoch": r"epoch (\S+)"}
-    assert read_metrics(log, metrics).epochs == (
-        {"epoch": 1, "validation_mAP": 0.1},
-        {"epoch": 2, "validation_mAP": None},
-        {"epoch": 3, "validation_mAP": 0.4},
+    # Curves are numbered from 0, and the report says one more.
+    told = (
+        {"epoch": 0, "validation_mAP": 0.1},
+        {"epoch": 1, "validation_mAP": None},
+        {"epoch": 2, "validation_mAP": 0.4},
     )
+    assert read_metrics(log, metrics).epochs == told
+    resumed = read_metrics(["epoch 5 mAP=0.5"], metrics)
+    assert resumed.epochs == ({"epoch": 4, "validation_mAP": 0.5},)
+    from_0 = ["epoch 0", "epoch 1 mAP=0.1", "epoch 2 mAP=0.2"]
+    assert [epoch["epoch"] for epoch in read_metrics(from_0, metrics).epochs] == [1, 2]
     endless = (f"epoch {number} mAP=1" for number in range(200_000))
     assert len(read_metrics(endless, metrics).epochs) == MOST_VALUES
 
