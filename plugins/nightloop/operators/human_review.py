@@ -155,6 +155,8 @@ class StartHumanLoopsOperator(LoopOperator):
                 "triage.budget leaves %.0f minutes for this batch; %.0f of them are planned.",
                 decided.budget / 60, decided.expected_seconds / 60,
             )  # fmt: skip
+            if not decided.ask:
+                self.log.warning("The next image does not fit into that: nobody is asked about any of them.")
         if chosen["blind"]:
             self.log.info("How they were chosen: %s", chosen["blind"])
         if chosen["again"]:
