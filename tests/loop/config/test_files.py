@@ -89,7 +89,7 @@ def test_a_template_beside_the_users_own_file_is_found_first(own):
         ("classes: [cat]\ntriag: {}", "triag: unknown field; allowed here: batch, classes, description,"),
         (
             "classes: [cat]\ntriage: {treshold: 0.4}",
-            "triage.treshold: unknown field; allowed here: audit_share, cap,",
+            "triage.treshold: unknown field; allowed here: audit_share, budget,",
         ),
         (
             "classes: [cat]\ntask: image-captioning",
