@@ -62,15 +62,14 @@ def judge(study: Study, count: int) -> Iterator[tuple[str, Judged]]:
         found = calibrate({"retention": held_out}, {part: lines}, {**seen, **said}, classes, Wish())
         assert found.working_point is not None
         read = {source: apply(items, found, classes) for source, items in said.items()}
-        both = [match(lines, items, len(classes)) for items in (said, read)]
-        before, after = both
+        before, after = (match(lines, items, len(classes)) for items in (said, read))
         counted = before.score >= LOWEST_SCORE
         error = shares.calibration(before.score[counted], before.hit[counted] >= 0, 0.0)[0]
         at = found.working_point.score
         yield (
             part,
             Judged(
-                middle=tuple(_middle(one.score, one.hit >= 0) for one in both),  # type: ignore[arg-type]
+                middle=(_middle(before.score, before.hit >= 0), _middle(after.score, after.hit >= 0)),
                 error=(error or 0.0, found.measured[part].error or 0.0),
                 raw=_work(recall_and_precision(before, 0.5)),
                 read=_work(recall_and_precision(after, 0.5)),

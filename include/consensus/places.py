@@ -3,7 +3,7 @@ the others hardly at all.
 
 Each side of a worker's box lies about the true one with the worker's own spread, heavy-tailed (Student's t):
 most people are exact mostly, and then far off once. Estimated by expectation maximisation, from the boxes
-alone. Takes groups of boxes, of which each is one thing; knows nothing of classes.
+alone. Takes groups of boxes, of which each is one thing, of whatever class.
 """
 
 from __future__ import annotations

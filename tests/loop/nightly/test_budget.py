@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -119,14 +120,20 @@ def test_seconds_or_dollars_of_a_night_or_a_month_whichever_is_less(make_place, 
     assert triage.triage(place.workspace, NIGHT) == decided
 
 
-def test_a_month_has_left_what_its_other_nights_did_not_take(make_place):
-    place = make_place(
+def asked_of_a_month(make_place: Any) -> Place:
+    """A month of 200 seconds, of which a first night's four questions are expected to take 120."""
+    place: Place = make_place(
         review={"seconds_per_image": 30}, triage={"budget": {"month_seconds": 200}, "audit_share": 0}
     )
     place.set_up_review()
     predicted(place, NIGHT, [1] * 4)
     triage.triage(place.workspace, NIGHT)
     place.ask()
+    return place
+
+
+def test_a_month_has_left_what_its_other_nights_did_not_take(make_place):
+    place = asked_of_a_month(make_place)
     predicted(place, NEXT, [1] * 4)
     assert plan.plan_review(place.workspace, NEXT).expected_seconds == 80
     decided = triage.triage(place.workspace, NEXT)
@@ -139,13 +146,7 @@ def test_a_month_has_left_what_its_other_nights_did_not_take(make_place):
 
 
 def test_what_is_open_after_its_nights_deadline_is_still_to_be_paid(make_place, monkeypatch):
-    place = make_place(
-        review={"seconds_per_image": 30}, triage={"budget": {"month_seconds": 200}, "audit_share": 0}
-    )
-    place.set_up_review()
-    predicted(place, NIGHT, [1] * 4)
-    triage.triage(place.workspace, NIGHT)
-    place.ask()
+    place = asked_of_a_month(make_place)
     place.assemble()
     assert len(LabelSummary.read(place.storage, NIGHT).open_loops) == 4
     predicted(place, NEXT, [1] * 4)
