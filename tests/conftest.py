@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from collections.abc import Generator, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +77,21 @@ def _sendable(value: Any) -> Any:
     if isinstance(value, dict):
         return {_sendable(key): _sendable(item) for key, item in value.items()}
     return [_sendable(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this run, whatever its workers, keeps compiled networks: the small jobs share their shapes, and
+    compiling costs each of them more than all that it learns.
+    """
+    own = tmp_path_factory.getbasetemp()
+    place = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "compiled"
+    place.mkdir(exist_ok=True)
+    for algorithm in ("object-detection", "image-classification"):  # each looks into a directory of its name
+        with contextlib.suppress(FileExistsError):
+            (place / algorithm).symlink_to(".")
+    LocalCloud.compiled = place
+    return place
 
 
 @pytest.fixture(scope="session")

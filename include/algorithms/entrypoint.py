@@ -39,12 +39,12 @@ def _keep_compilations(name: str) -> None:
     small job more time than learning. Must come before JAX is imported.
     """
     if home := os.environ.get("XDG_CACHE_HOME"):
-        place = Path(home, name, _processor())
+        place = Path(home, name, processor())
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(place))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 
-def _processor() -> str:
+def processor() -> str:
     """A name for what this processor can do: code compiled for another one may not run on it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

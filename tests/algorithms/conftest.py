@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 import pytest
 
+from include.algorithms.entrypoint import processor
+
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """JAX's cache on disk: the small jobs share their shapes, in this process and those they start."""
+def compiled_once(compiled: Path) -> Iterator[None]:
+    """The same in this process, and in those that it starts itself."""
     settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_compilation_cache_dir": str(compiled / processor()),
         "jax_persistent_cache_min_compile_time_secs": 0.2,
     }
     with pytest.MonkeyPatch.context() as patch:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.stack import Stack
+from tests.support.cloud import share_cache
 
 ENVIRONMENT = """
 region: us-east-1
@@ -88,6 +89,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "NIGHTLOOP_AIRFLOW_PORT": str(airflow),
     }
     stack = Stack(Path(root), environment)
+    share_cache(stack.settings.cloud_data)
     try:
         stack.up()
         stack.prepare()

@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import boto3
 import httpx
@@ -36,8 +36,21 @@ CLASSIFICATION_IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-class
 _START_SECONDS = 60
 
 
+def share_cache(data: Path) -> None:
+    """Let the cloud whose data this will be use what others of this run have compiled."""
+    own = data / "cache"
+    own.mkdir(parents=True, exist_ok=True)
+    for algorithm in ("object-detection", "image-classification") if LocalCloud.compiled else ():
+        if not (own / algorithm).exists():
+            (own / algorithm).symlink_to(LocalCloud.compiled)
+
+
 class LocalCloud:
-    """``options`` are further command-line options, such as ``--stop-grace 1``."""
+    """``options`` are further command-line options, such as ``--stop-grace 1``. ``compiled``, where it is
+    set, is a directory in which all of them keep compiled networks.
+    """
+
+    compiled: ClassVar[Path | None] = None
 
     def __init__(self, data: Path, *options: str) -> None:
         self.data = data
@@ -52,7 +65,7 @@ class LocalCloud:
 
     def start(self) -> LocalCloud:
         """Start it and wait until it answers; the ports of the first start are kept."""
-        self.data.mkdir(parents=True, exist_ok=True)
+        share_cache(self.data)
         port, review_port = self._ports
         command = [sys.executable, "-m", "include.local_cloud", "--data", str(self.data)]
         command += ["--port", port, "--review-port", review_port, *self._options]
