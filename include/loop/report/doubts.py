@@ -40,7 +40,7 @@ def worst(workspace: Workspace, shard: str, training_job: str, threshold: float)
 
     def against(line: Labelled) -> float:
         return sum(
-            task.difficulty(line, predictions[line.source], threshold)
+            task.suspicion(line, predictions[line.source], threshold)
             for predictions in found.values()
             if line.source in predictions
         )

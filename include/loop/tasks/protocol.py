@@ -149,5 +149,11 @@ class Task(MeasuringTask[P, L], Protocol[P, L, A]):
         lower score than ``threshold`` is not held against it.
         """
 
+    def suspicion(self, label: L, prediction: P, threshold: float) -> float:
+        """How much speaks for it that the label is wrong, and not the model: the more, the sooner a person
+        should look. A task that cannot tell the two apart goes by how far they are from each other.
+        """
+        return self.difficulty(label, prediction, threshold)
+
 
 AnyTask = Task[Any, Any, Any]

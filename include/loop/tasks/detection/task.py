@@ -19,6 +19,7 @@ from include.loop.tasks.detection.measuring import DetectionMeasuring
 from include.loop.tasks.detection.predictions import Detection, read_detections, read_foreign
 from include.loop.tasks.detection.question import prelabels
 from include.loop.tasks.detection.records import read_record, write_record
+from include.loop.tasks.detection.suspicion import suspicion, suspicions
 from include.loop.tasks.manifest_lines import flag_too_fast
 from include.loop.tasks.protocol import Task
 from include.loop.tasks.values import Agreement, Origin, RejectedAnswer, ReviewersDisagree
@@ -96,3 +97,6 @@ class ObjectDetection(DetectionMeasuring, Task[Sequence[Detection], LabelledImag
 
     def difficulty(self, label: LabelledImage, prediction: Sequence[Detection], threshold: float) -> float:
         return difficulty(label, prediction, threshold)
+
+    def suspicion(self, label: LabelledImage, prediction: Sequence[Detection], threshold: float) -> float:
+        return suspicion(suspicions(label, prediction))
