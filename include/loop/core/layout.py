@@ -16,6 +16,7 @@ AGAIN = "again/"
 DISCARDED = "discarded/"
 RELEASED = "released/"
 TRIALS = "trials/"
+LIVE = "live/"
 SPLITS = "splits/"
 # A copy of what is below SPLITS, as one table: it may be deleted at any time.
 LEDGER = "ledger/splits.parquet"
@@ -154,6 +155,11 @@ def pictures_file(shard: str) -> str:
 def copy_file(name: str) -> str:
     """Many small records of one kind, as one table; a copy, too."""
     return f"ledger/{name}.parquet"
+
+
+def live_file(shard: str) -> str:
+    """What the audits of a shard say of the model at work; may be deleted at any time."""
+    return f"{LIVE}{shard}.json"
 
 
 def discarded_file(shard: str) -> str:

@@ -256,7 +256,26 @@ class AugmentedManifestOperator(LoopOperator):
             )  # fmt: skip
         if result["open"]:
             self.log.warning("%d loops are still open: the next batch collects them.", result["open"])
+        self._judge_audits()
         return result
+
+    def _judge_audits(self) -> None:
+        """How good the model at work was. The labels are committed: whatever is wrong here stops no night."""
+        from include.loop.nightly.audits import judge_audits
+
+        try:
+            judged = judge_audits(self.workspace, self.batch).audited
+        except Exception as error:
+            self.log.warning(
+                "The audits are not summed up: %s: %s. `python -m include.loop live-quality` tries again.",
+                type(error).__name__, error,
+            )  # fmt: skip
+            return
+        for item in judged:
+            self.log.info(
+                "Audits of batch %s with a label now: %d, and on %d of them the model %s was all right",
+                item.batch, item.tally.images, item.tally.right, item.model,
+            )  # fmt: skip
 
 
 class NotifyTrainingOperator(LoopOperator):

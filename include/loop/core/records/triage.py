@@ -79,9 +79,10 @@ class TriageSummary(Record):
     """A batch whose images have been decided about: ``images`` in so many ``parts``, of which ``unreadable``
     could not be judged and were not looked at. What was looked at is counted in its own table.
 
-    What asking takes was told from so many ``answers`` (0: from the settings), and nine times of ten it takes
-    no more and no less than by the share ``spread``. ``budget`` is the seconds that there were (None: no
-    limit).
+    Of the images with a prediction ``audit_share`` were to be audits (None in earlier versions, and without a
+    model). What asking takes was told from so many ``answers`` (0: from the settings), and nine times of ten
+    it takes no more and no less than by the share ``spread``. ``budget`` is the seconds that there were
+    (None: no limit).
     """
 
     LOCATION = staticmethod(layout.triage_header)
@@ -89,6 +90,7 @@ class TriageSummary(Record):
     parts: int
     images: int
     unreadable: int
+    audit_share: float | None = None
     answers: int = 0
     spread: float | None = None
     budget: float | None = None
