@@ -1,8 +1,9 @@
-"""How often the interval of the live quality holds, and what the same numbers from all answers would say.
+"""How often the interval of the live quality holds, what all answers together would say, and false alarms.
 
 Simulates months of nightly batches whose quality differs from night to night and from image to image. People
 answer the audits, and the images that the model doubts most. ``include.loop.live.estimate`` judges every week
-and every month from the audits; the truth is what the model does on all images of that time.
+and every month from the audits; the truth is what the model does on all images of that time. ``drift``: how
+often ``include.loop.live.drift`` tells of a night where nothing happens, and of one where something does.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from include.loop.core.records.live import AuditedBatch, Tally
+from include.loop.config import TriageSettings
+from include.loop.core.records.live import Appearance, AuditedBatch, Tally
+from include.loop.live.drift import judge
 from include.loop.live.estimate import Share, estimate, tally
 from include.loop.tasks.measuring import Bools, Outcomes
 
@@ -151,11 +154,66 @@ def simulate(world: World, months: int, seed: int) -> dict[tuple[str, str], Held
     return found
 
 
+def look(world: World, number: int, shift: float, random: np.random.Generator) -> Appearance:
+    """How a night looks to a model that sees three classes, the first of them most; ``shift`` takes from the
+    log odds of its scores, and moves as much of the classes.
+    """
+    count = int(world.images * random.uniform(0.6, 1.4))
+    differ = world.nights_differ
+    ease = world.ease - shift + differ * random.normal() + world.images_differ * random.normal(size=count)
+    score = 1 / (1 + np.exp(-ease - 0.7 * random.normal(size=count)))
+    odds = np.exp(np.array([1.0 - shift, 0.5, 0.0]) + differ * random.normal(size=3))
+    shown = random.poisson(
+        max(world.objects, 0.1) * np.exp(0.3 * differ * random.normal() - 0.3 * shift), count
+    )
+    signals = {
+        "scores": np.histogram(score, bins=10, range=(0, 1))[0],
+        "classes": random.multinomial(count, odds / odds.sum()),
+        "objects": np.bincount(np.minimum(shown, 9), minlength=10),
+    }
+    told = {name: tuple(int(one) for one in counts) for name, counts in signals.items()}
+    batch = (FIRST + timedelta(days=number)).isoformat()
+    return Appearance(batch=batch, model="model", images=count, signals=told)
+
+
+def alarms(world: World, months: int, seed: int) -> tuple[float, float, float]:
+    """Messages in a quiet month that follows a quiet one, and the shares of months after which a night that
+    is shifted by 1 and one by 2 are told of.
+    """
+    random, limit = np.random.default_rng(seed), TriageSettings().drift_limit
+    messages, found = 0, [0, 0]
+    for _ in range(months):
+        before: list[Appearance] = []
+        for number in range(2 * MONTH):
+            here = look(world, number, 0.0, random)
+            if number >= MONTH:
+                here = here.model_copy(update={"moved": judge(here, before, limit)})
+                messages += any(one.since == here.batch for one in here.moved)
+            before.append(here)
+        for place, shift in enumerate((1.0, 2.0)):
+            found[place] += bool(judge(look(world, 2 * MONTH, shift, random), before, limit))
+    return messages / months, found[0] / months, found[1] / months
+
+
+def drift(months: int, seed: int) -> None:
+    print("| images a night | nights differ by | messages a quiet month | a shift of 1 is told | of 2 |")
+    print("|---:|---:|---:|---:|---:|")
+    for images in (50, 300, 2000):
+        for differ in (0.1, 0.3, 0.5, 1.0):
+            world = World(images, 0.05, 2.0, 3, nights_differ=differ)
+            messages, one, two = alarms(world, months, seed)
+            print(f"| {images} | {differ:g} | {messages:.2f} | {one:.0%} | {two:.0%} |", flush=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("intervals", "drift"), default="intervals")
     parser.add_argument("--months", type=int, default=200, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     options = parser.parse_args(arguments)
+    if options.what == "drift":
+        drift(options.months, options.seed)
+        return 0
     columns = ("simulated", "number", "weeks told", "a week's interval holds", "its width", "a month's holds")
     print(f"| {' | '.join(columns)} | all answers are off by |")
     print("|---|---|---:|---:|---:|---:|---:|")

@@ -175,7 +175,7 @@ def _live(workspace: Workspace) -> Live:
         return read_live(workspace)
     except Fatal as error:
         log.warning("The weeks of live quality are not in the history: %s", error)
-        return Live({}, (), ())
+        return Live({}, (), (), ())
 
 
 def _discarded(workspace: Workspace, batch: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from include.loop.analysis.publishing import publish
 from include.loop.analysis.sources import Sources
 from include.loop.core import layout
 from include.loop.core.records.facts import EvaluationFacts, Facts
-from include.loop.core.records.live import AuditedBatch, LiveQuality, Tally
+from include.loop.core.records.live import Appearance, AuditedBatch, LiveQuality, Moved, Tally
 from include.loop.report import history, words
 from include.loop.report.formats import percent
 from include.loop.report.gather import gather
@@ -121,6 +121,14 @@ def test_the_weeks_of_the_model_at_work_are_told(rounds: Rounds) -> None:
     assert (
         page.index("2026-W45") < page.index("too little: from 30 audited images on") < page.index("2026-W44")
     )
+    assert "Batches that look different" not in page
+    moved = Moved(signal="classes", index=0.8, usual=0.1, batches=20, since="2026-11-01")
+    Appearance(batch="2026-11-02", model="job-1", images=9, moved=(moved,)).write(
+        rounds.storage, "2026-11-02"
+    )
+    report.publish(rounds.workspace, "job-2")
+    page = rounds.storage.read(layout.HISTORY_PAGE).decode()
+    assert "which classes it sees (stability index 0.80; of the 20 batches before none" in page
     rounds.put(layout.live_file("2026-11-02"), b"{")  # a damaged record costs the weeks, not the page
     report.publish(rounds.workspace, "job-2")
     assert "Live quality" not in rounds.storage.read(layout.HISTORY_PAGE).decode()

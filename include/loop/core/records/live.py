@@ -1,7 +1,7 @@
-"""What a batch says of the model that was at work on it: its audited images, judged by people's labels.
+"""What a batch says of the model that was at work on it: its audited images, judged by people's labels, and
+how its images look to the model.
 
-Nothing here is the only copy of anything: it is summed up from labels, predictions and triage, and may be
-deleted at any time.
+Nothing here is the only copy of anything: it is summed up from labels, predictions and triage.
 """
 
 from __future__ import annotations
@@ -60,3 +60,32 @@ class LiveQuality(Record):
     batch: str
     threshold: float
     audited: tuple[AuditedBatch, ...] = Field(default=())
+
+
+class Moved(Part):
+    """One ``signal`` of a batch that has moved from the batches before it: how far (``index``, a population
+    stability index less what chance alone gives), how far the farthest of ``batches`` before was from the
+    others (``usual``), and the batch ``since`` which it has moved without a break.
+    """
+
+    signal: str
+    index: float
+    usual: float
+    batches: int
+    since: str
+
+
+class Appearance(Record):
+    """How a batch looks to ``model``, the champion that predicted: counts of images by what the ``signals``
+    tell of them, and which of them have ``moved``. ``scores``: by the best score, in ten equal bins from 0 to
+    1. ``classes``: by the class of the best score, and last those on which nothing is said. ``objects``: by
+    how many answers people are shown, 0 to 9 and more.
+    """
+
+    LOCATION = staticmethod(layout.appearance_file)
+
+    batch: str
+    model: str
+    images: int
+    signals: dict[str, tuple[int, ...]] = Field(default={})
+    moved: tuple[Moved, ...] = ()
