@@ -13,6 +13,7 @@ import pytest
 from include.loop.__main__ import main
 from include.loop.core import layout
 from include.loop.core.records.live import AuditedBatch, LiveQuality, Tally
+from include.loop.core.records.nightly import Batch, PinnedModel
 from tests.loop.labelled import INITIAL, line, shard, start
 from tests.loop.place import NIGHT, Place
 from tests.loop.terminal import at_terminal
@@ -42,6 +43,15 @@ def test_the_weeks_of_the_model_at_work_are_told_and_what_is_missing_is_summed_u
     assert main(["live-quality"]) == 0
     assert capsys.readouterr().out.startswith("No batch has audits yet: triage.audit_share is ")
     assert LiveQuality.read(place.storage, NIGHT).audited == ()
+    shard(place, "2026-11-03", [])  # of which the triage is gone
+    pinned = Batch(
+        batch="2026-11-03", prefix="s3://b/", champion=PinnedModel(training_job="j", model_data="s3://b/m")
+    )
+    pinned.write(place.storage, "2026-11-03")
+    assert main(["live-quality"]) == 0
+    assert (
+        "left out: the audits of batch 2026-11-03 cannot be summed up: no object" in capsys.readouterr().err
+    )
     half = Tally(images=40, right=20, true=40, found=20, true_true=40, found_found=20, true_found=20)
     for batch, tally in {"2026-11-02": half, "2026-11-09": Tally(images=1, right=1)}.items():
         night = AuditedBatch(batch=batch, model="job-1", images=900, drawn=41, asked=41, tally=tally)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from typing import Any
 
 from include.loop.commands.base import add_pipeline, workspace_of
 from include.loop.commands.progress import Progress
+from include.loop.core.errors import Fatal
+from include.loop.lineage.text import printable
 from include.loop.live.estimate import LEAST, Quality, Share
 from include.loop.live.weeks import read_live
 from include.loop.nightly.audits import judge_audits
@@ -30,13 +33,19 @@ def add(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     workspace = workspace_of(options)
     live = read_live(workspace)
+    problems: list[str] = []
     if live.unknown:
         progress = Progress("batches")
         for done, shard in enumerate(live.unknown, 1):
-            judge_audits(workspace, shard)
+            try:
+                judge_audits(workspace, shard)
+            except Fatal as error:  # it costs itself
+                problems.append(str(error))
             progress(done, len(live.unknown))
         progress.end()
         live = read_live(workspace)
+    for problem in problems:
+        print(printable(f"left out: {problem}"), file=sys.stderr)
     if options.json:
         print(json.dumps({week: asdict(quality) for week, quality in live.weeks.items()}, indent=2))
         return 0

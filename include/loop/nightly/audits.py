@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from include.loop.core import layout
-from include.loop.core.errors import BadRecord
+from include.loop.core.errors import BadRecord, Fatal
 from include.loop.core.records import tables
 from include.loop.core.records.live import AuditedBatch, LiveQuality
 from include.loop.core.records.nightly import Batch
@@ -26,9 +26,14 @@ from include.loop.workspace import Workspace
 
 
 def judge_audits(workspace: Workspace, shard: str) -> LiveQuality:
-    """Sum up what the labels of a committed batch say of the models at work, once; what was summed up."""
+    """Sum up what the labels of a committed batch say of the models at work, once; what was summed up. Fatal
+    when something of the batch is gone, or not what the loop wrote.
+    """
     found = LiveQuality.find(workspace.storage, shard)
-    return found or _sum_up(workspace, shard).write_once(workspace.storage, shard)
+    try:
+        return found or _sum_up(workspace, shard).write_once(workspace.storage, shard)
+    except (FileNotFoundError, ValueError) as error:  # Arrow's are ValueErrors
+        raise Fatal(f"the audits of batch {shard} cannot be summed up: {error}") from error
 
 
 def _sum_up(workspace: Workspace, shard: str) -> LiveQuality:
