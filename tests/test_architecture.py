@@ -44,6 +44,7 @@ LOOP_LAYERS = [
     {"analysis"},
     {"training", "exchange"},
     {"dataset", "nightly", "report", "manifests"},
+    {"live"},
     {"trials"},
     {"models"},
     {"aws"},

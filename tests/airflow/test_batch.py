@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, T
 
 from include.loop.core.clients import Clients
 from include.loop.core.identity import loop_name
+from include.loop.core.records.live import Appearance, LiveQuality, Moved
 from include.loop.nightly import human_loops
 from nightloop.links import OwnersViewLink, ReviewPortalLink
 from nightloop.operators.human_review import (
@@ -88,6 +89,9 @@ def test_a_first_batch_asks_waits_and_labels(
     batch: Batch, slack: Listener, capsys: pytest.CaptureFixture[str]
 ) -> None:
     notify(batch.place, queue_overfull=2)
+    moved = Moved(signal="scores", index=0.8, usual=0.1, batches=20, since=DATE)
+    looks = Appearance(batch=DATE, model="job-1", images=5, moved=(moved,))
+    looks.write(batch.place.workspace.storage, DATE)
     batch.place.settings["review"]["prelabel_endpoint"] = "nobody-there"
     batch.place.save()
     started = batch.ask()
@@ -110,11 +114,13 @@ def test_a_first_batch_asks_waits_and_labels(
     assert event["counts"]["completed"] == 3
     assert "of 3 answered" in capsys.readouterr().out
     batch.wait()
-    full, empty = slack.slack_texts()
+    drift, full, empty = slack.slack_texts()
+    assert ": the images look different\nThe images of batch 2026-11-01 look different" in drift
     assert "queue is overfull\n3 questions are open, more than 2." in full
     assert "queue is empty" in empty
     labels = batch.assemble()
     assert (labels["labels"], labels["quarantined"], labels["open"]) == (3, 0, 0)
+    assert LiveQuality.read(batch.place.workspace.storage, DATE).audited == ()  # without a model, no audits
     assert batch.notify() == {"new_labels": 3}
 
 

@@ -120,7 +120,9 @@ def test_only_the_events_that_were_asked_for_are_told(told: Told) -> None:
 
 def test_an_event_that_does_not_exist_is_refused_with_those_that_do(told: Told) -> None:
     told.save({"events": ["run_fails"]})
-    with pytest.raises(ConfigurationError, match=r"notify\.events\.0: .*'run_failed'.*'queue_overfull'"):
+    with pytest.raises(
+        ConfigurationError, match=r"notify\.events\.0: .*'run_failed'.*'queue_overfull' or 'drift'"
+    ):
         load_environment()
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from include.loop.__main__ import main
 from include.loop.core import layout
+from include.loop.core.records.live import AuditedBatch, LiveQuality, Tally
+from include.loop.core.records.nightly import Batch, PinnedModel
 from tests.loop.labelled import INITIAL, line, shard, start
 from tests.loop.place import NIGHT, Place
 from tests.loop.terminal import at_terminal
@@ -31,6 +33,43 @@ def test_the_labels_of_a_batch_are_discarded_with_a_reason(
     assert place.storage.read_json(kept)["why"] == "eve answered at random"
     assert main([*command[:1], "2026-12-24", *command[2:]]) == 1
     assert "no committed labels of '2026-12-24'; there are those of ['2026-11-01']" in capsys.readouterr().err
+
+
+def test_the_weeks_of_the_model_at_work_are_told_and_what_is_missing_is_summed_up_first(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    at_terminal(place, monkeypatch, tmp_path)
+    shard(place, NIGHT, [line(place, "1.jpg")])
+    assert main(["live-quality"]) == 0
+    assert capsys.readouterr().out.startswith("No batch has audits yet: triage.audit_share is ")
+    assert LiveQuality.read(place.storage, NIGHT).audited == ()
+    shard(place, "2026-11-03", [])  # of which the triage is gone
+    pinned = Batch(
+        batch="2026-11-03", prefix="s3://b/", champion=PinnedModel(training_job="j", model_data="s3://b/m")
+    )
+    pinned.write(place.storage, "2026-11-03")
+    assert main(["live-quality"]) == 0
+    assert (
+        "left out: the audits of batch 2026-11-03 cannot be summed up: no object" in capsys.readouterr().err
+    )
+    half = Tally(images=40, right=20, true=40, found=20, true_true=40, found_found=20, true_found=20)
+    for batch, tally in {"2026-11-02": half, "2026-11-09": Tally(images=1, right=1)}.items():
+        night = AuditedBatch(batch=batch, model="job-1", images=900, drawn=41, asked=41, tally=tally)
+        LiveQuality(batch=batch, threshold=0.5, audited=(night,)).write(place.storage, batch)
+    assert main(["live-quality"]) == 0
+    _, first, second = capsys.readouterr().out.splitlines()
+    # At work it says nothing, so there is no precision.
+    assert " ".join(first.split()) == "2026-W45 1 40 of 41 0.500 (0.35–0.65) – 0.500 (0.35–0.65) job-1"
+    assert second.split(maxsplit=5)[1:] == [
+        "1",
+        "1",
+        "of",
+        "41",
+        "too little: 30 audited images say something",
+    ]
+    assert main(["live-quality", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["2026-W45"]["recall"]["value"] == 0.5
 
 
 def test_batches_are_shown_and_released(

@@ -10,9 +10,10 @@ _LOG_SECONDS = 10
 
 
 class Progress:
-    """Called with how many images are done, and of how many if that is known."""
+    """Called with how many images (or ``what`` else) are done, and of how many if that is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "images") -> None:
+        self._what = what
         self._shows = sys.stderr.isatty()
         self._last = time.monotonic()
         self._open = False
@@ -22,7 +23,7 @@ class Progress:
         if now - self._last < (_SECONDS if self._shows else _LOG_SECONDS):
             return
         self._last, self._open = now, self._shows
-        text = f"{done:,} of {total:,} images" if total else f"{done:,} images"
+        text = f"{done:,} of {total:,} {self._what}" if total else f"{done:,} {self._what}"
         print(text, end="\r" if self._shows else "\n", file=sys.stderr, flush=True)
 
     def end(self) -> None:

@@ -23,6 +23,7 @@ class NotifyEvent(StrEnum):
     MODEL_TURNED_DOWN = "model_turned_down"
     QUEUE_EMPTY = "queue_empty"
     QUEUE_OVERFULL = "queue_overfull"
+    DRIFT = "drift"
 
 
 class NotifySettings(Strict):

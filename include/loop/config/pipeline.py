@@ -122,7 +122,8 @@ class BudgetSettings(Strict):
 class TriageSettings(Strict):
     """When an image is worth a person's time. ``references`` is a manifest that says what is on the images,
     for the strategy that asks about those that the model gets wrong. ``cold_start`` is how images are chosen
-    while there is no model.
+    while there is no model. ``drift_limit`` is how far a batch may be from those before it, as a population
+    stability index, before people are told; None: nobody is.
     """
 
     strategy: str = "least_confident"
@@ -132,6 +133,7 @@ class TriageSettings(Strict):
     cold_start: Literal["diverse", "random"] = "diverse"
     cap: int = Field(default=100, ge=1)
     budget: BudgetSettings = BudgetSettings()
+    drift_limit: float | None = Field(default=0.25, gt=0)
 
     @field_validator("strategy")
     @classmethod

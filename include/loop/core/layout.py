@@ -16,6 +16,8 @@ AGAIN = "again/"
 DISCARDED = "discarded/"
 RELEASED = "released/"
 TRIALS = "trials/"
+LIVE = "live/"
+APPEARANCE = "appearance/"
 SPLITS = "splits/"
 # A copy of what is below SPLITS, as one table: it may be deleted at any time.
 LEDGER = "ledger/splits.parquet"
@@ -154,6 +156,16 @@ def pictures_file(shard: str) -> str:
 def copy_file(name: str) -> str:
     """Many small records of one kind, as one table; a copy, too."""
     return f"ledger/{name}.parquet"
+
+
+def live_file(shard: str) -> str:
+    """What the audits of a shard say of the model at work; may be deleted at any time."""
+    return f"{LIVE}{shard}.json"
+
+
+def appearance_file(batch: str) -> str:
+    """How a batch looks to the model at work, and whether that has moved; written once."""
+    return f"{APPEARANCE}{batch}.json"
 
 
 def discarded_file(shard: str) -> str:

@@ -46,8 +46,16 @@ def weigh(
         scores = show(item)
         doubt = doubt_of(scores, settings.threshold)
         shown = sum(one.score >= prelabel_threshold for one in scores.scores)
+        best = max(scores.scores, key=lambda one: one.score, default=None)
         row = Row(
-            item.uri, item.etag, scores.top, len(scores.scores), Decision.SKIP, doubt.reason, shown=shown
+            item.uri,
+            item.etag,
+            scores.top,
+            len(scores.scores),
+            Decision.SKIP,
+            doubt.reason,
+            shown=shown,
+            top_class=None if best is None else best.class_id,
         )
         dice = share("audit", item.etag)
         if dice < settings.audit_share:

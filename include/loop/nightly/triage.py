@@ -155,7 +155,8 @@ def decide(
         write_looked_at(storage, batch, rows)
         asked = [row for row in rows if row.decision is Decision.ASK]
         spread = estimate.spread(sum(row.expected_seconds for row in asked), len(asked) * review.task_count)
-        known = {"answers": estimate.answers, "spread": spread, "budget": budget}
+        audits = None if pinned.champion is None else settings.audit_share
+        known = {"audit_share": audits, "answers": estimate.answers, "spread": spread, "budget": budget}
         _summary(storage, pinned).model_copy(update=known).write(storage, batch)
     found = find_counts(storage, batch)
     if found is None:

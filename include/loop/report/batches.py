@@ -22,6 +22,7 @@ from include.loop.core.records.nightly import (
     Started,
 )
 from include.loop.core.records.triage import Decision, read_frames
+from include.loop.live import drift
 from include.loop.report.reader import Reader
 from include.loop.workspace import Workspace
 
@@ -118,23 +119,16 @@ def make_scores(values: Iterable[float]) -> ScoreHistogram | None:
 
 
 def stability_index(one: ScoreHistogram, others: Sequence[ScoreHistogram]) -> tuple[float, float] | None:
-    """How far one batch's scores lie from those of others together, and how far chance alone would take them.
-
-    The population stability index over the ten bins, half an image added to each so that an empty bin has a
-    logarithm. By custom, below 0.1 nothing has happened, above 0.25 much has. Its mean under no change at all
-    is about (bins - 1) (1/n + 1/m): with few images it is no small number, so both are given.
+    """How far one batch's scores lie from those of others together, and how far chance alone would take them
+    (live/drift.py); None without others.
     """
-    from math import log
+    import numpy as np
 
-    pooled = [sum(counts) for counts in zip(*(item.histogram for item in others), strict=True)]
-    if not pooled or not sum(pooled):
+    if not any(item.count for item in others):
         return None
-    shares = []
-    for counts in (one.histogram, pooled):
-        total = sum(counts) + 0.5 * BINS
-        shares.append([(count + 0.5) / total for count in counts])
-    moved = sum((here - there) * log(here / there) for here, there in zip(*shares, strict=True))
-    return moved, (BINS - 1) * (1 / one.count + 1 / sum(pooled))
+    pooled = np.array([item.histogram for item in others]).sum(axis=0)
+    index, chance = drift.stability_index(np.array(one.histogram), pooled)
+    return float(index), float(chance)
 
 
 @dataclass(frozen=True)

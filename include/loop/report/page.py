@@ -8,6 +8,7 @@ outcome. Everything that comes from outside is escaped by Jinja.
 
 from __future__ import annotations
 
+import logging
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,10 +19,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from include.loop.core import layout
+from include.loop.core.errors import Fatal
 from include.loop.core.records.batch_facts import StandingFacts
 from include.loop.core.records.facts import Facts
 from include.loop.core.records.trials import Discard
 from include.loop.core.storage import MOST_BYTES
+from include.loop.live.estimate import LEAST
+from include.loop.live.weeks import Live, read_live
 from include.loop.models.champion import read_history
 from include.loop.report import advice, figures, formats, history, measures, pictures, standings, words
 from include.loop.report.facts import read_all
@@ -30,6 +34,8 @@ from include.loop.report.labelings import read_labelings
 from include.loop.report.reader import Reader
 from include.loop.trials.shards import read_discarded
 from include.loop.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 TEMPLATES = Path(__file__).parent / "templates"
 HTML = "text/html; charset=utf-8"
@@ -151,6 +157,8 @@ def _render_history(workspace: Workspace, rounds: list[Facts], now: Iterable[Sta
             standings={item.batch: item for item in now},
             labelings=labelings,
             total=history.total(rounds, metric.key),
+            live=_live(workspace),
+            least=LEAST,
             slices=slices,
             drawings={
                 "history": figures.history(alike, slices, metric) if slices else None,
@@ -159,6 +167,15 @@ def _render_history(workspace: Workspace, rounds: list[Facts], now: Iterable[Sta
         )
         .encode()
     )
+
+
+def _live(workspace: Workspace) -> Live:
+    """Nothing where a record is not what the loop wrote: the page has more to tell."""
+    try:
+        return read_live(workspace)
+    except Fatal as error:
+        log.warning("The weeks of live quality are not in the history: %s", error)
+        return Live({}, (), (), ())
 
 
 def _discarded(workspace: Workspace, batch: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 P = TypeVar("P", contravariant=True)  # a prediction of the task
 L = TypeVar("L", contravariant=True)  # a labelled image of the task
 
@@ -88,6 +89,18 @@ class Draws:
     precision: Floats  # R
 
 
+@dataclass(frozen=True)
+class Outcomes:
+    """What became of I images at work, in counts: what is ``true`` on each by its label, how much of that is
+    ``found``, and how much is ``said``; ``right`` where nothing is missed and nothing wrong is said.
+    """
+
+    true: Ints  # I
+    found: Ints  # I
+    said: Ints  # I
+    right: Bools  # I
+
+
 class Measured(Protocol):
     """One model on one set of I labelled images."""
 
@@ -102,6 +115,9 @@ class Measured(Protocol):
 
     def by_image(self) -> Floats:
         """How right each image is at work, I."""
+
+    def outcomes(self) -> Outcomes:
+        """What became of each image at work: recall and precision are shares of sums over images."""
 
     def mistakes(self) -> Mapping[int, Mistake]:
         """What each image is mistaken for, by its place among the images; those that are right have none.

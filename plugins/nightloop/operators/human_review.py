@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.loop.config import NotifyEvent
 from nightloop.batch_date import resolve_batch_date
 from nightloop.batch_queue import notify_of_queue
 from nightloop.links import OwnersViewLink, ReviewPortalLink
@@ -171,6 +172,7 @@ class StartHumanLoopsOperator(LoopOperator):
             prepared.asked, prepared.unreadable, prepared.questions_uri, prepared.flow_definition_arn,
         )  # fmt: skip
         self._tell_prelabels(prepared.prelabels)
+        self._tell_drift(context)
         if self.find_portal():
             self.log.info("Reviewers answer at %s", self.portal_url)
         return self._start(context, tries=0)
@@ -187,6 +189,24 @@ class StartHumanLoopsOperator(LoopOperator):
             self.log.warning("On %d images they begin with nothing:", prelabels.missing)
             for reason, count in prelabels.reasons:
                 self.log.warning("%d x %s", count, reason)
+
+    def _tell_drift(self, context: Context) -> None:
+        """Tell when the images look different to the model: people on the first batch, the log on each. No
+        reason to fail a task.
+        """
+        from include.loop.live.drift import tell
+        from include.loop.nightly.appearance import judge_appearance
+
+        try:
+            here = judge_appearance(self.workspace, self.batch)
+        except Exception as error:
+            self.log.warning("How the images look was not told: %s: %s", type(error).__name__, error)
+            return
+        if here is None or not here.moved:
+            return
+        self.log.warning("%s", tell(here))
+        if any(one.since == self.batch for one in here.moved):
+            self.notify(context, NotifyEvent.DRIFT, "the images look different", tell(here))
 
     def resume(self, context: Context, event: Any, tries: int) -> dict[str, Any]:
         with domain_errors():
@@ -256,7 +276,26 @@ class AugmentedManifestOperator(LoopOperator):
             )  # fmt: skip
         if result["open"]:
             self.log.warning("%d loops are still open: the next batch collects them.", result["open"])
+        self._judge_audits()
         return result
+
+    def _judge_audits(self) -> None:
+        """How good the model at work was. The labels are committed: whatever is wrong here stops no night."""
+        from include.loop.nightly.audits import judge_audits
+
+        try:
+            judged = judge_audits(self.workspace, self.batch).audited
+        except Exception as error:
+            self.log.warning(
+                "The audits are not summed up: %s: %s. `python -m include.loop live-quality` tries again.",
+                type(error).__name__, error,
+            )  # fmt: skip
+            return
+        for item in judged:
+            self.log.info(
+                "Audits of batch %s with a label now: %d, and on %d of them the model %s was all right",
+                item.batch, item.tally.images, item.tally.right, item.model,
+            )  # fmt: skip
 
 
 class NotifyTrainingOperator(LoopOperator):

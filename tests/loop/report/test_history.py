@@ -9,7 +9,9 @@ from include.loop.analysis.publishing import publish
 from include.loop.analysis.sources import Sources
 from include.loop.core import layout
 from include.loop.core.records.facts import EvaluationFacts, Facts
+from include.loop.core.records.live import Appearance, AuditedBatch, LiveQuality, Moved, Tally
 from include.loop.report import history, words
+from include.loop.report.formats import percent
 from include.loop.report.gather import gather
 from tests.loop.analysis.jobs import TRUE, boxes
 from tests.loop.report.rounds import Rounds
@@ -102,3 +104,31 @@ def test_labels_of_labeling_jobs_stand_beside_those_of_batches(rounds: Rounds) -
     text = storage.read("reports/index.html").decode()
     assert 'href="pets-labeling-2/index.html"' in text
     assert 'href="job-a/index.html"' in text
+
+
+def test_the_weeks_of_the_model_at_work_are_told(rounds: Rounds) -> None:
+    rounds.round("job-2", [])
+    report.publish(rounds.workspace, "job-2")
+    assert "Live quality" not in rounds.storage.read(layout.HISTORY_PAGE).decode()
+    tally = Tally(images=40, right=30, true=40, found=40, true_true=40, found_found=40, true_found=40)
+    for batch, images in {"2026-11-01": tally, "2026-11-02": Tally(images=3)}.items():
+        night = AuditedBatch(batch=batch, model="job-1", images=900, drawn=40, asked=40, tally=images)
+        LiveQuality(batch=batch, threshold=0.5, audited=(night,)).write(rounds.storage, batch)
+    report.publish(rounds.workspace, "job-2")
+    page = rounds.storage.read(layout.HISTORY_PAGE).decode()
+    assert f"{percent(1.0)}<span" in page
+    assert f"{percent(0.75)}<span" in page
+    assert (
+        page.index("2026-W45") < page.index("too little: from 30 audited images on") < page.index("2026-W44")
+    )
+    assert "Batches that look different" not in page
+    moved = Moved(signal="classes", index=0.8, usual=0.1, batches=20, since="2026-11-01")
+    Appearance(batch="2026-11-02", model="job-1", images=9, moved=(moved,)).write(
+        rounds.storage, "2026-11-02"
+    )
+    report.publish(rounds.workspace, "job-2")
+    page = rounds.storage.read(layout.HISTORY_PAGE).decode()
+    assert "which classes it sees (stability index 0.80; of the 20 batches before none" in page
+    rounds.put(layout.live_file("2026-11-02"), b"{")  # a damaged record costs the weeks, not the page
+    report.publish(rounds.workspace, "job-2")
+    assert "Live quality" not in rounds.storage.read(layout.HISTORY_PAGE).decode()

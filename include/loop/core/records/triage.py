@@ -30,12 +30,12 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """One image. ``top_score`` is None without a prediction, ``scores`` is how many it has, and ``shown`` how
-    many of them a person begins with (None where nobody knows, and in files of earlier versions); seconds and
-    dollars are for all its reviewers together. ``sha256`` of the bytes, width and height (stored pixels) are
-    known where somebody looked, and nowhere in files of earlier versions. ``same_as`` is the image of this
-    batch that is asked in its place; ``again`` the set-aside batch whose image it is, when it is asked about
-    once more (second_look.py).
+    """One image. ``top_score`` is None without a prediction, ``scores`` is how many it has, ``shown`` how
+    many of them a person begins with, and ``top_class`` the class of the best one (both None where nobody
+    knows, and in files of earlier versions); seconds and dollars are for all its reviewers together.
+    ``sha256`` of the bytes, width and height (stored pixels) are known where somebody looked, and nowhere in
+    files of earlier versions. ``same_as`` is the image of this batch that is asked in its place; ``again``
+    the set-aside batch whose image it is, when it is asked about once more (second_look.py).
     """
 
     image: str
@@ -52,6 +52,7 @@ class Row:
     same_as: str | None = None
     again: str | None = None
     shown: int | None = None
+    top_class: int | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -79,9 +80,10 @@ class TriageSummary(Record):
     """A batch whose images have been decided about: ``images`` in so many ``parts``, of which ``unreadable``
     could not be judged and were not looked at. What was looked at is counted in its own table.
 
-    What asking takes was told from so many ``answers`` (0: from the settings), and nine times of ten it takes
-    no more and no less than by the share ``spread``. ``budget`` is the seconds that there were (None: no
-    limit).
+    Of the images with a prediction ``audit_share`` were to be audits (None in earlier versions, and without a
+    model). What asking takes was told from so many ``answers`` (0: from the settings), and nine times of ten
+    it takes no more and no less than by the share ``spread``. ``budget`` is the seconds that there were
+    (None: no limit).
     """
 
     LOCATION = staticmethod(layout.triage_header)
@@ -89,6 +91,7 @@ class TriageSummary(Record):
     parts: int
     images: int
     unreadable: int
+    audit_share: float | None = None
     answers: int = 0
     spread: float | None = None
     budget: float | None = None
@@ -103,6 +106,7 @@ NUMBERS = {
     "width": "int32",
     "height": "int32",
     "shown": "int32",
+    "top_class": "int32",
 }
 PART_COLUMNS = {
     "image": "string",
@@ -115,6 +119,7 @@ PART_COLUMNS = {
     "value": "double",
     "why": "string",
     "shown": "int32",
+    "top_class": "int32",
 }
 
 

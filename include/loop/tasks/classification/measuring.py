@@ -20,7 +20,7 @@ from include.loop.tasks.classification.drawing import draw, show
 from include.loop.tasks.classification.table import Table, make_table
 from include.loop.tasks.classification.values import ClassScore, LabelledImage
 from include.loop.tasks.classification.words import MANY_LABELS, ONE_LABEL
-from include.loop.tasks.measuring import Drawn, Draws, Floats, Ints, Metric, Words
+from include.loop.tasks.measuring import Drawn, Draws, Floats, Ints, Metric, Outcomes, Words
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -58,6 +58,14 @@ class MeasuredClasses:
         hits = (self.table.said & self.table.truth).sum(axis=1)
         total = self.table.said.sum(axis=1) + self.table.truth.sum(axis=1)
         return np.divide(2.0 * hits, total, out=self.table.predicted.astype(float), where=total > 0)
+
+    def outcomes(self) -> Outcomes:
+        """An image is right when just its classes are named; of one label whatever the score is, as accuracy
+        counts it.
+        """
+        truth, at_work = self.table.truth, self.table.at_work
+        true, found, said = (what.sum(axis=1) for what in (truth, at_work & truth, at_work))
+        return Outcomes(true, found, said, right=self.table.right)
 
     def mistakes(self) -> dict[int, Mistake]:
         return metrics.mistakes(self.table, self.classes)

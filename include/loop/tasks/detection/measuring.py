@@ -20,7 +20,7 @@ from include.loop.tasks.detection.manifest import LabelledImage
 from include.loop.tasks.detection.matching import Matches, match
 from include.loop.tasks.detection.predictions import Detection
 from include.loop.tasks.detection.resampling import resample
-from include.loop.tasks.measuring import Drawn, Draws, Floats, Ints, Metric, Words
+from include.loop.tasks.measuring import Drawn, Draws, Floats, Ints, Metric, Outcomes, Words
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -101,6 +101,9 @@ class MeasuredDetections:
 
     def by_image(self) -> Floats:
         return metrics.f1_by_image(self.matches, self.threshold)
+
+    def outcomes(self) -> Outcomes:
+        return metrics.outcomes(self.matches, self.threshold)
 
     def mistakes(self) -> dict[int, Mistake]:
         """None: an image has many detections, and pictures show what is wrong with each."""

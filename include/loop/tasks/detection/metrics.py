@@ -18,6 +18,7 @@ from include.loop.tasks import shares
 from include.loop.tasks.detection.manifest import LabelledImage
 from include.loop.tasks.detection.matching import Bools, Floats, Ints, Matches, choose, overlaps
 from include.loop.tasks.detection.predictions import Detection
+from include.loop.tasks.measuring import Outcomes
 
 # Detections below are nearly all wrong and say so; they are so many that they would drown the others.
 LOWEST_SCORE = 0.1
@@ -113,13 +114,25 @@ def _by_image(rows: Ints, image: Ints, images: int) -> list[Ints]:
     return np.split(rows, np.searchsorted(image[rows], np.arange(1, images))) if images else []
 
 
+def outcomes(matches: Matches, threshold: float) -> Outcomes:
+    """What became of each image at work: its labelled boxes, those that were found, and all detections."""
+    working = at_work(matches, threshold)
+    true, found, said = (
+        np.bincount(image, minlength=matches.images)
+        for image in (
+            matches.true_image,
+            matches.image[working & (matches.hit >= 0)],
+            matches.image[working],
+        )
+    )
+    return Outcomes(true, found, said, right=(found == true) & (found == said))
+
+
 def f1_by_image(matches: Matches, threshold: float) -> Floats:
     """F1 of each image at work, from 0 to 1; 1 for an image without an object on which nothing was found."""
-    working = at_work(matches, threshold)
-    hits = np.bincount(matches.image[working & (matches.hit >= 0)], minlength=matches.images)
-    found = np.bincount(matches.image[working], minlength=matches.images)
-    total = found + np.bincount(matches.true_image, minlength=matches.images)
-    return np.divide(2.0 * hits, total, out=np.ones(matches.images), where=total > 0)
+    counts = outcomes(matches, threshold)
+    total = counts.said + counts.true
+    return np.divide(2.0 * counts.found, total, out=np.ones(matches.images), where=total > 0)
 
 
 def as_coco(images: Sequence[LabelledImage], classes: Sequence[str]) -> dict[str, Any]:

@@ -125,6 +125,11 @@ def test_an_image_without_a_prediction_is_never_right() -> None:
     assert scores.confusion == {"dog": {"dog": 1}}
     assert scores.more["top-2 accuracy"] == 0.5
     assert found.by_image().tolist() == [0.0, 0.7]
+    counts = found.outcomes()
+    assert (counts.true.tolist(), counts.found.tolist(), counts.said.tolist()) == ([1, 1], [0, 1], [0, 1])
+    assert counts.right.tolist() == [False, True]
+    unsure = measure([[1]], [(0.3, 0.4, 0.3)]).outcomes()  # right, and not sure enough to count at work
+    assert (unsure.found.tolist(), unsure.said.tolist(), unsure.right.tolist()) == ([0], [0], [True])
     many = measure([[], []], [None, (0.2, 0.3, 0.1)], "exact-match", multi_label=True)
     assert (many.scores().score, many.by_image().tolist()) == (0.5, [0.0, 1.0])
 

@@ -19,6 +19,7 @@ from include.loop.tasks.detection.metrics import (
     calibration,
     confusion,
     f1_by_image,
+    outcomes,
     recall_and_precision,
 )
 from tests.loop.scenes import CLASSES, Scene, found, image, many, scenes
@@ -155,7 +156,10 @@ def test_scores_that_keep_their_word_are_calibrated():
     assert calibration(match(images, bold, len(CLASSES)))[0] == pytest.approx(0.9)
 
 
-def test_every_image_has_its_own_f1():
+def test_every_image_has_its_own_outcome_and_f1():
     matches = match(IMAGES, FOUND, len(CLASSES))
+    counts = outcomes(matches, 0.5)
+    assert (counts.true.tolist(), counts.found.tolist()) == ([1, 1, 0], [1, 0, 0])
+    assert (counts.said.tolist(), counts.right.tolist()) == ([2, 1, 0], [False, False, True])
     # One hit of two detections and one box; none of one and one; nothing to find and nothing found.
     assert f1_by_image(matches, 0.5).tolist() == pytest.approx([2 / 3, 0, 1])
