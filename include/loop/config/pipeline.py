@@ -406,6 +406,11 @@ class Pipeline(Strict):
         return self
 
     @property
+    def one_label(self) -> bool:
+        """Whether each image is of just one class, so that a model's scores are shares of a whole."""
+        return self.task == "image-classification" and not self.multi_label
+
+    @property
     def trains_from_recordio(self) -> bool:
         """Whether training jobs read RecordIO files instead of augmented manifests."""
         if self.training.format is not None:

@@ -34,6 +34,7 @@ from include.loop.core.storage import Storage
 from include.loop.nightly.batch import read_batch
 from include.loop.nightly.budget import find_budget
 from include.loop.nightly.choosing import Show, ask, scores_of, weigh, weigh_blindly, with_cost
+from include.loop.nightly.class_weights import read_weights
 from include.loop.nightly.cold_start import diverse_first
 from include.loop.nightly.contents import Contents
 from include.loop.nightly.effort import Estimate, read_estimate
@@ -41,7 +42,7 @@ from include.loop.nightly.looks import Looks
 from include.loop.nightly.predictions import Predicted, read_predictions
 from include.loop.nightly.references import read_references
 from include.loop.nightly.second_look import to_ask
-from include.loop.strategies import AUDIT, ImageScores
+from include.loop.strategies import AUDIT, ImageScores, find_strategy
 from include.loop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -263,8 +264,10 @@ def _summary(storage: Storage, pinned: Batch) -> TriageSummary:
 
 
 def _show(workspace: Workspace, pinned: Batch, part: int, settings: TriageSettings) -> Show:
-    """The scores in the light of the pipeline: its classes, and what is known of the part's images."""
-    references = {}
+    """The scores in the light of the pipeline: its classes, what they weigh, and what is known of images."""
+    pipeline, references, weights = workspace.pipeline, {}, ()
+    if pinned.champion and find_strategy(settings.strategy).weights:
+        weights = read_weights(workspace, pinned.champion.training_job)
     if settings.references:
         images = {image.uri for image in read_images(workspace.storage, pinned, part)}
         references = read_references(workspace, settings.references, images)
@@ -273,8 +276,10 @@ def _show(workspace: Workspace, pinned: Batch, part: int, settings: TriageSettin
         known = references.get(prediction.uri)
         scores = replace(
             scores_of(prediction),
-            multi_label=workspace.pipeline.multi_label,
-            classes=workspace.pipeline.classes,
+            multi_label=pipeline.multi_label,
+            classes=pipeline.classes,
+            exclusive=pipeline.one_label,
+            weights=weights,
         )
         if isinstance(known, frozenset):
             return replace(scores, reference=known)

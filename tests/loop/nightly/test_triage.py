@@ -11,15 +11,13 @@ from hypothesis import strategies as st
 
 from include.loop.config import TriageSettings
 from include.loop.core.errors import ConfigurationError
-from include.loop.core.records import parts
-from include.loop.core.records.nightly import PinnedModel, Predictions
 from include.loop.core.records.triage import Decision
 from include.loop.nightly import batch, plan, predictions, references, triage
 from include.loop.nightly.looks import Look
 from include.loop.nightly.predictions import Predicted
 from include.loop.strategies import AUDIT, strategy_names
 from include.loop.tasks.detection.predictions import Detection
-from tests.loop.nightly.triaged import choose, read_rows
+from tests.loop.nightly.triaged import choose, read_rows, say
 from tests.loop.place import NIGHT, Place
 
 
@@ -235,16 +233,7 @@ def test_mistakes_are_asked_in_the_batchs_order_and_the_manifest_may_be_of_a_who
     place = make_place(**CLASSES, triage=asking)
     images = place.add_images({f"{number}.jpg": 100 for number in range(7)})
     said = [[0.9, 0.1]] * 6 + [[0.2, 0.8]]
-    outputs = {
-        uri: place.put(f"said/{number}.out", json.dumps({"prediction": scores}).encode())
-        for number, (uri, scores) in enumerate(zip(images, said, strict=True))
-    }
-    model = PinnedModel(training_job="a-model", model_data="s3://b/model.tar.gz")
-    batch.list_batch(place.workspace, NIGHT)
-    pinned = batch.read_batch(place.workspace, NIGHT).model_copy(update={"champion": model})
-    pinned.write(place.storage, NIGHT)
-    parts.write_outputs(place.storage, pinned, 0, outputs, {})
-    Predictions(champion="a-model", parts=1, predicted=7).write_once(place.storage, NIGHT)
+    say(place, dict(zip(images, said, strict=True)))
     with pytest.raises(ConfigurationError, match=r"pets\.yaml: triage\.references: no object at s3://"):
         triage.triage(place.workspace, NIGHT)
 
