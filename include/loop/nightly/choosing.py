@@ -17,7 +17,7 @@ from include.loop.core.records.nightly import PinnedImage
 from include.loop.core.records.triage import Decision, Rank, Row, Weighed
 from include.loop.nightly.looks import Look, LookAt
 from include.loop.nightly.predictions import Predicted
-from include.loop.strategies import AUDIT, ImageScores, find_strategy
+from include.loop.strategies import AUDIT, Doubt, ImageScores, Strategy, find_strategy
 
 # What a strategy is shown of a prediction.
 Show = Callable[[Predicted], ImageScores]
@@ -35,28 +35,36 @@ def weigh(
     show: Show = scores_of,
     prelabel_threshold: float = 0.0,
 ) -> Iterator[Weighed]:
-    """What each prediction is worth asking about, in their order. Of its scores those from
+    """What each prediction is worth asking about, in their order, to each strategy. Of its scores those from
     ``prelabel_threshold`` on are shown to people.
     """
-    doubt_of = find_strategy(settings.strategy).doubt
+    strategies = {name: find_strategy(name) for name in settings.shares}
+    first, *others = strategies
+
+    def judge(strategy: Strategy, scores: ImageScores) -> Doubt:
+        return strategy.doubt(scores, 1.0 if others and strategy.by_share else settings.threshold)
+
     for item in predictions:
         if item.problem is not None:
             yield Weighed(Row(item.uri, item.etag, None, 0, Decision.UNREADABLE, item.problem))
             continue
         scores = show(item)
-        doubt = doubt_of(scores, settings.threshold)
+        said = {name: judge(strategy, scores) for name, strategy in strategies.items()}
+        why = {name: f"{name}: {doubt.reason}" if others else doubt.reason for name, doubt in said.items()}
         shown = sum(one.score >= prelabel_threshold for one in scores.scores)
-        row = Row(
-            item.uri, item.etag, scores.top, len(scores.scores), Decision.SKIP, doubt.reason, shown=shown
-        )
+        row = Row(item.uri, item.etag, scores.top, len(scores.scores), Decision.SKIP, why[first], shown=shown)
         dice = share("audit", item.etag)
         if dice < settings.audit_share:
             # An audit says what the model gets wrong while it feels sure: the cap must not squeeze it out.
             yield _candidate(row, Rank(False, dice), AUDIT, settings)
-        elif doubt.ask:
-            yield _candidate(row, Rank(True, -doubt.urgency), doubt.reason, settings)
-        else:
+            continue
+        ranks = {name: Rank(True, -doubt.urgency) for name, doubt in said.items() if doubt.ask}
+        if not ranks:
             yield Weighed(row)
+            continue
+        named = _candidate(row, ranks.get(first), why[next(iter(ranks))], settings)
+        further = {name: (rank, why[name]) for name, rank in ranks.items() if name != first}
+        yield replace(named, further=further)
 
 
 def weigh_blindly(images: Iterable[PinnedImage], settings: TriageSettings) -> Iterator[Weighed]:
@@ -72,10 +80,12 @@ def ask(
     look: LookAt,
     price: Callable[[Row], Row] = lambda row: row,
     budget: float | None = None,
+    give_back: Callable[[Row], None] = lambda row: None,
 ) -> list[Row]:
     """Ask about the first candidates (each with its reason), as many as the cap and the time for looking
     allow, and while ``price`` says that their expected seconds fit into the budget together; the rows of all
-    that were looked at, in the order in which they were.
+    that were looked at, in the order in which they were. ``give_back`` hears at once of each that turned out
+    to be nothing to ask about.
     """
     waiting, asked, left = iter(candidates), 0, math.inf if budget is None else budget
     after: list[tuple[Row, str]] = []  # what did not fit is next, should some before it be nothing to ask
@@ -98,6 +108,8 @@ def ask(
             if rows[-1].decision is Decision.ASK:
                 asked += 1
                 left -= row.expected_seconds
+            else:
+                give_back(row)
         if not chosen or len(seen) < len(chosen):  # nothing is left, or no time
             return rows
 
@@ -117,7 +129,7 @@ def with_cost(row: Row, seconds: float, review: ReviewSettings) -> Row:
     )
 
 
-def _candidate(row: Row, rank: Rank, why: str, settings: TriageSettings) -> Weighed:
+def _candidate(row: Row, rank: Rank | None, why: str, settings: TriageSettings) -> Weighed:
     limit = f"over the cap of {settings.cap}"
     if any(vars(settings.budget).values()):
         limit += ", or over the budget"

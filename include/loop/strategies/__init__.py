@@ -4,7 +4,9 @@ A strategy is one module of this package. Its file's name is the name that a pip
 picks; its function ``doubt`` takes an ``ImageScores`` and the pipeline's threshold, and gives a ``Doubt``. To
 add one, add its file: nothing else has to know of it. Strategies are pure functions. A module whose rule is
 not for every task names the tasks it is for in ``TASKS``; one that compares with what is known of an image
-says ``REFERENCES = True``, and one that weighs classes ``WEIGHTS = True``.
+says ``REFERENCES = True``, and one that weighs classes ``WEIGHTS = True``. Of one that
+says ``DIVERSE = True`` triage puts the images first that differ most from each other, and one whose threshold
+is no doubt but a share of the images says ``THRESHOLD_IS_SHARE = True``.
 """
 
 from __future__ import annotations
@@ -70,13 +72,16 @@ class Doubt:
 @dataclass(frozen=True)
 class Strategy:
     """A rule; the ``tasks`` whose scores it can judge, empty when it can judge any; and whether it asks for
-    ``references``, and for the ``weights`` of classes.
+    ``references``, and for the ``weights`` of classes; ``diverse`` when its order is to be changed for that;
+    ``by_share`` when the threshold is the share of images to ask about.
     """
 
     doubt: Callable[[ImageScores, float], Doubt]
     tasks: tuple[str, ...]
     references: bool
     weights: bool
+    diverse: bool
+    by_share: bool
 
 
 @cache
@@ -97,6 +102,8 @@ def find_strategy(name: str) -> Strategy:
             getattr(module, "TASKS", ()),
             getattr(module, "REFERENCES", False),
             getattr(module, "WEIGHTS", False),
+            getattr(module, "DIVERSE", False),
+            getattr(module, "THRESHOLD_IS_SHARE", False),
         )
     except (AttributeError, ImportError, SyntaxError) as error:
         raise ConfigurationError(

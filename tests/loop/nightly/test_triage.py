@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.config import TriageSettings
+from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError
-from include.loop.core.records.triage import Decision
+from include.loop.core.records import tables
+from include.loop.core.records.triage import PART_COLUMNS, Decision
 from include.loop.nightly import batch, plan, predictions, references, triage
 from include.loop.nightly.looks import Look
 from include.loop.nightly.predictions import Predicted
@@ -260,6 +263,48 @@ def test_mistakes_are_asked_in_the_batchs_order_and_the_manifest_may_be_of_a_who
         "said cat, reference dog; over the cap of 2",
         "said dog, reference dog",  # of two lines for an image the last one counts
     ]
+
+
+def test_a_mix_asks_for_each_share_and_the_reason_and_the_row_say_which(make_place, monkeypatch):
+    """In two parts, so that what each strategy says of an image is found again in its table."""
+    monkeypatch.setattr(tables, "PART_ROWS", 5)
+    mix = {"expected_errors": 0.5, "diverse": 0.25, "random": 0.25}
+    place = make_place(triage={"strategy": mix, "threshold": 0.4, "audit_share": 0, "cap": 4})
+    levels = {f"{number}.jpg": 100 for number in range(8)} | {"8.jpg": 0, "9.jpg": 250}
+    images = place.add_images(levels)
+    doubtful = {images[2]: 0.5, images[7]: 0.45}
+    said = {uri: [[0, doubtful.get(uri, 0.99), 0.1, 0.1, 0.5, 0.5]] for uri in images}
+    say(place, said)
+    report = triage.triage(place.workspace, NIGHT)
+    assert report.ask == 4
+    rows = read_rows(place.storage, NIGHT)
+    asked_for = {row.image: row for row in rows if row.decision is Decision.ASK}
+    assert asked_for.keys() > doubtful.keys()
+    assert asked_for[images[2]].reason == "expected_errors: expected errors 0.50 above 0.4"
+    shares = Counter(row.share for row in asked_for.values())
+    assert shares == {"expected_errors": 2, "diverse": 1, "random": 1}
+    (diverse,) = (row for row in asked_for.values() if row.share == "diverse")
+    assert diverse.reason == "diverse: chosen at random; among the most diverse of 10 images"
+    assert triage.triage(place.workspace, NIGHT) == report
+    assert read_rows(place.storage, NIGHT) == rows
+
+    # Edited while the night is running: a strategy that has said nothing of these images asks for none.
+    edited = place.but(
+        triage=place.pipeline.triage.model_copy(update={"strategy": {"expected_errors": 0.5, "margin": 0.5}})
+    )
+    assert triage.decide(edited, NIGHT).ask == 2
+
+
+def test_what_an_earlier_version_has_weighed_is_asked_by_the_strategy(make_place):
+    place = make_place(triage={"threshold": 0.6, "audit_share": 0.3, "cap": 9})
+    images = place.add_images({f"{number}.jpg": 100 for number in range(9)})
+    say(place, {uri: [[0, 0.5, 0.1, 0.1, 0.5, 0.5]] for uri in images})
+    report = triage.triage(place.workspace, NIGHT)
+    shares = Counter(row.share for row in read_rows(place.storage, NIGHT))
+    assert 0 < report.audit == shares[AUDIT] < 9
+    assert shares == {AUDIT: report.audit, "least_confident": 9 - report.audit}
+    columns = tables.read_frame(place.storage, layout.triage_part(NIGHT, 0)).columns
+    assert list(columns) == list(PART_COLUMNS), "one strategy's tables are as they were"
 
 
 def classified(source: str, class_id: int) -> dict[str, Any]:

@@ -34,8 +34,11 @@ def say(place: Place, said: Mapping[str, list[Any]], champion: str = "a-model") 
     batch.list_batch(place.workspace, NIGHT)
     pinned = batch.read_batch(place.workspace, NIGHT).model_copy(update={"champion": model})
     pinned.write(place.storage, NIGHT)
-    parts.write_outputs(place.storage, pinned, 0, outputs, {})
-    Predictions(champion=champion, parts=1, predicted=len(said)).write_once(place.storage, NIGHT)
+    for part in range(parts.part_count(pinned)):
+        parts.write_outputs(place.storage, pinned, part, outputs, {})
+    Predictions(champion=champion, parts=parts.part_count(pinned), predicted=len(said)).write_once(
+        place.storage, NIGHT
+    )
 
 
 def choose(
