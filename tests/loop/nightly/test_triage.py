@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from typing import Any
@@ -134,6 +135,42 @@ def test_of_an_audit_and_its_copy_the_audit_is_asked_and_counted_once():
     assert (only.reason, only.image in audits) == (AUDIT, True)
     assert sum(row.reason == AUDIT for row in rows) == 1
     assert {row.same_as for row in rows} == {None, only.image}
+
+
+def phash(number: int, bits: int = 0) -> str:
+    """Of a picture like no other, and of one that differs from it in so many bits."""
+    value = int.from_bytes(hashlib.sha256(str(number).encode()).digest(), "big")
+    return f"{value ^ ((1 << bits) - 1):064x}"
+
+
+def test_what_looks_like_an_image_that_is_asked_about_waits_until_nothing_else_is_left():
+    given = [prediction(name, n / 10) for n, name in enumerate("abcdef")]
+    look, asked_for = looks(
+        a=Look("sha-a", phash=phash(1)),
+        b=Look("sha-b", phash=phash(1, bits=24)),
+        c=Look("sha-c", phash=phash(2)),
+        d=Look("sha-d", phash=phash(1, bits=25)),
+        e=Look("sha-e", phash=phash(2, bits=3)),
+    )
+    settings = TriageSettings(threshold=0.65, audit_share=0, cap=3)
+    rows = choose(given, settings, look)
+    assert (asked(rows), asked_for) == ({"a", "c", "d"}, list("abcd"))
+    assert (rows[1].decision, rows[1].reason) == (Decision.SKIP, "looks like s3://b/a")
+    assert (rows[1].expected_seconds, rows[1].sha256) == (0, "sha-b")
+    rows = choose(given, settings.model_copy(update={"cap": 5}), look)
+    assert asked(rows) == set("abcdf"), "then the most doubtful of them come first"
+    assert rows[4].reason == "looks like s3://b/c"
+    audits = choose(given, settings.model_copy(update={"audit_share": 1.0, "cap": 5}), look)
+    assert len(asked(audits)) == 5
+    assert not any("looks like" in row.reason for row in audits)
+
+
+def test_where_all_look_the_same_a_night_is_not_read_to_its_end_and_the_cap_is_filled():
+    given = [prediction(str(n), n / 200) for n in range(100)]
+    look, asked_for = looks(**{str(n): Look(f"sha-{n}", phash=phash(1)) for n in range(100)})
+    rows = choose(given, TriageSettings(threshold=0.65, audit_share=0, cap=3), look)
+    assert asked(rows) == {"0", "1", "2"}
+    assert len(asked_for) < 40
 
 
 @pytest.fixture
