@@ -11,8 +11,8 @@ import dataclasses
 import functools
 import json
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,11 +20,12 @@ from typing import Any
 from benchmarks.models import CACHE, PIPELINE, Model, Models, replace
 from include.loop.config import load_pipeline
 from include.loop.core.identity import share
-from include.loop.core.records.triage import Decision
+from include.loop.core.records.triage import Decision, Rank, Row, Weighed
 from include.loop.dataset import replay
 from include.loop.nightly.choosing import ask, weigh
 from include.loop.nightly.looks import Look
 from include.loop.nightly.predictions import Predicted
+from include.loop.nightly.turns import Candidate, Turns
 from include.loop.strategies import AUDIT
 from include.loop.tasks.detection.difficulty import difficulty
 from include.loop.tasks.detection.manifest import LabelledImage, ManifestBox, read_value
@@ -101,11 +102,12 @@ SITES = World("trees", _generate_sites, lambda seed: Sample(seed, pipeline="tree
 
 @dataclass(frozen=True)
 class Reviewed:
-    """The answers of one batch by what becomes of them."""
+    """The answers of one batch by what becomes of them, and the modelled seconds of each, by image."""
 
     learned: Lines
     held_out: Lines
     audits: Lines
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 class Study:
@@ -162,10 +164,8 @@ class Study:
         batch = list(self.objects(number))
         seen = self.models.detect(champion, f"batch-{number}", batch)
         said = [Predicted(image, self._identity(image), seen[image]) for image in batch]
-        found = [item for item in weigh(said, self.pipeline.triage) if item.rank]
-        found.sort(key=lambda item: (item.rank, item.row.image))
         rows = ask(
-            [(item.row, item.why) for item in found],
+            in_turns(weigh(said, self.pipeline.triage), self.pipeline.triage.shares),
             self.pipeline.triage.cap,
             lambda images: (Look() for _ in images),
         )
@@ -185,7 +185,7 @@ class Study:
         batch = Reviewed([], [], [])
         truths = Truths(self._truth)
         for image in images:
-            line = self._answer(image, (seen or {}).get(image, ()), truths, noise)
+            line, batch.seconds[image] = self._answer(image, (seen or {}).get(image, ()), truths, noise)
             if image in audits:
                 batch.audits.append(line)
             elif share("side", self._identity(image)) < self.pipeline.training.validation_share:
@@ -240,7 +240,9 @@ class Study:
         """Stands for the image's ETag and hash: all that is wanted of them is that they never change."""
         return f"{self.seed}/{source}"
 
-    def _answer(self, source: str, seen: Iterable[Detection], truths: Truths, noise: Noise) -> LabelledImage:
+    def _answer(
+        self, source: str, seen: Iterable[Detection], truths: Truths, noise: Noise
+    ) -> tuple[LabelledImage, float]:
         truth = truths.find(source)
         assert isinstance(truth, Truth), f"the sample does not know {source}"
         least = self.pipeline.review.prelabel_threshold
@@ -258,10 +260,33 @@ class Study:
         ]
         size = {"width": truth.width, "height": truth.height, "depth": 3}
         label = {"annotations": boxes, "image_size": [size]}
-        return self._line({"source-ref": source, self.pipeline.label_attribute: label})
+        return self._line({"source-ref": source, self.pipeline.label_attribute: label}), reviewed.seconds
 
     def _line(self, value: dict[str, Any]) -> LabelledImage:
         return read_value(value, self.pipeline.label_attribute, self.pipeline.classes)
+
+
+def in_turns(
+    weighed: Iterable[Weighed],
+    shares: Mapping[str, float],
+    reorder: Callable[[str, list[Candidate]], Iterable[Candidate]] = lambda _, some: some,
+) -> Turns:
+    """Who is asked about first, as the loop has it (nightly/candidates.py), of a batch that memory holds.
+    ``reorder`` may change the order of what the strategy of this name has named.
+    """
+    by_share: dict[str, list[tuple[Rank, Row, str]]] = {name: [] for name in (AUDIT, *shares)}
+    first = next(iter(shares))
+    for item in weighed:
+        if item.rank:
+            by_share[first if item.rank.doubt else AUDIT].append((item.rank, item.row, item.why))
+        for name, (rank, why) in item.further.items():
+            by_share[name].append((rank, item.row, why))
+    ordered = {
+        name: [(row, why) for _, row, why in sorted(some, key=lambda one: (one[0], one[1].image))]
+        for name, some in by_share.items()
+    }
+    audits = ordered.pop(AUDIT)
+    return Turns(audits, {name: reorder(name, some) for name, some in ordered.items()}, shares)
 
 
 def relabelled(line: LabelledImage, boxes: Iterable[ManifestBox]) -> LabelledImage:

@@ -97,7 +97,7 @@ def answered(study: Study, images: Sequence[str], noise: Noise, seen: Detections
     return [*batch.learned, *batch.held_out]
 
 
-def boxes_of(lines: Lines) -> dict[str, list[tuple[int, ...]]]:
+def boxes_of(lines: Lines) -> dict[str, list[tuple[float, ...]]]:
     return {
         line.source: sorted((b.class_id, b.left, b.top, b.width, b.height) for b in line.boxes)
         for line in lines

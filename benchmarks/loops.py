@@ -69,8 +69,11 @@ class World:
         noise = REVIEWERS.get(kind, Noise())
         asked = self._study.asked(lineage.champion, number, noise)
         spoil = _SPOIL.get(kind, lambda line: line)
-        parts = ([spoil(line) for line in part] for part in (asked.learned, asked.held_out, asked.audits))
-        return Labelled(number, kind, lineage.champion.name, Reviewed(*parts))
+        learned, held_out, audits = (
+            [spoil(line) for line in part] for part in (asked.learned, asked.held_out, asked.audits)
+        )
+        answers = Reviewed(learned, held_out, audits, asked.seconds)
+        return Labelled(number, kind, lineage.champion.name, answers)
 
     def trial(self, lineage: Lineage, nights: Iterable[Labelled]) -> tuple[Lineage, Judged]:
         """The lineage that these nights would begin, and the verdict on it."""

@@ -9,8 +9,8 @@ from hypothesis import given
 
 from include.algorithms.images import ImageError, decode
 from include.loop.core.errors import BadRecord
+from include.loop.core.fingerprints import fingerprint
 from include.loop.core.images import check_image
-from include.loop.dataset.fingerprints import fingerprint
 from tests.pictures.files import jpegs, pngs
 from tests.support.mutants import join_png, jpeg_segments, mutants, png_chunks, thorough
 

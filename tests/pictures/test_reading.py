@@ -17,8 +17,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from include.algorithms.images import ImageError, decode
 from include.loop.core.errors import BadRecord
+from include.loop.core.fingerprints import fingerprint
 from include.loop.core.images import check_image
-from include.loop.dataset.fingerprints import fingerprint
 from include.pictures import PictureError, read, read_size
 from tests.pictures.files import SIZE, chunk, jpegs, png, pngs, saved, scene, with_size
 

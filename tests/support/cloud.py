@@ -40,8 +40,8 @@ def share_cache(data: Path) -> None:
     """Let the cloud whose data this will be use what others of this run have compiled."""
     own = data / "cache"
     own.mkdir(parents=True, exist_ok=True)
-    for algorithm in ("object-detection", "image-classification") if LocalCloud.compiled else ():
-        if not (own / algorithm).exists():
+    for algorithm in ("object-detection", "image-classification"):
+        if LocalCloud.compiled and not (own / algorithm).exists():
             (own / algorithm).symlink_to(LocalCloud.compiled)
 
 

@@ -5,6 +5,7 @@ Reads no file but the worker template.
 
 from __future__ import annotations
 
+import math
 import string
 from collections import Counter
 from datetime import date as Date
@@ -120,13 +121,14 @@ class BudgetSettings(Strict):
 
 
 class TriageSettings(Strict):
-    """When an image is worth a person's time. ``references`` is a manifest that says what is on the images,
+    """When an image is worth a person's time. ``strategy`` is the rule, or several with the share of what is
+    asked that each has; together they are 1. ``references`` is a manifest that says what is on the images,
     for the strategy that asks about those that the model gets wrong. ``cold_start`` is how images are chosen
     while there is no model. ``drift_limit`` is how far a batch may be from those before it, as a population
     stability index, before people are told; None: nobody is.
     """
 
-    strategy: str = "least_confident"
+    strategy: str | dict[str, float] = "least_confident"
     threshold: SHARE = 0.5
     references: str | None = None
     audit_share: SHARE = 0.02
@@ -137,10 +139,21 @@ class TriageSettings(Strict):
 
     @field_validator("strategy")
     @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in strategy_names():
-            raise ValueError(f"must be one of {', '.join(strategy_names())}")
+    def _known(cls, value: str | dict[str, float]) -> str | dict[str, float]:
+        shares = {value: 1.0} if isinstance(value, str) else value
+        if not shares or any(name not in strategy_names() for name in shares):
+            raise ValueError(f"must be one of {', '.join(strategy_names())}, or several with their shares")
+        if not all(0 < one <= 1 for one in shares.values()) or not math.isclose(
+            math.fsum(shares.values()), 1, abs_tol=1e-6
+        ):
+            told = " + ".join(f"{one:g}" for one in shares.values())
+            raise ValueError(f"shares must be above 0 and add up to 1, not {told}")
         return value
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The strategies, and which share of what is asked each has."""
+        return {self.strategy: 1.0} if isinstance(self.strategy, str) else self.strategy
 
 
 class ReviewSettings(Strict):
@@ -349,21 +362,25 @@ class Pipeline(Strict):
     @model_validator(mode="after")
     def _strategy_is_of_the_task(self) -> Self:
         """Found here and not at night: which strategies can judge a task's scores, and from what."""
-        name, references = self.triage.strategy, self.triage.references
-        strategy = find_strategy(name)
-        if strategy.tasks and self.task not in strategy.tasks:
-            others = (other for other in strategy_names() if other != name)
-            allowed = [other for other in others if self.task in (find_strategy(other).tasks or (self.task,))]
-            raise ValueError(
-                f"triage.strategy: {name} is for task: {' or '.join(strategy.tasks)}; "
-                f"allowed for {self.task}: {', '.join(allowed)}"
-            )
-        if strategy.references and not references:
-            raise ValueError(
-                f"triage.references: strategy {name} needs a manifest of what is on the images; name it"
-            )
-        if references and not strategy.references:
-            raise ValueError(f"triage.references: strategy {name} does not read it; remove it")
+        references = self.triage.references
+        strategies = {name: find_strategy(name) for name in self.triage.shares}
+        for name, strategy in strategies.items():
+            if strategy.tasks and self.task not in strategy.tasks:
+                others = (other for other in strategy_names() if other != name)
+                allowed = (
+                    other for other in others if self.task in (find_strategy(other).tasks or (self.task,))
+                )
+                raise ValueError(
+                    f"triage.strategy: {name} is for task: {' or '.join(strategy.tasks)}; "
+                    f"allowed for {self.task}: {', '.join(allowed)}"
+                )
+            if strategy.references and not references:
+                raise ValueError(
+                    f"triage.references: strategy {name} needs a manifest of what is on the images; name it"
+                )
+        if references and not any(strategy.references for strategy in strategies.values()):
+            names = " and ".join(strategies)
+            raise ValueError(f"triage.references: strategy {names} does not read it; remove it")
         return self
 
     @model_validator(mode="after")
@@ -406,6 +423,11 @@ class Pipeline(Strict):
         if unknown := sorted(set(self.gate.improve_on) - set(allowed)):
             raise ValueError(f"gate.improve_on: no slice {', '.join(unknown)}; allowed: {', '.join(allowed)}")
         return self
+
+    @property
+    def one_label(self) -> bool:
+        """Whether each image is of just one class, so that a model's scores are shares of a whole."""
+        return self.task == "image-classification" and not self.multi_label
 
     @property
     def trains_from_recordio(self) -> bool:

@@ -15,12 +15,12 @@ from functools import cached_property
 from typing import Any
 
 from include.loop.core.errors import BadRecord, ConcurrentWrite
+from include.loop.core.fingerprints import Fingerprint, read_fingerprint
 from include.loop.core.identity import content_hash
+from include.loop.core.lookalikes import first_alike
 from include.loop.core.records.splits import RESEMBLES, Entry, Picture, Split
 from include.loop.core.storage import Storage, dump, in_parallel
-from include.loop.dataset.fingerprints import Fingerprint, read_fingerprint
 from include.loop.dataset.ledger import read_ledger
-from include.loop.dataset.lookalikes import first_alike
 from include.loop.dataset.split_rules import Placed, SplitRules, settle
 from include.loop.tasks.manifest_lines import moment
 from include.loop.tasks.values import Labelled

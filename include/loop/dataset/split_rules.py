@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from include.loop.core.identity import share
+from include.loop.core.lookalikes import Lookalikes, first_alike
 from include.loop.core.records.splits import Split
-from include.loop.dataset.lookalikes import Lookalikes, first_alike
 
 # What the hash of an image is salted with, and so part of what it decides: never to be changed.
 SPLIT_SALT, RETENTION_SALT = "side", "memory"

@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 
 from include.loop.core import layout
 from include.loop.core.errors import BadRecord
+from include.loop.core.fingerprints import Fingerprint, look_at
 from include.loop.core.storage import MOST_BYTES, Storage, error_code
 from include.loop.core.withheld import why_withheld
-from include.loop.dataset.fingerprints import Fingerprint, look_at
 from include.loop.exchange.items import Item
 from include.pictures import read_orientation
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from include.loop.core.fingerprints import Fingerprint
+from include.loop.core.lookalikes import alike
 from include.loop.core.records.imports import NearDuplicate
 from include.loop.core.records.splits import Split
-from include.loop.dataset.fingerprints import Fingerprint
 from include.loop.dataset.ledger import read_ledger
-from include.loop.dataset.lookalikes import alike
 from include.loop.dataset.split_rules import Placed, SplitRules, settle
 from include.loop.exchange.pictures import Stored
 from include.loop.workspace import Workspace

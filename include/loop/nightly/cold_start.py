@@ -1,4 +1,5 @@
-"""Which images come first while there is no model: those that differ most from each other.
+"""Which images come first while there is no model, and for the strategy ``diverse``: those that differ most
+from each other.
 
 Takes candidates in a random order, gives them in another: of the first few hundred the most diverse ones
 (diversity.py), then the others as they were. For that each of these is read once, by a few threads, within

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from include.loop.core.errors import BadRecord, Fatal
-from include.loop.core.images import check_image
+from include.loop.core.fingerprints import see
 from include.loop.core.storage import AHEAD, MOST_BYTES, THREADS, in_parallel
 from include.loop.core.withheld import Denied, find_image
 from include.loop.nightly.contents import Contents
@@ -35,9 +35,9 @@ FIRST_DENIED = THREADS * AHEAD
 
 @dataclass(frozen=True)
 class Look:
-    """SHA-256 of the bytes, width and height in stored pixels; or the ``problem`` why nobody can be asked, or
-    the question that was asked about these bytes already (``known``). ``denied``: the problem is that we may
-    not read it.
+    """SHA-256 of the bytes, width and height in stored pixels, and phash (None of a flat picture); or the
+    ``problem`` why nobody can be asked, or the question that was asked about these bytes already (``known``).
+    ``denied``: the problem is that we may not read it.
     """
 
     sha256: str | None = None
@@ -46,6 +46,7 @@ class Look:
     problem: str | None = None
     known: str | None = None
     denied: bool = False
+    phash: str | None = None
 
 
 # The looks at some images (S3 URI and ETag each), in their order. They end early when the time is up.
@@ -110,6 +111,7 @@ class Looks:
         if claim := self._contents.holder(sha256):
             return Look(sha256, known=claim.told)
         try:
-            return Look(sha256, *check_image(body))
+            phash, (width, height) = see(body)
         except BadRecord as error:
             return Look(sha256, problem=str(error))
+        return Look(sha256, width, height, phash=phash)

@@ -19,6 +19,7 @@ from include.loop.trials.past import set_aside
 from include.loop.trials.shards import shard_manifest
 from include.loop.workspace import Workspace
 
+ASKED_AGAIN = "asked again"  # the share of these images in a night's questions
 MOST = 10  # images of a batch: enough to tell many wrong labels from a few, little beside the cap
 
 
@@ -37,7 +38,7 @@ class Again:
 
 def reason(batch: str) -> str:
     """Why an image is asked about, as its triage row and its manifest line say it."""
-    return f"asked again: batch {batch} is set aside"
+    return f"{ASKED_AGAIN}: batch {batch} is set aside"
 
 
 def to_ask(workspace: Workspace, batch: str, cap: int, is_own: Callable[[str], bool]) -> list[Again]:

@@ -2,7 +2,7 @@
 
 Takes the batch's predictions, gives its triage: one row per image with decision, reason, and the expected
 seconds and dollars. Each part is weighed alone (``triage_part``), by whoever is free; ``decide`` then merges
-their candidates: the pipeline's strategy raises doubts, a small random share is audited whatever the model
+their candidates: the pipeline's strategies raise doubts, a small random share is audited whatever the model
 says, and a cap bounds the batch. Without a champion the choice is diverse, or random. The bytes of every
 image that is to be asked about are read first (looks.py): what nobody can see is not asked, and the same
 bytes are asked once.
@@ -10,15 +10,12 @@ bytes are asked once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from include.loop.config import TriageSettings
 from include.loop.core import layout
-from include.loop.core.errors import Fatal
 from include.loop.core.records.nightly import Batch
-from include.loop.core.records.parts import part_count, parts_of, read_images
+from include.loop.core.records.parts import part_count, read_images
 from include.loop.core.records.triage import (
     Decision,
     Row,
@@ -26,27 +23,22 @@ from include.loop.core.records.triage import (
     frame_of,
     read_looked_at,
     read_ranks,
-    read_weighed,
     write_looked_at,
     write_part,
 )
 from include.loop.core.storage import Storage
 from include.loop.nightly.batch import read_batch
 from include.loop.nightly.budget import find_budget
+from include.loop.nightly.candidates import candidates_of
 from include.loop.nightly.choosing import Show, ask, scores_of, weigh, weigh_blindly, with_cost
-from include.loop.nightly.cold_start import diverse_first
+from include.loop.nightly.class_weights import read_weights
 from include.loop.nightly.contents import Contents
 from include.loop.nightly.effort import Estimate, read_estimate
 from include.loop.nightly.looks import Looks
 from include.loop.nightly.predictions import Predicted, read_predictions
 from include.loop.nightly.references import read_references
-from include.loop.nightly.second_look import to_ask
-from include.loop.strategies import AUDIT, ImageScores
+from include.loop.strategies import AUDIT, ImageScores, find_strategy
 from include.loop.workspace import Workspace
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -117,13 +109,13 @@ def triage_part(
                 show,
                 workspace.pipeline.review.prelabel_threshold,
             )
-        write_part(storage, batch, part, weighed)
+        write_part(storage, batch, part, weighed, list(settings.shares)[1:])
     ranks = read_ranks(storage, batch, part)
     return TriagedPart(
         batch=batch,
         part=part,
         images=len(ranks),
-        candidates=int(ranks["value"].notna().sum()),
+        candidates=int(ranks["doubt"].notna().sum()),
         unreadable=int((ranks["decision"] == Decision.UNREADABLE).sum()),
     )
 
@@ -138,9 +130,7 @@ def decide(
     if not storage.exists(layout.questions_header(batch)):
         pinned = read_batch(workspace, batch)
         settings = _settings(workspace, threshold, cap)
-        candidates = _candidates(workspace, pinned, settings)
-        if pinned.champion is None and settings.cold_start == "diverse":
-            candidates = diverse_first(workspace, pinned, candidates, settings.cap)
+        candidates = candidates_of(workspace, pinned, settings)
         review = workspace.pipeline.review
         # What answers took that began with a model's boxes says nothing of those that begin with none.
         estimate = Estimate.of(review) if pinned.champion is None else read_estimate(workspace)
@@ -150,7 +140,7 @@ def decide(
 
         budget = find_budget(workspace, batch)
         look = Looks(workspace, Contents(workspace, batch))
-        rows = ask(candidates, settings.cap, look, price, budget)
+        rows = ask(candidates, settings.cap, look, price, budget, candidates.give_back)
         look.check()
         write_looked_at(storage, batch, rows)
         asked = [row for row in rows if row.decision is Decision.ASK]
@@ -198,62 +188,6 @@ def _settings(workspace: Workspace, threshold: float | None, cap: int | None) ->
     return workspace.pipeline.triage.model_copy(update=changes)
 
 
-def _candidates(workspace: Workspace, pinned: Batch, settings: TriageSettings) -> Iterator[tuple[Row, str]]:
-    """The images that people might be asked about, each with its reason, most urgent first: those that are
-    asked again, audits, then the doubtful ones.
-    """
-    storage, batch = workspace.storage, pinned.batch
-    if pinned.champion is not None:
-        for item in to_ask(workspace, batch, settings.cap, lambda image: _is_own(storage, pinned, image)):
-            yield (
-                Row(item.image, item.etag, None, 0, Decision.SKIP, item.reason, again=item.batch),
-                item.reason,
-            )
-    order = _order(storage, pinned)
-    # So many are looked at at once; what they need of the tables is read then.
-    for start in range(0, len(order), settings.cap):
-        block = [(part, place) for part, place in order[start : start + settings.cap].tolist()]
-        places: dict[int, list[int]] = {}
-        for part, place in block:
-            places.setdefault(part, []).append(place)
-        found = {
-            (part, place): weighed
-            for part, some in places.items()
-            for place, weighed in zip(some, read_weighed(storage, batch, part, some), strict=True)
-        }
-        yield from ((found[one].row, found[one].why) for one in block)
-
-
-def _order(storage: Storage, pinned: Batch) -> NDArray[np.int32]:
-    """Part and place of every candidate (N x 2), in the order of their ranks: numbers alone, so that those of
-    a million images are some megabytes. Of equal ranks the one whose key comes first.
-    """
-    import pandas as pd
-
-    frames = []
-    for part in range(part_count(pinned)):
-        try:
-            ranks = read_ranks(storage, pinned.batch, part)
-        except FileNotFoundError:
-            missing = storage.uri(layout.triage_part(pinned.batch, part))
-            raise Fatal(
-                f"part {part} of batch {pinned.batch} is not weighed: {missing} is missing. Clear the task "
-                "triage of this batch, and what follows it"
-            ) from None
-        ranks = ranks.assign(part=part, place=range(len(ranks)))
-        kinds = {"doubt": "bool", "value": "float64", "part": "int32", "place": "int32"}
-        frames.append(ranks.loc[ranks["value"].notna(), list(kinds)].astype(kinds))
-    ordered = pd.concat(frames).sort_values(["doubt", "value", "part", "place"], kind="stable")
-    found: NDArray[np.int32] = ordered[["part", "place"]].to_numpy()
-    return found
-
-
-def _is_own(storage: Storage, pinned: Batch, image: str) -> bool:
-    return any(
-        image == one.uri for part in parts_of(pinned, [image]) for one in read_images(storage, pinned, part)
-    )
-
-
 def _summary(storage: Storage, pinned: Batch) -> TriageSummary:
     decisions = (read_ranks(storage, pinned.batch, part)["decision"] for part in range(part_count(pinned)))
     return TriageSummary(
@@ -264,8 +198,11 @@ def _summary(storage: Storage, pinned: Batch) -> TriageSummary:
 
 
 def _show(workspace: Workspace, pinned: Batch, part: int, settings: TriageSettings) -> Show:
-    """The scores in the light of the pipeline: its classes, and what is known of the part's images."""
-    references = {}
+    """The scores in the light of the pipeline: its classes, what they weigh, and what is known of images."""
+    pipeline, references = workspace.pipeline, {}
+    weights: tuple[float, ...] = ()
+    if pinned.champion and any(find_strategy(name).weights for name in settings.shares):
+        weights = read_weights(workspace, pinned.champion.training_job)
     if settings.references:
         images = {image.uri for image in read_images(workspace.storage, pinned, part)}
         references = read_references(workspace, settings.references, images)
@@ -274,8 +211,10 @@ def _show(workspace: Workspace, pinned: Batch, part: int, settings: TriageSettin
         known = references.get(prediction.uri)
         scores = replace(
             scores_of(prediction),
-            multi_label=workspace.pipeline.multi_label,
-            classes=workspace.pipeline.classes,
+            multi_label=pipeline.multi_label,
+            classes=pipeline.classes,
+            exclusive=pipeline.one_label,
+            weights=weights,
         )
         if isinstance(known, frozenset):
             return replace(scores, reference=known)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from include.loop.core import layout, storage
-from include.loop.core.records.batch_facts import BatchFacts, ScoreHistogram
+from include.loop.core.records.batch_facts import BatchFacts, ScoreHistogram, ShareFacts
 from include.loop.core.records.nightly import (
     Batch,
     LabelSummary,
@@ -25,6 +26,9 @@ from include.loop.core.records.triage import Decision, read_frames
 from include.loop.live import drift
 from include.loop.report.reader import Reader
 from include.loop.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BINS = 10
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -67,8 +71,13 @@ def read_batch(workspace: Workspace, batch: str, problems: list[str]) -> BatchFa
     labels = {line.get("loop", number): line for number, line in enumerate(lines)}.values()
     refused = reader.lines(Quarantined, batch) if summary else []
     committed = workspace.storage.modified_at(layout.summary_file(batch)) if summary else None
-    own = {line.get("loop") for line in labels if line.get("batch") == batch}
-    own |= {line.loop for line in refused if (line.worker or line.said) and line.batch == batch}
+    labelled = {line.get("loop") for line in labels if line.get("batch") == batch} - {None}
+    own = labelled | {line.loop for line in refused if (line.worker or line.said) and line.batch == batch}
+    # A label may be of copies of the image that was asked about, too.
+    loops = {
+        line.get("loop"): line["source-ref"] for line in lines if line.get("source-ref") in triaged.asked
+    }
+    loops |= {line.loop: line.image for line in refused}
     counts = summary or LabelSummary(batch=batch, labels=0)
     return BatchFacts(
         batch=batch,
@@ -94,7 +103,32 @@ def read_batch(workspace: Workspace, batch: str, problems: list[str]) -> BatchFa
         committed_at=committed.isoformat(timespec="seconds") if committed else "",
         flow_definition=header.flow_definition_arn if header else "",
         prelabels=header.prelabels if header else None,
+        shares=_shares(triaged.asked, *([loops.get(one) for one in some] for some in (own, labelled))),
         scores=make_scores(triaged.top_scores),
+    )
+
+
+def _shares(
+    asked: Mapping[str, tuple[str, float]],
+    answered: Iterable[str | None],
+    labelled: Iterable[str | None],
+) -> tuple[ShareFacts, ...]:
+    """By share what became of the images that it asked about: ``asked`` has the share and the expected
+    seconds of each.
+    """
+    answers, labels = (
+        Counter(asked[image][0] for image in some if image is not None and image in asked)
+        for some in (answered, labelled)
+    )
+    return tuple(
+        ShareFacts(
+            share=share,
+            asked=count,
+            answered=answers[share],
+            labels=labels[share],
+            expected_seconds=round(sum(seconds for name, seconds in asked.values() if name == share), 1),
+        )
+        for share, count in Counter(share for share, _ in asked.values()).most_common()
     )
 
 
@@ -136,12 +170,13 @@ class _Triaged:
     top_scores: tuple[float, ...] = ()
     audits: int = 0
     expected_seconds: float = 0.0
+    asked: Mapping[str, tuple[str, float]] = field(default_factory=dict)
 
 
 def _triaged(workspace: Workspace, batch: str, problems: list[str]) -> _Triaged:
     from pyarrow import ArrowException
 
-    columns = ["top_score", "decision", "reason", "expected_seconds"]
+    columns = ["image", "top_score", "decision", "reason", "expected_seconds", "share"]
     found = _Triaged()
     try:
         for table in read_frames(workspace.storage, batch, columns):
@@ -150,6 +185,7 @@ def _triaged(workspace: Workspace, batch: str, problems: list[str]) -> _Triaged:
                 top_scores=(*found.top_scores, *map(float, table["top_score"].dropna())),
                 audits=found.audits + int((asked["reason"] == "audit").sum()),
                 expected_seconds=found.expected_seconds + float(table["expected_seconds"].sum()),
+                asked={**found.asked, **_asked(asked)},
             )
     except FileNotFoundError:
         return _Triaged()
@@ -157,3 +193,10 @@ def _triaged(workspace: Workspace, batch: str, problems: list[str]) -> _Triaged:
         problems.append(f"{layout.triage_file(batch)} cannot be read: {error}")
         return _Triaged()
     return found
+
+
+def _asked(rows: pd.DataFrame) -> dict[str, tuple[str, float]]:
+    """By image, for which share it was asked about, and its expected seconds; none of earlier versions."""
+    known = rows[rows["share"].notna()]
+    columns = (known[name].tolist() for name in ("image", "share", "expected_seconds"))
+    return {image: (share, seconds) for image, share, seconds in zip(*columns, strict=True)}

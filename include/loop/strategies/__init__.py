@@ -4,7 +4,9 @@ A strategy is one module of this package. Its file's name is the name that a pip
 picks; its function ``doubt`` takes an ``ImageScores`` and the pipeline's threshold, and gives a ``Doubt``. To
 add one, add its file: nothing else has to know of it. Strategies are pure functions. A module whose rule is
 not for every task names the tasks it is for in ``TASKS``; one that compares with what is known of an image
-says ``REFERENCES = True``.
+says ``REFERENCES = True``, and one that weighs classes ``WEIGHTS = True``. Of one that
+says ``DIVERSE = True`` triage puts the images first that differ most from each other, and one whose threshold
+is no doubt but a share of the images says ``THRESHOLD_IS_SHARE = True``.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class ImageScores:
     """What a strategy sees of one image. ``scores`` are all that the model said, best first: of a detector
     one for each object, of a classifier one for each class, so that they are its full probabilities.
     ``share`` is a number in [0, 1) that depends on the image's content alone: a repeatable throw of the dice.
-    With ``multi_label`` an image may be of several classes or of none, and each score stands alone.
+    With ``multi_label`` an image may be of several classes or of none, and each score stands alone; with
+    ``exclusive`` it is of just one, and the scores are shares of a whole. ``weights`` says by class what an
+    error of it counts, 1 in the mean; empty where nobody knows, or the strategy does not ask.
     ``reference`` has the classes that the image is known to be of; None when nobody knows, and then
     ``no_reference`` may say why. ``classes`` are the classes' names, to speak of them.
     """
@@ -47,6 +51,8 @@ class ImageScores:
     reference: frozenset[int] | None = None
     no_reference: str = "no reference label"
     classes: Sequence[str] = ()
+    exclusive: bool = False
+    weights: Sequence[float] = ()
 
     @property
     def top(self) -> float:
@@ -66,12 +72,16 @@ class Doubt:
 @dataclass(frozen=True)
 class Strategy:
     """A rule; the ``tasks`` whose scores it can judge, empty when it can judge any; and whether it asks for
-    ``references``.
+    ``references``, and for the ``weights`` of classes; ``diverse`` when its order is to be changed for that;
+    ``by_share`` when the threshold is the share of images to ask about.
     """
 
     doubt: Callable[[ImageScores, float], Doubt]
     tasks: tuple[str, ...]
     references: bool
+    weights: bool
+    diverse: bool
+    by_share: bool
 
 
 @cache
@@ -87,7 +97,14 @@ def find_strategy(name: str) -> Strategy:
     """
     try:
         module = import_module(f"{__name__}.{name}")
-        return Strategy(module.doubt, getattr(module, "TASKS", ()), getattr(module, "REFERENCES", False))
+        return Strategy(
+            module.doubt,
+            getattr(module, "TASKS", ()),
+            getattr(module, "REFERENCES", False),
+            getattr(module, "WEIGHTS", False),
+            getattr(module, "DIVERSE", False),
+            getattr(module, "THRESHOLD_IS_SHARE", False),
+        )
     except (AttributeError, ImportError, SyntaxError) as error:
         raise ConfigurationError(
             f"triage.strategy: {name}.py in include/loop/strategies gives no function `doubt`: "

@@ -101,7 +101,7 @@ def test_a_template_beside_the_users_own_file_is_found_first(own):
         ),
         ("classes: [cat]\ngate: {min_learned: 0.5}", "gate.min_learned: is called min_train_recall now"),
         ("classes: [cat]\ntriage: {threshold: 1.5}", "triage.threshold: "),
-        ("classes: [cat]\ntriage: {strategy: guess}", "triage.strategy: must be one of entropy, "),
+        ("classes: [cat]\ntriage: {strategy: guess}", "triage.strategy: must be one of class_balanced, "),
         ("classes: [cat]\ntraining: {base_network: alexnet}", "'vgg-16' or 'resnet-50'"),
         (
             "classes: [cat]\ntraining: {initial: {hyperparameters: {num_classes: 3}}}",

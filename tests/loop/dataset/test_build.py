@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from include.loop.config import EvaluationSettings, TrainingSettings
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError, NothingToLearn
+from include.loop.core.fingerprints import fingerprint
+from include.loop.core.lookalikes import alike
 from include.loop.core.records.dataset import Dataset
 from include.loop.core.records.nightly import Batch
 from include.loop.core.records.trials import Kind
 from include.loop.core.storage import Storage
 from include.loop.dataset import build
-from include.loop.dataset.fingerprints import fingerprint
-from include.loop.dataset.lookalikes import alike
 from include.loop.dataset.plan import plan_training
 from include.loop.workspace import Workspace
 from tests.loop.labelled import INITIAL, line, lines, read, set_champion, shard, sources, start

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.loop.core.identity import content_hash, share
+from include.loop.core.lookalikes import alike
 from include.loop.core.records.splits import Split
-from include.loop.dataset.lookalikes import alike
 from include.loop.dataset.split_rules import Placed, SplitRules, settle
 
 RULES = SplitRules(validation_share=0.4)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.loop.config import TriageSettings
+from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError
-from include.loop.core.records import parts
-from include.loop.core.records.nightly import PinnedModel, Predictions
-from include.loop.core.records.triage import Decision
+from include.loop.core.records import tables
+from include.loop.core.records.triage import PART_COLUMNS, Decision
 from include.loop.nightly import batch, plan, predictions, references, triage
 from include.loop.nightly.looks import Look
 from include.loop.nightly.predictions import Predicted
 from include.loop.strategies import AUDIT, strategy_names
 from include.loop.tasks.detection.predictions import Detection
-from tests.loop.nightly.triaged import choose, read_rows
+from tests.loop.nightly.triaged import choose, read_rows, say
 from tests.loop.place import NIGHT, Place
 
 
@@ -135,6 +137,42 @@ def test_of_an_audit_and_its_copy_the_audit_is_asked_and_counted_once():
     assert {row.same_as for row in rows} == {None, only.image}
 
 
+def phash(number: int, bits: int = 0) -> str:
+    """Of a picture like no other, and of one that differs from it in so many bits."""
+    value = int.from_bytes(hashlib.sha256(str(number).encode()).digest(), "big")
+    return f"{value ^ ((1 << bits) - 1):064x}"
+
+
+def test_what_looks_like_an_image_that_is_asked_about_waits_until_nothing_else_is_left():
+    given = [prediction(name, n / 10) for n, name in enumerate("abcdef")]
+    look, asked_for = looks(
+        a=Look("sha-a", phash=phash(1)),
+        b=Look("sha-b", phash=phash(1, bits=24)),
+        c=Look("sha-c", phash=phash(2)),
+        d=Look("sha-d", phash=phash(1, bits=25)),
+        e=Look("sha-e", phash=phash(2, bits=3)),
+    )
+    settings = TriageSettings(threshold=0.65, audit_share=0, cap=3)
+    rows = choose(given, settings, look)
+    assert (asked(rows), asked_for) == ({"a", "c", "d"}, list("abcd"))
+    assert (rows[1].decision, rows[1].reason) == (Decision.SKIP, "looks like s3://b/a")
+    assert (rows[1].expected_seconds, rows[1].sha256) == (0, "sha-b")
+    rows = choose(given, settings.model_copy(update={"cap": 5}), look)
+    assert asked(rows) == set("abcdf"), "then the most doubtful of them come first"
+    assert rows[4].reason == "looks like s3://b/c"
+    audits = choose(given, settings.model_copy(update={"audit_share": 1.0, "cap": 5}), look)
+    assert len(asked(audits)) == 5
+    assert not any("looks like" in row.reason for row in audits)
+
+
+def test_where_all_look_the_same_a_night_is_not_read_to_its_end_and_the_cap_is_filled():
+    given = [prediction(str(n), n / 200) for n in range(100)]
+    look, asked_for = looks(**{str(n): Look(f"sha-{n}", phash=phash(1)) for n in range(100)})
+    rows = choose(given, TriageSettings(threshold=0.65, audit_share=0, cap=3), look)
+    assert asked(rows) == {"0", "1", "2"}
+    assert len(asked_for) < 40
+
+
 @pytest.fixture
 def listed(place: Place) -> Place:
     place.add_images({f"{n}.jpg": 100 for n in range(5)})
@@ -235,16 +273,7 @@ def test_mistakes_are_asked_in_the_batchs_order_and_the_manifest_may_be_of_a_who
     place = make_place(**CLASSES, triage=asking)
     images = place.add_images({f"{number}.jpg": 100 for number in range(7)})
     said = [[0.9, 0.1]] * 6 + [[0.2, 0.8]]
-    outputs = {
-        uri: place.put(f"said/{number}.out", json.dumps({"prediction": scores}).encode())
-        for number, (uri, scores) in enumerate(zip(images, said, strict=True))
-    }
-    model = PinnedModel(training_job="a-model", model_data="s3://b/model.tar.gz")
-    batch.list_batch(place.workspace, NIGHT)
-    pinned = batch.read_batch(place.workspace, NIGHT).model_copy(update={"champion": model})
-    pinned.write(place.storage, NIGHT)
-    parts.write_outputs(place.storage, pinned, 0, outputs, {})
-    Predictions(champion="a-model", parts=1, predicted=7).write_once(place.storage, NIGHT)
+    say(place, dict(zip(images, said, strict=True)))
     with pytest.raises(ConfigurationError, match=r"pets\.yaml: triage\.references: no object at s3://"):
         triage.triage(place.workspace, NIGHT)
 
@@ -271,6 +300,48 @@ def test_mistakes_are_asked_in_the_batchs_order_and_the_manifest_may_be_of_a_who
         "said cat, reference dog; over the cap of 2",
         "said dog, reference dog",  # of two lines for an image the last one counts
     ]
+
+
+def test_a_mix_asks_for_each_share_and_the_reason_and_the_row_say_which(make_place, monkeypatch):
+    """In two parts, so that what each strategy says of an image is found again in its table."""
+    monkeypatch.setattr(tables, "PART_ROWS", 5)
+    mix = {"expected_errors": 0.5, "diverse": 0.25, "random": 0.25}
+    place = make_place(triage={"strategy": mix, "threshold": 0.4, "audit_share": 0, "cap": 4})
+    levels = {f"{number}.jpg": 100 for number in range(8)} | {"8.jpg": 0, "9.jpg": 250}
+    images = place.add_images(levels)
+    doubtful = {images[2]: 0.5, images[7]: 0.45}
+    said = {uri: [[0, doubtful.get(uri, 0.99), 0.1, 0.1, 0.5, 0.5]] for uri in images}
+    say(place, said)
+    report = triage.triage(place.workspace, NIGHT)
+    assert report.ask == 4
+    rows = read_rows(place.storage, NIGHT)
+    asked_for = {row.image: row for row in rows if row.decision is Decision.ASK}
+    assert asked_for.keys() > doubtful.keys()
+    assert asked_for[images[2]].reason == "expected_errors: expected errors 0.50 above 0.4"
+    shares = Counter(row.share for row in asked_for.values())
+    assert shares == {"expected_errors": 2, "diverse": 1, "random": 1}
+    (diverse,) = (row for row in asked_for.values() if row.share == "diverse")
+    assert diverse.reason == "diverse: chosen at random; among the most diverse of 10 images"
+    assert triage.triage(place.workspace, NIGHT) == report
+    assert read_rows(place.storage, NIGHT) == rows
+
+    # Edited while the night is running: a strategy that has said nothing of these images asks for none.
+    edited = place.but(
+        triage=place.pipeline.triage.model_copy(update={"strategy": {"expected_errors": 0.5, "margin": 0.5}})
+    )
+    assert triage.decide(edited, NIGHT).ask == 2
+
+
+def test_what_an_earlier_version_has_weighed_is_asked_by_the_strategy(make_place):
+    place = make_place(triage={"threshold": 0.6, "audit_share": 0.3, "cap": 9})
+    images = place.add_images({f"{number}.jpg": 100 for number in range(9)})
+    say(place, {uri: [[0, 0.5, 0.1, 0.1, 0.5, 0.5]] for uri in images})
+    report = triage.triage(place.workspace, NIGHT)
+    shares = Counter(row.share for row in read_rows(place.storage, NIGHT))
+    assert 0 < report.audit == shares[AUDIT] < 9
+    assert shares == {AUDIT: report.audit, "least_confident": 9 - report.audit}
+    columns = tables.read_frame(place.storage, layout.triage_part(NIGHT, 0)).columns
+    assert list(columns) == list(PART_COLUMNS), "one strategy's tables are as they were"
 
 
 def classified(source: str, class_id: int) -> dict[str, Any]:

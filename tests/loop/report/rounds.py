@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,8 +44,17 @@ class Rounds:
         self.storage.write(key, body if isinstance(body, bytes) else dump(body))
         return self.storage.uri(key)
 
-    def night(self, batch: str, scores: list[float], labels: int = 0, **summary: Any) -> None:
-        """A night whose images have these best scores; the least sure ones were asked about and labelled."""
+    def night(
+        self,
+        batch: str,
+        scores: list[float],
+        labels: int = 0,
+        shares: Sequence[str] = (),
+        **summary: Any,
+    ) -> None:
+        """A night whose images have these best scores; the least sure ones were asked about and labelled, for
+        these ``shares`` (none: as an earlier version wrote it).
+        """
         images = [self.storage.uri(f"images/dt={batch}/{n}.png") for n in range(len(scores))]
         run = f"runs/dt={batch}"
         self._batch(batch, images)
@@ -62,6 +72,7 @@ class Rounds:
                 "expected_seconds": 20.0 if n in asked else 0.0,
                 "expected_dollars": 0.08,
             }
+            | ({"share": dict(zip(asked, shares, strict=True)).get(n)} if shares else {})
             for n, uri in enumerate(images)
         ]
         sink = io.BytesIO()

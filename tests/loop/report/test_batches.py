@@ -47,6 +47,21 @@ def test_an_answer_that_cannot_be_used_was_an_answer_and_late_labels_are_told(ro
     assert dict(batch.reasons) == {"box outside": 1, "not an image": 1}
 
 
+def test_what_people_were_asked_is_told_by_who_named_it(rounds: Rounds) -> None:
+    """Of three answers two are labels, one of them of a copy of the image as well, and one is none."""
+    rounds.night("2026-11-02", [0.1, 0.2, 0.3, 0.9], labels=3, shares=("audit", "random", "random"))
+    lines = list(rounds.storage.read_lines("labels/dt=2026-11-02/augmented.manifest"))
+    copy = lines[1] | {"source-ref": "s3://b/copy"}
+    rounds.storage.write_lines("labels/dt=2026-11-02/augmented.manifest", [*lines[:2], copy])
+    unusable = refusal("box outside", loop="loop-2", worker="w") | {"image": lines[2]["source-ref"]}
+    rounds.put("labels/dt=2026-11-02/quarantine.jsonl", dump(unusable))
+    batch = read_batch(rounds.workspace, "2026-11-02", [])
+    told = [(one.share, one.asked, one.answered, one.labels, one.expected_seconds) for one in batch.shares]
+    assert told == [("random", 2, 2, 1, 40.0), ("audit", 1, 1, 1, 20.0)]
+    rounds.night("2026-11-03", [0.1, 0.9], labels=1)
+    assert read_batch(rounds.workspace, "2026-11-03", []).shares == ()
+
+
 def test_no_record_is_left_out_of_the_reasons(rounds: Rounds) -> None:
     rounds.night("2026-11-02", [0.1], labels=1)
     refused = [refusal(f"reason {number % 20}") for number in range(39)]

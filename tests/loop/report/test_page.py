@@ -54,6 +54,15 @@ def publish(rounds: Rounds, job: str) -> tuple[str, Outline]:
     return text, Outline(text)
 
 
+def test_a_mix_is_told_by_share_and_one_strategy_needs_no_table(rounds: Rounds) -> None:
+    rounds.night("2026-11-01", [0.2, 0.3, 0.8], labels=2, shares=("audit", "random"))
+    rounds.night("2026-11-02", [0.2, 0.8], labels=1, shares=("random",))
+    rounds.round("job-2", ["2026-11-01", "2026-11-02"])
+    _, page = publish(rounds, "job-2")
+    assert page.text.count("by who named the images") == 1
+    assert "audit111" in page.text
+
+
 def test_a_model_that_began_from_scratch_is_not_said_to_be_trained_from_the_champion(rounds: Rounds) -> None:
     rounds.night("2026-11-01", [n / 40 for n in range(40)], labels=12)
     rounds.round("job-2", ["2026-11-01"])

@@ -27,6 +27,22 @@ def test_every_file_is_a_strategy_that_a_pipeline_can_name():
         assert TriageSettings(strategy=name).strategy == name
 
 
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        ({"random": 0.6, "diverse": 0.3}, r"must be above 0 and add up to 1, not 0\.6 \+ 0\.3"),
+        ({"random": 1.0, "diverse": 0.0}, r"must be above 0 and add up to 1, not 1 \+ 0"),
+        ({"random": 0.5, "most_confident": 0.5}, "must be one of"),
+        ({}, "must be one of"),
+        ({"random": "much"}, "number"),
+    ],
+)
+def test_shares_are_of_strategies_that_there_are_and_add_up(shares, told):
+    assert TriageSettings(strategy={"random": 0.1, "diverse": 0.2, "expected_errors": 0.7}).shares
+    with pytest.raises(ValidationError, match=told):
+        TriageSettings(strategy=shares)
+
+
 def test_another_name_is_refused_with_those_there_are():
     with pytest.raises(ValidationError, match=f"must be one of {', '.join(strategy_names())}"):
         TriageSettings(strategy="most_confident")

@@ -26,13 +26,27 @@ class ScoreHistogram(Part):
         return sum(self.histogram)
 
 
+class ShareFacts(Part):
+    """What a strategy, or the audits, had of a batch's questions: images asked about, with an answer (usable
+    or not) and with a label, and the seconds that asking was expected to take. Answers that come after the
+    batch's deadline are not in it.
+    """
+
+    share: str
+    asked: int
+    answered: int = 0
+    labels: int = 0
+    expected_seconds: float = 0.0
+
+
 class BatchFacts(Part):
     """Counts of images, except ``answers``; seconds and dollars are the reviewers'.
 
     ``answered`` are this batch's images with an answer, usable or not; ``late`` are labels that belong to
     questions of earlier batches, and are counted in ``labels``; ``disagreed`` are images about which there
     was no majority among the reviewers, and are counted in ``quarantined``. ``prelabels`` is what an endpoint
-    said beforehand, where there was no champion and one is named.
+    said beforehand, where there was no champion and one is named. ``shares`` says for what people were asked,
+    the most first; empty for batches of earlier versions.
     """
 
     batch: str
@@ -58,6 +72,7 @@ class BatchFacts(Part):
     committed_at: str = ""
     flow_definition: str = ""
     prelabels: EndpointPrelabels | None = None
+    shares: tuple[ShareFacts, ...] = ()
     scores: ScoreHistogram | None = None
 
 

@@ -8,8 +8,8 @@ says how much is in the parts. Version 1 had every row in ``triage.parquet``, an
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,8 @@ class Row:
     knows, and in files of earlier versions); seconds and dollars are for all its reviewers together.
     ``sha256`` of the bytes, width and height (stored pixels) are known where somebody looked, and nowhere in
     files of earlier versions. ``same_as`` is the image of this batch that is asked in its place; ``again``
-    the set-aside batch whose image it is, when it is asked about once more (second_look.py).
+    the set-aside batch whose image it is, when it is asked about once more (second_look.py). ``share`` is the
+    strategy that named it, or what is asked whatever a strategy says; None in files of earlier versions.
     """
 
     image: str
@@ -52,6 +53,7 @@ class Row:
     same_as: str | None = None
     again: str | None = None
     shown: int | None = None
+    share: str | None = None
     top_class: int | None = None
 
 
@@ -68,12 +70,14 @@ class Rank:
 @dataclass(frozen=True)
 class Weighed:
     """One image of a part by what the model says: its row, as it stays when it is not looked at; with a
-    ``rank``, people might be asked about it, for the reason ``why``.
+    ``rank``, people might be asked about it, for the reason ``why``. That is what the first strategy of a
+    batch says, or an audit; ``further`` has rank and reason of others that might ask about it, by name.
     """
 
     row: Row
     rank: Rank | None = None
     why: str = ""
+    further: Mapping[str, tuple[Rank, str]] = field(default_factory=dict)
 
 
 class TriageSummary(Record):
@@ -148,30 +152,51 @@ def read_frames(storage: Storage, batch: str, columns: Sequence[str] = COLUMNS) 
         yield _typed(rest.reindex(columns=COLUMNS))[list(columns)]
 
 
-def write_part(storage: Storage, batch: str, part: int, weighed: Iterable[Weighed]) -> None:
+def write_part(
+    storage: Storage, batch: str, part: int, weighed: Iterable[Weighed], further: Sequence[str] = ()
+) -> None:
+    """``further`` are the strategies after the first; what they say has columns with their names."""
+
     def values(item: Weighed) -> dict[str, Any]:
-        rank: dict[str, Any] = {"doubt": None, "value": None, "why": None}
-        if item.rank:
-            rank = {"doubt": item.rank.doubt, "value": item.rank.value, "why": item.why}
-        return {name: getattr(item.row, name) for name in PART_COLUMNS if name not in rank} | rank
+        ranks = {**({"": (item.rank, item.why)} if item.rank else {}), **item.further}
+        found: dict[str, Any] = {name: getattr(item.row, name, None) for name in PART_COLUMNS}
+        for name, (rank, why) in ranks.items():
+            found |= {"doubt": rank.doubt, column_of("value", name): rank.value, column_of("why", name): why}
+        return found
 
-    storage.write(layout.triage_part(batch, part), tables.encode(map(values, weighed), PART_COLUMNS))
+    columns = PART_COLUMNS | {
+        column_of(column, name): PART_COLUMNS[column] for name in further for column in ("value", "why")
+    }
+    storage.write(layout.triage_part(batch, part), tables.encode(map(values, weighed), columns))
 
 
-def read_ranks(storage: Storage, batch: str, part: int) -> pd.DataFrame:
-    """Of a part's rows in their order: ``decision``, and ``doubt`` and ``value`` of their rank."""
-    return tables.read_frame(storage, layout.triage_part(batch, part), ["decision", "doubt", "value"])
+def read_ranks(storage: Storage, batch: str, part: int, further: Sequence[str] = ()) -> pd.DataFrame:
+    """Of a part's rows in their order: ``decision``, and ``doubt`` and ``value`` of their rank, that of a
+    further strategy under the name that ``column_of`` gives; <NA> where it names nothing, or had no share yet
+    when they were weighed.
+    """
+    columns = ["decision", "doubt", "value", *(column_of("value", name) for name in further)]
+    return tables.read_frame(storage, layout.triage_part(batch, part), columns).reindex(columns=columns)
 
 
-def read_weighed(storage: Storage, batch: str, part: int, places: Sequence[int]) -> list[Weighed]:
-    """Some rows of a part, by their places in it."""
+def read_weighed(
+    storage: Storage, batch: str, part: int, places: Sequence[int], further: str = ""
+) -> list[Weighed]:
+    """Some rows of a part, by their places in it, as the first strategy or a further one has them."""
     frame = tables.read_frame(storage, layout.triage_part(batch, part)).iloc[list(places)]
     rows = rows_of(_typed(frame.reindex(columns=COLUMNS)))
-    ranks = zip(frame["doubt"], frame["value"], frame["why"], strict=True)
+    ranks = zip(
+        frame["doubt"], frame[column_of("value", further)], frame[column_of("why", further)], strict=True
+    )
     return [
         Weighed(row, Rank(bool(doubt), float(value)), why)
         for row, (doubt, value, why) in zip(rows, ranks, strict=True)
     ]
+
+
+def column_of(name: str, strategy: str) -> str:
+    """The column of a part's table that has this of a strategy; that of the first one (``""``) is plain."""
+    return f"{name}:{strategy}" if strategy else name
 
 
 def rows_of(frame: pd.DataFrame) -> list[Row]:

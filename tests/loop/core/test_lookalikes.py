@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.loop.dataset import lookalikes
-from include.loop.dataset.fingerprints import NEAR_BITS
-from include.loop.dataset.lookalikes import Lookalikes, alike, first_alike
+from include.loop.core import lookalikes
+from include.loop.core.fingerprints import NEAR_BITS
+from include.loop.core.lookalikes import Lookalikes, alike, first_alike
 from include.loop.dataset.split_rules import Placed, SplitRules, settle
 
 BITS = st.integers(0, 2**256 - 1)

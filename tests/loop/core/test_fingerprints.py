@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from include.loop.core.errors import BadRecord
-from include.loop.dataset.fingerprints import fingerprint
-from include.loop.dataset.lookalikes import alike
+from include.loop.core.fingerprints import fingerprint
+from include.loop.core.lookalikes import alike
 from include.samples.scenes import draw
 from tests.loop.pictures import patchwork
 from tests.loop.place import picture

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from include.loop.dataset.fingerprints import HASH_BYTES, NEAR_BITS
+from include.loop.core.fingerprints import HASH_BYTES, NEAR_BITS
 
 BITS = 8 * HASH_BYTES
 # With 24 bits in 13 bands, one of them has at most one.

@@ -59,9 +59,14 @@ def fingerprint(body: bytes) -> Fingerprint:
 
 def look_at(body: bytes) -> tuple[Fingerprint, tuple[int, int]]:
     """The same, and the image's width and height."""
+    phash, size = see(body)
+    return Fingerprint(hashlib.sha256(body).hexdigest(), phash), size
+
+
+def see(body: bytes) -> tuple[str | None, tuple[int, int]]:
+    """The picture's phash, and its width and height in stored pixels; BadRecord as above."""
     picture = read_image(body, "L", DECODED_SIDE)
-    found = Fingerprint(hashlib.sha256(body).hexdigest(), _phash(picture.image))
-    return found, (picture.width, picture.height)
+    return _phash(picture.image), (picture.width, picture.height)
 
 
 def read_fingerprint(
