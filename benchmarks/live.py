@@ -176,33 +176,45 @@ def look(world: World, number: int, shift: float, random: np.random.Generator) -
     return Appearance(batch=batch, model="model", images=count, signals=told)
 
 
-def alarms(world: World, months: int, seed: int) -> tuple[float, float, float]:
-    """Messages in a quiet month that follows a quiet one, and the shares of months after which a night that
-    is shifted by 1 and one by 2 are told of.
+@dataclass(frozen=True)
+class Alarms:
+    """Messages in a model's first quiet month at work and in the one after it, and the shares of these
+    after which a night that is shifted by 1 and one by 2 are told of.
     """
+
+    first: float
+    later: float
+    small: float
+    large: float
+
+
+def alarms(world: World, months: int, seed: int) -> Alarms:
     random, limit = np.random.default_rng(seed), TriageSettings().drift_limit
-    messages, found = 0, [0, 0]
+    messages, found = [0, 0], [0, 0]
     for _ in range(months):
         before: list[Appearance] = []
         for number in range(2 * MONTH):
             here = look(world, number, 0.0, random)
-            if number >= MONTH:
-                here = here.model_copy(update={"moved": judge(here, before, limit)})
-                messages += any(one.since == here.batch for one in here.moved)
+            here = here.model_copy(update={"moved": judge(here, before, limit)})
+            messages[number // MONTH] += any(one.since == here.batch for one in here.moved)
             before.append(here)
         for place, shift in enumerate((1.0, 2.0)):
             found[place] += bool(judge(look(world, 2 * MONTH, shift, random), before, limit))
-    return messages / months, found[0] / months, found[1] / months
+    return Alarms(*(count / months for count in (*messages, *found)))
 
 
 def drift(months: int, seed: int) -> None:
-    print("| images a night | nights differ by | messages a quiet month | a shift of 1 is told | of 2 |")
-    print("|---:|---:|---:|---:|---:|")
+    columns = ("nights differ by", "messages, first month", "messages, later", "a shift of 1 is told", "of 2")
+    print(f"| images a night | {' | '.join(columns)} |")
+    print("|---:|---:|---:|---:|---:|---:|")
     for images in (50, 300, 2000):
         for differ in (0.1, 0.3, 0.5, 1.0):
-            world = World(images, 0.05, 2.0, 3, nights_differ=differ)
-            messages, one, two = alarms(world, months, seed)
-            print(f"| {images} | {differ:g} | {messages:.2f} | {one:.0%} | {two:.0%} |", flush=True)
+            told = alarms(World(images, 0.05, 2.0, 3, nights_differ=differ), months, seed)
+            print(
+                f"| {images} | {differ:g} | {told.first:.2f} | {told.later:.2f} | {told.small:.0%} | "
+                f"{told.large:.0%} |",
+                flush=True,
+            )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

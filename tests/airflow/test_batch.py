@@ -122,6 +122,8 @@ def test_a_first_batch_asks_waits_and_labels(
     assert (labels["labels"], labels["quarantined"], labels["open"]) == (3, 0, 0)
     assert LiveQuality.read(batch.place.workspace.storage, DATE).audited == ()  # without a model, no audits
     assert batch.notify() == {"new_labels": 3}
+    batch.ask()  # cleared, or tried again
+    assert sum("the images look different" in text for text in slack.slack_texts()) == 1
 
 
 def test_the_same_date_again_asks_nobody_and_writes_the_same_manifest(batch: Batch) -> None:

@@ -4,8 +4,8 @@ Takes the ``Appearance`` of a batch and of the batches before it that the same m
 ``Moved``. How far is a population stability index less its mean under no change, so that a million images and
 a hundred mean the same: a test of significance would always say yes to a million. Nights differ by
 themselves, here more and there less, so a batch has moved when it is beyond the limit *and* clearly farther
-from the others than any of them is. How often that is a false alarm is measured by
-``python -m benchmarks.live drift``. Pure.
+from the others than any of them is; for as long as that lasts, the others are those before it began. How
+often it is a false alarm is measured by ``python -m benchmarks.live drift``. Pure.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def judge(here: Appearance, before: Sequence[Appearance], limit: float | None) -
     last = before[-1].moved if before else ()
     found = []
     for signal, counts in here.signals.items():
-        told = [one.signals[signal] for one in before[-MOST:] if sum(one.signals.get(signal, ()))]
+        quiet = _without_what_lasts(before[-MOST:], signal)
+        told = [one.signals[signal] for one in quiet if sum(one.signals.get(signal, ()))]
         others = np.array([one for one in told if len(one) == len(counts)])
         if len(others) < LEAST or not sum(counts):
             continue
@@ -51,6 +52,16 @@ def judge(here: Appearance, before: Sequence[Appearance], limit: float | None) -
             rounded = {"index": round(index, 4), "usual": round(usual, 4)}
             found.append(Moved(signal=signal, batches=len(others), since=since, **rounded))
     return tuple(found)
+
+
+def _without_what_lasts(before: Sequence[Appearance], signal: str) -> Sequence[Appearance]:
+    """The batches before those that have moved up to now without a break: beside these, what still lasts
+    would look as ever.
+    """
+    count = len(before)
+    while count and any(one.signal == signal for one in before[count - 1].moved):
+        count -= 1
+    return before[:count]
 
 
 def stability_index(here: Counts, there: Counts) -> tuple[Floats, Floats]:

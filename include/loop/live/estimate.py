@@ -124,7 +124,8 @@ def chance(item: AuditedBatch) -> float:
     """The chance that an image of the batch was drawn and has a label: what nobody was asked about (the cap
     cuts at random), and what has no label, is taken for missing by chance.
     """
-    drawn = item.drawn / item.images if item.share is None else item.share
+    # A share of 0, of which nothing is drawn, was set after the dice were thrown.
+    drawn = item.share or item.drawn / item.images
     return min(drawn * item.tally.images / item.drawn, 1.0)
 
 

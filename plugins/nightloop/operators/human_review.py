@@ -191,21 +191,23 @@ class StartHumanLoopsOperator(LoopOperator):
                 self.log.warning("%d x %s", count, reason)
 
     def _tell_drift(self, context: Context) -> None:
-        """Tell when the images look different to the model: people on the first batch, the log on each. No
-        reason to fail a task.
+        """Tell when the images look different to the model: people on the first batch, once however often the
+        task is tried, the log on each. No reason to fail a task.
         """
+        from include.loop.core.records.nightly import Started
         from include.loop.live.drift import tell
         from include.loop.nightly.appearance import judge_appearance
 
         try:
             here = judge_appearance(self.workspace, self.batch)
+            asked = Started.find(self.workspace.storage, self.batch) is not None
         except Exception as error:
             self.log.warning("How the images look was not told: %s: %s", type(error).__name__, error)
             return
         if here is None or not here.moved:
             return
         self.log.warning("%s", tell(here))
-        if any(one.since == self.batch for one in here.moved):
+        if not asked and any(one.since == self.batch for one in here.moved):
             self.notify(context, NotifyEvent.DRIFT, "the images look different", tell(here))
 
     def resume(self, context: Context, event: Any, tries: int) -> dict[str, Any]:

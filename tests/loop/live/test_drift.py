@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.live import World, alarms
 from include.loop.core.records.live import Appearance, Moved
-from include.loop.live.drift import LEAST, judge, tell
+from include.loop.live.drift import LEAST, MOST, judge, tell
 
 SURE, UNSURE = (0, 0, 0, 0, 0, 0, 5, 10, 30, 155), (155, 30, 10, 5, 0, 0, 0, 0, 0, 0)
 
@@ -28,9 +28,20 @@ def test_what_moved_is_told_with_how_far_since_when_and_what_to_do() -> None:
         "The images of batch 2026-11-09 look different to model job-1 than those before: how sure"
     )
     assert "since batch 2026-11-09. Look at a few of them" in text
-    (next_night,) = judge(night(10, UNSURE), [*QUIET, night(9, SURE, (moved,))], 0.25)
-    assert next_night.since == "2026-11-09"
     assert tell(night(1)) == ""
+
+
+def test_what_has_moved_is_told_of_every_batch_for_as_long_as_it_lasts() -> None:
+    before = list(QUIET)
+    for number in (9, 10, 11):
+        here = night(number, UNSURE)
+        (moved,) = judge(here, before, 0.25)
+        assert (moved.signal, moved.since, moved.batches) == ("scores", "2026-11-09", LEAST)
+        before.append(night(number, UNSURE, (moved,)))
+    assert judge(night(12), before, 0.25) == ()
+    assert judge(night(13, UNSURE), [*before, night(12)], 0.25) == ()  # by now nights are known to differ so
+    months = [*before, *(night(number, UNSURE, (moved,)) for number in range(12, 12 + MOST - LEAST))]
+    assert judge(night(99, UNSURE), months, 0.25) == ()  # and what lasts for a month is how images look
 
 
 def test_nothing_has_moved_where_there_is_too_little_to_compare_with_or_nights_always_differ() -> None:
@@ -47,6 +58,7 @@ def test_nothing_has_moved_where_there_is_too_little_to_compare_with_or_nights_a
 
 @pytest.mark.parametrize("images", [50, 300])
 def test_quiet_months_are_quiet_and_a_shift_is_told(images: int) -> None:
-    messages, _, shifted = alarms(World(images, 0.05, 2.0, 3, nights_differ=0.3), months=15, seed=1)
-    assert messages <= 0.5
-    assert shifted >= 0.9
+    told = alarms(World(images, 0.05, 2.0, 3, nights_differ=0.3), months=15, seed=1)
+    assert told.first <= 1
+    assert told.later <= 0.5
+    assert told.large >= 0.9

@@ -56,6 +56,15 @@ def test_every_image_counts_by_the_chance_that_it_was_drawn_with() -> None:
     assert told.value == pytest.approx((10_000 * 0.5 + 100) / 10_100)
 
 
+@pytest.mark.parametrize("share", [None, 0.0])
+def test_audits_of_which_the_share_is_not_known_count_by_how_many_were_drawn(share: float | None) -> None:
+    """0: audits were given up while a night was between its triage and its questions."""
+    large = audited(50, 50, share=share, images=10_000, drawn=500)
+    told = estimate([large, audited(100, 0, batch="2026-11-02", share=share, images=100)]).accuracy
+    assert told is not None
+    assert told.value == pytest.approx((10_000 * 0.5 + 100) / 10_100)
+
+
 def test_where_all_is_right_the_interval_is_not_a_point() -> None:
     told = estimate([audited(40, 0)]).accuracy
     assert told is not None
