@@ -108,7 +108,7 @@ def ask(
     after: list[tuple[Row, str]] = []  # what did not fit is next, should some before it be nothing to ask
     alike: list[tuple[Row, str, Look, str]] = []
     rows: list[Row] = []
-    known = _Asked(cap)
+    known, most = _Asked(), 0  # so many there may be to ask about
     # Not one image is read that the cap and the budget leave no room for.
     while True:
         chosen: list[tuple[Row, str]] = []
@@ -120,6 +120,7 @@ def ask(
                 break
             room -= priced.expected_seconds
             chosen.append((priced, item[1]))
+        most = max(most, asked + len(chosen))
         seen = list(zip(chosen, look([(row.image, row.etag) for row, _ in chosen]), strict=False))
         for (row, reason), one in seen:
             if other := known.looks_like(row, reason, one):
@@ -133,7 +134,7 @@ def ask(
             else:
                 give_back(row)
         # Nothing is left, or no time, or little hope.
-        if not chosen or len(seen) < len(chosen) or len(alike) > ALIKE * cap:
+        if not chosen or len(seen) < len(chosen) or len(alike) > ALIKE * most:
             break
     for row, reason, one, other in alike:
         fits = asked < cap and row.expected_seconds <= left
@@ -147,10 +148,10 @@ def ask(
 class _Asked:
     """What is asked about, to know it again by its bytes, and by what it looks like."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self) -> None:
         self._first: dict[str, str] = {}
         self._images: list[str] = []
-        self._looks = Lookalikes(most)
+        self._looks = Lookalikes()
 
     def looks_like(self, row: Row, reason: str, seen: Look) -> str | None:
         """The image that is asked about and looks like this one; None of one that does not wait for that."""
