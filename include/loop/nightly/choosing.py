@@ -137,7 +137,8 @@ def ask(
         if not chosen or len(seen) < len(chosen) or len(alike) > ALIKE * most:
             break
     for row, reason, one, other in alike:
-        fits = asked < cap and row.expected_seconds <= left
+        # A copy of what was asked about from these takes no room.
+        fits = known.has(one) or (asked < cap and row.expected_seconds <= left)
         rows.append(known.decide(row, reason, replace(one, known=None if fits else f"looks like {other}")))
         if rows[-1].decision is Decision.ASK:
             asked += 1
@@ -153,9 +154,13 @@ class _Asked:
         self._images: list[str] = []
         self._looks = Lookalikes()
 
+    def has(self, seen: Look) -> bool:
+        """Whether these bytes are asked about."""
+        return seen.sha256 in self._first
+
     def looks_like(self, row: Row, reason: str, seen: Look) -> str | None:
         """The image that is asked about and looks like this one; None of one that does not wait for that."""
-        if seen.problem or seen.known or seen.sha256 in self._first or reason == AUDIT or row.again:
+        if seen.problem or seen.known or self.has(seen) or reason == AUDIT or row.again:
             return None
         place = self._looks.first(seen.phash)
         return None if place is None else self._images[place]

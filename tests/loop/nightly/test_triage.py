@@ -182,6 +182,17 @@ def test_where_the_budget_leaves_room_for_few_no_more_are_looked_at_than_it_is_w
     assert len(asked_for) < 40
 
 
+def test_a_copy_of_a_lookalike_that_is_asked_about_has_its_label():
+    """It takes no room under the cap."""
+    given = [prediction(name, n / 10) for n, name in enumerate("abc")]
+    look, _ = looks(
+        a=Look("sha-a", phash=phash(1)), b=Look("sha-b", phash=phash(1)), c=Look("sha-b", phash=phash(1))
+    )
+    rows = choose(given, TriageSettings(threshold=0.65, audit_share=0, cap=2), look)
+    assert asked(rows) == {"a", "b"}
+    assert (rows[2].same_as, rows[2].reason) == (rows[1].image, "same bytes as s3://b/b")
+
+
 @pytest.fixture
 def listed(place: Place) -> Place:
     place.add_images({f"{n}.jpg": 100 for n in range(5)})
