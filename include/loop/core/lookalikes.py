@@ -59,12 +59,12 @@ def first_alike(left: Sequence[str | None], right: Sequence[str | None]) -> list
 
 
 class Lookalikes:
-    """A growing list of at most ``most`` phashes, asked for the first one that resembles another."""
+    """A growing list of phashes, asked for the first one that resembles another."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self) -> None:
         import numpy as np
 
-        self._words = np.zeros((most, HASH_BYTES // 8), np.uint64)
+        self._words = np.zeros((CROWD, HASH_BYTES // 8), np.uint64)
         self._hashes: list[int] = []
         self._bands: list[dict[int, list[int]]] = [{} for _ in range(BANDS)]
         self.compared = 0
@@ -74,6 +74,8 @@ class Lookalikes:
         import numpy as np
 
         place, value = len(self._hashes), -1
+        if place == len(self._words):
+            self._words = np.concatenate([self._words, np.zeros_like(self._words)])
         if phash is not None:
             value = int(phash, 16)
             self._words[place] = np.frombuffer(value.to_bytes(HASH_BYTES, "little"), np.uint64)

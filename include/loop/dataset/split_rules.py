@@ -82,7 +82,7 @@ class _Near:
         # By kind, whether it is another's copy, and whether it came with a split that measures: of each of
         # these lists the names ascend.
         self._lists: defaultdict[tuple[Split, bool, bool], tuple[Lookalikes, list[str]]] = defaultdict(
-            lambda: (Lookalikes(sum(self._after)), [])
+            lambda: (Lookalikes(), [])
         )
         self._given = [_measures(item) for item in order]
 

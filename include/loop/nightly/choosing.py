@@ -108,7 +108,7 @@ def ask(
     after: list[tuple[Row, str]] = []  # what did not fit is next, should some before it be nothing to ask
     alike: list[tuple[Row, str, Look, str]] = []
     rows: list[Row] = []
-    known = _Asked(cap)
+    known, most = _Asked(), 0  # so many there may be to ask about
     # Not one image is read that the cap and the budget leave no room for.
     while True:
         chosen: list[tuple[Row, str]] = []
@@ -120,6 +120,7 @@ def ask(
                 break
             room -= priced.expected_seconds
             chosen.append((priced, item[1]))
+        most = max(most, asked + len(chosen))
         seen = list(zip(chosen, look([(row.image, row.etag) for row, _ in chosen]), strict=False))
         for (row, reason), one in seen:
             if other := known.looks_like(row, reason, one):
@@ -133,10 +134,11 @@ def ask(
             else:
                 give_back(row)
         # Nothing is left, or no time, or little hope.
-        if not chosen or len(seen) < len(chosen) or len(alike) > ALIKE * cap:
+        if not chosen or len(seen) < len(chosen) or len(alike) > ALIKE * most:
             break
     for row, reason, one, other in alike:
-        fits = asked < cap and row.expected_seconds <= left
+        # A copy of what was asked about from these takes no room.
+        fits = known.has(one) or (asked < cap and row.expected_seconds <= left)
         rows.append(known.decide(row, reason, replace(one, known=None if fits else f"looks like {other}")))
         if rows[-1].decision is Decision.ASK:
             asked += 1
@@ -147,14 +149,18 @@ def ask(
 class _Asked:
     """What is asked about, to know it again by its bytes, and by what it looks like."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self) -> None:
         self._first: dict[str, str] = {}
         self._images: list[str] = []
-        self._looks = Lookalikes(most)
+        self._looks = Lookalikes()
+
+    def has(self, seen: Look) -> bool:
+        """Whether these bytes are asked about."""
+        return seen.sha256 in self._first
 
     def looks_like(self, row: Row, reason: str, seen: Look) -> str | None:
         """The image that is asked about and looks like this one; None of one that does not wait for that."""
-        if seen.problem or seen.known or seen.sha256 in self._first or reason == AUDIT or row.again:
+        if seen.problem or seen.known or self.has(seen) or reason == AUDIT or row.again:
             return None
         place = self._looks.first(seen.phash)
         return None if place is None else self._images[place]

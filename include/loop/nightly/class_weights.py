@@ -34,8 +34,9 @@ def read_weights(workspace: Workspace, training_job: str) -> tuple[float, ...]:
 def weights(
     slices: Mapping[str, SliceMetrics], classes: Sequence[str], improve_on: Sequence[str] = ()
 ) -> tuple[float, ...]:
-    """1 in the mean. Scores are of the slices where a model has to get better (all, when none is named, or
-    none of those was measured); how many labels there are is told by the objects in all of them.
+    """1 in the mean over the objects, so that a class of which there are none changes nothing for the others.
+    Scores are of the slices where a model has to get better (all, when none is named, or none of those was
+    measured); how many labels there are is told by the objects in all of them.
 
     A class that has a share f of all objects, less than an equal one t, weighs sqrt(t / f) more: the repeat
     factor of LVIS (Gupta, Dollár, Girshick 2019), by which rare classes are shown more often.
@@ -48,12 +49,14 @@ def weights(
     mean = sum(known) / len(known)
     objects = {name: sum(_objects(one, name) for one in slices.values()) for name in classes}
     equal = sum(objects.values()) / len(classes)
-    raw = []
+    raw: dict[str, float] = {}
     for name in classes:
         score, count = scores[name]
         missing = 1.0 - (score * count + mean * PRIOR_OBJECTS) / (count + PRIOR_OBJECTS)
-        raw.append(max(missing, LEAST_MISSING) * math.sqrt(max(1.0, equal / max(objects[name], 1))))
-    return tuple(one * len(raw) / sum(raw) for one in raw)
+        rare = math.sqrt(max(1.0, equal / max(objects[name], 1)))
+        raw[name] = max(missing, LEAST_MISSING) * rare
+    usual = sum(raw[name] * objects[name] for name in classes) / sum(objects.values())
+    return tuple(raw[name] / usual for name in classes)
 
 
 def _score(slices: Sequence[SliceMetrics], name: str) -> tuple[float, int]:

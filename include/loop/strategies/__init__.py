@@ -40,7 +40,7 @@ class ImageScores:
     ``share`` is a number in [0, 1) that depends on the image's content alone: a repeatable throw of the dice.
     With ``multi_label`` an image may be of several classes or of none, and each score stands alone; with
     ``exclusive`` it is of just one, and the scores are shares of a whole. ``weights`` says by class what an
-    error of it counts, 1 in the mean; empty where nobody knows, or the strategy does not ask.
+    error of it counts, 1 for the usual one; empty where nobody knows, or the strategy does not ask.
     ``reference`` has the classes that the image is known to be of; None when nobody knows, and then
     ``no_reference`` may say why. ``classes`` are the classes' names, to speak of them.
     """

@@ -2,8 +2,8 @@
 that an error of a class weighs the more, the worse the champion is at the class and the fewer labels of it
 are known.
 
-What a class weighs is told by the champion's last evaluation (nightly/class_weights.py), 1 in the mean, so
-that a threshold means about what it means there. Without an evaluation all classes weigh the same.
+What a class weighs is told by the champion's last evaluation (nightly/class_weights.py), 1 in the mean over
+objects, so that a threshold means about what it means there. Without an evaluation all weigh the same.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ each box adds the smaller of the two. That is the least number of errors that an
 scores can expect, whatever a pipeline shows to people or counts at work. Where an image may have many labels,
 each class adds the same, and where it has one, the image is wrong with 1 - the best score. An object on which
 the model has no box at all is in no sum: an image without any comes first, and the others are for audits and
-`random` to find.
+`random` to find. A detector that finds nothing still names its faintest boxes: an image with none but these
+has none, too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def doubt(image: ImageScores, threshold: float) -> Doubt:
 
 def judge(image: ImageScores, threshold: float, what: str, weight: Callable[[int], float]) -> Doubt:
     """The same where an error counts as much as its class weighs; ``what`` names the number in the reason."""
-    if not image.scores:
+    # A model of many labels gives each class a score: there, faint ones all over are an answer.
+    boxes = not (image.exclusive or image.multi_label)
+    if not image.scores or (boxes and all(item.score < LEAST for item in image.scores)):
         return Doubt(ask=True, urgency=1.0, reason="nothing found")
     errors = _errors(image, weight)
     urgency, reason = errors / (1.0 + errors), f"{what} {errors:.2f}"

@@ -15,4 +15,6 @@ def doubt(image: ImageScores, threshold: float) -> Doubt:
     """A cap takes the same images first, whatever the threshold is."""
     ask = image.share < threshold
     reason = "chosen at random" if ask else "not chosen at random"
-    return Doubt(ask=ask, urgency=1.0 - image.share, reason=f"{reason} ({threshold:g} of all images)")
+    if threshold < 1:
+        reason += f" ({threshold:g} of all images)"
+    return Doubt(ask=ask, urgency=1.0 - image.share, reason=reason)

@@ -48,12 +48,20 @@ def test_pairs_and_the_first_of_them_are_those_within_the_threshold(base: int, l
     expected = compared(one, other)
     assert list(alike(one, other)) == expected
     assert first_alike(one, other) == firsts(expected, len(one))
-    growing = Lookalikes(len(other))
+    growing = Lookalikes()
     for phash in other:
         growing.add(phash)
     assert [growing.first(phash) for phash in one] == [
         None if first < 0 else first for first in firsts(expected, len(one))
     ]
+
+
+def test_a_list_grows_as_far_as_it_has_to():
+    growing = Lookalikes()
+    for _ in range(2 * lookalikes.CROWD):
+        growing.add(None)
+    growing.add(f"{1:064x}")
+    assert growing.first(f"{3:064x}") == 2 * lookalikes.CROWD
 
 
 def away(phash: int, bits: int, dice: random.Random) -> int:

@@ -56,6 +56,14 @@ def test_a_score_of_two_objects_says_little_and_a_flawless_class_still_counts():
     assert min(weights(slices(night=measured(cat=(1.0, 10**6), dog=(0.0, 10**6))), CLASSES)) > 0.1
 
 
+def test_a_class_that_was_never_measured_changes_nothing_for_the_others():
+    """The threshold means for them what it means without it."""
+    told = slices(night=measured(cat=(0.8, 1000), dog=(0.8, 1000)))
+    cat, dog, bird = weights(told, (*CLASSES, "bird"))
+    assert (cat, dog) == pytest.approx((1, 1))
+    assert bird > 2
+
+
 def test_without_an_evaluation_or_with_one_that_says_nothing_all_weigh_the_same():
     assert weights({}, CLASSES) == (1.0, 1.0)
     assert weights(slices(night=measured(bird=(0.5, 9))), CLASSES) == (1.0, 1.0)

@@ -15,8 +15,9 @@ from include.loop.config import TriageSettings
 from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError
 from include.loop.core.records import tables
-from include.loop.core.records.triage import PART_COLUMNS, Decision
+from include.loop.core.records.triage import PART_COLUMNS, Decision, Row
 from include.loop.nightly import batch, plan, predictions, references, triage
+from include.loop.nightly.choosing import ask
 from include.loop.nightly.looks import Look
 from include.loop.nightly.predictions import Predicted
 from include.loop.strategies import AUDIT, strategy_names
@@ -171,6 +172,25 @@ def test_where_all_look_the_same_a_night_is_not_read_to_its_end_and_the_cap_is_f
     rows = choose(given, TriageSettings(threshold=0.65, audit_share=0, cap=3), look)
     assert asked(rows) == {"0", "1", "2"}
     assert len(asked_for) < 40
+
+
+def test_where_the_budget_leaves_room_for_few_no_more_are_looked_at_than_it_is_worth():
+    """A cap that nobody means to reach."""
+    given = [(Row(f"{n}", "", 0.1, 1, Decision.SKIP, "", expected_seconds=15.0), "doubt") for n in range(999)]
+    look, asked_for = looks(**{str(n): Look(f"sha-{n}", phash=phash(1)) for n in range(999)})
+    assert len(asked([*ask(given, 10**12, look, budget=45.0)])) == 3
+    assert len(asked_for) < 40
+
+
+def test_a_copy_of_a_lookalike_that_is_asked_about_has_its_label():
+    """It takes no room under the cap."""
+    given = [prediction(name, n / 10) for n, name in enumerate("abc")]
+    look, _ = looks(
+        a=Look("sha-a", phash=phash(1)), b=Look("sha-b", phash=phash(1)), c=Look("sha-b", phash=phash(1))
+    )
+    rows = choose(given, TriageSettings(threshold=0.65, audit_share=0, cap=2), look)
+    assert asked(rows) == {"a", "b"}
+    assert (rows[2].same_as, rows[2].reason) == (rows[1].image, "same bytes as s3://b/b")
 
 
 @pytest.fixture

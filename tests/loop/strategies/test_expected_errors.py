@@ -41,6 +41,17 @@ def test_hundreds_of_faint_boxes_are_no_errors_and_an_image_without_any_comes_fi
     assert nothing.urgency > expected_errors.doubt(image(*[0.5] * 100), 1.0).urgency
 
 
+def test_where_a_detector_has_faint_boxes_alone_it_has_found_nothing():
+    faint = image(*[0.04] * 60)
+    assert expected_errors.doubt(faint, 0.5) == expected_errors.doubt(image(), 0.5)
+    assert class_balanced.doubt(faint, 0.5).urgency == 1.0
+    # Of no class at all, or of one among many, is something said.
+    assert expected_errors.doubt(image(*[0.04] * 60, multi_label=True), 0.5).reason == "expected errors 0.00"
+    assert expected_errors.doubt(image(*[0.04] * 25, exclusive=True), 0.5).reason.startswith(
+        "expected errors 0.96"
+    )
+
+
 def test_of_exclusive_classes_the_image_is_wrong_with_what_the_best_one_lacks():
     told = expected_errors.doubt(image(0.1, 0.7, 0.2, exclusive=True), 0.2)
     assert (told.ask, told.reason) == (True, "expected errors 0.30 above 0.2")
