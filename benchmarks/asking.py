@@ -93,8 +93,8 @@ def run(study: Study, way: str, nights: int, seconds: float) -> list[Point]:
         batch = study.answers(images, noise, seen={image: seen[image] for image in images})
         times.append(times_of((row.shown or 0, batch.seconds[row.image]) for row in rows))
         part = f"ask-{seconds:g}-{way.replace(' ', '-')}-{number + 1}"
-        choose = study.pipeline.training.replay.choose
-        again = study.replayed(champion, known, batch.learned, part, choose)
+        choose, dice = study.pipeline.training.replay.choose, f"ask-{number + 1}"
+        again = study.replayed(champion, known, batch.learned, part, choose, dice)
         held_out = held_out + batch.held_out
         champion = models.train(part, "incremental", batch.learned + again, validation + held_out, champion)
         known = known + batch.learned
@@ -236,6 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, help="of reviewers, a night; not said: 600, of trees 400")
     parser.add_argument("--ways", choices=WAYS, nargs="+", default=list(WAYS))
     options = parser.parse_args(arguments)
+    if options.nights < 1:
+        parser.error("--nights: one at least")
     world, usual = SAMPLES[options.sample]
     results: dict[str, dict[int, list[Point]]] = {way: {} for way in dict.fromkeys([RANDOM, *options.ways])}
     for seed in options.seeds:

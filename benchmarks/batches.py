@@ -194,12 +194,16 @@ class Study:
                 batch.learned.append(line)
         return batch
 
-    def replayed(self, champion: Model, known: Lines, new: Lines, part: str, kind: str) -> Lines:
-        """The known labels that are shown again beside the new ones, as loop/replay.py chooses them."""
+    def replayed(
+        self, champion: Model, known: Lines, new: Lines, part: str, kind: str, dice: str | None = None
+    ) -> Lines:
+        """The known labels that are shown again beside the new ones, as loop/replay.py chooses them. Parts
+        that throw the same ``dice`` (None: their own) differ by what is known and new alone.
+        """
         settings = self.pipeline.training.replay
         by_source = {line.source: line for line in known}
         count = round(len(new) * settings.per_new)
-        salt = f"{self.seed}/{part}"
+        salt = f"{self.seed}/{dice or part}"
         order = sorted(by_source, key=lambda source: share(salt, source))
         if kind == "random":
             return [by_source[source] for source in order[:count]]
