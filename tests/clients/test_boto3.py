@@ -123,7 +123,7 @@ def test_aiobotocore_pages_and_waits(cloud: LocalCloud, bucket: str) -> None:
     key, secret = cloud.keys()
     s3 = cloud.client("s3")
     for number in range(5):
-        s3.put_object(Bucket=bucket, Key=f"{number}", Body=b"x")
+        s3.put_object(Bucket=bucket, Key=f"some/{number}", Body=b"x")
     cloud.client("sagemaker").create_training_job(**training_request(f"{bucket}-aio", bucket))
     settings: dict[str, Any] = {
         "endpoint_url": cloud.endpoint_url,
@@ -153,7 +153,7 @@ def test_aiobotocore_pages_and_waits(cloud: LocalCloud, bucket: str) -> None:
         assert lines[0] == "started"
         return keys
 
-    assert asyncio.run(look()) == ["0", "1", "2", "3", "4"]
+    assert asyncio.run(look()) == [f"some/{number}" for number in range(5)]
 
 
 ODD_KEYS = (
