@@ -83,37 +83,6 @@ def test_the_same_date_again_asks_nobody_starts_no_job_and_writes_the_same_bytes
     assert [key for key in batch.keys("") if f"dt={date}" in key] == keys
 
 
-def test_a_training_run_that_is_cleared_comes_to_the_same_verdict(stack: Stack) -> None:
-    check_repeats(stack, "tiny")
-
-
-def check_repeats(stack: Stack, pipeline: str) -> None:
-    """Cleared from its first task, a run makes no new job, and every record keeps its bytes."""
-    dag, batch = dag_id("incremental_training", pipeline), stack.batch("", pipeline)
-    stack.settled(dag)
-    run = stack.recorded(dag)
-    before = {task: stack.output(dag, run, task) for task in ("build_dataset", "gate")}
-    jobs = stack.jobs(pipeline)
-    keys = [key for folder in ("evaluations/", "champion", "registry/") for key in batch.keys(folder)]
-    records = {key: batch.read(key) for key in keys if key.endswith(".json")}
-
-    stack.clear(dag, run)
-    assert stack.ended(dag, run) == "success"
-
-    assert {task: stack.output(dag, run, task) for task in before} == before
-    assert stack.jobs(pipeline) == jobs
-    assert {key: batch.read(key) for key in records} == records
-
-
-def test_a_plan_asks_nobody(stack: Stack) -> None:
-    date = "2026-10-08"
-    run = stack.follow(NIGHTLY_REVIEW, batch_date=date, plan_only=True)
-    assert stack.loops(date) == {}
-    plan = stack.output(NIGHTLY_REVIEW, run, "start_human_loops", "plan")
-    assert plan["ask"] == 8
-    assert plan["expected_dollars"] > 0
-
-
 def test_kill_9_of_every_part_while_people_are_asked_loses_nothing(stack: Stack, attempt: int) -> None:
     date = ("2026-10-04", "2026-10-06")[attempt - 1]
     run = stack.airflow.trigger(NIGHTLY_REVIEW, batch_date=date)
@@ -195,7 +164,22 @@ def test_other_pictures_of_another_task_start_from_nothing(stack: Stack, tmp_pat
 
 
 def test_a_cleared_run_whose_model_a_person_has_chosen_comes_to_the_same_verdict(stack: Stack) -> None:
-    check_repeats(stack, "shapes")
+    """Cleared from its first task, a run makes no new job, and every record keeps its bytes."""
+    pipeline = "shapes"
+    dag, batch = dag_id("incremental_training", pipeline), stack.batch("", pipeline)
+    stack.settled(dag)
+    run = stack.recorded(dag)
+    before = {task: stack.output(dag, run, task) for task in ("build_dataset", "gate")}
+    jobs = stack.jobs(pipeline)
+    keys = [key for folder in ("evaluations/", "champion", "registry/") for key in batch.keys(folder)]
+    records = {key: batch.read(key) for key in keys if key.endswith(".json")}
+
+    stack.clear(dag, run)
+    assert stack.ended(dag, run) == "success"
+
+    assert {task: stack.output(dag, run, task) for task in before} == before
+    assert stack.jobs(pipeline) == jobs
+    assert {key: batch.read(key) for key in records} == records
 
 
 def draw_shapes(folder: Path, s3: object, bucket: str, prefix: str) -> Path:
