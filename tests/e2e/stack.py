@@ -174,9 +174,9 @@ class Stack:
         )
         reply.raise_for_status()
 
-    def output(self, dag: str, run: str, task: str, key: str = "return_value") -> dict[str, Any]:
+    def output(self, dag: str, run: str, task: str) -> dict[str, Any]:
         """What a task left for others."""
-        value = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/{key}")["value"]
+        value = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value")["value"]
         return dict(value if isinstance(value, dict) else json.loads(value))
 
     def settled(self, dag: str) -> list[dict[str, Any]]:
