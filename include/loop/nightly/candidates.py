@@ -66,7 +66,8 @@ def _named(
     cap = math.ceil(settings.cap * (1.0 if blind else settings.shares[name]))
     first = blind or name == next(iter(settings.shares))
     found = _read(workspace.storage, pinned, order, cap, "" if first else name)
-    if settings.cold_start == "diverse" if blind else find_strategy(name).diverse:
+    diverse = settings.cold_start == "diverse" if blind else find_strategy(name).diverse
+    if diverse:
         found = diverse_first(workspace, pinned, found, cap)
     yield from found
 
