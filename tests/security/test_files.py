@@ -75,7 +75,8 @@ def test_a_directory_that_is_everybodys_is_left_so(tmp_path: Path, caplog: pytes
     assert f"{tmp_path} has mode 1777: others may look into it" in caplog.text
 
 
-def test_a_local_cloud_writes_for_its_owner_only(tmp_path: Path):
+def test_a_local_cloud_writes_for_its_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(LocalCloud, "compiled", None)  # or this process would make the cache's directory
     with LocalCloud(tmp_path / "cloud") as cloud:
         s3 = cloud.client("s3")
         s3.create_bucket(Bucket="photos")

@@ -38,10 +38,12 @@ _START_SECONDS = 60
 
 def share_cache(data: Path) -> None:
     """Let the cloud whose data this will be use what others of this run have compiled."""
+    if LocalCloud.compiled is None:
+        return
     own = data / "cache"
     own.mkdir(parents=True, exist_ok=True)
     for algorithm in ("object-detection", "image-classification"):
-        if LocalCloud.compiled and not (own / algorithm).exists():
+        if not (own / algorithm).exists():
             (own / algorithm).symlink_to(LocalCloud.compiled)
 
 
@@ -65,6 +67,7 @@ class LocalCloud:
 
     def start(self) -> LocalCloud:
         """Start it and wait until it answers; the ports of the first start are kept."""
+        self.data.mkdir(parents=True, exist_ok=True)
         share_cache(self.data)
         port, review_port = self._ports
         command = [sys.executable, "-m", "include.local_cloud", "--data", str(self.data)]

@@ -105,6 +105,7 @@ class Server(BaseHTTPRequestHandler):
     """``/ping`` and ``/invocations``."""
 
     at_once: ClassVar[list[int]] = []  # threads that answer a slow request now
+    answered: ClassVar[threading.Event] = threading.Event()  # that somebody has had an answer
 
     def do_GET(self) -> None:
         self._reply(200 if self.path == "/ping" else 404, {})
@@ -122,6 +123,9 @@ class Server(BaseHTTPRequestHandler):
             self._reply(400, {"error": "unable to decode the image"})
         elif body == b"crash":
             os._exit(1)
+        elif body == b"crash after an answer":
+            self.answered.wait()
+            os._exit(1)
         elif body == b"slow":
             self.at_once.append(threading.get_ident())
             at_once = len(self.at_once)
@@ -138,6 +142,7 @@ class Server(BaseHTTPRequestHandler):
                 "environment": os.environ.get("ECHO", ""),
             }
             self._reply(200, answer)
+            self.answered.set()
 
     def _reply(self, status: int, value: object) -> None:
         body = json.dumps(value, sort_keys=True).encode()

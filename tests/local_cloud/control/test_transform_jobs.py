@@ -90,10 +90,10 @@ def test_a_manifest_names_the_objects_and_a_name_may_be_any_text(cloud: LocalClo
 
 
 def test_a_model_that_dies_leaves_the_outputs_it_gave(cloud: LocalCloud, bucket: str) -> None:
-    fill(cloud, bucket, a=b"one", b=b"crash")
+    fill(cloud, bucket, a=b"one", b=b"crash after an answer")
     model, name = make_model(cloud, bucket, f"{bucket}-m"), f"{bucket}-t"
-    request = transform_request(name, bucket, model, ModelClientConfig={"InvocationsMaxRetries": 0})
-    cloud.client("sagemaker").create_transform_job(**request)
+    once = {"MaxConcurrentTransforms": 2, "ModelClientConfig": {"InvocationsMaxRetries": 0}}
+    cloud.client("sagemaker").create_transform_job(**transform_request(name, bucket, model, **once))
 
     job = transformed(cloud, name)
 
