@@ -56,8 +56,10 @@ def run(study: Study, arm: str) -> list[Score]:
         if arm == SCRATCH:
             champion = study.models.train(part, "initial", known + batch.learned, validation)
         elif arm == NAIVE:
-            # Who has nothing but new labels has nothing else to choose the best epoch by.
-            champion = study.models.train(part, "incremental", batch.learned, batch.held_out, champion)
+            # Who has nothing but new labels has nothing else to choose the best epoch by; where none of
+            # them is held out, there has to be something.
+            choose_by = batch.held_out or validation
+            champion = study.models.train(part, "incremental", batch.learned, choose_by, champion)
         else:
             again = study.replayed(champion, known, batch.learned, part, arm.split()[1])
             champion = study.models.train(part, "incremental", batch.learned + again, validation, champion)

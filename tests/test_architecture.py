@@ -42,7 +42,7 @@ LOOP_LAYERS = [
     {"evaluation"},
     {"labeling"},
     {"analysis"},
-    {"training", "exchange"},
+    {"training", "exchange", "backtest"},
     {"dataset", "nightly", "report", "manifests"},
     {"live"},
     {"trials"},

@@ -7,7 +7,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from include.loop.commands import batches, data, evaluate, labels, lineage, live, predict, train
+from include.loop.commands import backtest, batches, data, evaluate, labels, lineage, live, predict, train
 from include.loop.commands.hints import with_commands_runnable
 from include.loop.config import load_environment
 from include.loop.core.errors import Fatal, Retryable
@@ -15,7 +15,7 @@ from include.loop.core.storage import error_code
 from include.loop.lineage.text import printable
 
 # In the order in which --help tells them.
-COMMANDS = (lineage, batches, live, data, labels, train, predict, evaluate)
+COMMANDS = (lineage, batches, live, backtest, data, labels, train, predict, evaluate)
 
 
 def run(arguments: list[str] | None) -> int:

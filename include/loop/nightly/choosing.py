@@ -26,6 +26,7 @@ BLIND = "no model yet"
 # When so many wait for each one that may be asked, nobody looks for others any more: where a camera sees the
 # same all night, all of the night would be read.
 ALIKE = 10
+LOOKS_LIKE = "looks like "  # how the reason of one begins that waited in vain
 
 
 def scores_of(prediction: Predicted) -> ImageScores:
@@ -139,7 +140,7 @@ def ask(
     for row, reason, one, other in alike:
         # A copy of what was asked about from these takes no room.
         fits = known.has(one) or (asked < cap and row.expected_seconds <= left)
-        rows.append(known.decide(row, reason, replace(one, known=None if fits else f"looks like {other}")))
+        rows.append(known.decide(row, reason, replace(one, known=None if fits else f"{LOOKS_LIKE}{other}")))
         if rows[-1].decision is Decision.ASK:
             asked += 1
             left -= row.expected_seconds

@@ -102,7 +102,7 @@ def triage_part(
         if pinned.champion is None:  # nothing was tried, so no batch is set aside
             weighed = weigh_blindly(read_images(storage, pinned, part), settings)
         else:
-            show = _show(workspace, pinned, part, settings)
+            show = show_of(workspace, pinned, part, settings)
             weighed = weigh(
                 read_predictions(workspace, pinned, part),
                 settings,
@@ -197,7 +197,7 @@ def _summary(storage: Storage, pinned: Batch) -> TriageSummary:
     )
 
 
-def _show(workspace: Workspace, pinned: Batch, part: int, settings: TriageSettings) -> Show:
+def show_of(workspace: Workspace, pinned: Batch, part: int, settings: TriageSettings) -> Show:
     """The scores in the light of the pipeline: its classes, what they weigh, and what is known of images."""
     pipeline, references = workspace.pipeline, {}
     weights: tuple[float, ...] = ()
