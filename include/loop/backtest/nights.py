@@ -17,7 +17,7 @@ from typing import Any
 from include.loop.backtest.choosing import Room, choose
 from include.loop.backtest.policies import Policy
 from include.loop.core import layout
-from include.loop.core.errors import BadRecord
+from include.loop.core.errors import BadRecord, Fatal
 from include.loop.core.identity import batch_date
 from include.loop.core.records.nightly import Batch, Predictions
 from include.loop.core.records.triage import Decision, Row, read_looked_at
@@ -105,11 +105,16 @@ def run(
         if isinstance(pinned, str):
             left_out[batch] = pinned
             continue
-        known, audits = _judge(workspace, batch, answers[batch])
-        for name, more in _night(workspace, pinned, policies, known, audits).items():
+        try:
+            known, audits = _judge(workspace, batch, answers[batch])
+            night = _night(workspace, pinned, policies, known, audits)
+            images += Predictions.read(workspace.storage, batch).predicted
+        except (FileNotFoundError, ValueError, Fatal) as error:  # Arrow's are ValueErrors
+            left_out[batch] = str(error)
+            continue
+        for name, more in night.items():
             bought[name] += more
         nights.append(batch)
-        images += Predictions.read(workspace.storage, batch).predicted
         audited += len(audits)
         wrong += sum(known[image].wrong for image in audits)
     progress(len(batches), len(batches))

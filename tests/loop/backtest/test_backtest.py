@@ -11,6 +11,7 @@ from include.loop.__main__ import main
 from include.loop.backtest.nights import THEN, batches_between, run
 from include.loop.backtest.policies import own, policy
 from include.loop.backtest.telling import found_by
+from include.loop.core import layout
 from include.loop.core.errors import ConfigurationError
 from include.loop.core.records.triage import Decision
 from include.loop.nightly import batch, triage
@@ -118,6 +119,11 @@ def test_nights_that_cannot_be_looked_at_again_and_labels_that_are_discarded_are
     discard(night.workspace, NIGHT, "ann", "all wrong")
     found = run(night.workspace, [same], [NIGHT])
     assert (found.audited, found.bought[same.name].labelled, found.bought[same.name].asked) == (0, 0, 40)
+    missing = layout.predictions_part(NIGHT, 0)
+    night.s3.delete_object(Bucket=night.bucket, Key=f"{night.name}/{missing}")
+    found = run(night.workspace, [same], [NIGHT])
+    assert found.left_out == {NIGHT: f"no object at {night.storage.uri(missing)}"}
+    assert found.bought[THEN].asked == 0
 
 
 @pytest.mark.parametrize(
