@@ -70,4 +70,4 @@ def _parse(text: str) -> dict[str, float]:
 def _told(shares: dict[str, float]) -> str:
     if len(shares) == 1:
         return next(iter(shares))
-    return ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    return ", ".join(f"{name} {100 * share:g} %" for name, share in shares.items())

@@ -39,8 +39,9 @@ class Part:
 
 
 def found_by(backtest: Backtest, name: str) -> Part | None:
-    """Of all images that the model is wrong on, the part that a policy asks about: by the audits, which are
-    drawn by lot. None of what was really asked, for the audits are among it, and where no audit is wrong.
+    """Of all images that the model is wrong on, the part that a policy asks about by itself: told from the
+    audits, which are drawn by lot. None of what was really asked, for the audits are among it, and where no
+    audit is wrong.
     """
     if name == THEN or not backtest.wrong_audits:
         return None
@@ -82,7 +83,8 @@ def notes(backtest: Backtest) -> list[str]:
         *told,
         f"Of all wrong images: {count(backtest.audited)} audited images have a label, and the model is wrong "
         f"on {count(backtest.wrong_audits)} of them. They are drawn by lot, so that the part of these that a "
-        "policy would ask about is fair to all policies; the range holds 95 times of 100.",
+        "policy would ask about if they were no audits is fair to all policies; the range holds about 95 times "
+        "of 100.",
     ]
 
 

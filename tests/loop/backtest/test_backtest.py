@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from include.loop.__main__ import main
-from include.loop.backtest.nights import THEN, batches_between, run
+from include.loop.backtest.nights import THEN, all_batches, run
 from include.loop.backtest.policies import own, policy
 from include.loop.backtest.telling import found_by
 from include.loop.core import layout
@@ -19,6 +19,7 @@ from include.loop.strategies import AUDIT
 from include.loop.trials.shards import discard
 from tests.loop.labelled import shard
 from tests.loop.nightly.triaged import read_rows, say
+from tests.loop.pictures import patchwork
 from tests.loop.place import NIGHT, Place, labelled
 from tests.loop.terminal import at_terminal
 
@@ -46,6 +47,7 @@ def night(make_place) -> Place:
         for number, (image, row) in enumerate(rows.items())
     ]
     shard(place, NIGHT, lines)
+    place.storage.write_json(layout.questions_header(NIGHT), {})  # from now on the decisions are final
     return place
 
 
@@ -83,7 +85,31 @@ def test_the_same_policy_asks_the_same_and_another_is_judged_by_answers_and_by_l
     assert found_by(found, THEN) is None
 
 
-def test_a_policy_has_its_own_cap_and_budget_and_what_was_found_unfit_stays_so(night: Place):
+def test_what_triage_saw_of_images_holds_for_every_policy(make_place):
+    """Copies, pictures that look alike and files that are none, among audits as among doubts."""
+    place = make_place(triage={"audit_share": 0.3, "cap": 12, "threshold": 0.9})
+    pictures = {f"{number:02}.jpg": patchwork(str(number)) for number in range(20)}
+    pictures |= {f"{number:02}-copy.jpg": patchwork(str(number)) for number in range(0, 20, 2)}
+    pictures |= {f"{number:02}-like.jpg": patchwork(str(number), quality=40) for number in range(0, 20, 3)}
+    pictures |= {f"{number:02}-none.jpg": b"none %d" % number for number in range(0, 20, 5)}
+    images = [place.put(f"images/dt={NIGHT}/{name}", pictures[name]) for name in sorted(pictures)]
+    say(place, {image: [[0, 0.3 + number / 100, *HERE]] for number, image in enumerate(images)})
+    triage.triage(place.workspace, NIGHT)
+    place.storage.write_json(layout.questions_header(NIGHT), {})
+    rows = read_rows(place.storage, NIGHT)
+    reasons = {row.reason.split("/")[0] for row in rows if row.decision is not Decision.ASK}
+    assert {"same bytes as s3:", "looks like s3:"} < reasons
+    assert any(row.decision is Decision.UNREADABLE for row in rows)
+
+    same, less = own(place.workspace), policy(place.workspace, "least_confident", cap=2)
+    found = run(place.workspace, [same, less], [NIGHT])
+    bought = found.bought[same.name]
+    assert (bought.asked, bought.then) == (12, 12)
+    assert sum(row.decision is Decision.ASK and row.reason == AUDIT for row in rows) > 2
+    assert found.bought[less.name].asked == 2  # audits are under the cap, too
+
+
+def test_a_policy_has_its_own_cap_and_budget(night: Place):
     rows = read_rows(night.storage, NIGHT)
     audits = sum(row.reason == AUDIT for row in rows)
     named = {
@@ -97,7 +123,7 @@ def test_a_policy_has_its_own_cap_and_budget_and_what_was_found_unfit_stays_so(n
 
 def test_a_mix_asks_by_its_shares(night: Place):
     mix = policy(night.workspace, "least_confident=0.5, expected_errors=0.5", threshold=0.85)
-    assert mix.name == "least_confident 50%, expected_errors 50%"
+    assert mix.name == "least_confident 50 %, expected_errors 50 %"
     bought = run(night.workspace, [mix], [NIGHT]).bought
     alone = run(night.workspace, [policy(night.workspace, "expected_errors", threshold=0.85)], [NIGHT]).bought
     assert 0 < bought[mix.name].wrong_audits <= alone["expected_errors"].wrong_audits
@@ -107,18 +133,26 @@ def test_nights_that_cannot_be_looked_at_again_and_labels_that_are_discarded_are
     night.add_images({"1.jpg": 1}, "2026-11-02")
     batch.list_batch(night.workspace, "2026-11-02")
     night.storage.write_json("runs/dt=2026-11-03/predictions.json", {})
-    assert batches_between(night.workspace, "2026-11-02", None) == ["2026-11-02", "2026-11-03"]
-    assert batches_between(night.workspace, None, NIGHT) == [NIGHT]
+    night.storage.write_json("runs/dt=2026-11-03.1/batch.json", {"what": "is this"})
     same = own(night.workspace)
-    found = run(night.workspace, [same], batches_between(night.workspace, None, None))
+    found = run(night.workspace, [same], all_batches(night.workspace))
     assert found.nights == (NIGHT,)
+    damaged = found.left_out.pop("2026-11-03.1")
+    assert night.storage.uri("runs/dt=2026-11-03.1/batch.json") in damaged
     assert found.left_out == {
         "2026-11-02": "there was no model yet",
-        "2026-11-03": "its images were never listed",
+        "2026-11-03": "forced anew as 2026-11-03.1",
     }
     discard(night.workspace, NIGHT, "ann", "all wrong")
     found = run(night.workspace, [same], [NIGHT])
     assert (found.audited, found.bought[same.name].labelled, found.bought[same.name].asked) == (0, 0, 40)
+    shard(night, "2026-11-04", [], late_loops=((NIGHT, "loop-1"),))
+    gone = layout.labels_manifest("2026-11-04")
+    night.s3.delete_object(Bucket=night.bucket, Key=f"{night.name}/{gone}")
+    assert run(night.workspace, [same], [NIGHT]).left_out == {
+        NIGHT: f"no object at {night.storage.uri(gone)}"
+    }
+    shard(night, "2026-11-04", [])
     missing = layout.predictions_part(NIGHT, 0)
     night.s3.delete_object(Bucket=night.bucket, Key=f"{night.name}/{missing}")
     found = run(night.workspace, [same], [NIGHT])
@@ -176,4 +210,6 @@ def test_the_command_prints_a_table_and_writes_a_page(
     assert main([*command, "--json", "--from", "2026-11-01"]) == 0
     assert json.loads(capsys.readouterr().out)["bought"]["expected_errors"]["asked"] == 40
     assert main([*command, "--from", "2026-12-01"]) == 1
-    assert "no night between these dates can be looked at again" in capsys.readouterr().err
+    assert f"no batch between these dates; the first is {NIGHT}, the last {NIGHT}" in capsys.readouterr().err
+    assert main([*command, "--page", str(tmp_path / "nowhere" / "b.html")]) == 1
+    assert "there is no folder" in capsys.readouterr().err
