@@ -83,8 +83,8 @@ def notes(backtest: Backtest) -> list[str]:
         *told,
         f"Of all wrong images: {count(backtest.audited)} audited images have a label, and the model is wrong "
         f"on {count(backtest.wrong_audits)} of them. They are drawn by lot, so that the part of these that a "
-        "policy would ask about if they were no audits is fair to all policies; the range holds about 95 times "
-        "of 100.",
+        "policy would ask about if they were no audits is fair to all policies; the range holds about 95 "
+        "times of 100.",
     ]
 
 
