@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,10 @@ from tests.support.cloud import eventually
 
 PATIENCE = 900.0  # a busy machine is slow: only what never comes is a failure
 ENDED = frozenset({"success", "failed"})
+# Answered right after it was asked, a question can be lost: the scheduler hears that the process which asked
+# has ended when the task is queued again already, takes the task for dead, and it asks anew (four times of
+# four, on a busy machine). No person is that quick.
+THINKING = 15.0
 GOING_HOME = 120.0  # reviewers finish the request in hand
 SAMPLE = ["--train", "48", "--validation", "12", "--test", "12", "--batches", "8", "--batch-images", "8"]
 FIRST_DATE = "2026-10-01"
@@ -48,6 +53,7 @@ class Stack:
         self.settings = StackSettings.from_environment(environment)
         self.sample = root / "sample"
         self.credentials = root / "reviewers.json"
+        self._first_seen: dict[tuple[str, int], float] = {}
 
     # ---- the command line
 
@@ -152,10 +158,18 @@ class Stack:
         return eventually(ended, within=PATIENCE, pause=1.0)
 
     def asked(self, dag: str) -> list[dict[str, Any]]:
-        """The questions of a DAG's runs that wait for a person in Airflow ("Required actions")."""
+        """The questions of a DAG's runs that wait for a person in Airflow ("Required actions"), once a person
+        could have read them.
+        """
         found = self.get(f"dags/{dag}/dagRuns/~/hitlDetails")["hitl_details"]
         waiting = [item for item in found if not item["response_received"]]
-        return [item for item in waiting if item["task_instance"]["state"] == "deferred"]
+        now = time.monotonic()
+
+        def seen(task: dict[str, Any]) -> float:
+            return now - self._first_seen.setdefault((task["id"], task["try_number"]), now)
+
+        asking = [item for item in waiting if item["task_instance"]["state"] == "deferred"]
+        return [item for item in asking if seen(item["task_instance"]) >= THINKING]
 
     def answer(self, question: dict[str, Any], option: str) -> None:
         """Answer a question as the form in Airflow's UI does."""
