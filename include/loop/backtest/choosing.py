@@ -20,6 +20,7 @@ from include.loop.core.fingerprints import HASH_BYTES
 from include.loop.core.records.nightly import Batch
 from include.loop.core.records.parts import part_count
 from include.loop.core.records.triage import Decision, Row, Weighed
+from include.loop.nightly.budget import of_a_night
 from include.loop.nightly.choosing import LOOKS_LIKE, ask, weigh
 from include.loop.nightly.cold_start import COMPARED, diverse_first
 from include.loop.nightly.looks import Look
@@ -66,12 +67,11 @@ class Chosen:
 def choose(
     pinned: Batch,
     policies: Sequence[Policy],
-    budget: Callable[[Policy], float | None],
     looked_at: Iterable[Row],
     price: Price,
 ) -> list[Chosen]:
     """What each policy would have asked about. ``looked_at`` are the rows of which triage knew more, among
-    them those of the audits; ``budget`` is the seconds that a night has under a policy (None: no limit).
+    them those of the audits.
     """
     first = [
         {name: _First(COMPARED * one.workspace.pipeline.triage.cap) for name in _shares(one)}
@@ -94,7 +94,9 @@ def choose(
             name: [item for item in some if item[0].image not in drawn] for name, some in orders.items()
         }
         turns = Turns([(row, AUDIT) for row in audits], others, _shares(one))
-        rows = ask(turns, one.workspace.pipeline.triage.cap, look, price, budget(one), turns.give_back)
+        rows = ask(
+            turns, one.workspace.pipeline.triage.cap, look, price, of_a_night(one.workspace), turns.give_back
+        )
         asked = [row for row in rows if row.decision is Decision.ASK]
         seen = drawn.union(row.image for row in rows)
         named = (image for some in orders.values() for image in _before_the_rest(some, seen))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import Any
 
 from include.loop.backtest.choosing import choose
@@ -85,16 +86,18 @@ def run(
     batches: Sequence[str],
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Backtest:
-    """Look at each batch again with each policy. A night that cannot be read costs itself."""
+    """Look at each batch, the oldest comes first, again with each policy. A night that cannot be read costs
+    itself.
+    """
     answers, estimate = _Answers(workspace, batches), read_estimate(workspace)
-    last = {batch_date(batch): batch for batch in batches}
     nights: list[str] = []
     left_out: dict[str, str] = {}
     images = audited = wrong = 0
     bought = {name: Bought() for name in (THEN, *(one.name for one in policies))}
-    for done, batch in enumerate(batches):
+    by_date: dict[date, str] = {}
+    for done, batch in enumerate(reversed(batches)):
         progress(done, len(batches))
-        if (newer := last[batch_date(batch)]) != batch:
+        if newer := by_date.get(batch_date(batch)):
             # The same images, and by their content the same audits: they are not to count twice.
             left_out[batch] = f"forced anew as {newer}"
             continue
@@ -112,11 +115,12 @@ def run(
         for name, more in night.bought.items():
             bought[name] += more
         nights.append(batch)
+        by_date[batch_date(batch)] = batch
         images += predicted
         audited += night.audited
         wrong += night.wrong_audits
     progress(len(batches), len(batches))
-    return Backtest(tuple(nights), left_out, images, audited, wrong, bought)
+    return Backtest(tuple(reversed(nights)), left_out, images, audited, wrong, bought)
 
 
 def _pinned(workspace: Workspace, batch: str) -> Batch | str:
@@ -155,11 +159,6 @@ def _night(
     def price(row: Row) -> Row:
         return with_cost(row, estimate.seconds(row.shown), review)
 
-    def budget(one: Policy) -> float | None:
-        limits = one.workspace.pipeline.triage.budget
-        dollars = limits.dollars and limits.dollars * 3600 / review.dollars_per_hour
-        return min((limit for limit in (limits.seconds, dollars) if limit is not None), default=None)
-
     looked_at = [row for row in read_looked_at(workspace.storage, pinned.batch) if row.again is None]
     then = [price(row) for row in looked_at if row.decision is Decision.ASK]
     before = {row.image for row in then}
@@ -180,7 +179,7 @@ def _night(
         )
 
     bought = {THEN: sum_up(then)}
-    for one, chosen in zip(policies, choose(pinned, policies, budget, looked_at, price), strict=True):
+    for one, chosen in zip(policies, choose(pinned, policies, looked_at, price), strict=True):
         bought[one.name] = sum_up(chosen.asked, chosen.names)
     return _Night(bought, len(audits), len(wrong))
 

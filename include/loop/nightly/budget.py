@@ -20,17 +20,22 @@ from include.loop.workspace import Workspace
 
 def find_budget(workspace: Workspace, batch: str) -> float | None:
     """The seconds that the questions of this batch may take; 0 when the month's are spent."""
-    budget, dollars_per_hour = workspace.pipeline.triage.budget, workspace.pipeline.review.dollars_per_hour
-
-    def seconds(time: float | None, dollars: float | None) -> float | None:
-        both = [time, dollars and dollars * 3600 / dollars_per_hour]
-        return min((one for one in both if one is not None), default=None)
-
-    night = seconds(budget.seconds, budget.dollars)
-    month = seconds(budget.month_seconds, budget.month_dollars)
+    budget = workspace.pipeline.triage.budget
+    night, month = of_a_night(workspace), _least(workspace, budget.month_seconds, budget.month_dollars)
     if month is not None:
         month = max(0.0, month - _spent(workspace.storage, batch))
     return min((one for one in (night, month) if one is not None), default=None)
+
+
+def of_a_night(workspace: Workspace) -> float | None:
+    """The seconds of a night's questions, whatever the month has left."""
+    budget = workspace.pipeline.triage.budget
+    return _least(workspace, budget.seconds, budget.dollars)
+
+
+def _least(workspace: Workspace, seconds: float | None, dollars: float | None) -> float | None:
+    both = [seconds, dollars and dollars * 3600 / workspace.pipeline.review.dollars_per_hour]
+    return min((one for one in both if one is not None), default=None)
 
 
 def _spent(storage: Storage, batch: str) -> float:

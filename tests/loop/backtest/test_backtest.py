@@ -139,7 +139,14 @@ def test_nights_that_cannot_be_looked_at_again_and_labels_that_are_discarded_are
     assert found.nights == (NIGHT,)
     left_out = dict(found.left_out)
     assert night.storage.uri("runs/dt=2026-11-03.1/batch.json") in left_out.pop("2026-11-03.1")
-    assert left_out == {"2026-11-02": "there was no model yet", "2026-11-03": "forced anew as 2026-11-03.1"}
+    assert left_out == {"2026-11-02": "there was no model yet", "2026-11-03": "its images were never listed"}
+    again = f"{NIGHT}.1"  # the date was forced anew, and what was said of its images is the same
+    for name in ("batch.json", "predictions.json", "questions.json"):
+        night.storage.write_json(
+            f"runs/dt={again}/{name}", night.storage.read_json(f"runs/dt={NIGHT}/{name}")
+        )
+    found = run(night.workspace, [same], [NIGHT, again])
+    assert (found.nights, found.left_out) == ((again,), {NIGHT: f"forced anew as {again}"})
     discard(night.workspace, NIGHT, "ann", "all wrong")
     found = run(night.workspace, [same], [NIGHT])
     assert (found.audited, found.bought[same.name].labelled, found.bought[same.name].asked) == (0, 0, 40)
